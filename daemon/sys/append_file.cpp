@@ -1,0 +1,37 @@
+#include "append_file.hpp"
+
+#include <fcntl.h>
+
+namespace echod::sys {
+
+IoResult AppendFile::open(const std::string& path) noexcept {
+  constexpr mode_t kOwnerWritesGroupReads = 0640;
+  // O_NONBLOCK: opening a FIFO that nobody reads fails instead of hanging; files ignore it.
+  const int fd = calls::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
+                             kOwnerWritesGroupReads);
+  const IoResult result = IoResult::of(fd);
+  fd_ = UniqueFd::adopt(fd);
+  return result;
+}
+
+IoResult AppendFile::write(std::string_view bytes) noexcept {
+  const std::size_t total = bytes.size();
+  while (!bytes.empty()) {
+    const IoResult written = IoResult::of(calls::write(fd_.get(), bytes.data(), bytes.size()));
+    if (!written.ok() && written.error() != EINTR) {
+      return written;
+    }
+    bytes.remove_prefix(written.count());
+  }
+  return IoResult::of(static_cast<ssize_t>(total));
+}
+
+bool is_journal_stream(int fd, std::string_view journal_stream) noexcept {
+  struct stat status {};
+  if (journal_stream.empty() || calls::fstat(fd, &status) != 0) {
+    return false;
+  }
+  return journal_stream == std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino);
+}
+
+}  // namespace echod::sys

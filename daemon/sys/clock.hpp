@@ -1,0 +1,27 @@
+// The monotonic clock (clock_gettime(2), CLOCK_MONOTONIC): no jumps when the wall clock is set.
+#pragma once
+
+#include <chrono>
+
+#include "syscalls.hpp"
+
+namespace echod::sys {
+
+struct MonotonicClock {
+  using rep = std::int64_t;
+  using period = std::nano;
+  using duration = std::chrono::duration<rep, period>;
+  using time_point = std::chrono::time_point<MonotonicClock>;
+  static constexpr bool is_steady = true;
+
+  static time_point now() noexcept {
+    timespec time{};
+    (void)calls::clock_gettime(CLOCK_MONOTONIC, &time);  // Cannot fail with these arguments.
+    return time_point(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+  }
+};
+
+using TimePoint = MonotonicClock::time_point;
+using Duration = MonotonicClock::duration;
+
+}  // namespace echod::sys

@@ -1,0 +1,125 @@
+#include "listen_socket.hpp"
+
+#include <fcntl.h>
+#include <netinet/tcp.h>
+
+#include <array>
+#include <charconv>
+#include <system_error>
+
+namespace echod::sys {
+
+namespace {
+
+void require(int returned, const char* call) {
+  if (returned < 0) {
+    throw std::system_error(errno, std::system_category(), call);
+  }
+}
+
+void set_option(int fd, int level, int option, int value, const char* name) {
+  require(calls::setsockopt(fd, level, option, &value, sizeof value), name);
+}
+
+bool is_v6_missing(int error) noexcept {
+  return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
+}
+
+UniqueFd open_bound(const SocketAddress& address, bool v6only) {
+  const int family = address.is_v6() ? AF_INET6 : AF_INET;
+  UniqueFd fd = UniqueFd::adopt(
+      calls::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  require(fd.get(), "socket");
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+  set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
+  if (address.is_v6()) {
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0, "IPV6_V6ONLY");
+  }
+  sockaddr_storage storage;
+  const socklen_t length = address.to(storage);
+  require(calls::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length), "bind");
+  return fd;
+}
+
+SocketAddress bound_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  require(calls::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length), "getsockname");
+  return SocketAddress::from(storage);
+}
+
+}  // namespace
+
+ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
+                           const TcpOptions& options) {
+  ListenSocket listener;
+  try {
+    listener.fd = open_bound(address, v6only);
+  } catch (const std::system_error& error) {
+    if (!address.is_v6() || !address.is_any() || v6only || !is_v6_missing(error.code().value())) {
+      throw;
+    }
+    listener.fd = open_bound(SocketAddress::any_v4(address.port()), false);
+    listener.fell_back_to_v4 = true;
+  }
+  set_tcp_options(listener.fd.get(), options);
+  set_backlog(listener.fd.get(), backlog);
+  listener.address = bound_address(listener.fd.get());
+  return listener;
+}
+
+void set_tcp_options(int fd, const TcpOptions& options) {
+  set_option(fd, IPPROTO_TCP, TCP_NODELAY, options.no_delay ? 1 : 0, "TCP_NODELAY");
+  set_option(fd, SOL_SOCKET, SO_KEEPALIVE, options.keepalive ? 1 : 0, "SO_KEEPALIVE");
+  if (options.keepalive_idle.count() > 0) {
+    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(options.keepalive_idle.count()),
+               "TCP_KEEPIDLE");
+  }
+  if (options.keepalive_interval.count() > 0) {
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
+               static_cast<int>(options.keepalive_interval.count()), "TCP_KEEPINTVL");
+  }
+  if (options.keepalive_probes > 0) {
+    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_probes, "TCP_KEEPCNT");
+  }
+  set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()),
+             "TCP_USER_TIMEOUT");
+  if (options.receive_buffer_bytes > 0) {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer_bytes),
+               "SO_RCVBUF");
+  }
+  if (options.send_buffer_bytes > 0) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_bytes),
+               "SO_SNDBUF");
+  }
+}
+
+void set_backlog(int fd, int backlog) { require(calls::listen(fd, backlog), "listen"); }
+
+Accepted accept(int listener) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  Accepted accepted;
+  accepted.fd = UniqueFd::adopt(calls::accept4(listener, reinterpret_cast<sockaddr*>(&storage),
+                                               &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (accepted.fd.is_open()) {
+    accepted.peer = SocketAddress::from(storage);
+  } else {
+    accepted.error = errno;
+  }
+  return accepted;
+}
+
+int max_backlog() noexcept {
+  const UniqueFd fd = UniqueFd::adopt(
+      calls::open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC, 0));
+  std::array<char, 32> text{};
+  const ssize_t length = fd.is_open() ? calls::read(fd.get(), text.data(), text.size()) : 0;
+  int value = 0;
+  if (length > 0) {
+    (void)std::from_chars(text.data(), text.data() + length, value);
+  }
+  return value;
+}
+
+}  // namespace echod::sys

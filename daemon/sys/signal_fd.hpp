@@ -1,0 +1,29 @@
+// Signals as a readable descriptor (signalfd(2)).
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+
+#include "unique_fd.hpp"
+
+namespace echod::sys {
+
+class SignalFd {
+ public:
+  // Blocks `signals` in the calling thread and takes them from here on. Must run before the first
+  // other thread starts: a thread that has not blocked a signal can still be killed by it.
+  // Throws std::system_error.
+  explicit SignalFd(std::initializer_list<int> signals);
+
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  // The next pending signal's number, or nothing.
+  [[nodiscard]] std::optional<int> take() noexcept;
+
+ private:
+  UniqueFd fd_;
+};
+
+// Lets writes to closed pipes and sockets fail with EPIPE instead of killing the process.
+void ignore_sigpipe() noexcept;
+
+}  // namespace echod::sys

@@ -1,0 +1,62 @@
+// An IP address and port in 24 bytes: where we listen, and who a peer is.
+// Thread-safety: a value.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace echod::sys {
+
+class SocketAddress {
+ public:
+  // 0.0.0.0, port 0.
+  constexpr SocketAddress() noexcept = default;
+  // The addresses that mean all of the host's: 0.0.0.0 and ::
+  [[nodiscard]] static constexpr SocketAddress any_v4(std::uint16_t port) noexcept {
+    return SocketAddress(port, false);
+  }
+  [[nodiscard]] static constexpr SocketAddress any_v6(std::uint16_t port) noexcept {
+    return SocketAddress(port, true);
+  }
+
+  // Reads "192.0.2.1", "2001:db8::1" or "fe80::1%eth0" (no name look-up); nothing if it is none.
+  [[nodiscard]] static std::optional<SocketAddress> parse(std::string_view text,
+                                                          std::uint16_t port) noexcept;
+  // Takes what the kernel gave. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), which is how
+  // a dual-stack listener sees IPv4 peers, becomes the IPv4 address it stands for.
+  [[nodiscard]] static SocketAddress from(const sockaddr_storage& storage) noexcept;
+
+  // Fills `storage` for the kernel and returns the length of what was filled.
+  socklen_t to(sockaddr_storage& storage) const noexcept;
+
+  [[nodiscard]] bool is_v6() const noexcept { return is_v6_; }
+  // Whether it is 0.0.0.0 or ::
+  [[nodiscard]] bool is_any() const noexcept;
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+  void set_port(std::uint16_t port) noexcept { port_ = port; }
+
+  // "192.0.2.1" or "fe80::1%2".
+  [[nodiscard]] std::string host() const;
+  // "192.0.2.1:2003" or "[fe80::1%2]:2003".
+  [[nodiscard]] std::string text() const;
+
+  bool operator==(const SocketAddress&) const noexcept = default;
+
+ private:
+  constexpr SocketAddress(std::uint16_t port, bool is_v6) noexcept : port_(port), is_v6_(is_v6) {}
+
+  std::array<std::uint8_t, 16> bytes_{};  // Network order; IPv4 uses the first four.
+  std::uint32_t scope_id_ = 0;            // Interface index of a link-local IPv6 address.
+  std::uint16_t port_ = 0;                // Host order.
+  bool is_v6_ = false;
+};
+
+static_assert(sizeof(SocketAddress) == 24, "one per connection: keep it small");
+
+}  // namespace echod::sys

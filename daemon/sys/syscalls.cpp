@@ -1,0 +1,86 @@
+#include "syscalls.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace echod::sys::calls {
+
+int socket(int domain, int type, int protocol) noexcept { return ::socket(domain, type, protocol); }
+
+int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
+  return ::bind(fd, address, length);
+}
+
+int listen(int fd, int backlog) noexcept { return ::listen(fd, backlog); }
+
+int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
+  return ::accept4(fd, address, length, flags);
+}
+
+int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
+  return ::getsockname(fd, address, length);
+}
+
+int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
+  return ::setsockopt(fd, level, option, value, length);
+}
+
+int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
+  return ::getsockopt(fd, level, option, value, length);
+}
+
+ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
+  return ::recv(fd, data, length, flags);
+}
+
+ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
+  return ::send(fd, data, length, flags);
+}
+
+int shutdown(int fd, int how) noexcept { return ::shutdown(fd, how); }
+
+int ioctl(int fd, unsigned long request, int* value) noexcept {
+  return ::ioctl(fd, request, value);
+}
+
+int epoll_create1(int flags) noexcept { return ::epoll_create1(flags); }
+
+int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+  return ::epoll_ctl(epoll, operation, fd, event);
+}
+
+int epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  return ::epoll_wait(epoll, events, capacity, timeout_ms);
+}
+
+int eventfd(unsigned initial, int flags) noexcept { return ::eventfd(initial, flags); }
+
+int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
+  return ::signalfd(fd, mask, flags);
+}
+
+int open(const char* path, int flags, mode_t mode) noexcept { return ::open(path, flags, mode); }
+
+ssize_t read(int fd, void* data, size_t length) noexcept { return ::read(fd, data, length); }
+
+ssize_t write(int fd, const void* data, size_t length) noexcept { return ::write(fd, data, length); }
+
+int fstat(int fd, struct stat* status) noexcept { return ::fstat(fd, status); }
+
+int close(int fd) noexcept { return ::close(fd); }
+
+int getrlimit(int resource, rlimit* limit) noexcept {
+  return ::getrlimit(static_cast<__rlimit_resource_t>(resource), limit);
+}
+
+int setrlimit(int resource, const rlimit* limit) noexcept {
+  return ::setrlimit(static_cast<__rlimit_resource_t>(resource), limit);
+}
+
+int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  return ::clock_gettime(clock, time);
+}
+
+}  // namespace echod::sys::calls

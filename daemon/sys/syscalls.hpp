@@ -1,0 +1,51 @@
+// Every system call of the data path and of set-up, by its own name, once.
+//
+// The functions do what the manual page of the same name says, with errno and all. Nothing else in
+// the project calls the kernel directly, so a test that links another implementation of this header
+// decides what each call returns, and the code under test is the code that ships.
+//
+// Thread-safety: that of the system calls themselves.
+#pragma once
+
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <csignal>
+#include <ctime>
+
+namespace echod::sys::calls {
+
+int socket(int domain, int type, int protocol) noexcept;
+int bind(int fd, const sockaddr* address, socklen_t length) noexcept;
+int listen(int fd, int backlog) noexcept;
+int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
+int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept;
+int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept;
+int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept;
+ssize_t recv(int fd, void* data, size_t length, int flags) noexcept;
+ssize_t send(int fd, const void* data, size_t length, int flags) noexcept;
+int shutdown(int fd, int how) noexcept;
+int ioctl(int fd, unsigned long request, int* value) noexcept;
+
+int epoll_create1(int flags) noexcept;
+int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
+int epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_ms) noexcept;
+int eventfd(unsigned initial, int flags) noexcept;
+int signalfd(int fd, const sigset_t* mask, int flags) noexcept;
+
+int open(const char* path, int flags, mode_t mode) noexcept;
+ssize_t read(int fd, void* data, size_t length) noexcept;
+ssize_t write(int fd, const void* data, size_t length) noexcept;
+int fstat(int fd, struct stat* status) noexcept;
+int close(int fd) noexcept;
+
+int getrlimit(int resource, rlimit* limit) noexcept;
+int setrlimit(int resource, const rlimit* limit) noexcept;
+int clock_gettime(clockid_t clock, timespec* time) noexcept;
+
+}  // namespace echod::sys::calls
