@@ -1,0 +1,165 @@
+#include "event_loop.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <new>
+#include <system_error>
+#include <utility>
+
+#include "invariant.hpp"
+
+namespace echod {
+
+namespace {
+
+constexpr unsigned kSlotBits = 32;
+
+std::uint64_t token_of(std::uint32_t slot, std::uint32_t generation) noexcept {
+  return (std::uint64_t{generation} << kSlotBits) | slot;
+}
+
+}  // namespace
+
+EventLoop::EventLoop() {
+  const sys::IoResult added = add(wake_up_, wake_up_fd_.fd(), EPOLLIN);
+  if (!added.ok()) {
+    throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
+  }
+}
+
+EventLoop::~EventLoop() { remove(wake_up_); }
+
+sys::IoResult EventLoop::add(Channel& channel, int fd, std::uint32_t events) noexcept {
+  invariant(channel.slot_ == Channel::kNoSlot, "a channel is registered once");
+  if (!assign_slot(channel)) {
+    return sys::IoResult::failure(ENOMEM);
+  }
+  const sys::IoResult added =
+      epoll_.add(fd, events | EPOLLET, token_of(channel.slot_, channel.generation_));
+  if (!added.ok()) {
+    remove(channel);
+  }
+  return added;
+}
+
+sys::IoResult EventLoop::modify(const Channel& channel, int fd, std::uint32_t events) noexcept {
+  return epoll_.modify(fd, events | EPOLLET, token_of(channel.slot_, channel.generation_));
+}
+
+void EventLoop::remove(Channel& channel) noexcept {
+  channel.unlink();
+  channel.pending_events_ = 0;
+  if (channel.slot_ != Channel::kNoSlot) {
+    slots_[channel.slot_] = nullptr;
+    free_slots_.push_back(std::exchange(channel.slot_, Channel::kNoSlot));
+  }
+}
+
+void EventLoop::enqueue(Channel& channel) noexcept {
+  if (!channel.is_linked()) {
+    ready_.push_back(channel);
+  }
+}
+
+void EventLoop::post(std::function<void()> task) {
+  const std::scoped_lock lock(posted_mutex_);
+  posted_.push_back(std::move(task));
+  wake_up_fd_.signal();
+}
+
+void EventLoop::run_once() {
+  const auto events = epoll_.wait(wait_timeout_ms());
+  now_ = sys::MonotonicClock::now();
+  for (const epoll_event& event : events) {
+    if (Channel* const channel = find(event.data.u64)) {
+      merge(*channel, event.events);
+    } else {
+      ++stale_events_;
+    }
+  }
+  make_pass();
+  timers_.run_due(now_);
+}
+
+int EventLoop::wait_timeout_ms() const noexcept {
+  if (!ready_.empty()) {
+    return 0;
+  }
+  if (timers_.empty()) {
+    return -1;
+  }
+  const auto remaining =
+      std::chrono::ceil<std::chrono::milliseconds>(timers_.next_deadline() - now_).count();
+  return static_cast<int>(
+      std::clamp<std::int64_t>(remaining, 0, std::numeric_limits<int>::max()));
+}
+
+Channel* EventLoop::find(std::uint64_t token) const noexcept {
+  const auto slot = static_cast<std::uint32_t>(token);
+  Channel* const channel = slot < slots_.size() ? slots_[slot] : nullptr;
+  return channel != nullptr && channel->generation_ == token >> kSlotBits ? channel : nullptr;
+}
+
+bool EventLoop::assign_slot(Channel& channel) noexcept {
+  if (free_slots_.empty()) {
+    if (slots_.size() == slots_.capacity() && !grow_slots()) {
+      return false;
+    }
+    free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
+    slots_.push_back(nullptr);
+  }
+  channel.slot_ = free_slots_.back();
+  free_slots_.pop_back();
+  channel.generation_ = ++last_generation_;
+  slots_[channel.slot_] = &channel;
+  return true;
+}
+
+bool EventLoop::grow_slots() noexcept {
+  constexpr std::size_t kFirst = 64;
+  const std::size_t capacity = std::max(kFirst, 2 * slots_.capacity());
+  try {
+    free_slots_.reserve(capacity);
+    slots_.reserve(capacity);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
+}
+
+void EventLoop::merge(Channel& channel, std::uint32_t events) noexcept {
+  static_assert((EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP) <= UINT16_MAX);
+  channel.pending_events_ = static_cast<std::uint16_t>(channel.pending_events_ | events);
+  enqueue(channel);
+}
+
+void EventLoop::make_pass() noexcept {
+  IntrusiveList<Channel> pass;
+  pass.take_all(ready_);
+  while (Channel* const channel = pass.pop_front()) {
+    const std::uint32_t events = std::exchange(channel->pending_events_, std::uint16_t{0});
+    if (channel->on_turn(events) == Turn::again) {
+      enqueue(*channel);
+    }
+  }
+}
+
+void EventLoop::run_posted() {
+  std::vector<std::function<void()>> tasks;
+  {
+    const std::scoped_lock lock(posted_mutex_);
+    wake_up_fd_.clear();
+    tasks.swap(posted_);
+  }
+  for (const auto& task : tasks) {
+    task();
+  }
+}
+
+Turn EventLoop::WakeUp::on_turn(std::uint32_t /*events*/) noexcept {
+  loop_.run_posted();
+  return Turn::wait;
+}
+
+}  // namespace echod

@@ -1,0 +1,94 @@
+// One thread's event loop over one epoll instance.
+//
+// An iteration: wait (not at all while the ready list is not empty), read the clock once, merge the
+// events into their channels, make one pass over the ready list, run the timers that are due.
+//
+// A registration is known to the kernel by a token of slot and generation, so that an event meant for
+// a channel that has gone can never reach the next user of its slot.
+//
+// Thread-safety: one thread runs the loop and calls everything; only what says so is for any thread.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "channel.hpp"
+#include "clock.hpp"
+#include "epoll.hpp"
+#include "event_fd.hpp"
+#include "io_result.hpp"
+#include "timer.hpp"
+
+namespace echod {
+
+class EventLoop {
+ public:
+  // Throws std::system_error.
+  EventLoop();
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  // Registers `fd` for `events` (EPOLL* bits; EPOLLET is added). The channel must be removed before
+  // it dies. Fails with the errno of epoll_ctl(2), or ENOMEM.
+  sys::IoResult add(Channel& channel, int fd, std::uint32_t events) noexcept;
+  // Changes the mask. What is pending under the new one raises an event, so nothing is lost between
+  // a change of state and this call.
+  sys::IoResult modify(const Channel& channel, int fd, std::uint32_t events) noexcept;
+  // Forgets the channel and any turn it was waiting for. The registration itself ends when `fd` is
+  // closed; where another process holds the same socket, call forget_descriptor() too.
+  void remove(Channel& channel) noexcept;
+  void forget_descriptor(int fd) noexcept { (void)epoll_.remove(fd); }
+
+  // Gives `channel`, registered or not, a turn in the next pass.
+  void enqueue(Channel& channel) noexcept;
+
+  // The time at which this iteration's wait ended.
+  [[nodiscard]] sys::TimePoint now() const noexcept { return now_; }
+  [[nodiscard]] Timers& timers() noexcept { return timers_; }
+  // Events that arrived for a channel that had gone. Any thread.
+  [[nodiscard]] std::uint64_t stale_events() const noexcept { return stale_events_.load(); }
+
+  // Runs `task` in the loop's thread, soon. Any thread; takes a lock.
+  void post(std::function<void()> task);
+
+  // One iteration; waits until there is something to do.
+  void run_once();
+
+ private:
+  class WakeUp final : public Channel {
+   public:
+    explicit WakeUp(EventLoop& loop) noexcept : loop_(loop) {}
+    Turn on_turn(std::uint32_t events) noexcept override;
+
+   private:
+    EventLoop& loop_;
+  };
+
+  [[nodiscard]] int wait_timeout_ms() const noexcept;
+  [[nodiscard]] Channel* find(std::uint64_t token) const noexcept;
+  [[nodiscard]] bool assign_slot(Channel& channel) noexcept;
+  [[nodiscard]] bool grow_slots() noexcept;
+  void merge(Channel& channel, std::uint32_t events) noexcept;
+  void make_pass() noexcept;
+  void run_posted();
+
+  sys::Epoll epoll_;
+  sys::TimePoint now_ = sys::MonotonicClock::now();
+  IntrusiveList<Channel> ready_;
+  Timers timers_;
+  std::vector<Channel*> slots_;            // nullptr: free.
+  std::vector<std::uint32_t> free_slots_;  // Has room for all slots, so freeing cannot fail.
+  std::uint32_t last_generation_ = 0;
+  std::atomic<std::uint64_t> stale_events_{0};
+
+  sys::EventFd wake_up_fd_;
+  WakeUp wake_up_{*this};
+  std::mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_;  // Guarded by posted_mutex_.
+};
+
+}  // namespace echod
