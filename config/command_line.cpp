@@ -1,0 +1,246 @@
+#include "command_line.hpp"
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <map>
+
+#include "config_errors.hpp"
+#include "config_file.hpp"
+#include "config_keys.hpp"
+#include "toml_value.hpp"
+
+namespace echod {
+
+namespace {
+
+// By hand, because the formatter of CLI11 looks different in every version of it.
+constexpr const char* kHelp =
+    R"(echod sends back every byte it receives: the TCP echo service of RFC 862.
+
+Usage: echod [OPTION]...
+
+Configuration:
+  --config FILE      Read FILE instead of /etc/echod.toml. Without either,
+                     built-in defaults serve.
+  --check-config     Say what is wrong with the configuration, if anything, and
+                     exit. Opens no port and creates no file.
+  --dump-config      Print the effective configuration as TOML and exit.
+
+Instead of what is configured:
+  --address A        Listen on this IP address only, such as ::, 0.0.0.0 or ::1.
+  --port P           Listen on this port only; 0 takes any free one.
+  --log-file F       Write the log to F; an empty name means no file.
+  --log-level L      What the log file holds: trace, debug, info, warning,
+                     error, critical or off.
+  --stderr-level L   What standard error shows; the same levels.
+
+Running:
+  --quit-on-stdin    Stop at a line or the end of file on standard input.
+
+Information:
+  --version          Print the version and exit.
+  --help             Print this text and exit.
+
+Signals: TERM and INT stop echod once every client has its bytes back; a second
+one stops it at once. HUP reads the configuration again. USR1 reopens the log
+file.
+
+Exit codes:
+   0  stopped as asked
+  64  wrong command line
+  69  cannot listen: address in use or not available
+  70  internal error
+  71  the operating system refused descriptors, memory or threads
+  77  no permission, as for a port below 1024
+  78  configuration error
+
+See echod(8) and echod.toml(5).
+)";
+
+// The options that stand for a key take what the key takes.
+struct Override {
+  const char* option;
+  std::string_view section;
+  std::string_view key;
+};
+constexpr std::array<Override, 5> kOverrides{{{"--address", "listen", "address"},
+                                              {"--port", "listen", "port"},
+                                              {"--log-file", "log", "file"},
+                                              {"--log-level", "log", "file_level"},
+                                              {"--stderr-level", "log", "stderr_level"}}};
+
+ParsedCommandLine final_text(std::string text) {
+  ParsedCommandLine parsed;
+  parsed.is_final = true;
+  parsed.text = std::move(text);
+  return parsed;
+}
+
+ParsedCommandLine usage_error(std::string_view what) {
+  constexpr std::size_t kMaxBytes = 400;
+  ParsedCommandLine parsed =
+      final_text("echod: " + one_line(what, kMaxBytes) + "; see echod --help\n");
+  parsed.exit_code = EX_USAGE;
+  return parsed;
+}
+
+// What was on the command line, before the overrides are checked.
+struct Request {
+  CommandLine options;
+  bool wants_help = false;
+  bool wants_version = false;
+  std::array<std::optional<std::string>, kOverrides.size()> overrides;  // As kOverrides.
+  std::optional<std::string> misuse;
+};
+
+CLI::Option* add_flag(CLI::App& app, const std::string& name, bool& flag) {
+  return app.add_flag(name, flag)->disable_flag_override();
+}
+
+CLI::Option* add_option(CLI::App& app, const std::string& name, std::optional<std::string>& value) {
+  // A callback, because CLI11 would take an empty string for no value.
+  return app
+      .add_option_function<std::string>(name, [&value](const std::string& given) { value = given; })
+      ->type_name("value")
+      ->take_last()
+      ->allow_extra_args(false);  // Or "[a,b]" would be taken for a list.
+}
+
+// What was left over or repeated. CLI11 would say so by itself, but not in words that help.
+std::optional<std::string> misuse(const CLI::App& app) {
+  if (const auto left = app.remaining(); !left.empty()) {
+    const bool is_option = left.front().starts_with('-');
+    return (is_option ? "unknown option " : "unexpected argument ") + left.front();
+  }
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() > 1) {
+      return option->get_name() + " is given " + std::to_string(option->count()) +
+             " times, allowed is once";
+    }
+  }
+  return std::nullopt;
+}
+
+// Throws CLI::ParseError.
+Request parse(int argc, const char* const* argv) {
+  Request request;
+  CommandLine& options = request.options;
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  add_option(app, "--config", options.config_file);
+  CLI::Option* check = add_flag(app, "--check-config", options.check_config);
+  add_flag(app, "--dump-config", options.dump_config)->excludes(check);
+  for (std::size_t i = 0; i < kOverrides.size(); ++i) {
+    add_option(app, kOverrides[i].option, request.overrides[i]);
+  }
+  add_flag(app, "--quit-on-stdin", options.quit_on_stdin);
+  add_flag(app, "--version", request.wants_version);
+  add_flag(app, "--help", request.wants_help);
+  app.parse(argc, argv);
+  request.misuse = misuse(app);
+  return request;
+}
+
+// As `assign` does, from text as the command line has it.
+std::optional<std::string> assign_text(const Key& key, Config& config, const std::string& text) {
+  if (key.takes.type != KeyType::integer) {
+    return assign(key, config, text);
+  }
+  std::int64_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc{} || stop != end) {
+    return wrong_type_text(value_text(text, kShownBytes) + " given", key.takes);
+  }
+  return assign(key, config, number);
+}
+
+// Checks the overrides and puts them into the options. Returns what is wrong with the first bad
+// one.
+std::optional<std::string> take_overrides(Request& request) {
+  Config config;
+  for (std::size_t i = 0; i < kOverrides.size(); ++i) {
+    const auto& [option, section, name] = kOverrides[i];
+    const auto& text = request.overrides[i];
+    const auto fault = text ? assign_text(*find_key(section, name), config, *text) : std::nullopt;
+    if (fault) {
+      return std::string(option) + ": " + *fault;
+    }
+  }
+  const auto& [address, port, log_file, file_level, stderr_level] = request.overrides;
+  CommandLine& options = request.options;
+  options.address = address;
+  options.log_file = log_file;
+  if (port) {
+    options.port = config.listen.front().address.port();
+  }
+  if (file_level) {
+    options.file_level = config.log.file_level;
+  }
+  if (stderr_level) {
+    options.stderr_level = config.log.stderr_level;
+  }
+  return std::nullopt;
+}
+
+Config configured(const CommandLine& options) {
+  if (options.config_file) {
+    return load_config_file(*options.config_file);
+  }
+  // A file that is there but cannot be read is an error, never a reason to ignore it.
+  const bool is_absent = ::access(kDefaultConfigFile, F_OK) != 0 && errno == ENOENT;
+  return is_absent ? Config{} : load_config_file(kDefaultConfigFile);
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
+  try {
+    Request request = parse(argc, argv);
+    if (request.misuse) {
+      return usage_error(*request.misuse);
+    }
+    if (request.wants_help) {
+      return final_text(kHelp);
+    }
+    if (request.wants_version) {
+      return final_text("echod " ECHOD_VERSION "\n");
+    }
+    if (const auto fault = take_overrides(request)) {
+      return usage_error(*fault);
+    }
+    ParsedCommandLine parsed;
+    parsed.options = std::move(request.options);
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what());
+  }
+}
+
+Config effective_config(const CommandLine& options) {
+  Config config = configured(options);
+  if (options.address || options.port) {
+    config.listen.resize(1);
+  }
+  if (options.port) {
+    config.listen.front().address.set_port(*options.port);
+  }
+  if (options.address) {
+    // It was good once, but the interface that it names may have gone since.
+    if (const auto fault = assign(*find_key("listen", "address"), config, *options.address)) {
+      throw ConfigErrors({"--address: " + *fault});
+    }
+  }
+  config.log.file = options.log_file.value_or(config.log.file);
+  config.log.file_level = options.file_level.value_or(config.log.file_level);
+  config.log.stderr_level = options.stderr_level.value_or(config.log.stderr_level);
+  return config;
+}
+
+}  // namespace echod

@@ -1,0 +1,291 @@
+#include "config_file.hpp"
+
+#include <fcntl.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <optional>
+#include <system_error>
+#include <tuple>
+#include <utility>
+
+#include "config_keys.hpp"
+#include "key_suggestion.hpp"
+#include "listener_conflict.hpp"
+#include "unique_fd.hpp"
+
+namespace echod {
+
+namespace {
+
+// No configuration is this large. The bound keeps a wrong file, such as /dev/zero, out of memory.
+constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+// Listeners are compared pair by pair, and each is a socket.
+constexpr std::size_t kMaxListeners = 1024;
+constexpr std::size_t kMaxSyntaxErrorBytes = 200;
+
+// toml++ would take a directory for an empty file and has no word on why a file cannot be opened.
+std::string read_file(const std::string& path) {
+  const auto refuse = [&path](const std::string& why) -> ConfigErrors {
+    return ConfigErrors({path + ": " + why});
+  };
+  const auto unreadable = [&refuse](int error) {
+    return refuse("cannot be read: " + std::generic_category().message(error));
+  };
+  const auto fd = sys::UniqueFd::adopt(sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC, 0));
+  if (!fd.is_open()) {
+    throw unreadable(errno);
+  }
+  std::string text;
+  std::array<char, 16384> block{};
+  while (true) {
+    const ssize_t count = sys::calls::read(fd.get(), block.data(), block.size());
+    if (count == 0) {
+      return text;
+    }
+    if (count < 0 && errno != EINTR) {
+      throw unreadable(errno);
+    }
+    text.append(block.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    if (text.size() > kMaxFileBytes) {
+      throw refuse("is too large, allowed are " + std::to_string(kMaxFileBytes) + " bytes");
+    }
+  }
+}
+
+std::string_view type_name(const toml::node& node) noexcept {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "an array";
+    case toml::node_type::date:
+      return "a date";
+    case toml::node_type::time:
+      return "a time";
+    default:
+      return "a date and time";
+  }
+}
+
+// The scalars that keys are made of; nothing for the rest of TOML.
+std::optional<Value> value_of(const toml::node& node) {
+  if (const auto* flag = node.as_boolean()) {
+    return flag->get();
+  }
+  if (const auto* integer = node.as_integer()) {
+    return integer->get();
+  }
+  if (const auto* number = node.as_floating_point()) {
+    return number->get();
+  }
+  if (const auto* text = node.as_string()) {
+    return text->get();
+  }
+  return std::nullopt;
+}
+
+// "5 is an integer" or, of what has no short form, "is a table".
+std::string found_text(const toml::node& node) {
+  if (const auto value = value_of(node)) {
+    return (value_text(*value, kShownBytes) + " is ").append(echod::type_name(*value));
+  }
+  return std::string("is ").append(type_name(node));
+}
+
+bool is_section_like(const toml::node& node) {
+  const toml::array* array = node.as_array();
+  return node.is_table() || (array != nullptr && array->is_array_of_tables());
+}
+
+// Takes a parsed file apart and remembers everything that is wrong with it.
+class Reader {
+ public:
+  explicit Reader(std::string file) : file_(std::move(file)) {}
+
+  // Throws ConfigErrors if anything was wrong.
+  Config read(const toml::table& root);
+
+ private:
+  struct Error {
+    toml::source_position where;
+    std::string text;
+  };
+
+  void read_section(std::string_view section, const toml::node& node);
+  void read_listeners(const toml::node& node);
+  bool read_keys(std::string_view section, const toml::table& table, std::size_t entry);
+  bool read_key(const Key& key, const toml::node& node, std::size_t entry);
+  void compare_listeners(std::span<const toml::node* const> listeners);
+  void check_buffers(const toml::table& root);
+  void report(const toml::source_region& where, const std::string& key, std::string_view what);
+  [[nodiscard]] ConfigErrors sorted_errors();
+
+  std::string file_;
+  Config config_;
+  std::vector<Error> errors_;
+};
+
+Config Reader::read(const toml::table& root) {
+  const std::vector<std::string_view> sections = config_sections();
+  for (const auto& [key, node] : root) {
+    const std::string_view name = key.str();
+    if (name == kListenSection) {
+      read_listeners(node);
+    } else if (std::find(sections.begin(), sections.end(), name) != sections.end()) {
+      read_section(name, node);
+    } else {
+      report(key.source(), key_text(name),
+             is_section_like(node) ? unknown_section_text(name) : unknown_key_text("", name));
+    }
+  }
+  check_buffers(root);
+  if (!errors_.empty()) {
+    throw sorted_errors();
+  }
+  return std::move(config_);
+}
+
+void Reader::read_section(std::string_view section, const toml::node& node) {
+  const std::string name(section);
+  if (const toml::table* table = node.as_table()) {
+    (void)read_keys(section, *table, 0);  // Its errors are reported; nothing else depends on it.
+  } else {
+    report(node.source(), name,
+           found_text(node) + " instead of a table, allowed is one [" + name + ']');
+  }
+}
+
+void Reader::read_listeners(const toml::node& node) {
+  const std::string name(kListenSection);
+  const toml::array* array = node.as_array();
+  if (array == nullptr) {
+    report(node.source(), name,
+           found_text(node) + " instead of an array of tables, allowed are [[listen]] entries");
+    return;
+  }
+  if (array->empty() || array->size() > kMaxListeners) {
+    report(node.source(), name,
+           "has " + std::to_string(array->size()) + " entries, allowed are 1 to " +
+               std::to_string(kMaxListeners));
+    return;
+  }
+  config_.listen.assign(array->size(), ListenConfig{});
+  std::vector<const toml::node*> listeners;  // Null if an entry is wrong in itself.
+  for (std::size_t entry = 0; entry < array->size(); ++entry) {
+    const toml::node& element = (*array)[entry];
+    const toml::table* table = element.as_table();
+    if (table == nullptr) {
+      report(element.source(), name,
+             found_text(element) + " instead of a table, allowed are [[listen]] entries");
+    }
+    const bool is_good = table != nullptr && read_keys(name, *table, entry);
+    listeners.push_back(is_good ? &element : nullptr);
+  }
+  compare_listeners(listeners);
+}
+
+// Returns whether the values of all known keys were good.
+bool Reader::read_keys(std::string_view section, const toml::table& table, std::size_t entry) {
+  bool is_good = true;
+  for (const auto& [key, node] : table) {
+    const std::string_view name = key.str();
+    if (const Key* known = find_key(section, name)) {
+      is_good = read_key(*known, node, entry) && is_good;
+    } else {
+      report(key.source(), std::string(section).append(1, '.') + key_text(name),
+             unknown_key_text(section, name));
+    }
+  }
+  return is_good;
+}
+
+bool Reader::read_key(const Key& key, const toml::node& node, std::size_t entry) {
+  const auto value = value_of(node);
+  const auto fault =
+      value ? assign(key, config_, *value, entry) : wrong_type_text(found_text(node), key.takes);
+  if (fault) {
+    report(node.source(), key.dotted_name(), *fault);
+  }
+  return !fault;
+}
+
+void Reader::compare_listeners(std::span<const toml::node* const> listeners) {
+  for (std::size_t later = 1; later < listeners.size(); ++later) {
+    for (std::size_t earlier = 0; earlier < later; ++earlier) {
+      if (listeners[earlier] == nullptr || listeners[later] == nullptr) {
+        continue;
+      }
+      const ListenConfig& first = config_.listen[earlier];
+      const ListenConfig& second = config_.listen[later];
+      if (const auto conflict = listener_conflict(first, second)) {
+        const toml::source_position where = listeners[earlier]->source().begin;
+        report(listeners[later]->source(), std::string(kListenSection),
+               second.address.text() + " cannot be opened beside " + first.address.text() +
+                   " (line " + std::to_string(where.line) + ", column " +
+                   std::to_string(where.column) + "): " + std::string(*conflict));
+        break;  // One reason is enough to change it.
+      }
+    }
+  }
+}
+
+// A value that was refused left its default, which fits whatever the other key is.
+void Reader::check_buffers(const toml::table& root) {
+  const BuffersConfig& buffers = config_.buffers;
+  const std::uint32_t least_mib = (buffers.per_connection_kib + 1023) / 1024;
+  if (buffers.total_mib >= least_mib) {
+    return;
+  }
+  const auto section = root["buffers"];
+  const toml::node* node = section["total_mib"].node();
+  node = node != nullptr ? node : section["per_connection_kib"].node();
+  report(node->source(), "buffers.total_mib",
+         std::to_string(buffers.total_mib) + " holds not one buffer of per_connection_kib = " +
+             std::to_string(buffers.per_connection_kib) + ", allowed are " +
+             std::to_string(least_mib) + " and more");
+}
+
+void Reader::report(const toml::source_region& where, const std::string& key,
+                    std::string_view what) {
+  errors_.push_back({where.begin, (key + ": ").append(what)});
+}
+
+std::string error_line(const std::string& file, const toml::source_position& where,
+                       std::string_view text) {
+  return (file + ':' + std::to_string(where.line) + ':' + std::to_string(where.column) + ": ")
+      .append(text);
+}
+
+ConfigErrors Reader::sorted_errors() {
+  // toml++ hands out the keys of a table in alphabetical order.
+  std::stable_sort(errors_.begin(), errors_.end(), [](const Error& left, const Error& right) {
+    return std::tie(left.where.line, left.where.column) <
+           std::tie(right.where.line, right.where.column);
+  });
+  std::vector<std::string> lines;
+  for (const Error& error : errors_) {
+    lines.push_back(error_line(file_, error.where, error.text));
+  }
+  return ConfigErrors(std::move(lines));
+}
+
+}  // namespace
+
+Config load_config_file(const std::string& path) {
+  return parse_config(read_file(path), path);
+}
+
+Config parse_config(std::string_view text, const std::string& name) {
+  try {
+    return Reader(name).read(toml::parse(text));
+  } catch (const toml::parse_error& error) {
+    throw ConfigErrors(
+        {error_line(name, error.source().begin,
+                    "not TOML: " + one_line(error.description(), kMaxSyntaxErrorBytes))});
+  }
+}
+
+}  // namespace echod

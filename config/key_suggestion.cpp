@@ -1,0 +1,119 @@
+#include "key_suggestion.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <vector>
+
+#include "config_keys.hpp"
+
+namespace echod {
+
+namespace {
+
+// How many letters must be inserted, removed, replaced or swapped with their neighbour to make `to`
+// of `from` (optimal string alignment).
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  const std::size_t width = to.size() + 1;
+  std::vector<std::size_t> cells((from.size() + 1) * width);
+  const auto cell = [&](std::size_t i, std::size_t j) -> std::size_t& {
+    return cells[i * width + j];
+  };
+  for (std::size_t i = 0; i <= from.size(); ++i) {
+    for (std::size_t j = 0; j <= to.size(); ++j) {
+      if (i == 0 || j == 0) {
+        cell(i, j) = i + j;
+        continue;
+      }
+      const std::size_t replaced = cell(i - 1, j - 1) + (from[i - 1] == to[j - 1] ? 0 : 1);
+      cell(i, j) = std::min({cell(i - 1, j) + 1, cell(i, j - 1) + 1, replaced});
+      if (i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1]) {
+        cell(i, j) = std::min(cell(i, j), cell(i - 2, j - 2) + 1);
+      }
+    }
+  }
+  return cells.back();
+}
+
+// How far `name` is from `known`; nothing if no one would take the one for the other.
+std::optional<std::size_t> distance(std::string_view name, std::string_view known) {
+  // Units are easily forgotten ("idle" for "idle_s"), plurals and suffixes easily added.
+  constexpr std::size_t kTelling = 4;
+  if (name.size() >= kTelling && name != known &&
+      (known.starts_with(name) || name.starts_with(known))) {
+    return 1;
+  }
+  const std::size_t allowed = std::max<std::size_t>(1, known.size() / 3);
+  // Names come from a file: do not compare what cannot be near.
+  if (name.size() > known.size() + allowed || known.size() > name.size() + allowed) {
+    return std::nullopt;
+  }
+  const std::size_t edits = edit_distance(name, known);
+  return edits <= allowed ? std::optional(edits) : std::nullopt;
+}
+
+// The nearest of all keys, one of `section` before others that are as near.
+const Key* nearest_key(std::string_view section, std::string_view name) {
+  const Key* nearest = nullptr;
+  std::size_t least = 0;
+  for (const Key& key : config_keys()) {
+    const auto edits = distance(name, key.name);
+    if (!edits) {
+      continue;
+    }
+    const std::size_t rank = 2 * *edits + (key.section == section ? 0 : 1);
+    if (nearest == nullptr || rank < least) {
+      nearest = &key;
+      least = rank;
+    }
+  }
+  return nearest;
+}
+
+std::string list(const std::vector<std::string_view>& names) {
+  std::string text;
+  for (const std::string_view name : names) {
+    text.append(text.empty() ? "" : ", ").append(name);
+  }
+  return text;
+}
+
+std::string known_sections() {
+  return ", known sections are " + list(config_sections());
+}
+
+std::string known_keys(std::string_view section) {
+  std::vector<std::string_view> names;
+  for (const Key& key : config_keys()) {
+    if (key.section == section) {
+      names.push_back(key.name);
+    }
+  }
+  return ", known keys are " + list(names);
+}
+
+}  // namespace
+
+std::string unknown_key_text(std::string_view section, std::string_view name) {
+  if (const Key* key = nearest_key(section, name)) {
+    return "unknown key, did you mean " + key->dotted_name() + '?';
+  }
+  return "unknown key" + (section.empty() ? known_sections() : known_keys(section));
+}
+
+std::string unknown_section_text(std::string_view name) {
+  std::string_view nearest;
+  std::size_t least = 0;
+  for (const std::string_view section : config_sections()) {
+    const auto edits = distance(name, section);
+    if (edits && (nearest.empty() || *edits < least)) {
+      nearest = section;
+      least = *edits;
+    }
+  }
+  if (!nearest.empty()) {
+    return std::string("unknown section, did you mean ").append(nearest).append(1, '?');
+  }
+  return "unknown section" + known_sections();
+}
+
+}  // namespace echod

@@ -1,0 +1,154 @@
+#include "key_type.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+
+namespace echod {
+
+namespace {
+
+// In the order of LogLevel.
+constexpr std::array<std::string_view, 7> kLevels{"trace", "debug",    "info", "warning",
+                                                  "error", "critical", "off"};
+
+std::string level_names() {
+  std::string names(kLevels.front());
+  for (const std::string_view level : std::span(kLevels).subspan(1)) {
+    names.append(level == kLevels.back() ? " or " : ", ").append(level);
+  }
+  return names;
+}
+
+bool is_number(KeyType type) noexcept {
+  return type == KeyType::integer || type == KeyType::seconds;
+}
+
+std::string_view wanted_type(KeyType type) noexcept {
+  if (type == KeyType::boolean) {
+    return "a boolean";
+  }
+  if (is_number(type)) {
+    return type == KeyType::integer ? "an integer" : "a number";
+  }
+  return "a string";
+}
+
+bool has_wanted_type(const Value& value, KeyType type) noexcept {
+  if (type == KeyType::boolean) {
+    return std::holds_alternative<bool>(value);
+  }
+  if (is_number(type)) {
+    return std::holds_alternative<std::int64_t>(value) ||
+           (type == KeyType::seconds && std::holds_alternative<double>(value));
+  }
+  return std::holds_alternative<std::string>(value);
+}
+
+// False of NaN.
+bool is_in_range(const Value& value, const Takes& takes) {
+  const auto* integer = std::get_if<std::int64_t>(&value);
+  const double number =
+      integer != nullptr ? static_cast<double>(*integer) : std::get<double>(value);
+  return (number >= takes.min && number <= takes.max) || (takes.or_zero && number == 0);
+}
+
+std::string_view address_fault(const std::string& text) noexcept {
+  if (parse_address(text, 0)) {
+    return "";
+  }
+  return text.find('%') == std::string::npos ? "is not an IP address"
+                                             : "is not an IP address on an interface of this host";
+}
+
+// Log lines hold the name of their file, a dump must hold it as TOML, and NUL would cut it short.
+std::string_view path_fault(const std::string& text) noexcept {
+  if (!is_utf8(text)) {
+    return "is not UTF-8";
+  }
+  const bool has_control =
+      std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < ' ' || c == 0x7F; });
+  return has_control ? "holds a control character" : "";
+}
+
+// What is wrong with a value of the right type; empty if nothing is.
+std::string_view plain_fault(const Value& value, const Takes& takes) {
+  switch (takes.type) {
+    case KeyType::boolean:
+      break;
+    case KeyType::integer:
+    case KeyType::seconds:
+      return is_in_range(value, takes) ? "" : "is out of range";
+    case KeyType::level:
+      return parse_level(std::get<std::string>(value)) ? "" : "is not a log level";
+    case KeyType::address:
+      return address_fault(std::get<std::string>(value));
+    case KeyType::path:
+      return path_fault(std::get<std::string>(value));
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string allowed_text(const Takes& takes) {
+  switch (takes.type) {
+    case KeyType::boolean:
+      return "true or false";
+    case KeyType::integer:
+    case KeyType::seconds:
+      return (takes.or_zero ? "0 or " : "") + number_text(takes.min) + " to " +
+             number_text(takes.max);
+    case KeyType::level:
+      return level_names();
+    case KeyType::address:
+      return R"(IP addresses such as "::" or "192.0.2.1")";
+    case KeyType::path:
+      break;
+  }
+  return R"(paths, or "" for no file)";
+}
+
+std::optional<std::string> fault_of(const Value& value, const Takes& takes) {
+  const std::string shown = value_text(value, kShownBytes);
+  if (!has_wanted_type(value, takes.type)) {
+    return wrong_type_text((shown + " is ").append(type_name(value)), takes);
+  }
+  if (const std::string_view fault = plain_fault(value, takes); !fault.empty()) {
+    return (shown + ' ').append(fault) + ", allowed are " + allowed_text(takes);
+  }
+  return std::nullopt;
+}
+
+std::string wrong_type_text(std::string_view found, const Takes& takes) {
+  return std::string(found).append(" instead of ").append(wanted_type(takes.type)) +
+         ", allowed are " + allowed_text(takes);
+}
+
+std::string_view level_name(LogLevel level) noexcept {
+  return kLevels[static_cast<std::size_t>(level)];
+}
+
+std::optional<LogLevel> parse_level(std::string_view name) noexcept {
+  const auto* const found = std::find(kLevels.begin(), kLevels.end(), name);
+  if (found == kLevels.end()) {
+    return std::nullopt;
+  }
+  return static_cast<LogLevel>(found - kLevels.begin());
+}
+
+std::optional<sys::SocketAddress> parse_address(const std::string& text,
+                                                std::uint16_t port) noexcept {
+  if (text.find('\0') != std::string::npos) {
+    return std::nullopt;  // Only what stands before it would be looked at.
+  }
+  const auto address = sys::SocketAddress::parse(text, port);
+  if (!address) {
+    return std::nullopt;
+  }
+  sockaddr_storage storage;
+  (void)address->to(storage);  // The length is that of the family, which `from` finds by itself.
+  return sys::SocketAddress::from(storage);
+}
+
+}  // namespace echod

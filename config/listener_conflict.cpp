@@ -1,0 +1,26 @@
+#include "listener_conflict.hpp"
+
+namespace echod {
+
+std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
+                                                  const ListenConfig& later) noexcept {
+  if (earlier.address.port() != later.address.port() || later.address.port() == 0) {
+    return std::nullopt;
+  }
+  if (earlier.address == later.address) {
+    return "a duplicate, allowed is one listener for an address and port";
+  }
+  if (earlier.address.is_v6() == later.address.is_v6()) {
+    if (!earlier.address.is_any() && !later.address.is_any()) {
+      return std::nullopt;
+    }
+    return "one of them has all addresses, allowed is that one alone or single addresses";
+  }
+  const ListenConfig& v6 = earlier.address.is_v6() ? earlier : later;
+  if (!v6.address.is_any() || v6.v6only) {
+    return std::nullopt;
+  }
+  return "\"::\" serves IPv4 too, allowed are both if it has v6only = true";
+}
+
+}  // namespace echod

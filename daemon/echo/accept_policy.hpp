@@ -1,0 +1,19 @@
+// What an error of accept4(2) means for a listener. The one place that knows.
+#pragma once
+
+#include <cstdint>
+
+namespace echod {
+
+enum class AcceptVerdict : std::uint8_t {
+  done,   // The queue is empty: wait for the next edge.
+  retry,  // That one connection is lost, or the call was interrupted: go on with the next.
+  pause,  // No descriptors or memory: the queue stays as it is; try later and on every close.
+  fatal,  // This socket will never accept again.
+};
+
+// `error` is the errno of a failed accept4(2). Source: accept(2), "Error handling": Linux passes
+// pending network errors of the new socket, to be treated like EAGAIN by retrying.
+[[nodiscard]] AcceptVerdict verdict_on_accept(int error) noexcept;
+
+}  // namespace echod

@@ -1,0 +1,73 @@
+#include "buffer_pool.hpp"
+
+#include <new>
+
+#include "invariant.hpp"
+
+namespace echod {
+
+namespace {
+
+void destroy(Block* block) noexcept {
+  block->~Block();
+  ::operator delete(block);
+}
+
+}  // namespace
+
+BufferPool::~BufferPool() {
+  free_cached();
+  invariant(bytes_taken() == 0, "blocks come back before their pool goes");
+}
+
+Block* BufferPool::reading_block() noexcept {
+  if (bytes_taken() + block_bytes_ > total_bytes_) {
+    return nullptr;
+  }
+  if (cached_ == nullptr) {
+    void* const memory = ::operator new(sizeof(Block) + block_bytes_, std::nothrow);
+    if (memory == nullptr) {
+      return nullptr;
+    }
+    cached_ = new (memory) Block(*this, static_cast<std::uint32_t>(block_bytes_));
+    cached_count_ = 1;
+  }
+  return cached_;
+}
+
+BufferPool::BlockPtr BufferPool::take_reading_block() noexcept {
+  invariant(cached_ != nullptr, "a block is taken after it was read into");
+  Block* const block = cached_;
+  cached_ = block->next_free_;
+  --cached_count_;
+  set_taken(bytes_taken() + block->capacity_);
+  return BlockPtr(block);
+}
+
+void BufferPool::set_limits(std::size_t block_bytes, std::size_t total_bytes) noexcept {
+  block_bytes_ = block_bytes;
+  total_bytes_ = total_bytes;
+  free_cached();
+}
+
+void BufferPool::release(Block* block) noexcept {
+  set_taken(bytes_taken() - block->capacity_);
+  if (block->capacity_ != block_bytes_ || cached_count_ == kMaxCached) {
+    destroy(block);
+    return;
+  }
+  block->next_free_ = cached_;
+  cached_ = block;
+  ++cached_count_;
+}
+
+void BufferPool::free_cached() noexcept {
+  while (cached_ != nullptr) {
+    Block* const next = cached_->next_free_;
+    destroy(cached_);
+    cached_ = next;
+  }
+  cached_count_ = 0;
+}
+
+}  // namespace echod

@@ -1,0 +1,377 @@
+#include "connection.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "echo_context.hpp"
+#include "stream_socket.hpp"
+
+namespace echod {
+
+namespace {
+
+constexpr std::uint32_t kReadEvents = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
+constexpr std::uint32_t kWriteEvents = EPOLLOUT;
+// After these a short read does not stand in for EAGAIN.
+constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+
+CloseReason reason_of(int error) noexcept {
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+    case ENOTCONN:  // shutdown(2) after the peer's RST.
+      return CloseReason::reset;
+    case ETIMEDOUT:
+      return CloseReason::timed_out;
+    default:
+      return CloseReason::io_error;
+  }
+}
+
+bool is_over(std::chrono::milliseconds timeout, std::chrono::milliseconds passed) noexcept {
+  return timeout.count() > 0 && passed >= timeout;
+}
+
+}  // namespace
+
+Connection::Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
+                       const sys::SocketAddress& peer) noexcept
+    : fd_(std::move(fd)),
+      context_(context),
+      opened_(context.loop.now()),
+      peer_(peer),
+      table_index_(table_index) {
+  note_progress();
+}
+
+void Connection::start() noexcept {
+  context_.log.opened(peer_, fd_.get(), context_.loop.now());
+  const sys::IoResult added = context_.loop.add(*this, fd_.get(), kReadEvents);
+  if (!added.ok()) {
+    context_.counters.add(Counter::register_failures);
+    context_.log.register_failed(peer_, added.error(), context_.loop.now());
+    close(CloseReason::io_error, added.error());
+  }
+}
+
+Turn Connection::on_turn(std::uint32_t events) noexcept {
+  if ((events & kReadOnEvents) != 0) {
+    must_read_to_eagain_ = true;
+  }
+  switch (state_) {
+    case State::echoing:
+      return echo();
+    case State::flushing:
+      return flush();
+    case State::delivering:
+      return await_delivery(events);
+    case State::lingering:
+      return discard_input();
+    case State::closed:
+      break;
+  }
+  return Turn::wait;
+}
+
+Turn Connection::echo() noexcept {
+  const std::uint64_t turn_end = bytes_received_ + context_.settings.turn_bytes;
+  for (std::uint32_t reads = 0; reads < context_.settings.turn_reads; ++reads) {
+    if (drain_allowance_ == 0) {
+      return linger();
+    }
+    if (bytes_received_ >= turn_end) {
+      break;
+    }
+    Block* const block = context_.buffers.reading_block();
+    const Step step = block != nullptr ? echo_through(*block) : echo_unbuffered();
+    if (step == Step::drained && is_draining()) {
+      return linger();  // Less was left than the queue said; there is no more.
+    }
+    if (step != Step::more) {
+      return Turn::wait;
+    }
+  }
+  context_.counters.add(Counter::turns_over_budget);
+  return Turn::again;
+}
+
+Connection::Step Connection::echo_through(Block& block) noexcept {
+  const std::span<std::byte> room = allowed(block.room());
+  const sys::IoResult received = sys::receive(fd_.get(), room);
+  if (received.count() == 0) {
+    return after_read(room.size(), received);
+  }
+  const sys::IoResult sent = sys::send(fd_.get(), room.first(received.count()));
+  if (!sent.ok() && !sent.would_block()) {
+    fail(sent.error());
+    return Step::left;
+  }
+  count_echo(received.count(), sent.count());
+  if (sent.count() < received.count()) {
+    block.hold(sent.count(), received.count());
+    block_ = context_.buffers.take_reading_block();
+    await_writable();
+    return Step::left;
+  }
+  return after_read(room.size(), received);
+}
+
+Connection::Step Connection::echo_unbuffered() noexcept {
+  const std::span<std::byte> room = allowed(context_.peek_room);
+  const sys::IoResult peeked = sys::peek(fd_.get(), room);
+  if (peeked.count() == 0) {
+    return after_read(room.size(), peeked);
+  }
+  context_.counters.add(Counter::unbuffered_reads);
+  const sys::IoResult sent = sys::send(fd_.get(), room.first(peeked.count()));
+  if (!sent.ok() && !sent.would_block()) {
+    fail(sent.error());
+    return Step::left;
+  }
+  if (!takes_discarded(sent.count())) {
+    return Step::left;
+  }
+  if (sent.count() > 0) {
+    count_echo(sent.count(), sent.count());
+  }
+  if (sent.count() < peeked.count()) {
+    await_writable();
+    return Step::left;
+  }
+  return after_read(room.size(), peeked);
+}
+
+// Takes `bytes` that were sent already out of the receive queue.
+bool Connection::takes_discarded(std::size_t bytes) noexcept {
+  while (bytes > 0) {
+    const sys::IoResult discarded = sys::discard(fd_.get(), bytes);
+    if (discarded.count() == 0) {
+      fail(discarded.ok() ? ECONNRESET : discarded.error());
+      return false;
+    }
+    bytes -= discarded.count();
+  }
+  return true;
+}
+
+// What a read of `asked` bytes says about what is left to read, its bytes having been dealt with.
+Connection::Step Connection::after_read(std::size_t asked, sys::IoResult received) noexcept {
+  if (received.would_block()) {
+    must_read_to_eagain_ = false;
+    return Step::drained;
+  }
+  if (!received.ok()) {
+    fail(received.error());
+    return Step::left;
+  }
+  if (received.count() == 0) {
+    end_of_input();
+    return Step::left;
+  }
+  const bool is_short = received.count() < asked;
+  return is_short && !must_read_to_eagain_ && !is_draining() ? Step::drained : Step::more;
+}
+
+void Connection::count_echo(std::size_t received, std::size_t sent) noexcept {
+  bytes_received_ += received;
+  if (is_draining()) {
+    drain_allowance_ -= static_cast<std::uint32_t>(received);
+  }
+  note_progress();
+  context_.counters.add(Counter::echoes);
+  context_.counters.add(Counter::bytes_received, received);
+  context_.counters.add(Counter::bytes_sent, sent);
+  if (context_.log.logs_echoes()) {
+    context_.log.echoed(peer_, fd_.get(), received, sent, context_.loop.now());
+  }
+}
+
+Turn Connection::flush() noexcept {
+  if (block_ != nullptr) {
+    const sys::IoResult sent = sys::send(fd_.get(), block_->owed());
+    if (!sent.ok()) {
+      if (!sent.would_block()) {
+        fail(sent.error());
+      }
+      return Turn::wait;
+    }
+    note_progress();
+    context_.counters.add(Counter::bytes_sent, sent.count());
+    block_->consume(sent.count());
+    if (!block_->owed().empty()) {
+      return Turn::wait;  // A short write stands for EAGAIN (epoll(7)): the next OUT comes.
+    }
+    block_.reset();
+  }
+  state_ = State::echoing;
+  await_readable();
+  return Turn::wait;
+}
+
+// The peer's FIN was read, and everything before it was handed to the kernel.
+void Connection::end_of_input() noexcept {
+  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
+  if (unacknowledged.ok() && unacknowledged.count() == 0) {
+    close(clean_reason(), 0);  // Which sends our FIN.
+    return;
+  }
+  if (state_ != State::lingering) {
+    if (const sys::IoResult shut = sys::shut_write(fd_.get()); !shut.ok()) {
+      fail(shut.error());
+      return;
+    }
+  }
+  state_ = State::delivering;
+}
+
+// The events that bring us here: our own shutdown, the acknowledgement of our FIN, an RST.
+Turn Connection::await_delivery(std::uint32_t events) noexcept {
+  if ((events & EPOLLERR) != 0) {
+    if (const int error = sys::take_error(fd_.get()); error != 0) {
+      fail(error);
+      return Turn::wait;
+    }
+  }
+  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
+  if (unacknowledged.ok() && unacknowledged.count() == 0) {
+    close(clean_reason(), 0);
+  }
+  return Turn::wait;
+}
+
+// Everything that was to be sent back while draining is with the kernel.
+Turn Connection::linger() noexcept {
+  if (const sys::IoResult shut = sys::shut_write(fd_.get()); !shut.ok()) {
+    fail(shut.error());
+    return Turn::wait;
+  }
+  state_ = State::lingering;
+  note_progress();
+  return Turn::again;
+}
+
+Turn Connection::discard_input() noexcept {
+  constexpr std::size_t kAtOnce = std::size_t{1} << 20;
+  for (std::uint32_t reads = 0; reads < context_.settings.turn_reads; ++reads) {
+    const sys::IoResult discarded = sys::discard(fd_.get(), kAtOnce);
+    if (discarded.would_block()) {
+      return Turn::wait;
+    }
+    if (!discarded.ok()) {
+      fail(discarded.error());
+      return Turn::wait;
+    }
+    if (discarded.count() == 0) {
+      end_of_input();
+      return Turn::wait;
+    }
+    context_.counters.add(Counter::bytes_discarded, discarded.count());
+  }
+  return Turn::again;
+}
+
+void Connection::check_timeouts() noexcept {
+  if (state_ == State::closed) {
+    return;
+  }
+  if (state_ != State::echoing) {
+    note_acknowledged();
+  }
+  const TimeoutsConfig& timeouts = context_.settings.timeouts;
+  const auto now = std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
+  const std::chrono::milliseconds passed = now - last_progress_;
+  if (state_ == State::echoing && is_over(timeouts.idle, passed)) {
+    close(CloseReason::idle_timeout, 0);
+  } else if (state_ == State::lingering && passed >= timeouts.linger) {
+    close(CloseReason::linger_timeout, 0);
+  } else if ((state_ == State::flushing || state_ == State::delivering) &&
+             is_over(timeouts.stalled_write, passed)) {
+    close(CloseReason::stalled_write, 0);
+  }
+}
+
+void Connection::begin_drain() noexcept {
+  if (state_ != State::echoing && state_ != State::flushing) {
+    return;
+  }
+  const sys::IoResult unread = sys::unread_bytes(fd_.get());
+  drain_allowance_ = static_cast<std::uint32_t>(unread.count());
+  if (state_ == State::echoing) {
+    context_.loop.enqueue(*this);
+  }
+}
+
+void Connection::abort(CloseReason reason) noexcept {
+  if (state_ != State::closed) {
+    close(reason, 0);
+  }
+}
+
+void Connection::await_writable() noexcept {
+  context_.counters.add(Counter::flips_to_write);
+  state_ = State::flushing;
+  const sys::IoResult modified = context_.loop.modify(*this, fd_.get(), kWriteEvents);
+  if (!modified.ok()) {
+    fail(modified.error());
+  }
+}
+
+// The turn ends here: if anything is pending, the change of the mask itself raises the event.
+void Connection::await_readable() noexcept {
+  const sys::IoResult modified = context_.loop.modify(*this, fd_.get(), kReadEvents);
+  if (!modified.ok()) {
+    fail(modified.error());
+  } else if (is_draining()) {
+    context_.loop.enqueue(*this);  // No event tells that nothing is left to echo.
+  }
+}
+
+void Connection::fail(int error) noexcept { close(reason_of(error), error); }
+
+// The one place that ends a connection.
+void Connection::close(CloseReason reason, int error) noexcept {
+  state_ = State::closed;
+  context_.counters.add(counter_of(reason));
+  if (bytes_received_ == 0) {
+    context_.counters.add(Counter::empty_connections);
+  }
+  const std::uint64_t owed = block_ != nullptr ? block_->owed().size() : 0;
+  context_.log.closed({.peer = peer_,
+                       .fd = fd_.get(),
+                       .bytes_received = bytes_received_,
+                       .bytes_sent = bytes_received_ - owed,
+                       .duration = context_.loop.now() - opened_,
+                       .reason = reason,
+                       .error = error},
+                      context_.loop.now());
+  context_.loop.remove(*this);
+  block_.reset();
+  fd_.reset();
+  context_.table.retire(*this);
+  context_.admission.leave();
+}
+
+void Connection::note_progress() noexcept {
+  last_progress_ = std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
+}
+
+// A peer that reads slowly makes room in the kernel's buffer long before OUT is reported: that it
+// acknowledges bytes is progress.
+void Connection::note_acknowledged() noexcept {
+  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
+  const auto now = static_cast<std::uint32_t>(unacknowledged.count());
+  if (unacknowledged.ok() && std::exchange(unacknowledged_, now) > now) {
+    note_progress();
+  }
+}
+
+std::span<std::byte> Connection::allowed(std::span<std::byte> room) const noexcept {
+  return room.first(std::min<std::size_t>(room.size(), drain_allowance_));
+}
+
+CloseReason Connection::clean_reason() const noexcept {
+  return is_draining() ? CloseReason::drained : CloseReason::peer_closed;
+}
+
+}  // namespace echod

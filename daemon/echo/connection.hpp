@@ -1,0 +1,118 @@
+// One TCP connection: every byte that comes in goes out, once, in order.
+//
+//   state       registered for   owes   a turn does                              leaves to
+//   echoing     IN PRI RDHUP     -      recv, send at once, until EAGAIN or      flushing: a reply did
+//                                       the budget is spent                      not fit
+//                                                                                delivering: FIN read,
+//                                                                                tail not yet acked
+//                                                                                lingering: draining, and
+//                                                                                all was sent back
+//   flushing    OUT              bytes  send; nothing is read                    echoing: nothing owed
+//                                                                                lingering: as above
+//   delivering  IN PRI RDHUP     -      ask what the peer has acknowledged       closed: all of it
+//   lingering   IN PRI RDHUP     -      read and discard until the peer's FIN    delivering, closed
+//   closed      -                -      nothing; destroyed after the iteration
+//
+// Any state but closed goes to closed by an error of recv or send, a timeout or the drain deadline;
+// the first reason is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP only cause the next call.
+//
+// Flushing without a block: when the reply buffers are spent, bytes are peeked at, sent, and then
+// taken from the receive queue, so what does not fit is still the kernel's. The turn that OUT brings
+// has nothing to send and flips straight back to IN.
+//
+// Delivering exists because close(2) would leave the tail to an orphaned socket, which the kernel
+// gives up on after a few minutes of a closed window, uncounted, and drops when it has too many
+// (tcp_orphan_retries, tcp_max_orphans in tcp(7)).
+//
+// Thread-safety: belongs to its worker's thread. Never blocks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+
+#include "buffer_pool.hpp"
+#include "channel.hpp"
+#include "clock.hpp"
+#include "counters.hpp"
+#include "io_result.hpp"
+#include "socket_address.hpp"
+#include "unique_fd.hpp"
+
+namespace echod {
+
+struct EchoContext;
+
+class Connection final : public Channel {
+ public:
+  // Takes over a connected, non-blocking socket. `table_index` is the table's, for it to find back.
+  Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
+             const sys::SocketAddress& peer) noexcept;
+
+  // Registers with the loop; if that fails the connection closes.
+  void start() noexcept;
+  Turn on_turn(std::uint32_t events) noexcept override;
+
+  // Closes it if a timeout is over. Called for every connection by the timeout sweep.
+  void check_timeouts() noexcept;
+  // Sends back what the receive queue holds now and no more, then our FIN, then waits for theirs.
+  void begin_drain() noexcept;
+  // Closes it at once.
+  void abort(CloseReason reason) noexcept;
+
+  [[nodiscard]] std::uint32_t table_index() const noexcept { return table_index_; }
+
+ private:
+  enum class State : std::uint8_t { echoing, flushing, delivering, lingering, closed };
+  // How one read of a turn ended.
+  enum class Step : std::uint8_t {
+    more,    // There may be more to read.
+    drained, // The kernel has no more: the next edge brings the next turn.
+    left,    // The connection left the state echoing.
+  };
+  // Centiseconds since some time before the process started. Wraps after 497 days; only differences
+  // are used, and none that long matters.
+  using Ticks = std::chrono::duration<std::uint32_t, std::centi>;
+
+  static constexpr std::uint32_t kNotDraining = UINT32_MAX;
+
+  [[nodiscard]] Turn echo() noexcept;
+  [[nodiscard]] Step echo_through(Block& block) noexcept;
+  [[nodiscard]] Step echo_unbuffered() noexcept;
+  [[nodiscard]] Step after_read(std::size_t asked, sys::IoResult received) noexcept;
+  [[nodiscard]] Turn flush() noexcept;
+  [[nodiscard]] Turn await_delivery(std::uint32_t events) noexcept;
+  [[nodiscard]] Turn discard_input() noexcept;
+  [[nodiscard]] Turn linger() noexcept;
+  void end_of_input() noexcept;
+  void await_writable() noexcept;
+  void await_readable() noexcept;
+  void count_echo(std::size_t received, std::size_t sent) noexcept;
+  [[nodiscard]] bool takes_discarded(std::size_t bytes) noexcept;
+  void fail(int error) noexcept;
+  void close(CloseReason reason, int error) noexcept;
+  void note_progress() noexcept;
+  void note_acknowledged() noexcept;
+  [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
+  [[nodiscard]] std::span<std::byte> allowed(std::span<std::byte> room) const noexcept;
+  [[nodiscard]] CloseReason clean_reason() const noexcept;
+
+  State state_ = State::echoing;
+  // Set by RDHUP, HUP, ERR or PRI until recv says EAGAIN: till then a short read proves nothing, for
+  // the edge of the FIN may be used up, and recv stops at an urgent mark.
+  bool must_read_to_eagain_ = false;
+  sys::UniqueFd fd_;
+  EchoContext& context_;
+  BufferPool::BlockPtr block_;  // Owed bytes, in the state flushing.
+  std::uint64_t bytes_received_ = 0;
+  sys::TimePoint opened_;
+  sys::SocketAddress peer_;
+  Ticks last_progress_;
+  std::uint32_t unacknowledged_ = UINT32_MAX;       // When last asked.
+  std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
+  std::uint32_t table_index_;
+};
+
+static_assert(sizeof(Connection) <= 112, "an idle connection costs at most 128 bytes in all");
+
+}  // namespace echod

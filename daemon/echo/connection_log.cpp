@@ -1,0 +1,149 @@
+#include "connection_log.hpp"
+
+#include <spdlog/logger.h>
+
+#include <new>
+#include <system_error>
+#include <utility>
+
+namespace echod {
+
+namespace {
+
+std::string text_of(int error) { return std::system_category().message(error); }
+
+// Formatting allocates. A line that there is no memory for is lost; a connection is not.
+template <typename Write>
+void unless_out_of_memory(Write write) noexcept {
+  try {
+    write();
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+}
+
+double seconds(sys::Duration duration) noexcept {
+  return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+ConnectionLog::ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters)
+    : logger_(std::move(logger)), counters_(counters) {}
+
+void ConnectionLog::set_limits(std::uint32_t lines_per_second, bool logs_echoes) noexcept {
+  lines_per_second_ = lines_per_second;
+  logs_echoes_ = logs_echoes;
+}
+
+void ConnectionLog::opened(const sys::SocketAddress& peer, int fd, sys::TimePoint now) noexcept {
+  if (logger_->should_log(spdlog::level::debug) && admits_line(now)) {
+    unless_out_of_memory([&] {
+      logger_->debug("open peer={} fd={}", peer.text(), fd);
+    });
+  }
+}
+
+void ConnectionLog::closed(const ConnectionSummary& summary, sys::TimePoint now) noexcept {
+  if (!logger_->should_log(spdlog::level::debug) || !admits_line(now)) {
+    return;
+  }
+  unless_out_of_memory([&] {
+    logger_->debug("close peer={} fd={} in={} out={} duration={:.3f}s reason={}{}",
+                   summary.peer.text(), summary.fd, summary.bytes_received, summary.bytes_sent,
+                   seconds(summary.duration), name_of(summary.reason),
+                   summary.error != 0 ? " (" + text_of(summary.error) + ')' : std::string());
+  });
+}
+
+void ConnectionLog::echoed(const sys::SocketAddress& peer, int fd, std::size_t in, std::size_t out,
+                           sys::TimePoint now) noexcept {
+  if (admits_line(now)) {
+    unless_out_of_memory([&] {
+      logger_->trace("echo peer={} fd={} in={} out={}", peer.text(), fd, in, out);
+    });
+  }
+}
+
+void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
+                                sys::TimePoint now) noexcept {
+  if (full_.admits(now)) {
+    unless_out_of_memory([&] {
+      logger_->warn(
+          "full on {}: {} connections; new ones wait in the backlog until one closes; raise "
+          "limits.max_connections (0 follows ulimit -n, LimitNOFILE=)",
+          listener.text(), max_connections);
+    });
+  }
+}
+
+void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int error,
+                                     std::uint32_t connections, sys::TimePoint now) noexcept {
+  if (resources_.admits(now)) {
+    unless_out_of_memory([&] {
+      logger_->error(
+          "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog; "
+          "raise ulimit -n (LimitNOFILE=) or lower limits.max_connections",
+          listener.text(), text_of(error), connections);
+    });
+  }
+}
+
+void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
+                                  sys::TimePoint now) noexcept {
+  if (accept_failed_.admits(now)) {
+    unless_out_of_memory([&] {
+      logger_->warn("a connection to {} was lost before it was accepted: {}; others are served",
+                    listener.text(), text_of(error));
+    });
+  }
+}
+
+void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
+                                    sys::TimePoint now) noexcept {
+  if (register_failed_.admits(now)) {
+    unless_out_of_memory([&] {
+      logger_->error("epoll refused the connection of {}: {}; it is closed; see "
+                     "fs.epoll.max_user_watches",
+                     peer.text(), text_of(error));
+    });
+  }
+}
+
+void ConnectionLog::listener_lost(const sys::SocketAddress& listener, int error) noexcept {
+  unless_out_of_memory([&] {
+    logger_->critical("the listening socket {} is broken: {}; stopping, so that a restart can help",
+                      listener.text(), text_of(error));
+  });
+}
+
+bool ConnectionLog::Seldom::admits(sys::TimePoint now) noexcept {
+  if (now < next_) {
+    return false;
+  }
+  next_ = now + std::chrono::minutes(1);
+  return true;
+}
+
+bool ConnectionLog::admits_line(sys::TimePoint now) noexcept {
+  if (now - window_start_ >= std::chrono::seconds(1)) {
+    if (suppressed_in_window_ > 0) {
+      unless_out_of_memory([&] {
+        logger_->info("{} lines about connections were left out; log.connection_lines_per_second = {}",
+                      suppressed_in_window_, lines_per_second_);
+      });
+    }
+    window_start_ = now;
+    lines_in_window_ = 0;
+    suppressed_in_window_ = 0;
+  }
+  if (lines_per_second_ != 0 && lines_in_window_ == lines_per_second_) {
+    ++suppressed_in_window_;
+    counters_.add(Counter::connection_lines_suppressed);
+    return false;
+  }
+  ++lines_in_window_;
+  return true;
+}
+
+}  // namespace echod

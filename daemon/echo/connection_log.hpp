@@ -1,0 +1,81 @@
+// The words of every log line about connections and accepting, and the limits that keep peers from
+// filling a disk with them.
+//
+// Thread-safety: belongs to one worker; the logger behind it never blocks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+
+#include "clock.hpp"
+#include "counters.hpp"
+#include "socket_address.hpp"
+
+namespace spdlog {
+class logger;
+}
+
+namespace echod {
+
+// What there is to say about a connection when it ends.
+struct ConnectionSummary {
+  const sys::SocketAddress& peer;
+  int fd;
+  std::uint64_t bytes_received;
+  std::uint64_t bytes_sent;
+  sys::Duration duration;
+  CloseReason reason;
+  int error;  // errno behind the reason, or 0.
+};
+
+class ConnectionLog {
+ public:
+  ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters);
+
+  // Lines about single connections allowed in a second (0: all), and whether echoed() is wanted.
+  void set_limits(std::uint32_t lines_per_second, bool logs_echoes) noexcept;
+
+  // Lines about single connections. `now` is the loop's.
+  void opened(const sys::SocketAddress& peer, int fd, sys::TimePoint now) noexcept;
+  void closed(const ConnectionSummary& summary, sys::TimePoint now) noexcept;
+  // One for each message; ask logs_echoes() first, which costs nothing.
+  [[nodiscard]] bool logs_echoes() const noexcept { return logs_echoes_; }
+  void echoed(const sys::SocketAddress& peer, int fd, std::size_t in, std::size_t out,
+              sys::TimePoint now) noexcept;
+
+  // Lines about accepting; each kind at most once a minute, whatever happens.
+  void paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
+                   sys::TimePoint now) noexcept;
+  void paused_resources(const sys::SocketAddress& listener, int error, std::uint32_t connections,
+                        sys::TimePoint now) noexcept;
+  void accept_failed(const sys::SocketAddress& listener, int error, sys::TimePoint now) noexcept;
+  void register_failed(const sys::SocketAddress& peer, int error, sys::TimePoint now) noexcept;
+  void listener_lost(const sys::SocketAddress& listener, int error) noexcept;
+
+ private:
+  // Lets one line through a minute.
+  class Seldom {
+   public:
+    [[nodiscard]] bool admits(sys::TimePoint now) noexcept;
+
+   private:
+    sys::TimePoint next_{};
+  };
+
+  [[nodiscard]] bool admits_line(sys::TimePoint now) noexcept;
+
+  std::shared_ptr<spdlog::logger> logger_;
+  Counters& counters_;
+  std::uint32_t lines_per_second_ = 0;
+  bool logs_echoes_ = false;
+  sys::TimePoint window_start_{};
+  std::uint32_t lines_in_window_ = 0;
+  std::uint64_t suppressed_in_window_ = 0;
+  Seldom full_;
+  Seldom resources_;
+  Seldom accept_failed_;
+  Seldom register_failed_;
+};
+
+}  // namespace echod

@@ -1,0 +1,73 @@
+// What happened how often, for every bound, refusal and close. Counters only grow, from 0 at start.
+//
+// Thread-safety: one thread (the worker that owns the set) adds; any thread may read at any time.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace echod {
+
+// Why a connection ended. The first error or limit is final.
+enum class CloseReason : std::uint8_t {
+  peer_closed,     // The peer sent its FIN and has everything that was owed.
+  reset,           // The peer sent RST, or took no more (ECONNRESET, EPIPE).
+  timed_out,       // The kernel gave up: keepalive or TCP_USER_TIMEOUT (ETIMEDOUT).
+  io_error,        // Any other error of recv(2) or send(2), such as EHOSTUNREACH.
+  idle_timeout,    // timeouts.idle_s without a byte from the peer.
+  stalled_write,   // timeouts.stalled_write_s without the peer taking a byte.
+  drained,         // We were stopping; the peer has everything that was owed.
+  linger_timeout,  // We were stopping; the peer's FIN did not come within timeouts.linger_s.
+  drain_deadline,  // We were stopping; timeouts.drain_s was over.
+  forced,          // We were stopping; a second signal said: now.
+};
+inline constexpr std::size_t kCloseReasons = 10;
+
+[[nodiscard]] std::string_view name_of(CloseReason reason) noexcept;
+
+enum class Counter : std::uint8_t {
+  accepted,           // Connections taken from the accept queue.
+  echoes,             // Reads that were answered, in full or in part.
+  bytes_received,     // Bytes read to be echoed.
+  bytes_sent,         // Of those, bytes handed to the kernel.
+  bytes_discarded,    // Bytes read and dropped while stopping, after our FIN.
+  empty_connections,  // Connections that ended without a byte: health checks, port scans.
+  flips_to_write,     // Times a reply did not fit: buffers.per_connection_kib held the rest.
+  turns_over_budget,  // Turns ended by turn.bytes_kib or turn.reads with more to read.
+  unbuffered_reads,   // Reads served without a buffer: buffers.total_mib was spent.
+  paused_full,        // Accepting stopped at limits.max_connections.
+  paused_resources,   // Accepting stopped for want of descriptors or memory.
+  accept_errors,      // Connections that were lost while they waited to be accepted.
+  register_failures,  // Accepted connections that epoll(7) refused: fs.epoll.max_user_watches.
+  connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second.
+  closed,             // First of one counter for each CloseReason; see counter_of().
+};
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::closed) + kCloseReasons;
+
+[[nodiscard]] constexpr Counter counter_of(CloseReason reason) noexcept {
+  return static_cast<Counter>(static_cast<std::uint8_t>(Counter::closed) +
+                              static_cast<std::uint8_t>(reason));
+}
+
+// The name under which it is reported, such as "flips_to_write" or "closed_reset".
+[[nodiscard]] std::string_view name_of(Counter counter) noexcept;
+
+class Counters {
+ public:
+  void add(Counter counter, std::uint64_t amount = 1) noexcept {
+    // One writer: a plain addition, made visible without a locked instruction.
+    auto& value = values_[static_cast<std::size_t>(counter)];
+    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t get(Counter counter) const noexcept {
+    return values_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kCounters> values_{};
+};
+
+}  // namespace echod

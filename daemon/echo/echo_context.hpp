@@ -1,0 +1,40 @@
+// What the connections and listeners of one worker share: where they take turns, what they may use,
+// whom they tell. Declared so that each member may use those above it, and dies before them.
+// Thread-safety: belongs to the worker's thread, but for `counters` and `buffers.bytes_taken()`.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+
+#include "admission.hpp"
+#include "buffer_pool.hpp"
+#include "connection_log.hpp"
+#include "connection_table.hpp"
+#include "counters.hpp"
+#include "echo_settings.hpp"
+#include "event_loop.hpp"
+
+namespace echod {
+
+struct EchoContext {
+  EchoContext(EventLoop& event_loop, const EchoSettings& initial,
+              std::shared_ptr<spdlog::logger> logger);
+
+  // Takes over new settings; all of them hold from the next turn on.
+  void apply(const EchoSettings& wanted) noexcept;
+
+  // Bytes looked at in one go when there is no block to read into.
+  static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
+
+  EventLoop& loop;
+  EchoSettings settings;
+  Counters counters;
+  ConnectionLog log;
+  BufferPool buffers;
+  std::array<std::byte, kPeekBytes> peek_room;
+  Admission admission;
+  ConnectionTable table;
+};
+
+}  // namespace echod

@@ -1,0 +1,116 @@
+#include "listener.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "accept_policy.hpp"
+#include "echo_context.hpp"
+
+namespace echod {
+
+namespace {
+
+// How soon accepting is tried again when no close of ours can end a shortage.
+constexpr std::chrono::milliseconds kRetryInterval{250};
+
+}  // namespace
+
+Listener::Listener(EchoContext& context, std::shared_ptr<const sys::ListenSocket> socket,
+                   std::function<void()> on_lost)
+    : context_(context),
+      socket_(std::move(socket)),
+      on_lost_(std::move(on_lost)),
+      retry_(context.loop.timers(), [this] { resume(); }) {}
+
+Listener::~Listener() {
+  context_.admission.forget(*this);
+  context_.loop.remove(*this);
+}
+
+void Listener::start() {
+  context_.admission.reserve_waiter();
+  const sys::IoResult added = context_.loop.add(*this, socket_->fd.get(), EPOLLIN);
+  if (!added.ok()) {
+    throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
+  }
+}
+
+Turn Listener::on_turn(std::uint32_t /*events*/) noexcept {
+  if (is_waiting_) {
+    return Turn::wait;
+  }
+  for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
+    if (context_.admission.is_full()) {
+      context_.counters.add(Counter::paused_full);
+      context_.log.paused_full(socket_->address, context_.admission.max_connections(),
+                               context_.loop.now());
+      is_waiting_ = true;
+      context_.admission.wait_for_room(*this);
+      return Turn::wait;
+    }
+    if (accept_one() != Accepting::next) {
+      return Turn::wait;
+    }
+  }
+  return Turn::again;
+}
+
+void Listener::resume() noexcept {
+  is_waiting_ = false;
+  retry_.cancel();
+  context_.loop.enqueue(*this);
+}
+
+void Listener::empty_and_close() noexcept {
+  while (accept_one() == Accepting::next) {
+  }
+  retry_.cancel();
+  context_.loop.remove(*this);
+  // Another process may hold the socket too (socket activation): then closing it does not end the
+  // registration.
+  context_.loop.forget_descriptor(socket_->fd.get());
+  socket_.reset();
+}
+
+Listener::Accepting Listener::accept_one() noexcept {
+  if (!context_.table.reserve()) {
+    pause_for_resources(ENOMEM);
+    return Accepting::pause;
+  }
+  sys::Accepted accepted = sys::accept(socket_->fd.get());
+  if (accepted.error == 0) {
+    context_.counters.add(Counter::accepted);
+    context_.admission.enter();
+    context_.table.create(context_, std::move(accepted.fd), accepted.peer).start();
+    return Accepting::next;
+  }
+  switch (verdict_on_accept(accepted.error)) {
+    case AcceptVerdict::done:
+      return Accepting::done;
+    case AcceptVerdict::retry:
+      context_.counters.add(Counter::accept_errors);
+      context_.log.accept_failed(socket_->address, accepted.error, context_.loop.now());
+      return Accepting::next;
+    case AcceptVerdict::pause:
+      pause_for_resources(accepted.error);
+      return Accepting::pause;
+    case AcceptVerdict::fatal:
+      break;
+  }
+  context_.log.listener_lost(socket_->address, accepted.error);
+  on_lost_();
+  return Accepting::lost;
+}
+
+void Listener::pause_for_resources(int error) noexcept {
+  context_.counters.add(Counter::paused_resources);
+  context_.log.paused_resources(socket_->address, error, context_.admission.connections(),
+                                context_.loop.now());
+  is_waiting_ = true;
+  context_.admission.wait_for_room(*this);
+  retry_.expire_at(context_.loop.now() + kRetryInterval);
+}
+
+}  // namespace echod

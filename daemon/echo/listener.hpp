@@ -1,0 +1,55 @@
+// Takes connections from one listening socket: to EAGAIN, as edge-triggered epoll demands, but at most
+// turn.accepts in a turn.
+//
+// When there is no room (limits.max_connections) or the process has no descriptors or memory left, it
+// stops and leaves the clients in the kernel's queue. It has used up its edge then, so it is resumed
+// by whoever makes room: the close of any connection, or, if the shortage is not of our making, a
+// timer.
+//
+// Thread-safety: belongs to its worker's thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "channel.hpp"
+#include "listen_socket.hpp"
+#include "timer.hpp"
+
+namespace echod {
+
+struct EchoContext;
+
+class Listener final : public Channel {
+ public:
+  // Shares the socket with its owner and with other workers' listeners; the last one closes it.
+  // `on_lost` is called if the socket turns out to be broken for good.
+  Listener(EchoContext& context, std::shared_ptr<const sys::ListenSocket> socket,
+           std::function<void()> on_lost);
+  ~Listener() override;
+
+  // Registers with the loop. Throws std::system_error.
+  void start();
+  Turn on_turn(std::uint32_t events) noexcept override;
+  // Ends the wait for room.
+  void resume() noexcept;
+
+  // Takes everybody who waits in the queue, whatever the limit on connections, and lets go of the
+  // socket: whoever is still in the queue of a socket that closes gets an RST.
+  void empty_and_close() noexcept;
+
+ private:
+  enum class Accepting : std::uint8_t { next, done, pause, lost };
+
+  [[nodiscard]] Accepting accept_one() noexcept;
+  void pause_for_resources(int error) noexcept;
+
+  EchoContext& context_;
+  std::shared_ptr<const sys::ListenSocket> socket_;
+  std::function<void()> on_lost_;
+  Timer retry_;
+  bool is_waiting_ = false;
+};
+
+}  // namespace echod

@@ -1,0 +1,69 @@
+// One thread that echoes: its loop, its connections, its listeners, its counters. Connections live
+// and die in one worker; nothing in the data path is shared with another thread.
+//
+//   created --start()--> serving --drain()--> draining --last connection gone--> ended
+//                                  abort_connections() closes them all, in any state
+//
+// Thread-safety: the public members may be called from one other thread, the service's. What they ask
+// for happens in the worker's thread, soon after. counters() and the gauges are for any thread.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "echo_context.hpp"
+#include "event_loop.hpp"
+#include "listener.hpp"
+#include "timeout_sweep.hpp"
+
+namespace echod {
+
+// Called in the worker's thread; must not block.
+struct WorkerEvents {
+  std::function<void()> on_ended;          // After drain(): no connection is left.
+  std::function<void()> on_listener_lost;  // A listening socket is broken for good.
+};
+
+class Worker {
+ public:
+  // Throws std::system_error.
+  Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger, WorkerEvents events);
+  // Closes what is left, at once, and waits for the thread.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Before start(). Throws std::system_error.
+  void listen(std::shared_ptr<const sys::ListenSocket> socket);
+  void start();
+
+  void apply(const EchoSettings& settings);
+  // Empties the accept queues, lets go of the listeners, drains every connection, then ends.
+  void drain();
+  void abort_connections(CloseReason reason);
+
+  [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
+  [[nodiscard]] std::size_t buffered_bytes() const noexcept {
+    return context_.buffers.bytes_taken();
+  }
+  [[nodiscard]] std::uint64_t stale_events() const noexcept { return loop_.stale_events(); }
+
+ private:
+  void run();
+  void begin_drain();
+
+  WorkerEvents events_;
+  EventLoop loop_;
+  EchoContext context_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  TimeoutSweep sweep_{context_};
+  bool is_draining_ = false;  // The worker's thread alone, like everything above.
+  bool is_ended_ = false;
+  std::thread thread_;
+};
+
+}  // namespace echod
