@@ -1,0 +1,63 @@
+// echod: options, configuration, service, exit code.
+#include <cstdio>
+#include <exception>
+#include <system_error>
+
+#include "command_line.hpp"
+#include "config_dump.hpp"
+#include "config_errors.hpp"
+#include "exit_codes.hpp"
+#include "service.hpp"
+#include "signal_fd.hpp"
+#include "stderr_sink.hpp"
+
+namespace echod {
+namespace {
+
+// Flushes, because text that could not be written must not look like success.
+ExitCode print(const std::string& text) {
+  const bool is_written =
+      std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  return is_written ? ExitCode::stopped : ExitCode::system;
+}
+
+ExitCode run(const CommandLine& options) {
+  try {
+    const Config config = effective_config(options);
+    if (options.check_config) {
+      return print("the configuration is valid\n");
+    }
+    if (options.dump_config) {
+      return print(dump_config(config));
+    }
+    sys::ignore_sigpipe();
+    return Service(options, config).run();
+  } catch (const ConfigErrors& errors) {
+    for (const std::string& line : errors.lines()) {
+      report_on_stderr(line);
+    }
+    return ExitCode::configuration;
+  } catch (const StartupError& error) {
+    report_on_stderr(error.what());
+    return error.code();
+  } catch (const std::system_error& error) {
+    report_on_stderr(error.what());
+    return ExitCode::system;
+  } catch (const std::exception& error) {
+    report_on_stderr(error.what());
+    return ExitCode::internal;
+  }
+}
+
+}  // namespace
+}  // namespace echod
+
+int main(int argc, char** argv) {
+  const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
+  if (parsed.is_final && parsed.exit_code != 0) {
+    echod::report_on_stderr(parsed.text);
+    return parsed.exit_code;
+  }
+  return static_cast<int>(parsed.is_final ? echod::print(parsed.text)
+                                          : echod::run(parsed.options));
+}

@@ -1,0 +1,51 @@
+#include "line_format.hpp"
+
+#include <spdlog/pattern_formatter.h>
+
+#include <array>
+#include <string_view>
+
+namespace echod {
+
+namespace {
+
+struct LevelWords {
+  std::string_view name;      // In capitals, which spdlog's own flags do not have.
+  std::string_view priority;  // syslog(3) priority.
+};
+
+constexpr std::array<LevelWords, spdlog::level::n_levels> kLevels = {{
+    {"TRACE", "<7>"},
+    {"DEBUG", "<7>"},
+    {"INFO", "<6>"},
+    {"WARNING", "<4>"},
+    {"ERROR", "<3>"},
+    {"CRITICAL", "<2>"},
+    {"OFF", ""},
+}};
+
+template <std::string_view LevelWords::*Word>
+class LevelFlag final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
+              spdlog::memory_buf_t& out) override {
+    const std::string_view word = kLevels[static_cast<std::size_t>(message.level)].*Word;
+    out.append(word.data(), word.data() + word.size());
+  }
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return spdlog::details::make_unique<LevelFlag>();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<spdlog::formatter> line_format(bool has_priority) {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<LevelFlag<&LevelWords::name>>('*');
+  formatter->add_flag<LevelFlag<&LevelWords::priority>>('P');
+  const std::string line = "%Y-%m-%d %H:%M:%S,%e - %n - %* - %v";
+  formatter->set_pattern(has_priority ? "%P" + line : line);
+  return formatter;
+}
+
+}  // namespace echod

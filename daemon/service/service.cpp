@@ -1,0 +1,228 @@
+#include "service.hpp"
+
+#include <spdlog/logger.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "config_errors.hpp"
+#include "config_keys.hpp"
+#include "connection_limit.hpp"
+
+namespace echod {
+
+namespace {
+
+constexpr std::chrono::seconds kHousekeepingInterval{10};
+
+StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
+  const int code = error.code().value();
+  const std::string line = "cannot listen on " + wanted.address.text() + ": " + error.what();
+  if (code == EACCES || code == EPERM) {
+    return {ExitCode::no_permission,
+            line + "; a port below 1024 needs root or CAP_NET_BIND_SERVICE"};
+  }
+  if (code == EADDRINUSE) {
+    return {ExitCode::cannot_listen,
+            line + "; see who has it with: ss -ltnp sport = :" +
+                std::to_string(wanted.address.port())};
+  }
+  if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT) {
+    return {ExitCode::cannot_listen, line + "; see this host's addresses with: ip address"};
+  }
+  return {ExitCode::system, line};
+}
+
+std::string signal_name(int signal) {
+  const char* const name = sigabbrev_np(signal);
+  return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
+}
+
+}  // namespace
+
+Service::Service(CommandLine options, Config config)
+    : options_(std::move(options)),
+      config_(std::move(config)),
+      open_files_(sys::set_open_files(config_.limits.open_files)),
+      signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
+      logs_(config_.log),
+      worker_(settings(), logs_.logger(),
+              {.on_ended = [this] { loop_.post([this] { is_worker_ended_ = true; }); },
+               .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
+      signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
+      drain_deadline_(loop_.timers(),
+                      [this] { worker_.abort_connections(CloseReason::drain_deadline); }),
+      housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }) {
+  listen();
+  if (options_.quit_on_stdin) {
+    stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
+  }
+}
+
+ExitCode Service::run() {
+  worker_.start();
+  announce_start();
+  housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
+  while (!is_worker_ended_) {
+    loop_.run_once();
+  }
+  report_dropped_lines();
+  log_counters();
+  const Counters& counters = worker_.counters();
+  logs_.notices().info("stopped: {} connections served, {} bytes received, {} bytes sent",
+                       counters.get(Counter::accepted), counters.get(Counter::bytes_received),
+                       counters.get(Counter::bytes_sent));
+  return exit_code_;
+}
+
+EchoSettings Service::settings() {
+  const ConnectionLimit limit =
+      connection_limit(config_.limits, open_files_, config_.listen.size());
+  if (!limit.warning.empty()) {
+    logs_.notices().warn("{}", limit.warning);
+  }
+  return echo_settings(config_, limit.max_connections);
+}
+
+void Service::listen() {
+  for (const ListenConfig& wanted : config_.listen) {
+    try {
+      listeners_.push_back(std::make_shared<const sys::ListenSocket>(sys::open_listener(
+          wanted.address, wanted.backlog, wanted.v6only, config_.socket)));
+      worker_.listen(listeners_.back());
+    } catch (const std::system_error& error) {
+      throw listen_error(wanted, error);
+    }
+  }
+}
+
+void Service::announce_start() {
+  spdlog::logger& notices = logs_.notices();
+  const int somaxconn = sys::max_backlog();
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    const int backlog = config_.listen[i].backlog;
+    notices.info("listening on {}, backlog {}{}", listeners_[i]->address.text(), backlog,
+                 listeners_[i]->fell_back_to_v4 ? " (IPv4 alone: this host has no IPv6)" : "");
+    if (somaxconn > 0 && backlog > somaxconn) {
+      notices.warn("the kernel cuts the backlog of {} to {}; raise net.core.somaxconn", backlog,
+                   somaxconn);
+    }
+  }
+  const EchoSettings in_force = echo_settings(
+      config_,
+      connection_limit(config_.limits, open_files_, config_.listen.size()).max_connections);
+  notices.info("limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all",
+               in_force.max_connections, open_files_.soft, config_.buffers.per_connection_kib,
+               config_.buffers.total_mib);
+  notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
+}
+
+void Service::on_signal(int signal) {
+  switch (signal) {
+    case SIGHUP:
+      reload();
+      break;
+    case SIGUSR1:
+      reopen_log_file();
+      break;
+    case SIGUSR2:
+      log_counters();
+      break;
+    default:
+      stop(signal_name(signal));
+      break;
+  }
+}
+
+void Service::stop(std::string_view cause) {
+  if (is_stopping_) {
+    logs_.notices().info("stopping: {} again, closing everything now", cause);
+    worker_.abort_connections(CloseReason::forced);
+    return;
+  }
+  is_stopping_ = true;
+  const auto deadline = config_.timeouts.drain;
+  logs_.notices().info("stopping: {}, draining for at most {} s", cause,
+                       std::chrono::duration<double>(deadline).count());
+  listeners_.clear();  // The worker has them too: it closes them when their queues are empty.
+  worker_.drain();
+  drain_deadline_.expire_at(loop_.now() + deadline);
+}
+
+void Service::on_listener_lost() {
+  exit_code_ = ExitCode::system;
+  if (!is_stopping_) {
+    stop("a listening socket was lost");
+  }
+}
+
+void Service::reload() {
+  spdlog::logger& notices = logs_.notices();
+  try {
+    const Config wanted = effective_config(options_);
+    const auto restart_keys = keys_needing_restart(config_, wanted);
+    config_ = reloaded(config_, wanted);
+    logs_.apply(config_.log);
+    worker_.apply(settings());
+    ++reloads_;
+    notices.info("reload: applied");
+    if (!restart_keys.empty()) {
+      std::string names;
+      for (const std::string& key : restart_keys) {
+        names += (names.empty() ? "" : ", ") + key;
+      }
+      notices.warn("reload: needs a restart: {}", names);
+    }
+  } catch (const ConfigErrors& errors) {
+    for (const std::string& line : errors.lines()) {
+      logs_.logger()->error("{}", line);
+    }
+    ++reloads_refused_;
+    reopen_log_file();
+    notices.error("reload: refused, the running configuration stays");
+  }
+}
+
+void Service::reopen_log_file() {
+  logs_.apply(config_.log);
+  logs_.logger()->info("log file reopened");
+}
+
+void Service::log_counters() {
+  const Counters& counters = worker_.counters();
+  std::string line;
+  const auto append = [&line](std::string_view name, std::uint64_t value) {
+    line.append(" ").append(name).append("=").append(std::to_string(value));
+  };
+  std::uint64_t connections = counters.get(Counter::accepted);
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    const auto counter = static_cast<Counter>(i);
+    append(name_of(counter), counters.get(counter));
+    connections -= counter >= Counter::closed ? counters.get(counter) : 0;
+  }
+  append("stale_events", worker_.stale_events());
+  append("log_lines_dropped", logs_.dropped_lines());
+  append("log_write_failures", logs_.lost_lines());
+  append("reloads", reloads_);
+  append("reloads_refused", reloads_refused_);
+  append("connections", connections);
+  append("buffered_bytes", worker_.buffered_bytes());
+  logs_.logger()->info("counters:{}", line);
+}
+
+void Service::report_dropped_lines() {
+  const std::uint64_t dropped = logs_.dropped_lines();
+  if (dropped > reported_dropped_lines_) {
+    logs_.logger()->warn("{} log lines were dropped: they came faster than they could be written; "
+                         "raise log.queue_lines or lower the log level",
+                         dropped - reported_dropped_lines_);
+    reported_dropped_lines_ = dropped;
+  }
+  housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
+}
+
+}  // namespace echod

@@ -1,0 +1,74 @@
+// The composition root: what echod is made of, and what it does when told to.
+//
+// The main thread runs this: signals, reload, log files, the drain deadline. It never touches a
+// connection; the worker does nothing else. Members are declared so that each may use those above it
+// and is gone before them.
+//
+//   serving --SIGTERM, SIGINT, standard input--> stopping --worker ended--> stopped
+//
+// Thread-safety: one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "command_line.hpp"
+#include "config.hpp"
+#include "event_loop.hpp"
+#include "exit_codes.hpp"
+#include "listen_socket.hpp"
+#include "logs.hpp"
+#include "open_files.hpp"
+#include "signal_fd.hpp"
+#include "signal_watch.hpp"
+#include "stdin_watch.hpp"
+#include "timer.hpp"
+#include "worker.hpp"
+
+namespace echod {
+
+class Service {
+ public:
+  // Raises the limit on descriptors, opens logs and listeners. Must run before any other thread.
+  // Throws StartupError, or std::system_error when the operating system refuses.
+  Service(CommandLine options, Config config);
+
+  // Serves until it is told to stop, and drains.
+  [[nodiscard]] ExitCode run();
+
+ private:
+  [[nodiscard]] EchoSettings settings();
+  void listen();
+  void announce_start();
+  void on_signal(int signal);
+  void stop(std::string_view cause);
+  void on_listener_lost();
+  void reload();
+  void reopen_log_file();
+  void log_counters();
+  void report_dropped_lines();
+
+  const CommandLine options_;
+  Config config_;
+  const sys::OpenFilesLimit open_files_;
+  sys::SignalFd signals_;  // Blocks them: before the first thread, which is the log's.
+  Logs logs_;
+  EventLoop loop_;
+  Worker worker_;
+  std::vector<std::shared_ptr<const sys::ListenSocket>> listeners_;
+  SignalWatch signal_watch_;
+  std::optional<StdinWatch> stdin_watch_;
+  Timer drain_deadline_;
+  Timer housekeeping_;
+  bool is_stopping_ = false;
+  bool is_worker_ended_ = false;
+  ExitCode exit_code_ = ExitCode::stopped;
+  std::uint64_t reloads_ = 0;
+  std::uint64_t reloads_refused_ = 0;
+  std::uint64_t reported_dropped_lines_ = 0;
+};
+
+}  // namespace echod

@@ -1,0 +1,27 @@
+#include "signal_watch.hpp"
+
+#include <system_error>
+#include <utility>
+
+#include "event_loop.hpp"
+
+namespace echod {
+
+SignalWatch::SignalWatch(EventLoop& loop, sys::SignalFd& signals,
+                         std::function<void(int)> on_signal)
+    : loop_(loop), signals_(signals), on_signal_(std::move(on_signal)) {
+  if (const sys::IoResult added = loop_.add(*this, signals_.fd(), EPOLLIN); !added.ok()) {
+    throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
+  }
+}
+
+SignalWatch::~SignalWatch() { loop_.remove(*this); }
+
+Turn SignalWatch::on_turn(std::uint32_t /*events*/) noexcept {
+  while (const auto signal = signals_.take()) {
+    on_signal_(*signal);
+  }
+  return Turn::wait;
+}
+
+}  // namespace echod
