@@ -16,8 +16,7 @@ namespace {
 
 // Flushes, because text that could not be written must not look like success.
 ExitCode print(const std::string& text) {
-  const bool is_written =
-      std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  const bool is_written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
   return is_written ? ExitCode::stopped : ExitCode::system;
 }
 
@@ -58,6 +57,5 @@ int main(int argc, char** argv) {
     echod::report_on_stderr(parsed.text);
     return parsed.exit_code;
   }
-  return static_cast<int>(parsed.is_final ? echod::print(parsed.text)
-                                          : echod::run(parsed.options));
+  return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));
 }

@@ -24,7 +24,9 @@ void Admission::wait_for_room(Listener& listener) noexcept {
   }
 }
 
-void Admission::forget(Listener& listener) noexcept { std::erase(waiting_, &listener); }
+void Admission::forget(Listener& listener) noexcept {
+  std::erase(waiting_, &listener);
+}
 
 void Admission::resume_waiting() noexcept {
   if (is_full()) {

@@ -1,9 +1,9 @@
 // Reply buffers: blocks of one size, and a bound on how many bytes of them connections hold.
 //
-// A worker reads into the pool's reading block. What the kernel does not take of a reply stays in that
-// block, which then moves, without a copy, to the connection that owes it; the next read gets another.
-// When the bound is reached, or memory is short, there is no block to read into and the caller serves
-// its connection without one. So no byte is ever read that there is no room to keep.
+// A worker reads into the pool's reading block. What the kernel does not take of a reply stays in
+// that block, which then moves, without a copy, to the connection that owes it; the next read gets
+// another. When the bound is reached, or memory is short, there is no block to read into and the
+// caller serves its connection without one. So no byte is ever read that there is no room to keep.
 //
 // Thread-safety: none but where said; one pool a worker.
 #pragma once
@@ -61,7 +61,8 @@ class BufferPool {
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
 
-  // The block that the next read goes to, or nullptr when the bound is reached or there is no memory.
+  // The block that the next read goes to, or nullptr when the bound is reached or there is no
+  // memory.
   [[nodiscard]] Block* reading_block() noexcept;
   // Hands the block that reading_block() just gave to who owes its bytes.
   [[nodiscard]] BlockPtr take_reading_block() noexcept;

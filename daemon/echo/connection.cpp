@@ -327,7 +327,9 @@ void Connection::await_readable() noexcept {
   }
 }
 
-void Connection::fail(int error) noexcept { close(reason_of(error), error); }
+void Connection::fail(int error) noexcept {
+  close(reason_of(error), error);
+}
 
 // The one place that ends a connection.
 void Connection::close(CloseReason reason, int error) noexcept {

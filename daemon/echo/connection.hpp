@@ -1,24 +1,22 @@
 // One TCP connection: every byte that comes in goes out, once, in order.
 //
-//   state       registered for   owes   a turn does                              leaves to
-//   echoing     IN PRI RDHUP     -      recv, send at once, until EAGAIN or      flushing: a reply did
-//                                       the budget is spent                      not fit
-//                                                                                delivering: FIN read,
-//                                                                                tail not yet acked
-//                                                                                lingering: draining, and
-//                                                                                all was sent back
-//   flushing    OUT              bytes  send; nothing is read                    echoing: nothing owed
-//                                                                                lingering: as above
-//   delivering  IN PRI RDHUP     -      ask what the peer has acknowledged       closed: all of it
-//   lingering   IN PRI RDHUP     -      read and discard until the peer's FIN    delivering, closed
-//   closed      -                -      nothing; destroyed after the iteration
+//   state       registered for  owes   a turn does              goes to
+//   ----------  --------------  -----  -----------------------  ---------------------------------
+//   echoing     IN PRI RDHUP    -      recv, send at once, to   flushing    the reply did not fit
+//                                      EAGAIN or the budget     delivering  FIN read, tail unacked
+//                                                               lingering   draining, all sent back
+//   flushing    OUT             bytes  send, and read nothing   echoing     nothing is owed
+//   delivering  IN PRI RDHUP    -      ask what was acked       closed      all of it
+//   lingering   IN PRI RDHUP    -      read and discard         delivering  FIN read, tail unacked
+//   closed      -               -      nothing                  destroyed after the iteration
 //
-// Any state but closed goes to closed by an error of recv or send, a timeout or the drain deadline;
-// the first reason is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP only cause the next call.
+// Any state goes to closed by an error of recv or send, a FIN with nothing left to deliver, a
+// timeout or the drain deadline; the first reason is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP only
+// cause the next call.
 //
 // Flushing without a block: when the reply buffers are spent, bytes are peeked at, sent, and then
-// taken from the receive queue, so what does not fit is still the kernel's. The turn that OUT brings
-// has nothing to send and flips straight back to IN.
+// taken from the receive queue, so what does not fit is still the kernel's. The turn that OUT
+// brings has nothing to send and flips straight back to IN.
 //
 // Delivering exists because close(2) would leave the tail to an orphaned socket, which the kernel
 // gives up on after a few minutes of a closed window, uncounted, and drops when it has too many
@@ -66,9 +64,9 @@ class Connection final : public Channel {
   enum class State : std::uint8_t { echoing, flushing, delivering, lingering, closed };
   // How one read of a turn ended.
   enum class Step : std::uint8_t {
-    more,    // There may be more to read.
-    drained, // The kernel has no more: the next edge brings the next turn.
-    left,    // The connection left the state echoing.
+    more,     // There may be more to read.
+    drained,  // The kernel has no more: the next edge brings the next turn.
+    left,     // The connection left the state echoing.
   };
   // Centiseconds since some time before the process started. Wraps after 497 days; only differences
   // are used, and none that long matters.
@@ -98,8 +96,8 @@ class Connection final : public Channel {
   [[nodiscard]] CloseReason clean_reason() const noexcept;
 
   State state_ = State::echoing;
-  // Set by RDHUP, HUP, ERR or PRI until recv says EAGAIN: till then a short read proves nothing, for
-  // the edge of the FIN may be used up, and recv stops at an urgent mark.
+  // Set by RDHUP, HUP, ERR or PRI until recv says EAGAIN: till then a short read proves nothing,
+  // for the edge of the FIN may be used up, and recv stops at an urgent mark.
   bool must_read_to_eagain_ = false;
   sys::UniqueFd fd_;
   EchoContext& context_;
@@ -107,8 +105,8 @@ class Connection final : public Channel {
   std::uint64_t bytes_received_ = 0;
   sys::TimePoint opened_;
   sys::SocketAddress peer_;
-  Ticks last_progress_;
-  std::uint32_t unacknowledged_ = UINT32_MAX;       // When last asked.
+  Ticks last_progress_{};
+  std::uint32_t unacknowledged_ = UINT32_MAX;     // When last asked.
   std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
   std::uint32_t table_index_;
 };

@@ -10,7 +10,9 @@ namespace echod {
 
 namespace {
 
-std::string text_of(int error) { return std::system_category().message(error); }
+std::string text_of(int error) {
+  return std::system_category().message(error);
+}
 
 // Formatting allocates. A line that there is no memory for is lost; a connection is not.
 template <typename Write>
@@ -38,9 +40,7 @@ void ConnectionLog::set_limits(std::uint32_t lines_per_second, bool logs_echoes)
 
 void ConnectionLog::opened(const sys::SocketAddress& peer, int fd, sys::TimePoint now) noexcept {
   if (logger_->should_log(spdlog::level::debug) && admits_line(now)) {
-    unless_out_of_memory([&] {
-      logger_->debug("open peer={} fd={}", peer.text(), fd);
-    });
+    unless_out_of_memory([&] { logger_->debug("open peer={} fd={}", peer.text(), fd); });
   }
 }
 
@@ -59,9 +59,8 @@ void ConnectionLog::closed(const ConnectionSummary& summary, sys::TimePoint now)
 void ConnectionLog::echoed(const sys::SocketAddress& peer, int fd, std::size_t in, std::size_t out,
                            sys::TimePoint now) noexcept {
   if (admits_line(now)) {
-    unless_out_of_memory([&] {
-      logger_->trace("echo peer={} fd={} in={} out={}", peer.text(), fd, in, out);
-    });
+    unless_out_of_memory(
+        [&] { logger_->trace("echo peer={} fd={} in={} out={}", peer.text(), fd, in, out); });
   }
 }
 
@@ -103,9 +102,10 @@ void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
   if (register_failed_.admits(now)) {
     unless_out_of_memory([&] {
-      logger_->error("epoll refused the connection of {}: {}; it is closed; see "
-                     "fs.epoll.max_user_watches",
-                     peer.text(), text_of(error));
+      logger_->error(
+          "epoll refused the connection of {}: {}; it is closed; see "
+          "fs.epoll.max_user_watches",
+          peer.text(), text_of(error));
     });
   }
 }
@@ -129,8 +129,9 @@ bool ConnectionLog::admits_line(sys::TimePoint now) noexcept {
   if (now - window_start_ >= std::chrono::seconds(1)) {
     if (suppressed_in_window_ > 0) {
       unless_out_of_memory([&] {
-        logger_->info("{} lines about connections were left out; log.connection_lines_per_second = {}",
-                      suppressed_in_window_, lines_per_second_);
+        logger_->info(
+            "{} lines about connections were left out; log.connection_lines_per_second = {}",
+            suppressed_in_window_, lines_per_second_);
       });
     }
     window_start_ = now;

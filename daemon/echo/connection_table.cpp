@@ -17,8 +17,7 @@ bool ConnectionTable::reserve() noexcept {
     return true;
   }
   try {
-    // Default-initialised: a chunk's memory stays untouched until connections use it.
-    chunks_.push_back(std::unique_ptr<Chunk>(new Chunk));
+    chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
   } catch (const std::bad_alloc&) {
     return false;
   }

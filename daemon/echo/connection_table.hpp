@@ -7,6 +7,7 @@
 // Thread-safety: none; one table a worker.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -60,11 +61,12 @@ class ConnectionTable {
  private:
   static constexpr unsigned kPerChunk = 64;
 
+  // NOLINTNEXTLINE(*-member-init): memory stays untouched until connections use it.
   struct Chunk {
     std::uint64_t used = 0;           // Bit i: at(i) is alive.
     Chunk* next_with_room = nullptr;  // Among the chunks that are not full.
     std::uint32_t number = 0;         // Its place in chunks_.
-    alignas(Connection) std::byte memory[kPerChunk * sizeof(Connection)];  // NOLINT(*-c-arrays)
+    alignas(Connection) std::array<std::byte, kPerChunk * sizeof(Connection)> memory;
 
     [[nodiscard]] Connection* at(unsigned position) noexcept {
       return std::launder(reinterpret_cast<Connection*>(&memory[position * sizeof(Connection)]));

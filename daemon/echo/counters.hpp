@@ -43,7 +43,7 @@ enum class Counter : std::uint8_t {
   accept_errors,      // Connections that were lost while they waited to be accepted.
   register_failures,  // Accepted connections that epoll(7) refused: fs.epoll.max_user_watches.
   connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second.
-  closed,             // First of one counter for each CloseReason; see counter_of().
+  closed,                       // First of one counter for each CloseReason; see counter_of().
 };
 inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::closed) + kCloseReasons;
 

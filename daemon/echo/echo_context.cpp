@@ -4,6 +4,7 @@
 
 namespace echod {
 
+// NOLINTNEXTLINE(*-member-init): peek_room is written before it is read.
 EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial,
                          std::shared_ptr<spdlog::logger> logger)
     : loop(event_loop),

@@ -11,7 +11,7 @@ namespace echod {
 
 struct EchoSettings {
   std::uint32_t max_connections = 0;
-  std::size_t block_bytes = 0;   // Reply buffer of one connection, and the most that one read takes.
+  std::size_t block_bytes = 0;  // Reply buffer of one connection, and the most that one read takes.
   std::size_t buffer_bytes = 0;  // All reply buffers.
   std::size_t turn_bytes = 0;
   std::uint32_t turn_reads = 0;
@@ -35,8 +35,8 @@ struct EchoSettings {
       .turn_accepts = config.turn.accepts,
       .timeouts = config.timeouts,
       .log_lines_per_second = config.log.connection_lines_per_second,
-      .logs_echoes = config.log.file_level == LogLevel::trace ||
-                     config.log.stderr_level == LogLevel::trace,
+      .logs_echoes =
+          config.log.file_level == LogLevel::trace || config.log.stderr_level == LogLevel::trace,
   };
 }
 

@@ -1,10 +1,10 @@
-// Takes connections from one listening socket: to EAGAIN, as edge-triggered epoll demands, but at most
-// turn.accepts in a turn.
+// Takes connections from one listening socket: to EAGAIN, as edge-triggered epoll demands, but at
+// most turn.accepts in a turn.
 //
-// When there is no room (limits.max_connections) or the process has no descriptors or memory left, it
-// stops and leaves the clients in the kernel's queue. It has used up its edge then, so it is resumed
-// by whoever makes room: the close of any connection, or, if the shortage is not of our making, a
-// timer.
+// When there is no room (limits.max_connections) or the process has no descriptors or memory left,
+// it stops and leaves the clients in the kernel's queue. It has used up its edge then, so it is
+// resumed by whoever makes room: the close of any connection, or, if the shortage is not of our
+// making, a timer.
 //
 // Thread-safety: belongs to its worker's thread.
 #pragma once

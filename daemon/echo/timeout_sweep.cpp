@@ -33,10 +33,11 @@ std::optional<std::chrono::milliseconds> sweep_interval(const TimeoutsConfig& ti
 }
 
 TimeoutSweep::TimeoutSweep(EchoContext& context)
-    : context_(context),
-      timer_(context.loop.timers(), [this] { context_.loop.enqueue(*this); }) {}
+    : context_(context), timer_(context.loop.timers(), [this] { context_.loop.enqueue(*this); }) {}
 
-TimeoutSweep::~TimeoutSweep() { context_.loop.remove(*this); }
+TimeoutSweep::~TimeoutSweep() {
+  context_.loop.remove(*this);
+}
 
 void TimeoutSweep::restart(bool is_draining) {
   interval_ = sweep_interval(context_.settings.timeouts, is_draining);

@@ -4,8 +4,8 @@
 //   created --start()--> serving --drain()--> draining --last connection gone--> ended
 //                                  abort_connections() closes them all, in any state
 //
-// Thread-safety: the public members may be called from one other thread, the service's. What they ask
-// for happens in the worker's thread, soon after. counters() and the gauges are for any thread.
+// Thread-safety: the public members may be called from one other thread, the service's. What they
+// ask for happens in the worker's thread, soon after. counters() and the gauges are for any thread.
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,10 @@
 // Something an event loop gives turns to: a connection, a listener, a wake-up, a timeout sweep.
 //
-// Events never run a turn by themselves. They are merged into the channel, which is put on the ready
-// list once; each iteration then makes one pass over that list as it stood, so that nobody gets two
-// turns while another waits. A channel that stops because its budget is spent, not because the kernel
-// has nothing more, returns `again`: with edge-triggered epoll no new event would come for it.
+// Events never run a turn by themselves. They are merged into the channel, which is put on the
+// ready list once; each iteration then makes one pass over that list as it stood, so that nobody
+// gets two turns while another waits. A channel that stops because its budget is spent, not because
+// the kernel has nothing more, returns `again`: with edge-triggered epoll no new event would come
+// for it.
 //
 // Thread-safety: a channel belongs to its loop's thread.
 #pragma once

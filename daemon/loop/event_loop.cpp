@@ -28,7 +28,9 @@ EventLoop::EventLoop() {
   }
 }
 
-EventLoop::~EventLoop() { remove(wake_up_); }
+EventLoop::~EventLoop() {
+  remove(wake_up_);
+}
 
 sys::IoResult EventLoop::add(Channel& channel, int fd, std::uint32_t events) noexcept {
   invariant(channel.slot_ == Channel::kNoSlot, "a channel is registered once");
@@ -91,8 +93,7 @@ int EventLoop::wait_timeout_ms() const noexcept {
   }
   const auto remaining =
       std::chrono::ceil<std::chrono::milliseconds>(timers_.next_deadline() - now_).count();
-  return static_cast<int>(
-      std::clamp<std::int64_t>(remaining, 0, std::numeric_limits<int>::max()));
+  return static_cast<int>(std::clamp<std::int64_t>(remaining, 0, std::numeric_limits<int>::max()));
 }
 
 Channel* EventLoop::find(std::uint64_t token) const noexcept {

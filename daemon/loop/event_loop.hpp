@@ -3,10 +3,11 @@
 // An iteration: wait (not at all while the ready list is not empty), read the clock once, merge the
 // events into their channels, make one pass over the ready list, run the timers that are due.
 //
-// A registration is known to the kernel by a token of slot and generation, so that an event meant for
-// a channel that has gone can never reach the next user of its slot.
+// A registration is known to the kernel by a token of slot and generation, so that an event meant
+// for a channel that has gone can never reach the next user of its slot.
 //
-// Thread-safety: one thread runs the loop and calls everything; only what says so is for any thread.
+// Thread-safety: one thread runs the loop and calls everything; only what says so is for any
+// thread.
 #pragma once
 
 #include <atomic>

@@ -32,8 +32,8 @@ class ListHook {
   ListHook* next_ = nullptr;
 };
 
-// A first-in first-out list of T, which derives from ListHook. Owns nothing; elements that die while
-// they are linked leave by themselves.
+// A first-in first-out list of T, which derives from ListHook. Owns nothing; elements that die
+// while they are linked leave by themselves.
 template <typename T>
 class IntrusiveList {
  public:

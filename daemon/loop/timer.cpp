@@ -28,7 +28,9 @@ void Timers::insert(Timer& timer) {
   running_.insert(place, &timer);
 }
 
-void Timers::erase(Timer& timer) noexcept { std::erase(running_, &timer); }
+void Timers::erase(Timer& timer) noexcept {
+  std::erase(running_, &timer);
+}
 
 void Timers::run_due(sys::TimePoint now) {
   // A timer that an expiry starts anew for a time already past would be found due again and again:

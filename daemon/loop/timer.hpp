@@ -1,5 +1,5 @@
-// A one-shot timer of an event loop, for the few things that happen at a time: retry accepting, sweep
-// for timeouts, give up draining. Connections have none of their own (see timeout_sweep.hpp).
+// A one-shot timer of an event loop, for the few things that happen at a time: retry accepting,
+// sweep for timeouts, give up draining. Connections have none of their own (see timeout_sweep.hpp).
 // Thread-safety: belongs to its loop's thread.
 #pragma once
 
@@ -14,8 +14,8 @@ class Timers;
 
 class Timer {
  public:
-  // `on_expiry` runs in the loop's thread: never early, and late by at most 1 ms, the granularity of
-  // epoll_wait(2), and the length of one iteration.
+  // `on_expiry` runs in the loop's thread: never early, and late by at most 1 ms, the granularity
+  // of epoll_wait(2), and the length of one iteration.
   Timer(Timers& timers, std::function<void()> on_expiry);
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;

@@ -1,6 +1,6 @@
 // Log lines to a file that can be reopened while it is written to, which is what rotation needs and
-// spdlog's own file sink has no public call for. One write(2) a line, nothing kept back: a crash loses
-// nothing that was logged.
+// spdlog's own file sink has no public call for. One write(2) a line, nothing kept back: a crash
+// loses nothing that was logged.
 //
 // A file that cannot be opened or written is reported once, through `complaints`, until it can be
 // written again; lines are lost meanwhile, and counted.

@@ -58,8 +58,12 @@ void Logs::apply(const LogConfig& config) {
   file_->open(resolved(config.file));
 }
 
-std::uint64_t Logs::dropped_lines() const { return writer_->overrun_counter(); }
+std::uint64_t Logs::dropped_lines() const {
+  return writer_->overrun_counter();
+}
 
-std::uint64_t Logs::lost_lines() const noexcept { return file_->lost_lines(); }
+std::uint64_t Logs::lost_lines() const noexcept {
+  return file_->lost_lines();
+}
 
 }  // namespace echod

@@ -1,9 +1,9 @@
 // Where log lines go: to a file and to standard error, each with its own level, through one bounded
-// queue and a thread that writes. Whoever logs never waits: when the queue is full its oldest line is
-// dropped, and counted.
+// queue and a thread that writes. Whoever logs never waits: when the queue is full its oldest line
+// is dropped, and counted.
 //
-// There are two loggers of the same name. What goes through notices() shows on standard error whatever
-// its level is set to: start, addresses, limits, reload, stop.
+// There are two loggers of the same name. What goes through notices() shows on standard error
+// whatever its level is set to: start, addresses, limits, reload, stop.
 //
 // Thread-safety: the loggers are for any thread; everything else is the service's.
 #pragma once

@@ -27,9 +27,8 @@ StartupError listen_error(const ListenConfig& wanted, const std::system_error& e
             line + "; a port below 1024 needs root or CAP_NET_BIND_SERVICE"};
   }
   if (code == EADDRINUSE) {
-    return {ExitCode::cannot_listen,
-            line + "; see who has it with: ss -ltnp sport = :" +
-                std::to_string(wanted.address.port())};
+    return {ExitCode::cannot_listen, line + "; see who has it with: ss -ltnp sport = :" +
+                                         std::to_string(wanted.address.port())};
   }
   if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT) {
     return {ExitCode::cannot_listen, line + "; see this host's addresses with: ip address"};
@@ -91,8 +90,8 @@ EchoSettings Service::settings() {
 void Service::listen() {
   for (const ListenConfig& wanted : config_.listen) {
     try {
-      listeners_.push_back(std::make_shared<const sys::ListenSocket>(sys::open_listener(
-          wanted.address, wanted.backlog, wanted.v6only, config_.socket)));
+      listeners_.push_back(std::make_shared<const sys::ListenSocket>(
+          sys::open_listener(wanted.address, wanted.backlog, wanted.v6only, config_.socket)));
       worker_.listen(listeners_.back());
     } catch (const std::system_error& error) {
       throw listen_error(wanted, error);
@@ -217,9 +216,10 @@ void Service::log_counters() {
 void Service::report_dropped_lines() {
   const std::uint64_t dropped = logs_.dropped_lines();
   if (dropped > reported_dropped_lines_) {
-    logs_.logger()->warn("{} log lines were dropped: they came faster than they could be written; "
-                         "raise log.queue_lines or lower the log level",
-                         dropped - reported_dropped_lines_);
+    logs_.logger()->warn(
+        "{} log lines were dropped: they came faster than they could be written; "
+        "raise log.queue_lines or lower the log level",
+        dropped - reported_dropped_lines_);
     reported_dropped_lines_ = dropped;
   }
   housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);

@@ -1,8 +1,8 @@
 // The composition root: what echod is made of, and what it does when told to.
 //
 // The main thread runs this: signals, reload, log files, the drain deadline. It never touches a
-// connection; the worker does nothing else. Members are declared so that each may use those above it
-// and is gone before them.
+// connection; the worker does nothing else. Members are declared so that each may use those above
+// it and is gone before them.
 //
 //   serving --SIGTERM, SIGINT, standard input--> stopping --worker ended--> stopped
 //

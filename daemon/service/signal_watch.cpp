@@ -15,7 +15,9 @@ SignalWatch::SignalWatch(EventLoop& loop, sys::SignalFd& signals,
   }
 }
 
-SignalWatch::~SignalWatch() { loop_.remove(*this); }
+SignalWatch::~SignalWatch() {
+  loop_.remove(*this);
+}
 
 Turn SignalWatch::on_turn(std::uint32_t /*events*/) noexcept {
   while (const auto signal = signals_.take()) {

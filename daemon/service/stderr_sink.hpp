@@ -18,8 +18,8 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
   void flush_() override {}
 };
 
-// Writes `line` to standard error, with the priority of an error when that is systemd's journal. For
-// what must be said when there is no log.
+// Writes `line` to standard error, with the priority of an error when that is systemd's journal.
+// For what must be said when there is no log.
 void report_on_stderr(std::string_view line);
 
 }  // namespace echod

@@ -19,7 +19,9 @@ StdinWatch::StdinWatch(EventLoop& loop, std::function<void()> on_quit)
   }
 }
 
-StdinWatch::~StdinWatch() { loop_.remove(*this); }
+StdinWatch::~StdinWatch() {
+  loop_.remove(*this);
+}
 
 Turn StdinWatch::on_turn(std::uint32_t /*events*/) noexcept {
   if (!is_at_end_) {

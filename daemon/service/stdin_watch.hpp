@@ -11,9 +11,9 @@ class EventLoop;
 
 class StdinWatch final : public Channel {
  public:
-  // `on_quit` is called once, in the loop's thread. A descriptor that epoll does not take (a regular
-  // file, /dev/null) counts as being at its end. Borrows standard input and leaves its flags alone:
-  // O_NONBLOCK on a terminal would hold for every process that shares it.
+  // `on_quit` is called once, in the loop's thread. A descriptor that epoll does not take (a
+  // regular file, /dev/null) counts as being at its end. Borrows standard input and leaves its
+  // flags alone: O_NONBLOCK on a terminal would hold for every process that shares it.
   StdinWatch(EventLoop& loop, std::function<void()> on_quit);
   ~StdinWatch() override;
   Turn on_turn(std::uint32_t events) noexcept override;

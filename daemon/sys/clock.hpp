@@ -12,7 +12,7 @@ struct MonotonicClock {
   using period = std::nano;
   using duration = std::chrono::duration<rep, period>;
   using time_point = std::chrono::time_point<MonotonicClock>;
-  static constexpr bool is_steady = true;
+  static constexpr bool is_steady = true;  // NOLINT(*-naming): the standard's name.
 
   static time_point now() noexcept {
     timespec time{};

@@ -32,11 +32,13 @@ IoResult Epoll::modify(int fd, std::uint32_t events, std::uint64_t token) noexce
   return control(fd_.get(), EPOLL_CTL_MOD, fd, events, token);
 }
 
-IoResult Epoll::remove(int fd) noexcept { return control(fd_.get(), EPOLL_CTL_DEL, fd, 0, 0); }
+IoResult Epoll::remove(int fd) noexcept {
+  return control(fd_.get(), EPOLL_CTL_DEL, fd, 0, 0);
+}
 
 std::span<const epoll_event> Epoll::wait(int timeout_ms) noexcept {
-  const IoResult ready = IoResult::of(calls::epoll_wait(
-      fd_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms));
+  const IoResult ready = IoResult::of(
+      calls::epoll_wait(fd_.get(), events_.data(), static_cast<int>(events_.size()), timeout_ms));
   invariant(ready.ok() || ready.error() == EINTR, "epoll_wait fails only with EINTR");
   return std::span(events_).first(ready.count());
 }

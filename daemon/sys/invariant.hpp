@@ -4,17 +4,17 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <source_location>
 
 namespace echod {
 
-inline void invariant(bool holds, const char* rule,
-                      std::source_location where = std::source_location::current()) noexcept {
+// `file` and `line` are the caller's (std::source_location is not in every compiler that we lint
+// with).
+inline void invariant(bool holds, const char* rule, const char* file = __builtin_FILE(),
+                      int line = __builtin_LINE()) noexcept {
   if (holds) [[likely]] {
     return;
   }
-  (void)std::fprintf(stderr, "echod: invariant violated: %s (%s:%u)\n", rule, where.file_name(),
-                     static_cast<unsigned>(where.line()));
+  (void)std::fprintf(stderr, "echod: invariant violated: %s (%s:%d)\n", rule, file, line);
   std::abort();
 }
 

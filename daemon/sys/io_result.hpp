@@ -16,7 +16,9 @@ class [[nodiscard]] IoResult {
     return IoResult(returned >= 0 ? static_cast<std::int64_t>(returned)
                                   : -static_cast<std::int64_t>(errno));
   }
-  static IoResult failure(int error) noexcept { return IoResult(-static_cast<std::int64_t>(error)); }
+  static IoResult failure(int error) noexcept {
+    return IoResult(-static_cast<std::int64_t>(error));
+  }
 
   [[nodiscard]] bool ok() const noexcept { return value_ >= 0; }
   // The count; 0 on failure.

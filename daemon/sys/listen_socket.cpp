@@ -35,7 +35,7 @@ UniqueFd open_bound(const SocketAddress& address, bool v6only) {
   if (address.is_v6()) {
     set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0, "IPV6_V6ONLY");
   }
-  sockaddr_storage storage;
+  sockaddr_storage storage{};
   const socklen_t length = address.to(storage);
   require(calls::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length), "bind");
   return fd;
@@ -76,8 +76,8 @@ void set_tcp_options(int fd, const TcpOptions& options) {
                "TCP_KEEPIDLE");
   }
   if (options.keepalive_interval.count() > 0) {
-    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL,
-               static_cast<int>(options.keepalive_interval.count()), "TCP_KEEPINTVL");
+    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, static_cast<int>(options.keepalive_interval.count()),
+               "TCP_KEEPINTVL");
   }
   if (options.keepalive_probes > 0) {
     set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, options.keepalive_probes, "TCP_KEEPCNT");
@@ -89,12 +89,13 @@ void set_tcp_options(int fd, const TcpOptions& options) {
                "SO_RCVBUF");
   }
   if (options.send_buffer_bytes > 0) {
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_bytes),
-               "SO_SNDBUF");
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_bytes), "SO_SNDBUF");
   }
 }
 
-void set_backlog(int fd, int backlog) { require(calls::listen(fd, backlog), "listen"); }
+void set_backlog(int fd, int backlog) {
+  require(calls::listen(fd, backlog), "listen");
+}
 
 Accepted accept(int listener) noexcept {
   sockaddr_storage storage{};
@@ -111,8 +112,8 @@ Accepted accept(int listener) noexcept {
 }
 
 int max_backlog() noexcept {
-  const UniqueFd fd = UniqueFd::adopt(
-      calls::open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC, 0));
+  const UniqueFd fd =
+      UniqueFd::adopt(calls::open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC, 0));
   std::array<char, 32> text{};
   const ssize_t length = fd.is_open() ? calls::read(fd.get(), text.data(), text.size()) : 0;
   int value = 0;

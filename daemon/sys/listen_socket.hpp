@@ -14,11 +14,11 @@ namespace echod::sys {
 // Set on the listener; accepted connections inherit them, so that accepting costs one system call.
 // A size or time of 0 leaves the kernel's own default.
 struct TcpOptions {
-  bool no_delay = true;                       // TCP_NODELAY: send without waiting for more.
-  bool keepalive = true;                      // SO_KEEPALIVE: probe peers that fell silent.
-  std::chrono::seconds keepalive_idle{60};    // TCP_KEEPIDLE: silence before the first probe.
+  bool no_delay = true;                         // TCP_NODELAY: send without waiting for more.
+  bool keepalive = true;                        // SO_KEEPALIVE: probe peers that fell silent.
+  std::chrono::seconds keepalive_idle{60};      // TCP_KEEPIDLE: silence before the first probe.
   std::chrono::seconds keepalive_interval{10};  // TCP_KEEPINTVL: time between probes.
-  int keepalive_probes = 6;                   // TCP_KEEPCNT: unanswered probes before giving up.
+  int keepalive_probes = 6;                     // TCP_KEEPCNT: unanswered probes before giving up.
   std::chrono::milliseconds user_timeout{0};  // TCP_USER_TIMEOUT: unacknowledged data for so long.
   std::uint32_t receive_buffer_bytes = 0;     // SO_RCVBUF; the kernel doubles it.
   std::uint32_t send_buffer_bytes = 0;        // SO_SNDBUF; likewise.
@@ -28,13 +28,13 @@ struct TcpOptions {
 
 struct ListenSocket {
   UniqueFd fd;
-  SocketAddress address;  // As bound: with the real port when 0 was asked for.
+  SocketAddress address;         // As bound: with the real port when 0 was asked for.
   bool fell_back_to_v4 = false;  // "::" was asked for, and the host has no IPv6.
 };
 
 // Binds and listens: non-blocking, SO_REUSEADDR, SO_OOBINLINE (an urgent byte is owed like any
-// other). An IPv6 address that is not `v6only` serves IPv4 too; "::" falls back to 0.0.0.0 on a host
-// without IPv6. Throws std::system_error that names the failed call.
+// other). An IPv6 address that is not `v6only` serves IPv4 too; "::" falls back to 0.0.0.0 on a
+// host without IPv6. Throws std::system_error that names the failed call.
 [[nodiscard]] ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
                                          const TcpOptions& options);
 

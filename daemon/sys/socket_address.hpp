@@ -19,17 +19,17 @@ class SocketAddress {
   constexpr SocketAddress() noexcept = default;
   // The addresses that mean all of the host's: 0.0.0.0 and ::
   [[nodiscard]] static constexpr SocketAddress any_v4(std::uint16_t port) noexcept {
-    return SocketAddress(port, false);
+    return {port, false};
   }
   [[nodiscard]] static constexpr SocketAddress any_v6(std::uint16_t port) noexcept {
-    return SocketAddress(port, true);
+    return {port, true};
   }
 
   // Reads "192.0.2.1", "2001:db8::1" or "fe80::1%eth0" (no name look-up); nothing if it is none.
   [[nodiscard]] static std::optional<SocketAddress> parse(std::string_view text,
                                                           std::uint16_t port) noexcept;
-  // Takes what the kernel gave. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), which is how
-  // a dual-stack listener sees IPv4 peers, becomes the IPv4 address it stands for.
+  // Takes what the kernel gave. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), which is
+  // how a dual-stack listener sees IPv4 peers, becomes the IPv4 address it stands for.
   [[nodiscard]] static SocketAddress from(const sockaddr_storage& storage) noexcept;
 
   // Fills `storage` for the kernel and returns the length of what was filled.

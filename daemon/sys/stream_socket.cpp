@@ -43,11 +43,17 @@ IoResult send(int fd, std::span<const std::byte> bytes) noexcept {
   return restarting([&] { return calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
 }
 
-IoResult shut_write(int fd) noexcept { return IoResult::of(calls::shutdown(fd, SHUT_WR)); }
+IoResult shut_write(int fd) noexcept {
+  return IoResult::of(calls::shutdown(fd, SHUT_WR));
+}
 
-IoResult unread_bytes(int fd) noexcept { return queue_length(fd, SIOCINQ); }
+IoResult unread_bytes(int fd) noexcept {
+  return queue_length(fd, SIOCINQ);
+}
 
-IoResult unacknowledged_bytes(int fd) noexcept { return queue_length(fd, SIOCOUTQ); }
+IoResult unacknowledged_bytes(int fd) noexcept {
+  return queue_length(fd, SIOCOUTQ);
+}
 
 int take_error(int fd) noexcept {
   int error = 0;

@@ -10,8 +10,8 @@
 
 namespace echod::sys {
 
-// Reads what has arrived. A count of 0 is the peer's FIN. With SO_OOBINLINE a read stops short at an
-// urgent mark (tcp(7)), so a short read then says nothing about what follows.
+// Reads what has arrived. A count of 0 is the peer's FIN. With SO_OOBINLINE a read stops short at
+// an urgent mark (tcp(7)), so a short read then says nothing about what follows.
 IoResult receive(int fd, std::span<std::byte> into) noexcept;
 // As `receive`, but the bytes stay in the receive queue.
 IoResult peek(int fd, std::span<std::byte> into) noexcept;

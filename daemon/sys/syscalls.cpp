@@ -7,13 +7,17 @@
 
 namespace echod::sys::calls {
 
-int socket(int domain, int type, int protocol) noexcept { return ::socket(domain, type, protocol); }
+int socket(int domain, int type, int protocol) noexcept {
+  return ::socket(domain, type, protocol);
+}
 
 int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
   return ::bind(fd, address, length);
 }
 
-int listen(int fd, int backlog) noexcept { return ::listen(fd, backlog); }
+int listen(int fd, int backlog) noexcept {
+  return ::listen(fd, backlog);
+}
 
 int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
   return ::accept4(fd, address, length, flags);
@@ -39,13 +43,17 @@ ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
   return ::send(fd, data, length, flags);
 }
 
-int shutdown(int fd, int how) noexcept { return ::shutdown(fd, how); }
+int shutdown(int fd, int how) noexcept {
+  return ::shutdown(fd, how);
+}
 
 int ioctl(int fd, unsigned long request, int* value) noexcept {
   return ::ioctl(fd, request, value);
 }
 
-int epoll_create1(int flags) noexcept { return ::epoll_create1(flags); }
+int epoll_create1(int flags) noexcept {
+  return ::epoll_create1(flags);
+}
 
 int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
   return ::epoll_ctl(epoll, operation, fd, event);
@@ -55,21 +63,33 @@ int epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_ms) noe
   return ::epoll_wait(epoll, events, capacity, timeout_ms);
 }
 
-int eventfd(unsigned initial, int flags) noexcept { return ::eventfd(initial, flags); }
+int eventfd(unsigned initial, int flags) noexcept {
+  return ::eventfd(initial, flags);
+}
 
 int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
   return ::signalfd(fd, mask, flags);
 }
 
-int open(const char* path, int flags, mode_t mode) noexcept { return ::open(path, flags, mode); }
+int open(const char* path, int flags, mode_t mode) noexcept {
+  return ::open(path, flags, mode);
+}
 
-ssize_t read(int fd, void* data, size_t length) noexcept { return ::read(fd, data, length); }
+ssize_t read(int fd, void* data, size_t length) noexcept {
+  return ::read(fd, data, length);
+}
 
-ssize_t write(int fd, const void* data, size_t length) noexcept { return ::write(fd, data, length); }
+ssize_t write(int fd, const void* data, size_t length) noexcept {
+  return ::write(fd, data, length);
+}
 
-int fstat(int fd, struct stat* status) noexcept { return ::fstat(fd, status); }
+int fstat(int fd, struct stat* status) noexcept {
+  return ::fstat(fd, status);
+}
 
-int close(int fd) noexcept { return ::close(fd); }
+int close(int fd) noexcept {
+  return ::close(fd);
+}
 
 int getrlimit(int resource, rlimit* limit) noexcept {
   return ::getrlimit(static_cast<__rlimit_resource_t>(resource), limit);
