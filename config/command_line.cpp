@@ -1,13 +1,13 @@
 #include "command_line.hpp"
 
 #include <sysexits.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <cerrno>
 #include <charconv>
-#include <map>
+#include <filesystem>
+#include <system_error>
+#include <utility>
 
 #include "config_errors.hpp"
 #include "config_file.hpp"
@@ -95,7 +95,7 @@ struct Request {
   bool wants_help = false;
   bool wants_version = false;
   std::array<std::optional<std::string>, kOverrides.size()> overrides;  // As kOverrides.
-  std::optional<std::string> misuse;
+  std::optional<std::string> misuse;  // Why the rest does not matter.
 };
 
 CLI::Option* add_flag(CLI::App& app, const std::string& name, bool& flag) {
@@ -161,8 +161,8 @@ std::optional<std::string> assign_text(const Key& key, Config& config, const std
   return assign(key, config, number);
 }
 
-// Checks the overrides and puts them into the options. Returns what is wrong with the first bad
-// one.
+// Checks the overrides and puts them into the options. Returns what is wrong with the first that is
+// bad.
 std::optional<std::string> take_overrides(Request& request) {
   Config config;
   for (std::size_t i = 0; i < kOverrides.size(); ++i) {
@@ -193,9 +193,10 @@ Config configured(const CommandLine& options) {
   if (options.config_file) {
     return load_config_file(*options.config_file);
   }
-  // A file that is there but cannot be read is an error, never a reason to ignore it.
-  const bool is_absent = ::access(kDefaultConfigFile, F_OK) != 0 && errno == ENOENT;
-  return is_absent ? Config{} : load_config_file(kDefaultConfigFile);
+  // One that is there but cannot be read is an error, never a reason to ignore it.
+  std::error_code error;
+  const bool is_there = std::filesystem::exists(kDefaultConfigFile, error) || error;
+  return is_there ? load_config_file(kDefaultConfigFile) : Config{};
 }
 
 }  // namespace

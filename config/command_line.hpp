@@ -22,8 +22,9 @@ struct CommandLine {
   std::optional<LogLevel> stderr_level;
 };
 
-// What to do with the command line: run with `options`, or print `text` and exit with `exit_code`
-// (--help, --version: to stdout, 0; a usage error: one line to stderr, 64).
+// What to do with the command line: run with `options`, or print `text`, which ends its last line,
+// and exit with `exit_code` (--help, --version: to stdout, 0; a usage error: one line to stderr,
+// 64).
 struct ParsedCommandLine {
   CommandLine options;
   bool is_final = false;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <tuple>
 #include <utility>
@@ -21,7 +22,7 @@ namespace echod {
 namespace {
 
 // No configuration is this large. The bound keeps a wrong file, such as /dev/zero, out of memory.
-constexpr std::size_t kMaxFileBytes = 1024 * 1024;
+constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
 // Listeners are compared pair by pair, and each is a socket.
 constexpr std::size_t kMaxListeners = 1024;
 constexpr std::size_t kMaxSyntaxErrorBytes = 200;
@@ -55,7 +56,7 @@ std::string read_file(const std::string& path) {
   }
 }
 
-std::string_view type_name(const toml::node& node) noexcept {
+std::string_view compound_name(const toml::node& node) noexcept {
   switch (node.type()) {
     case toml::node_type::table:
       return "a table";
@@ -90,9 +91,9 @@ std::optional<Value> value_of(const toml::node& node) {
 // "5 is an integer" or, of what has no short form, "is a table".
 std::string found_text(const toml::node& node) {
   if (const auto value = value_of(node)) {
-    return (value_text(*value, kShownBytes) + " is ").append(echod::type_name(*value));
+    return (value_text(*value, kShownBytes) + " is ").append(type_name(*value));
   }
-  return std::string("is ").append(type_name(node));
+  return std::string("is ").append(compound_name(node));
 }
 
 bool is_section_like(const toml::node& node) {

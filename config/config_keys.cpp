@@ -1,6 +1,7 @@
 #include "config_keys.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <concepts>
 
@@ -159,7 +160,7 @@ constexpr auto kRestart = Reload::needs_restart;
 
 // The upper bound of open_files is the fs.nr_open that systemd raises the system to, those of
 // keepalive_* are the kernel's (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
-constexpr Key kKeys[] = {
+constexpr auto kKeys = std::to_array<Key>({
     {kListenSection, "address", kAddress, kRestart, {load_address, store_address}},
     {kListenSection, "port", integer(0, 65535), kRestart, {load_port, store_port}},
     listener_key<&ListenConfig::backlog>("backlog", integer(1, 1048576), kRestart),
@@ -196,7 +197,7 @@ constexpr Key kKeys[] = {
     key<&LogConfig::connection_lines_per_second>("connection_lines_per_second", integer(0, 1000000),
                                                  kAtOnce),
     key<&LogConfig::queue_lines>("queue_lines", integer(16, 1048576), kRestart),
-};
+});
 
 bool differs(const Key& key, const Config& left, const Config& right) {
   const bool is_listener = key.section == kListenSection;
@@ -233,10 +234,10 @@ std::vector<std::string_view> config_sections() {
 }
 
 const Key* find_key(std::string_view section, std::string_view name) noexcept {
-  const auto* const found = std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& key) {
+  const auto* const found = std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& key) {
     return key.section == section && key.name == name;
   });
-  return found == std::end(kKeys) ? nullptr : found;
+  return found == kKeys.end() ? nullptr : found;
 }
 
 std::optional<std::string> assign(const Key& key, Config& config, const Value& value,

@@ -36,19 +36,20 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 
 // How far `name` is from `known`; nothing if no one would take the one for the other.
 std::optional<std::size_t> distance(std::string_view name, std::string_view known) {
-  // Units are easily forgotten ("idle" for "idle_s"), plurals and suffixes easily added.
-  constexpr std::size_t kTelling = 4;
-  if (name.size() >= kTelling && name != known &&
-      (known.starts_with(name) || name.starts_with(known))) {
-    return 1;
-  }
   const std::size_t allowed = std::max<std::size_t>(1, known.size() / 3);
-  // Names come from a file: do not compare what cannot be near.
-  if (name.size() > known.size() + allowed || known.size() > name.size() + allowed) {
-    return std::nullopt;
+  // Names come from a file and may be huge: do not compare what cannot be near.
+  if (name.size() <= known.size() + allowed && known.size() <= name.size() + allowed) {
+    const std::size_t edits = edit_distance(name, known);
+    if (edits <= allowed) {
+      return edits;
+    }
   }
-  const std::size_t edits = edit_distance(name, known);
-  return edits <= allowed ? std::optional(edits) : std::nullopt;
+  // Ends are easily forgotten ("bytes" for "bytes_kib") or added ("listeners"): as far as a few
+  // edits.
+  constexpr std::size_t kTelling = 4;
+  constexpr std::size_t kOfTheSameBeginning = 3;
+  const bool begins_same = known.starts_with(name) || name.starts_with(known);
+  return begins_same && name.size() >= kTelling ? std::optional(kOfTheSameBeginning) : std::nullopt;
 }
 
 // The nearest of all keys, one of `section` before others that are as near.

@@ -146,7 +146,7 @@ std::optional<sys::SocketAddress> parse_address(const std::string& text,
   if (!address) {
     return std::nullopt;
   }
-  sockaddr_storage storage;
+  sockaddr_storage storage{};
   (void)address->to(storage);  // The length is that of the family, which `from` finds by itself.
   return sys::SocketAddress::from(storage);
 }

@@ -17,7 +17,7 @@ enum class KeyType : std::uint8_t { boolean, integer, seconds, level, address, p
 
 // The values that a key takes; the numbers as they are written, for the types that are numbers.
 struct Takes {
-  KeyType type;
+  KeyType type = KeyType::boolean;
   double min = 0;
   double max = 0;
   bool or_zero = false;  // 0 too, though it is below `min`.

@@ -54,7 +54,7 @@ ExitCode run(const CommandLine& options) {
 int main(int argc, char** argv) {
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {
-    echod::report_on_stderr(parsed.text);
+    (void)std::fputs(parsed.text.c_str(), stderr);
     return parsed.exit_code;
   }
   return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));

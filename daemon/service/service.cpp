@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <exception>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -177,13 +178,20 @@ void Service::reload() {
       notices.warn("reload: needs a restart: {}", names);
     }
   } catch (const ConfigErrors& errors) {
-    for (const std::string& line : errors.lines()) {
-      logs_.logger()->error("{}", line);
-    }
-    ++reloads_refused_;
-    reopen_log_file();
-    notices.error("reload: refused, the running configuration stays");
+    refuse_reload(errors.lines());
+  } catch (const std::exception& error) {  // No memory to read it, for one.
+    refuse_reload({error.what()});
   }
+}
+
+// The log file is reopened all the same: rotation must not depend on a valid configuration.
+void Service::refuse_reload(const std::vector<std::string>& errors) {
+  reopen_log_file();
+  for (const std::string& line : errors) {
+    logs_.logger()->error("{}", line);
+  }
+  ++reloads_refused_;
+  logs_.notices().error("reload: refused, the running configuration stays");
 }
 
 void Service::reopen_log_file() {

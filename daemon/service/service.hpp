@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -47,6 +48,7 @@ class Service {
   void stop(std::string_view cause);
   void on_listener_lost();
   void reload();
+  void refuse_reload(const std::vector<std::string>& errors);
   void reopen_log_file();
   void log_counters();
   void report_dropped_lines();
