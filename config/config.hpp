@@ -5,6 +5,7 @@
 // Thread-safety: values; copy them to another thread, never share them.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -71,6 +72,11 @@ struct LogConfig {
 
   bool operator==(const LogConfig&) const = default;
 };
+
+// The least serious level that is written anywhere.
+[[nodiscard]] inline LogLevel lowest_level(const LogConfig& log) noexcept {
+  return log.file.empty() ? log.stderr_level : std::min(log.file_level, log.stderr_level);
+}
 
 struct Config {
   std::vector<ListenConfig> listen{ListenConfig{}};

@@ -139,9 +139,6 @@ std::optional<LogLevel> parse_level(std::string_view name) noexcept {
 
 std::optional<sys::SocketAddress> parse_address(const std::string& text,
                                                 std::uint16_t port) noexcept {
-  if (text.find('\0') != std::string::npos) {
-    return std::nullopt;  // Only what stands before it would be looked at.
-  }
   const auto address = sys::SocketAddress::parse(text, port);
   if (!address) {
     return std::nullopt;

@@ -7,8 +7,9 @@ namespace echod {
 
 enum class AcceptVerdict : std::uint8_t {
   done,   // The queue is empty: wait for the next edge.
-  retry,  // That one connection is lost, or the call was interrupted: go on with the next.
-  pause,  // No descriptors or memory: the queue stays as it is; try later and on every close.
+  retry,  // That one connection is lost: go on with the next.
+  pause,  // No descriptors, no memory, a rule that forbids it, or something new: the queue stays as
+          // it is, and the next call would say the same. Try later, and on every close.
   fatal,  // This socket will never accept again.
 };
 

@@ -29,8 +29,13 @@ CloseReason reason_of(int error) noexcept {
   }
 }
 
+// `passed` was measured between two clock ticks that are rounded down: more than `timeout` of it is
+// the least that cannot be early.
 bool is_over(std::chrono::milliseconds timeout, std::chrono::milliseconds passed) noexcept {
-  return timeout.count() > 0 && passed >= timeout;
+  return passed > timeout;
+}
+bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds passed) noexcept {
+  return timeout.count() > 0 && is_over(timeout, passed);
 }
 
 }  // namespace
@@ -103,11 +108,11 @@ Connection::Step Connection::echo_through(Block& block) noexcept {
     return after_read(room.size(), received);
   }
   const sys::IoResult sent = sys::send(fd_.get(), room.first(received.count()));
+  count_echo(received.count(), sent.count());
   if (!sent.ok() && !sent.would_block()) {
     fail(sent.error());
     return Step::left;
   }
-  count_echo(received.count(), sent.count());
   if (sent.count() < received.count()) {
     block.hold(sent.count(), received.count());
     block_ = context_.buffers.take_reading_block();
@@ -126,14 +131,15 @@ Connection::Step Connection::echo_unbuffered() noexcept {
   context_.counters.add(Counter::unbuffered_reads);
   const sys::IoResult sent = sys::send(fd_.get(), room.first(peeked.count()));
   if (!sent.ok() && !sent.would_block()) {
+    count_echo(peeked.count(), 0);
     fail(sent.error());
-    return Step::left;
-  }
-  if (!takes_discarded(sent.count())) {
     return Step::left;
   }
   if (sent.count() > 0) {
     count_echo(sent.count(), sent.count());
+    if (!takes_discarded(sent.count())) {
+      return Step::left;
+    }
   }
   if (sent.count() < peeked.count()) {
     await_writable();
@@ -196,14 +202,15 @@ Turn Connection::flush() noexcept {
       }
       return Turn::wait;
     }
-    note_progress();
     context_.counters.add(Counter::bytes_sent, sent.count());
     block_->consume(sent.count());
     if (!block_->owed().empty()) {
+      note_progress();
       return Turn::wait;  // A short write stands for EAGAIN (epoll(7)): the next OUT comes.
     }
     block_.reset();
   }
+  note_progress();
   state_ = State::echoing;
   await_readable();
   return Turn::wait;
@@ -281,12 +288,12 @@ void Connection::check_timeouts() noexcept {
   const TimeoutsConfig& timeouts = context_.settings.timeouts;
   const auto now = std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
   const std::chrono::milliseconds passed = now - last_progress_;
-  if (state_ == State::echoing && is_over(timeouts.idle, passed)) {
+  if (state_ == State::echoing && is_over_if_set(timeouts.idle, passed)) {
     close(CloseReason::idle_timeout, 0);
-  } else if (state_ == State::lingering && passed >= timeouts.linger) {
+  } else if (state_ == State::lingering && is_over(timeouts.linger, passed)) {
     close(CloseReason::linger_timeout, 0);
   } else if ((state_ == State::flushing || state_ == State::delivering) &&
-             is_over(timeouts.stalled_write, passed)) {
+             is_over_if_set(timeouts.stalled_write, passed)) {
     close(CloseReason::stalled_write, 0);
   }
 }

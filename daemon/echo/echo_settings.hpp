@@ -35,8 +35,7 @@ struct EchoSettings {
       .turn_accepts = config.turn.accepts,
       .timeouts = config.timeouts,
       .log_lines_per_second = config.log.connection_lines_per_second,
-      .logs_echoes =
-          config.log.file_level == LogLevel::trace || config.log.stderr_level == LogLevel::trace,
+      .logs_echoes = lowest_level(config.log) == LogLevel::trace,
   };
 }
 

@@ -64,9 +64,14 @@ void Listener::resume() noexcept {
 }
 
 void Listener::empty_and_close() noexcept {
-  while (accept_one() == Accepting::next) {
+  // No more than could have waited when this began, or a flood of newcomers would keep us here.
+  for (int waiting = socket_->backlog + 1; waiting > 0; --waiting) {
+    if (accept_one() != Accepting::next) {
+      break;
+    }
   }
   retry_.cancel();
+  context_.admission.forget(*this);
   context_.loop.remove(*this);
   // Another process may hold the socket too (socket activation): then closing it does not end the
   // registration.

@@ -6,9 +6,16 @@
 namespace echod {
 
 Timer::Timer(Timers& timers, std::function<void()> on_expiry)
-    : timers_(timers), on_expiry_(std::move(on_expiry)) {}
+    : timers_(timers), on_expiry_(std::move(on_expiry)) {
+  timers_.make_place();
+}
 
-void Timer::expire_at(sys::TimePoint deadline) {
+Timer::~Timer() {
+  cancel();
+  --timers_.timers_;
+}
+
+void Timer::expire_at(sys::TimePoint deadline) noexcept {
   cancel();
   deadline_ = deadline;
   timers_.insert(*this);
@@ -21,7 +28,13 @@ void Timer::cancel() noexcept {
   }
 }
 
-void Timers::insert(Timer& timer) {
+void Timers::make_place() {
+  running_.reserve(timers_ + 1);
+  due_.reserve(timers_ + 1);
+  ++timers_;
+}
+
+void Timers::insert(Timer& timer) noexcept {
   const auto place =
       std::lower_bound(running_.begin(), running_.end(), &timer,
                        [](const Timer* a, const Timer* b) { return a->deadline_ > b->deadline_; });
@@ -30,15 +43,17 @@ void Timers::insert(Timer& timer) {
 
 void Timers::erase(Timer& timer) noexcept {
   std::erase(running_, &timer);
+  std::erase(due_, &timer);
 }
 
 void Timers::run_due(sys::TimePoint now) {
-  // A timer that an expiry starts anew for a time already past would be found due again and again:
-  // no more expiries run than were due at the beginning.
-  auto due = std::count_if(running_.begin(), running_.end(),
-                           [now](const Timer* timer) { return timer->deadline_ <= now; });
-  for (; due > 0 && !running_.empty() && running_.back()->deadline_ <= now; --due) {
-    Timer& timer = *running_.back();
+  const auto first_due = std::find_if(running_.begin(), running_.end(), [now](const Timer* timer) {
+    return timer->deadline_ <= now;
+  });
+  due_.assign(first_due, running_.end());
+  running_.erase(first_due, running_.end());
+  while (!due_.empty()) {
+    Timer& timer = *due_.back();
     timer.cancel();
     timer.on_expiry_();
   }

@@ -3,7 +3,6 @@
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
 
-#include <algorithm>
 #include <cstdlib>
 
 #include "log_file_sink.hpp"
@@ -54,7 +53,7 @@ Logs::~Logs() = default;
 void Logs::apply(const LogConfig& config) {
   stderr_->set_level(spdlog_level(config.stderr_level));
   file_->set_level(spdlog_level(config.file_level));
-  logger_->set_level(spdlog_level(std::min(config.file_level, config.stderr_level)));
+  logger_->set_level(spdlog_level(lowest_level(config)));
   file_->open(resolved(config.file));
 }
 

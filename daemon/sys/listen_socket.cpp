@@ -64,6 +64,7 @@ ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6onl
   }
   set_tcp_options(listener.fd.get(), options);
   set_backlog(listener.fd.get(), backlog);
+  listener.backlog = backlog;
   listener.address = bound_address(listener.fd.get());
   return listener;
 }
@@ -99,14 +100,15 @@ void set_backlog(int fd, int backlog) {
 
 Accepted accept(int listener) noexcept {
   sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
   Accepted accepted;
-  accepted.fd = UniqueFd::adopt(calls::accept4(listener, reinterpret_cast<sockaddr*>(&storage),
-                                               &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (accepted.fd.is_open()) {
+  do {
+    socklen_t length = sizeof storage;
+    accepted.fd = UniqueFd::adopt(calls::accept4(listener, reinterpret_cast<sockaddr*>(&storage),
+                                                 &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    accepted.error = accepted.fd.is_open() ? 0 : errno;
+  } while (accepted.error == EINTR);
+  if (accepted.error == 0) {
     accepted.peer = SocketAddress::from(storage);
-  } else {
-    accepted.error = errno;
   }
   return accepted;
 }

@@ -29,6 +29,7 @@ struct TcpOptions {
 struct ListenSocket {
   UniqueFd fd;
   SocketAddress address;         // As bound: with the real port when 0 was asked for.
+  int backlog = 0;               // As asked for; the kernel may have cut it (max_backlog()).
   bool fell_back_to_v4 = false;  // "::" was asked for, and the host has no IPv6.
 };
 
@@ -52,7 +53,7 @@ struct Accepted {
   int error = 0;  // errno of accept4(2).
 };
 
-// Takes one connection from the queue; EAGAIN when it is empty.
+// Takes one connection from the queue; EAGAIN when it is empty, never EINTR.
 [[nodiscard]] Accepted accept(int listener) noexcept;
 
 // net.core.somaxconn, to which listen(2) silently clamps a backlog; 0 if it cannot be read.

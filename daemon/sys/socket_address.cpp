@@ -27,6 +27,9 @@ std::optional<std::uint32_t> scope_of(const std::string& zone) noexcept {
 
 std::optional<SocketAddress> SocketAddress::parse(std::string_view text,
                                                   std::uint16_t port) noexcept {
+  if (text.find('\0') != std::string_view::npos) {
+    return std::nullopt;  // Only what stands before it would be looked at.
+  }
   SocketAddress address;
   address.port_ = port;
   std::string host(text);
