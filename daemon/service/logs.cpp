@@ -48,7 +48,11 @@ Logs::Logs(const LogConfig& config)
   apply(config);
 }
 
-Logs::~Logs() = default;
+// The writing thread ends first, with its queue, whose lines hold the loggers: otherwise the last
+// one of them could be destroyed there.
+Logs::~Logs() {
+  writer_.reset();
+}
 
 void Logs::apply(const LogConfig& config) {
   stderr_->set_level(spdlog_level(config.stderr_level));
