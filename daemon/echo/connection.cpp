@@ -29,10 +29,9 @@ CloseReason reason_of(int error) noexcept {
   }
 }
 
-// `passed` was measured between two clock ticks that are rounded down: more than `timeout` of it is
-// the least that cannot be early.
+// `passed` was measured between two ticks that are rounded down, so it may be a tick too long.
 bool is_over(std::chrono::milliseconds timeout, std::chrono::milliseconds passed) noexcept {
-  return passed > timeout;
+  return passed >= timeout + Connection::kTick;
 }
 bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds passed) noexcept {
   return timeout.count() > 0 && is_over(timeout, passed);
@@ -110,7 +109,7 @@ Connection::Step Connection::echo_through(Block& block) noexcept {
   const sys::IoResult sent = sys::send(fd_.get(), room.first(received.count()));
   count_echo(received.count(), sent.count());
   if (!sent.ok() && !sent.would_block()) {
-    fail(sent.error());
+    fail(sent.error(), received.count());
     return Step::left;
   }
   if (sent.count() < received.count()) {
@@ -132,7 +131,7 @@ Connection::Step Connection::echo_unbuffered() noexcept {
   const sys::IoResult sent = sys::send(fd_.get(), room.first(peeked.count()));
   if (!sent.ok() && !sent.would_block()) {
     count_echo(peeked.count(), 0);
-    fail(sent.error());
+    fail(sent.error(), peeked.count());
     return Step::left;
   }
   if (sent.count() > 0) {
@@ -334,22 +333,24 @@ void Connection::await_readable() noexcept {
   }
 }
 
-void Connection::fail(int error) noexcept {
-  close(reason_of(error), error);
+void Connection::fail(int error, std::size_t unsent) noexcept {
+  close(reason_of(error), error, unsent);
 }
 
 // The one place that ends a connection.
-void Connection::close(CloseReason reason, int error) noexcept {
+void Connection::close(CloseReason reason, int error, std::size_t unsent) noexcept {
   state_ = State::closed;
   context_.counters.add(counter_of(reason));
   if (bytes_received_ == 0) {
     context_.counters.add(Counter::empty_connections);
   }
-  const std::uint64_t owed = block_ != nullptr ? block_->owed().size() : 0;
+  if (block_ != nullptr) {
+    unsent = block_->owed().size();
+  }
   context_.log.closed({.peer = peer_,
                        .fd = fd_.get(),
                        .bytes_received = bytes_received_,
-                       .bytes_sent = bytes_received_ - owed,
+                       .bytes_sent = bytes_received_ - unsent,
                        .duration = context_.loop.now() - opened_,
                        .reason = reason,
                        .error = error},

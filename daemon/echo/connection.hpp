@@ -43,6 +43,8 @@ struct EchoContext;
 
 class Connection final : public Channel {
  public:
+  static constexpr std::chrono::milliseconds kTick{10};  // Of the clock for timeouts.
+
   // Takes over a connected, non-blocking socket. `table_index` is the table's, for it to find back.
   Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
              const sys::SocketAddress& peer) noexcept;
@@ -71,6 +73,7 @@ class Connection final : public Channel {
   // Centiseconds since some time before the process started. Wraps after 497 days; only differences
   // are used, and none that long matters.
   using Ticks = std::chrono::duration<std::uint32_t, std::centi>;
+  static_assert(Ticks(1) == kTick);
 
   static constexpr std::uint32_t kNotDraining = UINT32_MAX;
 
@@ -87,8 +90,9 @@ class Connection final : public Channel {
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
   [[nodiscard]] bool takes_discarded(std::size_t bytes) noexcept;
-  void fail(int error) noexcept;
-  void close(CloseReason reason, int error) noexcept;
+  // `unsent` of the bytes that were read went nowhere, beside those in the block.
+  void fail(int error, std::size_t unsent = 0) noexcept;
+  void close(CloseReason reason, int error, std::size_t unsent = 0) noexcept;
   void note_progress() noexcept;
   void note_acknowledged() noexcept;
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }

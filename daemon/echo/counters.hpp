@@ -30,7 +30,7 @@ inline constexpr std::size_t kCloseReasons = 10;
 
 enum class Counter : std::uint8_t {
   accepted,           // Connections taken from the accept queue.
-  echoes,             // Reads that were answered, in full or in part.
+  echoes,             // Reads that brought bytes to send back.
   bytes_received,     // Bytes read to be echoed.
   bytes_sent,         // Of those, bytes handed to the kernel.
   bytes_discarded,    // Bytes read and dropped while stopping, after our FIN.

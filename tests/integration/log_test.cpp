@@ -1,0 +1,257 @@
+// What is logged, in which form, where to, and what happens when it cannot be.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "daemon_test.hpp"
+#include "text_match.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr const char* kLine =
+    "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3} - network-server - "
+    "(TRACE|DEBUG|INFO|WARNING|ERROR|CRITICAL) - .+$";
+
+class LogTest : public DaemonTest {
+ protected:
+  // A daemon whose log file is this one.
+  void start_logging_to(const std::string& file, const std::string& more = "") {
+    start(DaemonOptions{.config = "[log]\nfile = \"" + file + "\"\n" + more,
+                        .has_log_argument = false});
+  }
+
+  void echo_once() {
+    TcpPeer peer = connect();
+    ASSERT_TRUE(peer.echoes("hello"));
+  }
+
+  [[nodiscard]] std::size_t count_err(const std::string& text) {
+    std::size_t count = 0;
+    for (const std::string& line : daemon().err_lines()) {
+      count += line.find(text) != std::string::npos ? 1U : 0U;
+    }
+    return count;
+  }
+};
+
+TEST_F(LogTest, EveryLineHasTheDocumentedForm) {
+  start("[log]\nfile_level = \"trace\"\n");
+  echo_once();
+  daemon().finish();
+  for (const std::string& line : daemon().log_lines()) {
+    EXPECT_TRUE(matches(line, kLine)) << line;
+  }
+  for (const std::string& line : daemon().err_lines()) {
+    EXPECT_TRUE(matches(line, kLine)) << line;
+  }
+}
+
+TEST_F(LogTest, AConnectionHasALineAtOpenAndOneAtClose) {
+  start();
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("hello"));
+  const std::string name = peer.name();
+  const std::string open = daemon().wait_for_log("open peer=" + name + ' ');
+  EXPECT_TRUE(matches(open, " - DEBUG - open peer=[0-9.:]+ fd=[0-9]+$")) << open;
+  peer.half_close();
+  (void)peer.receive_to_end();
+  const std::string close = daemon().wait_for_log("close peer=" + name + ' ');
+  EXPECT_TRUE(matches(close,
+                      " - DEBUG - close peer=[0-9.:]+ fd=[0-9]+ in=5 out=5 "
+                      "duration=[0-9]+\\.[0-9]{3}s reason=peer_closed$"))
+      << close;
+  EXPECT_EQ(daemon().count_log("peer=" + name), 2U) << "messages are logged at trace alone";
+}
+
+TEST_F(LogTest, AtTraceEachMessageHasItsSizeButNeverItsContent) {
+  start("[log]\nfile_level = \"trace\"\n");
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("this-is-the-secret-payload"));
+  (void)daemon().wait_for_log(" - TRACE - echo peer=" + peer.name() + ' ');
+  EXPECT_EQ(daemon().count_log(" in=26 out=26"), 1U);
+  EXPECT_EQ(daemon().count_log("secret"), 0U);
+}
+
+TEST_F(LogTest, StderrShowsStartAndStopWhateverItsLevelAndNoMore) {
+  start("[log]\nstderr_level = \"off\"\n");
+  echo_once();
+  daemon().finish();
+  const std::string err = daemon().child().err();
+  for (const char* const part :
+       {" - INFO - listening on 127.0.0.1:", " - INFO - limits: ", " - INFO - started: echod ",
+        " - INFO - stopping: ", " - INFO - stopped: "}) {
+    EXPECT_NE(err.find(part), std::string::npos) << part;
+  }
+  EXPECT_EQ(err.find(" - DEBUG - "), std::string::npos);
+}
+
+TEST_F(LogTest, StderrHasALevelOfItsOwn) {
+  start("[log]\nfile_level = \"error\"\nstderr_level = \"debug\"\n");
+  echo_once();
+  (void)daemon().wait_for_err("close peer=");
+  EXPECT_EQ(daemon().count_log("peer="), 0U);
+}
+
+TEST_F(LogTest, WithoutAFileEverythingElseWorks) {
+  start_logging_to("");
+  echo_once();
+  EXPECT_TRUE(daemon().log_lines().empty());
+}
+
+TEST_F(LogTest, ARelativeNameIsTakenInTheLogsDirectoryOfSystemd) {
+  const TemporaryDirectory logs;
+  start(DaemonOptions{.environment = {"LOGS_DIRECTORY=" + logs.path().string()},
+                      .has_log_argument = false});
+  wait_until("the log file", [&] {
+    return read_file(logs.file("network-server.log")).find("started: ") != std::string::npos;
+  });
+  EXPECT_FALSE(std::filesystem::exists(daemon().log_path()));
+}
+
+TEST_F(LogTest, UnderSystemdLinesOnStderrCarryAPriority) {
+  start(DaemonOptions{.arguments = {"--stderr-level", "debug"}, .names_journal = true});
+  echo_once();
+  (void)daemon().wait_for_err("close peer=");
+  for (const std::string& line : daemon().err_lines()) {
+    EXPECT_TRUE(matches(line, "^<[2-7]>[0-9]{4}-")) << line;
+  }
+  EXPECT_EQ(count_err("<7>"), 2U) << "open and close are debug";
+  EXPECT_FALSE(daemon().log_lines().front().starts_with('<')) << "that is for the journal alone";
+}
+
+TEST_F(LogTest, RotationUnderLoadLosesNoLine) {
+  start("[log]\nconnection_lines_per_second = 0\n");
+  constexpr std::size_t kRotations = 10;
+  constexpr std::size_t kConnectsEach = 100;
+  std::size_t opens = 0;
+  for (std::size_t i = 0; i < kRotations; ++i) {
+    for (std::size_t n = 0; n < kConnectsEach; ++n) {
+      echo_once();
+      if (n == kConnectsEach / 2) {  // Amid the lines, and the daemon told a little later.
+        std::filesystem::rename(daemon().log_path(), daemon().directory().file(std::to_string(i)));
+      }
+    }
+    daemon().signal(SIGUSR1);
+    (void)daemon().wait_for_log("log file reopened");
+  }
+  daemon().finish();
+  std::string all = read_file(daemon().log_path());
+  for (std::size_t i = 0; i < kRotations; ++i) {
+    all += read_file(daemon().directory().file(std::to_string(i)));
+  }
+  for (const std::string& line : lines_of(all)) {
+    EXPECT_TRUE(matches(line, kLine)) << line;
+    opens += line.find(" - open peer=") != std::string::npos ? 1U : 0U;
+  }
+  EXPECT_EQ(opens, kRotations * kConnectsEach);
+  EXPECT_NE(all.find(" log_lines_dropped=0 "), std::string::npos);
+}
+
+TEST_F(LogTest, AReloadReopensTheFileToo) {
+  start();
+  std::filesystem::rename(daemon().log_path(), daemon().directory().file("old"));
+  daemon().signal(SIGHUP);
+  (void)daemon().wait_for_err("reload: applied");
+  echo_once();
+  (void)daemon().wait_for_log("close peer=");
+}
+
+TEST_F(LogTest, AFileInAMissingFolderIsReportedOnceAndTakenWhenItIsThere) {
+  const TemporaryDirectory folder;
+  const std::string file = folder.file("missing/network-server.log");
+  start_logging_to(file);
+  daemon().expect_log("cannot write the log file");
+  for (int i = 0; i < 20; ++i) {
+    echo_once();
+  }
+  EXPECT_EQ(count_err(file), 1U);
+  EXPECT_NE(daemon().wait_for_err(file).find("No such file or directory"), std::string::npos);
+  std::filesystem::create_directory(folder.path() / "missing");
+  daemon().signal(SIGUSR1);
+  wait_until("the log to go on",
+             [&] { return read_file(file).find("log file reopened") != std::string::npos; });
+  EXPECT_EQ(count_err(file), 1U);
+  daemon().allow_descriptors(1);
+}
+
+TEST_F(LogTest, AFullDiskIsReportedOnceAndEchoingGoesOn) {
+  start_logging_to("/dev/full");
+  daemon().expect_log("cannot write the log file");
+  for (int i = 0; i < 20; ++i) {
+    echo_once();
+  }
+  EXPECT_EQ(count_err("/dev/full"), 1U);
+  EXPECT_NE(daemon().wait_for_err("/dev/full").find("No space left on device"), std::string::npos);
+}
+
+// A pipe whose reader has stopped reading: writing to it would block, or fail with EAGAIN.
+TEST_F(LogTest, AFileThatTakesNoMoreNeverHoldsUpAnEcho) {
+  const TemporaryDirectory folder;
+  const std::string pipe = folder.file("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  ASSERT_GE(reader, 0);
+  start_logging_to(pipe, "file_level = \"trace\"\nconnection_lines_per_second = 0\n");
+  daemon().expect_log("cannot write the log file");
+  TcpPeer peer = connect();
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(peer.echoes("hello"));
+  }
+  (void)daemon().wait_for_err("cannot write the log file");
+  peer.close();
+  EXPECT_EQ(count_err("cannot write the log file"), 1U);
+  (void)close(reader);
+}
+
+TEST_F(LogTest, LinesAboutConnectionsAreLimitedAndTheRestIsCounted) {
+  start("[log]\nconnection_lines_per_second = 10\n");
+  constexpr std::size_t kConnects = 300;
+  for (std::size_t i = 0; i < kConnects; ++i) {
+    echo_once();
+  }
+  wait_until("all to be closed", [this] { return daemon().counter("connections") == 0; });
+  const std::uint64_t suppressed = daemon().counter("connection_lines_suppressed");
+  EXPECT_GT(suppressed, 0U);
+  EXPECT_EQ(daemon().count_log(" peer=") + suppressed, 2 * kConnects);
+}
+
+// A queue of sixteen lines and a storm of them: some drop, which is counted, and nobody waits.
+TEST_F(LogTest, LinesThatComeFasterThanTheyAreWrittenAreDroppedAndCounted) {
+  start("[log]\nqueue_lines = 16\nfile_level = \"trace\"\nconnection_lines_per_second = 0\n");
+  daemon().allow_log("log lines were dropped");
+  daemon().freeze();
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 500; ++i) {
+    peers.push_back(connect());
+    peers.back().send_all("hello");
+  }
+  daemon().thaw();
+  for (TcpPeer& peer : peers) {
+    ASSERT_EQ(peer.receive_exactly(5), "hello");
+  }
+  peers.clear();
+  wait_until("all to be closed", [this] { return daemon().counter("connections") == 0; });
+  constexpr std::size_t kLines = 3 * 500;  // Open, echo, close.
+  const std::uint64_t dropped = daemon().counter("log_lines_dropped");
+  EXPECT_LE(daemon().count_log(" peer="), kLines);
+  EXPECT_GE(daemon().count_log(" peer=") + dropped, kLines) << "a line was lost uncounted";
+}
+
+TEST_F(LogTest, RootIsNotNeededToReportAFileThatMayNotBeWritten) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to start the daemon as another user";
+  }
+  const TemporaryDirectory folder;  // Of mode 0700, and root's.
+  const std::string file = folder.file("network-server.log");
+  constexpr uid_t kNobody = 65534;
+  start(DaemonOptions{
+      .config = "[log]\nfile = \"" + file + "\"\n", .has_log_argument = false, .user = kNobody});
+  daemon().expect_log("cannot write the log file " + file + ": Permission denied");
+  echo_once();
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,129 @@
+// What an echo costs: one recv, one send, a share of one epoll_wait, and no allocation.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <sstream>
+
+#include "daemon_test.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr std::size_t kConnections = 64;
+constexpr std::size_t kRounds = 100;
+constexpr std::uint64_t kEchoes = kConnections * kRounds;
+constexpr std::uint64_t kSlack = kEchoes / 50;
+
+class SyscallsTest : public DaemonTest {
+ protected:
+  void connect_all() {
+    for (std::size_t i = 0; i < kConnections; ++i) {
+      peers_.push_back(connect());
+      ASSERT_TRUE(peers_.back().echoes("ready"));
+    }
+  }
+
+  // All 64 at once, again and again.
+  void ping_all(std::size_t rounds) {
+    const std::string ping(64, 'p');
+    for (std::size_t round = 0; round < rounds; ++round) {
+      for (TcpPeer& peer : peers_) {
+        peer.send_all(ping);
+      }
+      for (TcpPeer& peer : peers_) {
+        ASSERT_EQ(peer.receive_exactly(ping.size()), ping);
+      }
+    }
+  }
+
+  void TearDown() override {
+    peers_.clear();
+    DaemonTest::TearDown();
+  }
+
+  std::vector<TcpPeer> peers_;
+};
+
+// The table that `strace -c` prints: call name to number of calls.
+std::map<std::string, std::uint64_t> parse_strace(const std::string& table) {
+  std::map<std::string, std::uint64_t> calls;
+  for (const std::string& line : lines_of(table)) {
+    std::istringstream fields(line);
+    double percent = 0;
+    double seconds = 0;
+    std::uint64_t microseconds = 0;
+    std::uint64_t count = 0;
+    if (!(fields >> percent >> seconds >> microseconds >> count)) {
+      continue;
+    }
+    std::string name;
+    while (fields >> name) {  // The last word; a column of errors may stand before it.
+    }
+    calls[name] = count;
+  }
+  return calls;
+}
+
+TEST_F(SyscallsTest, AnEchoTakesOneRecvOneSendAndAShareOfOneEpollWait) {
+  if (!is_installed("strace") || kSanitized) {
+    GTEST_SKIP() << "needs strace (scripts/test --all installs it), and a build without sanitizers";
+  }
+  start();
+  connect_all();
+  const std::string table = daemon().directory().file("strace");
+  ChildProcess strace(
+      {.arguments = {"strace", "-f", "-c", "-o", table, "-p", std::to_string(daemon().pid())}});
+  if (!strace.wait_for_err([](const std::string& err) {
+        return err.find(" attached") != std::string::npos ||
+               err.find("Operation not permitted") != std::string::npos;
+      }) ||
+      strace.err().find("Operation not permitted") != std::string::npos) {
+    GTEST_SKIP() << "strace may not attach here: " << strace.err();
+  }
+  ping_all(kRounds);
+  strace.signal(SIGINT);
+  ASSERT_TRUE(strace.wait().has_value());
+  auto calls = parse_strace(read_file(table));
+  const std::uint64_t waits = calls["epoll_wait"] + calls["epoll_pwait"];
+  std::cout << kEchoes << " echoes: " << calls["recvfrom"] << " recv, " << calls["sendto"]
+            << " send, " << waits << " epoll_wait, " << calls["epoll_ctl"] << " epoll_ctl"
+            << std::endl;
+  EXPECT_GE(calls["recvfrom"], kEchoes - kSlack) << read_file(table);
+  EXPECT_LE(calls["recvfrom"], kEchoes + kSlack) << "a short read stands for EAGAIN";
+  EXPECT_GE(calls["sendto"], kEchoes - kSlack);
+  EXPECT_LE(calls["sendto"], kEchoes + kSlack);
+  EXPECT_LE(waits, kEchoes);
+  EXPECT_EQ(calls["epoll_ctl"], 0U);
+  EXPECT_LE(calls["brk"] + calls["mmap"] + calls["munmap"] + calls["futex"], 10U);
+}
+
+// tests/support/allocation_counter.cpp stands in for the allocator and counts into a shared file.
+TEST_F(SyscallsTest, AnEchoAllocatesNothing) {
+  if (kSanitized) {
+    GTEST_SKIP() << "sanitizers bring an allocator of their own";
+  }
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("count");
+  write_file(path, std::string(sizeof(std::uint64_t), '\0'));
+  const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+  ASSERT_GE(fd, 0);
+  void* const page = mmap(nullptr, sizeof(std::uint64_t), PROT_READ, MAP_SHARED, fd, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  const auto* const allocations = static_cast<const std::atomic<std::uint64_t>*>(page);
+  start(DaemonOptions{
+      .environment = {"LD_PRELOAD=" ECHOD_ALLOCATION_COUNTER, "ECHOD_ALLOCATION_COUNT=" + path}});
+  ASSERT_GT(allocations->load(), 0U) << "the counter is not in place";
+  connect_all();
+  ping_all(10);
+  const std::uint64_t before = allocations->load();
+  ping_all(kRounds);
+  EXPECT_EQ(allocations->load(), before) << kEchoes << " echoes";
+  ASSERT_EQ(munmap(page, sizeof(std::uint64_t)), 0);
+  ASSERT_EQ(close(fd), 0);
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,49 @@
+// Work that goes on in a thread of its own while a test does something else. What it throws ends
+// the test case, not the process.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <functional>
+#include <thread>
+#include <utility>
+
+namespace echod::test {
+
+class Background {
+ public:
+  // `work` is told when it should come to an end.
+  explicit Background(std::function<void(const std::atomic<bool>& is_over)> work)
+      : thread_([this, work = std::move(work)] {
+          try {
+            work(is_over_);
+          } catch (...) {
+            failure_ = std::current_exception();
+          }
+        }) {}
+  ~Background() { stop(); }
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  // Asks it to end, waits until it has, and throws what it threw.
+  void finish() {
+    stop();
+    if (failure_) {
+      std::rethrow_exception(std::exchange(failure_, nullptr));
+    }
+  }
+
+ private:
+  void stop() {
+    is_over_ = true;
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  std::atomic<bool> is_over_ = false;
+  std::exception_ptr failure_;
+  std::thread thread_;
+};
+
+}  // namespace echod::test

@@ -1,0 +1,42 @@
+// The fixture of the integration tests: one daemon, checked at the end of every case
+// (DaemonProcess::finish).
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+
+#include "daemon_process.hpp"
+#include "tcp_peer.hpp"
+
+namespace echod::test {
+
+class DaemonTest : public testing::Test {
+ protected:
+  DaemonProcess& start(const DaemonOptions& options) {
+    daemon_ = std::make_unique<DaemonProcess>(options);
+    return *daemon_;
+  }
+  DaemonProcess& start(const std::string& config = "") {
+    return start(DaemonOptions{.config = config});
+  }
+
+  [[nodiscard]] DaemonProcess& daemon() { return *daemon_; }
+  [[nodiscard]] TcpPeer connect(const PeerOptions& options = {}) {
+    return TcpPeer("127.0.0.1", daemon().port(), options);
+  }
+
+  void TearDown() override {
+    if (daemon_ && !daemon_->is_finished() && daemon_->child().is_running()) {
+      daemon_->finish();
+    } else if (daemon_ && !daemon_->is_finished()) {
+      daemon_->finish_stopped();
+    }
+  }
+
+ private:
+  std::unique_ptr<DaemonProcess> daemon_;
+};
+
+}  // namespace echod::test

@@ -1,0 +1,121 @@
+// What a worker consists of, without its thread and with a scripted kernel below it: a test makes
+// each iteration of the loop by itself and says what every system call of it gives.
+//
+//   connect(kFd);
+//   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+//   kernel_.expect_recv(kFd, "hello");
+//   kernel_.expect_send(kFd, "hello");
+//   iterate();                                   // Fails if any step of the script is left.
+//
+// Thread-safety: none.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
+
+#include <chrono>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "echo_context.hpp"
+#include "event_loop.hpp"
+#include "scripted_syscalls.hpp"
+
+namespace echod::test {
+
+class EchoFixture : public testing::Test {
+ protected:
+  // The masks that connections are registered with.
+  static constexpr std::uint32_t kReading = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+  static constexpr std::uint32_t kWriting = EPOLLOUT | EPOLLET;
+
+  // Descriptors for connections: those of the loop itself count from 1000.
+  static constexpr int kFd = 7;
+  static constexpr int kOther = 8;
+
+  static constexpr std::size_t kBlockBytes = 16;
+
+  // Small enough to write scripts for: blocks of 16 bytes, turns of 64 bytes or 8 reads.
+  [[nodiscard]] static EchoSettings small_settings() {
+    EchoSettings settings;
+    settings.max_connections = 4;
+    settings.block_bytes = kBlockBytes;
+    settings.buffer_bytes = 4 * kBlockBytes;
+    settings.turn_bytes = 64;
+    settings.turn_reads = 8;
+    settings.turn_accepts = 4;
+    return settings;
+  }
+
+  EchoFixture() {
+    logger_->set_level(spdlog::level::trace);
+    logger_->set_pattern("%l %v");
+  }
+
+  // A connection as a listener makes it.
+  Connection& connect(int fd) {
+    EXPECT_TRUE(context_.table.reserve());
+    context_.admission.enter();
+    Connection& connection = context_.table.create(context_, sys::UniqueFd::adopt(fd), peer_);
+    connection.start();
+    return connection;
+  }
+
+  // One iteration, as Worker::run() makes it, and the end of the script.
+  void iterate() {
+    loop_.run_once();
+    context_.table.destroy_retired();
+    kernel_.verify();
+  }
+  // An iteration without anything to do, `time` later.
+  void pass(std::chrono::nanoseconds time) {
+    kernel_.advance(time);
+    kernel_.expect_epoll_wait({});
+    iterate();
+  }
+  // Nobody is in the ready list: the loop would wait without end.
+  void expect_rest() {
+    kernel_.expect_epoll_wait({}, -1);
+    iterate();
+  }
+
+  // Brings `fd` to the state flushing: "hello" was read, and "llo" is owed.
+  Connection& connect_owing(int fd) {
+    Connection& connection = connect(fd);
+    kernel_.expect_epoll_wait({{fd, EPOLLIN}});
+    kernel_.expect_recv(fd, "hello");
+    kernel_.expect_send(fd, "hello", 2);
+    kernel_.expect_modify(fd, kWriting);
+    iterate();
+    return connection;
+  }
+
+  [[nodiscard]] std::uint64_t count(Counter counter) const {
+    return context_.counters.get(counter);
+  }
+  // How many connections ended for `reason`.
+  [[nodiscard]] std::uint64_t closed(CloseReason reason) const { return count(counter_of(reason)); }
+  [[nodiscard]] std::uint64_t closed_in_all() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < kCloseReasons; ++i) {
+      sum += closed(static_cast<CloseReason>(i));
+    }
+    return sum;
+  }
+  [[nodiscard]] std::string log() const { return log_.str(); }
+  [[nodiscard]] bool has_logged(const std::string& text) const {
+    return log().find(text) != std::string::npos;
+  }
+
+  ScriptedKernel kernel_;
+  std::ostringstream log_;
+  std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>(
+      "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
+  sys::SocketAddress peer_ = *sys::SocketAddress::parse("192.0.2.1", 5555);
+  EventLoop loop_;
+  EchoContext context_{loop_, small_settings(), logger_};
+};
+
+}  // namespace echod::test

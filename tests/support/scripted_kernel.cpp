@@ -1,0 +1,550 @@
+#include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "scripted_syscalls.hpp"
+
+namespace echod::test {
+
+ScriptedKernel* ScriptedKernel::current = nullptr;
+
+namespace {
+
+constexpr std::size_t kHistory = 20;
+constexpr int kMostFailures = 100;
+
+std::string fd_text(int fd) {
+  return "fd " + std::to_string(fd);
+}
+
+std::string bytes_text(std::string_view bytes) {
+  constexpr std::size_t kShown = 40;
+  std::string text = "\"";
+  for (const char byte : bytes.substr(0, kShown)) {
+    text += byte >= ' ' && byte <= '~' ? byte : '.';
+  }
+  text += bytes.size() > kShown ? "...\"" : "\"";
+  return text + " (" + std::to_string(bytes.size()) + " bytes)";
+}
+
+std::string mask_text(std::uint32_t mask) {
+  constexpr std::array<std::pair<std::uint32_t, const char*>, 9> kNames{{
+      {EPOLLIN, "EPOLLIN"},
+      {EPOLLPRI, "EPOLLPRI"},
+      {EPOLLOUT, "EPOLLOUT"},
+      {EPOLLERR, "EPOLLERR"},
+      {EPOLLHUP, "EPOLLHUP"},
+      {EPOLLRDHUP, "EPOLLRDHUP"},
+      {EPOLLEXCLUSIVE, "EPOLLEXCLUSIVE"},
+      {EPOLLONESHOT, "EPOLLONESHOT"},
+      {EPOLLET, "EPOLLET"},
+  }};
+  std::string text;
+  for (const auto& [bit, name] : kNames) {
+    if ((mask & bit) != 0) {
+      text += text.empty() ? name : std::string("|") + name;
+    }
+  }
+  return text.empty() ? "no events" : text;
+}
+
+std::string flags_text(int flags) {
+  std::string text;
+  for (const auto& [bit, name] :
+       {std::pair{int{MSG_PEEK}, ", MSG_PEEK"}, std::pair{int{MSG_TRUNC}, ", MSG_TRUNC"},
+        std::pair{int{MSG_NOSIGNAL}, ", MSG_NOSIGNAL"},
+        std::pair{int{MSG_DONTWAIT}, ", MSG_DONTWAIT"}}) {
+    if ((flags & bit) != 0) {
+      text += name;
+      flags &= ~bit;
+    }
+  }
+  return flags == 0 ? text : text + ", flags " + std::to_string(flags);
+}
+
+const char* call_name(Call call) {
+  constexpr std::array kNames{"socket",        "bind",          "listen",        "accept4",
+                              "getsockname",   "setsockopt",    "getsockopt",    "recv",
+                              "send",          "shutdown",      "ioctl",         "epoll_create1",
+                              "EPOLL_CTL_ADD", "EPOLL_CTL_MOD", "EPOLL_CTL_DEL", "epoll_wait",
+                              "eventfd",       "signalfd",      "open",          "read",
+                              "write",         "fstat",         "close",         "getrlimit",
+                              "setrlimit",     "clock_gettime"};
+  return kNames.at(static_cast<std::size_t>(call));
+}
+
+std::string outcome(const Step& step) {
+  if (step.error != 0) {
+    return std::string(" -> ") + strerrorname_np(step.error);
+  }
+  return " -> " + std::to_string(step.result);
+}
+
+std::string describe(const Step& step) {
+  std::string text = std::string(call_name(step.call)) + '(';
+  text += step.fd >= 0 ? fd_text(step.fd) : "";
+  if (step.any_bytes) {
+    text += ", any bytes";
+  } else if (!step.bytes.empty()) {
+    text += ", " + bytes_text(step.bytes);
+  }
+  if (step.call == Call::recv) {
+    text += flags_text(step.flags);
+  }
+  const bool is_mask = step.call == Call::epoll_add || step.call == Call::epoll_modify;
+  if (step.argument) {
+    text += ", " + (is_mask ? mask_text(static_cast<std::uint32_t>(*step.argument))
+                            : std::to_string(*step.argument));
+  }
+  return text + ')' + outcome(step) + "  [" + step.where.file + ':' +
+         std::to_string(step.where.line) + ']';
+}
+
+// Bytes that show where they were lost or doubled.
+void fill(char* data, std::size_t length, std::size_t offset) {
+  constexpr std::size_t kPrime = 251;
+  for (std::size_t i = 0; i < length; ++i) {
+    data[i] = static_cast<char>((offset + i) % kPrime);
+  }
+}
+
+void give_address(const sockaddr_storage& storage, sockaddr* address, socklen_t* length) {
+  const auto size = static_cast<socklen_t>(storage.ss_family == AF_INET6 ? sizeof(sockaddr_in6)
+                                                                         : sizeof(sockaddr_in));
+  std::memcpy(address, &storage, std::min(size, *length));
+  *length = size;
+}
+
+int fail_with(int error) {
+  errno = error;
+  return -1;
+}
+
+}  // namespace
+
+ScriptedKernel::ScriptedKernel() {
+  if (current != nullptr) {
+    (void)std::fputs("one ScriptedKernel at a time\n", stderr);
+    std::abort();
+  }
+  current = this;
+}
+
+ScriptedKernel::~ScriptedKernel() {
+  verify();
+  current = nullptr;
+}
+
+void ScriptedKernel::verify() {
+  for (const Step& step : std::exchange(script_, {})) {
+    ADD_FAILURE_AT(step.where.file, step.where.line) << "never called: " << describe(step);
+  }
+}
+
+// State.
+
+void ScriptedKernel::advance(std::chrono::nanoseconds time) {
+  now_ += time;
+}
+void ScriptedKernel::set_unread(int fd, int bytes) {
+  unread_[fd] = bytes;
+}
+void ScriptedKernel::set_unacknowledged(int fd, int bytes) {
+  unacknowledged_[fd] = bytes;
+}
+void ScriptedKernel::set_socket_error(int fd, int error) {
+  socket_errors_[fd] = error;
+}
+void ScriptedKernel::raise(int signal) {
+  signals_.push_back(signal);
+}
+
+void ScriptedKernel::set_open_files(std::uint64_t soft, std::uint64_t hard) {
+  soft_ = soft;
+  hard_ = hard;
+}
+
+std::size_t ScriptedKernel::count(Call call) const {
+  const auto found = counts_.find(call);
+  return found == counts_.end() ? 0 : found->second;
+}
+
+std::optional<Registration> ScriptedKernel::registration(int fd) const {
+  const auto found = registrations_.find(fd);
+  return found == registrations_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::uint64_t ScriptedKernel::token_of(int fd) const {
+  const auto found = tokens_.find(fd);
+  EXPECT_NE(found, tokens_.end()) << fd_text(fd) << " was never registered";
+  return found == tokens_.end() ? 0 : found->second;
+}
+
+std::optional<int> ScriptedKernel::option_set(int fd, int level, int option) const {
+  const auto found = options_.find({fd, level, option});
+  return found == options_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Matching.
+
+void ScriptedKernel::fail(const std::string& message) {
+  std::string before;
+  for (const std::string& call : history_) {
+    before += "\n    " + call;
+  }
+  ADD_FAILURE() << message << "\n  calls so far, this one last:" << before;
+  if (++failures_ >= kMostFailures) {
+    (void)std::fputs("the code under test goes on without a script: aborted\n", stderr);
+    std::abort();
+  }
+}
+
+void ScriptedKernel::unexpected(const std::string& text) {
+  fail("unexpected call: " + text +
+       "\n  expected: " + (script_.empty() ? "no further call" : describe(script_.front())));
+}
+
+void ScriptedKernel::mismatch(const Step& step, const std::string& text) {
+  fail("wrong call: " + text + "\n  expected: " + describe(step));
+}
+
+void ScriptedKernel::note(Call call, int fd, const std::string& text) {
+  ++counts_[call];
+  history_.push_back(text);
+  if (history_.size() > kHistory) {
+    history_.pop_front();
+  }
+  if (fd >= 0 && closed_.contains(fd)) {
+    fail("use of a closed descriptor: " + text);
+  }
+}
+
+std::optional<Step> ScriptedKernel::take(Call call, int fd, const std::string& text,
+                                         bool needs_script) {
+  note(call, fd, text);
+  const auto is_this = [&](const Step& step) { return step.call == call && step.fd == fd; };
+  if (!script_.empty() && is_this(script_.front())) {
+    Step step = std::move(script_.front());
+    script_.pop_front();
+    return step;
+  }
+  const auto later = std::find_if(script_.begin(), script_.end(), is_this);
+  if (needs_script || later != script_.end()) {
+    unexpected(text);
+  }
+  return std::nullopt;
+}
+
+std::int64_t ScriptedKernel::finish(const Step& step) {
+  if (step.action) {
+    step.action();
+  }
+  return step.error == 0 ? step.result : fail_with(step.error);
+}
+
+void ScriptedKernel::created(int fd) {
+  if (fd >= 0) {
+    closed_.erase(fd);
+    registrations_.erase(fd);
+  }
+}
+
+// Calls.
+
+int ScriptedKernel::on_create(Call call, const std::string& text) {
+  const std::optional<Step> step = take(call, -1, text, false);
+  const int fd = step ? static_cast<int>(finish(*step)) : next_fd_++;
+  created(fd);
+  if (fd >= 0 && call == Call::eventfd) {
+    eventfds_[fd] = 0;
+  } else if (fd >= 0 && call == Call::signalfd) {
+    signalfds_.insert(fd);
+  }
+  return fd;
+}
+
+int ScriptedKernel::on_simple(Call call, int fd, std::optional<std::int64_t> argument,
+                              const std::string& text) {
+  const std::optional<Step> step = take(call, fd, text, call == Call::shutdown);
+  if (!step) {
+    return 0;
+  }
+  if (step->argument != argument) {
+    mismatch(*step, text);
+  }
+  return static_cast<int>(finish(*step));
+}
+
+int ScriptedKernel::on_bind(int fd, const sockaddr* address, socklen_t length) {
+  const std::optional<Step> step = take(Call::bind, fd, "bind(" + fd_text(fd) + ')', false);
+  const int result = step ? static_cast<int>(finish(*step)) : 0;
+  if (result == 0) {
+    constexpr std::uint16_t kFirstPort = 40000;
+    sockaddr_storage& bound = bound_[fd];
+    std::memcpy(&bound, address, std::min<std::size_t>(length, sizeof bound));
+    auto* const port_of = reinterpret_cast<sockaddr_in*>(&bound);  // IPv6 has it there too.
+    if (port_of->sin_port == 0) {
+      port_of->sin_port = htons(static_cast<std::uint16_t>(kFirstPort + bound_.size()));
+    }
+  }
+  return result;
+}
+
+int ScriptedKernel::on_accept(int fd, sockaddr* address, socklen_t* length) {
+  const std::optional<Step> step = take(Call::accept4, fd, "accept4(" + fd_text(fd) + ')', true);
+  if (!step) {
+    return fail_with(EAGAIN);
+  }
+  const int accepted = static_cast<int>(finish(*step));
+  created(accepted);
+  if (accepted >= 0) {
+    give_address(step->peer, address, length);
+  }
+  return accepted;
+}
+
+int ScriptedKernel::on_getsockname(int fd, sockaddr* address, socklen_t* length) {
+  (void)take(Call::getsockname, fd, "getsockname(" + fd_text(fd) + ')', false);
+  const auto bound = bound_.find(fd);
+  give_address(bound == bound_.end() ? address_of("0.0.0.0", 0) : bound->second, address, length);
+  return 0;
+}
+
+int ScriptedKernel::on_setsockopt(int fd, int level, int option, const void* value,
+                                  socklen_t length) {
+  int number = 0;
+  std::memcpy(&number, value, std::min<std::size_t>(length, sizeof number));
+  const std::string text = "setsockopt(" + fd_text(fd) + ", level " + std::to_string(level) +
+                           ", option " + std::to_string(option) + ", " + std::to_string(number) +
+                           ')';
+  note(Call::setsockopt, fd, text);
+  const auto is_this = [&](const Step& step) {
+    return step.call == Call::setsockopt && step.fd == fd && step.level == level &&
+           step.option == option;
+  };
+  const auto scripted = std::find_if(script_.begin(), script_.end(), is_this);
+  int result = 0;
+  if (scripted == script_.begin() && scripted != script_.end()) {
+    const Step step = std::move(script_.front());
+    script_.pop_front();
+    if (step.argument != number) {
+      mismatch(step, text);
+    }
+    result = static_cast<int>(finish(step));
+  } else if (scripted != script_.end()) {
+    unexpected(text);
+  }
+  if (result == 0) {
+    options_[{fd, level, option}] = number;
+  }
+  return result;
+}
+
+int ScriptedKernel::on_getsockopt(int fd, int level, int option, void* value, socklen_t* length) {
+  note(Call::getsockopt, fd, "getsockopt(" + fd_text(fd) + ')');
+  int number = option_set(fd, level, option).value_or(0);
+  if (level == SOL_SOCKET && option == SO_ERROR) {
+    number = std::exchange(socket_errors_[fd], 0);
+  }
+  std::memcpy(value, &number, std::min<std::size_t>(*length, sizeof number));
+  return 0;
+}
+
+ssize_t ScriptedKernel::on_recv(int fd, void* data, std::size_t length, int flags) {
+  const std::string text = "recv(" + fd_text(fd) + ", up to " + std::to_string(length) + " bytes" +
+                           flags_text(flags) + ')';
+  std::optional<Step> step = take(Call::recv, fd, text, true);
+  if (!step) {
+    return fail_with(EAGAIN);
+  }
+  const auto asked = static_cast<std::int64_t>(length);
+  const bool fits = step->result <= asked && step->argument.value_or(asked) == asked;
+  if (step->flags != flags || !fits) {
+    mismatch(*step, text);
+    return fail_with(EAGAIN);
+  }
+  if (step->any_bytes) {
+    step->result = asked;
+    step->bytes.resize(length);
+    fill(step->bytes.data(), length, received_[fd].size());
+  }
+  if (step->error == 0 && data != nullptr) {
+    std::memcpy(data, step->bytes.data(), step->bytes.size());
+  }
+  if (step->error == 0 && (flags & (MSG_PEEK | MSG_TRUNC)) == 0) {
+    received_[fd] += step->bytes;
+  }
+  return finish(*step);
+}
+
+ssize_t ScriptedKernel::on_send(int fd, const void* data, std::size_t length, int flags) {
+  const std::string_view bytes(static_cast<const char*>(data), length);
+  const std::string text =
+      "send(" + fd_text(fd) + ", " + bytes_text(bytes) + flags_text(flags) + ')';
+  std::optional<Step> step = take(Call::send, fd, text, true);
+  if (!step) {
+    return fail_with(EAGAIN);
+  }
+  if ((!step->any_bytes && step->bytes != bytes) || (flags & MSG_NOSIGNAL) == 0) {
+    mismatch(*step, text);
+  }
+  step->result = std::min(step->result, static_cast<std::int64_t>(length));
+  if (step->error == 0) {
+    sent_[fd] += bytes.substr(0, static_cast<std::size_t>(step->result));
+  }
+  return finish(*step);
+}
+
+int ScriptedKernel::on_ioctl(int fd, unsigned long request, int* value) {
+  note(Call::ioctl, fd, "ioctl(" + fd_text(fd) + ", " + std::to_string(request) + ')');
+  if (request != SIOCINQ && request != SIOCOUTQ) {
+    return fail_with(ENOTTY);
+  }
+  *value = request == SIOCINQ ? unread_[fd] : unacknowledged_[fd];
+  return 0;
+}
+
+int ScriptedKernel::on_epoll_ctl(int operation, int fd, const epoll_event* event) {
+  const Call call = operation == EPOLL_CTL_ADD   ? Call::epoll_add
+                    : operation == EPOLL_CTL_MOD ? Call::epoll_modify
+                                                 : Call::epoll_remove;
+  const bool has_mask = call != Call::epoll_remove;
+  const std::uint32_t mask = has_mask ? event->events : 0;
+  const std::string text = std::string(call_name(call)) + '(' + fd_text(fd) +
+                           (has_mask ? ", " + mask_text(mask) : "") + ')';
+  const bool is_known = registrations_.contains(fd);
+  const std::optional<Step> step = take(call, fd, text, call == Call::epoll_modify);
+  if (step && step->argument.value_or(mask) != mask) {
+    mismatch(*step, text);
+  }
+  if (is_known != (call != Call::epoll_add)) {
+    fail((is_known ? "registered already: " : "not registered: ") + text);
+  }
+  const int result = step ? static_cast<int>(finish(*step)) : 0;
+  if (result == 0 && !has_mask) {
+    registrations_.erase(fd);
+  } else if (result == 0) {
+    registrations_[fd] = {.mask = mask, .token = event->data.u64};
+    tokens_[fd] = event->data.u64;
+  }
+  return result;
+}
+
+int ScriptedKernel::on_epoll_wait(epoll_event* events, int capacity, int timeout_ms) {
+  const std::string text = "epoll_wait(timeout " + std::to_string(timeout_ms) + " ms)";
+  std::optional<Step> step = take(Call::epoll_wait, -1, text, true);
+  if (!step) {
+    return 0;
+  }
+  const bool is_timeout = step->any_bytes;
+  if (step->argument.value_or(timeout_ms) != timeout_ms || (is_timeout && timeout_ms < 0) ||
+      step->events.size() > static_cast<std::size_t>(capacity)) {
+    mismatch(*step, text);
+    return 0;
+  }
+  if (is_timeout) {
+    advance(std::chrono::milliseconds(timeout_ms));
+  }
+  const int result = static_cast<int>(finish(*step));  // First, so that an action can register.
+  for (std::size_t i = 0; i < step->events.size(); ++i) {
+    const Event& event = step->events[i];
+    events[i].events = event.events;
+    events[i].data.u64 = event.token ? *event.token : token_of(event.fd);
+  }
+  return result;
+}
+
+int ScriptedKernel::on_open(const char* path) {
+  const std::string text = "open(" + std::string(path) + ')';
+  const std::optional<Step> step = take(Call::open, -1, text, true);
+  if (!step) {
+    return fail_with(ENOENT);
+  }
+  if (step->bytes != path) {
+    mismatch(*step, text);
+  }
+  const int fd = static_cast<int>(finish(*step));
+  created(fd);
+  return fd;
+}
+
+ssize_t ScriptedKernel::on_read(int fd, void* data, std::size_t length) {
+  const std::string text = "read(" + fd_text(fd) + ", up to " + std::to_string(length) + " bytes)";
+  if (const auto found = eventfds_.find(fd); found != eventfds_.end()) {
+    note(Call::read, fd, text);
+    const std::uint64_t value = std::exchange(found->second, 0);
+    std::memcpy(data, &value, std::min(length, sizeof value));
+    return value == 0 ? fail_with(EAGAIN) : static_cast<ssize_t>(sizeof value);
+  }
+  if (signalfds_.contains(fd)) {
+    note(Call::read, fd, text);
+    if (signals_.empty()) {
+      return fail_with(EAGAIN);
+    }
+    signalfd_siginfo info{};
+    info.ssi_signo = static_cast<std::uint32_t>(signals_.front());
+    signals_.pop_front();
+    std::memcpy(data, &info, std::min(length, sizeof info));
+    return static_cast<ssize_t>(sizeof info);
+  }
+  const std::optional<Step> step = take(Call::read, fd, text, true);
+  if (!step) {
+    return fail_with(EAGAIN);
+  }
+  std::memcpy(data, step->bytes.data(), std::min(length, step->bytes.size()));
+  return finish(*step);
+}
+
+ssize_t ScriptedKernel::on_write(int fd, const void* data, std::size_t length) {
+  const std::string_view bytes(static_cast<const char*>(data), length);
+  const std::string text = "write(" + fd_text(fd) + ", " + bytes_text(bytes) + ')';
+  if (const auto found = eventfds_.find(fd); found != eventfds_.end()) {
+    note(Call::write, fd, text);
+    ++found->second;
+    return static_cast<ssize_t>(length);
+  }
+  const std::optional<Step> step = take(Call::write, fd, text, true);
+  if (!step) {
+    return fail_with(EAGAIN);
+  }
+  if (!step->any_bytes && step->bytes != bytes) {
+    mismatch(*step, text);
+  }
+  return finish(*step);
+}
+
+int ScriptedKernel::on_close(int fd) {
+  const std::optional<Step> step = take(Call::close, fd, "close(" + fd_text(fd) + ')', false);
+  closed_.insert(fd);
+  registrations_.erase(fd);
+  eventfds_.erase(fd);
+  signalfds_.erase(fd);
+  return step ? static_cast<int>(finish(*step)) : 0;
+}
+
+int ScriptedKernel::on_setrlimit(std::uint64_t soft) {
+  const std::string text = "setrlimit(RLIMIT_NOFILE, " + std::to_string(soft) + ')';
+  const std::optional<Step> step = take(Call::setrlimit, -1, text, false);
+  if (step && step->argument.value_or(0) != static_cast<std::int64_t>(soft)) {
+    mismatch(*step, text);
+  }
+  const int result = step ? static_cast<int>(finish(*step)) : 0;
+  if (result == 0) {
+    soft_ = soft;
+    hard_ = std::max(hard_, soft);
+  }
+  return result;
+}
+
+}  // namespace echod::test

@@ -1,0 +1,168 @@
+// The functions of daemon/sys/syscalls.hpp: to the script if there is one, else to the real kernel.
+#include "scripted_syscalls.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "syscalls.hpp"
+
+namespace echod::sys::calls {
+
+using test::Call;
+using test::ScriptedKernel;
+
+int socket(int domain, int type, int protocol) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr
+             ? kernel->on_create(Call::socket, "socket(domain " + std::to_string(domain) + ')')
+             : ::socket(domain, type, protocol);
+}
+
+int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_bind(fd, address, length) : ::bind(fd, address, length);
+}
+
+int listen(int fd, int backlog) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_simple(Call::listen, fd, backlog,
+                                               "listen(fd " + std::to_string(fd) + ", backlog " +
+                                                   std::to_string(backlog) + ')')
+                           : ::listen(fd, backlog);
+}
+
+int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_accept(fd, address, length)
+                           : ::accept4(fd, address, length, flags);
+}
+
+int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_getsockname(fd, address, length)
+                           : ::getsockname(fd, address, length);
+}
+
+int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_setsockopt(fd, level, option, value, length)
+                           : ::setsockopt(fd, level, option, value, length);
+}
+
+int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_getsockopt(fd, level, option, value, length)
+                           : ::getsockopt(fd, level, option, value, length);
+}
+
+ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_recv(fd, data, length, flags)
+                           : ::recv(fd, data, length, flags);
+}
+
+ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_send(fd, data, length, flags)
+                           : ::send(fd, data, length, flags);
+}
+
+int shutdown(int fd, int how) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_simple(Call::shutdown, fd, how,
+                                               "shutdown(fd " + std::to_string(fd) + ", how " +
+                                                   std::to_string(how) + ')')
+                           : ::shutdown(fd, how);
+}
+
+int ioctl(int fd, unsigned long request, int* value) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_ioctl(fd, request, value) : ::ioctl(fd, request, value);
+}
+
+int epoll_create1(int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_create(Call::epoll_create1, "epoll_create1()")
+                           : ::epoll_create1(flags);
+}
+
+int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_epoll_ctl(operation, fd, event)
+                           : ::epoll_ctl(epoll, operation, fd, event);
+}
+
+int epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_epoll_wait(events, capacity, timeout_ms)
+                           : ::epoll_wait(epoll, events, capacity, timeout_ms);
+}
+
+int eventfd(unsigned initial, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_create(Call::eventfd, "eventfd()")
+                           : ::eventfd(initial, flags);
+}
+
+int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_create(Call::signalfd, "signalfd()")
+                           : ::signalfd(fd, mask, flags);
+}
+
+int open(const char* path, int flags, mode_t mode) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_open(path) : ::open(path, flags, mode);
+}
+
+ssize_t read(int fd, void* data, size_t length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_read(fd, data, length) : ::read(fd, data, length);
+}
+
+ssize_t write(int fd, const void* data, size_t length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_write(fd, data, length) : ::write(fd, data, length);
+}
+
+// Files have no script: what is asked about them is true.
+int fstat(int fd, struct stat* status) noexcept {
+  return ::fstat(fd, status);
+}
+
+int close(int fd) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_close(fd) : ::close(fd);
+}
+
+int getrlimit(int resource, rlimit* limit) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  if (kernel == nullptr || resource != static_cast<int>(RLIMIT_NOFILE)) {
+    return ::getrlimit(static_cast<__rlimit_resource_t>(resource), limit);
+  }
+  *limit = {.rlim_cur = kernel->open_files(), .rlim_max = kernel->hard_limit()};
+  return 0;
+}
+
+int setrlimit(int resource, const rlimit* limit) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_setrlimit(limit->rlim_cur)
+                           : ::setrlimit(static_cast<__rlimit_resource_t>(resource), limit);
+}
+
+int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  const ScriptedKernel* const kernel = ScriptedKernel::active();
+  if (kernel == nullptr || clock == CLOCK_REALTIME) {
+    return ::clock_gettime(clock, time);
+  }
+  constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
+  time->tv_sec = kernel->now().count() / kNanosPerSecond;
+  time->tv_nsec = kernel->now().count() % kNanosPerSecond;
+  return 0;
+}
+
+}  // namespace echod::sys::calls

@@ -1,0 +1,311 @@
+// A kernel that follows a script: the other implementation of daemon/sys/syscalls.hpp, for tests
+// that decide what each system call returns (executable `scripted_tests`).
+//
+//   ScriptedKernel kernel;                          // From here on calls go to the script.
+//   kernel.expect_recv(7, "hello");                 // recv(7) gives "hello";
+//   kernel.expect_send(7, "hello", 3);              // send(7, "hello") must follow, and takes 3;
+//   kernel.expect_modify(7, EPOLLOUT | EPOLLET);    // then the flip, with exactly this mask.
+//   ...                                             // Run the code under test.
+//   // ~ScriptedKernel: whatever was not called is a failure.
+//
+// Calls must come in the order of the script. A call that is not next fails the test with the
+// expected and the actual call and is answered harmlessly (EAGAIN, no events), so that the case
+// ends; code that goes on all the same is aborted after a hundred of them.
+//
+// Always scripted: recv, send, shutdown, accept4, epoll_wait, EPOLL_CTL_MOD (a flip is never
+// incidental), open, read and write (except on the kernel's own eventfd and signalfd). The others
+// succeed when the script does not mention them, with the effects that the queries below show; when
+// it does (`expect_close`), they have their place in the order like the rest.
+//
+// Descriptors that the code creates and the script does not number count from 1000. One that was
+// closed may not be used or closed again until a call has returned it anew. Without a
+// ScriptedKernel alive, calls go to the real kernel.
+//
+// Thread-safety: none; one kernel at a time, used from one thread.
+#pragma once
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+namespace echod::test {
+
+enum class Call : std::uint8_t {
+  socket,
+  bind,
+  listen,
+  accept4,
+  getsockname,
+  setsockopt,
+  getsockopt,
+  recv,
+  send,
+  shutdown,
+  ioctl,
+  epoll_create1,
+  epoll_add,
+  epoll_modify,
+  epoll_remove,
+  epoll_wait,
+  eventfd,
+  signalfd,
+  open,
+  read,
+  write,
+  fstat,
+  close,
+  getrlimit,
+  setrlimit,
+  clock_gettime,
+};
+
+// One event for a scripted epoll_wait: by descriptor, with the token it is registered with when the
+// call is made, or (a stale event) with a token of the test's choice.
+struct Event {
+  int fd = -1;
+  std::uint32_t events = 0;
+  std::optional<std::uint64_t> token = std::nullopt;
+};
+
+// Where a script line stands, for messages; always left to its default.
+struct Where {
+  const char* file;
+  int line;
+  static Where here(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+    return {file, line};
+  }
+};
+
+// One call that the script expects. `expect_*` return it so that `then` can be said.
+struct Step {
+  explicit Step(Call which, int on = -1) : call(which), fd(on) {}
+
+  Call call;
+  int fd;  // -1 where the call takes none.
+  std::string
+      bytes;  // recv, read: what is given; send, write: what must be passed; open: the path.
+  bool any_bytes = false;                // Whatever is passed, or as much as asked for.
+  int flags = 0;                         // recv: the flags to be passed.
+  std::optional<std::int64_t> argument;  // Length, mask, backlog, value, timeout: to be passed.
+  std::int64_t result = 0;
+  int error = 0;              // If not 0: the call fails with it.
+  int level = 0;              // setsockopt.
+  int option = 0;             // setsockopt.
+  std::vector<Event> events;  // epoll_wait.
+  sockaddr_storage peer{};    // accept4.
+  std::function<void()> action;
+  Where where{};
+
+  // Runs `what` when the call is made, before it returns: something that happens at that moment.
+  Step& then(std::function<void()> what) {
+    action = std::move(what);
+    return *this;
+  }
+
+  // For writing the script itself.
+  Step& with_bytes(std::string_view what) {
+    bytes = what;
+    return *this;
+  }
+  Step& with_any_bytes() {
+    any_bytes = true;
+    return *this;
+  }
+  Step& with_flags(int what) {
+    flags = what;
+    return *this;
+  }
+  Step& with_argument(std::optional<std::int64_t> what) {
+    argument = what;
+    return *this;
+  }
+  Step& giving(std::int64_t what) {
+    result = what;
+    return *this;
+  }
+  Step& failing(int with) {
+    error = with;
+    return *this;
+  }
+};
+
+struct Registration {
+  std::uint32_t mask = 0;
+  std::uint64_t token = 0;
+};
+
+// An IPv4 or IPv6 address for the kernel; fails the test if `host` is neither.
+[[nodiscard]] sockaddr_storage address_of(const std::string& host, std::uint16_t port);
+
+class ScriptedKernel {
+ public:
+  ScriptedKernel();
+  ~ScriptedKernel();
+  ScriptedKernel(const ScriptedKernel&) = delete;
+  ScriptedKernel& operator=(const ScriptedKernel&) = delete;
+
+  // recv(2): gives these bytes (the call must ask for at least as many).
+  Step& expect_recv(int fd, std::string_view bytes, int flags = 0, Where where = Where::here());
+  // Gives as many bytes as the call asks for, of a pattern; see received().
+  Step& expect_recv_full(int fd, int flags = 0, Where where = Where::here());
+  Step& expect_recv_eof(int fd, int flags = 0, Where where = Where::here());
+  Step& expect_recv_error(int fd, int error, int flags = 0, Where where = Where::here());
+  // recv(MSG_PEEK): the bytes are not counted in received().
+  Step& expect_peek(int fd, std::string_view bytes, Where where = Where::here());
+  Step& expect_peek_eof(int fd, Where where = Where::here());
+  Step& expect_peek_error(int fd, int error, Where where = Where::here());
+  // recv(MSG_TRUNC): removes `bytes`; with `asked`, the call must ask for exactly that length.
+  Step& expect_discard(int fd, std::size_t bytes, std::optional<std::size_t> asked = std::nullopt,
+                       Where where = Where::here());
+  Step& expect_discard_error(int fd, int error, Where where = Where::here());
+
+  // send(2): must be passed exactly `bytes`, takes all or the first `takes` of them. Every send
+  // must carry MSG_NOSIGNAL.
+  Step& expect_send(int fd, std::string_view bytes, Where where = Where::here());
+  Step& expect_send(int fd, std::string_view bytes, std::size_t takes, Where where = Where::here());
+  // Takes all of whatever is passed; see sent().
+  Step& expect_send_any(int fd, Where where = Where::here());
+  // Takes at most `takes` of whatever is passed.
+  Step& expect_send_any(int fd, std::size_t takes, Where where = Where::here());
+  Step& expect_send_error(int fd, std::string_view bytes, int error, Where where = Where::here());
+  Step& expect_send_error(int fd, int error, Where where = Where::here());
+  Step& expect_shutdown(int fd, int how = SHUT_WR, int error = 0, Where where = Where::here());
+  Step& expect_close(int fd, Where where = Where::here());
+
+  // accept4(2): gives `fd`, connected from `peer` ("192.0.2.1" or "2001:db8::1").
+  Step& expect_accept(int listener, int fd, const std::string& peer = "192.0.2.1",
+                      std::uint16_t port = 5555, Where where = Where::here());
+  Step& expect_accept_error(int listener, int error, Where where = Where::here());
+
+  // epoll(7). The mask must be exactly this one.
+  Step& expect_add(int fd, std::uint32_t mask, int error = 0, Where where = Where::here());
+  Step& expect_modify(int fd, std::uint32_t mask, int error = 0, Where where = Where::here());
+  Step& expect_remove(int fd, int error = 0, Where where = Where::here());
+  // Gives `events`; with `timeout_ms`, the call must pass exactly that.
+  Step& expect_epoll_wait(std::initializer_list<Event> events,
+                          std::optional<int> timeout_ms = std::nullopt,
+                          Where where = Where::here());
+  // No events: the timeout passed, and with it the time (at -1, a failure: it would hang).
+  Step& expect_epoll_wait_timeout(std::optional<int> timeout_ms = std::nullopt,
+                                  Where where = Where::here());
+  Step& expect_epoll_wait_error(int error, Where where = Where::here());
+
+  // Set-up. `fd` is the one to return; `error` if not 0 the failure.
+  Step& expect_socket(int fd, Where where = Where::here());
+  Step& expect_socket_error(int error, Where where = Where::here());
+  Step& expect_bind(int fd, int error = 0, Where where = Where::here());
+  Step& expect_listen(int fd, int backlog, int error = 0, Where where = Where::here());
+  Step& expect_setsockopt(int fd, int level, int option, int value, int error = 0,
+                          Where where = Where::here());
+  Step& expect_epoll_create(int fd, int error = 0, Where where = Where::here());
+  Step& expect_eventfd(int fd, int error = 0, Where where = Where::here());
+  Step& expect_signalfd(int fd, int error = 0, Where where = Where::here());
+  Step& expect_setrlimit(std::uint64_t soft, int error = 0, Where where = Where::here());
+
+  // Files.
+  Step& expect_open(const std::string& path, int fd, Where where = Where::here());
+  Step& expect_open_error(const std::string& path, int error, Where where = Where::here());
+  Step& expect_read(int fd, std::string_view bytes, Where where = Where::here());
+  Step& expect_read_error(int fd, int error, Where where = Where::here());
+  Step& expect_write(int fd, std::string_view bytes, Where where = Where::here());
+  Step& expect_write(int fd, std::string_view bytes, std::size_t takes,
+                     Where where = Where::here());
+  Step& expect_write_error(int fd, int error, Where where = Where::here());
+
+  // What calls without a script answer from now on.
+  void advance(std::chrono::nanoseconds time);  // CLOCK_MONOTONIC stands still otherwise.
+  void set_unread(int fd, int bytes);           // SIOCINQ.
+  void set_unacknowledged(int fd, int bytes);   // SIOCOUTQ.
+  void set_socket_error(int fd, int error);     // SO_ERROR, once.
+  void set_open_files(std::uint64_t soft, std::uint64_t hard);  // RLIMIT_NOFILE.
+  void raise(int signal);                                       // Pends on the signalfd.
+
+  // What has happened so far.
+  [[nodiscard]] std::chrono::nanoseconds now() const { return now_; }
+  [[nodiscard]] std::size_t count(Call call) const;
+  [[nodiscard]] bool was_closed(int fd) const { return closed_.contains(fd); }
+  [[nodiscard]] const std::string& sent(int fd) { return sent_[fd]; }
+  [[nodiscard]] const std::string& received(int fd) { return received_[fd]; }
+  [[nodiscard]] std::optional<Registration> registration(int fd) const;
+  // The token `fd` is, or was last, registered with.
+  [[nodiscard]] std::uint64_t token_of(int fd) const;
+  [[nodiscard]] std::optional<int> option_set(int fd, int level, int option) const;
+  [[nodiscard]] std::uint64_t open_files() const { return soft_; }
+  // Steps of the script that are still to come.
+  [[nodiscard]] std::size_t steps_left() const { return script_.size(); }
+  // Fails the test if there are any, and forgets them.
+  void verify();
+
+  // For scripted_syscalls.cpp: one function per system call.
+  [[nodiscard]] static ScriptedKernel* active() { return current; }
+  int on_create(Call call, const std::string& text);
+  int on_simple(Call call, int fd, std::optional<std::int64_t> argument, const std::string& text);
+  int on_bind(int fd, const sockaddr* address, socklen_t length);
+  int on_accept(int fd, sockaddr* address, socklen_t* length);
+  int on_getsockname(int fd, sockaddr* address, socklen_t* length);
+  int on_setsockopt(int fd, int level, int option, const void* value, socklen_t length);
+  int on_getsockopt(int fd, int level, int option, void* value, socklen_t* length);
+  ssize_t on_recv(int fd, void* data, std::size_t length, int flags);
+  ssize_t on_send(int fd, const void* data, std::size_t length, int flags);
+  int on_ioctl(int fd, unsigned long request, int* value);
+  int on_epoll_ctl(int operation, int fd, const epoll_event* event);
+  int on_epoll_wait(epoll_event* events, int capacity, int timeout_ms);
+  int on_open(const char* path);
+  ssize_t on_read(int fd, void* data, std::size_t length);
+  ssize_t on_write(int fd, const void* data, std::size_t length);
+  int on_close(int fd);
+  int on_setrlimit(std::uint64_t soft);
+  [[nodiscard]] std::uint64_t hard_limit() const { return hard_; }
+
+ private:
+  Step& add(Step step, Where where);
+  // The next step if it is this call; else nothing, and a failure unless the call `needs_script` is
+  // false and no later step is this call either.
+  std::optional<Step> take(Call call, int fd, const std::string& text, bool needs_script);
+  // Fails the test: what was passed is not what `step` says.
+  void mismatch(const Step& step, const std::string& text);
+  void unexpected(const std::string& text);
+  void fail(const std::string& message);
+  void note(Call call, int fd, const std::string& text);
+  void created(int fd);
+  // Runs the step's action, sets errno if it failed, and returns what the call returns.
+  static std::int64_t finish(const Step& step);
+
+  static ScriptedKernel* current;
+
+  std::deque<Step> script_;
+  std::deque<std::string> history_;
+  std::map<Call, std::size_t> counts_;
+  int failures_ = 0;
+  int next_fd_ = 1000;
+  std::chrono::nanoseconds now_ = std::chrono::seconds(1000);
+  std::uint64_t soft_ = 1024;
+  std::uint64_t hard_ = 20000;
+  std::set<int> closed_;
+  std::map<int, std::uint64_t> eventfds_;
+  std::set<int> signalfds_;
+  std::deque<int> signals_;
+  std::map<int, Registration> registrations_;
+  std::map<int, std::uint64_t> tokens_;
+  std::map<int, std::string> sent_;
+  std::map<int, std::string> received_;
+  std::map<int, int> unread_;
+  std::map<int, int> unacknowledged_;
+  std::map<int, int> socket_errors_;
+  std::map<int, sockaddr_storage> bound_;
+  std::map<std::tuple<int, int, int>, int> options_;
+};
+
+}  // namespace echod::test

@@ -1,0 +1,92 @@
+#include "admission.hpp"
+
+#include <gtest/gtest.h>
+#include <spdlog/logger.h>
+
+#include <memory>
+
+#include "echo_context.hpp"
+#include "listener.hpp"
+
+namespace echod::test {
+namespace {
+
+class AdmissionTest : public testing::Test {
+ protected:
+  AdmissionTest() {
+    admission_.reserve_waiter();
+    admission_.reserve_waiter();
+  }
+
+  std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
+  EventLoop loop_;
+  EchoContext context_{loop_, EchoSettings{}, logger_};
+  Listener first_{context_, std::make_shared<sys::ListenSocket>(), [] {}};
+  Listener second_{context_, std::make_shared<sys::ListenSocket>(), [] {}};
+  Admission admission_{2};
+};
+
+TEST_F(AdmissionTest, IsFullAtItsBoundAndNotBefore) {
+  EXPECT_FALSE(admission_.is_full());
+  admission_.enter();
+  EXPECT_FALSE(admission_.is_full());
+  admission_.enter();
+  EXPECT_TRUE(admission_.is_full());
+  EXPECT_EQ(admission_.connections(), 2U);
+  admission_.leave();
+  EXPECT_FALSE(admission_.is_full());
+}
+
+TEST_F(AdmissionTest, ALeaveResumesAllWhoWaitOnce) {
+  admission_.enter();
+  admission_.enter();
+  admission_.wait_for_room(first_);
+  admission_.wait_for_room(second_);
+  admission_.wait_for_room(first_);
+  EXPECT_FALSE(first_.is_linked());
+  admission_.leave();
+  EXPECT_TRUE(first_.is_linked());  // In the ready list.
+  EXPECT_TRUE(second_.is_linked());
+  loop_.remove(first_);
+  admission_.leave();
+  EXPECT_FALSE(first_.is_linked());
+}
+
+TEST_F(AdmissionTest, WhoeverIsForgottenIsNotResumed) {
+  admission_.enter();
+  admission_.wait_for_room(first_);
+  admission_.wait_for_room(second_);
+  admission_.forget(first_);
+  admission_.leave();
+  EXPECT_FALSE(first_.is_linked());
+  EXPECT_TRUE(second_.is_linked());
+}
+
+TEST_F(AdmissionTest, ABoundThatRisesResumesThoseWhoWait) {
+  admission_.enter();
+  admission_.enter();
+  admission_.wait_for_room(first_);
+  admission_.set_max_connections(3);
+  EXPECT_TRUE(first_.is_linked());
+  EXPECT_EQ(admission_.max_connections(), 3U);
+}
+
+TEST_F(AdmissionTest, ABoundThatSinksKeepsEverybodyAndResumesNobodyUntilThereIsRoom) {
+  admission_.enter();
+  admission_.enter();
+  admission_.set_max_connections(1);
+  admission_.wait_for_room(first_);
+  EXPECT_EQ(admission_.connections(), 2U);
+  admission_.leave();
+  EXPECT_FALSE(first_.is_linked());
+  admission_.leave();
+  EXPECT_TRUE(first_.is_linked());
+}
+
+TEST_F(AdmissionTest, OnlyThoseWhoEnteredLeave) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(admission_.leave(), "only those who entered leave");
+}
+
+}  // namespace
+}  // namespace echod::test

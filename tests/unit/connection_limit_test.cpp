@@ -1,0 +1,64 @@
+#include "connection_limit.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+
+namespace echod::test {
+namespace {
+
+ConnectionLimit limit_of(std::uint32_t max_connections, std::uint32_t open_files,
+                         std::uint64_t soft, std::size_t listeners = 1) {
+  return connection_limit({.max_connections = max_connections, .open_files = open_files},
+                          {.soft = soft, .hard = soft}, listeners);
+}
+
+TEST(ConnectionLimitTest, ZeroIsWhatTheDescriptorsAllowLessTheReserve) {
+  const ConnectionLimit limit = limit_of(0, 0, 20000);
+  EXPECT_EQ(limit.max_connections, 20000 - kReservedDescriptors - 1);
+  EXPECT_EQ(limit.warning, "");
+}
+
+TEST(ConnectionLimitTest, EachListenerCostsADescriptor) {
+  EXPECT_EQ(limit_of(0, 0, 1024, 5).max_connections, 1024 - kReservedDescriptors - 5);
+}
+
+TEST(ConnectionLimitTest, ANumberThatFitsIsTaken) {
+  const ConnectionLimit limit = limit_of(500, 0, 1024);
+  EXPECT_EQ(limit.max_connections, 500U);
+  EXPECT_EQ(limit.warning, "");
+  const ConnectionLimit exact = limit_of(1024 - kReservedDescriptors - 1, 0, 1024);
+  EXPECT_EQ(exact.max_connections, 1024 - kReservedDescriptors - 1);
+  EXPECT_EQ(exact.warning, "");
+}
+
+TEST(ConnectionLimitTest, ANumberThatDoesNotFitIsCutAndTheWarningSaysBothNumbersAndWhatToDo) {
+  const ConnectionLimit limit = limit_of(10000, 0, 1024);
+  EXPECT_EQ(limit.max_connections, 1024 - kReservedDescriptors - 1);
+  EXPECT_EQ(limit.warning,
+            "the configuration asks for 10033 open files, ulimit -n allows 1024: serving at most "
+            "991 connections; raise it with ulimit -n 10033, or LimitNOFILE=10033 under systemd");
+}
+
+TEST(ConnectionLimitTest, OpenFilesThatWereNotGrantedAreWarnedAboutToo) {
+  const ConnectionLimit limit = limit_of(0, 100000, 20000);
+  EXPECT_EQ(limit.max_connections, 20000 - kReservedDescriptors - 1);
+  EXPECT_NE(limit.warning.find("asks for 100000 open files"), std::string::npos);
+}
+
+TEST(ConnectionLimitTest, OfAlmostNoDescriptorsIsOneConnection) {
+  EXPECT_EQ(limit_of(0, 0, 20).max_connections, 1U);
+  EXPECT_EQ(limit_of(0, 0, kReservedDescriptors + 1).max_connections, 1U);
+  EXPECT_EQ(limit_of(0, 0, kReservedDescriptors + 2).max_connections, 1U);
+  EXPECT_EQ(limit_of(0, 0, kReservedDescriptors + 3).max_connections, 2U);
+}
+
+TEST(ConnectionLimitTest, OfUnlimitedDescriptorsIsWhatACounterHolds) {
+  constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_EQ(limit_of(0, 0, kUnlimited).max_connections, std::numeric_limits<std::uint32_t>::max());
+  EXPECT_EQ(limit_of(7, 0, kUnlimited).max_connections, 7U);
+}
+
+}  // namespace
+}  // namespace echod::test

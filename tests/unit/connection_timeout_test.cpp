@@ -1,0 +1,245 @@
+// The timeouts of a connection, with the clock of the script.
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "connection.hpp"
+#include "echo_fixture.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ConnectionTimeoutTest : public EchoFixture {
+ protected:
+  ConnectionTimeoutTest() {
+    context_.settings.timeouts = {.idle = 60s, .stalled_write = 10s, .linger = 2s, .drain = 30s};
+  }
+
+  // What a timeout sweep does, `time` later.
+  void sweep_after(std::chrono::nanoseconds time) {
+    pass(time);
+    context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  }
+  void connect_lingering() {
+    connect(kFd).begin_drain();
+    kernel_.expect_epoll_wait({}, 0);
+    kernel_.expect_shutdown(kFd);
+    iterate();
+    kernel_.expect_epoll_wait({}, 0);
+    kernel_.expect_discard_error(kFd, EAGAIN);
+    iterate();
+  }
+  void connect_delivering() {
+    connect(kFd);
+    kernel_.set_unacknowledged(kFd, 5);
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}});
+    kernel_.expect_recv_eof(kFd);
+    kernel_.expect_shutdown(kFd);
+    iterate();
+  }
+};
+
+TEST_F(ConnectionTimeoutTest, AnIdleConnectionIsClosedWhenItsTimeIsOverAndNotBefore) {
+  connect(kFd);
+  sweep_after(60s);  // Perhaps a little less: the clock of the timeouts has ticks of 10 ms.
+  EXPECT_EQ(closed_in_all(), 0U);
+  kernel_.expect_epoll_wait({});
+  kernel_.expect_close(kFd);
+  kernel_.advance(10ms);
+  loop_.run_once();
+  context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  kernel_.verify();
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+  EXPECT_EQ(closed_in_all(), 1U);
+  EXPECT_TRUE(has_logged("duration=60.010s reason=idle_timeout\n"));
+}
+
+TEST_F(ConnectionTimeoutTest, AreNotEarlyForAConnectionThatCameLateInATick) {
+  context_.settings.timeouts.idle = 100ms;
+  pass(9ms);
+  connect(kFd);
+  sweep_after(91ms);  // Ten ticks.
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, AreNotEarlyWhenTheyAreNoMultipleOfATick) {
+  context_.settings.timeouts.idle = 15ms;
+  pass(9'999us);
+  connect(kFd);
+  sweep_after(10'001us);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(20ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, AnEchoStartsTheIdleTimeAnew) {
+  connect(kFd);
+  pass(50s);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_recv(kFd, "hello");
+  kernel_.expect_send(kFd, "hello");
+  iterate();
+  sweep_after(60s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, OfZeroAreOff) {
+  context_.settings.timeouts.idle = 0s;
+  context_.settings.timeouts.stalled_write = 0s;
+  connect(kFd);
+  connect_owing(kOther);
+  kernel_.set_unacknowledged(kOther, 2);
+  sweep_after(24h);
+  sweep_after(24h);
+  EXPECT_EQ(closed_in_all(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, SurviveTheWrapOfTheirTicksAfter497Days) {
+  kernel_.advance(497 * 24h + 2h);  // A little before 2^32 centiseconds.
+  pass(26min);
+  connect(kFd);
+  sweep_after(59s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(2s);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsClosedAsStalled) {
+  connect_owing(kFd);
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(1ms);
+  sweep_after(10s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+  EXPECT_TRUE(kernel_.was_closed(kFd));
+  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatAcknowledgesBytesMakesProgressThoughNoOutCame) {
+  connect_owing(kFd);
+  for (int unacknowledged = 100; unacknowledged > 0; unacknowledged -= 10) {
+    kernel_.set_unacknowledged(kFd, unacknowledged);
+    sweep_after(9s);
+  }
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10s + 10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, APartialFlushIsProgress) {
+  connect_owing(kFd);
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(8s);
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_send(kFd, "llo", 1);
+  iterate();
+  sweep_after(9s);
+  EXPECT_EQ(closed_in_all(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, WhileFlushingTheIdleTimeDoesNotCount) {
+  context_.settings.timeouts.idle = 1s;
+  connect_owing(kFd);
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(5s);
+  sweep_after(5s);
+  EXPECT_EQ(closed_in_all(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, AFlushThatEndsStartsTheIdleTimeAnew) {
+  context_.settings.timeouts.idle = 1s;
+  connect_owing(kFd);
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(1ms);
+  pass(5s);
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_send(kFd, "llo");
+  kernel_.expect_modify(kFd, kReading);
+  iterate();
+  sweep_after(0s);
+  EXPECT_EQ(closed_in_all(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, AFlushWithoutABlockThatEndsStartsTheIdleTimeAnew) {
+  context_.settings.timeouts.idle = 1s;
+  context_.buffers.set_limits(kBlockBytes, 0);
+  connect(kFd);
+  kernel_.set_unacknowledged(kFd, 100);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_peek(kFd, "hello");
+  kernel_.expect_send(kFd, "hello", 2);
+  kernel_.expect_discard(kFd, 2, 2);
+  kernel_.expect_modify(kFd, kWriting);
+  iterate();
+  sweep_after(1ms);
+  kernel_.advance(5s);
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_modify(kFd, kReading);
+  iterate();
+  sweep_after(0s);  // Before the turn that IN brings.
+  EXPECT_EQ(closed_in_all(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatDoesNotAcknowledgeTheTailIsClosedAsStalled) {
+  connect_delivering();
+  sweep_after(1ms);
+  sweep_after(9s);
+  kernel_.set_unacknowledged(kFd, 3);
+  sweep_after(1s);  // Progress.
+  sweep_after(10s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatDoesNotSendItsFinIsClosedWhenTheLingerTimeIsOver) {
+  connect_lingering();
+  sweep_after(1ms);
+  sweep_after(2s - 10ms);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(20ms);
+  EXPECT_EQ(closed(CloseReason::linger_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatSendsOnIsNotKeptByThatWhileLingering) {
+  connect_lingering();
+  sweep_after(1ms);
+  for (int i = 0; i < 2; ++i) {
+    pass(1s);
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+    kernel_.expect_discard(kFd, 1000);
+    kernel_.expect_discard_error(kFd, EAGAIN);
+    iterate();
+  }
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::linger_timeout), 1U);
+  EXPECT_EQ(count(Counter::bytes_discarded), 2000U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatStillTakesItsTailIsKeptWhileLingering) {
+  connect_lingering();
+  for (int unacknowledged = 100; unacknowledged > 0; unacknowledged -= 10) {
+    kernel_.set_unacknowledged(kFd, unacknowledged);
+    sweep_after(1500ms);
+  }
+  EXPECT_EQ(closed_in_all(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, OfAClosedConnectionDoNothing) {
+  Connection& connection = connect(kFd);
+  connection.abort(CloseReason::forced);
+  connection.check_timeouts();
+  EXPECT_EQ(closed_in_all(), 1U);
+  EXPECT_EQ(kernel_.count(Call::close), 1U);
+}
+
+}  // namespace
+}  // namespace echod::test

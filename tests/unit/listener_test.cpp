@@ -1,0 +1,440 @@
+#include "listener.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <system_error>
+
+#include "allocations.hpp"
+#include "echo_fixture.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kListener = 3;
+constexpr int kFirst = 10;  // Accepted descriptors.
+constexpr int kBacklog = 16;
+
+std::shared_ptr<const sys::ListenSocket> listening_on(int fd) {
+  sys::ListenSocket socket;
+  socket.fd = sys::UniqueFd::adopt(fd);
+  socket.address = *sys::SocketAddress::parse("192.0.2.9", 2003);
+  socket.backlog = kBacklog;
+  return std::make_shared<const sys::ListenSocket>(std::move(socket));
+}
+
+class ListenerTest : public EchoFixture {
+ protected:
+  ListenerTest() { listener_.start(); }
+
+  void expect_edge() { kernel_.expect_epoll_wait({{kListener, EPOLLIN}}); }
+  // The listener accepts descriptors `first` to `last`.
+  void expect_accepts(int first, int last) {
+    for (int fd = first; fd <= last; ++fd) {
+      kernel_.expect_accept(kListener, fd);
+      kernel_.expect_add(fd, kReading);
+    }
+  }
+  void expect_empty_queue() { kernel_.expect_accept_error(kListener, EAGAIN); }
+  void expect_end_of(int fd) {
+    kernel_.expect_epoll_wait({{fd, EPOLLIN | EPOLLRDHUP}});
+    kernel_.expect_recv_eof(fd);
+    kernel_.expect_close(fd);
+  }
+
+  int lost_ = 0;
+  Listener listener_{context_, listening_on(kListener), [this] { ++lost_; }};
+};
+
+TEST_F(ListenerTest, IsRegisteredForReadingByEdges) {
+  EXPECT_EQ(kernel_.registration(kListener)->mask, EPOLLIN | EPOLLET);
+}
+
+TEST_F(ListenerTest, ThatCannotBeRegisteredSaysSo) {
+  Listener other(context_, listening_on(kListener + 1), [] {});
+  kernel_.expect_add(kListener + 1, EPOLLIN | EPOLLET, ENOSPC);
+  try {
+    other.start();
+    FAIL() << "started";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), ENOSPC);
+  }
+}
+
+TEST_F(ListenerTest, AcceptsToEagainWithOneCallForEachConnection) {
+  expect_edge();
+  expect_accepts(kFirst, kFirst + 2);
+  expect_empty_queue();
+  iterate();
+  EXPECT_EQ(count(Counter::accepted), 3U);
+  EXPECT_EQ(context_.admission.connections(), 3U);
+  EXPECT_EQ(context_.table.size(), 3U);
+  EXPECT_EQ(kernel_.count(Call::setsockopt), 0U);
+  expect_rest();
+}
+
+TEST_F(ListenerTest, LogsThePeerThatAcceptGave) {
+  expect_edge();
+  kernel_.expect_accept(kListener, kFirst, "2001:db8::1", 4711);
+  expect_empty_queue();
+  iterate();
+  EXPECT_TRUE(has_logged("debug open peer=[2001:db8::1]:4711 fd=10"));
+}
+
+TEST_F(ListenerTest, ThatSpentItsBudgetGoesOnWithoutAnEdge) {
+  context_.admission.set_max_connections(100);
+  expect_edge();
+  expect_accepts(kFirst, kFirst + 3);  // turn_accepts is 4.
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_accepts(kFirst + 4, kFirst + 4);
+  expect_empty_queue();
+  iterate();
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ThatSpentItsBudgetGivesConnectionsTheirTurns) {
+  context_.admission.set_max_connections(100);
+  expect_edge();
+  expect_accepts(kFirst, kFirst + 3);
+  iterate();
+  kernel_.expect_epoll_wait({{kFirst, EPOLLIN}}, 0);
+  expect_empty_queue();
+  kernel_.expect_recv(kFirst, "hello");
+  kernel_.expect_send(kFirst, "hello");
+  iterate();
+}
+
+// Full.
+
+TEST_F(ListenerTest, ThatIsFullLeavesTheOthersInTheQueueAndIgnoresNewEdges) {
+  expect_edge();
+  expect_accepts(kFirst, kFirst + 3);  // max_connections is 4.
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  iterate();
+  EXPECT_EQ(count(Counter::paused_full), 1U);
+  EXPECT_TRUE(has_logged("warning full on 192.0.2.9:2003: 4 connections;"));
+  expect_edge();
+  iterate();
+  expect_rest();
+  EXPECT_EQ(count(Counter::paused_full), 1U);
+  EXPECT_EQ(kernel_.count(Call::accept4), 4U);
+}
+
+TEST_F(ListenerTest, ThatIsFullGoesOnAtOnceWhenAConnectionCloses) {
+  expect_edge();
+  expect_accepts(kFirst, kFirst + 3);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  iterate();
+  expect_end_of(kFirst);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_accept(kListener, kFirst);
+  iterate();
+  EXPECT_EQ(count(Counter::accepted), 5U);
+  EXPECT_EQ(count(Counter::paused_full), 2U);
+  EXPECT_EQ(context_.admission.connections(), 4U);
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ThatIsFullGoesOnWhenTheBoundIsRaised) {
+  expect_edge();
+  expect_accepts(kFirst, kFirst + 3);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  iterate();
+  EchoSettings more = small_settings();
+  more.max_connections = 5;
+  context_.apply(more);
+  kernel_.expect_epoll_wait({}, 0);
+  expect_accepts(kFirst + 4, kFirst + 4);
+  iterate();
+}
+
+TEST_F(ListenerTest, AllListenersThatWaitForRoomAreResumedByAClose) {
+  Listener other(context_, listening_on(kListener + 1), [] {});
+  other.start();
+  for (int fd = kFirst; fd < kFirst + 4; ++fd) {
+    connect(fd);
+  }
+  kernel_.expect_epoll_wait({{kListener, EPOLLIN}, {kListener + 1, EPOLLIN}});
+  iterate();
+  expect_end_of(kFirst);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_empty_queue();
+  kernel_.expect_accept_error(kListener + 1, EAGAIN);
+  iterate();
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ThatGoesWhileItWaitsForRoomIsForgotten) {
+  for (int fd = kFirst; fd < kFirst + 4; ++fd) {
+    connect(fd);
+  }
+  {
+    Listener other(context_, listening_on(kListener + 1), [] {});
+    other.start();
+    kernel_.expect_epoll_wait({{kListener + 1, EPOLLIN}});
+    iterate();
+  }
+  EXPECT_TRUE(kernel_.was_closed(kListener + 1));
+  expect_end_of(kFirst);
+  iterate();
+  expect_rest();
+}
+
+// Shortages, and whatever else is no fault of the connection that comes next.
+
+class ListenerShortageTest : public ListenerTest, public testing::WithParamInterface<int> {
+ protected:
+  void run_short() {
+    expect_edge();
+    kernel_.expect_accept(kListener, kFirst);
+    kernel_.expect_accept_error(kListener, GetParam());
+    iterate();
+    EXPECT_EQ(count(Counter::paused_resources), 1U);
+  }
+};
+
+TEST_P(ListenerShortageTest, PausesAndTriesAgainByTheClock) {
+  run_short();
+  EXPECT_TRUE(has_logged("error cannot accept on 192.0.2.9:2003: "));
+  kernel_.expect_epoll_wait_timeout(250);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_accept(kListener, kFirst + 1);
+  expect_empty_queue();
+  iterate();
+  EXPECT_EQ(count(Counter::accepted), 2U);
+  expect_rest();
+}
+
+TEST_P(ListenerShortageTest, DoesNotSpinOnNewEdgesOrOnTheClock) {
+  run_short();
+  for (int i = 0; i < 3; ++i) {
+    expect_edge();
+    iterate();
+  }
+  EXPECT_EQ(kernel_.count(Call::accept4), 2U);
+  for (std::uint64_t retry = 2; retry < 10; ++retry) {
+    kernel_.expect_epoll_wait_timeout(250);
+    iterate();
+    kernel_.expect_epoll_wait({}, 0);
+    kernel_.expect_accept_error(kListener, GetParam());
+    iterate();
+    EXPECT_EQ(count(Counter::paused_resources), retry);
+  }
+  // And the operator is told once, not at every try.
+  EXPECT_EQ(log().find("cannot accept"), log().rfind("cannot accept"));
+}
+
+TEST_P(ListenerShortageTest, GoesOnAtOnceWhenAConnectionCloses) {
+  run_short();
+  expect_end_of(kFirst);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_accept(kListener, kFirst);
+  expect_empty_queue();
+  iterate();
+  expect_rest();  // The timer has been cancelled.
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, ListenerShortageTest,
+                         testing::Values(EMFILE, ENFILE, ENOBUFS, ENOMEM, EPERM, ETIMEDOUT),
+                         [](const auto& tested) { return strerrorname_np(tested.param); });
+
+TEST_F(ListenerTest, WithoutMemoryForAConnectionAcceptsNobodyAndTriesAgain) {
+  kernel_.expect_epoll_wait({{kListener, EPOLLIN}});
+  {
+    const AllocationFailure no_chunks(4096);
+    iterate();
+  }
+  EXPECT_EQ(count(Counter::paused_resources), 1U);
+  EXPECT_TRUE(has_logged("Cannot allocate memory"));
+  kernel_.expect_epoll_wait_timeout(250);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_accept(kListener, kFirst);
+  expect_empty_queue();
+  iterate();
+}
+
+TEST_F(ListenerTest, WithoutAnyMemoryAtAllPausesToo) {
+  Turn turn = Turn::again;
+  {
+    const AllocationFailure no_memory;
+    turn = listener_.on_turn(EPOLLIN);
+  }
+  EXPECT_EQ(turn, Turn::wait);
+  EXPECT_EQ(count(Counter::paused_resources), 1U);
+  kernel_.expect_epoll_wait_timeout(250);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_empty_queue();
+  iterate();
+  expect_rest();
+}
+
+// Errors.
+
+class ListenerRetryTest : public ListenerTest, public testing::WithParamInterface<int> {};
+
+TEST_P(ListenerRetryTest, GoesOnWithTheNextConnection) {
+  expect_edge();
+  kernel_.expect_accept_error(kListener, GetParam());
+  kernel_.expect_accept(kListener, kFirst);
+  expect_empty_queue();
+  iterate();
+  EXPECT_EQ(count(Counter::accept_errors), 1U);
+  EXPECT_EQ(count(Counter::accepted), 1U);
+  EXPECT_EQ(lost_, 0);
+  EXPECT_TRUE(has_logged("warning a connection to 192.0.2.9:2003 was lost before it was accepted"));
+  expect_rest();
+}
+
+// accept(2), "Error handling", and the one that is no network's.
+INSTANTIATE_TEST_SUITE_P(Each, ListenerRetryTest,
+                         testing::Values(ENETDOWN, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET,
+                                         EHOSTUNREACH, EOPNOTSUPP, ENETUNREACH, ECONNABORTED),
+                         [](const auto& tested) { return strerrorname_np(tested.param); });
+
+TEST_F(ListenerTest, ErrorsOfAcceptCountAgainstTheBudget) {
+  expect_edge();
+  for (int i = 0; i < 4; ++i) {
+    kernel_.expect_accept_error(kListener, ECONNABORTED);
+  }
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_empty_queue();
+  iterate();
+  EXPECT_EQ(count(Counter::accept_errors), 4U);
+  EXPECT_EQ(log().find("was lost before"), log().rfind("was lost before"));
+}
+
+class ListenerFatalTest : public ListenerTest, public testing::WithParamInterface<int> {};
+
+TEST_P(ListenerFatalTest, IsReportedToTheOwnerOnce) {
+  expect_edge();
+  kernel_.expect_accept_error(kListener, GetParam());
+  iterate();
+  EXPECT_EQ(lost_, 1);
+  EXPECT_TRUE(has_logged("critical the listening socket 192.0.2.9:2003 is broken: "));
+  expect_rest();
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, ListenerFatalTest, testing::Values(EBADF, EFAULT, EINVAL, ENOTSOCK),
+                         [](const auto& tested) { return strerrorname_np(tested.param); });
+
+TEST_F(ListenerTest, AConnectionThatEpollRefusesDoesNotHoldUpTheNext) {
+  expect_edge();
+  kernel_.expect_accept(kListener, kFirst);
+  kernel_.expect_add(kFirst, kReading, ENOSPC);
+  kernel_.expect_close(kFirst);
+  kernel_.expect_accept(kListener, kFirst);
+  kernel_.expect_add(kFirst, kReading);
+  expect_empty_queue();
+  iterate();
+  EXPECT_EQ(context_.admission.connections(), 1U);
+  EXPECT_EQ(count(Counter::register_failures), 1U);
+}
+
+// The end.
+
+TEST_F(ListenerTest, EmptiesItsQueueBeyondBudgetAndLimitAndLetsGoOfTheSocketInOrder) {
+  for (int fd = kFirst; fd < kFirst + 4; ++fd) {
+    connect(fd);
+  }
+  expect_accepts(kFirst + 4, kFirst + 12);
+  expect_empty_queue();
+  kernel_.expect_remove(kListener);
+  kernel_.expect_close(kListener);
+  listener_.empty_and_close();
+  kernel_.verify();
+  EXPECT_EQ(context_.admission.connections(), 13U);
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ThatWasPausedEmptiesItsQueueAllTheSameAndItsTimerIsGone) {
+  expect_edge();
+  kernel_.expect_accept_error(kListener, EMFILE);
+  iterate();
+  expect_accepts(kFirst, kFirst);
+  expect_empty_queue();
+  kernel_.expect_remove(kListener);
+  kernel_.expect_close(kListener);
+  listener_.empty_and_close();
+  kernel_.verify();
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ThatRunsShortWhileItsQueueIsEmptiedStillLetsGo) {
+  kernel_.expect_accept_error(kListener, ECONNABORTED);
+  kernel_.expect_accept_error(kListener, EMFILE);
+  kernel_.expect_remove(kListener);
+  kernel_.expect_close(kListener);
+  listener_.empty_and_close();
+  kernel_.verify();
+  expect_rest();
+}
+
+TEST_F(ListenerTest, NewcomersWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
+  expect_accepts(kFirst, kFirst + kBacklog);  // The kernel's queue holds one more than it is told.
+  kernel_.expect_remove(kListener);
+  kernel_.expect_close(kListener);
+  listener_.empty_and_close();
+  kernel_.verify();
+  EXPECT_EQ(count(Counter::accepted), kBacklog + 1U);
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ErrorsWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
+  for (int i = 0; i < kBacklog + 1; ++i) {
+    kernel_.expect_accept_error(kListener, ECONNABORTED);
+  }
+  kernel_.expect_remove(kListener);
+  kernel_.expect_close(kListener);
+  listener_.empty_and_close();
+  kernel_.verify();
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ThatIsForbiddenToAcceptLetsGoAtOnce) {
+  kernel_.expect_accept_error(kListener, EPERM);
+  kernel_.expect_remove(kListener);
+  kernel_.expect_close(kListener);
+  listener_.empty_and_close();
+  kernel_.verify();
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ThatHasLetGoIsNotResumedByACloseThoughItHadRunShort) {
+  connect(kFd);
+  kernel_.expect_accept_error(kListener, EMFILE);
+  listener_.empty_and_close();
+  expect_end_of(kFd);
+  iterate();
+  EXPECT_FALSE(listener_.is_linked());  // In the ready list.
+  expect_rest();
+}
+
+TEST_F(ListenerTest, ASocketThatItSharesStaysOpenWhenItLetsGo) {
+  const auto shared = listening_on(kListener + 1);
+  Listener other(context_, shared, [] {});
+  other.start();
+  kernel_.expect_accept_error(kListener + 1, EAGAIN);
+  kernel_.expect_remove(kListener + 1);
+  other.empty_and_close();
+  kernel_.verify();
+  EXPECT_FALSE(kernel_.was_closed(kListener + 1));
+}
+
+}  // namespace
+}  // namespace echod::test

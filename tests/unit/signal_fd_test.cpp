@@ -1,0 +1,71 @@
+#include "signal_fd.hpp"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <optional>
+#include <set>
+
+#include "event_loop.hpp"
+#include "signal_watch.hpp"
+
+namespace echod::test {
+namespace {
+
+// Gives the thread its signal mask back.
+class SignalFdTest : public testing::Test {
+ protected:
+  SignalFdTest() { (void)pthread_sigmask(SIG_SETMASK, nullptr, &mask_); }
+  ~SignalFdTest() override { (void)pthread_sigmask(SIG_SETMASK, &mask_, nullptr); }
+
+  static void raise_here(int signal) { ASSERT_EQ(pthread_kill(pthread_self(), signal), 0); }
+
+ private:
+  sigset_t mask_{};
+};
+
+TEST_F(SignalFdTest, TakesPendingSignalsInsteadOfTheProcessDying) {
+  sys::SignalFd signals({SIGUSR1, SIGTERM});
+  EXPECT_EQ(signals.take(), std::nullopt);
+  raise_here(SIGUSR1);
+  raise_here(SIGTERM);
+  pollfd watched{.fd = signals.fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&watched, 1, 0), 1);
+  const std::set<std::optional<int>> taken{signals.take(), signals.take()};
+  EXPECT_EQ(taken, (std::set<std::optional<int>>{SIGUSR1, SIGTERM}));
+  EXPECT_EQ(signals.take(), std::nullopt);
+}
+
+TEST_F(SignalFdTest, SignalsAreTurnsOfALoop) {
+  EventLoop loop;
+  sys::SignalFd signals({SIGUSR1, SIGUSR2});
+  std::multiset<int> seen;
+  const SignalWatch watch(loop, signals, [&seen](int signal) { seen.insert(signal); });
+  raise_here(SIGUSR1);
+  raise_here(SIGUSR2);
+  loop.run_once();
+  EXPECT_EQ(seen, (std::multiset<int>{SIGUSR1, SIGUSR2}));
+  raise_here(SIGUSR1);
+  loop.run_once();
+  EXPECT_EQ(seen.count(SIGUSR1), 2U);
+}
+
+TEST(SigpipeTest, ThatIsIgnoredLeavesAnErrorOfWrite) {
+  const auto before = std::signal(SIGPIPE, SIG_DFL);
+  sys::ignore_sigpipe();
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  (void)close(ends[0]);
+  EXPECT_EQ(write(ends[1], "x", 1), -1);
+  EXPECT_EQ(errno, EPIPE);
+  (void)close(ends[1]);
+  (void)std::signal(SIGPIPE, before);
+}
+
+}  // namespace
+}  // namespace echod::test

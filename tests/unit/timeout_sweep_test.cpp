@@ -1,0 +1,120 @@
+#include "timeout_sweep.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "echo_fixture.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+TimeoutsConfig timeouts(std::chrono::milliseconds idle, std::chrono::milliseconds stalled_write,
+                        std::chrono::milliseconds linger) {
+  return {.idle = idle, .stalled_write = stalled_write, .linger = linger, .drain = 30s};
+}
+
+TEST(SweepIntervalTest, IsASixteenthOfTheShortestTimeoutInForce) {
+  EXPECT_EQ(sweep_interval(timeouts(16s, 160s, 1600ms), false), 1s);
+  EXPECT_EQ(sweep_interval(timeouts(160s, 16s, 1600ms), false), 1s);
+  EXPECT_EQ(sweep_interval(timeouts(0s, 32s, 1600ms), false), 2s);
+  EXPECT_EQ(sweep_interval(timeouts(32s, 0s, 1600ms), false), 2s);
+}
+
+TEST(SweepIntervalTest, TakesTheLingerTimeIntoAccountWhileDrainingOnly) {
+  EXPECT_EQ(sweep_interval(timeouts(16s, 160s, 1600ms), true), 100ms);
+  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 1600ms), true), 100ms);
+  EXPECT_EQ(sweep_interval(timeouts(16s, 0s, 160s), true), 1s);
+}
+
+TEST(SweepIntervalTest, IsNothingWhenNoTimeoutIsInForce) {
+  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 2s), false), std::nullopt);
+}
+
+TEST(SweepIntervalTest, IsNeitherShorterThan10MsNorLongerThan10S) {
+  EXPECT_EQ(sweep_interval(timeouts(100ms, 0s, 2s), false), 10ms);
+  EXPECT_EQ(sweep_interval(timeouts(1h, 1h, 2s), false), 10s);
+  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 0s), true), 10ms);
+}
+
+class TimeoutSweepTest : public EchoFixture {
+ protected:
+  TimeoutSweepTest() { context_.settings.timeouts = timeouts(16s, 0s, 1600ms); }
+
+  // The timer is waited for and sets off a sweep.
+  void expect_sweep_after(int timeout_ms) {
+    kernel_.expect_epoll_wait_timeout(timeout_ms);
+    iterate();
+    kernel_.expect_epoll_wait({}, 0);
+    iterate();
+  }
+
+  TimeoutSweep sweep_{context_};
+};
+
+TEST_F(TimeoutSweepTest, ClosesAConnectionWithinASixteenthOfItsTimeout) {
+  connect(kFd);
+  sweep_.restart(false);
+  for (int i = 0; i < 16; ++i) {
+    expect_sweep_after(1000);  // At the last of these its time is not over, it is just up.
+  }
+  EXPECT_EQ(closed_in_all(), 0U);
+  expect_sweep_after(1000);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+  EXPECT_TRUE(kernel_.was_closed(kFd));
+}
+
+TEST_F(TimeoutSweepTest, CostsNothingWhenNoTimeoutIsInForce) {
+  context_.settings.timeouts = timeouts(0s, 0s, 2s);
+  connect(kFd);
+  sweep_.restart(false);
+  expect_rest();
+}
+
+TEST_F(TimeoutSweepTest, StartsOverWithNewSettingsAndWhenDrainingBegins) {
+  sweep_.restart(false);
+  kernel_.expect_epoll_wait({}, 1000);
+  iterate();
+  context_.settings.timeouts = timeouts(32s, 0s, 1600ms);
+  sweep_.restart(false);
+  kernel_.expect_epoll_wait({}, 2000);
+  iterate();
+  sweep_.restart(true);
+  kernel_.expect_epoll_wait({}, 100);
+  iterate();
+  context_.settings.timeouts = timeouts(0s, 0s, 1600ms);
+  sweep_.restart(false);
+  expect_rest();
+}
+
+TEST_F(TimeoutSweepTest, GoesThroughManyConnectionsInSeveralTurns) {
+  constexpr int kPerTurn = 16 * 64;
+  constexpr int kFirst = 10000;
+  context_.settings.timeouts = timeouts(100ms, 0s, 2s);
+  for (int fd = kFirst; fd < kFirst + 2 * kPerTurn + 1; ++fd) {
+    connect(fd);
+  }
+  kernel_.advance(1s);
+  loop_.enqueue(sweep_);
+  for (const int closed_so_far : {kPerTurn, 2 * kPerTurn, 2 * kPerTurn + 1}) {
+    kernel_.expect_epoll_wait({}, 0);
+    iterate();
+    EXPECT_EQ(closed(CloseReason::idle_timeout), static_cast<std::uint64_t>(closed_so_far));
+  }
+  expect_rest();
+  EXPECT_EQ(context_.table.size(), 0U);
+}
+
+TEST_F(TimeoutSweepTest, ThatGoesBetweenItsTurnsLeavesNothingBehind) {
+  {
+    TimeoutSweep mortal(context_);
+    mortal.restart(false);
+    loop_.enqueue(mortal);
+  }
+  expect_rest();
+}
+
+}  // namespace
+}  // namespace echod::test
