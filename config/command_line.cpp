@@ -189,16 +189,6 @@ std::optional<std::string> take_overrides(Request& request) {
   return std::nullopt;
 }
 
-Config configured(const CommandLine& options) {
-  if (options.config_file) {
-    return load_config_file(*options.config_file);
-  }
-  // One that is there but cannot be read is an error, never a reason to ignore it.
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(kDefaultConfigFile, error) || error;
-  return is_there ? load_config_file(kDefaultConfigFile) : Config{};
-}
-
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
@@ -224,8 +214,19 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   }
 }
 
+std::optional<std::string> config_file_in_use(const CommandLine& options) {
+  if (options.config_file) {
+    return options.config_file;
+  }
+  // One that is there but cannot be read is an error, never a reason to ignore it.
+  std::error_code error;
+  const bool is_there = std::filesystem::exists(kDefaultConfigFile, error) || error;
+  return is_there ? std::optional<std::string>(kDefaultConfigFile) : std::nullopt;
+}
+
 Config effective_config(const CommandLine& options) {
-  Config config = configured(options);
+  const auto file = config_file_in_use(options);
+  Config config = file ? load_config_file(*file) : Config{};
   if (options.address || options.port) {
     config.listen.resize(1);
   }

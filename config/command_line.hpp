@@ -34,9 +34,12 @@ struct ParsedCommandLine {
 
 [[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
 
-// The configuration that `options` ask for: the file named, else /etc/echod.toml if it exists, else
-// the defaults; then the overrides. `--address` or `--port` means one listener, there, instead of
-// those configured; what is not given comes from the first of them. Throws ConfigErrors.
+// The file named, else /etc/echod.toml if it exists, else none.
+[[nodiscard]] std::optional<std::string> config_file_in_use(const CommandLine& options);
+
+// The configuration that `options` ask for: that file's, or the defaults; then the overrides.
+// `--address` or `--port` means one listener, there, instead of those configured; what is not given
+// comes from the first of them. Throws ConfigErrors.
 [[nodiscard]] Config effective_config(const CommandLine& options);
 
 }  // namespace echod

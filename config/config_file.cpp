@@ -35,9 +35,15 @@ std::string read_file(const std::string& path) {
   const auto unreadable = [&refuse](int error) {
     return refuse("cannot be read: " + std::generic_category().message(error));
   };
-  const auto fd = sys::UniqueFd::adopt(sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC, 0));
-  if (!fd.is_open()) {
+  // O_NONBLOCK: a FIFO without a writer would hang a reload, and be empty the second time.
+  const auto fd =
+      sys::UniqueFd::adopt(sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0));
+  struct stat status {};
+  if (!fd.is_open() || sys::calls::fstat(fd.get(), &status) != 0) {
     throw unreadable(errno);
+  }
+  if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) {
+    throw refuse("is a pipe or socket, allowed are files: it is read again at every reload");
   }
   std::string text;
   std::array<char, 16384> block{};

@@ -1,14 +1,16 @@
 // echod: options, configuration, service, exit code.
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <new>
 #include <system_error>
 
 #include "command_line.hpp"
 #include "config_dump.hpp"
 #include "config_errors.hpp"
 #include "exit_codes.hpp"
+#include "process.hpp"
 #include "service.hpp"
-#include "signal_fd.hpp"
 #include "stderr_sink.hpp"
 
 namespace echod {
@@ -17,6 +19,9 @@ namespace {
 // Flushes, because text that could not be written must not look like success.
 ExitCode print(const std::string& text) {
   const bool is_written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  if (!is_written) {
+    report_on_stderr("cannot write to standard output: " + std::system_category().message(errno));
+  }
   return is_written ? ExitCode::stopped : ExitCode::system;
 }
 
@@ -29,7 +34,6 @@ ExitCode run(const CommandLine& options) {
     if (options.dump_config) {
       return print(dump_config(config));
     }
-    sys::ignore_sigpipe();
     return Service(options, config).run();
   } catch (const ConfigErrors& errors) {
     for (const std::string& line : errors.lines()) {
@@ -42,6 +46,9 @@ ExitCode run(const CommandLine& options) {
   } catch (const std::system_error& error) {
     report_on_stderr(error.what());
     return ExitCode::system;
+  } catch (const std::bad_alloc&) {
+    report_on_stderr("not enough memory");
+    return ExitCode::system;
   } catch (const std::exception& error) {
     report_on_stderr(error.what());
     return ExitCode::internal;
@@ -52,6 +59,8 @@ ExitCode run(const CommandLine& options) {
 }  // namespace echod
 
 int main(int argc, char** argv) {
+  echod::sys::fill_standard_descriptors();
+  echod::sys::ignore_write_signals();
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {
     (void)std::fputs(parsed.text.c_str(), stderr);

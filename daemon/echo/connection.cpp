@@ -33,6 +33,9 @@ CloseReason reason_of(int error) noexcept {
 bool is_over(std::chrono::milliseconds timeout, std::chrono::milliseconds passed) noexcept {
   return passed >= timeout + Connection::kTick;
 }
+std::span<std::byte> first_of(std::span<std::byte> room, std::size_t most) noexcept {
+  return room.first(std::min(room.size(), most));
+}
 bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds passed) noexcept {
   return timeout.count() > 0 && is_over(timeout, passed);
 }
@@ -56,6 +59,8 @@ void Connection::start() noexcept {
     context_.counters.add(Counter::register_failures);
     context_.log.register_failed(peer_, added.error(), context_.loop.now());
     close(CloseReason::io_error, added.error());
+  } else if (context_.is_draining) {
+    begin_drain();  // It waited in the accept queue when the drain began.
   }
 }
 
@@ -88,7 +93,8 @@ Turn Connection::echo() noexcept {
       break;
     }
     Block* const block = context_.buffers.reading_block();
-    const Step step = block != nullptr ? echo_through(*block) : echo_unbuffered();
+    const std::size_t most = std::min<std::uint64_t>(turn_end - bytes_received_, drain_allowance_);
+    const Step step = block != nullptr ? echo_through(*block, most) : echo_unbuffered(most);
     if (step == Step::drained && is_draining()) {
       return linger();  // Less was left than the queue said; there is no more.
     }
@@ -100,8 +106,8 @@ Turn Connection::echo() noexcept {
   return Turn::again;
 }
 
-Connection::Step Connection::echo_through(Block& block) noexcept {
-  const std::span<std::byte> room = allowed(block.room());
+Connection::Step Connection::echo_through(Block& block, std::size_t most) noexcept {
+  const std::span<std::byte> room = first_of(block.room(), most);
   const sys::IoResult received = sys::receive(fd_.get(), room);
   if (received.count() == 0) {
     return after_read(room.size(), received);
@@ -121,8 +127,8 @@ Connection::Step Connection::echo_through(Block& block) noexcept {
   return after_read(room.size(), received);
 }
 
-Connection::Step Connection::echo_unbuffered() noexcept {
-  const std::span<std::byte> room = allowed(context_.peek_room);
+Connection::Step Connection::echo_unbuffered(std::size_t most) noexcept {
+  const std::span<std::byte> room = first_of(context_.peek_room, most);
   const sys::IoResult peeked = sys::peek(fd_.get(), room);
   if (peeked.count() == 0) {
     return after_read(room.size(), peeked);
@@ -281,20 +287,31 @@ void Connection::check_timeouts() noexcept {
   if (state_ == State::closed) {
     return;
   }
-  if (state_ != State::echoing) {
+  if (state_ == State::flushing || state_ == State::delivering) {
     note_acknowledged();
   }
   const TimeoutsConfig& timeouts = context_.settings.timeouts;
   const auto now = std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
   const std::chrono::milliseconds passed = now - last_progress_;
   if (state_ == State::echoing && is_over_if_set(timeouts.idle, passed)) {
-    close(CloseReason::idle_timeout, 0);
+    end_idleness();
   } else if (state_ == State::lingering && is_over(timeouts.linger, passed)) {
     close(CloseReason::linger_timeout, 0);
   } else if ((state_ == State::flushing || state_ == State::delivering) &&
              is_over_if_set(timeouts.stalled_write, passed)) {
     close(CloseReason::stalled_write, 0);
   }
+}
+
+// The peer is not idle if it was we who did not run (SIGSTOP, a paused machine): its bytes may be
+// here though their event is not.
+void Connection::end_idleness() noexcept {
+  if (sys::unread_bytes(fd_.get()).count() == 0) {
+    close(CloseReason::idle_timeout, 0);
+    return;
+  }
+  note_progress();
+  context_.loop.enqueue(*this);
 }
 
 void Connection::begin_drain() noexcept {
@@ -374,10 +391,6 @@ void Connection::note_acknowledged() noexcept {
   if (unacknowledged.ok() && std::exchange(unacknowledged_, now) > now) {
     note_progress();
   }
-}
-
-std::span<std::byte> Connection::allowed(std::span<std::byte> room) const noexcept {
-  return room.first(std::min<std::size_t>(room.size(), drain_allowance_));
 }
 
 CloseReason Connection::clean_reason() const noexcept {

@@ -27,7 +27,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <span>
 
 #include "buffer_pool.hpp"
 #include "channel.hpp"
@@ -78,14 +77,16 @@ class Connection final : public Channel {
   static constexpr std::uint32_t kNotDraining = UINT32_MAX;
 
   [[nodiscard]] Turn echo() noexcept;
-  [[nodiscard]] Step echo_through(Block& block) noexcept;
-  [[nodiscard]] Step echo_unbuffered() noexcept;
+  // `most`: bytes that the turn or the drain still allows.
+  [[nodiscard]] Step echo_through(Block& block, std::size_t most) noexcept;
+  [[nodiscard]] Step echo_unbuffered(std::size_t most) noexcept;
   [[nodiscard]] Step after_read(std::size_t asked, sys::IoResult received) noexcept;
   [[nodiscard]] Turn flush() noexcept;
   [[nodiscard]] Turn await_delivery(std::uint32_t events) noexcept;
   [[nodiscard]] Turn discard_input() noexcept;
   [[nodiscard]] Turn linger() noexcept;
   void end_of_input() noexcept;
+  void end_idleness() noexcept;
   void await_writable() noexcept;
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
@@ -96,7 +97,6 @@ class Connection final : public Channel {
   void note_progress() noexcept;
   void note_acknowledged() noexcept;
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
-  [[nodiscard]] std::span<std::byte> allowed(std::span<std::byte> room) const noexcept;
   [[nodiscard]] CloseReason clean_reason() const noexcept;
 
   State state_ = State::echoing;

@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <cerrno>
 #include <new>
 #include <system_error>
 #include <utility>
@@ -9,6 +10,8 @@
 namespace echod {
 
 namespace {
+
+constexpr std::chrono::seconds kWindow{1};
 
 std::string text_of(int error) {
   return std::system_category().message(error);
@@ -81,9 +84,10 @@ void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int err
   if (resources_.admits(now)) {
     unless_out_of_memory([&] {
       logger_->error(
-          "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog; "
-          "raise ulimit -n (LimitNOFILE=) or lower limits.max_connections",
-          listener.text(), text_of(error), connections);
+          "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog{}",
+          listener.text(), text_of(error), connections,
+          error == EMFILE ? "; raise ulimit -n (LimitNOFILE=) or lower limits.max_connections"
+                          : "");
     });
   }
 }
@@ -125,18 +129,22 @@ bool ConnectionLog::Seldom::admits(sys::TimePoint now) noexcept {
   return true;
 }
 
+void ConnectionLog::report_suppressed(sys::TimePoint now) noexcept {
+  if (suppressed_in_window_ == 0 || now - window_start_ < kWindow) {
+    return;
+  }
+  unless_out_of_memory([&] {
+    logger_->info("{} lines about connections were left out; log.connection_lines_per_second = {}",
+                  suppressed_in_window_, lines_per_second_);
+  });
+  suppressed_in_window_ = 0;
+}
+
 bool ConnectionLog::admits_line(sys::TimePoint now) noexcept {
-  if (now - window_start_ >= std::chrono::seconds(1)) {
-    if (suppressed_in_window_ > 0) {
-      unless_out_of_memory([&] {
-        logger_->info(
-            "{} lines about connections were left out; log.connection_lines_per_second = {}",
-            suppressed_in_window_, lines_per_second_);
-      });
-    }
+  if (now - window_start_ >= kWindow) {
+    report_suppressed(now);
     window_start_ = now;
     lines_in_window_ = 0;
-    suppressed_in_window_ = 0;
   }
   if (lines_per_second_ != 0 && lines_in_window_ == lines_per_second_) {
     ++suppressed_in_window_;

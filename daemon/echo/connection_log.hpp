@@ -44,6 +44,9 @@ class ConnectionLog {
   void echoed(const sys::SocketAddress& peer, int fd, std::size_t in, std::size_t out,
               sys::TimePoint now) noexcept;
 
+  // Says how many of these lines were left out, if any were and their second is over.
+  void report_suppressed(sys::TimePoint now) noexcept;
+
   // Lines about accepting; each kind at most once a minute, whatever happens.
   void paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
                    sys::TimePoint now) noexcept;

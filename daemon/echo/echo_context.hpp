@@ -29,6 +29,7 @@ struct EchoContext {
 
   EventLoop& loop;
   EchoSettings settings;
+  bool is_draining = false;  // Set once, when the worker is told to.
   Counters counters;
   ConnectionLog log;
   BufferPool buffers;

@@ -25,8 +25,7 @@ Listener::Listener(EchoContext& context, std::shared_ptr<const sys::ListenSocket
       retry_(context.loop.timers(), [this] { resume(); }) {}
 
 Listener::~Listener() {
-  context_.admission.forget(*this);
-  context_.loop.remove(*this);
+  let_go();
 }
 
 void Listener::start() {
@@ -39,6 +38,10 @@ void Listener::start() {
 
 Turn Listener::on_turn(std::uint32_t /*events*/) noexcept {
   if (is_waiting_) {
+    return Turn::wait;
+  }
+  if (is_emptying_) {
+    empty();
     return Turn::wait;
   }
   for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
@@ -63,20 +66,37 @@ void Listener::resume() noexcept {
   context_.loop.enqueue(*this);
 }
 
-void Listener::empty_and_close() noexcept {
-  // No more than could have waited when this began, or a flood of newcomers would keep us here.
-  for (int waiting = socket_->backlog + 1; waiting > 0; --waiting) {
-    if (accept_one() != Accepting::next) {
+void Listener::begin_emptying() noexcept {
+  is_emptying_ = true;
+  is_waiting_ = false;
+  // No more than can have waited when this began, or a flood of newcomers would keep us here.
+  left_to_empty_ = socket_->backlog + 1;
+  empty();
+}
+
+void Listener::empty() noexcept {
+  for (; left_to_empty_ > 0; --left_to_empty_) {
+    const Accepting accepting = accept_one();
+    if (accepting == Accepting::pause) {
+      return;
+    }
+    if (accepting != Accepting::next) {
       break;
     }
   }
+  let_go();
+}
+
+void Listener::let_go() noexcept {
   retry_.cancel();
   context_.admission.forget(*this);
   context_.loop.remove(*this);
-  // Another process may hold the socket too (socket activation): then closing it does not end the
-  // registration.
-  context_.loop.forget_descriptor(socket_->fd.get());
-  socket_.reset();
+  if (socket_ != nullptr) {
+    // Another process may hold the socket too (socket activation): then closing it does not end the
+    // registration.
+    context_.loop.forget_descriptor(socket_->fd.get());
+    socket_.reset();
+  }
 }
 
 Listener::Accepting Listener::accept_one() noexcept {

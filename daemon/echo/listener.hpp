@@ -35,14 +35,18 @@ class Listener final : public Channel {
   // Ends the wait for room.
   void resume() noexcept;
 
-  // Takes everybody who waits in the queue, whatever the limit on connections, and lets go of the
-  // socket: whoever is still in the queue of a socket that closes gets an RST.
-  void empty_and_close() noexcept;
+  // Takes everybody who waits in the queue, whatever the limit on connections, and then lets go of
+  // the socket: whoever is in the queue of a socket that closes gets an RST. If descriptors run
+  // short, it goes on as connections leave.
+  void begin_emptying() noexcept;
+  [[nodiscard]] bool is_closed() const noexcept { return socket_ == nullptr; }
 
  private:
   enum class Accepting : std::uint8_t { next, done, pause, lost };
 
   [[nodiscard]] Accepting accept_one() noexcept;
+  void empty() noexcept;
+  void let_go() noexcept;
   void pause_for_resources(int error) noexcept;
 
   EchoContext& context_;
@@ -50,6 +54,8 @@ class Listener final : public Channel {
   std::function<void()> on_lost_;
   Timer retry_;
   bool is_waiting_ = false;
+  bool is_emptying_ = false;
+  int left_to_empty_ = 0;
 };
 
 }  // namespace echod

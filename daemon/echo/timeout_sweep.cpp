@@ -39,8 +39,8 @@ TimeoutSweep::~TimeoutSweep() {
   context_.loop.remove(*this);
 }
 
-void TimeoutSweep::restart(bool is_draining) {
-  interval_ = sweep_interval(context_.settings.timeouts, is_draining);
+void TimeoutSweep::restart() {
+  interval_ = sweep_interval(context_.settings.timeouts, context_.is_draining);
   if (interval_) {
     timer_.expire_at(context_.loop.now() + *interval_);
   } else {
@@ -54,6 +54,7 @@ Turn TimeoutSweep::on_turn(std::uint32_t /*events*/) noexcept {
   if (next_chunk_ != 0) {
     return Turn::again;
   }
+  context_.log.report_suppressed(context_.loop.now());
   if (interval_) {
     timer_.expire_at(context_.loop.now() + *interval_);
   }

@@ -29,7 +29,7 @@ class TimeoutSweep final : public Channel {
   ~TimeoutSweep() override;
 
   // Starts over with the settings as they are now.
-  void restart(bool is_draining);
+  void restart();
   Turn on_turn(std::uint32_t events) noexcept override;
 
  private:

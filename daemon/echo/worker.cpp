@@ -1,5 +1,7 @@
 #include "worker.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <utility>
 
 namespace echod {
@@ -28,7 +30,7 @@ void Worker::start() {
 void Worker::apply(const EchoSettings& settings) {
   loop_.post([this, settings] {
     context_.apply(settings);
-    sweep_.restart(is_draining_);
+    sweep_.restart();
   });
 }
 
@@ -38,30 +40,33 @@ void Worker::drain() {
 
 void Worker::abort_connections(CloseReason reason) {
   loop_.post([this, reason] {
+    listeners_.clear();
     context_.table.visit_all([reason](Connection& connection) { connection.abort(reason); });
   });
 }
 
 void Worker::run() {
-  sweep_.restart(is_draining_);
+  sweep_.restart();
   while (!is_ended_) {
     loop_.run_once();
     context_.table.destroy_retired();
-    if (is_draining_ && context_.table.size() == 0) {
-      is_ended_ = true;
-      events_.on_ended();
+    if (context_.is_draining) {
+      std::erase_if(listeners_, [](const auto& listener) { return listener->is_closed(); });
+      is_ended_ = is_ended_ || (listeners_.empty() && context_.table.size() == 0);
     }
   }
+  context_.log.report_suppressed(loop_.now() + std::chrono::seconds(1));
+  events_.on_ended();
 }
 
 void Worker::begin_drain() {
-  for (const auto& listener : listeners_) {
-    listener->empty_and_close();
-  }
-  listeners_.clear();
+  context_.is_draining = true;
+  context_.admission.set_max_connections(UINT32_MAX);  // Everybody who waits is let in.
   context_.table.visit_all([](Connection& connection) { connection.begin_drain(); });
-  is_draining_ = true;
-  sweep_.restart(is_draining_);
+  for (const auto& listener : listeners_) {
+    listener->begin_emptying();
+  }
+  sweep_.restart();
 }
 
 }  // namespace echod

@@ -24,7 +24,7 @@ namespace echod {
 
 // Called in the worker's thread; must not block.
 struct WorkerEvents {
-  std::function<void()> on_ended;          // After drain(): no connection is left.
+  std::function<void()> on_ended;          // The thread is about to end.
   std::function<void()> on_listener_lost;  // A listening socket is broken for good.
 };
 
@@ -44,6 +44,7 @@ class Worker {
   void apply(const EchoSettings& settings);
   // Empties the accept queues, lets go of the listeners, drains every connection, then ends.
   void drain();
+  // While draining: closes all connections, and the listeners that are not empty yet.
   void abort_connections(CloseReason reason);
 
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
@@ -61,8 +62,7 @@ class Worker {
   EchoContext context_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   TimeoutSweep sweep_{context_};
-  bool is_draining_ = false;  // The worker's thread alone, like everything above.
-  bool is_ended_ = false;
+  bool is_ended_ = false;  // The worker's thread alone, like everything above.
   std::thread thread_;
 };
 

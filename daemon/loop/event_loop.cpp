@@ -22,6 +22,9 @@ std::uint64_t token_of(std::uint32_t slot, std::uint32_t generation) noexcept {
 }  // namespace
 
 EventLoop::EventLoop() {
+  constexpr std::size_t kFew = 16;
+  posted_.reserve(kFew);
+  running_.reserve(kFew);
   const sys::IoResult added = add(wake_up_, wake_up_fd_.fd(), EPOLLIN);
   if (!added.ok()) {
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
@@ -147,15 +150,15 @@ void EventLoop::make_pass() noexcept {
 }
 
 void EventLoop::run_posted() {
-  std::vector<std::function<void()>> tasks;
   {
     const std::scoped_lock lock(posted_mutex_);
     wake_up_fd_.clear();
-    tasks.swap(posted_);
+    running_.swap(posted_);
   }
-  for (const auto& task : tasks) {
+  for (const auto& task : running_) {
     task();
   }
+  running_.clear();
 }
 
 Turn EventLoop::WakeUp::on_turn(std::uint32_t /*events*/) noexcept {

@@ -53,7 +53,8 @@ class EventLoop {
   // Events that arrived for a channel that had gone. Any thread.
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return stale_events_.load(); }
 
-  // Runs `task` in the loop's thread, soon. Any thread; takes a lock.
+  // Runs `task` in the loop's thread, soon. Any thread; takes a lock. A few small tasks wait
+  // without allocating.
   void post(std::function<void()> task);
 
   // One iteration; waits until there is something to do.
@@ -90,6 +91,7 @@ class EventLoop {
   WakeUp wake_up_{*this};
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;  // Guarded by posted_mutex_.
+  std::vector<std::function<void()>> running_;
 };
 
 }  // namespace echod

@@ -17,7 +17,11 @@ ConnectionLimit connection_limit(const LimitsConfig& limits, const sys::OpenFile
 
   const std::uint64_t needed = std::max<std::uint64_t>(
       limits.open_files, limits.max_connections == 0 ? 0 : limits.max_connections + reserve);
-  if (needed > open_files.soft) {
+  if (needed == 0 && open_files.soft < 2 * reserve) {
+    limit.warning = "ulimit -n allows " + std::to_string(open_files.soft) +
+                    " open files: serving at most " + std::to_string(limit.max_connections) +
+                    " connections; raise it with ulimit -n, or LimitNOFILE= under systemd";
+  } else if (needed > open_files.soft) {
     limit.warning = "the configuration asks for " + std::to_string(needed) +
                     " open files, ulimit -n allows " + std::to_string(open_files.soft) +
                     ": serving at most " + std::to_string(limit.max_connections) +

@@ -66,7 +66,7 @@ std::uint64_t Logs::dropped_lines() const {
 }
 
 std::uint64_t Logs::lost_lines() const noexcept {
-  return file_->lost_lines();
+  return file_->lost_lines() + stderr_->lost_lines() + notice_stderr_->lost_lines();
 }
 
 }  // namespace echod

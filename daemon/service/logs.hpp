@@ -41,7 +41,7 @@ class Logs {
   // Takes over levels and file, and opens the file anew. The queue's length stays.
   void apply(const LogConfig& config);
 
-  // Lines dropped because the queue was full, and lost because the file could not be written.
+  // Lines dropped because the queue was full, and lost because file or stream took none.
   [[nodiscard]] std::uint64_t dropped_lines() const;
   [[nodiscard]] std::uint64_t lost_lines() const noexcept;
 

@@ -3,9 +3,12 @@
 #include <spdlog/logger.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <csignal>
 #include <exception>
+#include <new>
+#include <numeric>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -13,6 +16,7 @@
 #include "config_errors.hpp"
 #include "config_keys.hpp"
 #include "connection_limit.hpp"
+#include "stderr_sink.hpp"
 
 namespace echod {
 
@@ -34,7 +38,7 @@ StartupError listen_error(const ListenConfig& wanted, const std::system_error& e
   if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT) {
     return {ExitCode::cannot_listen, line + "; see this host's addresses with: ip address"};
   }
-  return {ExitCode::system, line};
+  return {ExitCode::system, code == EMFILE ? line + "; raise ulimit -n (LimitNOFILE=)" : line};
 }
 
 std::string signal_name(int signal) {
@@ -57,6 +61,7 @@ Service::Service(CommandLine options, Config config)
       drain_deadline_(loop_.timers(),
                       [this] { worker_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }) {
+  options_.config_file = config_file_in_use(options_);  // From now on it must be there.
   listen();
   if (options_.quit_on_stdin) {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
@@ -71,7 +76,7 @@ ExitCode Service::run() {
     loop_.run_once();
   }
   report_dropped_lines();
-  log_counters();
+  logs_.logger()->info("{}", counters_line());
   const Counters& counters = worker_.counters();
   logs_.notices().info("stopped: {} connections served, {} bytes received, {} bytes sent",
                        counters.get(Counter::accepted), counters.get(Counter::bytes_received),
@@ -122,6 +127,14 @@ void Service::announce_start() {
 }
 
 void Service::on_signal(int signal) {
+  try {
+    obey(signal);
+  } catch (const std::bad_alloc&) {
+    report_on_stderr("no memory to act on a signal; send it again");
+  }
+}
+
+void Service::obey(int signal) {
   switch (signal) {
     case SIGHUP:
       reload();
@@ -130,7 +143,7 @@ void Service::on_signal(int signal) {
       reopen_log_file();
       break;
     case SIGUSR2:
-      log_counters();
+      logs_.notices().info("{}", counters_line());
       break;
     default:
       stop(signal_name(signal));
@@ -199,26 +212,31 @@ void Service::reopen_log_file() {
   logs_.logger()->info("log file reopened");
 }
 
-void Service::log_counters() {
+std::string Service::counters_line() const {
   const Counters& counters = worker_.counters();
-  std::string line;
+  std::array<std::uint64_t, kCounters> values{};
+  // Backwards, so that a close is never seen without its accept.
+  for (std::size_t i = kCounters; i-- > 0;) {
+    values.at(i) = counters.get(static_cast<Counter>(i));
+  }
+  const std::uint64_t closed =
+      std::accumulate(values.end() - kCloseReasons, values.end(), std::uint64_t{0});
+
+  std::string line = "counters:";
   const auto append = [&line](std::string_view name, std::uint64_t value) {
     line.append(" ").append(name).append("=").append(std::to_string(value));
   };
-  std::uint64_t connections = counters.get(Counter::accepted);
   for (std::size_t i = 0; i < kCounters; ++i) {
-    const auto counter = static_cast<Counter>(i);
-    append(name_of(counter), counters.get(counter));
-    connections -= counter >= Counter::closed ? counters.get(counter) : 0;
+    append(name_of(static_cast<Counter>(i)), values.at(i));
   }
   append("stale_events", worker_.stale_events());
   append("log_lines_dropped", logs_.dropped_lines());
   append("log_write_failures", logs_.lost_lines());
   append("reloads", reloads_);
   append("reloads_refused", reloads_refused_);
-  append("connections", connections);
+  append("connections", values.at(static_cast<std::size_t>(Counter::accepted)) - closed);
   append("buffered_bytes", worker_.buffered_bytes());
-  logs_.logger()->info("counters:{}", line);
+  return line;
 }
 
 void Service::report_dropped_lines() {

@@ -45,15 +45,16 @@ class Service {
   void listen();
   void announce_start();
   void on_signal(int signal);
+  void obey(int signal);
   void stop(std::string_view cause);
   void on_listener_lost();
   void reload();
   void refuse_reload(const std::vector<std::string>& errors);
   void reopen_log_file();
-  void log_counters();
+  [[nodiscard]] std::string counters_line() const;
   void report_dropped_lines();
 
-  const CommandLine options_;
+  CommandLine options_;
   Config config_;
   const sys::OpenFilesLimit open_files_;
   sys::SignalFd signals_;  // Blocks them: before the first thread, which is the log's.

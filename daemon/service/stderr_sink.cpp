@@ -13,14 +13,29 @@ namespace echod {
 
 namespace {
 
+constexpr int kPatienceMs = 100;
+
 bool is_stderr_the_journal() {
   const char* const stream = std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe)
   return stream != nullptr && sys::is_journal_stream(STDERR_FILENO, stream);
 }
 
-// There is nowhere left to report a failure to.
-void write_out(std::string_view text) noexcept {
-  (void)sys::calls::write(STDERR_FILENO, text.data(), text.size());
+// Whether all of `text` was written, waiting at most `patience_ms` for each part of it.
+bool write_out(std::string_view text, int patience_ms) noexcept {
+  constexpr std::size_t kPart = 4096;  // PIPE_BUF: a pipe that is writable takes so much (pipe(7)).
+  while (!text.empty()) {
+    pollfd stream{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (sys::calls::poll(&stream, 1, patience_ms) != 1) {
+      return false;
+    }
+    const std::string_view part = text.substr(0, kPart);
+    const ssize_t written = sys::calls::write(STDERR_FILENO, part.data(), part.size());
+    if (written < 0) {
+      return false;
+    }
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
 }
 
 }  // namespace
@@ -30,11 +45,16 @@ StderrSink::StderrSink() : base_sink(line_format(is_stderr_the_journal())) {}
 void StderrSink::sink_it_(const spdlog::details::log_msg& message) {
   spdlog::memory_buf_t line;
   formatter_->format(message, line);
-  write_out({line.data(), line.size()});
+  is_blocked_ = !write_out({line.data(), line.size()}, is_blocked_ ? 0 : kPatienceMs);
+  if (is_blocked_) {
+    lost_lines_.fetch_add(1);
+  }
 }
 
 void report_on_stderr(std::string_view line) {
-  write_out((is_stderr_the_journal() ? "<3>echod: " : "echod: ") + std::string(line) + '\n');
+  // There is nowhere left to report a failure to.
+  (void)write_out((is_stderr_the_journal() ? "<3>echod: " : "echod: ") + std::string(line) + '\n',
+                  kPatienceMs);
 }
 
 }  // namespace echod

@@ -11,14 +11,23 @@ IoResult AppendFile::open(const std::string& path) noexcept {
                              kOwnerWritesGroupReads);
   const IoResult result = IoResult::of(fd);
   fd_ = UniqueFd::adopt(fd);
+  is_mid_line_ = false;
   return result;
 }
 
 IoResult AppendFile::write(std::string_view bytes) noexcept {
   const std::size_t total = bytes.size();
+  if (is_mid_line_) {
+    const IoResult ended = IoResult::of(calls::write(fd_.get(), "\n", 1));
+    if (!ended.ok()) {
+      return ended;
+    }
+    is_mid_line_ = false;
+  }
   while (!bytes.empty()) {
     const IoResult written = IoResult::of(calls::write(fd_.get(), bytes.data(), bytes.size()));
     if (!written.ok() && written.error() != EINTR) {
+      is_mid_line_ = bytes.size() < total;
       return written;
     }
     bytes.remove_prefix(written.count());

@@ -15,12 +15,13 @@ class AppendFile {
   // Opens `path`, creating it with mode 0640; replaces what was open before, on failure too.
   IoResult open(const std::string& path) noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
-  // Writes all of `bytes`; on failure, part of them may have been written. EBADF if nothing is
-  // open.
+  // Writes all of `bytes`, a line. On failure part of it may have been written; the next write
+  // begins a new line then. EBADF if nothing is open.
   IoResult write(std::string_view bytes) noexcept;
 
  private:
   UniqueFd fd_;
+  bool is_mid_line_ = false;
 };
 
 // Whether `fd` is the very stream that `journal_stream` (the value of $JOURNAL_STREAM,

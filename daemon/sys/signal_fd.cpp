@@ -29,8 +29,4 @@ std::optional<int> SignalFd::take() noexcept {
   return static_cast<int>(info.ssi_signo);
 }
 
-void ignore_sigpipe() noexcept {
-  (void)std::signal(SIGPIPE, SIG_IGN);  // Fails only for signals that do not exist.
-}
-
 }  // namespace echod::sys

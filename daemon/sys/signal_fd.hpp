@@ -23,7 +23,4 @@ class SignalFd {
   UniqueFd fd_;
 };
 
-// Lets writes to closed pipes and sockets fail with EPIPE instead of killing the process.
-void ignore_sigpipe() noexcept;
-
 }  // namespace echod::sys

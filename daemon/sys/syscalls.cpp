@@ -87,6 +87,10 @@ int fstat(int fd, struct stat* status) noexcept {
   return ::fstat(fd, status);
 }
 
+int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept {
+  return ::poll(fds, count, timeout_ms);
+}
+
 int close(int fd) noexcept {
   return ::close(fd);
 }

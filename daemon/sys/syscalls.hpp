@@ -1,7 +1,7 @@
-// Every system call of the data path and of set-up, by its own name, once.
+// The system calls of the data path, of set-up and of files, by their own names, once.
 //
 // The functions do what the manual page of the same name says, with errno and all. Nothing else in
-// the project calls the kernel directly, so a test that links another implementation of this header
+// the project makes these calls, so a test that links another implementation of this header
 // decides what each call returns, and the code under test is the code that ships.
 //
 // Thread-safety: that of the system calls themselves.
@@ -42,6 +42,7 @@ int open(const char* path, int flags, mode_t mode) noexcept;
 ssize_t read(int fd, void* data, size_t length) noexcept;
 ssize_t write(int fd, const void* data, size_t length) noexcept;
 int fstat(int fd, struct stat* status) noexcept;
+int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept;
 int close(int fd) noexcept;
 
 int getrlimit(int resource, rlimit* limit) noexcept;

@@ -96,6 +96,7 @@ TEST_F(LimitsTest, AsManyConnectionsAreServedAsTheLimitOfDescriptorsAllows) {
 
 TEST_F(LimitsTest, TwoHundredClientsOnSixtyFourDescriptorsAreServedInTurnWithoutASpin) {
   start(DaemonOptions{.open_files = 64});
+  daemon().expect_log("ulimit -n allows 64 open files");
   daemon().expect_log("full on ");
   std::vector<TcpPeer> peers;
   for (int i = 0; i < 200; ++i) {

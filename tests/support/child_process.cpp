@@ -48,6 +48,15 @@ void close_if_open(int& fd) {
   }
 }
 
+// Until a write to it would block.
+void fill_pipe(int fd) {
+  const std::vector<char> chunk(kChunk, '\n');
+  (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+  while (write(fd, chunk.data(), chunk.size()) > 0) {
+  }
+  (void)fcntl(fd, F_SETFL, 0);
+}
+
 // "device:inode" (systemd.exec(5)).
 std::string stream_name(int fd) {
   struct stat status {};
@@ -84,6 +93,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
     is_ready = is_ready && setgroups(0, nullptr) == 0 && setgid(*options.user) == 0 &&
                setuid(*options.user) == 0;
   }
+  if (options.closes_standard) {
+    is_ready = is_ready && close_range(STDIN_FILENO, STDERR_FILENO, 0) == 0;
+  }
   if (is_ready) {
     (void)execvpe(arguments[0], arguments, environment);
   }
@@ -97,6 +109,9 @@ ChildProcess::ChildProcess(const ChildOptions& options) {
                               : Pipe{.read = open("/dev/null", O_RDONLY | O_CLOEXEC), .write = -1};
   Pipe out = make_pipe();
   Pipe err = make_pipe();
+  if (options.blocks_stderr) {
+    fill_pipe(err.write);
+  }
   std::vector<std::string> argument_texts = options.arguments;
   std::vector<std::string> environment_texts = options.environment;
   if (options.names_journal) {
@@ -126,7 +141,7 @@ ChildProcess::ChildProcess(const ChildOptions& options) {
   }
   stop_ = eventfd(0, EFD_CLOEXEC);
   pidfd_ = static_cast<int>(syscall(SYS_pidfd_open, pid_, 0));
-  collector_ = std::thread([this] { collect(); });
+  collector_ = std::thread([this, with_stderr = !options.blocks_stderr] { collect(with_stderr); });
 }
 
 ChildProcess::~ChildProcess() {
@@ -144,9 +159,9 @@ ChildProcess::~ChildProcess() {
 }
 
 // The collector's thread: reads until both pipes are at their end.
-void ChildProcess::collect() {
+void ChildProcess::collect(bool with_stderr) {
   std::array<pollfd, 3> watched{{{.fd = stdout_, .events = POLLIN, .revents = 0},
-                                 {.fd = stderr_, .events = POLLIN, .revents = 0},
+                                 {.fd = with_stderr ? stderr_ : -1, .events = POLLIN, .revents = 0},
                                  {.fd = stop_, .events = POLLIN, .revents = 0}}};
   const std::span<pollfd> sources = std::span(watched).first(2);
   std::vector<char> buffer(kChunk);

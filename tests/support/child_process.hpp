@@ -27,7 +27,9 @@ struct ChildOptions {
   std::optional<uid_t> user = {};  // Drop root for this user and the group of the same number.
   bool has_stdin = false;          // A pipe, see write_stdin(); else /dev/null.
   bool names_journal = false;      // $JOURNAL_STREAM names its stderr, as under systemd.
-  bool closes_stderr = false;  // Its stderr is a pipe that nobody reads: writing raises SIGPIPE.
+  bool closes_stderr = false;    // Its stderr is a pipe that nobody reads: writing raises SIGPIPE.
+  bool blocks_stderr = false;    // Its stderr is a pipe that nobody reads, and full.
+  bool closes_standard = false;  // It starts without descriptors 0, 1 and 2.
 };
 
 class ChildProcess {
@@ -57,7 +59,7 @@ class ChildProcess {
   [[nodiscard]] bool is_running();
 
  private:
-  void collect();
+  void collect(bool with_stderr);
 
   pid_t pid_ = -1;
   int pidfd_ = -1;

@@ -78,6 +78,11 @@ ChildOptions child_options(const DaemonOptions& options, const TemporaryDirector
   child.has_stdin = options.has_stdin;
   child.names_journal = options.names_journal;
   child.closes_stderr = options.closes_stderr;
+  child.blocks_stderr = options.blocks_stderr;
+  child.closes_standard = options.closes_standard;
+  if (options.file_size) {
+    child.limits.emplace_back(RLIMIT_FSIZE, both(*options.file_size));
+  }
   if (options.open_files) {
     child.limits.emplace_back(RLIMIT_NOFILE, both(*options.open_files));
   }
@@ -139,7 +144,7 @@ DaemonProcess::DaemonProcess(const DaemonOptions& options) {
     child.arguments.front() = directory_.file("echod");
   }
   child_ = std::make_unique<ChildProcess>(child);
-  wait_for_start(options.closes_stderr);
+  wait_for_start(options.closes_stderr || options.blocks_stderr || options.closes_standard);
   descriptors_at_start_ = open_descriptors();
 }
 

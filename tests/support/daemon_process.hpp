@@ -44,6 +44,9 @@ struct DaemonOptions {
   bool has_stdin = false;
   bool names_journal = false;                   // As if started by systemd.
   bool closes_stderr = false;                   // Started once the log file says so.
+  bool blocks_stderr = false;                   // The same for these two.
+  bool closes_standard = false;                 // See ChildOptions.
+  std::optional<rlim_t> file_size = {};         // RLIMIT_FSIZE.
   std::optional<rlim_t> open_files = {};        // RLIMIT_NOFILE, soft and hard.
   std::optional<rlimit> open_files_range = {};  // The two apart.
   std::optional<rlim_t> address_space = {};     // RLIMIT_AS.

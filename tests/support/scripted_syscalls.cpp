@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <span>
 #include <string>
 
 #include "syscalls.hpp"
@@ -132,6 +133,17 @@ ssize_t write(int fd, const void* data, size_t length) noexcept {
 // Files have no script: what is asked about them is true.
 int fstat(int fd, struct stat* status) noexcept {
   return ::fstat(fd, status);
+}
+
+// Every script's descriptor is ready at once.
+int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept {
+  if (ScriptedKernel::active() == nullptr) {
+    return ::poll(fds, count, timeout_ms);
+  }
+  for (pollfd& waiting : std::span(fds, count)) {
+    waiting.revents = waiting.events;
+  }
+  return static_cast<int>(count);
 }
 
 int close(int fd) noexcept {

@@ -15,6 +15,7 @@
 #include "allocations.hpp"
 #include "deadline.hpp"
 #include "echo_context.hpp"
+#include "event_loop.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -138,6 +139,20 @@ TEST_F(AllocationTest, AConnectionThatComesAndGoesAllocatesNothingInAChunkThatIs
   }
   EXPECT_EQ(allocations(), before);
   EXPECT_EQ(count(Counter::empty_connections), 1001U);
+}
+
+TEST(PostTest, AFewTasksWaitWithoutAllocating) {
+  EventLoop loop;
+  int done = 0;
+  for (int round = 1; round <= 3; ++round) {
+    const std::uint64_t before = allocations();
+    for (int i = 0; i < 16; ++i) {
+      loop.post([&done] { ++done; });
+    }
+    EXPECT_EQ(allocations(), before);
+    loop.run_once();
+    EXPECT_EQ(done, 16 * round);
+  }
 }
 
 }  // namespace

@@ -46,6 +46,32 @@ TEST_F(AppendFileTest, AWriteThatFailsSaysWhy) {
   EXPECT_TRUE(file_.is_open());
 }
 
+TEST_F(AppendFileTest, AfterHalfALineTheNextBeginsANewOne) {
+  open();
+  kernel_.expect_write(kFd, "a line\n", 2);
+  kernel_.expect_write_error(kFd, ENOSPC);
+  EXPECT_EQ(file_.write("a line\n").error(), ENOSPC);
+  kernel_.expect_write_error(kFd, ENOSPC);  // Not even the newline.
+  EXPECT_EQ(file_.write("lost\n").error(), ENOSPC);
+  kernel_.expect_write(kFd, "\n");
+  kernel_.expect_write(kFd, "another\n");
+  EXPECT_TRUE(file_.write("another\n").ok());
+  kernel_.expect_write(kFd, "more\n");
+  EXPECT_TRUE(file_.write("more\n").ok());
+}
+
+TEST_F(AppendFileTest, AFileThatIsOpenedAnewBeginsWithoutANewline) {
+  open();
+  kernel_.expect_write(kFd, "a line\n", 2);
+  kernel_.expect_write_error(kFd, ENOSPC);
+  EXPECT_FALSE(file_.write("a line\n").ok());
+  kernel_.expect_open("log", kSecond);
+  kernel_.expect_close(kFd);
+  EXPECT_TRUE(file_.open("log").ok());
+  kernel_.expect_write(kSecond, "x\n");
+  EXPECT_TRUE(file_.write("x\n").ok());
+}
+
 TEST_F(AppendFileTest, ToWriteNothingIsNoCall) {
   open();
   EXPECT_TRUE(file_.write("").ok());

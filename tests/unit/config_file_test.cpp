@@ -1,6 +1,7 @@
 #include "config_file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -284,6 +285,14 @@ TEST_F(ConfigFileOnDisk, IsRefusedBeyondOneMebibyte) {
   EXPECT_EQ(load_config_file(fits), Config{});
   const std::string large = write("large.toml", "#" + std::string(1 << 20, ' '));
   EXPECT_EQ(errors_of_file(large), (Lines{large + ": is too large, allowed are 1048576 bytes"}));
+}
+
+TEST_F(ConfigFileOnDisk, ThatIsAPipeIsRefusedAtOnce) {
+  const std::string path = folder_ / "fifo";
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const Lines errors = errors_of_file(path);
+  ASSERT_EQ(errors.size(), 1U);
+  EXPECT_NE(errors.front().find("is a pipe or socket"), std::string::npos) << errors.front();
 }
 
 }  // namespace

@@ -54,6 +54,13 @@ TEST(ConnectionLimitTest, OfAlmostNoDescriptorsIsOneConnection) {
   EXPECT_EQ(limit_of(0, 0, kReservedDescriptors + 3).max_connections, 2U);
 }
 
+TEST(ConnectionLimitTest, OfFewDescriptorsIsWarnedAboutThoughNothingElseIsAskedFor) {
+  EXPECT_EQ(limit_of(0, 0, 64).warning,
+            "ulimit -n allows 64 open files: serving at most 31 connections; raise it with ulimit "
+            "-n, or LimitNOFILE= under systemd");
+  EXPECT_EQ(limit_of(0, 0, 2 * (kReservedDescriptors + 1)).warning, "");
+}
+
 TEST(ConnectionLimitTest, OfUnlimitedDescriptorsIsWhatACounterHolds) {
   constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
   EXPECT_EQ(limit_of(0, 0, kUnlimited).max_connections, std::numeric_limits<std::uint32_t>::max());

@@ -100,6 +100,27 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheAddressTheErrorTheConsequenceAndThe
       "so that a restart can help\n");
 }
 
+TEST_F(ConnectionLogTest, OfAcceptingNamesTheKnobOnlyIfThatIsShort) {
+  log_.paused_resources(listener_, ENOMEM, 900, kNow);
+  EXPECT_TRUE(said().ends_with("new ones wait in the backlog\n"));
+}
+
+TEST_F(ConnectionLogTest, SaysWhatItLeftOutWhenItIsAskedAfterThatSecond) {
+  log_.set_limits(1, false);
+  for (int i = 0; i < 3; ++i) {
+    log_.opened(peer_, 7, kNow);
+  }
+  (void)said();
+  log_.report_suppressed(kNow + 999ms);
+  EXPECT_EQ(said(), "");
+  log_.report_suppressed(kNow + 1s);
+  EXPECT_EQ(said(),
+            "info 2 lines about connections were left out; log.connection_lines_per_second = 1\n");
+  log_.report_suppressed(kNow + 3s);
+  log_.opened(peer_, 7, kNow + 4s);
+  EXPECT_EQ(said(), "debug open peer=[2001:db8::1:2:3:4]:5555 fd=7\n");
+}
+
 TEST_F(ConnectionLogTest, BelowItsLevelSaysNothingAndCountsNothing) {
   log_.set_limits(1, false);
   logger_->set_level(spdlog::level::info);

@@ -60,6 +60,37 @@ TEST_F(ConnectionTest, EchoesAreLoggedOnlyIfThatIsWanted) {
   EXPECT_TRUE(has_logged("trace echo peer=192.0.2.1:5555 fd=7 in=5 out=5"));
 }
 
+TEST_F(ConnectionTest, ATurnReadsNotAByteMoreThanItsShare) {
+  context_.settings.turn_bytes = 2 * kBlockBytes + 8;
+  connect(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  for (int i = 0; i < 3; ++i) {
+    kernel_.expect_recv_full(kFd);  // The last of them asks for 8.
+    kernel_.expect_send_any(kFd);
+  }
+  iterate();
+  EXPECT_EQ(kernel_.received(kFd).size(), 2 * kBlockBytes + 8);
+  EXPECT_EQ(kernel_.sent(kFd), kernel_.received(kFd));
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_recv_error(kFd, EAGAIN);
+  iterate();
+}
+
+TEST_F(ConnectionTest, ATurnPeeksAtNotAByteMoreThanItsShare) {
+  context_.buffers.set_limits(kBlockBytes, 0);
+  context_.settings.turn_bytes = 5;
+  connect(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_recv_full(kFd, MSG_PEEK);
+  kernel_.expect_send_any(kFd);
+  kernel_.expect_discard(kFd, 5, 5);
+  iterate();
+  EXPECT_EQ(kernel_.sent(kFd).size(), 5U);
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_peek_error(kFd, EAGAIN);
+  iterate();
+}
+
 TEST_F(ConnectionTest, AReadThatFillsTheBlockIsFollowedByAnotherUntilEagain) {
   connect(kFd);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});

@@ -90,6 +90,24 @@ TEST_F(ConnectionTimeoutTest, AnEchoStartsTheIdleTimeAnew) {
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
 }
 
+// SIGSTOP, a paused machine: the bytes are here, the loop has not been told of them yet.
+TEST_F(ConnectionTimeoutTest, AnIdleConnectionWithUnreadBytesIsGivenATurnInsteadOfClosed) {
+  connect(kFd);
+  pass(61s);
+  kernel_.set_unread(kFd, 5);
+  context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  EXPECT_EQ(closed_in_all(), 0U);
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_recv(kFd, "hello");
+  kernel_.expect_send(kFd, "hello");
+  iterate();
+  kernel_.set_unread(kFd, 0);
+  sweep_after(60s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
 TEST_F(ConnectionTimeoutTest, OfZeroAreOff) {
   context_.settings.timeouts.idle = 0s;
   context_.settings.timeouts.stalled_write = 0s;
@@ -224,13 +242,16 @@ TEST_F(ConnectionTimeoutTest, APeerThatSendsOnIsNotKeptByThatWhileLingering) {
   EXPECT_EQ(count(Counter::bytes_discarded), 2000U);
 }
 
-TEST_F(ConnectionTimeoutTest, APeerThatStillTakesItsTailIsKeptWhileLingering) {
+TEST_F(ConnectionTimeoutTest, APeerThatTakesItsTailSlowlyIsNotKeptByThatWhileLingering) {
   connect_lingering();
-  for (int unacknowledged = 100; unacknowledged > 0; unacknowledged -= 10) {
+  for (int unacknowledged = 100; unacknowledged > 80; unacknowledged -= 10) {
     kernel_.set_unacknowledged(kFd, unacknowledged);
-    sweep_after(1500ms);
+    sweep_after(1s);
   }
   EXPECT_EQ(closed_in_all(), 0U);
+  kernel_.set_unacknowledged(kFd, 80);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::linger_timeout), 1U);
 }
 
 TEST_F(ConnectionTimeoutTest, OfAClosedConnectionDoNothing) {

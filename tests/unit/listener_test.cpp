@@ -58,6 +58,7 @@ TEST_F(ListenerTest, IsRegisteredForReadingByEdges) {
 TEST_F(ListenerTest, ThatCannotBeRegisteredSaysSo) {
   Listener other(context_, listening_on(kListener + 1), [] {});
   kernel_.expect_add(kListener + 1, EPOLLIN | EPOLLET, ENOSPC);
+  kernel_.expect_remove(kListener + 1, ENOENT);  // When it goes.
   try {
     other.start();
     FAIL() << "started";
@@ -356,7 +357,7 @@ TEST_F(ListenerTest, EmptiesItsQueueBeyondBudgetAndLimitAndLetsGoOfTheSocketInOr
   expect_empty_queue();
   kernel_.expect_remove(kListener);
   kernel_.expect_close(kListener);
-  listener_.empty_and_close();
+  listener_.begin_emptying();
   kernel_.verify();
   EXPECT_EQ(context_.admission.connections(), 13U);
   expect_rest();
@@ -370,18 +371,57 @@ TEST_F(ListenerTest, ThatWasPausedEmptiesItsQueueAllTheSameAndItsTimerIsGone) {
   expect_empty_queue();
   kernel_.expect_remove(kListener);
   kernel_.expect_close(kListener);
-  listener_.empty_and_close();
+  listener_.begin_emptying();
   kernel_.verify();
   expect_rest();
 }
 
-TEST_F(ListenerTest, ThatRunsShortWhileItsQueueIsEmptiedStillLetsGo) {
+TEST_F(ListenerTest, ThatRunsShortWhileItsQueueIsEmptiedGoesOnWhenAConnectionLeaves) {
+  connect(kFd);
+  context_.is_draining = true;
   kernel_.expect_accept_error(kListener, ECONNABORTED);
   kernel_.expect_accept_error(kListener, EMFILE);
+  listener_.begin_emptying();
+  kernel_.verify();
+  EXPECT_FALSE(listener_.is_closed());
+  expect_end_of(kFd);
+  iterate();
+
+  kernel_.set_unread(kFirst, 5);
+  kernel_.expect_epoll_wait({}, 0);
+  expect_accepts(kFirst, kFirst);
+  expect_empty_queue();
   kernel_.expect_remove(kListener);
   kernel_.expect_close(kListener);
-  listener_.empty_and_close();
-  kernel_.verify();
+  iterate();
+  EXPECT_TRUE(listener_.is_closed());
+
+  // Whoever came in then is drained like the others.
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_recv(kFirst, "hello");
+  kernel_.expect_send(kFirst, "hello");
+  kernel_.expect_shutdown(kFirst);
+  iterate();
+}
+
+TEST_F(ListenerTest, ThatRunsShortWhileItsQueueIsEmptiedTriesAgainByTheClock) {
+  kernel_.expect_accept_error(kListener, ENFILE);
+  listener_.begin_emptying();
+  kernel_.expect_epoll_wait_timeout(250);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_accepts(kFirst, kFirst);
+  kernel_.expect_accept_error(kListener, ENFILE);
+  iterate();
+  EXPECT_FALSE(listener_.is_closed());
+  kernel_.expect_epoll_wait_timeout(250);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_empty_queue();
+  kernel_.expect_remove(kListener);
+  kernel_.expect_close(kListener);
+  iterate();
+  EXPECT_TRUE(listener_.is_closed());
   expect_rest();
 }
 
@@ -389,7 +429,7 @@ TEST_F(ListenerTest, NewcomersWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
   expect_accepts(kFirst, kFirst + kBacklog);  // The kernel's queue holds one more than it is told.
   kernel_.expect_remove(kListener);
   kernel_.expect_close(kListener);
-  listener_.empty_and_close();
+  listener_.begin_emptying();
   kernel_.verify();
   EXPECT_EQ(count(Counter::accepted), kBacklog + 1U);
   expect_rest();
@@ -401,24 +441,38 @@ TEST_F(ListenerTest, ErrorsWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
   }
   kernel_.expect_remove(kListener);
   kernel_.expect_close(kListener);
-  listener_.empty_and_close();
+  listener_.begin_emptying();
   kernel_.verify();
   expect_rest();
 }
 
-TEST_F(ListenerTest, ThatIsForbiddenToAcceptLetsGoAtOnce) {
-  kernel_.expect_accept_error(kListener, EPERM);
-  kernel_.expect_remove(kListener);
-  kernel_.expect_close(kListener);
-  listener_.empty_and_close();
+TEST_F(ListenerTest, ThatIsForbiddenToAcceptTriesAgainUntilItGoes) {
+  {
+    Listener other(context_, listening_on(kListener + 1), [] {});
+    other.start();
+    kernel_.expect_accept_error(kListener + 1, EPERM);
+    other.begin_emptying();
+    kernel_.expect_epoll_wait_timeout(250);
+    iterate();
+    kernel_.expect_epoll_wait({}, 0);
+    kernel_.expect_accept_error(kListener + 1, EPERM);
+    iterate();
+    EXPECT_FALSE(other.is_closed());
+    kernel_.expect_remove(kListener + 1);
+    kernel_.expect_close(kListener + 1);
+  }
   kernel_.verify();
   expect_rest();
 }
 
 TEST_F(ListenerTest, ThatHasLetGoIsNotResumedByACloseThoughItHadRunShort) {
   connect(kFd);
+  expect_edge();
   kernel_.expect_accept_error(kListener, EMFILE);
-  listener_.empty_and_close();
+  iterate();
+  expect_empty_queue();
+  listener_.begin_emptying();
+  EXPECT_TRUE(listener_.is_closed());
   expect_end_of(kFd);
   iterate();
   EXPECT_FALSE(listener_.is_linked());  // In the ready list.
@@ -431,7 +485,7 @@ TEST_F(ListenerTest, ASocketThatItSharesStaysOpenWhenItLetsGo) {
   other.start();
   kernel_.expect_accept_error(kListener + 1, EAGAIN);
   kernel_.expect_remove(kListener + 1);
-  other.empty_and_close();
+  other.begin_emptying();
   kernel_.verify();
   EXPECT_FALSE(kernel_.was_closed(kListener + 1));
 }

@@ -12,6 +12,7 @@
 #include <set>
 
 #include "event_loop.hpp"
+#include "process.hpp"
 #include "signal_watch.hpp"
 
 namespace echod::test {
@@ -55,9 +56,10 @@ TEST_F(SignalFdTest, SignalsAreTurnsOfALoop) {
   EXPECT_EQ(seen.count(SIGUSR1), 2U);
 }
 
-TEST(SigpipeTest, ThatIsIgnoredLeavesAnErrorOfWrite) {
+TEST(WriteSignalsTest, ThatAreIgnoredLeaveAnErrorOfWrite) {
   const auto before = std::signal(SIGPIPE, SIG_DFL);
-  sys::ignore_sigpipe();
+  const auto before_size = std::signal(SIGXFSZ, SIG_DFL);
+  sys::ignore_write_signals();
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe(ends.data()), 0);
   (void)close(ends[0]);
@@ -65,6 +67,7 @@ TEST(SigpipeTest, ThatIsIgnoredLeavesAnErrorOfWrite) {
   EXPECT_EQ(errno, EPIPE);
   (void)close(ends[1]);
   (void)std::signal(SIGPIPE, before);
+  EXPECT_EQ(std::signal(SIGXFSZ, before_size), SIG_IGN);
 }
 
 }  // namespace

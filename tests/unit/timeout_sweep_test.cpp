@@ -56,7 +56,7 @@ class TimeoutSweepTest : public EchoFixture {
 
 TEST_F(TimeoutSweepTest, ClosesAConnectionWithinASixteenthOfItsTimeout) {
   connect(kFd);
-  sweep_.restart(false);
+  sweep_.restart();
   for (int i = 0; i < 16; ++i) {
     expect_sweep_after(1000);  // At the last of these its time is not over, it is just up.
   }
@@ -66,26 +66,38 @@ TEST_F(TimeoutSweepTest, ClosesAConnectionWithinASixteenthOfItsTimeout) {
   EXPECT_TRUE(kernel_.was_closed(kFd));
 }
 
+TEST_F(TimeoutSweepTest, SaysHowManyLinesWereLeftOutThoughNoneFollows) {
+  context_.log.set_limits(1, false);
+  connect(kFd);
+  connect(kOther);
+  sweep_.restart();
+  expect_sweep_after(1000);
+  expect_sweep_after(1000);
+  EXPECT_TRUE(has_logged("info 1 lines about connections were left out"));
+}
+
 TEST_F(TimeoutSweepTest, CostsNothingWhenNoTimeoutIsInForce) {
   context_.settings.timeouts = timeouts(0s, 0s, 2s);
   connect(kFd);
-  sweep_.restart(false);
+  sweep_.restart();
   expect_rest();
 }
 
 TEST_F(TimeoutSweepTest, StartsOverWithNewSettingsAndWhenDrainingBegins) {
-  sweep_.restart(false);
+  sweep_.restart();
   kernel_.expect_epoll_wait({}, 1000);
   iterate();
   context_.settings.timeouts = timeouts(32s, 0s, 1600ms);
-  sweep_.restart(false);
+  sweep_.restart();
   kernel_.expect_epoll_wait({}, 2000);
   iterate();
-  sweep_.restart(true);
+  context_.is_draining = true;
+  sweep_.restart();
   kernel_.expect_epoll_wait({}, 100);
   iterate();
+  context_.is_draining = false;
   context_.settings.timeouts = timeouts(0s, 0s, 1600ms);
-  sweep_.restart(false);
+  sweep_.restart();
   expect_rest();
 }
 
@@ -110,7 +122,7 @@ TEST_F(TimeoutSweepTest, GoesThroughManyConnectionsInSeveralTurns) {
 TEST_F(TimeoutSweepTest, ThatGoesBetweenItsTurnsLeavesNothingBehind) {
   {
     TimeoutSweep mortal(context_);
-    mortal.restart(false);
+    mortal.restart();
     loop_.enqueue(mortal);
   }
   expect_rest();

@@ -3,12 +3,14 @@
 
 #include <gtest/gtest.h>
 #include <spdlog/logger.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <sys/socket.h>
 
 #include <chrono>
 #include <future>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -46,7 +48,9 @@ class WorkerTest : public testing::Test {
     return worker_->counters().get(counter);
   }
 
-  std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
+  std::ostringstream log_;
+  std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>(
+      "worker", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
   std::promise<void> ended_;
   std::promise<void> lost_;
   std::uint16_t port_ = 0;
@@ -123,6 +127,25 @@ TEST_F(WorkerTest, PeersThatDoNotSendTheirFinAreNotWaitedForBeyondTheLingerTime)
   worker_->drain();
   EXPECT_TRUE(comes(ended_));
   EXPECT_EQ(count(counter_of(CloseReason::linger_timeout)), 1U);
+}
+
+TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {
+  logger_->set_level(spdlog::level::debug);
+  worker_.emplace(settings(), logger_,
+                  WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
+  worker_->listen(listen());
+  EchoSettings terse = settings();
+  terse.log_lines_per_second = 1;
+  worker_->apply(terse);
+  worker_->start();
+  {
+    TcpPeer peer = connect();
+    EXPECT_TRUE(peer.echoes("hello"));
+    worker_->drain();
+    (void)peer.receive_to_end();
+  }
+  EXPECT_TRUE(comes(ended_));
+  EXPECT_NE(log_.str().find("lines about connections were left out"), std::string::npos);
 }
 
 TEST_F(WorkerTest, NewSettingsHoldForThoseWhoWaitAlready) {

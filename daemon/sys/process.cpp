@@ -1,0 +1,27 @@
+#include "process.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "unique_fd.hpp"
+
+namespace echod::sys {
+
+void ignore_write_signals() noexcept {
+  (void)std::signal(SIGPIPE, SIG_IGN);  // Fails only for signals that do not exist.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void fill_standard_descriptors() noexcept {
+  for (;;) {
+    UniqueFd fd = UniqueFd::adopt(calls::open("/dev/null", O_RDWR, 0));
+    if (!fd.is_open() || fd.get() > STDERR_FILENO) {
+      return;
+    }
+    (void)fd.release();  // Stays open for as long as the process.
+  }
+}
+
+}  // namespace echod::sys

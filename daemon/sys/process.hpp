@@ -1,0 +1,14 @@
+// What a process sets up for itself once, before its first thread.
+#pragma once
+
+namespace echod::sys {
+
+// Lets writes to closed pipes and sockets (SIGPIPE) and beyond the limit on file size (SIGXFSZ)
+// fail with an errno instead of killing the process.
+void ignore_write_signals() noexcept;
+
+// Opens /dev/null on whichever of the descriptors 0, 1 and 2 are closed: otherwise the next socket
+// would get that number, and what is printed would go to a peer.
+void fill_standard_descriptors() noexcept;
+
+}  // namespace echod::sys

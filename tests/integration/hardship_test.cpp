@@ -1,0 +1,213 @@
+// What the machine and its operator may do to a daemon: stop it for a while, take its streams, fill
+// its files, give it few descriptors, remove its configuration.
+#include <sys/stat.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "background.hpp"
+#include "daemon_test.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kConfig = 78;
+
+class HardshipTest : public DaemonTest {
+ protected:
+  [[nodiscard]] std::string stream_of(int fd) {
+    return std::filesystem::read_symlink("/proc/" + std::to_string(daemon().pid()) + "/fd/" +
+                                         std::to_string(fd));
+  }
+};
+
+TEST_F(HardshipTest, WhoSentWhileTheDaemonWasStoppedIsNotIdle) {
+  start("[timeouts]\nidle_s = 3\n");
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 300; ++i) {
+    peers.push_back(connect());
+  }
+  for (TcpPeer& peer : peers) {
+    ASSERT_TRUE(peer.echoes("before"));
+  }
+  daemon().freeze();
+  for (TcpPeer& peer : peers) {
+    peer.send_all("meanwhile");
+  }
+  std::this_thread::sleep_for(4s);  // Longer than idle_s.
+  daemon().thaw();
+  for (TcpPeer& peer : peers) {
+    ASSERT_EQ(peer.receive_exactly(9), "meanwhile");
+  }
+  daemon().expect_counter("closed_idle_timeout", 0);
+}
+
+TEST_F(HardshipTest, AFullStderrHoldsUpNeitherTheLogFileNorTheEnd) {
+  start(DaemonOptions{.arguments = {"--stderr-level", "debug"}, .blocks_stderr = true});
+  daemon().allow_log("lines");  // That some were lost.
+  for (int i = 0; i < 50; ++i) {
+    TcpPeer peer = connect();
+    ASSERT_TRUE(peer.echoes("hello"));
+    const std::string name = peer.name();
+    peer.close();
+    (void)daemon().wait_for_log("close peer=" + name + ' ');
+  }
+  EXPECT_GT(daemon().counter("log_write_failures"), 0U);
+  daemon().signal(SIGTERM);
+  EXPECT_EQ(daemon().wait(Deadline(20s)), 0);
+  daemon().finish_stopped();
+  EXPECT_EQ(daemon().count_log("stopped: "), 1U);
+}
+
+TEST_F(HardshipTest, ALogFileThatMayNotGrowStopsNobody) {
+  constexpr std::size_t kMost = 4096;
+  start(DaemonOptions{.file_size = kMost});
+  daemon().allow_log("log");  // That it cannot be written.
+  for (int i = 0; i < 100; ++i) {
+    TcpPeer peer = connect();
+    ASSERT_TRUE(peer.echoes("hello"));
+  }
+  wait_until("the file to be full",
+             [this] { return std::filesystem::file_size(daemon().log_path()) == kMost; });
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+}
+
+TEST_F(HardshipTest, MoreClientsThanDescriptorsAreAllDrained) {
+  start(DaemonOptions{.open_files = 64});
+  daemon().expect_log("ulimit -n allows 64 open files");
+  daemon().allow_log("full on ");
+  daemon().allow_log("cannot accept on ");
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 150; ++i) {
+    peers.push_back(connect());
+    peers.back().send_all("line " + std::to_string(i) + '\n');
+  }
+  for (const TcpPeer& peer : peers) {
+    wait_until("all to have arrived", [&peer] { return peer.unacknowledged() == 0; });
+  }
+  daemon().wait_for_counter("paused_full", 1);
+  daemon().signal(SIGTERM);
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    const Tail tail = peers[i].receive_to_end();
+    EXPECT_EQ(tail.ending, Ending::fin) << i;
+    EXPECT_EQ(tail.bytes, "line " + std::to_string(i) + '\n');
+    peers[i].close();
+  }
+  daemon().finish_stopped();
+}
+
+TEST_F(HardshipTest, WithoutStandardStreamsNoLogTextReachesAPeer) {
+  TemporaryDirectory directory;
+  const std::string levels = "file_level = \"trace\"\nstderr_level = \"trace\"\n";
+  start(DaemonOptions{.config = "[log]\nfile = \"network-server.log\"\n" + levels,
+                      .has_log_argument = false,
+                      .closes_standard = true});
+  daemon().reload("[log]\nfile = \"\"\n" + levels);
+  wait_until("the file to be closed", [this] {
+    const std::string log = std::filesystem::canonical(daemon().log_path());
+    const std::filesystem::path folder = "/proc/" + std::to_string(daemon().pid()) + "/fd";
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      std::error_code error;
+      if (std::filesystem::read_symlink(entry, error) == log) {
+        return false;
+      }
+    }
+    return true;
+  });
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 10; ++i) {
+    peers.push_back(connect());
+    ASSERT_TRUE(peers.back().echoes("hello"));
+  }
+  for (int fd = 0; fd <= 2; ++fd) {
+    EXPECT_EQ(stream_of(fd), "/dev/null") << fd;
+  }
+  for (TcpPeer& peer : peers) {
+    peer.half_close();
+    EXPECT_EQ(peer.receive_to_end().bytes, "");
+  }
+}
+
+TEST_F(HardshipTest, AConfigurationFromAPipeIsRefusedAtOnce) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(mkfifo(directory.file("fifo").c_str(), 0600), 0);
+  ChildProcess child({.arguments = {ECHOD_BINARY, "--config", directory.file("fifo")}});
+  EXPECT_EQ(child.wait(Deadline(20s)), kConfig);
+  EXPECT_NE(child.err().find("is a pipe or socket"), std::string::npos) << child.err();
+}
+
+TEST_F(HardshipTest, AReloadWithoutItsFileIsRefused) {
+  start("[limits]\nmax_connections = 1\n");
+  daemon().expect_log("reload: refused");
+  daemon().expect_log("No such file or directory");
+  daemon().expect_log("full on ");
+  std::filesystem::remove(daemon().config_path());
+  daemon().signal(SIGHUP);
+  (void)daemon().wait_for_err("reload: refused");
+  TcpPeer first = connect();
+  ASSERT_TRUE(first.echoes("hello"));
+  TcpPeer second = connect();
+  daemon().wait_for_counter("paused_full", 1);
+}
+
+// In a mount namespace, where /etc is a folder of the test.
+TEST_F(HardshipTest, AReloadWithoutTheDefaultFileIsRefusedToo) {
+  if (!is_installed("unshare") ||
+      run({.arguments = {"unshare", "--map-root-user", "--mount", "true"}}).exit_code != 0) {
+    GTEST_SKIP() << "mount namespaces are not allowed here";
+  }
+  const TemporaryDirectory directory;
+  const std::string file = directory.file("echod.toml");
+  write_file(file, "[limits]\nmax_connections = 1\n");
+  ChildProcess child(
+      {.arguments = {"unshare", "--map-root-user", "--mount", "sh", "-c",
+                     "mount --bind \"$1\" /etc && exec \"$0\" --address 127.0.0.1 --port 0 "
+                     "--log-file \"\"",
+                     ECHOD_BINARY, directory.path()}});
+  const auto says = [&child](const std::string& words) {
+    return child.wait_for_err(
+        [&](const std::string& err) { return err.find(words) != std::string::npos; });
+  };
+  ASSERT_TRUE(says("limits: 1 connections")) << child.err();
+  ASSERT_TRUE(says("started: ")) << child.err();
+  std::filesystem::remove(file);
+  child.signal(SIGHUP);
+  EXPECT_TRUE(says("reload: ")) << child.err();
+  EXPECT_NE(child.err().find("reload: refused"), std::string::npos) << child.err();
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait(), 0);
+}
+
+TEST_F(HardshipTest, CountersAreSaidOnStderrWhateverTheLevels) {
+  start(DaemonOptions{.arguments = {"--log-level", "error"}});
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("hello"));
+  daemon().signal(SIGUSR2);
+  EXPECT_NE(daemon().wait_for_err("counters: ").find(" accepted=1 "), std::string::npos);
+}
+
+TEST_F(HardshipTest, TheLingerTimeIsKeptThoughThePeerReadsSlowly) {
+  constexpr std::size_t kBytes = 100 * 1024;
+  start("[timeouts]\nlinger_s = 1\ndrain_s = 60\n[socket]\nsend_buffer_kib = 512\n");
+  TcpPeer peer = connect({.receive_buffer_bytes = 4096});
+  peer.send_all(std::string(kBytes, 'x'));
+  daemon().wait_for_counter("bytes_sent", kBytes);
+  daemon().signal(SIGTERM);
+  Background reader([&peer](const std::atomic<bool>& is_over) {
+    while (!is_over) {
+      (void)peer.receive_exactly(1024);
+      std::this_thread::sleep_for(80ms);  // What makes it slow: 8 s for all.
+    }
+  });
+  EXPECT_EQ(daemon().wait(Deadline(5s)), 0);
+  reader.finish();
+  daemon().finish_stopped();
+  EXPECT_EQ(daemon().count_log("reason=linger_timeout"), 1U);
+}
+
+}  // namespace
+}  // namespace echod::test
