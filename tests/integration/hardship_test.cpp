@@ -156,7 +156,7 @@ TEST_F(HardshipTest, AReloadWithoutItsFileIsRefused) {
 
 // In a mount namespace, where /etc is a folder of the test.
 TEST_F(HardshipTest, AReloadWithoutTheDefaultFileIsRefusedToo) {
-  if (!is_installed("unshare") ||
+  if (!is_installed("unshare") || !is_installed("mount") ||
       run({.arguments = {"unshare", "--map-root-user", "--mount", "true"}}).exit_code != 0) {
     GTEST_SKIP() << "mount namespaces are not allowed here";
   }

@@ -115,11 +115,6 @@ TEST_F(LimitsTest, TwoHundredClientsOnSixtyFourDescriptorsAreServedInTurnWithout
 
 // Descriptors run out below the daemon's own limit: somebody lowered it, or it leaks elsewhere.
 TEST_F(LimitsTest, WhenDescriptorsRunOutAcceptingPausesAndResumesOnAClose) {
-  if (kSanitized) {
-    GTEST_SKIP()
-        << "UndefinedBehaviorSanitizer opens a pipe to look at an object, and misjudges it "
-           "when there is none";
-  }
   start("[limits]\nopen_files = 256\n");
   daemon().expect_log("cannot accept on ");
   std::vector<TcpPeer> served;
@@ -144,11 +139,6 @@ TEST_F(LimitsTest, WhenDescriptorsRunOutAcceptingPausesAndResumesOnAClose) {
 }
 
 TEST_F(LimitsTest, WhenDescriptorsComeBackAcceptingResumesByItself) {
-  if (kSanitized) {
-    GTEST_SKIP()
-        << "UndefinedBehaviorSanitizer opens a pipe to look at an object, and misjudges it "
-           "when there is none";
-  }
   start("[limits]\nopen_files = 256\n");
   daemon().expect_log("cannot accept on ");
   leave_no_descriptors();
