@@ -25,8 +25,9 @@ ExitCode print(const std::string& text) {
   return is_written ? ExitCode::stopped : ExitCode::system;
 }
 
-ExitCode run(const CommandLine& options) {
+ExitCode run(CommandLine options) {
   try {
+    options.config_file = config_file_in_use(options);  // One that is there now must stay.
     const Config config = effective_config(options);
     if (options.check_config) {
       return print("the configuration is valid\n");

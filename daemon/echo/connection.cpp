@@ -209,13 +209,12 @@ Turn Connection::flush() noexcept {
     }
     context_.counters.add(Counter::bytes_sent, sent.count());
     block_->consume(sent.count());
-    if (!block_->owed().empty()) {
-      note_progress();
-      return Turn::wait;  // A short write stands for EAGAIN (epoll(7)): the next OUT comes.
-    }
-    block_.reset();
   }
   note_progress();
+  if (block_ != nullptr && !block_->owed().empty()) {
+    return Turn::wait;  // A short write stands for EAGAIN (epoll(7)): the next OUT comes.
+  }
+  block_.reset();
   state_ = State::echoing;
   await_readable();
   return Turn::wait;
@@ -223,9 +222,7 @@ Turn Connection::flush() noexcept {
 
 // The peer's FIN was read, and everything before it was handed to the kernel.
 void Connection::end_of_input() noexcept {
-  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
-  if (unacknowledged.ok() && unacknowledged.count() == 0) {
-    close(clean_reason(), 0);  // Which sends our FIN.
+  if (closes_if_delivered()) {
     return;
   }
   if (state_ != State::lingering) {
@@ -245,11 +242,18 @@ Turn Connection::await_delivery(std::uint32_t events) noexcept {
       return Turn::wait;
     }
   }
-  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
-  if (unacknowledged.ok() && unacknowledged.count() == 0) {
-    close(clean_reason(), 0);
-  }
+  (void)closes_if_delivered();  // If not, another event comes.
   return Turn::wait;
+}
+
+// The peer's FIN was read. Closing sends ours, unless it is sent already.
+bool Connection::closes_if_delivered() noexcept {
+  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
+  if (!unacknowledged.ok() || unacknowledged.count() > 0) {
+    return false;
+  }
+  close(is_draining() ? CloseReason::drained : CloseReason::peer_closed);
+  return true;
 }
 
 // Everything that was to be sent back while draining is with the kernel.
@@ -284,22 +288,27 @@ Turn Connection::discard_input() noexcept {
 }
 
 void Connection::check_timeouts() noexcept {
-  if (state_ == State::closed) {
-    return;
-  }
-  if (state_ == State::flushing || state_ == State::delivering) {
-    note_acknowledged();
-  }
   const TimeoutsConfig& timeouts = context_.settings.timeouts;
-  const auto now = std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
-  const std::chrono::milliseconds passed = now - last_progress_;
-  if (state_ == State::echoing && is_over_if_set(timeouts.idle, passed)) {
-    end_idleness();
-  } else if (state_ == State::lingering && is_over(timeouts.linger, passed)) {
-    close(CloseReason::linger_timeout, 0);
-  } else if ((state_ == State::flushing || state_ == State::delivering) &&
-             is_over_if_set(timeouts.stalled_write, passed)) {
-    close(CloseReason::stalled_write, 0);
+  switch (state_) {
+    case State::echoing:
+      if (is_over_if_set(timeouts.idle, since_progress())) {
+        end_idleness();
+      }
+      break;
+    case State::flushing:
+    case State::delivering:
+      note_acknowledged();
+      if (is_over_if_set(timeouts.stalled_write, since_progress())) {
+        close(CloseReason::stalled_write);
+      }
+      break;
+    case State::lingering:
+      if (is_over(timeouts.linger, since_progress())) {
+        close(CloseReason::linger_timeout);
+      }
+      break;
+    case State::closed:
+      break;
   }
 }
 
@@ -307,7 +316,7 @@ void Connection::check_timeouts() noexcept {
 // here though their event is not.
 void Connection::end_idleness() noexcept {
   if (sys::unread_bytes(fd_.get()).count() == 0) {
-    close(CloseReason::idle_timeout, 0);
+    close(CloseReason::idle_timeout);
     return;
   }
   note_progress();
@@ -327,7 +336,7 @@ void Connection::begin_drain() noexcept {
 
 void Connection::abort(CloseReason reason) noexcept {
   if (state_ != State::closed) {
-    close(reason, 0);
+    close(reason);
   }
 }
 
@@ -380,21 +389,25 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
 }
 
 void Connection::note_progress() noexcept {
-  last_progress_ = std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
+  last_progress_ = now();
+}
+
+std::chrono::milliseconds Connection::since_progress() const noexcept {
+  return now() - last_progress_;
+}
+
+Connection::Ticks Connection::now() const noexcept {
+  return std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
 }
 
 // A peer that reads slowly makes room in the kernel's buffer long before OUT is reported: that it
 // acknowledges bytes is progress.
 void Connection::note_acknowledged() noexcept {
   const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
-  const auto now = static_cast<std::uint32_t>(unacknowledged.count());
-  if (unacknowledged.ok() && std::exchange(unacknowledged_, now) > now) {
+  const auto bytes = static_cast<std::uint32_t>(unacknowledged.count());
+  if (unacknowledged.ok() && std::exchange(unacknowledged_, bytes) > bytes) {
     note_progress();
   }
-}
-
-CloseReason Connection::clean_reason() const noexcept {
-  return is_draining() ? CloseReason::drained : CloseReason::peer_closed;
 }
 
 }  // namespace echod

@@ -86,6 +86,7 @@ class Connection final : public Channel {
   [[nodiscard]] Turn discard_input() noexcept;
   [[nodiscard]] Turn linger() noexcept;
   void end_of_input() noexcept;
+  [[nodiscard]] bool closes_if_delivered() noexcept;
   void end_idleness() noexcept;
   void await_writable() noexcept;
   void await_readable() noexcept;
@@ -93,11 +94,12 @@ class Connection final : public Channel {
   [[nodiscard]] bool takes_discarded(std::size_t bytes) noexcept;
   // `unsent` of the bytes that were read went nowhere, beside those in the block.
   void fail(int error, std::size_t unsent = 0) noexcept;
-  void close(CloseReason reason, int error, std::size_t unsent = 0) noexcept;
+  void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
   void note_progress() noexcept;
+  [[nodiscard]] std::chrono::milliseconds since_progress() const noexcept;
+  [[nodiscard]] Ticks now() const noexcept;
   void note_acknowledged() noexcept;
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
-  [[nodiscard]] CloseReason clean_reason() const noexcept;
 
   State state_ = State::echoing;
   // Set by RDHUP, HUP, ERR or PRI until recv says EAGAIN: till then a short read proves nothing,

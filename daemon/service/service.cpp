@@ -15,7 +15,6 @@
 
 #include "config_errors.hpp"
 #include "config_keys.hpp"
-#include "connection_limit.hpp"
 #include "stderr_sink.hpp"
 
 namespace echod {
@@ -61,7 +60,6 @@ Service::Service(CommandLine options, Config config)
       drain_deadline_(loop_.timers(),
                       [this] { worker_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }) {
-  options_.config_file = config_file_in_use(options_);  // From now on it must be there.
   listen();
   if (options_.quit_on_stdin) {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
@@ -85,12 +83,15 @@ ExitCode Service::run() {
 }
 
 EchoSettings Service::settings() {
-  const ConnectionLimit limit =
-      connection_limit(config_.limits, open_files_, config_.listen.size());
+  const ConnectionLimit limit = limit_in_force();
   if (!limit.warning.empty()) {
     logs_.notices().warn("{}", limit.warning);
   }
   return echo_settings(config_, limit.max_connections);
+}
+
+ConnectionLimit Service::limit_in_force() const {
+  return connection_limit(config_.limits, open_files_, config_.listen.size());
 }
 
 void Service::listen() {
@@ -117,12 +118,9 @@ void Service::announce_start() {
                    somaxconn);
     }
   }
-  const EchoSettings in_force = echo_settings(
-      config_,
-      connection_limit(config_.limits, open_files_, config_.listen.size()).max_connections);
   notices.info("limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all",
-               in_force.max_connections, open_files_.soft, config_.buffers.per_connection_kib,
-               config_.buffers.total_mib);
+               limit_in_force().max_connections, open_files_.soft,
+               config_.buffers.per_connection_kib, config_.buffers.total_mib);
   notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
 }
 

@@ -18,6 +18,7 @@
 
 #include "command_line.hpp"
 #include "config.hpp"
+#include "connection_limit.hpp"
 #include "event_loop.hpp"
 #include "exit_codes.hpp"
 #include "listen_socket.hpp"
@@ -42,6 +43,7 @@ class Service {
 
  private:
   [[nodiscard]] EchoSettings settings();
+  [[nodiscard]] ConnectionLimit limit_in_force() const;
   void listen();
   void announce_start();
   void on_signal(int signal);
@@ -54,7 +56,7 @@ class Service {
   [[nodiscard]] std::string counters_line() const;
   void report_dropped_lines();
 
-  CommandLine options_;
+  const CommandLine options_;
   Config config_;
   const sys::OpenFilesLimit open_files_;
   sys::SignalFd signals_;  // Blocks them: before the first thread, which is the log's.
