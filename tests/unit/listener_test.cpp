@@ -9,47 +9,12 @@
 #include <system_error>
 
 #include "allocations.hpp"
-#include "echo_fixture.hpp"
+#include "listener_fixture.hpp"
 
 namespace echod::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int kListener = 3;
-constexpr int kFirst = 10;  // Accepted descriptors.
-constexpr int kBacklog = 16;
-
-std::shared_ptr<const sys::ListenSocket> listening_on(int fd) {
-  sys::ListenSocket socket;
-  socket.fd = sys::UniqueFd::adopt(fd);
-  socket.address = *sys::SocketAddress::parse("192.0.2.9", 2003);
-  socket.backlog = kBacklog;
-  return std::make_shared<const sys::ListenSocket>(std::move(socket));
-}
-
-class ListenerTest : public EchoFixture {
- protected:
-  ListenerTest() { listener_.start(); }
-
-  void expect_edge() { kernel_.expect_epoll_wait({{kListener, EPOLLIN}}); }
-  // The listener accepts descriptors `first` to `last`.
-  void expect_accepts(int first, int last) {
-    for (int fd = first; fd <= last; ++fd) {
-      kernel_.expect_accept(kListener, fd);
-      kernel_.expect_add(fd, kReading);
-    }
-  }
-  void expect_empty_queue() { kernel_.expect_accept_error(kListener, EAGAIN); }
-  void expect_end_of(int fd) {
-    kernel_.expect_epoll_wait({{fd, EPOLLIN | EPOLLRDHUP}});
-    kernel_.expect_recv_eof(fd);
-    kernel_.expect_close(fd);
-  }
-
-  int lost_ = 0;
-  Listener listener_{context_, listening_on(kListener), [this] { ++lost_; }};
-};
 
 TEST_F(ListenerTest, IsRegisteredForReadingByEdges) {
   EXPECT_EQ(kernel_.registration(kListener)->mask, EPOLLIN | EPOLLET);
@@ -345,149 +310,6 @@ TEST_F(ListenerTest, AConnectionThatEpollRefusesDoesNotHoldUpTheNext) {
   iterate();
   EXPECT_EQ(context_.admission.connections(), 1U);
   EXPECT_EQ(count(Counter::register_failures), 1U);
-}
-
-// The end.
-
-TEST_F(ListenerTest, EmptiesItsQueueBeyondBudgetAndLimitAndLetsGoOfTheSocketInOrder) {
-  for (int fd = kFirst; fd < kFirst + 4; ++fd) {
-    connect(fd);
-  }
-  expect_accepts(kFirst + 4, kFirst + 12);
-  expect_empty_queue();
-  kernel_.expect_remove(kListener);
-  kernel_.expect_close(kListener);
-  listener_.begin_emptying();
-  kernel_.verify();
-  EXPECT_EQ(context_.admission.connections(), 13U);
-  expect_rest();
-}
-
-TEST_F(ListenerTest, ThatWasPausedEmptiesItsQueueAllTheSameAndItsTimerIsGone) {
-  expect_edge();
-  kernel_.expect_accept_error(kListener, EMFILE);
-  iterate();
-  expect_accepts(kFirst, kFirst);
-  expect_empty_queue();
-  kernel_.expect_remove(kListener);
-  kernel_.expect_close(kListener);
-  listener_.begin_emptying();
-  kernel_.verify();
-  expect_rest();
-}
-
-TEST_F(ListenerTest, ThatRunsShortWhileItsQueueIsEmptiedGoesOnWhenAConnectionLeaves) {
-  connect(kFd);
-  context_.is_draining = true;
-  kernel_.expect_accept_error(kListener, ECONNABORTED);
-  kernel_.expect_accept_error(kListener, EMFILE);
-  listener_.begin_emptying();
-  kernel_.verify();
-  EXPECT_FALSE(listener_.is_closed());
-  expect_end_of(kFd);
-  iterate();
-
-  kernel_.set_unread(kFirst, 5);
-  kernel_.expect_epoll_wait({}, 0);
-  expect_accepts(kFirst, kFirst);
-  expect_empty_queue();
-  kernel_.expect_remove(kListener);
-  kernel_.expect_close(kListener);
-  iterate();
-  EXPECT_TRUE(listener_.is_closed());
-
-  // Whoever came in then is drained like the others.
-  kernel_.expect_epoll_wait({}, 0);
-  kernel_.expect_recv(kFirst, "hello");
-  kernel_.expect_send(kFirst, "hello");
-  kernel_.expect_shutdown(kFirst);
-  iterate();
-}
-
-TEST_F(ListenerTest, ThatRunsShortWhileItsQueueIsEmptiedTriesAgainByTheClock) {
-  kernel_.expect_accept_error(kListener, ENFILE);
-  listener_.begin_emptying();
-  kernel_.expect_epoll_wait_timeout(250);
-  iterate();
-  kernel_.expect_epoll_wait({}, 0);
-  expect_accepts(kFirst, kFirst);
-  kernel_.expect_accept_error(kListener, ENFILE);
-  iterate();
-  EXPECT_FALSE(listener_.is_closed());
-  kernel_.expect_epoll_wait_timeout(250);
-  iterate();
-  kernel_.expect_epoll_wait({}, 0);
-  expect_empty_queue();
-  kernel_.expect_remove(kListener);
-  kernel_.expect_close(kListener);
-  iterate();
-  EXPECT_TRUE(listener_.is_closed());
-  expect_rest();
-}
-
-TEST_F(ListenerTest, NewcomersWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
-  expect_accepts(kFirst, kFirst + kBacklog);  // The kernel's queue holds one more than it is told.
-  kernel_.expect_remove(kListener);
-  kernel_.expect_close(kListener);
-  listener_.begin_emptying();
-  kernel_.verify();
-  EXPECT_EQ(count(Counter::accepted), kBacklog + 1U);
-  expect_rest();
-}
-
-TEST_F(ListenerTest, ErrorsWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
-  for (int i = 0; i < kBacklog + 1; ++i) {
-    kernel_.expect_accept_error(kListener, ECONNABORTED);
-  }
-  kernel_.expect_remove(kListener);
-  kernel_.expect_close(kListener);
-  listener_.begin_emptying();
-  kernel_.verify();
-  expect_rest();
-}
-
-TEST_F(ListenerTest, ThatIsForbiddenToAcceptTriesAgainUntilItGoes) {
-  {
-    Listener other(context_, listening_on(kListener + 1), [] {});
-    other.start();
-    kernel_.expect_accept_error(kListener + 1, EPERM);
-    other.begin_emptying();
-    kernel_.expect_epoll_wait_timeout(250);
-    iterate();
-    kernel_.expect_epoll_wait({}, 0);
-    kernel_.expect_accept_error(kListener + 1, EPERM);
-    iterate();
-    EXPECT_FALSE(other.is_closed());
-    kernel_.expect_remove(kListener + 1);
-    kernel_.expect_close(kListener + 1);
-  }
-  kernel_.verify();
-  expect_rest();
-}
-
-TEST_F(ListenerTest, ThatHasLetGoIsNotResumedByACloseThoughItHadRunShort) {
-  connect(kFd);
-  expect_edge();
-  kernel_.expect_accept_error(kListener, EMFILE);
-  iterate();
-  expect_empty_queue();
-  listener_.begin_emptying();
-  EXPECT_TRUE(listener_.is_closed());
-  expect_end_of(kFd);
-  iterate();
-  EXPECT_FALSE(listener_.is_linked());  // In the ready list.
-  expect_rest();
-}
-
-TEST_F(ListenerTest, ASocketThatItSharesStaysOpenWhenItLetsGo) {
-  const auto shared = listening_on(kListener + 1);
-  Listener other(context_, shared, [] {});
-  other.start();
-  kernel_.expect_accept_error(kListener + 1, EAGAIN);
-  kernel_.expect_remove(kListener + 1);
-  other.begin_emptying();
-  kernel_.verify();
-  EXPECT_FALSE(kernel_.was_closed(kListener + 1));
 }
 
 }  // namespace
