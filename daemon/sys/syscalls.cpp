@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 namespace echod::sys::calls {
@@ -17,6 +18,10 @@ int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
 
 int listen(int fd, int backlog) noexcept {
   return ::listen(fd, backlog);
+}
+
+int connect(int fd, const sockaddr* address, socklen_t length) noexcept {
+  return ::connect(fd, address, length);
 }
 
 int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
@@ -69,6 +74,14 @@ int eventfd(unsigned initial, int flags) noexcept {
 
 int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
   return ::signalfd(fd, mask, flags);
+}
+
+int timerfd_create(clockid_t clock, int flags) noexcept {
+  return ::timerfd_create(clock, flags);
+}
+
+int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept {
+  return ::timerfd_settime(fd, flags, time, nullptr);
 }
 
 int open(const char* path, int flags, mode_t mode) noexcept {

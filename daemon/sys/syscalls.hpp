@@ -23,6 +23,7 @@ namespace echod::sys::calls {
 int socket(int domain, int type, int protocol) noexcept;
 int bind(int fd, const sockaddr* address, socklen_t length) noexcept;
 int listen(int fd, int backlog) noexcept;
+int connect(int fd, const sockaddr* address, socklen_t length) noexcept;
 int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
 int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept;
 int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept;
@@ -37,6 +38,8 @@ int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept;
 int epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_ms) noexcept;
 int eventfd(unsigned initial, int flags) noexcept;
 int signalfd(int fd, const sigset_t* mask, int flags) noexcept;
+int timerfd_create(clockid_t clock, int flags) noexcept;
+int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept;
 
 int open(const char* path, int flags, mode_t mode) noexcept;
 ssize_t read(int fd, void* data, size_t length) noexcept;

@@ -1,4 +1,4 @@
-// Signals as turns of the service's loop.
+// Signals as turns of an event loop.
 #pragma once
 
 #include <functional>

@@ -1,0 +1,397 @@
+#include "load_connection.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "client_socket.hpp"
+#include "keyed_stream.hpp"
+#include "origin.hpp"
+#include "stream_socket.hpp"
+
+namespace echod::client {
+
+namespace {
+
+constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
+// After these a short read does not stand in for EAGAIN.
+constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+// As much of what follows a wrong byte is kept, and waited for.
+constexpr std::size_t kEvidenceBytes = 4096;
+constexpr std::chrono::milliseconds kEvidenceTime{200};
+
+std::string errno_text(int error) {
+  return std::system_category().message(error);
+}
+
+std::string bytes_text(std::uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
+LoadError error_of(FaultKind kind) noexcept {
+  return static_cast<LoadError>(kind);  // LoadError begins with the kinds of faults.
+}
+
+}  // namespace
+
+LoadConnection::LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t place)
+    : context_(context), number_(number), place_(place), messages_(context.plan.sizes, number) {
+  if (place < context.active && context.plan.mode != LoadMode::stream && !context.is_open_loop()) {
+    begun_at_.resize(context.plan.depth);
+  }
+}
+
+LoadConnection::~LoadConnection() {
+  context_.loop.remove(*this);
+}
+
+// Opening.
+
+void LoadConnection::open() noexcept {
+  const auto& sources = context_.plan.sources;
+  sys::Opened opened = sys::open_connection(
+      context_.plan.server,
+      sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
+  state_ = State::opening;
+  ++context_.opening;
+  progress_ = context_.loop.now();
+  fd_ = std::move(opened.fd);
+  if (!fd_.is_open()) {
+    fail_to_open(opened.error);
+    return;
+  }
+  const sys::IoResult added = context_.loop.add(*this, fd_.get(), kInterest);
+  if (!added.ok()) {
+    fail_to_open(added.error());
+  } else if (opened.error == 0) {
+    on_opened();
+  }
+}
+
+void LoadConnection::on_opened() noexcept {
+  --context_.opening;
+  ++context_.tally.connected;
+  state_ = State::open;
+  is_readable_ = false;
+  is_writable_ = true;
+  reads_to_end_ = false;
+  proceed();
+}
+
+void LoadConnection::fail_to_open(int error) noexcept {
+  switch (error) {
+    case ECONNREFUSED:
+      fail(LoadError::refused, "refused: nobody listens");
+      break;
+    case ETIMEDOUT:
+      fail(LoadError::connect_timeout, "no answer to connect");
+      break;
+    case EADDRNOTAVAIL:
+    case EADDRINUSE:
+      fail(LoadError::no_local_port,
+           "all local ports are in use: give more addresses with --source");
+      break;
+    default:
+      fail(LoadError::connect_failed, "cannot connect: " + errno_text(error));
+      break;
+  }
+}
+
+// Messages.
+
+void LoadConnection::start() noexcept {
+  is_started_ = true;
+  if (!context_.is_open_loop()) {
+    proceed();
+  }
+}
+
+void LoadConnection::message_due() noexcept {
+  ++due_;
+  proceed();
+}
+
+void LoadConnection::proceed() noexcept {
+  begin_messages();
+  send_unsent();
+}
+
+bool LoadConnection::may_begin() const noexcept {
+  if (!is_started_ || context_.is_stopping) {
+    return false;
+  }
+  if (is_connect_mode()) {
+    return state_ == State::closed && (!context_.is_open_loop() || messages_.begun() < due_);
+  }
+  if (state_ != State::open || messages_.outstanding() >= context_.plan.depth) {
+    return false;
+  }
+  return context_.is_open_loop() ? messages_.begun() < due_ : context_.plan.mode == LoadMode::echo;
+}
+
+void LoadConnection::begin_messages() noexcept {
+  if (is_connect_mode() && may_begin()) {
+    begin_message();
+    open();  // Once: if it fails here and now, so it would again.
+    return;
+  }
+  while (!is_connect_mode() && may_begin()) {
+    begin_message();
+  }
+}
+
+void LoadConnection::begin_message() noexcept {
+  if (messages_.outstanding() == 0) {
+    progress_ = context_.loop.now();
+  }
+  if (!begun_at_.empty()) {
+    begun_at_[messages_.begun() % begun_at_.size()] = sys::MonotonicClock::now();
+  }
+  messages_.begin();
+  ++context_.in_flight;
+}
+
+void LoadConnection::send_unsent() noexcept {
+  std::size_t budget = LoadContext::kTurnBytes;
+  while (state_ == State::open && is_writable_ && budget > 0) {
+    if (messages_.unsent_bytes() == 0 && is_streaming()) {
+      begin_message();
+    }
+    const std::span<std::byte> piece =
+        std::span(context_.send_buffer)
+            .first(std::min<std::uint64_t>(messages_.unsent_bytes(), context_.send_buffer.size()));
+    if (piece.empty()) {
+      return;
+    }
+    KeyedStream(number_).fill(piece, messages_.sent());
+    const sys::IoResult sent = sys::send(fd_.get(), piece);
+    if (!sent.ok() && !sent.would_block()) {
+      fail(LoadError::reset, "send: " + errno_text(sent.error()));
+      return;
+    }
+    messages_.on_sent(sent.count());
+    is_writable_ = sent.count() == piece.size();
+    budget -= std::min(budget, sent.count());
+    context_.tally.bytes_sent += context_.window.contains(context_.loop.now()) ? sent.count() : 0U;
+    if (is_connect_mode() && messages_.unsent_bytes() == 0) {
+      (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
+    }
+  }
+}
+
+// Answers.
+
+Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
+  if (state_ == State::opening) {
+    if (const int error = sys::take_error(fd_.get()); error != 0) {
+      fail_to_open(error);
+      return Turn::wait;
+    }
+    if ((events & EPOLLOUT) == 0) {
+      return Turn::wait;
+    }
+    on_opened();
+  }
+  reads_to_end_ = reads_to_end_ || (events & kReadOnEvents) != 0;
+  is_readable_ = is_readable_ || (events & (EPOLLIN | kReadOnEvents)) != 0;
+  is_writable_ = is_writable_ || (events & EPOLLOUT) != 0;
+  if (is_readable_) {
+    read();
+  }
+  if (state_ == State::closed) {
+    return Turn::wait;  // After a failure; check_timeouts() tries again.
+  }
+  proceed();
+  const bool has_more_to_send = is_writable_ && (messages_.unsent_bytes() > 0 || is_streaming());
+  return is_readable_ || has_more_to_send ? Turn::again : Turn::wait;
+}
+
+void LoadConnection::read() noexcept {
+  std::size_t budget = LoadContext::kTurnBytes;
+  while (is_readable_ && budget > 0) {
+    const std::span<std::byte> room = std::span(context_.receive_buffer).first(budget);
+    const sys::IoResult received = sys::receive(fd_.get(), room);
+    if (received.would_block()) {
+      is_readable_ = reads_to_end_ = false;
+      return;
+    }
+    if (!received.ok()) {
+      fail(LoadError::reset, "recv: " + errno_text(received.error()));
+      return;
+    }
+    if (received.count() == 0) {
+      on_end_of_file();
+      return;
+    }
+    budget -= received.count();
+    is_readable_ = received.count() == room.size() || reads_to_end_;
+    take(room.first(received.count()));
+  }
+}
+
+void LoadConnection::take(std::span<const std::byte> bytes) noexcept {
+  progress_ = context_.loop.now();
+  context_.tally.bytes_received += context_.window.contains(progress_) ? bytes.size() : 0U;
+  if (state_ == State::diagnosing) {
+    keep_evidence(bytes);
+    return;
+  }
+  const auto owed = std::min<std::uint64_t>(bytes.size(), messages_.owed_bytes());
+  const std::size_t right = KeyedStream(number_).matching(bytes.first(owed), messages_.received());
+  messages_.on_received(right);
+  if (!is_connect_mode()) {
+    record_answers();
+  }
+  if (right < bytes.size()) {
+    state_ = State::diagnosing;
+    ++context_.diagnosing;
+    evidence_ = std::make_unique<std::vector<std::byte>>();
+    keep_evidence(bytes.subspan(right));
+  }
+}
+
+void LoadConnection::record_answers() noexcept {
+  if (!messages_.has_answer()) {
+    return;
+  }
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  for (std::uint64_t message = messages_.answered(); messages_.take_answer(); ++message) {
+    --context_.in_flight;
+    context_.tally.echoes += context_.window.contains(now) ? 1U : 0U;
+    record_latency(message, now);
+  }
+}
+
+// In a stream messages have no latency: they wait for each other in the kernel's buffers.
+void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until) noexcept {
+  if (context_.plan.mode == LoadMode::stream) {
+    return;
+  }
+  if (const sys::TimePoint start = started_at(message); context_.window.contains(start)) {
+    context_.tally.latency.record(until - start);
+  }
+}
+
+sys::TimePoint LoadConnection::started_at(std::uint64_t message) const noexcept {
+  return context_.is_open_loop() ? context_.schedule.due(message * context_.active + place_)
+                                 : begun_at_[message % begun_at_.size()];
+}
+
+void LoadConnection::on_end_of_file() noexcept {
+  if (state_ == State::diagnosing) {
+    conclude();
+    return;
+  }
+  const std::uint64_t missing = messages_.owed_bytes() + messages_.unsent_bytes();
+  const bool have_closed = is_connect_mode() && messages_.unsent_bytes() == 0;
+  if (have_closed && missing == 0) {
+    record_answers();
+    close();
+    proceed();
+  } else if (have_closed) {
+    fail(LoadError::truncated, bytes_text(missing) + " missing at the end after our half-close");
+  } else {
+    fail(LoadError::closed_early,
+         "closed by the server, " + bytes_text(messages_.owed_bytes()) + " owed");
+  }
+}
+
+// Failures.
+
+void LoadConnection::keep_evidence(std::span<const std::byte> bytes) noexcept {
+  const std::size_t room = kEvidenceBytes - std::min(kEvidenceBytes, evidence_->size());
+  const auto kept = bytes.first(std::min(bytes.size(), room));
+  evidence_->insert(evidence_->end(), kept.begin(), kept.end());
+  if (evidence_->size() >= kEvidenceBytes ||
+      (messages_.owed_bytes() > 0 && evidence_->size() >= messages_.owed_bytes())) {
+    conclude();
+  }
+}
+
+void LoadConnection::conclude() noexcept {
+  const Fault fault = identify({.connection = number_,
+                                .offset = messages_.received(),
+                                .sent = messages_.sent(),
+                                .bytes = *evidence_},
+                               context_.plan.connections);
+  fail(error_of(fault.kind), text_of(fault));
+}
+
+void LoadConnection::fail(LoadError error, const std::string& detail) noexcept {
+  const bool is_named = detail.starts_with("connection ");
+  context_.tally.count(error, is_named ? detail : name() + ": " + detail);
+  if (fd_.is_open()) {
+    sys::reset_on_close(fd_.get());
+  }
+  close();
+}
+
+void LoadConnection::close() noexcept {
+  context_.in_flight -= messages_.outstanding();
+  messages_.abandon();
+  context_.opening -= state_ == State::opening ? 1U : 0U;
+  context_.diagnosing -= state_ == State::diagnosing ? 1U : 0U;
+  context_.tally.connected -= state_ == State::open || state_ == State::diagnosing ? 1U : 0U;
+  context_.loop.remove(*this);
+  fd_.reset();
+  evidence_.reset();
+  is_readable_ = is_writable_ = false;
+  state_ = State::closed;
+}
+
+void LoadConnection::stop() noexcept {
+  const sys::TimePoint now = context_.loop.now();
+  for (std::uint64_t message = messages_.begun(); message < due_; ++message) {
+    ++context_.tally.not_sent;
+    record_latency(message, now);
+  }
+  is_started_ = false;
+  if (state_ == State::opening && messages_.outstanding() == 0) {
+    close();  // Nobody needs it any more.
+  }
+}
+
+void LoadConnection::give_up() noexcept {
+  const sys::TimePoint now = context_.loop.now();
+  for (std::uint64_t message = messages_.answered(); message < messages_.begun(); ++message) {
+    record_latency(message, now);
+  }
+  if (state_ == State::diagnosing) {
+    conclude();
+  } else if (messages_.outstanding() > 0) {
+    fail(LoadError::stalled, "stalled: " + bytes_text(messages_.owed_bytes()) + " never came back");
+  } else if (state_ == State::opening) {
+    fail(LoadError::connect_timeout, "no answer to connect");
+  }
+}
+
+void LoadConnection::check_timeouts() noexcept {
+  switch (state_) {
+    case State::closed:
+      proceed();
+      break;
+    case State::opening:
+    case State::open:
+      if ((state_ == State::opening || messages_.outstanding() > 0) &&
+          has_waited(context_.plan.timeout)) {
+        give_up();
+      }
+      break;
+    case State::diagnosing:
+      if (has_waited(kEvidenceTime)) {
+        conclude();
+      }
+      break;
+  }
+}
+
+bool LoadConnection::has_waited(std::chrono::nanoseconds time) const noexcept {
+  return context_.loop.now() - progress_ >= time;
+}
+
+std::string LoadConnection::name() const {
+  return "connection " + std::to_string(number_);
+}
+
+}  // namespace echod::client

@@ -1,0 +1,105 @@
+// One connection of a load run: sends its stream, and compares every byte that comes back.
+//
+//   state       waits for  a turn does                            goes to
+//   ----------  ---------  -------------------------------------  ------------------------------
+//   closed      -          nothing                                opening     open()
+//   opening     OUT        asks how it went (SO_ERROR)            open        connected
+//                                                                 closed      failed, or timeout
+//   open        IN, OUT    reads, compares, begins, sends         diagnosing  a wrong byte
+//                                                                 closed      end of file, error,
+//                                                                             nothing for too long
+//   diagnosing  IN         keeps what comes after the wrong byte  closed      enough to name it
+//
+// All interest is registered once, edge-triggered: OUT is raised only after a send that did not
+// fit, so nothing is ever changed about a registration.
+//
+// Thread-safety: belongs to its worker's thread. Never blocks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "channel.hpp"
+#include "clock.hpp"
+#include "load_context.hpp"
+#include "messages.hpp"
+#include "unique_fd.hpp"
+
+namespace echod::client {
+
+class LoadConnection final : public Channel {
+ public:
+  // `number` among all connections; `place` among the active ones of this worker, or beyond
+  // context.active for one that just stays open.
+  LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t place);
+  ~LoadConnection() override;
+  LoadConnection(const LoadConnection&) = delete;
+  LoadConnection& operator=(const LoadConnection&) = delete;
+
+  // Starts to connect. Only while closed.
+  void open() noexcept;
+  // From now on it begins messages: as many as the depth allows, or, in an open loop, as are due.
+  void start() noexcept;
+  // Open loop: one more message is due.
+  void message_due() noexcept;
+  // Begins no more messages; what was due and not sent is counted as such.
+  void stop() noexcept;
+  // What is still outstanding has waited in vain.
+  void give_up() noexcept;
+  // Fails if it waits for too long; tries again after a failure where the mode says so. To be
+  // called a few times a second.
+  void check_timeouts() noexcept;
+
+  Turn on_turn(std::uint32_t events) noexcept override;
+
+ private:
+  enum class State : std::uint8_t { closed, opening, open, diagnosing };
+
+  [[nodiscard]] bool is_connect_mode() const noexcept {
+    return context_.plan.mode == LoadMode::connect;
+  }
+  // Sends without end.
+  [[nodiscard]] bool is_streaming() const noexcept {
+    return context_.plan.mode == LoadMode::stream && is_started_ && !context_.is_stopping;
+  }
+  void on_opened() noexcept;
+  // Begins what may be begun, and sends what can be sent.
+  void proceed() noexcept;
+  void begin_messages() noexcept;
+  [[nodiscard]] bool may_begin() const noexcept;
+  void begin_message() noexcept;
+  void send_unsent() noexcept;
+  void read() noexcept;
+  void take(std::span<const std::byte> bytes) noexcept;
+  void record_answers() noexcept;
+  void record_latency(std::uint64_t message, sys::TimePoint until) noexcept;
+  void on_end_of_file() noexcept;
+  void keep_evidence(std::span<const std::byte> bytes) noexcept;
+  void conclude() noexcept;
+  void fail(LoadError error, const std::string& detail) noexcept;
+  void fail_to_open(int error) noexcept;
+  void close() noexcept;
+  [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) const noexcept;
+  [[nodiscard]] bool has_waited(std::chrono::nanoseconds time) const noexcept;
+  [[nodiscard]] std::string name() const;
+
+  LoadContext& context_;
+  std::uint32_t number_;
+  std::uint32_t place_;
+  sys::UniqueFd fd_;
+  State state_ = State::closed;
+  bool is_started_ = false;
+  bool is_readable_ = false;   // There may be more to read without a new event.
+  bool is_writable_ = false;   // The last send took everything.
+  bool reads_to_end_ = false;  // RDHUP, HUP or ERR was seen: a short read means nothing.
+  Messages messages_;
+  std::uint64_t due_ = 0;                 // Messages due so far; open loop only.
+  sys::TimePoint progress_{};             // When bytes last came, or began to be owed.
+  std::vector<sys::TimePoint> begun_at_;  // Of the outstanding messages, by number modulo depth.
+  std::unique_ptr<std::vector<std::byte>> evidence_;  // From the first wrong byte on.
+};
+
+}  // namespace echod::client

@@ -1,0 +1,51 @@
+// What the connections of one load worker share.
+// Thread-safety: belongs to the worker's thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "clock.hpp"
+#include "event_loop.hpp"
+#include "load_plan.hpp"
+#include "schedule.hpp"
+#include "tally.hpp"
+
+namespace echod::client {
+
+// The time that is measured.
+struct Window {
+  sys::TimePoint begin = sys::TimePoint::max();
+  sys::TimePoint end = sys::TimePoint::max();
+
+  [[nodiscard]] bool contains(sys::TimePoint moment) const noexcept {
+    return begin <= moment && moment < end;
+  }
+};
+
+struct LoadContext {
+  // At most so many bytes are read, and so many sent, in one turn of a connection.
+  static constexpr std::size_t kTurnBytes = 256 * 1024;
+  static constexpr std::size_t kSendBytes = 64 * 1024;  // In one call.
+
+  LoadContext(EventLoop& event_loop, const LoadPlan& load_plan)
+      : loop(event_loop), plan(load_plan), receive_buffer(kTurnBytes), send_buffer(kSendBytes) {}
+
+  [[nodiscard]] bool is_open_loop() const noexcept { return plan.rate_per_s.has_value(); }
+
+  EventLoop& loop;
+  const LoadPlan& plan;
+  Tally tally;
+  Window window;
+  Schedule schedule;             // Of this worker's messages; open loop only.
+  std::uint32_t active = 0;      // This worker's share of the active connections.
+  bool is_stopping = false;      // No more messages are begun.
+  std::uint64_t opening = 0;     // Connections that are being made.
+  std::uint64_t in_flight = 0;   // Messages begun and neither answered nor given up.
+  std::uint64_t diagnosing = 0;  // Connections that wait for evidence.
+  std::vector<std::byte> receive_buffer;
+  std::vector<std::byte> send_buffer;
+};
+
+}  // namespace echod::client

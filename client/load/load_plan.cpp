@@ -1,0 +1,19 @@
+#include "load_plan.hpp"
+
+namespace echod::client {
+
+std::uint32_t MessageSizes::size_of(std::uint32_t connection,
+                                    std::uint64_t message) const noexcept {
+  if (is_fixed()) {
+    return smallest;
+  }
+  // SplitMix64 on the pair: no state to keep, and sender and receiver agree.
+  constexpr int kMessageBits = 40;
+  std::uint64_t bits = ((std::uint64_t{connection} << kMessageBits) + message) * 0x9e3779b97f4a7c15;
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
+  bits ^= bits >> 31;
+  return smallest + static_cast<std::uint32_t>(bits % (std::uint64_t{largest} - smallest + 1));
+}
+
+}  // namespace echod::client

@@ -1,0 +1,52 @@
+// What a load run does: everything that the command line decides.
+// Thread-safety: values.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "socket_address.hpp"
+
+namespace echod::client {
+
+enum class LoadMode : std::uint8_t {
+  echo,     // Messages to and fro on connections that stay.
+  connect,  // Connect, one message, half-close, its echo, end of file: again and again.
+  stream,   // As many bytes as the kernel takes, both ways.
+};
+
+// Message sizes in bytes, both ends included. Equal ends: a fixed size; else every size is equally
+// likely, and the same in every run.
+struct MessageSizes {
+  std::uint32_t smallest = 64;
+  std::uint32_t largest = 64;
+
+  [[nodiscard]] bool is_fixed() const noexcept { return smallest == largest; }
+  // Of a connection's message, counted from 0.
+  [[nodiscard]] std::uint32_t size_of(std::uint32_t connection,
+                                      std::uint64_t message) const noexcept;
+};
+
+struct LoadPlan {
+  sys::SocketAddress server;
+  std::vector<sys::SocketAddress> sources;  // Taken in turns; none: the kernel chooses.
+  LoadMode mode = LoadMode::echo;
+  std::uint32_t connections = 64;
+  std::uint32_t active = 64;  // How many of them exchange messages; the others are just there.
+  MessageSizes sizes;
+  std::uint32_t depth = 1;  // Most messages outstanding on a connection. Of no effect in a stream.
+  std::uint32_t threads = 1;
+  std::optional<double> rate_per_s;          // Open loop: messages per second in all.
+  std::optional<double> connect_rate_per_s;  // While the connections are made.
+  std::chrono::nanoseconds warmup = std::chrono::seconds(1);
+  std::chrono::nanoseconds duration = std::chrono::seconds(10);
+  // How long to wait for a connection, and for bytes that are owed.
+  std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  std::optional<pid_t> server_pid;  // Whose CPU time and memory to report.
+};
+
+}  // namespace echod::client

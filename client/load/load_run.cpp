@@ -1,0 +1,155 @@
+#include "load_run.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+namespace echod::client {
+
+namespace {
+
+constexpr std::chrono::milliseconds kProgressInterval{500};
+
+std::optional<ServerUsage> difference(const std::optional<sys::ProcessUsage>& begin,
+                                      const std::optional<sys::ProcessUsage>& end) {
+  if (!begin || !end) {
+    return std::nullopt;
+  }
+  const auto since = [](std::uint64_t earlier, std::uint64_t later) {
+    return later - std::min(earlier, later);  // Threads that ended took their counts along.
+  };
+  return ServerUsage{
+      .user = end->user - begin->user,
+      .system = end->system - begin->system,
+      .resident_bytes = end->resident_bytes,
+      .voluntary_switches = since(begin->voluntary_switches, end->voluntary_switches),
+      .involuntary_switches = since(begin->involuntary_switches, end->involuntary_switches)};
+}
+
+}  // namespace
+
+LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress)
+    : plan_(plan),
+      on_progress_(std::move(on_progress)),
+      signals_({SIGINT, SIGTERM}),
+      signal_watch_(loop_, signals_, [this](int /*signal*/) { on_signal(); }),
+      window_begin_(loop_.timers(), [this] { begin_window(); }),
+      window_end_(loop_.timers(), [this] { end_window(); }),
+      progress_timer_(loop_.timers(), [this] { ask_for_progress(); }) {
+  for (std::uint32_t index = 0; index < plan_.threads; ++index) {
+    workers_.push_back(std::make_unique<LoadWorker>(
+        plan_, index,
+        LoadWorkerEvents{.on_ready = [this] { loop_.post([this] { on_ready(); }); },
+                         .on_ended = [this] { loop_.post([this] { on_ended(); }); }}));
+  }
+}
+
+LoadResult LoadRun::run() {
+  for (const auto& worker : workers_) {
+    worker->connect();
+  }
+  if (on_progress_) {
+    progress_timer_.expire_at(loop_.now() + kProgressInterval);
+  }
+  while (ended_ < workers_.size()) {
+    loop_.run_once();
+  }
+  phase_ = LoadPhase::done;
+  return result();
+}
+
+void LoadRun::on_ready() {
+  if (++ready_ < workers_.size() || phase_ != LoadPhase::connecting) {
+    return;
+  }
+  phase_ = LoadPhase::warming_up;
+  window_.begin = loop_.now() + plan_.warmup;
+  window_.end = window_.begin + plan_.duration;
+  window_begin_.expire_at(window_.begin);
+  window_end_.expire_at(window_.end);
+  for (const auto& worker : workers_) {
+    worker->copy_tally([this](const Tally& tally) {
+      loop_.post([this, connected = tally.connected] { connected_ += connected; });
+    });
+    worker->start(loop_.now(), window_);
+  }
+}
+
+void LoadRun::begin_window() {
+  phase_ = LoadPhase::measuring;
+  server_at_begin_ = plan_.server_pid ? sys::process_usage(*plan_.server_pid) : std::nullopt;
+}
+
+void LoadRun::end_window() {
+  if (phase_ == LoadPhase::measuring) {
+    server_at_end_ = plan_.server_pid ? sys::process_usage(*plan_.server_pid) : std::nullopt;
+  }
+  phase_ = LoadPhase::finishing;  // The workers stop by themselves.
+}
+
+void LoadRun::on_signal() {
+  if (std::exchange(is_interrupted_, true)) {
+    for (const auto& worker : workers_) {
+      worker->abort();
+    }
+    return;
+  }
+  window_begin_.cancel();
+  window_end_.cancel();
+  window_.end = std::min(window_.end, loop_.now());
+  end_window();
+  for (const auto& worker : workers_) {
+    worker->stop();
+  }
+}
+
+void LoadRun::on_ended() {
+  ++ended_;
+}
+
+void LoadRun::ask_for_progress() {
+  for (const auto& worker : workers_) {
+    worker->copy_tally([this](const Tally& tally) {
+      loop_.post([this, copy = tally] {
+        reported_.push_back(copy);
+        report_progress();
+      });
+    });
+  }
+  progress_timer_.expire_at(loop_.now() + kProgressInterval);
+}
+
+void LoadRun::report_progress() {
+  if (reported_.size() < workers_.size()) {
+    return;
+  }
+  LoadProgress progress;
+  progress.phase = phase_;
+  progress.measured = std::clamp<std::chrono::nanoseconds>(
+      loop_.now() - window_.begin, std::chrono::nanoseconds(0), plan_.duration);
+  for (const Tally& tally : reported_) {
+    progress.tally.add(tally);
+  }
+  reported_.clear();
+  on_progress_(progress);
+}
+
+LoadResult LoadRun::result() const {
+  LoadResult result;
+  result.measured =
+      std::max<std::chrono::nanoseconds>(window_.end - window_.begin, std::chrono::nanoseconds(0));
+  result.is_interrupted = is_interrupted_;
+  result.connected = connected_;
+  for (const auto& worker : workers_) {
+    result.tally.add(worker->tally());
+    const sys::ThreadUsage& usage = worker->usage();
+    result.client_cpu += usage.running;
+    const auto busy = static_cast<double>((usage.running + usage.waiting).count());
+    const auto measured = static_cast<double>(result.measured.count());
+    result.thread_shares.push_back(measured > 0 ? std::min(1.0, busy / measured) : 0);
+  }
+  result.server = difference(server_at_begin_, server_at_end_);
+  return result;
+}
+
+}  // namespace echod::client

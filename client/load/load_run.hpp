@@ -1,0 +1,97 @@
+// A whole load run: connect, warm up, measure, wait for what is outstanding.
+//
+//   connecting --all up or failed--> warming up --> measuring --> finishing --> done
+//        SIGINT or SIGTERM: on to finishing, with the results so far; a second one: done at once
+//
+// Thread-safety: none; the workers' threads are its own.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "event_loop.hpp"
+#include "load_plan.hpp"
+#include "load_worker.hpp"
+#include "signal_fd.hpp"
+#include "signal_watch.hpp"
+#include "tally.hpp"
+#include "timer.hpp"
+#include "usage.hpp"
+
+namespace echod::client {
+
+enum class LoadPhase : std::uint8_t { connecting, warming_up, measuring, finishing, done };
+
+// How a run stands, a few times a second.
+struct LoadProgress {
+  LoadPhase phase = LoadPhase::connecting;
+  std::chrono::nanoseconds measured{0};  // Of the window so far.
+  Tally tally;                           // All workers' so far.
+};
+
+// What a process used within the window.
+struct ServerUsage {
+  std::chrono::nanoseconds user{0};
+  std::chrono::nanoseconds system{0};
+  std::uint64_t resident_bytes = 0;  // At the end.
+  std::uint64_t voluntary_switches = 0;
+  std::uint64_t involuntary_switches = 0;
+};
+
+struct LoadResult {
+  std::chrono::nanoseconds measured{0};  // How long the window was.
+  bool is_interrupted = false;           // By a signal.
+  std::uint64_t connected = 0;           // Connections that were up when the messages began.
+  Tally tally;
+  // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
+  std::vector<double> thread_shares;
+  std::chrono::nanoseconds client_cpu{0};  // Of all threads, in the window.
+  std::optional<ServerUsage> server;
+};
+
+class LoadRun {
+ public:
+  // `on_progress` may be empty. Blocks SIGINT and SIGTERM in the calling thread. Throws
+  // std::system_error.
+  LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress);
+
+  // Returns when it is over.
+  [[nodiscard]] LoadResult run();
+
+ private:
+  void on_ready();
+  void on_ended();
+  void on_signal();
+  void begin_window();
+  void end_window();
+  void begin_finishing();
+  void ask_for_progress();
+  void report_progress();
+  [[nodiscard]] LoadResult result() const;
+
+  const LoadPlan& plan_;
+  std::function<void(const LoadProgress&)> on_progress_;
+  EventLoop loop_;
+  sys::SignalFd signals_;
+  SignalWatch signal_watch_;
+  Timer window_begin_;
+  Timer window_end_;
+  Timer progress_timer_;
+  LoadPhase phase_ = LoadPhase::connecting;
+  std::uint32_t ready_ = 0;  // Workers.
+  std::uint32_t ended_ = 0;
+  Window window_;
+  bool is_interrupted_ = false;
+  std::uint64_t connected_ = 0;
+  std::optional<sys::ProcessUsage> server_at_begin_;
+  std::optional<sys::ProcessUsage> server_at_end_;
+  std::vector<Tally> reported_;  // The workers' copies for the next progress report.
+  std::vector<std::unique_ptr<LoadWorker>> workers_;  // Last: their threads use what is above.
+};
+
+}  // namespace echod::client

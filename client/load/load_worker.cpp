@@ -1,0 +1,167 @@
+#include "load_worker.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace echod::client {
+
+namespace {
+
+constexpr std::chrono::milliseconds kSweepInterval{100};
+// Connections that are being made at a time, so that a listen backlog of ordinary length holds
+// them.
+constexpr std::uint64_t kMostOpening = 128;
+
+// How many of `all` things, dealt out in turns, worker `index` of `workers` gets.
+std::uint32_t share_of(std::uint32_t all, std::uint32_t index, std::uint32_t workers) noexcept {
+  return all / workers + (index < all % workers ? 1 : 0);
+}
+
+}  // namespace
+
+LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEvents events)
+    : plan_(plan),
+      index_(index),
+      events_(std::move(events)),
+      context_(loop_, plan),
+      connect_pacer_(loop_,
+                     [this](std::uint64_t number) {
+                       connections_[number].open();
+                       ++opened_;
+                     }),
+      message_pacer_(loop_, [this](std::uint64_t number) { on_message_due(number); }),
+      window_begin_(loop_.timers(), [this] { usage_ = sys::thread_usage(); }),
+      window_end_(loop_.timers(), [this] { begin_stopping(); }),
+      sweep_timer_(loop_.timers(), [this] { sweep(); }),
+      give_up_timer_(loop_.timers(), [this] {
+        for (LoadConnection& connection : connections_) {
+          connection.give_up();
+        }
+      }) {
+  context_.active = share_of(plan.active, index, plan.threads);
+  const std::uint32_t count = share_of(plan.connections, index, plan.threads);
+  for (std::uint32_t place = 0; place < count; ++place) {
+    connections_.emplace_back(context_, place * plan.threads + index, place);
+  }
+}
+
+LoadWorker::~LoadWorker() {
+  if (thread_.joinable()) {
+    loop_.post([this] { is_ended_ = true; });
+    thread_.join();
+  }
+}
+
+void LoadWorker::connect() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void LoadWorker::start(sys::TimePoint begin, const Window& window) {
+  loop_.post([this, begin, window] { begin_running(begin, window); });
+}
+
+void LoadWorker::stop() {
+  loop_.post([this] { begin_stopping(); });
+}
+
+void LoadWorker::abort() {
+  loop_.post([this] {
+    begin_stopping();
+    give_up_timer_.expire_at(loop_.now());
+  });
+}
+
+void LoadWorker::copy_tally(std::function<void(const Tally&)> take) {
+  loop_.post([this, take = std::move(take)] { take(context_.tally); });
+}
+
+void LoadWorker::run() {
+  if (plan_.mode == LoadMode::connect) {
+    opened_ = connections_.size();  // Each message makes its own.
+  } else if (plan_.connect_rate_per_s) {
+    const double rate = *plan_.connect_rate_per_s / plan_.threads;
+    connect_pacer_.start(Schedule(sys::MonotonicClock::now(), rate), connections_.size());
+  }
+  sweep_timer_.expire_at(loop_.now() + kSweepInterval);
+  while (!is_ended_) {
+    open_more();
+    loop_.run_once();
+    is_ended_ = is_ended_ || is_settled();
+  }
+  events_.on_ended();
+}
+
+void LoadWorker::open_more() noexcept {
+  if (is_ready_) {
+    return;
+  }
+  while (!plan_.connect_rate_per_s && opened_ < connections_.size() &&
+         context_.opening < kMostOpening) {
+    connections_[opened_++].open();
+  }
+  if (opened_ == connections_.size() && context_.opening == 0) {
+    is_ready_ = true;
+    events_.on_ready();
+  }
+}
+
+void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
+  if (context_.is_stopping) {
+    return;
+  }
+  context_.window = window;
+  window_begin_.expire_at(window.begin);
+  window_end_.expire_at(window.end);
+  if (context_.is_open_loop() && context_.active > 0) {
+    // The workers' messages fall between each other's.
+    const double rate = *plan_.rate_per_s * context_.active / plan_.active;
+    context_.schedule = Schedule(Schedule(begin, *plan_.rate_per_s).due(index_), rate);
+    message_pacer_.start(context_.schedule);
+  }
+  for (std::uint32_t place = 0; place < context_.active; ++place) {
+    connections_[place].start();
+  }
+}
+
+void LoadWorker::begin_stopping() {
+  if (context_.is_stopping) {
+    return;
+  }
+  context_.is_stopping = true;
+  const sys::TimePoint now = loop_.now();
+  context_.window.end = std::min(context_.window.end, now);
+  const sys::ThreadUsage used = sys::thread_usage();
+  usage_ = now < context_.window.begin ? sys::ThreadUsage{}
+                                       : sys::ThreadUsage{.running = used.running - usage_.running,
+                                                          .waiting = used.waiting - usage_.waiting};
+  connect_pacer_.stop();
+  message_pacer_.stop();
+  for (LoadConnection& connection : connections_) {
+    connection.stop();
+  }
+  give_up_timer_.expire_at(now + plan_.timeout);
+}
+
+// Message by message, the connections take turns.
+void LoadWorker::on_message_due(std::uint64_t number) noexcept {
+  const sys::TimePoint due = context_.schedule.due(number);
+  if (context_.window.contains(due)) {
+    context_.tally.send_lag.record(sys::MonotonicClock::now() - due);
+  }
+  connections_[number % context_.active].message_due();
+}
+
+void LoadWorker::sweep() noexcept {
+  for (LoadConnection& connection : connections_) {
+    connection.check_timeouts();
+  }
+  sweep_timer_.expire_at(loop_.now() + kSweepInterval);
+}
+
+bool LoadWorker::is_settled() const noexcept {
+  return context_.is_stopping && context_.in_flight == 0 && context_.diagnosing == 0 &&
+         context_.opening == 0;
+}
+
+}  // namespace echod::client

@@ -1,0 +1,83 @@
+// One thread of a load run: its share of the connections, its loop, its tally.
+//
+//   created --connect()--> connecting --all up or failed--> ready --start()--> running
+//   running --stop()--> stopping --everything answered, or the timeout over--> ended
+//
+// Thread-safety: the public members may be called from one other thread, the run's. What they ask
+// for happens in the worker's thread, soon after. tally() and usage() are for after the end.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <thread>
+
+#include "event_loop.hpp"
+#include "load_connection.hpp"
+#include "load_context.hpp"
+#include "pacer.hpp"
+#include "timer.hpp"
+#include "usage.hpp"
+
+namespace echod::client {
+
+// Called in the worker's thread; must not block.
+struct LoadWorkerEvents {
+  std::function<void()> on_ready;  // Every connection is up, or has failed.
+  std::function<void()> on_ended;  // The thread is about to end.
+};
+
+class LoadWorker {
+ public:
+  // Of worker `index` out of plan.threads; `plan` outlives it. Throws std::system_error.
+  LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEvents events);
+  // Ends at once if it has not ended, and waits for the thread.
+  ~LoadWorker();
+  LoadWorker(const LoadWorker&) = delete;
+  LoadWorker& operator=(const LoadWorker&) = delete;
+
+  // Starts the thread and the connections.
+  void connect();
+  // Messages from `begin` on; what falls into `window` is measured; stops by itself at its end.
+  void start(sys::TimePoint begin, const Window& window);
+  // Ends the window now and begins no more messages.
+  void stop();
+  // Gives up what is outstanding.
+  void abort();
+  // Hands a copy of the tally so far to `take`, in this worker's thread.
+  void copy_tally(std::function<void(const Tally&)> take);
+
+  [[nodiscard]] const Tally& tally() const noexcept { return context_.tally; }
+  // Within the window.
+  [[nodiscard]] const sys::ThreadUsage& usage() const noexcept { return usage_; }
+
+ private:
+  void run();
+  void open_more() noexcept;
+  void begin_running(sys::TimePoint begin, const Window& window);
+  void begin_stopping();
+  void on_message_due(std::uint64_t number) noexcept;
+  void sweep() noexcept;
+  [[nodiscard]] bool is_settled() const noexcept;
+
+  const LoadPlan& plan_;
+  std::uint32_t index_;
+  LoadWorkerEvents events_;
+  EventLoop loop_;
+  LoadContext context_;
+  std::deque<LoadConnection> connections_;
+  std::size_t opened_ = 0;  // How many connections have been begun.
+  bool is_ready_ = false;
+  bool is_ended_ = false;
+  sys::ThreadUsage usage_;
+  Pacer connect_pacer_;
+  Pacer message_pacer_;
+  Timer window_begin_;
+  Timer window_end_;
+  Timer sweep_timer_;
+  Timer give_up_timer_;
+  std::thread thread_;
+};
+
+}  // namespace echod::client

@@ -1,0 +1,57 @@
+#include "tally.hpp"
+
+#include <numeric>
+#include <utility>
+
+namespace echod::client {
+
+std::string_view name_of(LoadError error) noexcept {
+  constexpr std::array<std::string_view, kLoadErrors> kNames{
+      "corrupted",     "lost",          "duplicated", "reordered", "crossed", "unsolicited",
+      "truncated",     "closed_early",  "reset",      "stalled",   "refused", "connect_timeout",
+      "no_local_port", "connect_failed"};
+  return kNames[static_cast<std::size_t>(error)];
+}
+
+bool is_mismatch(LoadError error) noexcept {
+  return error <= LoadError::truncated;
+}
+
+void Tally::count(LoadError error, std::string detail) {
+  ++errors[static_cast<std::size_t>(error)];
+  if (details.size() < kMostDetails) {
+    details.push_back(std::move(detail));
+  }
+}
+
+std::uint64_t Tally::errors_in_all() const noexcept {
+  return std::accumulate(errors.begin(), errors.end(), std::uint64_t{0});
+}
+
+std::uint64_t Tally::mismatches() const noexcept {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < kLoadErrors; ++i) {
+    sum += is_mismatch(static_cast<LoadError>(i)) ? errors[i] : 0;
+  }
+  return sum;
+}
+
+void Tally::add(const Tally& other) {
+  connected += other.connected;
+  for (std::size_t i = 0; i < kLoadErrors; ++i) {
+    errors[i] += other.errors[i];
+  }
+  for (const std::string& detail : other.details) {
+    if (details.size() < kMostDetails) {
+      details.push_back(detail);
+    }
+  }
+  echoes += other.echoes;
+  bytes_sent += other.bytes_sent;
+  bytes_received += other.bytes_received;
+  not_sent += other.not_sent;
+  latency.add(other.latency);
+  send_lag.add(other.send_lag);
+}
+
+}  // namespace echod::client

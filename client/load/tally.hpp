@@ -1,0 +1,63 @@
+// What a worker counts. Each thread has its own; they are added up in the end.
+// Thread-safety: none.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "histogram.hpp"
+#include "origin.hpp"
+
+namespace echod::client {
+
+// What can go wrong with a connection. Those of FaultKind come first, in its order.
+enum class LoadError : std::uint8_t {
+  corrupted,
+  lost,
+  duplicated,
+  reordered,
+  crossed,
+  unsolicited,
+  truncated,        // End of file after our half-close, before everything had come back.
+  closed_early,     // End of file though we had not closed.
+  reset,            // RST, or another error of an established connection.
+  stalled,          // Nothing came for the timeout, though bytes were owed.
+  refused,          // No connection: nobody listens.
+  connect_timeout,  // No connection within the timeout.
+  no_local_port,    // No connection: all ports of the source addresses are in use.
+  connect_failed,   // No connection for another reason.
+};
+inline constexpr std::size_t kLoadErrors = 14;
+
+// As in reports: "lost", "connect_timeout", ...
+[[nodiscard]] std::string_view name_of(LoadError error) noexcept;
+// Whether the server sent other bytes than it had received, or fewer.
+[[nodiscard]] bool is_mismatch(LoadError error) noexcept;
+
+struct Tally {
+  static constexpr std::size_t kMostDetails = 20;
+
+  // Over the whole run.
+  std::uint64_t connected = 0;  // Connections that are open now.
+  std::array<std::uint64_t, kLoadErrors> errors{};
+  std::vector<std::string> details;  // A line for each of the first errors.
+
+  // Of the measuring window.
+  std::uint64_t echoes = 0;  // Messages of which the last byte came back.
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t not_sent = 0;  // Due, but never sent: the server, or this client, fell behind.
+  Histogram latency;           // Of messages that were due, or sent, in the window.
+  Histogram send_lag;          // How late this client was with messages that were due.
+
+  void count(LoadError error, std::string detail);
+  [[nodiscard]] std::uint64_t errors_in_all() const noexcept;
+  [[nodiscard]] std::uint64_t mismatches() const noexcept;
+  void add(const Tally& other);
+};
+
+}  // namespace echod::client

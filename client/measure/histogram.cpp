@@ -1,0 +1,93 @@
+#include "histogram.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+namespace echod::client {
+
+namespace {
+
+constexpr int kFineBits = 10;  // 1024 buckets for each power of two.
+constexpr std::uint64_t kFine = std::uint64_t{1} << kFineBits;
+constexpr auto kLongestValue = static_cast<std::uint64_t>(Histogram::kLongest.count());
+
+}  // namespace
+
+// With `shift` the power of two above the exact values, the bucket is shift * kFine plus the
+// value's kFineBits + 1 leading bits, the first of which is always set and so moves up the rest.
+std::size_t Histogram::bucket_of(std::uint64_t value) noexcept {
+  const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - (kFineBits + 1));
+  return static_cast<std::size_t>(shift) * kFine + (value >> shift);
+}
+
+std::uint64_t Histogram::highest_in(std::size_t bucket) noexcept {
+  if (bucket < 2 * kFine) {
+    return bucket;
+  }
+  const std::size_t shift = bucket / kFine - 1;
+  return ((bucket - shift * kFine + 1) << shift) - 1;
+}
+
+Histogram::Histogram() : buckets_(bucket_of(kLongestValue) + 1) {}
+
+void Histogram::record(Nanoseconds value, std::uint64_t times) noexcept {
+  value = std::clamp(value, Nanoseconds(0), kLongest);
+  buckets_[bucket_of(static_cast<std::uint64_t>(value.count()))] += times;
+  count_ += times;
+  min_ = std::min(min_, value);
+  max_ = std::max(max_, value);
+}
+
+void Histogram::add(const Histogram& other) noexcept {
+  std::transform(buckets_.begin(), buckets_.end(), other.buckets_.begin(), buckets_.begin(),
+                 std::plus<>());
+  count_ += other.count_;
+  min_ = std::min(min_, other.min_);
+  max_ = std::max(max_, other.max_);
+}
+
+double Histogram::mean_ns() const noexcept {
+  double sum = 0;
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    sum += static_cast<double>(buckets_[bucket]) * static_cast<double>(highest_in(bucket));
+  }
+  return count_ == 0 ? 0 : sum / static_cast<double>(count_);
+}
+
+double Histogram::standard_deviation_ns() const noexcept {
+  const double mean = mean_ns();
+  double sum = 0;
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    const double away = static_cast<double>(highest_in(bucket)) - mean;
+    sum += static_cast<double>(buckets_[bucket]) * away * away;
+  }
+  return count_ == 0 ? 0 : std::sqrt(sum / static_cast<double>(count_));
+}
+
+Histogram::Nanoseconds Histogram::percentile(double percent) const noexcept {
+  constexpr double kAll = 100;
+  const double share = std::clamp(percent, 0.0, kAll) / kAll;
+  const auto wanted = std::clamp<std::uint64_t>(
+      static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_))), 1,
+      std::max<std::uint64_t>(1, count_));
+  std::uint64_t seen = 0;
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    seen += buckets_[bucket];
+    if (seen >= wanted) {
+      return std::min(max_, Nanoseconds(static_cast<std::int64_t>(highest_in(bucket))));
+    }
+  }
+  return Nanoseconds(0);
+}
+
+std::uint64_t Histogram::count_up_to(Nanoseconds value) const noexcept {
+  const auto clamped = std::clamp(value, Nanoseconds(0), kLongest).count();
+  std::uint64_t seen = 0;
+  for (std::size_t bucket = 0; bucket <= bucket_of(static_cast<std::uint64_t>(clamped)); ++bucket) {
+    seen += buckets_[bucket];
+  }
+  return seen;
+}
+
+}  // namespace echod::client

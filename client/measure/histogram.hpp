@@ -1,0 +1,54 @@
+// Durations, counted in buckets whose width grows with the value: any percentile of any number of
+// samples, in fixed memory, to a relative error of kRelativeError.
+//
+// Values below 2048 ns have a bucket each. Above, every power of two is divided into 1024 buckets,
+// so a bucket is never wider than 1/1024 of its values. What is reported for a bucket is its
+// highest value: never less than was measured, as HdrHistogram does.
+//
+// Thread-safety: none. record() neither allocates nor fails.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace echod::client {
+
+class Histogram {
+ public:
+  using Nanoseconds = std::chrono::nanoseconds;
+
+  static constexpr double kRelativeError = 1.0 / 1024;
+  // Longer ones are counted as this one, a bit over an hour.
+  static constexpr Nanoseconds kLongest{(std::int64_t{1} << 42) - 1};
+
+  Histogram();
+
+  // Negative values count as 0.
+  void record(Nanoseconds value) noexcept { record(value, 1); }
+  void record(Nanoseconds value, std::uint64_t times) noexcept;
+  void add(const Histogram& other) noexcept;
+
+  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+  // Exact, but no more than kLongest. 0 when there are no samples, like all that follow.
+  [[nodiscard]] Nanoseconds min() const noexcept { return count_ == 0 ? Nanoseconds(0) : min_; }
+  [[nodiscard]] Nanoseconds max() const noexcept { return max_; }
+  [[nodiscard]] double mean_ns() const noexcept;
+  [[nodiscard]] double standard_deviation_ns() const noexcept;
+  // The smallest value that at least `percent` of the samples do not exceed.
+  [[nodiscard]] Nanoseconds percentile(double percent) const noexcept;
+  // How many samples are at most `value`, to the width of its bucket.
+  [[nodiscard]] std::uint64_t count_up_to(Nanoseconds value) const noexcept;
+
+ private:
+  [[nodiscard]] static std::size_t bucket_of(std::uint64_t value) noexcept;
+  [[nodiscard]] static std::uint64_t highest_in(std::size_t bucket) noexcept;
+
+  std::vector<std::uint64_t> buckets_;
+  std::uint64_t count_ = 0;
+  Nanoseconds min_ = kLongest;
+  Nanoseconds max_{0};
+};
+
+}  // namespace echod::client

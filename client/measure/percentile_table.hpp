@@ -1,0 +1,16 @@
+// A histogram as the percentile table of HdrHistogram, which the usual plotters read (its
+// outputPercentileDistribution(), "hgrm" files).
+// Thread-safety: functions without state.
+#pragma once
+
+#include <string>
+
+#include "histogram.hpp"
+
+namespace echod::client {
+
+// Values in milliseconds. The steps between percentiles halve as the distance to 100 % halves, five
+// steps for each half.
+[[nodiscard]] std::string percentile_table(const Histogram& histogram);
+
+}  // namespace echod::client

@@ -1,0 +1,70 @@
+#include "client_socket.hpp"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <cerrno>
+
+#include "io_result.hpp"
+
+namespace echod::sys {
+
+namespace {
+
+IoResult set_flag(int fd, int level, int option) noexcept {
+  const int on = 1;
+  return IoResult::of(calls::setsockopt(fd, level, option, &on, sizeof on));
+}
+
+IoResult bind_to(int fd, const SocketAddress& source) noexcept {
+  if (source.port() == 0) {
+    // Without it bind(2) takes a port for good; where it is refused, that is what happens.
+    (void)set_flag(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
+  }
+  sockaddr_storage storage{};
+  const socklen_t length = source.to(storage);
+  return IoResult::of(calls::bind(fd, reinterpret_cast<const sockaddr*>(&storage), length));
+}
+
+IoResult connect_to(int fd, const SocketAddress& server) noexcept {
+  sockaddr_storage storage{};
+  const socklen_t length = server.to(storage);
+  const IoResult result =
+      IoResult::of(calls::connect(fd, reinterpret_cast<const sockaddr*>(&storage), length));
+  // Interrupted, it goes on by itself (connect(2)).
+  return result.error() == EINTR ? IoResult::failure(EINPROGRESS) : result;
+}
+
+}  // namespace
+
+Opened open_connection(const SocketAddress& server,
+                       const std::optional<SocketAddress>& source) noexcept {
+  const int family = server.is_v6() ? AF_INET6 : AF_INET;
+  Opened opened;
+  opened.fd = UniqueFd::adopt(
+      calls::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!opened.fd.is_open()) {
+    opened.error = errno;
+    return opened;
+  }
+  IoResult result = set_flag(opened.fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  if (result.ok() && source) {
+    result = bind_to(opened.fd.get(), *source);
+  }
+  if (result.ok()) {
+    result = connect_to(opened.fd.get(), server);
+  }
+  opened.error = result.error();
+  if (opened.error != 0 && opened.error != EINPROGRESS) {
+    opened.fd.reset();
+  }
+  return opened;
+}
+
+void reset_on_close(int fd) noexcept {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  // A socket that does not take it is closed with FIN, which is all that is left to do.
+  (void)calls::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+}  // namespace echod::sys

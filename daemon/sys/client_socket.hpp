@@ -1,0 +1,25 @@
+// A TCP connection from the client's side: opening one without waiting for it.
+// Thread-safety: free of shared state.
+#pragma once
+
+#include <optional>
+
+#include "socket_address.hpp"
+#include "unique_fd.hpp"
+
+namespace echod::sys {
+
+struct Opened {
+  UniqueFd fd;    // Non-blocking, close-on-exec, TCP_NODELAY; open exactly if `error` allows it.
+  int error = 0;  // 0: connected; EINPROGRESS: writable once it is decided; else why there is none.
+};
+
+// Starts connecting to `server`, from `source` if given; its port 0 leaves the choice of a port to
+// connect(2), so that one port can serve towards several servers (IP_BIND_ADDRESS_NO_PORT, ip(7)).
+[[nodiscard]] Opened open_connection(const SocketAddress& server,
+                                     const std::optional<SocketAddress>& source) noexcept;
+
+// Makes close(2) send RST at once, whatever is queued (SO_LINGER with a time of 0, socket(7)).
+void reset_on_close(int fd) noexcept;
+
+}  // namespace echod::sys

@@ -1,0 +1,86 @@
+#include "usage.hpp"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+#include <string>
+#include <system_error>
+
+namespace echod::sys {
+
+namespace {
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::chrono::nanoseconds from_ticks(std::uint64_t ticks) {
+  constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
+  const auto per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(ticks * kNanosPerSecond / per_second));
+}
+
+// Fields 14 and 15 of /proc/PID/stat. The name, field 2, may hold anything, even parentheses.
+bool read_cpu_time(const std::string& directory, ProcessUsage& usage) {
+  const std::string stat = contents(directory + "/stat");
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) {
+    return false;
+  }
+  constexpr int kFirstField = 3;
+  constexpr int kUserField = 14;
+  std::istringstream fields(stat.substr(name_end + 1));
+  std::string skipped;
+  for (int field = kFirstField; field < kUserField; ++field) {
+    fields >> skipped;
+  }
+  std::uint64_t user = 0;
+  std::uint64_t system = 0;
+  fields >> user >> system;
+  usage.user = from_ticks(user);
+  usage.system = from_ticks(system);
+  return !fields.fail();
+}
+
+std::uint64_t status_value(const std::string& status, const std::string& name) {
+  const std::size_t at = status.find('\n' + name + ':');
+  std::uint64_t value = 0;
+  if (at != std::string::npos) {
+    std::istringstream(status.substr(at + name.size() + 2)) >> value;
+  }
+  return value;
+}
+
+}  // namespace
+
+std::optional<ProcessUsage> process_usage(pid_t pid) {
+  const std::string directory = "/proc/" + std::to_string(pid);
+  ProcessUsage usage;
+  if (!read_cpu_time(directory, usage)) {
+    return std::nullopt;
+  }
+  constexpr std::uint64_t kBytesPerKib = 1024;
+  usage.resident_bytes = status_value(contents(directory + "/status"), "VmRSS") * kBytesPerKib;
+  std::error_code error;
+  for (std::filesystem::directory_iterator thread(directory + "/task", error), end;
+       !error && thread != end; thread.increment(error)) {
+    const std::string status = contents(thread->path().string() + "/status");
+    usage.voluntary_switches += status_value(status, "voluntary_ctxt_switches");
+    usage.involuntary_switches += status_value(status, "nonvoluntary_ctxt_switches");
+  }
+  return usage;
+}
+
+ThreadUsage thread_usage() {
+  std::int64_t running = 0;
+  std::int64_t waiting = 0;
+  std::ifstream("/proc/thread-self/schedstat") >> running >> waiting;
+  return {.running = std::chrono::nanoseconds(running),
+          .waiting = std::chrono::nanoseconds(waiting)};
+}
+
+}  // namespace echod::sys
