@@ -37,7 +37,7 @@ LoadError error_of(FaultKind kind) noexcept {
 
 LoadConnection::LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t place)
     : context_(context), number_(number), place_(place), messages_(context.plan.sizes, number) {
-  if (place < context.active && context.plan.mode != LoadMode::stream && !context.is_open_loop()) {
+  if (place < context.active && !context.is_open_loop()) {
     begun_at_.resize(context.plan.depth);
   }
 }
@@ -127,7 +127,7 @@ bool LoadConnection::may_begin() const noexcept {
   if (state_ != State::open || messages_.outstanding() >= context_.plan.depth) {
     return false;
   }
-  return context_.is_open_loop() ? messages_.begun() < due_ : context_.plan.mode == LoadMode::echo;
+  return !context_.is_open_loop() || messages_.begun() < due_;
 }
 
 void LoadConnection::begin_messages() noexcept {
@@ -155,9 +155,6 @@ void LoadConnection::begin_message() noexcept {
 void LoadConnection::send_unsent() noexcept {
   std::size_t budget = LoadContext::kTurnBytes;
   while (state_ == State::open && is_writable_ && budget > 0) {
-    if (messages_.unsent_bytes() == 0 && is_streaming()) {
-      begin_message();
-    }
     const std::span<std::byte> piece =
         std::span(context_.send_buffer)
             .first(std::min<std::uint64_t>(messages_.unsent_bytes(), context_.send_buffer.size()));
@@ -203,14 +200,15 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     return Turn::wait;  // After a failure; check_timeouts() tries again.
   }
   proceed();
-  const bool has_more_to_send = is_writable_ && (messages_.unsent_bytes() > 0 || is_streaming());
+  const bool has_more_to_send = is_writable_ && messages_.unsent_bytes() > 0;
   return is_readable_ || has_more_to_send ? Turn::again : Turn::wait;
 }
 
 void LoadConnection::read() noexcept {
   std::size_t budget = LoadContext::kTurnBytes;
   while (is_readable_ && budget > 0) {
-    const std::span<std::byte> room = std::span(context_.receive_buffer).first(budget);
+    const std::span<std::byte> room =
+        std::span(context_.receive_buffer).first(std::min(budget, context_.receive_buffer.size()));
     const sys::IoResult received = sys::receive(fd_.get(), room);
     if (received.would_block()) {
       is_readable_ = reads_to_end_ = false;
@@ -263,7 +261,7 @@ void LoadConnection::record_answers() noexcept {
   }
 }
 
-// In a stream messages have no latency: they wait for each other in the kernel's buffers.
+// In a stream the messages wait for each other: how long says nothing.
 void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until) noexcept {
   if (context_.plan.mode == LoadMode::stream) {
     return;

@@ -61,10 +61,6 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool is_connect_mode() const noexcept {
     return context_.plan.mode == LoadMode::connect;
   }
-  // Sends without end.
-  [[nodiscard]] bool is_streaming() const noexcept {
-    return context_.plan.mode == LoadMode::stream && is_started_ && !context_.is_stopping;
-  }
   void on_opened() noexcept;
   // Begins what may be begun, and sends what can be sent.
   void proceed() noexcept;

@@ -27,10 +27,10 @@ struct Window {
 struct LoadContext {
   // At most so many bytes are read, and so many sent, in one turn of a connection.
   static constexpr std::size_t kTurnBytes = 256 * 1024;
-  static constexpr std::size_t kSendBytes = 64 * 1024;  // In one call.
+  static constexpr std::size_t kCallBytes = 64 * 1024;  // In one call: small enough for the caches.
 
   LoadContext(EventLoop& event_loop, const LoadPlan& load_plan)
-      : loop(event_loop), plan(load_plan), receive_buffer(kTurnBytes), send_buffer(kSendBytes) {}
+      : loop(event_loop), plan(load_plan), receive_buffer(kCallBytes), send_buffer(kCallBytes) {}
 
   [[nodiscard]] bool is_open_loop() const noexcept { return plan.rate_per_s.has_value(); }
 

@@ -16,7 +16,7 @@ namespace echod::client {
 enum class LoadMode : std::uint8_t {
   echo,     // Messages to and fro on connections that stay.
   connect,  // Connect, one message, half-close, its echo, end of file: again and again.
-  stream,   // As many bytes as the kernel takes, both ways.
+  stream,   // As `echo`, but for the bytes: latency is not measured.
 };
 
 // Message sizes in bytes, both ends included. Equal ends: a fixed size; else every size is equally
@@ -38,7 +38,7 @@ struct LoadPlan {
   std::uint32_t connections = 64;
   std::uint32_t active = 64;  // How many of them exchange messages; the others are just there.
   MessageSizes sizes;
-  std::uint32_t depth = 1;  // Most messages outstanding on a connection. Of no effect in a stream.
+  std::uint32_t depth = 1;  // Most messages outstanding on a connection.
   std::uint32_t threads = 1;
   std::optional<double> rate_per_s;          // Open loop: messages per second in all.
   std::optional<double> connect_rate_per_s;  // While the connections are made.

@@ -5,7 +5,9 @@
 
 #include <cerrno>
 
+#include "clock.hpp"
 #include "io_result.hpp"
+#include "stream_socket.hpp"
 
 namespace echod::sys {
 
@@ -56,6 +58,28 @@ Opened open_connection(const SocketAddress& server,
   }
   opened.error = result.error();
   if (opened.error != 0 && opened.error != EINPROGRESS) {
+    opened.fd.reset();
+  }
+  return opened;
+}
+
+Opened connect_within(const SocketAddress& server, const std::optional<SocketAddress>& source,
+                      std::chrono::milliseconds timeout) noexcept {
+  Opened opened = open_connection(server, source);
+  const TimePoint end = MonotonicClock::now() + timeout;
+  while (opened.error == EINPROGRESS) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - MonotonicClock::now());
+    if (left.count() <= 0) {
+      opened.error = ETIMEDOUT;
+      break;
+    }
+    pollfd waiting{.fd = opened.fd.get(), .events = POLLOUT, .revents = 0};
+    if (calls::poll(&waiting, 1, static_cast<int>(left.count())) > 0) {
+      opened.error = take_error(opened.fd.get());
+      break;
+    }
+  }
+  if (opened.error != 0) {
     opened.fd.reset();
   }
   return opened;

@@ -1,7 +1,8 @@
-// A TCP connection from the client's side: opening one without waiting for it.
+// A TCP connection from the client's side.
 // Thread-safety: free of shared state.
 #pragma once
 
+#include <chrono>
 #include <optional>
 
 #include "socket_address.hpp"
@@ -18,6 +19,12 @@ struct Opened {
 // connect(2), so that one port can serve towards several servers (IP_BIND_ADDRESS_NO_PORT, ip(7)).
 [[nodiscard]] Opened open_connection(const SocketAddress& server,
                                      const std::optional<SocketAddress>& source) noexcept;
+
+// As open_connection, but waits until it is decided, for at most `timeout`: `error` is 0, ETIMEDOUT
+// or why there is none.
+[[nodiscard]] Opened connect_within(const SocketAddress& server,
+                                    const std::optional<SocketAddress>& source,
+                                    std::chrono::milliseconds timeout) noexcept;
 
 // Makes close(2) send RST at once, whatever is queued (SO_LINGER with a time of 0, socket(7)).
 void reset_on_close(int fd) noexcept;

@@ -1,0 +1,54 @@
+// The command line of echoload (echoload(1)).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "load_plan.hpp"
+
+namespace echod::client {
+
+enum class Command : std::uint8_t { run, check };
+
+// A bound on a latency: "p99=2ms", "max=10ms" (percent 100).
+struct LatencyLimit {
+  std::string text;  // As given.
+  double percent = 0;
+  std::chrono::nanoseconds most{0};
+};
+
+struct Options {
+  Command command = Command::run;
+  std::string host;  // A name or an address.
+  std::uint16_t port = 0;
+  bool is_verbose = false;  // check
+  bool wants_json = false;  // check: on standard output, instead of the table
+  LoadPlan plan;            // Without the server's address. check: connections and timeout.
+  std::optional<std::string> json_file;       // run: "-" is standard output
+  std::optional<std::string> histogram_file;  // run: likewise
+  std::uint64_t max_errors = 0;
+  std::vector<LatencyLimit> limits;
+  // What `plan` was made from.
+  bool are_connections_given = false;
+  bool are_active_given = false;
+  bool is_size_given = false;
+  bool is_depth_given = false;
+  std::chrono::nanoseconds ramp{0};
+};
+
+// What to do with the command line: go on with `options`, or print `text`, which ends its last
+// line, and exit with `exit_code` (--help, --version: to stdout, 0; a usage error: one line to
+// stderr, 64).
+struct ParsedCommandLine {
+  Options options;
+  bool is_final = false;
+  int exit_code = 0;
+  std::string text;
+};
+
+[[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace echod::client

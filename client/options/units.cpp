@@ -1,0 +1,138 @@
+#include "units.hpp"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <span>
+
+namespace echod::client {
+
+namespace {
+
+struct Unit {
+  std::string_view suffix;
+  double factor;
+};
+
+constexpr std::array kThousands{Unit{"", 1}, Unit{"k", 1e3}, Unit{"M", 1e6}};
+constexpr std::array kBinary{Unit{"", 1}, Unit{"k", 1024}, Unit{"K", 1024}, Unit{"M", 1048576}};
+constexpr std::array kTimes{Unit{"", 1e9}, Unit{"s", 1e9}, Unit{"ms", 1e6}, Unit{"us", 1e3},
+                            Unit{"m", 60e9}};
+
+std::optional<double> parse(std::string_view text, std::span<const Unit> units) noexcept {
+  double number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  if (error != std::errc{} || !(number >= 0)) {
+    return std::nullopt;
+  }
+  const std::string_view suffix(stop, static_cast<std::size_t>(end - stop));
+  for (const Unit& unit : units) {
+    if (unit.suffix == suffix) {
+      return number * unit.factor;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint64_t> whole(std::optional<double> number) noexcept {
+  constexpr double kMost = 1e15;  // Beyond it a double has no exact whole numbers for long.
+  if (!number || *number > kMost || *number != std::floor(*number)) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(*number);
+}
+
+template <typename... Values>
+std::string formatted(const char* format, Values... values) {
+  std::array<char, 64> text{};
+  (void)std::snprintf(text.data(), text.size(), format, values...);
+  return text.data();
+}
+
+// Three digits that tell something.
+std::string short_number(double number) {
+  constexpr double kTen = 10;
+  constexpr double kHundred = 100;
+  return number_text(number, number < kTen ? 2 : number < kHundred ? 1 : 0);
+}
+
+}  // namespace
+
+std::optional<double> parse_rate(std::string_view text) noexcept {
+  const auto rate = parse(text, kThousands);
+  return rate && *rate > 0 ? rate : std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_count(std::string_view text) noexcept {
+  return whole(parse(text, kThousands));
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) noexcept {
+  return whole(parse(text, kBinary));
+}
+
+std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_bytes_range(
+    std::string_view text) noexcept {
+  const std::size_t dash = text.find('-');
+  const auto first = parse_bytes(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : parse_bytes(text.substr(dash + 1));
+  if (!first || !last || *first > *last) {
+    return std::nullopt;
+  }
+  return std::pair(*first, *last);
+}
+
+std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) noexcept {
+  constexpr double kMost = 1e18;  // Thirty years.
+  const auto nanos = parse(text, kTimes);
+  if (!nanos || *nanos > kMost) {
+    return std::nullopt;
+  }
+  return std::chrono::nanoseconds(std::llround(*nanos));
+}
+
+std::string duration_text(std::chrono::nanoseconds duration) {
+  constexpr double kThousand = 1e3;
+  auto number = static_cast<double>(duration.count());
+  for (const char* const unit : {" ns", " us", " ms"}) {
+    if (number < kThousand) {
+      return (number < 1 || unit[1] == 'n' ? number_text(number, 0) : short_number(number)) + unit;
+    }
+    number /= kThousand;
+  }
+  return short_number(number) + " s";
+}
+
+std::string count_text(std::uint64_t count) {
+  constexpr std::size_t kGroup = 3;
+  std::string text = std::to_string(count);
+  for (std::size_t left = text.size(); left > kGroup;) {
+    left -= kGroup;
+    text.insert(left, 1, ' ');
+  }
+  return text;
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  constexpr double kKibi = 1024;
+  auto number = static_cast<double>(bytes);
+  if (number < kKibi) {
+    return std::to_string(bytes) + " B";
+  }
+  for (const char* const unit : {" KiB", " MiB", " GiB"}) {
+    number /= kKibi;
+    if (number < kKibi) {
+      return number_text(number, 1) + unit;
+    }
+  }
+  return number_text(number / kKibi, 1) + " TiB";
+}
+
+std::string number_text(double number, int decimals) {
+  return formatted("%.*f", decimals, number);
+}
+
+}  // namespace echod::client

@@ -1,0 +1,155 @@
+#include "json_report.hpp"
+
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace echod::client {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kMega = 1e6;
+constexpr double kNanosPerMicro = 1e3;
+
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+double micros(std::chrono::nanoseconds time) {
+  return static_cast<double>(time.count()) / kNanosPerMicro;
+}
+
+Json latency_json(const Histogram& histogram) {
+  if (histogram.count() == 0) {
+    return nullptr;
+  }
+  Json json{{"count", histogram.count()},
+            {"min", micros(histogram.min())},
+            {"mean", histogram.mean_ns() / kNanosPerMicro}};
+  struct Percentile {
+    const char* name;
+    double percent;
+  };
+  for (const auto& [name, percent] :
+       {Percentile{"p50", 50}, Percentile{"p90", 90}, Percentile{"p99", 99},
+        Percentile{"p99_9", 99.9}, Percentile{"p99_99", 99.99}, Percentile{"max", 100}}) {
+    json[name] = micros(histogram.percentile(percent));
+  }
+  return json;
+}
+
+Json parameters_json(const Options& options) {
+  constexpr std::array<const char*, 3> kModes{"echo", "connect", "stream"};
+  const LoadPlan& plan = options.plan;
+  Json sources = Json::array();
+  for (const sys::SocketAddress& source : plan.sources) {
+    sources.push_back(source.host());
+  }
+  return {{"mode", kModes[static_cast<std::size_t>(plan.mode)]},
+          {"connections", plan.connections},
+          {"active", plan.active},
+          {"size_min_bytes", plan.sizes.smallest},
+          {"size_max_bytes", plan.sizes.largest},
+          {"depth", plan.depth},
+          {"threads", plan.threads},
+          {"rate_per_s", plan.rate_per_s ? Json(*plan.rate_per_s) : Json(nullptr)},
+          {"connect_rate_per_s",
+           plan.connect_rate_per_s ? Json(*plan.connect_rate_per_s) : Json(nullptr)},
+          {"warmup_s", seconds(plan.warmup)},
+          {"duration_s", seconds(plan.duration)},
+          {"timeout_s", seconds(plan.timeout)},
+          {"max_errors", options.max_errors},
+          {"sources", sources}};
+}
+
+Json environment_json(const Environment& environment) {
+  Json json{{"kernel", environment.kernel},
+            {"cpus", environment.cpus},
+            {"open_files", environment.open_files},
+            {"local_ports", nullptr}};
+  if (environment.local_ports) {
+    json["local_ports"] = {environment.local_ports->first, environment.local_ports->second};
+  }
+  return json;
+}
+
+Json errors_json(const Tally& tally) {
+  Json by_kind = Json::object();
+  for (std::size_t i = 0; i < kLoadErrors; ++i) {
+    by_kind[std::string(name_of(static_cast<LoadError>(i)))] = tally.errors[i];
+  }
+  return {{"total", tally.errors_in_all()},
+          {"mismatches", tally.mismatches()},
+          {"by_kind", by_kind},
+          {"details", tally.details}};
+}
+
+Json client_json(const LoadResult& result) {
+  return {{"cpu_s", seconds(result.client_cpu)}, {"thread_shares", result.thread_shares}};
+}
+
+Json server_json(const Options& options, const LoadResult& result) {
+  if (!result.server) {
+    return nullptr;
+  }
+  const ServerUsage& server = *result.server;
+  const auto cpu = server.user + server.system;
+  Json json{{"pid", options.plan.server_pid.value_or(0)},
+            {"user_s", seconds(server.user)},
+            {"system_s", seconds(server.system)},
+            {"cpu_us_per_echo", nullptr},
+            {"resident_bytes", server.resident_bytes},
+            {"voluntary_switches", server.voluntary_switches},
+            {"involuntary_switches", server.involuntary_switches}};
+  if (result.tally.echoes > 0) {
+    json["cpu_us_per_echo"] = seconds(cpu) * kMega / static_cast<double>(result.tally.echoes);
+  }
+  return json;
+}
+
+Json limits_json(const Verdict& verdict) {
+  Json limits = Json::array();
+  for (const LimitOutcome& outcome : verdict.limits) {
+    limits.push_back({{"limit", outcome.limit.text},
+                      {"measured_us", micros(outcome.measured)},
+                      {"met", outcome.is_met}});
+  }
+  return limits;
+}
+
+}  // namespace
+
+std::string run_json(const Options& options, const LoadResult& result,
+                     const Environment& environment, const Verdict& verdict) {
+  const Tally& tally = result.tally;
+  const Json json{{"kind", "run"},
+                  {"echoload", environment.version},
+                  {"time", environment.time},
+                  {"target", {{"host", options.host}, {"address", options.plan.server.text()}}},
+                  {"environment", environment_json(environment)},
+                  {"parameters", parameters_json(options)},
+                  {"interrupted", result.is_interrupted},
+                  {"measured_s", seconds(result.measured)},
+                  {"connected", result.connected},
+                  {"echoes", tally.echoes},
+                  {"echoes_per_s", rate_of(result)},
+                  {"bytes_sent", tally.bytes_sent},
+                  {"bytes_received", tally.bytes_received},
+                  {"sent_mb_per_s", per_second(tally.bytes_sent, result) / kMega},
+                  {"received_mb_per_s", per_second(tally.bytes_received, result) / kMega},
+                  {"latency_us", latency_json(tally.latency)},
+                  {"send_lag_us", latency_json(tally.send_lag)},
+                  {"not_sent", tally.not_sent},
+                  {"errors", errors_json(tally)},
+                  {"client", client_json(result)},
+                  {"server", server_json(options, result)},
+                  {"slo", limits_json(verdict)},
+                  {"warnings", verdict.warnings},
+                  {"failures", verdict.failures},
+                  {"passed", verdict.has_passed()}};
+  constexpr int kIndent = 2;
+  return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace echod::client

@@ -1,0 +1,224 @@
+#include "summary.hpp"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+#include "units.hpp"
+
+namespace echod::client {
+
+namespace {
+
+constexpr double kPercent = 100;
+constexpr double kMega = 1e6;
+
+struct Percentile {
+  const char* name;
+  double percent;
+};
+constexpr std::array kPercentiles{Percentile{"p50", 50},       Percentile{"p90", 90},
+                                  Percentile{"p99", 99},       Percentile{"p99.9", 99.9},
+                                  Percentile{"p99.99", 99.99}, Percentile{"max", 100}};
+
+double seconds(std::chrono::nanoseconds time) {
+  return std::chrono::duration<double>(time).count();
+}
+
+std::string plural(std::uint64_t count, const std::string& what) {
+  return count_text(count) + ' ' + what + (count == 1 ? "" : "s");
+}
+
+std::string rate_text(double per_second) {
+  constexpr double kHundred = 100;
+  return per_second < kHundred ? number_text(per_second, 1)
+                               : count_text(static_cast<std::uint64_t>(per_second + 0.5));
+}
+
+std::string line(const std::string& name, const std::string& text) {
+  constexpr std::size_t kColumn = 15;
+  std::string start = "  " + name;
+  start.resize(kColumn, ' ');
+  return start + text + '\n';
+}
+
+std::string sizes_text(const MessageSizes& sizes) {
+  return sizes.is_fixed() ? bytes_text(sizes.smallest)
+                          : bytes_text(sizes.smallest) + " to " + bytes_text(sizes.largest);
+}
+
+std::string percentiles_text(const Histogram& histogram) {
+  std::string text;
+  for (const auto& [name, percent] : kPercentiles) {
+    text += text.empty() ? "" : "   ";
+    text += std::string(name) + ' ' + duration_text(histogram.percentile(percent));
+  }
+  return text;
+}
+
+std::string echoes_line(const Options& options, const LoadResult& result) {
+  const bool is_connect = options.plan.mode == LoadMode::connect;
+  std::string text =
+      count_text(result.tally.echoes) + ", " + rate_text(rate_of(result)) + " per second";
+  if (options.plan.rate_per_s) {
+    text += " of " + rate_text(*options.plan.rate_per_s) + " asked for";
+  }
+  return line(is_connect ? "cycles" : "echoes", text);
+}
+
+std::string bytes_line(const LoadResult& result) {
+  const Tally& tally = result.tally;
+  return line("bytes", bytes_text(tally.bytes_sent) + " sent, " +
+                           number_text(per_second(tally.bytes_sent, result) / kMega, 1) +
+                           " MB/s; " + bytes_text(tally.bytes_received) + " received, " +
+                           number_text(per_second(tally.bytes_received, result) / kMega, 1) +
+                           " MB/s");
+}
+
+std::string errors_lines(const Tally& tally) {
+  if (tally.errors_in_all() == 0) {
+    return line("errors", "none");
+  }
+  std::string kinds;
+  for (std::size_t i = 0; i < kLoadErrors; ++i) {
+    if (tally.errors[i] > 0) {
+      kinds += (kinds.empty() ? "" : ", ") + std::string(name_of(static_cast<LoadError>(i))) + ' ' +
+               count_text(tally.errors[i]);
+    }
+  }
+  std::string text = line("errors", kinds);
+  for (const std::string& detail : tally.details) {
+    text += line("", detail);
+  }
+  if (tally.errors_in_all() > tally.details.size()) {
+    text +=
+        line("", "... and " + count_text(tally.errors_in_all() - tally.details.size()) + " more");
+  }
+  return text;
+}
+
+std::string client_line(const LoadResult& result) {
+  const double share = seconds(result.client_cpu) / std::max(1e-9, seconds(result.measured));
+  const double busiest =
+      result.thread_shares.empty()
+          ? 0
+          : *std::max_element(result.thread_shares.begin(), result.thread_shares.end());
+  return line("client", plural(result.thread_shares.size(), "thread") + ", " +
+                            number_text(share * kPercent, 0) + " % of a CPU, the busiest thread " +
+                            number_text(busiest * kPercent, 0) + " % of its time");
+}
+
+std::string server_line(const Options& options, const LoadResult& result) {
+  if (!result.server) {
+    return options.plan.server_pid
+               ? line("server", "process " + std::to_string(*options.plan.server_pid) +
+                                    " was not there all the time")
+               : "";
+  }
+  const ServerUsage& server = *result.server;
+  const auto cpu = server.user + server.system;
+  std::string text = number_text(seconds(server.user), 2) + " s user, " +
+                     number_text(seconds(server.system), 2) + " s system (" +
+                     number_text(seconds(cpu) / seconds(result.measured) * kPercent, 0) +
+                     " % of a CPU)";
+  if (result.tally.echoes > 0) {
+    text += ", " + number_text(seconds(cpu) * kMega / static_cast<double>(result.tally.echoes), 2) +
+            " us per echo";
+  }
+  return line("server", text) +
+         line("", bytes_text(server.resident_bytes) + " resident, " +
+                      count_text(server.voluntary_switches) + " voluntary and " +
+                      count_text(server.involuntary_switches) + " involuntary context switches");
+}
+
+std::string limits_line(const Environment& environment) {
+  std::string text = count_text(environment.open_files) + " open files";
+  if (environment.local_ports) {
+    const auto& [first, last] = *environment.local_ports;
+    text += ", local ports " + std::to_string(first) + " to " + std::to_string(last) + " (" +
+            count_text(last - first + 1) + " for each source address)";
+  }
+  return line("limits", text);
+}
+
+std::string latency_lines(const Options& options, const LoadResult& result) {
+  const Tally& tally = result.tally;
+  std::string text;
+  if (options.plan.mode != LoadMode::stream) {
+    text += line("latency", tally.latency.count() > 0 ? percentiles_text(tally.latency)
+                                                      : "nothing was measured");
+  }
+  if (options.plan.rate_per_s && tally.send_lag.count() > 0) {
+    text += line("send lag", percentiles_text(tally.send_lag));
+  }
+  if (tally.not_sent > 0) {
+    text += line("not sent", plural(tally.not_sent, "message") +
+                                 " that were due; their wait is in the latencies");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string title(const Options& options) {
+  constexpr std::array<const char*, 3> kModes{"echo", "connect", "stream"};
+  const LoadPlan& plan = options.plan;
+  std::string text = std::string(kModes[static_cast<std::size_t>(plan.mode)]) + ", " +
+                     plural(plan.connections, "connection");
+  text += plan.active < plan.connections ? " (" + count_text(plan.active) + " active)" : "";
+  text += ", " + sizes_text(plan.sizes);
+  if (plan.mode != LoadMode::connect) {
+    text += ", depth " + std::to_string(plan.depth);
+  }
+  if (plan.mode != LoadMode::stream) {
+    text +=
+        plan.rate_per_s ? ", open loop at " + rate_text(*plan.rate_per_s) + "/s" : ", closed loop";
+  }
+  return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
+}
+
+std::string progress_line(const Options& options, const LoadProgress& progress) {
+  constexpr std::array<const char*, 5> kPhases{"connecting", "warming up", "measuring", "finishing",
+                                               "done"};
+  const Tally& tally = progress.tally;
+  std::string text = std::string(kPhases[static_cast<std::size_t>(progress.phase)]) + ": " +
+                     count_text(tally.connected) + " of " + count_text(options.plan.connections) +
+                     " connections";
+  if (const double time = seconds(progress.measured); time > 0) {
+    text += ", " + number_text(time, 0) + " of " + number_text(seconds(options.plan.duration), 0) +
+            " s, " + rate_text(static_cast<double>(tally.echoes) / time) + " echoes/s, " +
+            number_text(static_cast<double>(tally.bytes_received) / time / kMega, 1) + " MB/s";
+  }
+  if (tally.latency.count() > 0) {
+    text += ", p50 " + duration_text(tally.latency.percentile(kPercentiles[0].percent)) + ", p99 " +
+            duration_text(tally.latency.percentile(kPercentiles[2].percent));
+  }
+  return text + ", " + plural(tally.errors_in_all(), "error");
+}
+
+std::string summary(const Options& options, const LoadResult& result,
+                    const Environment& environment, const Verdict& verdict) {
+  const LoadPlan& plan = options.plan;
+  std::string text = "echoload " + environment.version + ": " + title(options) + "\n\n";
+  text += line("measured",
+               number_text(seconds(result.measured), 2) + " s" +
+                   (result.is_interrupted
+                        ? " of " + number_text(seconds(plan.duration), 2) + " s: interrupted"
+                        : ""));
+  if (plan.mode != LoadMode::connect) {
+    text +=
+        line("connections", count_text(result.connected) + " of " + count_text(plan.connections));
+  }
+  text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
+          errors_lines(result.tally) + client_line(result) + server_line(options, result) +
+          limits_line(environment) + '\n';
+  for (const std::string& warning : verdict.warnings) {
+    text += "warning: " + warning + '\n';
+  }
+  for (const std::string& failure : verdict.failures) {
+    text += "failed: " + failure + '\n';
+  }
+  return text + (verdict.has_passed() ? "passed: every byte came back as it was sent\n" : "");
+}
+
+}  // namespace echod::client

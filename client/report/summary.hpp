@@ -1,0 +1,21 @@
+// A load run for people: the line while it runs, and the text at its end.
+// Thread-safety: functions without state.
+#pragma once
+
+#include <string>
+
+#include "command_line.hpp"
+#include "environment.hpp"
+#include "load_run.hpp"
+#include "verdict.hpp"
+
+namespace echod::client {
+
+// What `options` ask for, on one line.
+[[nodiscard]] std::string title(const Options& options);
+// How it stands, on one line of a terminal.
+[[nodiscard]] std::string progress_line(const Options& options, const LoadProgress& progress);
+[[nodiscard]] std::string summary(const Options& options, const LoadResult& result,
+                                  const Environment& environment, const Verdict& verdict);
+
+}  // namespace echod::client

@@ -1,0 +1,94 @@
+#include "verdict.hpp"
+
+#include <algorithm>
+
+#include "units.hpp"
+
+namespace echod::client {
+
+namespace {
+
+constexpr double kPercent = 100;
+
+void judge_limits(const Options& options, const LoadResult& result, Verdict& verdict) {
+  const Histogram& latency = result.tally.latency;
+  for (const LatencyLimit& limit : options.limits) {
+    const auto measured = latency.percentile(limit.percent);
+    const bool is_met = latency.count() > 0 && measured <= limit.most;
+    verdict.limits.push_back({.limit = limit, .measured = measured, .is_met = is_met});
+    if (latency.count() == 0) {
+      verdict.failures.push_back(limit.text + " was missed: nothing was measured");
+    } else if (!is_met) {
+      verdict.failures.push_back(limit.text + " was missed: " + duration_text(measured));
+    }
+  }
+}
+
+void judge_errors(const Options& options, const LoadResult& result, Verdict& verdict) {
+  const std::uint64_t mismatches = result.tally.mismatches();
+  const std::uint64_t errors = result.tally.errors_in_all() - mismatches;
+  if (mismatches > 0) {
+    verdict.failures.push_back("wrong or missing bytes: " + count_text(mismatches));
+  }
+  if (errors > options.max_errors) {
+    verdict.failures.push_back("errors: " + count_text(errors) + ", allowed are " +
+                               count_text(options.max_errors));
+  }
+  const bool is_idle = options.plan.active == 0;
+  const bool has_echoed = result.tally.echoes > 0 || result.tally.bytes_received > 0;
+  if (!is_idle && !has_echoed && !result.is_interrupted && verdict.failures.empty()) {
+    verdict.failures.emplace_back("nothing came back while it was measured");
+  }
+}
+
+void warn_of_client(const LoadResult& result, Verdict& verdict) {
+  constexpr double kBusy = 0.95;
+  const auto& shares = result.thread_shares;
+  const auto busiest = std::max_element(shares.begin(), shares.end());
+  if (busiest != shares.end() && *busiest >= kBusy) {
+    verdict.warnings.push_back(
+        "the client was the limit: a thread of it was on a CPU, or waiting for one, for " +
+        number_text(*busiest * kPercent, 0) +
+        " % of the time; use more --threads, or more CPUs, to find the server's");
+  }
+}
+
+void warn_of_rate(const Options& options, const LoadResult& result, Verdict& verdict) {
+  if (!options.plan.rate_per_s) {
+    return;
+  }
+  constexpr double kNearlyAll = 0.99;
+  if (rate_of(result) < kNearlyAll * *options.plan.rate_per_s) {
+    verdict.warnings.push_back("the rate was not reached: " + number_text(rate_of(result), 0) +
+                               " of " + number_text(*options.plan.rate_per_s, 0) + " per second");
+  }
+  constexpr double kMost = 99;
+  constexpr int kSmallShare = 10;
+  const auto lag = result.tally.send_lag.percentile(kMost);
+  if (lag * kSmallShare > result.tally.latency.percentile(kMost)) {
+    verdict.warnings.push_back("the client was late: " + duration_text(lag) +
+                               " (p99) of the latency is its own");
+  }
+}
+
+}  // namespace
+
+double per_second(std::uint64_t amount, const LoadResult& result) noexcept {
+  const double seconds = std::chrono::duration<double>(result.measured).count();
+  return seconds > 0 ? static_cast<double>(amount) / seconds : 0;
+}
+
+double rate_of(const LoadResult& result) noexcept {
+  return per_second(result.tally.echoes, result);
+}
+
+Verdict verdict_on(const Options& options, const LoadResult& result) {
+  Verdict verdict;
+  judge_errors(options, result, verdict);
+  judge_limits(options, result, verdict);
+  warn_of_client(result, verdict);
+  warn_of_rate(options, result, verdict);
+  return verdict;
+}
+
+}  // namespace echod::client

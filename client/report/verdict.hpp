@@ -1,0 +1,35 @@
+// Whether a load run was good enough, and why not.
+// Thread-safety: functions without state.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "command_line.hpp"
+#include "load_run.hpp"
+
+namespace echod::client {
+
+struct LimitOutcome {
+  LatencyLimit limit;
+  std::chrono::nanoseconds measured{0};
+  bool is_met = false;
+};
+
+struct Verdict {
+  std::vector<LimitOutcome> limits;   // As options.limits.
+  std::vector<std::string> failures;  // A line each; none: the run passed.
+  std::vector<std::string> warnings;  // What the figures may not be taken for.
+
+  [[nodiscard]] bool has_passed() const noexcept { return failures.empty(); }
+};
+
+[[nodiscard]] Verdict verdict_on(const Options& options, const LoadResult& result);
+
+// Echoes per second in the window.
+[[nodiscard]] double rate_of(const LoadResult& result) noexcept;
+// `amount` per second of the window.
+[[nodiscard]] double per_second(std::uint64_t amount, const LoadResult& result) noexcept;
+
+}  // namespace echod::client

@@ -1,0 +1,60 @@
+#include "server_address.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <system_error>
+
+#include "client_socket.hpp"
+#include "environment.hpp"
+#include "exit_codes.hpp"
+#include "open_files.hpp"
+#include "resolve.hpp"
+
+namespace echod::client {
+
+sys::SocketAddress reachable_address(const Options& options) {
+  std::string reasons;
+  try {
+    const auto source =
+        options.plan.sources.empty() ? std::nullopt : std::optional(options.plan.sources.front());
+    const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(options.plan.timeout);
+    for (const sys::SocketAddress& address : sys::resolve(options.host, options.port)) {
+      const sys::Opened opened = sys::connect_within(address, source, timeout);
+      if (opened.error == 0) {
+        return address;
+      }
+      reasons += (reasons.empty() ? "" : "; ") + address.text() + ": " +
+                 std::system_category().message(opened.error);
+    }
+  } catch (const std::runtime_error& error) {
+    reasons = error.what();
+  }
+  throw Stop(ExitCode::unavailable, "no connection to the server: " + reasons);
+}
+
+void require_room_for_connections(const Options& options) {
+  constexpr std::uint64_t kOther = 32;  // Files, loops and timers.
+  const std::uint64_t needed = options.plan.connections + kOther;
+  sys::OpenFilesLimit limit = sys::open_files_limit();
+  if (limit.soft < needed) {
+    limit = sys::set_open_files(needed);
+  }
+  if (limit.soft < needed) {
+    throw Stop(ExitCode::system, std::to_string(options.plan.connections) +
+                                     " connections need a limit of " + std::to_string(needed) +
+                                     " open files, and it is " + std::to_string(limit.soft) +
+                                     ": raise it with ulimit -n, or give fewer --connections");
+  }
+  const auto ports = environment().local_ports;
+  const std::uint64_t sources = std::max<std::size_t>(1, options.plan.sources.size());
+  if (ports && options.plan.mode != LoadMode::connect &&
+      options.plan.connections > (ports->second - ports->first + 1) * sources) {
+    throw Stop(ExitCode::system,
+               std::to_string(options.plan.connections) +
+                   " connections need more local ports than " + std::to_string(ports->first) +
+                   " to " + std::to_string(ports->second) + ": give more addresses with --source");
+  }
+}
+
+}  // namespace echod::client
