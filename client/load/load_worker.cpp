@@ -80,8 +80,9 @@ void LoadWorker::run() {
   if (plan_.mode == LoadMode::connect) {
     opened_ = connections_.size();  // Each message makes its own.
   } else if (plan_.connect_rate_per_s) {
-    const double rate = *plan_.connect_rate_per_s / plan_.threads;
-    connect_pacer_.start(Schedule(sys::MonotonicClock::now(), rate), connections_.size());
+    connect_pacer_.start(
+        Schedule(sys::MonotonicClock::now(), *plan_.connect_rate_per_s, part_of(plan_.connections)),
+        connections_.size());
   }
   sweep_timer_.expire_at(loop_.now() + kSweepInterval);
   while (!is_ended_) {
@@ -90,6 +91,13 @@ void LoadWorker::run() {
     is_ended_ = is_ended_ || is_settled();
   }
   events_.on_ended();
+}
+
+Part LoadWorker::part_of(std::uint32_t all) const noexcept {
+  return {.first = index_,
+          .step = plan_.threads,
+          .mine = share_of(all, index_, plan_.threads),
+          .all = all};
 }
 
 void LoadWorker::open_more() noexcept {
@@ -114,9 +122,7 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   window_begin_.expire_at(window.begin);
   window_end_.expire_at(window.end);
   if (context_.is_open_loop() && context_.active > 0) {
-    // The workers' messages fall between each other's.
-    const double rate = *plan_.rate_per_s * context_.active / plan_.active;
-    context_.schedule = Schedule(Schedule(begin, *plan_.rate_per_s).due(index_), rate);
+    context_.schedule = Schedule(begin, *plan_.rate_per_s, part_of(plan_.active));
     message_pacer_.start(context_.schedule);
   }
   for (std::uint32_t place = 0; place < context_.active; ++place) {

@@ -54,6 +54,8 @@ class LoadWorker {
 
  private:
   void run();
+  // Of `all` connections, those of this worker.
+  [[nodiscard]] Part part_of(std::uint32_t all) const noexcept;
   void open_more() noexcept;
   void begin_running(sys::TimePoint begin, const Window& window);
   void begin_stopping();

@@ -11,21 +11,34 @@
 
 namespace echod::client {
 
+// Which of the messages are whose, when several workers share a schedule: `all` users send in
+// turns, and this one has `mine` of them, the first and every `step`th after it.
+struct Part {
+  std::uint64_t first = 0;
+  std::uint64_t step = 1;
+  std::uint64_t mine = 1;
+  std::uint64_t all = 1;
+};
+
 class Schedule {
  public:
   Schedule() noexcept = default;
-  // `rate_per_s` above 0.
-  Schedule(sys::TimePoint start, double rate_per_s) noexcept
-      : start_(start), interval_ns_(1e9 / rate_per_s) {}
+  // `rate_per_s` above 0, of all messages.
+  Schedule(sys::TimePoint start, double rate_per_s, const Part& part = {}) noexcept
+      : start_(start), interval_ns_(1e9 / rate_per_s), part_(part) {}
 
-  // When message `number`, counted from 0, is due.
+  // When message `number` of this part, counted from 0, is due.
   [[nodiscard]] sys::TimePoint due(std::uint64_t number) const noexcept {
-    return start_ + sys::Duration(std::llround(static_cast<double>(number) * interval_ns_));
+    const std::uint64_t turn = number / part_.mine;
+    const std::uint64_t user = part_.first + number % part_.mine * part_.step;
+    const auto among_all = static_cast<double>(turn * part_.all + user);
+    return start_ + sys::Duration(std::llround(among_all * interval_ns_));
   }
 
  private:
   sys::TimePoint start_{};
   double interval_ns_ = 1;
+  Part part_;
 };
 
 }  // namespace echod::client

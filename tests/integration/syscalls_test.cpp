@@ -5,9 +5,9 @@
 
 #include <atomic>
 #include <csignal>
-#include <sstream>
 
 #include "daemon_test.hpp"
+#include "strace_table.hpp"
 
 namespace echod::test {
 namespace {
@@ -47,26 +47,6 @@ class SyscallsTest : public DaemonTest {
   std::vector<TcpPeer> peers_;
 };
 
-// The table that `strace -c` prints: call name to number of calls.
-std::map<std::string, std::uint64_t> parse_strace(const std::string& table) {
-  std::map<std::string, std::uint64_t> calls;
-  for (const std::string& line : lines_of(table)) {
-    std::istringstream fields(line);
-    double percent = 0;
-    double seconds = 0;
-    std::uint64_t microseconds = 0;
-    std::uint64_t count = 0;
-    if (!(fields >> percent >> seconds >> microseconds >> count)) {
-      continue;
-    }
-    std::string name;
-    while (fields >> name) {  // The last word; a column of errors may stand before it.
-    }
-    calls[name] = count;
-  }
-  return calls;
-}
-
 TEST_F(SyscallsTest, AnEchoTakesOneRecvOneSendAndAShareOfOneEpollWait) {
   if (!is_installed("strace") || kSanitized) {
     GTEST_SKIP() << "needs strace (scripts/test --all installs it), and a build without sanitizers";
@@ -86,7 +66,7 @@ TEST_F(SyscallsTest, AnEchoTakesOneRecvOneSendAndAShareOfOneEpollWait) {
   ping_all(kRounds);
   strace.signal(SIGINT);
   ASSERT_TRUE(strace.wait().has_value());
-  auto calls = parse_strace(read_file(table));
+  auto calls = parse_strace_table(read_file(table));
   const std::uint64_t waits = calls["epoll_wait"] + calls["epoll_pwait"];
   std::cout << kEchoes << " echoes: " << calls["recvfrom"] << " recv, " << calls["sendto"]
             << " send, " << waits << " epoll_wait, " << calls["epoll_ctl"] << " epoll_ctl"

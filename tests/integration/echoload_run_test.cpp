@@ -1,0 +1,259 @@
+// echoload run against echod: every mode completes without a wrong byte, and the result says what
+// was asked, done and used.
+#include <csignal>
+
+#include "daemon_test.hpp"
+#include "load_client.hpp"
+#include "strace_table.hpp"
+
+namespace echod::test {
+namespace {
+
+class EcholoadRunTest : public DaemonTest {
+ protected:
+  [[nodiscard]] LoadOutcome load(const std::vector<std::string>& arguments) {
+    return run_load(daemon().port(), arguments);
+  }
+
+  // A run that is as it should be; its result.
+  [[nodiscard]] nlohmann::json load_well(const std::vector<std::string>& arguments) {
+    const LoadOutcome outcome = load(arguments);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+    if (outcome.json.is_null()) {
+      throw std::runtime_error("no result: " + outcome.err);
+    }
+    EXPECT_EQ(outcome.json["errors"]["total"], 0) << outcome.out;
+    EXPECT_GT(outcome.json["bytes_received"], 0);
+    EXPECT_TRUE(outcome.json["passed"]);
+    return outcome.json;
+  }
+};
+
+class EcholoadScaleTest : public EcholoadRunTest, public testing::WithParamInterface<int> {};
+
+TEST_P(EcholoadScaleTest, CompletesWithoutAWrongByte) {
+  start();
+  const auto result = load_well({"--connections", std::to_string(GetParam()), "--threads", "2"});
+  EXPECT_EQ(result["connected"], GetParam());
+  EXPECT_GE(result["echoes"], 1);
+}
+// With sanitizers ten thousand would take minutes.
+INSTANTIATE_TEST_SUITE_P(Connections, EcholoadScaleTest,
+                         testing::Values(1, 64, 1000, kSanitized ? 2000 : 10000));
+
+TEST_F(EcholoadRunTest, MessagesOfAllSizesComeBack) {
+  start();
+  const auto result = load_well({"--connections", "16", "--size", "1-200k", "--depth", "8"});
+  EXPECT_GT(result["echoes"], 16);
+  EXPECT_EQ(result["parameters"]["size_min_bytes"], 1);
+  EXPECT_EQ(result["parameters"]["size_max_bytes"], 200 * 1024);
+}
+
+TEST_F(EcholoadRunTest, MessagesLargerThanAnyBufferComeBack) {
+  start();
+  EXPECT_GE(load_well({"--connections", "2", "--size", "16M"})["echoes"], 1);
+}
+
+TEST_F(EcholoadRunTest, AStreamReportsBytesAndNoLatency) {
+  start();
+  const auto result = load_well({"--connections", "4", "--mode", "stream"});
+  EXPECT_TRUE(result["latency_us"].is_null());
+  EXPECT_GT(result["received_mb_per_s"], 0);
+}
+
+TEST_F(EcholoadRunTest, ConnectModeMakesAConnectionForEachMessage) {
+  start();
+  const auto result = load_well({"--connections", "8", "--mode", "connect"});
+  EXPECT_GE(daemon().counter("accepted"), result["echoes"].get<std::uint64_t>());
+  EXPECT_GT(result["latency_us"]["count"], 0);
+}
+
+TEST_F(EcholoadRunTest, AnOpenLoopSendsWhatIsDueAndNoMore) {
+  start();
+  const auto result =
+      load_well({"--connections", "7", "--threads", "3", "--rate", "1000", "--duration", "500ms"});
+  EXPECT_EQ(result["latency_us"]["count"].get<int>() + result["not_sent"].get<int>(), 500);
+  EXPECT_EQ(result["send_lag_us"]["count"], 500);
+  EXPECT_EQ(result["parameters"]["rate_per_s"], 1000);
+}
+
+TEST_F(EcholoadRunTest, AnOpenLoopChargesAFrozenServerWithEveryMessageItHeldUp) {
+  start();
+  const TemporaryDirectory directory;
+  ChildProcess client(
+      {.arguments = {ECHOLOAD_BINARY, "--connections", "4", "--rate", "500", "--warmup", "0",
+                     "--duration", "2s", "--timeout", "30s", "--json", directory.file("json"),
+                     local_target(daemon().port())}});
+  wait_until("the first echoes", [this] { return daemon().counter("echoes") > 50; });
+  daemon().freeze();
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));  // The stall itself.
+  daemon().thaw();
+  EXPECT_EQ(client.wait(), 0) << client.err();
+  const auto result = nlohmann::json::parse(read_file(directory.file("json")));
+  // 600 ms at 500 a second held up 300 of 1000 messages: 15 % of them by more than 300 ms.
+  EXPECT_GE(result["latency_us"]["p90"], 300'000);
+  EXPECT_GE(result["latency_us"]["max"], 590'000);
+  EXPECT_EQ(result["latency_us"]["count"], 1000);
+}
+
+TEST_F(EcholoadRunTest, IdleConnectionsStayIdle) {
+  start();
+  const auto result = load_well({"--connections", "200", "--active", "3"});
+  EXPECT_EQ(result["connected"], 200);
+  EXPECT_EQ(daemon().counter("accepted"), 201U);  // One to find out whether the server is there.
+  EXPECT_EQ(daemon().counter("empty_connections"), 198U);
+}
+
+TEST_F(EcholoadRunTest, ConnectionsAreMadeAtTheRateAskedFor) {
+  start();
+  const auto began = std::chrono::steady_clock::now();
+  (void)load_well({"--connections", "20", "--connect-rate", "40"});
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(475));
+}
+
+TEST_F(EcholoadRunTest, SourceAddressesTakeTurns) {
+  start("[log]\nfile_level = \"debug\"\n[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n");
+  (void)load_well({"--connections", "10", "--source", "127.0.0.2", "--source", "127.0.0.3"});
+  EXPECT_GE(daemon().count_log("127.0.0.2:"), 5U);
+  EXPECT_GE(daemon().count_log("127.0.0.3:"), 5U);
+}
+
+TEST_F(EcholoadRunTest, TheServersOwnCostIsReported) {
+  start();
+  const auto result =
+      load_well({"--server-pid", std::to_string(daemon().pid()), "--duration", "1s"});
+  EXPECT_GT(result["server"]["user_s"].get<double>() + result["server"]["system_s"].get<double>(),
+            0);
+  EXPECT_GT(result["server"]["resident_bytes"], 0);
+  EXPECT_GT(result["client"]["cpu_s"], 0);
+}
+
+TEST_F(EcholoadRunTest, InterruptedItReportsWhatItHas) {
+  start();
+  ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s",
+                                     local_target(daemon().port())}});
+  wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
+  client.signal(SIGINT);
+  EXPECT_EQ(client.wait(), 0) << client.err();
+  EXPECT_NE(client.out().find("of 1000.00 s: interrupted"), std::string::npos) << client.out();
+  EXPECT_NE(client.out().find("latency      p50 "), std::string::npos) << client.out();
+  EXPECT_NE(client.out().find("passed:"), std::string::npos) << client.out();
+}
+
+TEST_F(EcholoadRunTest, ASecondSignalDoesNotWaitForAnswers) {
+  start();
+  ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s",
+                                     "--timeout", "1000s", local_target(daemon().port())}});
+  wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
+  daemon().freeze();
+  client.signal(SIGINT);
+  client.signal(SIGTERM);
+  EXPECT_EQ(client.wait(), 1);
+  EXPECT_NE(client.out().find("never came back"), std::string::npos) << client.out();
+  daemon().thaw();
+}
+
+TEST_F(EcholoadRunTest, AMissedLatencyLimitFails) {
+  start();
+  const LoadOutcome outcome = load({"--slo", "p99=1us", "--slo", "max=1000s"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_NE(outcome.out.find("failed: p99=1us was missed: "), std::string::npos) << outcome.out;
+  EXPECT_FALSE(outcome.json["slo"][0]["met"]);
+  EXPECT_TRUE(outcome.json["slo"][1]["met"]);
+}
+
+TEST_F(EcholoadRunTest, TheHistogramIsAPercentileTable) {
+  start();
+  const TemporaryDirectory directory;
+  const auto result = load_well({"--histogram", directory.file("hgrm")});
+  const std::vector<std::string> lines = lines_of(read_file(directory.file("hgrm")));
+  ASSERT_GT(lines.size(), 6U);
+  EXPECT_EQ(lines[0], "       Value     Percentile TotalCount 1/(1-Percentile)");
+  const std::string count = result["latency_us"]["count"].dump();
+  EXPECT_NE(lines[lines.size() - 2].find(count + "]"), std::string::npos)
+      << lines[lines.size() - 2];
+}
+
+TEST_F(EcholoadRunTest, JsonOnStandardOutputIsAllThereIs) {
+  start();
+  const ChildResult result =
+      run({.arguments = {ECHOLOAD_BINARY, "--duration", "50ms", "--warmup", "0", "--json", "-",
+                         local_target(daemon().port())}});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(nlohmann::json::parse(result.out)["kind"], "run");
+}
+
+TEST_F(EcholoadRunTest, TheResultIsWhatTheSchemaSays) {
+  const auto has_validator = [] {
+    return is_installed("python3") &&
+           run({.arguments = {"python3", "-c", "import jsonschema"}}).exit_code == 0;
+  };
+  if (!has_validator()) {
+    GTEST_SKIP() << "python3-jsonschema is not installed (scripts/test --all installs it)";
+  }
+  start();
+  const std::string schema = ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json";
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"--slo", "p50=1s"},
+           {"--rate", "100"},
+           {"--mode", "stream", "--connections", "2", "--source", "127.0.0.9"},
+           {"--mode", "connect", "--server-pid", std::to_string(daemon().pid())}}) {
+    const TemporaryDirectory directory;
+    write_file(directory.file("result"), load_well(arguments).dump());
+    const ChildResult validated =
+        run({.arguments = {"python3", "-c",
+                           "import json, sys, jsonschema\n"
+                           "schema, result = (json.load(open(name)) for name in sys.argv[1:])\n"
+                           "jsonschema.Draft7Validator(schema).validate(result)",
+                           schema, directory.file("result")}});
+    EXPECT_EQ(validated.exit_code, 0) << validated.err;
+  }
+}
+
+TEST_F(EcholoadRunTest, AMessageTakesOneSendAndOneRecv) {
+  if (!is_installed("strace") || kSanitized) {
+    GTEST_SKIP() << "needs strace (scripts/test installs it), and a build without sanitizers";
+  }
+  start();
+  const TemporaryDirectory directory;
+  const ChildResult result =
+      run({.arguments = {"strace", "-f", "-c", "-o", directory.file("table"), ECHOLOAD_BINARY,
+                         "--warmup", "0", "--duration", "500ms", "--json", directory.file("json"),
+                         local_target(daemon().port())}});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  const auto calls = parse_strace_table(read_file(directory.file("table")));
+  const std::uint64_t messages = daemon().counter("bytes_received") / 64;
+  constexpr std::uint64_t kConnections = 64;
+  ASSERT_GT(messages, 5 * kConnections);
+  EXPECT_LE(calls.at("sendto"), messages + 2);
+  EXPECT_LE(calls.at("recvfrom"), messages + 2);
+  EXPECT_LE(calls.at("epoll_ctl"), kConnections + 20);
+}
+
+class EcholoadRefusalTest : public testing::Test {
+ protected:
+  static void expect_refusal(const std::vector<std::string>& arguments, int exit_code,
+                             const std::string& line) {
+    std::vector<std::string> words{ECHOLOAD_BINARY};
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    const ChildResult result = run({.arguments = words, .limits = {{RLIMIT_NOFILE, {1000, 1000}}}});
+    EXPECT_EQ(result.exit_code, exit_code);
+    EXPECT_EQ(result.out, "");
+    EXPECT_EQ(result.err, "echoload: " + line + '\n');
+  }
+};
+
+TEST_F(EcholoadRefusalTest, IsOneLineAndAnExitCode) {
+  expect_refusal({"127.0.0.1:1"}, 69,
+                 "no connection to the server: 127.0.0.1:1: Connection refused");
+  expect_refusal({"--connections", "2000", "127.0.0.1:1"}, 71,
+                 "2000 connections need a limit of 2032 open files, and it is 1000: raise it with "
+                 "ulimit -n, or give fewer --connections");
+  expect_refusal({"--json", "/nonexistent/file", "127.0.0.1:1"}, 71,
+                 "cannot write /nonexistent/file: No such file or directory");
+  expect_refusal({"--server-pid", "4194303", "127.0.0.1:1"}, 64,
+                 "--server-pid: there is no process 4194303");
+}
+
+}  // namespace
+}  // namespace echod::test

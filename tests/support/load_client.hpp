@@ -1,0 +1,42 @@
+// echoload as a test runs it: the built binary against a server on the loopback.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "child_process.hpp"
+#include "daemon_process.hpp"
+
+namespace echod::test {
+
+struct LoadOutcome {
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+  nlohmann::json json;  // What --json wrote; null if it wrote nothing.
+};
+
+[[nodiscard]] inline std::string local_target(std::uint16_t port) {
+  return "127.0.0.1:" + std::to_string(port);
+}
+
+// `echoload run`, measuring for a moment unless the arguments say otherwise.
+[[nodiscard]] inline LoadOutcome run_load(std::uint16_t port,
+                                          const std::vector<std::string>& arguments) {
+  const TemporaryDirectory directory;
+  std::vector<std::string> words{ECHOLOAD_BINARY, "run",   "--warmup", "0",
+                                 "--duration",    "300ms", "--json",   directory.file("json"),
+                                 "--timeout",     "30s"};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  words.push_back(local_target(port));
+  const ChildResult result = run({.arguments = words});
+  const std::string json = read_file(directory.file("json"));
+  return {.exit_code = result.exit_code,
+          .out = result.out,
+          .err = result.err,
+          .json = json.empty() ? nlohmann::json() : nlohmann::json::parse(json)};
+}
+
+}  // namespace echod::test
