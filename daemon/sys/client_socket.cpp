@@ -13,15 +13,26 @@ namespace echod::sys {
 
 namespace {
 
-IoResult set_flag(int fd, int level, int option) noexcept {
-  const int on = 1;
-  return IoResult::of(calls::setsockopt(fd, level, option, &on, sizeof on));
+IoResult set_option(int fd, int level, int option, int value) noexcept {
+  return IoResult::of(calls::setsockopt(fd, level, option, &value, sizeof value));
+}
+
+// Both are announced with the SYN, so they are set before connecting.
+IoResult set_path(int fd, const ReceivePath& path) noexcept {
+  IoResult result = IoResult::of(0);
+  if (path.buffer_bytes > 0) {
+    result = set_option(fd, SOL_SOCKET, SO_RCVBUF, path.buffer_bytes);
+  }
+  if (result.ok() && path.segment_bytes > 0) {
+    result = set_option(fd, IPPROTO_TCP, TCP_MAXSEG, path.segment_bytes);
+  }
+  return result;
 }
 
 IoResult bind_to(int fd, const SocketAddress& source) noexcept {
   if (source.port() == 0) {
     // Without it bind(2) takes a port for good; where it is refused, that is what happens.
-    (void)set_flag(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
+    (void)set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   }
   sockaddr_storage storage{};
   const socklen_t length = source.to(storage);
@@ -39,8 +50,8 @@ IoResult connect_to(int fd, const SocketAddress& server) noexcept {
 
 }  // namespace
 
-Opened open_connection(const SocketAddress& server,
-                       const std::optional<SocketAddress>& source) noexcept {
+Opened open_connection(const SocketAddress& server, const std::optional<SocketAddress>& source,
+                       const ReceivePath& path) noexcept {
   const int family = server.is_v6() ? AF_INET6 : AF_INET;
   Opened opened;
   opened.fd = UniqueFd::adopt(
@@ -49,7 +60,10 @@ Opened open_connection(const SocketAddress& server,
     opened.error = errno;
     return opened;
   }
-  IoResult result = set_flag(opened.fd.get(), IPPROTO_TCP, TCP_NODELAY);
+  IoResult result = set_option(opened.fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  if (result.ok()) {
+    result = set_path(opened.fd.get(), path);
+  }
   if (result.ok() && source) {
     result = bind_to(opened.fd.get(), *source);
   }

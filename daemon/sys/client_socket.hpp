@@ -15,10 +15,18 @@ struct Opened {
   int error = 0;  // 0: connected; EINPROGRESS: writable once it is decided; else why there is none.
 };
 
+// How much the kernels on the way hold of what the server sends while the client does not read. A 0
+// leaves the kernel's own default, some megabytes.
+struct ReceivePath {
+  int buffer_bytes = 0;   // SO_RCVBUF; the kernel doubles it.
+  int segment_bytes = 0;  // TCP_MAXSEG, on which the size of the server's send buffer depends.
+};
+
 // Starts connecting to `server`, from `source` if given; its port 0 leaves the choice of a port to
 // connect(2), so that one port can serve towards several servers (IP_BIND_ADDRESS_NO_PORT, ip(7)).
 [[nodiscard]] Opened open_connection(const SocketAddress& server,
-                                     const std::optional<SocketAddress>& source) noexcept;
+                                     const std::optional<SocketAddress>& source,
+                                     const ReceivePath& path = {}) noexcept;
 
 // As open_connection, but waits until it is decided, for at most `timeout`: `error` is 0, ETIMEDOUT
 // or why there is none.

@@ -1,0 +1,38 @@
+#include "wait_ready.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+
+#include "syscalls.hpp"
+
+namespace echod::sys {
+
+namespace {
+
+// Rounded up, so that a wait that times out has reached its deadline.
+int left_ms(TimePoint deadline) noexcept {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - MonotonicClock::now());
+  constexpr std::int64_t kMost = std::numeric_limits<int>::max();
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, kMost));
+}
+
+}  // namespace
+
+IoResult wait_ready(std::span<pollfd> fds, TimePoint deadline) noexcept {
+  for (;;) {
+    const IoResult result =
+        IoResult::of(calls::poll(fds.data(), static_cast<nfds_t>(fds.size()), left_ms(deadline)));
+    if (result.error() != EINTR) {
+      return result;
+    }
+  }
+}
+
+short wait_ready(int fd, short events, TimePoint deadline) noexcept {
+  pollfd waiting{.fd = fd, .events = events, .revents = 0};
+  (void)wait_ready(std::span(&waiting, 1), deadline);  // On failure nothing is ready.
+  return waiting.revents;
+}
+
+}  // namespace echod::sys
