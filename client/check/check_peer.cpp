@@ -1,0 +1,255 @@
+#include "check_peer.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "client_socket.hpp"
+#include "figures.hpp"
+#include "stream_socket.hpp"
+#include "wait_ready.hpp"
+
+namespace echod::client {
+
+namespace {
+
+// A send that the server does not let through for so long is blocked.
+constexpr std::chrono::milliseconds kBlockedTime{200};
+// As much of what follows a wrong byte is looked at, and waited for.
+constexpr std::size_t kEvidenceBytes = 4096;
+constexpr std::chrono::milliseconds kEvidenceTime{200};
+// Measured: then 73 KiB fit into the kernels on the way back, over loopback too, where a segment is
+// 64 KiB and they take more than 4 MiB otherwise.
+constexpr sys::ReceivePath kNarrow{.buffer_bytes = 4096, .segment_bytes = 1448};
+
+std::string errno_text(int error) {
+  return std::system_category().message(error);
+}
+
+}  // namespace
+
+CheckPeer::CheckPeer(CheckContext& context, PeerOptions options)
+    : context_(context),
+      number_(context.number_connection()),
+      payload_(number_, std::move(options.text)) {
+  connect(options.is_narrow);
+}
+
+void CheckPeer::connect(bool is_narrow) {
+  const CheckPlan& plan = context_.plan();
+  sys::Opened opened =
+      sys::open_connection(plan.server, std::nullopt, is_narrow ? kNarrow : sys::ReceivePath{});
+  fd_ = std::move(opened.fd);
+  int error = opened.error;
+  if (error == EINPROGRESS) {
+    error = is_ready(POLLOUT, plan.timeout) ? sys::take_error(fd_.get()) : ETIMEDOUT;
+  }
+  if (error != 0) {
+    trace("cannot connect");
+    throw CannotConnect(name() + ": cannot connect to " + plan.server.text() + ": " +
+                        errno_text(error));
+  }
+  trace("connected");
+}
+
+// Sending.
+
+bool CheckPeer::send_unread(std::uint64_t bytes) {
+  planned_ += bytes;
+  while (sent_ < planned_) {
+    if (!send_some(sys::send) && !is_ready(POLLOUT, kBlockedTime)) {
+      trace("blocked with " + bytes_text(planned_ - sent_) + " unsent");
+      return false;
+    }
+  }
+  return true;
+}
+
+void CheckPeer::send(std::uint64_t bytes) {
+  planned_ += bytes;
+  pump(false);
+}
+
+void CheckPeer::send_with_fin(std::uint64_t bytes) {
+  planned_ += bytes;
+  while (sent_ < planned_) {
+    if (!send_some(sys::send_more)) {
+      (void)wait(POLLOUT);  // Ready, or it throws.
+    }
+  }
+  half_close();
+}
+
+bool CheckPeer::send_some(SendCall call) {
+  const std::uint64_t size = std::min<std::uint64_t>(planned_ - sent_, context_.buffer().size());
+  const std::span<std::byte> bytes = context_.buffer().first(size);
+  payload_.fill(bytes, sent_);
+  const sys::IoResult result = call(fd_.get(), bytes);
+  if (result.would_block()) {
+    return false;
+  }
+  if (!result.ok()) {
+    fail_to_send(result.error());
+  }
+  sent_ += result.count();
+  trace("sent", bytes.first(result.count()));
+  return true;
+}
+
+void CheckPeer::half_close() {
+  if (std::exchange(is_half_closed_, true)) {
+    return;
+  }
+  if (const sys::IoResult result = sys::shut_write(fd_.get()); !result.ok()) {
+    fail_to_send(result.error());
+  }
+  trace("half-closed");
+}
+
+void CheckPeer::reset() {
+  sys::reset_on_close(fd_.get());
+  fd_.reset();
+  trace("reset");
+}
+
+// Receiving.
+
+void CheckPeer::exchange(std::uint64_t bytes) {
+  planned_ += bytes;
+  pump(true);
+}
+
+void CheckPeer::catch_up() {
+  pump(true);
+}
+
+void CheckPeer::pump(bool until_all_is_back) {
+  while (sent_ < planned_ || (until_all_is_back && received_ < planned_)) {
+    const short ready = wait(sent_ < planned_ ? POLLIN | POLLOUT : POLLIN);
+    if ((ready & POLLOUT) != 0 && sent_ < planned_) {
+      (void)send_some(sys::send);  // What the kernel does not take is sent when it is ready again.
+    }
+    if ((ready & ~POLLOUT) != 0) {
+      (void)receive_some();  // Likewise.
+    }
+    if (has_ended_) {
+      fail(" closed " + after());
+    }
+  }
+}
+
+void CheckPeer::expect_end() {
+  catch_up();
+  half_close();
+  while (!has_ended_) {
+    if (!is_ready(POLLIN, context_.plan().timeout)) {
+      fail(": no end of file for " + duration_text(context_.plan().timeout) +
+           " after our own, though " +
+           (received_ == 0 ? "nothing is owed" : "all " + bytes_text(received_) + " came back"));
+    }
+    (void)receive_some();  // Anything but the end throws.
+  }
+}
+
+bool CheckPeer::receive_some() {
+  const sys::IoResult result = sys::receive(fd_.get(), context_.buffer());
+  if (result.would_block()) {
+    return false;
+  }
+  if (result.error() == ECONNRESET) {
+    trace("reset by the server");
+    fail(" reset " + after());
+  }
+  if (!result.ok()) {
+    fail(" failed " + after() + ": " + errno_text(result.error()));
+  }
+  if (result.count() == 0) {
+    has_ended_ = true;
+    trace("end of file");
+    return false;
+  }
+  take(context_.buffer().first(result.count()));
+  return true;
+}
+
+void CheckPeer::take(std::span<const std::byte> bytes) {
+  trace("received", bytes);
+  const auto owed = std::min<std::uint64_t>(bytes.size(), sent_ - received_);
+  const std::size_t right = payload_.matching(bytes.first(owed), received_);
+  received_ += right;
+  if (right < bytes.size()) {
+    fail_with(bytes.subspan(right));
+  }
+}
+
+// Waiting.
+
+short CheckPeer::wait(short events) const {
+  const auto timeout = context_.plan().timeout;
+  const short ready = sys::wait_ready(fd_.get(), events, sys::MonotonicClock::now() + timeout);
+  if (ready == 0) {
+    fail(": nothing for " + duration_text(timeout) + ", " + bytes_text(planned_ - received_) +
+         " missing");
+  }
+  return ready;
+}
+
+bool CheckPeer::is_ready(short events, sys::Duration patience) const {
+  return sys::wait_ready(fd_.get(), events, sys::MonotonicClock::now() + patience) != 0;
+}
+
+// Failures.
+
+// What had come back before is still to be read, and counts.
+void CheckPeer::fail_to_send(int error) {
+  trace("cannot send: " + errno_text(error));
+  while (receive_some()) {
+  }
+  // EPIPE: the server had closed before it reset (tcp_reset() in the kernel, CLOSE_WAIT).
+  fail((error == EPIPE ? " closed " : " reset ") + after());
+}
+
+void CheckPeer::fail_with(std::span<const std::byte> wrong) {
+  std::vector<std::byte> evidence(wrong.begin(), wrong.end());
+  const std::uint64_t owed = sent_ - received_;
+  const std::uint64_t enough =
+      owed > 0 ? std::min<std::uint64_t>(owed, kEvidenceBytes) : kEvidenceBytes;
+  while (evidence.size() < enough && is_ready(POLLIN, kEvidenceTime)) {
+    const sys::IoResult result = sys::receive(fd_.get(), context_.buffer());
+    if (result.count() == 0) {
+      break;
+    }
+    const std::span<std::byte> more = context_.buffer().first(result.count());
+    trace("received", more);
+    evidence.insert(evidence.end(), more.begin(), more.end());
+  }
+  throw CheckFailure(payload_.fault_text(
+      {.connection = number_, .offset = received_, .sent = sent_, .bytes = evidence},
+      context_.streams()));
+}
+
+void CheckPeer::fail(const std::string& what) const {
+  throw CheckFailure(name() + what);
+}
+
+std::string CheckPeer::name() const {
+  return "connection " + std::to_string(number_);
+}
+
+std::string CheckPeer::after() const {
+  return "after " + std::to_string(received_) + " of " + bytes_text(planned_);
+}
+
+void CheckPeer::trace(const std::string& event, std::span<const std::byte> bytes) const {
+  if (context_.is_traced()) {
+    context_.trace(name() + ": " + event +
+                   (bytes.empty() ? "" : ' ' + bytes_text(bytes.size()) + ' ' + preview(bytes)));
+  }
+}
+
+}  // namespace echod::client

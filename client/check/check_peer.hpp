@@ -1,0 +1,100 @@
+// One connection of a check, moved step by step. Each step waits for as long as the server makes
+// progress, and at most the plan's timeout without any; what came back is compared on the way. A
+// server that does something wrong ends the check with a CheckFailure that says what.
+//
+//   received <= sent <= planned, all of them offsets in the payload
+//
+// Thread-safety: none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "check_context.hpp"
+#include "io_result.hpp"
+#include "payload.hpp"
+#include "unique_fd.hpp"
+
+namespace echod::client {
+
+class CheckFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class CannotConnect : public CheckFailure {
+ public:
+  using CheckFailure::CheckFailure;
+};
+
+struct PeerOptions {
+  std::optional<std::string> text = std::nullopt;  // What it sends, instead of a stream.
+  // The kernels hold some 70 KiB on the way back, not megabytes.
+  bool is_narrow = false;
+};
+
+class CheckPeer {
+ public:
+  // Connects; throws CannotConnect.
+  explicit CheckPeer(CheckContext& context, PeerOptions options = {});
+
+  // Sends the next `bytes` without reading; false if the server and the kernels take no more for
+  // kBlockedTime. The next call but `half_close` and `reset` sends the rest.
+  [[nodiscard]] bool send_unread(std::uint64_t bytes);
+  // Sends the next `bytes`, and takes what comes back meanwhile.
+  void send(std::uint64_t bytes);
+  // Sends what is left, and waits until all has come back.
+  void catch_up();
+  // Sends the next `bytes`, and waits until all has come back.
+  void exchange(std::uint64_t bytes);
+
+  // Sends the next `bytes` and the FIN in one segment, as far as they fit into one.
+  void send_with_fin(std::uint64_t bytes);
+  // FIN: no more from us.
+  void half_close();
+  // Catches up, half-closes unless that is done, and waits for the server's FIN.
+  void expect_end();
+  // RST, now.
+  void reset();
+
+  [[nodiscard]] std::uint64_t sent() const { return sent_; }
+
+ private:
+  using SendCall = sys::IoResult (*)(int fd, std::span<const std::byte> bytes) noexcept;
+
+  void connect(bool is_narrow);
+  // What is ready of `events`; throws if nothing is for the timeout.
+  [[nodiscard]] short wait(short events) const;
+  [[nodiscard]] bool is_ready(short events, sys::Duration patience) const;
+  void pump(bool until_all_is_back);
+
+  // Hands over what is planned; false if the kernel takes nothing now.
+  bool send_some(SendCall call);
+  // Takes what has arrived; false if nothing has, or if it is the end.
+  bool receive_some();
+  void take(std::span<const std::byte> bytes);
+  [[noreturn]] void fail_to_send(int error);
+  [[noreturn]] void fail_with(std::span<const std::byte> wrong);
+  [[noreturn]] void fail(const std::string& what) const;
+
+  // "connection 3".
+  [[nodiscard]] std::string name() const;
+  // "after 4096 of 65536 bytes".
+  [[nodiscard]] std::string after() const;
+  void trace(const std::string& event, std::span<const std::byte> bytes = {}) const;
+
+  CheckContext& context_;
+  std::uint32_t number_;
+  Payload payload_;
+  sys::UniqueFd fd_;
+  std::uint64_t planned_ = 0;
+  std::uint64_t sent_ = 0;
+  std::uint64_t received_ = 0;
+  bool is_half_closed_ = false;
+  bool has_ended_ = false;
+};
+
+}  // namespace echod::client

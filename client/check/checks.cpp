@@ -1,0 +1,167 @@
+#include "checks.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "check_peer.hpp"
+#include "clock.hpp"
+#include "figures.hpp"
+#include "open_files.hpp"
+#include "stopwatch.hpp"
+#include "wait_ready.hpp"
+
+namespace echod::client {
+
+namespace {
+
+constexpr std::uint64_t kKib = 1024;
+constexpr std::uint64_t kMib = 1024 * kKib;
+
+Finding small_message(CheckContext& context) {
+  const std::string text = "Hello, echo!\n";
+  CheckPeer peer(context, {.text = text});
+  const Stopwatch watch;
+  peer.exchange(text.size());
+  return {.figure = duration_text(watch.elapsed()),
+          .reason = bytes_text(text.size()) + " came back"};
+}
+
+// What terminals, telnet and programs that take bytes for lines or text stumble over.
+std::string awkward_bytes() {
+  using std::string_literals::operator""s;
+  std::string text;
+  for (int value = 0; value <= 0xff; ++value) {
+    text += static_cast<char>(value);
+  }
+  text += "\0\0\0\0\r\n\n\r\r\r\n\n"s;          // NULs; ends of lines, whole and halved.
+  text += "\xff\xf4\xff\xfd\x06\xff\xff\xff"s;  // Telnet: interrupt, timing mark, an escaped 255.
+  text += "\x03\x04\x11\x13\x1a\x1b[2J\x7f"s;   // Interrupt, end of file, flow control, escape.
+  text += "\xc0\x80\xed\xa0\x80\xfe\xef\xbb\xbf"s;  // What is not UTF-8, and a byte order mark.
+  return text + std::string(kKib, '\xff') + std::string(kKib, '\0');
+}
+
+Finding binary(CheckContext& context) {
+  const std::string text = awkward_bytes();
+  CheckPeer peer(context, {.text = text});
+  const Stopwatch watch;
+  peer.exchange(text.size());
+  return {.figure = duration_text(watch.elapsed()),
+          .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
+}
+
+Finding byte_by_byte(CheckContext& context) {
+  constexpr int kBytes = 256;
+  CheckPeer peer(context);
+  std::vector<std::chrono::nanoseconds> round_trips;
+  for (int i = 0; i < kBytes; ++i) {
+    const Stopwatch watch;
+    peer.exchange(1);
+    round_trips.push_back(watch.elapsed());
+  }
+  return {.figure = "median " + duration_text(median(std::move(round_trips))),
+          .reason = "256 round trips of 1 byte"};
+}
+
+Finding large_late_reader(CheckContext& context) {
+  constexpr std::uint64_t kBytes = 64 * kMib;
+  constexpr std::chrono::milliseconds kLate{300};
+  CheckPeer peer(context);
+  const bool took_all = peer.send_unread(kBytes);
+  const std::uint64_t unread = peer.sent();
+  (void)sys::wait_ready({}, sys::MonotonicClock::now() + kLate);  // Just a pause.
+  const Stopwatch watch;
+  peer.expect_end();
+  const std::string figure = size_text(kBytes) + " at " + rate_text(kBytes, watch.elapsed());
+  return {.figure = figure,
+          .reason = took_all ? "took all 64 MiB unread: its buffer has no bound"
+                             : "took " + size_text(unread) + " unread, then waited for the reader"};
+}
+
+// Part by part, over all connections, so that each has something under way while the others'
+// parts arrive.
+Finding in_parallel(CheckContext& context) {
+  constexpr std::array<std::uint64_t, 5> kParts{1, 16, 256, 1024, 2803};
+  constexpr std::uint64_t kOtherDescriptors = 16;
+  const std::uint32_t connections = context.plan().connections;
+  const std::uint64_t needed = connections + kOtherDescriptors;
+  const std::uint64_t limit = sys::open_files_limit().soft;
+  if (limit < needed) {
+    return {.verdict = Verdict::skip,
+            .reason = std::to_string(connections) + " connections need " + std::to_string(needed) +
+                      " descriptors, and ulimit -n is " + std::to_string(limit)};
+  }
+  const Stopwatch watch;
+  std::vector<CheckPeer> peers;
+  peers.reserve(connections);
+  while (peers.size() < connections) {
+    peers.emplace_back(context);
+  }
+  for (const std::uint64_t part : kParts) {
+    for (CheckPeer& peer : peers) {
+      peer.send(part);
+    }
+  }
+  for (CheckPeer& peer : peers) {
+    peer.catch_up();
+  }
+  return {
+      .figure = std::to_string(connections) + " connections in " + duration_text(watch.elapsed()),
+      .reason = "each got its own 5 parts back, 4100 bytes in all"};
+}
+
+Finding pipelining(CheckContext& context) {
+  constexpr std::uint64_t kMessages = 1000;
+  constexpr std::uint64_t kLargest = 4096;
+  constexpr std::uint64_t kStride = 2741;  // Prime: the sizes are spread over the range.
+  CheckPeer peer(context);
+  const Stopwatch watch;
+  for (std::uint64_t i = 0; i < kMessages; ++i) {
+    peer.send(1 + i * kStride % kLargest);
+  }
+  peer.catch_up();
+  return {.figure = size_text(peer.sent()) + " at " + rate_text(peer.sent(), watch.elapsed()),
+          .reason = "1000 messages of 1 to 4096 bytes without waiting, in order"};
+}
+
+// What was meant for the connection that is gone must not reach the next one.
+Finding abrupt_close(CheckContext& context) {
+  constexpr int kTimes = 50;
+  constexpr std::uint64_t kUnread = 64 * kKib;
+  constexpr std::uint64_t kBytes = 1 * kKib;
+  const Stopwatch watch;
+  for (int i = 0; i < kTimes; ++i) {
+    CheckPeer gone(context);
+    (void)gone.send_unread(kUnread);  // Whatever was taken is under way, which is enough.
+    gone.reset();
+    CheckPeer(context).exchange(kBytes);
+  }
+  return {.figure = duration_text(watch.elapsed() / kTimes) + " each",
+          .reason = "50 times reset with 64 KiB under way; the next got its own 1 KiB back"};
+}
+
+constexpr std::array<Check, 12> kChecks{{
+    {"small message", small_message},
+    {"binary", binary},
+    {"byte by byte", byte_by_byte},
+    {"half-close, nothing sent", half_close_nothing_sent},
+    {"half-close, short message", half_close_short_message},
+    {"half-close, before reading", half_close_before_reading},
+    {"half-close, late reader", half_close_late_reader},
+    {"half-close, FIN with data", half_close_with_data},
+    {"large, late reader", large_late_reader},
+    {"in parallel", in_parallel},
+    {"pipelining", pipelining},
+    {"abrupt close", abrupt_close},
+}};
+
+}  // namespace
+
+std::span<const Check> all_checks() noexcept {
+  return kChecks;
+}
+
+}  // namespace echod::client

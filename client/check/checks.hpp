@@ -1,0 +1,36 @@
+// The checks themselves. Each uses connections of its own, and either finds something or throws
+// what is wrong (check_peer.hpp).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "check_context.hpp"
+#include "run_checks.hpp"
+
+namespace echod::client {
+
+struct Finding {
+  Verdict verdict = Verdict::pass;
+  std::string figure = {};
+  std::string reason = {};
+};
+
+struct Check {
+  std::string_view name;
+  Finding (*run)(CheckContext& context);
+};
+
+// In the order in which they run: what every server should do first.
+[[nodiscard]] std::span<const Check> all_checks() noexcept;
+
+// half_close_checks.cpp: after the client's FIN everything still owed comes back, then the
+// server's.
+Finding half_close_nothing_sent(CheckContext& context);
+Finding half_close_short_message(CheckContext& context);
+Finding half_close_before_reading(CheckContext& context);
+Finding half_close_late_reader(CheckContext& context);
+Finding half_close_with_data(CheckContext& context);
+
+}  // namespace echod::client

@@ -1,0 +1,111 @@
+#include "figures.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <string_view>
+
+namespace echod::client {
+
+namespace {
+
+// At most three digits, and no zeros behind the point: 1234, 410, 64.3, 3.2, 5.
+std::string three_digits(double value) {
+  constexpr double kTwoDecimalsBelow = 9.995;  // What rounds to 10 gets one less.
+  constexpr double kOneDecimalBelow = 99.95;
+  const int decimals = value < kTwoDecimalsBelow ? 2 : value < kOneDecimalBelow ? 1 : 0;
+  std::array<char, 40> text{};
+  (void)std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
+  std::string digits = text.data();
+  while (decimals > 0 && digits.back() == '0') {
+    digits.pop_back();
+  }
+  if (digits.back() == '.') {
+    digits.pop_back();
+  }
+  return digits;
+}
+
+// In the largest of `units`, each `step` times the one before, that leaves at least 1.
+std::string scaled(double value, double step, std::span<const std::string_view> units) {
+  constexpr double kRounding = 0.9995;  // 999.6 us are 1 ms.
+  std::size_t unit = 0;
+  while (unit + 1 < units.size() && value >= step * kRounding) {
+    value /= step;
+    ++unit;
+  }
+  return three_digits(value) + ' ' + std::string(units[unit]);
+}
+
+bool is_printable(unsigned char character) {
+  return character >= ' ' && character <= '~';
+}
+
+std::string escaped(std::byte byte) {
+  const auto character = std::to_integer<unsigned char>(byte);
+  switch (character) {
+    case '\r':
+      return "\\r";
+    case '\n':
+      return "\\n";
+    case '\t':
+      return "\\t";
+    case '"':
+    case '\\':
+      return {'\\', static_cast<char>(character)};
+    default:
+      return is_printable(character) ? std::string(1, static_cast<char>(character))
+                                     : '\\' + hex_text(byte).substr(1);
+  }
+}
+
+}  // namespace
+
+std::string duration_text(std::chrono::nanoseconds duration) {
+  constexpr std::array<std::string_view, 4> kUnits{"ns", "us", "ms", "s"};
+  constexpr double kStep = 1000;
+  return scaled(static_cast<double>(duration.count()), kStep, kUnits);
+}
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::array<std::string_view, 4> kUnits{"bytes", "KiB", "MiB", "GiB"};
+  constexpr double kStep = 1024;
+  return bytes == 1 ? bytes_text(bytes) : scaled(static_cast<double>(bytes), kStep, kUnits);
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+  return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
+
+std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration) {
+  constexpr double kBytesPerMegabyte = 1e6;
+  const double seconds = std::chrono::duration<double>(duration).count();
+  const double megabytes = static_cast<double>(bytes) / kBytesPerMegabyte;
+  return three_digits(seconds > 0 ? megabytes / seconds : 0) + " MB/s";
+}
+
+std::string hex_text(std::byte byte) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  const auto value = std::to_integer<std::size_t>(byte);
+  return std::string("0x") + kDigits[value / kDigits.size()] + kDigits[value % kDigits.size()];
+}
+
+std::string preview(std::span<const std::byte> bytes) {
+  constexpr std::size_t kShown = 16;
+  std::string text = "\"";
+  for (const std::byte byte : bytes.first(std::min(bytes.size(), kShown))) {
+    text += escaped(byte);
+  }
+  return text + (bytes.size() > kShown ? "\"..." : "\"");
+}
+
+std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> values) {
+  if (values.empty()) {
+    return std::chrono::nanoseconds(0);
+  }
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>((values.size() - 1) / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+}  // namespace echod::client

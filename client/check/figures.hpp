@@ -1,0 +1,32 @@
+// Numbers and bytes as people read them.
+// Thread-safety: functions without state.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace echod::client {
+
+// Three digits at most, in the unit that fits: "31.4 us", "3.2 ms", "5 s".
+[[nodiscard]] std::string duration_text(std::chrono::nanoseconds duration);
+// Likewise: "12 bytes", "64 KiB", "1.5 MiB".
+[[nodiscard]] std::string size_text(std::uint64_t bytes);
+// Exact: "1 byte", "65536 bytes".
+[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+// "410 MB/s", of 1 000 000 bytes.
+[[nodiscard]] std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration);
+
+// "0x1f".
+[[nodiscard]] std::string hex_text(std::byte byte);
+// The first bytes between quotes, what is not printable as in C, and "..." if there are more:
+// "GET \r\n\x00"...
+[[nodiscard]] std::string preview(std::span<const std::byte> bytes);
+
+// Of an even number of values the lower one in the middle; 0 of none.
+[[nodiscard]] std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> values);
+
+}  // namespace echod::client

@@ -1,0 +1,62 @@
+#include "run_checks.hpp"
+
+#include <array>
+#include <exception>
+
+#include "check_context.hpp"
+#include "check_peer.hpp"
+#include "checks.hpp"
+
+namespace echod::client {
+
+namespace {
+
+CheckResult result_of(const Check& check, Verdict verdict, const std::string& reason) {
+  return {.name = std::string(check.name), .verdict = verdict, .figure = "", .reason = reason};
+}
+
+// What a check throws is its failure. So is what the client itself runs out of: the other checks
+// may need less.
+CheckResult run(const Check& check, CheckContext& context) {
+  context.trace("check: " + std::string(check.name));
+  try {
+    const Finding finding = check.run(context);
+    return {.name = std::string(check.name),
+            .verdict = finding.verdict,
+            .figure = finding.figure,
+            .reason = finding.reason};
+  } catch (const CannotConnect&) {
+    throw;
+  } catch (const std::exception& failure) {
+    return result_of(check, Verdict::fail, failure.what());
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Verdict verdict) noexcept {
+  constexpr std::array<std::string_view, 3> kNames{"pass", "fail", "skip"};
+  return kNames[static_cast<std::size_t>(verdict)];
+}
+
+std::vector<CheckResult> run_checks(const CheckPlan& plan,
+                                    const std::function<void(const CheckResult&)>& on_result) {
+  CheckContext context(plan);
+  std::vector<CheckResult> results;
+  bool is_reachable = true;
+  for (const Check& check : all_checks()) {
+    try {
+      results.push_back(is_reachable ? run(check, context)
+                                     : result_of(check, Verdict::skip, "no connection to check"));
+    } catch (const CannotConnect& failure) {
+      is_reachable = !results.empty();
+      results.push_back(result_of(check, Verdict::fail, failure.what()));
+    }
+    if (on_result) {
+      on_result(results.back());
+    }
+  }
+  return results;
+}
+
+}  // namespace echod::client

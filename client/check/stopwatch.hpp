@@ -1,0 +1,19 @@
+// How long something took.
+// Thread-safety: a value.
+#pragma once
+
+#include "clock.hpp"
+
+namespace echod::client {
+
+class Stopwatch {
+ public:
+  [[nodiscard]] sys::Duration elapsed() const noexcept {
+    return sys::MonotonicClock::now() - begin_;
+  }
+
+ private:
+  sys::TimePoint begin_ = sys::MonotonicClock::now();
+};
+
+}  // namespace echod::client
