@@ -2,15 +2,13 @@
 
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
 #include <optional>
-#include <system_error>
 
 #include "environment.hpp"
 #include "json_report.hpp"
 #include "load_run.hpp"
+#include "output.hpp"
 #include "percentile_table.hpp"
 #include "server_address.hpp"
 #include "summary.hpp"
@@ -20,47 +18,6 @@
 namespace echod::client {
 
 namespace {
-
-// A file that a result goes to. Opened before the run, so that a bad name costs no run.
-class Output {
- public:
-  // "-" is standard output.
-  explicit Output(const std::string& name) : name_(name) {
-    if (!is_standard_output()) {
-      file_.open(name, std::ios::trunc);
-      require();
-    }
-  }
-
-  [[nodiscard]] bool is_standard_output() const { return name_ == "-"; }
-
-  void write(const std::string& text) {
-    if (is_standard_output()) {
-      write_to_stdout(text);
-    } else {
-      file_ << text << std::flush;
-      require();
-    }
-  }
-
-  static void write_to_stdout(const std::string& text) {
-    if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-      throw Stop(ExitCode::system,
-                 "cannot write to standard output: " + std::system_category().message(errno));
-    }
-  }
-
- private:
-  void require() const {
-    if (!file_) {
-      throw Stop(ExitCode::system,
-                 "cannot write " + name_ + ": " + std::system_category().message(errno));
-    }
-  }
-
-  std::string name_;
-  std::ofstream file_;
-};
 
 std::optional<Output> output_to(const std::optional<std::string>& name) {
   return name ? std::optional<Output>(std::in_place, *name) : std::nullopt;
@@ -112,7 +69,7 @@ ExitCode run_load(Options options) {
   const bool is_stdout_free =
       !(json && json->is_standard_output()) && !(histogram && histogram->is_standard_output());
   if (is_stdout_free) {
-    Output::write_to_stdout(summary(options, result, where, verdict));
+    write_to_stdout(summary(options, result, where, verdict));
   }
   return verdict.has_passed() ? ExitCode::success : ExitCode::failed;
 }

@@ -3,8 +3,8 @@
 #include <exception>
 #include <new>
 #include <string>
-#include <system_error>
 
+#include "check_command.hpp"
 #include "command_line.hpp"
 #include "exit_codes.hpp"
 #include "load_command.hpp"
@@ -19,7 +19,7 @@ void report(const std::string& line) {
 
 ExitCode run(const Options& options) {
   try {
-    return run_load(options);
+    return options.command == Command::check ? run_check(options) : run_load(options);
   } catch (const Stop& stop) {
     report(stop.what());
     return stop.code();

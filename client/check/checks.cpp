@@ -90,7 +90,7 @@ Finding in_parallel(CheckContext& context) {
   const std::uint64_t needed = connections + kOtherDescriptors;
   const std::uint64_t limit = sys::open_files_limit().soft;
   if (limit < needed) {
-    return {.verdict = Verdict::skip,
+    return {.verdict = CheckVerdict::skip,
             .reason = std::to_string(connections) + " connections need " + std::to_string(needed) +
                       " descriptors, and ulimit -n is " + std::to_string(limit)};
   }

@@ -12,7 +12,7 @@
 namespace echod::client {
 
 struct Finding {
-  Verdict verdict = Verdict::pass;
+  CheckVerdict verdict = CheckVerdict::pass;
   std::string figure = {};
   std::string reason = {};
 };

@@ -1,5 +1,6 @@
 #include "run_checks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <exception>
 
@@ -11,7 +12,7 @@ namespace echod::client {
 
 namespace {
 
-CheckResult result_of(const Check& check, Verdict verdict, const std::string& reason) {
+CheckResult result_of(const Check& check, CheckVerdict verdict, const std::string& reason) {
   return {.name = std::string(check.name), .verdict = verdict, .figure = "", .reason = reason};
 }
 
@@ -28,15 +29,21 @@ CheckResult run(const Check& check, CheckContext& context) {
   } catch (const CannotConnect&) {
     throw;
   } catch (const std::exception& failure) {
-    return result_of(check, Verdict::fail, failure.what());
+    return result_of(check, CheckVerdict::fail, failure.what());
   }
 }
 
 }  // namespace
 
-std::string_view name_of(Verdict verdict) noexcept {
+std::string_view name_of(CheckVerdict verdict) noexcept {
   constexpr std::array<std::string_view, 3> kNames{"pass", "fail", "skip"};
   return kNames[static_cast<std::size_t>(verdict)];
+}
+
+bool have_passed(const std::vector<CheckResult>& results) noexcept {
+  return std::all_of(results.begin(), results.end(), [](const CheckResult& result) {
+    return result.verdict == CheckVerdict::pass;
+  });
 }
 
 std::vector<CheckResult> run_checks(const CheckPlan& plan,
@@ -46,11 +53,12 @@ std::vector<CheckResult> run_checks(const CheckPlan& plan,
   bool is_reachable = true;
   for (const Check& check : all_checks()) {
     try {
-      results.push_back(is_reachable ? run(check, context)
-                                     : result_of(check, Verdict::skip, "no connection to check"));
+      results.push_back(is_reachable
+                            ? run(check, context)
+                            : result_of(check, CheckVerdict::skip, "no connection to check"));
     } catch (const CannotConnect& failure) {
       is_reachable = !results.empty();
-      results.push_back(result_of(check, Verdict::fail, failure.what()));
+      results.push_back(result_of(check, CheckVerdict::fail, failure.what()));
     }
     if (on_result) {
       on_result(results.back());

@@ -24,21 +24,24 @@ struct CheckPlan {
   std::function<void(const std::string&)> trace;
 };
 
-enum class Verdict : std::uint8_t {
+enum class CheckVerdict : std::uint8_t {
   pass,
   fail,
   skip,  // Nothing was learned about the server.
 };
 
 // "pass", "fail", "skip".
-[[nodiscard]] std::string_view name_of(Verdict verdict) noexcept;
+[[nodiscard]] std::string_view name_of(CheckVerdict verdict) noexcept;
 
 struct CheckResult {
   std::string name;  // "half-close, late reader"
-  Verdict verdict = Verdict::pass;
+  CheckVerdict verdict = CheckVerdict::pass;
   std::string figure;  // "3.2 ms", "64 MiB at 410 MB/s"; may be empty.
   std::string reason;  // One line: what was seen, or what went wrong.
 };
+
+// Whether all passed.
+[[nodiscard]] bool have_passed(const std::vector<CheckResult>& results) noexcept;
 
 // Runs all checks, one after the other, whatever becomes of any; `on_result` (may be empty) gets
 // each result as it is known. If the first check finds nobody to connect to, the others are

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client_socket.hpp"
+#include "figures.hpp"
 #include "keyed_stream.hpp"
 #include "origin.hpp"
 #include "stream_socket.hpp"
@@ -23,10 +24,6 @@ constexpr std::chrono::milliseconds kEvidenceTime{200};
 
 std::string errno_text(int error) {
   return std::system_category().message(error);
-}
-
-std::string bytes_text(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
 }
 
 LoadError error_of(FaultKind kind) noexcept {

@@ -3,8 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
-#include <limits>
 #include <span>
 
 namespace echod::client {
@@ -45,20 +43,6 @@ std::optional<std::uint64_t> whole(std::optional<double> number) noexcept {
   return static_cast<std::uint64_t>(*number);
 }
 
-template <typename... Values>
-std::string formatted(const char* format, Values... values) {
-  std::array<char, 64> text{};
-  (void)std::snprintf(text.data(), text.size(), format, values...);
-  return text.data();
-}
-
-// Three digits that tell something.
-std::string short_number(double number) {
-  constexpr double kTen = 10;
-  constexpr double kHundred = 100;
-  return number_text(number, number < kTen ? 2 : number < kHundred ? 1 : 0);
-}
-
 }  // namespace
 
 std::optional<double> parse_rate(std::string_view text) noexcept {
@@ -92,47 +76,6 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) no
     return std::nullopt;
   }
   return std::chrono::nanoseconds(std::llround(*nanos));
-}
-
-std::string duration_text(std::chrono::nanoseconds duration) {
-  constexpr double kThousand = 1e3;
-  auto number = static_cast<double>(duration.count());
-  for (const char* const unit : {" ns", " us", " ms"}) {
-    if (number < kThousand) {
-      return (number < 1 || unit[1] == 'n' ? number_text(number, 0) : short_number(number)) + unit;
-    }
-    number /= kThousand;
-  }
-  return short_number(number) + " s";
-}
-
-std::string count_text(std::uint64_t count) {
-  constexpr std::size_t kGroup = 3;
-  std::string text = std::to_string(count);
-  for (std::size_t left = text.size(); left > kGroup;) {
-    left -= kGroup;
-    text.insert(left, 1, ' ');
-  }
-  return text;
-}
-
-std::string bytes_text(std::uint64_t bytes) {
-  constexpr double kKibi = 1024;
-  auto number = static_cast<double>(bytes);
-  if (number < kKibi) {
-    return std::to_string(bytes) + " B";
-  }
-  for (const char* const unit : {" KiB", " MiB", " GiB"}) {
-    number /= kKibi;
-    if (number < kKibi) {
-      return number_text(number, 1) + unit;
-    }
-  }
-  return number_text(number / kKibi, 1) + " TiB";
-}
-
-std::string number_text(double number, int decimals) {
-  return formatted("%.*f", decimals, number);
 }
 
 }  // namespace echod::client

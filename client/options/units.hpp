@@ -1,17 +1,14 @@
-// Numbers with units, as a person types them and reads them.
-// Thread-safety: functions without state.
+// Numbers with units, as a person types them.
+// Thread-safety: functions without state. Nothing is returned for what is not wholly of the form.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
 namespace echod::client {
-
-// The readers give nothing for what is not wholly of their form.
 
 // "64", "10k", "1.5M": thousands; above 0.
 [[nodiscard]] std::optional<double> parse_rate(std::string_view text) noexcept;
@@ -25,14 +22,5 @@ namespace echod::client {
 // "10s", "500ms", "20us", "2m"; a plain number is of seconds.
 [[nodiscard]] std::optional<std::chrono::nanoseconds> parse_duration(
     std::string_view text) noexcept;
-
-// Four digits or fewer: "850 ns", "12.3 us", "1.24 ms", "2.50 s".
-[[nodiscard]] std::string duration_text(std::chrono::nanoseconds duration);
-// With thin groups of three: "1 234 567".
-[[nodiscard]] std::string count_text(std::uint64_t count);
-// "64 B", "1.5 KiB", "12.0 MiB".
-[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
-// With so many decimals.
-[[nodiscard]] std::string number_text(double number, int decimals);
 
 }  // namespace echod::client

@@ -20,6 +20,16 @@ double micros(std::chrono::nanoseconds time) {
   return static_cast<double>(time.count()) / kNanosPerMicro;
 }
 
+// Bytes that are not UTF-8, as a host name may have, are replaced.
+std::string text_of(const Json& json) {
+  constexpr int kIndent = 2;
+  return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+Json target_json(const Options& options) {
+  return {{"host", options.host}, {"address", options.plan.server.text()}};
+}
+
 Json latency_json(const Histogram& histogram) {
   if (histogram.count() == 0) {
     return nullptr;
@@ -126,7 +136,7 @@ std::string run_json(const Options& options, const LoadResult& result,
   const Json json{{"kind", "run"},
                   {"echoload", environment.version},
                   {"time", environment.time},
-                  {"target", {{"host", options.host}, {"address", options.plan.server.text()}}},
+                  {"target", target_json(options)},
                   {"environment", environment_json(environment)},
                   {"parameters", parameters_json(options)},
                   {"interrupted", result.is_interrupted},
@@ -148,8 +158,24 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"warnings", verdict.warnings},
                   {"failures", verdict.failures},
                   {"passed", verdict.has_passed()}};
-  constexpr int kIndent = 2;
-  return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + '\n';
+  return text_of(json);
+}
+
+std::string check_json(const Options& options, const std::vector<CheckResult>& results,
+                       const Environment& environment) {
+  Json checks = Json::array();
+  for (const CheckResult& result : results) {
+    checks.push_back({{"name", result.name},
+                      {"verdict", name_of(result.verdict)},
+                      {"figure", result.figure},
+                      {"reason", result.reason}});
+  }
+  return text_of({{"kind", "check"},
+                  {"echoload", environment.version},
+                  {"time", environment.time},
+                  {"target", target_json(options)},
+                  {"checks", checks},
+                  {"passed", have_passed(results)}});
 }
 
 }  // namespace echod::client

@@ -8,6 +8,7 @@
 #include "command_line.hpp"
 #include "environment.hpp"
 #include "load_run.hpp"
+#include "run_checks.hpp"
 #include "verdict.hpp"
 
 namespace echod::client {
@@ -15,5 +16,10 @@ namespace echod::client {
 // echoload-run.schema.json
 [[nodiscard]] std::string run_json(const Options& options, const LoadResult& result,
                                    const Environment& environment, const Verdict& verdict);
+
+// echoload-check.schema.json
+[[nodiscard]] std::string check_json(const Options& options,
+                                     const std::vector<CheckResult>& results,
+                                     const Environment& environment);
 
 }  // namespace echod::client

@@ -4,7 +4,7 @@
 #include <array>
 #include <numeric>
 
-#include "units.hpp"
+#include "figures.hpp"
 
 namespace echod::client {
 
@@ -29,7 +29,7 @@ std::string plural(std::uint64_t count, const std::string& what) {
   return count_text(count) + ' ' + what + (count == 1 ? "" : "s");
 }
 
-std::string rate_text(double per_second) {
+std::string per_second_text(double per_second) {
   constexpr double kHundred = 100;
   return per_second < kHundred ? number_text(per_second, 1)
                                : count_text(static_cast<std::uint64_t>(per_second + 0.5));
@@ -43,8 +43,8 @@ std::string line(const std::string& name, const std::string& text) {
 }
 
 std::string sizes_text(const MessageSizes& sizes) {
-  return sizes.is_fixed() ? bytes_text(sizes.smallest)
-                          : bytes_text(sizes.smallest) + " to " + bytes_text(sizes.largest);
+  return sizes.is_fixed() ? size_text(sizes.smallest)
+                          : size_text(sizes.smallest) + " to " + size_text(sizes.largest);
 }
 
 std::string percentiles_text(const Histogram& histogram) {
@@ -59,18 +59,18 @@ std::string percentiles_text(const Histogram& histogram) {
 std::string echoes_line(const Options& options, const LoadResult& result) {
   const bool is_connect = options.plan.mode == LoadMode::connect;
   std::string text =
-      count_text(result.tally.echoes) + ", " + rate_text(rate_of(result)) + " per second";
+      count_text(result.tally.echoes) + ", " + per_second_text(rate_of(result)) + " per second";
   if (options.plan.rate_per_s) {
-    text += " of " + rate_text(*options.plan.rate_per_s) + " asked for";
+    text += " of " + per_second_text(*options.plan.rate_per_s) + " asked for";
   }
   return line(is_connect ? "cycles" : "echoes", text);
 }
 
 std::string bytes_line(const LoadResult& result) {
   const Tally& tally = result.tally;
-  return line("bytes", bytes_text(tally.bytes_sent) + " sent, " +
+  return line("bytes", size_text(tally.bytes_sent) + " sent, " +
                            number_text(per_second(tally.bytes_sent, result) / kMega, 1) +
-                           " MB/s; " + bytes_text(tally.bytes_received) + " received, " +
+                           " MB/s; " + size_text(tally.bytes_received) + " received, " +
                            number_text(per_second(tally.bytes_received, result) / kMega, 1) +
                            " MB/s");
 }
@@ -126,7 +126,7 @@ std::string server_line(const Options& options, const LoadResult& result) {
             " us per echo";
   }
   return line("server", text) +
-         line("", bytes_text(server.resident_bytes) + " resident, " +
+         line("", size_text(server.resident_bytes) + " resident, " +
                       count_text(server.voluntary_switches) + " voluntary and " +
                       count_text(server.involuntary_switches) + " involuntary context switches");
 }
@@ -171,8 +171,8 @@ std::string title(const Options& options) {
     text += ", depth " + std::to_string(plan.depth);
   }
   if (plan.mode != LoadMode::stream) {
-    text +=
-        plan.rate_per_s ? ", open loop at " + rate_text(*plan.rate_per_s) + "/s" : ", closed loop";
+    text += plan.rate_per_s ? ", open loop at " + per_second_text(*plan.rate_per_s) + "/s"
+                            : ", closed loop";
   }
   return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
 }
@@ -186,7 +186,7 @@ std::string progress_line(const Options& options, const LoadProgress& progress) 
                      " connections";
   if (const double time = seconds(progress.measured); time > 0) {
     text += ", " + number_text(time, 0) + " of " + number_text(seconds(options.plan.duration), 0) +
-            " s, " + rate_text(static_cast<double>(tally.echoes) / time) + " echoes/s, " +
+            " s, " + per_second_text(static_cast<double>(tally.echoes) / time) + " echoes/s, " +
             number_text(static_cast<double>(tally.bytes_received) / time / kMega, 1) + " MB/s";
   }
   if (tally.latency.count() > 0) {

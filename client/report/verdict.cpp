@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "units.hpp"
+#include "figures.hpp"
 
 namespace echod::client {
 

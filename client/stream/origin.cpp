@@ -6,6 +6,7 @@
 #include <cstring>
 #include <vector>
 
+#include "figures.hpp"
 #include "keyed_stream.hpp"
 
 namespace echod::client {
@@ -89,16 +90,6 @@ std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence)
   return last_wrong + 1;
 }
 
-std::string hex(std::byte byte) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  const auto value = std::to_integer<std::size_t>(byte);
-  return std::string("0x") + kDigits[value / kDigits.size()] + kDigits[value % kDigits.size()];
-}
-
-std::string bytes_text(std::uint64_t count) {
-  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
-}
-
 std::string what_happened(const Fault& fault) {
   const std::string bytes = bytes_text(fault.bytes);
   switch (fault.kind) {
@@ -176,8 +167,8 @@ Fault identify(const Evidence& evidence, std::uint32_t connections) {
 std::string text_of(const Fault& fault) {
   std::string text = "connection " + std::to_string(fault.connection) + ", offset " +
                      std::to_string(fault.offset) + ": " + what_happened(fault) + " (";
-  text += fault.expected ? "expected " + hex(*fault.expected) + ", " : "";
-  return text + "got " + hex(fault.got) + ')';
+  text += fault.expected ? "expected " + hex_text(*fault.expected) + ", " : "";
+  return text + "got " + hex_text(fault.got) + ')';
 }
 
 }  // namespace echod::client

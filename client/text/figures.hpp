@@ -17,6 +17,10 @@ namespace echod::client {
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 // Exact: "1 byte", "65536 bytes".
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+// With groups of three: "1 234 567".
+[[nodiscard]] std::string count_text(std::uint64_t count);
+// With so many decimals.
+[[nodiscard]] std::string number_text(double number, int decimals);
 // "410 MB/s", of 1 000 000 bytes.
 [[nodiscard]] std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration);
 

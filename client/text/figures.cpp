@@ -14,9 +14,7 @@ std::string three_digits(double value) {
   constexpr double kTwoDecimalsBelow = 9.995;  // What rounds to 10 gets one less.
   constexpr double kOneDecimalBelow = 99.95;
   const int decimals = value < kTwoDecimalsBelow ? 2 : value < kOneDecimalBelow ? 1 : 0;
-  std::array<char, 40> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
-  std::string digits = text.data();
+  std::string digits = number_text(value, decimals);
   while (decimals > 0 && digits.back() == '0') {
     digits.pop_back();
   }
@@ -75,6 +73,23 @@ std::string size_text(std::uint64_t bytes) {
 
 std::string bytes_text(std::uint64_t bytes) {
   return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
+}
+
+std::string count_text(std::uint64_t count) {
+  constexpr std::size_t kGroup = 3;
+  std::string text = std::to_string(count);
+  for (std::size_t left = text.size(); left > kGroup;) {
+    left -= kGroup;
+    text.insert(left, 1, ' ');
+  }
+  return text;
+}
+
+std::string number_text(double number, int decimals) {
+  constexpr std::size_t kMost = 64;
+  std::array<char, kMost> text{};
+  (void)std::snprintf(text.data(), text.size(), "%.*f", decimals, number);
+  return text.data();
 }
 
 std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration) {

@@ -1,0 +1,69 @@
+#include "check_command.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "environment.hpp"
+#include "json_report.hpp"
+#include "output.hpp"
+#include "run_checks.hpp"
+#include "server_address.hpp"
+
+namespace echod::client {
+
+namespace {
+
+// A row of the table. The last two columns share the rest of the line.
+std::string row(const CheckResult& result) {
+  constexpr std::size_t kVerdictColumn = 6;
+  constexpr std::size_t kNameColumn = 34;
+  constexpr std::size_t kFigureColumn = 62;
+  std::string line(name_of(result.verdict));
+  line.resize(kVerdictColumn, ' ');
+  line += result.name;
+  line.resize(std::max(line.size() + 1, kNameColumn), ' ');
+  line += result.figure;
+  if (!result.reason.empty()) {
+    line.resize(std::max(line.size() + 1, kFigureColumn), ' ');
+    line += result.reason;
+  }
+  return line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+}
+
+std::string tally_line(const std::vector<CheckResult>& results) {
+  const auto count = [&results](CheckVerdict verdict) {
+    return std::count_if(results.begin(), results.end(), [verdict](const CheckResult& result) {
+      return result.verdict == verdict;
+    });
+  };
+  return std::to_string(count(CheckVerdict::pass)) + " passed, " +
+         std::to_string(count(CheckVerdict::fail)) + " failed, " +
+         std::to_string(count(CheckVerdict::skip)) + " skipped\n";
+}
+
+}  // namespace
+
+ExitCode run_check(Options options) {
+  options.plan.server = reachable_address(options);
+  CheckPlan plan{.server = options.plan.server,
+                 .connections = options.plan.connections,
+                 .timeout = options.plan.timeout,
+                 .trace = {}};
+  if (options.is_verbose) {
+    plan.trace = [](const std::string& line) { (void)std::fprintf(stderr, "%s\n", line.c_str()); };
+  }
+  if (!options.wants_json) {
+    write_to_stdout("echoload " + environment().version + ": check of " +
+                    options.plan.server.text() + "\n\n");
+  }
+  const std::vector<CheckResult> results = run_checks(plan, [&options](const CheckResult& result) {
+    if (!options.wants_json) {
+      write_to_stdout(row(result));
+    }
+  });
+  write_to_stdout(options.wants_json ? check_json(options, results, environment())
+                                     : '\n' + tally_line(results));
+  return have_passed(results) ? ExitCode::success : ExitCode::failed;
+}
+
+}  // namespace echod::client
