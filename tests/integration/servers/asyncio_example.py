@@ -1,0 +1,21 @@
+# The echo server of Python's asyncio documentation: it answers the first 100 bytes and closes.
+import asyncio
+import sys
+
+
+async def handle_echo(reader, writer):
+    data = await reader.read(100)
+    writer.write(data)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def main():
+    server = await asyncio.start_server(handle_echo, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], file=sys.stderr, flush=True)
+    async with server:
+        await server.serve_forever()
+
+
+asyncio.run(main())
