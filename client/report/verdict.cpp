@@ -41,11 +41,17 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-void warn_of_client(const LoadResult& result, Verdict& verdict) {
+bool is_rate_reached(const Options& options, const LoadResult& result) {
+  constexpr double kNearlyAll = 0.99;
+  return options.plan.rate_per_s && rate_of(result) >= kNearlyAll * *options.plan.rate_per_s;
+}
+
+// A rate that was reached was not limited by anybody.
+void warn_of_client(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kBusy = 0.95;
   const auto& shares = result.thread_shares;
   const auto busiest = std::max_element(shares.begin(), shares.end());
-  if (busiest != shares.end() && *busiest >= kBusy) {
+  if (busiest != shares.end() && *busiest >= kBusy && !is_rate_reached(options, result)) {
     verdict.warnings.push_back(
         "the client was the limit: a thread of it was on a CPU, or waiting for one, for " +
         number_text(*busiest * kPercent, 0) +
@@ -57,8 +63,7 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
   if (!options.plan.rate_per_s) {
     return;
   }
-  constexpr double kNearlyAll = 0.99;
-  if (rate_of(result) < kNearlyAll * *options.plan.rate_per_s) {
+  if (!is_rate_reached(options, result)) {
     verdict.warnings.push_back("the rate was not reached: " + number_text(rate_of(result), 0) +
                                " of " + number_text(*options.plan.rate_per_s, 0) + " per second");
   }
@@ -86,7 +91,7 @@ Verdict verdict_on(const Options& options, const LoadResult& result) {
   Verdict verdict;
   judge_errors(options, result, verdict);
   judge_limits(options, result, verdict);
-  warn_of_client(result, verdict);
+  warn_of_client(options, result, verdict);
   warn_of_rate(options, result, verdict);
   return verdict;
 }
