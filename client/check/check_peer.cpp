@@ -144,8 +144,9 @@ void CheckPeer::pump(bool until_all_is_back) {
 }
 
 void CheckPeer::expect_end() {
-  catch_up();
+  pump(false);
   half_close();
+  pump(true);
   while (!has_ended_) {
     if (!is_ready(POLLIN, context_.plan().timeout)) {
       fail(": no end of file for " + duration_text(context_.plan().timeout) +

@@ -55,7 +55,8 @@ class CheckPeer {
   void send_with_fin(std::uint64_t bytes);
   // FIN: no more from us.
   void half_close();
-  // Catches up, half-closes unless that is done, and waits for the server's FIN.
+  // Sends what is left, half-closes unless that is done, and waits until all has come back, then
+  // the server's FIN.
   void expect_end();
   // RST, now.
   void reset();
