@@ -1,0 +1,247 @@
+// The battery finds what is wrong with a server, says so in those words, and finds nothing wrong
+// with one that is right.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <set>
+
+#include "broken_server.hpp"
+#include "daemon_test.hpp"
+#include "run_checks.hpp"
+#include "text_match.hpp"
+
+namespace echod::test {
+namespace {
+
+using client::CheckPlan;
+using client::CheckResult;
+using client::CheckVerdict;
+
+using Names = std::set<std::string>;
+using Results = std::vector<CheckResult>;
+
+// Of a server that never answers every check waits for this.
+constexpr std::chrono::seconds kShortTimeout{1};
+
+CheckPlan plan_for(std::uint16_t port, std::chrono::nanoseconds timeout = kPatience) {
+  CheckPlan plan;
+  plan.server = *sys::SocketAddress::parse("127.0.0.1", port);
+  plan.timeout = timeout;
+  return plan;
+}
+
+Results check(const BrokenServer& server, std::chrono::nanoseconds timeout = kPatience) {
+  return client::run_checks(plan_for(server.port(), timeout), {});
+}
+
+Names names_of(const Results& results, CheckVerdict verdict) {
+  Names names;
+  for (const CheckResult& result : results) {
+    if (result.verdict == verdict) {
+      names.insert(result.name);
+    }
+  }
+  return names;
+}
+
+const CheckResult& named(const Results& results, const std::string& name) {
+  return *std::ranges::find(results, name, &CheckResult::name);
+}
+
+// All checks, in their order.
+const std::vector<std::string> kAll{"small message",
+                                    "binary",
+                                    "byte by byte",
+                                    "half-close, nothing sent",
+                                    "half-close, short message",
+                                    "half-close, before reading",
+                                    "half-close, late reader",
+                                    "half-close, FIN with data",
+                                    "large, late reader",
+                                    "in parallel",
+                                    "pipelining",
+                                    "abrupt close"};
+// Those that get more than BrokenServer::kAfterBytes back on a connection.
+const Names kLong{"binary",
+                  "half-close, before reading",
+                  "half-close, late reader",
+                  "half-close, FIN with data",
+                  "in parallel",
+                  "large, late reader",
+                  "pipelining",
+                  "abrupt close"};
+// Those that half-close while something is owed.
+const Names kHalfClosing{"half-close, short message", "half-close, before reading",
+                         "half-close, late reader", "half-close, FIN with data",
+                         "large, late reader"};
+
+// Exactly the checks `failing` fail, each with a reason like `pattern`, and the others pass.
+void expect_failures(const Results& results, const Names& failing, const std::string& pattern) {
+  EXPECT_EQ(names_of(results, CheckVerdict::fail), failing);
+  EXPECT_EQ(names_of(results, CheckVerdict::skip), Names{});
+  for (const CheckResult& result : results) {
+    if (result.verdict == CheckVerdict::fail) {
+      EXPECT_TRUE(matches(result.reason, pattern)) << result.name << ": " << result.reason;
+    } else {
+      EXPECT_FALSE(result.reason.empty()) << result.name;
+    }
+  }
+}
+
+void expect_all_pass(const Results& results) {
+  expect_failures(results, {}, "");
+  ASSERT_EQ(results.size(), kAll.size());
+  for (const CheckResult& result : results) {
+    EXPECT_FALSE(result.figure.empty()) << result.name;
+  }
+}
+
+// A text, whose wrong bytes say no more than that.
+const std::string kWrongByte = "^connection [0-9]+: byte [0-9]+ is 0x[0-9a-f]{2}, expected ";
+
+TEST(EcholoadCheckTest, ACorrectServerPassesEveryCheck) {
+  const BrokenServer server(Fault::correct);
+  const Results results = check(server);
+  expect_all_pass(results);
+  EXPECT_TRUE(matches(named(results, "large, late reader").reason,
+                      "^took [0-9.]+ MiB unread, then waited for the reader$"));
+  EXPECT_TRUE(matches(named(results, "large, late reader").figure, "^64 MiB at [0-9.]+ MB/s$"));
+}
+
+TEST(EcholoadCheckTest, ResultsComeInOrderWhileItRuns) {
+  const BrokenServer server(Fault::closes_early);
+  std::vector<std::string> names;
+  const Results results = client::run_checks(
+      plan_for(server.port()), [&](const CheckResult& result) { names.push_back(result.name); });
+  EXPECT_EQ(names, kAll);
+  EXPECT_EQ(results.size(), kAll.size());
+}
+
+TEST(EcholoadCheckTest, ALostByteIsFound) {
+  const BrokenServer server(Fault::drops_a_byte);
+  expect_failures(check(server), kLong, "offset 900: 1 byte lost|" + kWrongByte);
+}
+
+TEST(EcholoadCheckTest, AFlippedBitIsFound) {
+  const BrokenServer server(Fault::corrupts);
+  expect_failures(check(server), kLong,
+                  "offset 900: 1 byte corrupted|byte 900 is 0xfe, expected 0xff");
+}
+
+TEST(EcholoadCheckTest, RepeatedBytesAreFound) {
+  const BrokenServer server(Fault::duplicates);
+  expect_failures(check(server), kLong, "offset 900: the 64 bytes before came again|" + kWrongByte);
+}
+
+TEST(EcholoadCheckTest, BytesThatComeTooEarlyAreFound) {
+  const BrokenServer server(Fault::reorders);
+  Names failing = kLong;
+  failing.erase("binary");  // There the two pieces are the same.
+  expect_failures(check(server), failing, "what belongs [0-9]+ bytes later came first");
+}
+
+TEST(EcholoadCheckTest, BytesOfAnotherConnectionAreFound) {
+  const BrokenServer server(Fault::swaps_two_connections);
+  const Results results = check(server, kShortTimeout);
+  const CheckResult& parallel = named(results, "in parallel");
+  EXPECT_EQ(parallel.verdict, CheckVerdict::fail);
+  EXPECT_TRUE(matches(parallel.reason, "^connection [0-9]+, offset [0-9]+: bytes of connection "))
+      << parallel.reason;
+  // One connection alone is served right.
+  EXPECT_EQ(named(results, "binary").verdict, CheckVerdict::pass);
+  EXPECT_EQ(named(results, "half-close, before reading").verdict, CheckVerdict::pass);
+}
+
+TEST(EcholoadCheckTest, ATailDroppedAtTheHalfCloseIsFound) {
+  const BrokenServer server(Fault::truncates_at_half_close);
+  expect_failures(check(server), kHalfClosing,
+                  "^connection [0-9]+ closed after [0-9]+ of [0-9]+ bytes?$");
+}
+
+TEST(EcholoadCheckTest, SilenceIsFound) {
+  const BrokenServer server(Fault::stalls);
+  expect_failures(check(server, kShortTimeout), kLong,
+                  "^connection [0-9]+: nothing for 1 s, [0-9]+ bytes missing$");
+}
+
+TEST(EcholoadCheckTest, AnEarlyEndIsFound) {
+  const BrokenServer server(Fault::closes_early);
+  expect_failures(check(server), kLong, "^connection [0-9]+ closed after 900 of [0-9]+ bytes$");
+}
+
+TEST(EcholoadCheckTest, AResetIsFound) {
+  const BrokenServer server(Fault::resets);
+  expect_failures(check(server), kLong, "^connection [0-9]+ reset after 900 of [0-9]+ bytes$");
+}
+
+TEST(EcholoadCheckTest, AServerThatTakesConnectionsButNeverAnswersFailsEveryCheck) {
+  const BrokenServer server(Fault::never_accepts);
+  expect_failures(check(server, kShortTimeout), Names(kAll.begin(), kAll.end()),
+                  "^connection [0-9]+: (nothing for 1 s, [0-9]+ bytes? missing|"
+                  "no end of file for 1 s after our own, though nothing is owed)$");
+}
+
+TEST(EcholoadCheckTest, WithNobodyThereTheFirstCheckFailsAndTheOthersAreSkipped) {
+  // Bound, but not listening: the port refuses and nobody else gets it.
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  ASSERT_EQ(bind(fd, reinterpret_cast<const sockaddr*>(&address), length), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), 0);
+  const Results results = client::run_checks(plan_for(ntohs(address.sin_port)), {});
+  (void)close(fd);
+  ASSERT_EQ(results.size(), kAll.size());
+  EXPECT_EQ(names_of(results, CheckVerdict::fail), Names{"small message"});
+  EXPECT_TRUE(matches(results[0].reason, "cannot connect to 127.0.0.1:[0-9]+: Connection refused$"))
+      << results[0].reason;
+  EXPECT_EQ(results[1].reason, "no connection to check");
+  EXPECT_EQ(names_of(results, CheckVerdict::skip).size(), kAll.size() - 1);
+}
+
+TEST(EcholoadCheckTest, MoreConnectionsThanDescriptorsAreSkippedWithBothNumbers) {
+  const BrokenServer server(Fault::correct);
+  CheckPlan plan = plan_for(server.port());
+  plan.connections = 4'000'000'000;
+  const Results results = client::run_checks(plan, {});
+  EXPECT_EQ(names_of(results, CheckVerdict::skip), Names{"in parallel"});
+  EXPECT_TRUE(matches(named(results, "in parallel").reason,
+                      "^4000000000 connections need 4000000016 descriptors, and ulimit -n is "
+                      "[0-9]+$"))
+      << named(results, "in parallel").reason;
+}
+
+TEST(EcholoadCheckTest, EveryStepCanBeTraced) {
+  const BrokenServer server(Fault::correct);
+  std::vector<std::string> lines;
+  CheckPlan plan = plan_for(server.port());
+  plan.trace = [&](const std::string& line) { lines.push_back(line); };
+  (void)client::run_checks(plan, {});
+  ASSERT_GT(lines.size(), 100U);
+  const std::string time = "^[0-9]+\\.[0-9]{6} ";
+  EXPECT_TRUE(matches(lines[0], time + "check: small message$")) << lines[0];
+  EXPECT_TRUE(matches(lines[1], time + "connection 1: connected$")) << lines[1];
+  EXPECT_TRUE(matches(lines[2], time + "connection 1: sent 13 bytes \"Hello, echo!\\\\n\"$"))
+      << lines[2];
+  EXPECT_TRUE(matches(lines[3], time + "connection 1: received 13 bytes \"Hello, echo!\\\\n\"$"))
+      << lines[3];
+  for (const std::string event : {"half-closed", "end of file", "reset", "blocked"}) {
+    const auto is_event = [&](const std::string& line) {
+      return matches(line, time + "connection [0-9]+: " + event);
+    };
+    EXPECT_TRUE(std::ranges::any_of(lines, is_event)) << event;
+  }
+}
+
+class EchodCheckTest : public DaemonTest {};
+
+TEST_F(EchodCheckTest, EchodPassesEveryCheck) {
+  start();
+  expect_all_pass(client::run_checks(plan_for(daemon().port()), {}));
+}
+
+}  // namespace
+}  // namespace echod::test

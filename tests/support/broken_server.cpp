@@ -1,0 +1,330 @@
+#include "broken_server.hpp"
+
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace echod::test {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMostPending = 262144;
+constexpr std::size_t kMostRead = 65536;
+constexpr std::size_t kPiece = 64;
+constexpr std::size_t kLeastSwapped = 64;  // Fewer bytes would not tell where they are from.
+constexpr std::chrono::milliseconds kLazy{10};
+
+int checked(int result, const char* what) {
+  if (result < 0) {
+    throw std::system_error(errno, std::system_category(), std::string("broken server: ") + what);
+  }
+  return result;
+}
+
+int listen_on_loopback() {
+  const int fd =
+      checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP), "socket");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  checked(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+  checked(listen(fd, SOMAXCONN), "listen");
+  return fd;
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_in address{};
+  socklen_t length = sizeof address;
+  checked(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), "getsockname");
+  return ntohs(address.sin_port);
+}
+
+std::string tail_of(const std::string& bytes) {
+  return bytes.substr(bytes.size() - std::min(kPiece, bytes.size()));
+}
+
+// Commits a fault that needs no more than the chunk at hand and what came before it; false if the
+// chunk is too short for it, or if `fault` is none of these.
+bool distort(Fault fault, std::string& chunk, std::size_t place, const std::string& before) {
+  const std::size_t rest = chunk.size() - place;
+  switch (fault) {
+    case Fault::drops_a_byte:
+      chunk.erase(place, 1);
+      return true;
+    case Fault::corrupts:
+      chunk[place] = static_cast<char>(chunk[place] ^ 1);
+      return true;
+    case Fault::duplicates:
+      chunk.insert(place, tail_of(before + chunk.substr(0, place)));
+      return true;
+    case Fault::reorders: {
+      const std::size_t half = std::min(rest / 2, kPiece);
+      if (rest >= kLeastSwapped) {
+        const auto first = chunk.begin() + static_cast<std::ptrdiff_t>(place);
+        const auto second = first + static_cast<std::ptrdiff_t>(half);
+        std::swap_ranges(first, second, second);
+      }
+      return rest >= kLeastSwapped;
+    }
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Fault fault) {
+  constexpr std::array<std::string_view, 11> kNames{"correct",
+                                                    "drops_a_byte",
+                                                    "corrupts",
+                                                    "duplicates",
+                                                    "reorders",
+                                                    "swaps_two_connections",
+                                                    "truncates_at_half_close",
+                                                    "stalls",
+                                                    "closes_early",
+                                                    "resets",
+                                                    "never_accepts"};
+  return kNames[static_cast<std::size_t>(fault)];
+}
+
+struct BrokenServer::Connection {
+  explicit Connection(int accepted) : fd(accepted) {}
+  ~Connection() {
+    if (fd >= 0) {
+      (void)::close(fd);
+    }
+  }
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] bool reads() const {
+    return !is_at_end && !is_stalled && !held && pending.size() < kMostPending;
+  }
+  [[nodiscard]] bool is_lazy_now() const { return Clock::now() - read_at < kLazy; }
+
+  int fd;
+  std::string pending;  // To be sent.
+  std::uint64_t bytes_read = 0;
+  std::string recent;               // The last kPiece bytes of those read.
+  std::optional<std::string> held;  // To be swapped.
+  Clock::time_point read_at;
+  bool is_at_end = false;  // The client's FIN was read.
+  bool has_erred = false;  // The fault was committed.
+  bool is_stalled = false;
+  bool drops_input = false;
+  bool is_gone = false;
+};
+
+BrokenServer::BrokenServer(Fault fault, std::uint64_t after_bytes)
+    : fault_(fault),
+      after_bytes_(after_bytes),
+      listener_(listen_on_loopback()),
+      wake_up_(checked(eventfd(0, EFD_CLOEXEC), "eventfd")) {
+  port_ = port_of(listener_);
+  thread_ = std::thread([this] { serve(); });
+}
+
+BrokenServer::~BrokenServer() {
+  (void)eventfd_write(wake_up_, 1);  // Cannot fail: nobody else writes to it.
+  thread_.join();
+  (void)close(listener_);
+  (void)close(wake_up_);
+}
+
+void BrokenServer::serve() {
+  std::vector<pollfd> polled;
+  for (;;) {
+    polled.clear();
+    polled.push_back({.fd = wake_up_, .events = POLLIN, .revents = 0});
+    polled.push_back(
+        {.fd = fault_ == Fault::never_accepts ? -1 : listener_, .events = POLLIN, .revents = 0});
+    for (const Connection& connection : connections_) {
+      const bool answers = !connection.pending.empty() &&
+                           (fault_ != Fault::truncates_at_half_close || !connection.is_lazy_now());
+      const int events = (connection.reads() ? POLLIN : 0) | (answers ? POLLOUT : 0);
+      polled.push_back({.fd = connection.fd, .events = static_cast<short>(events), .revents = 0});
+    }
+    (void)poll(polled.data(), polled.size(), patience_ms());
+    if (polled[0].revents != 0) {
+      return;
+    }
+    auto ready = polled.begin() + 2;
+    for (Connection& connection : connections_) {
+      turn(connection, (ready++)->revents);
+    }
+    release_held();
+    connections_.remove_if([](const Connection& connection) { return connection.is_gone; });
+    if (polled[1].revents != 0) {
+      accept();
+    }
+  }
+}
+
+int BrokenServer::patience_ms() const {
+  const bool is_to_answer = std::ranges::any_of(
+      connections_, [](const Connection& connection) { return !connection.pending.empty(); });
+  return fault_ == Fault::truncates_at_half_close && is_to_answer ? static_cast<int>(kLazy.count())
+                                                                  : -1;
+}
+
+void BrokenServer::accept() {
+  for (;;) {
+    const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      return;
+    }
+    connections_.emplace_back(fd);
+  }
+}
+
+void BrokenServer::turn(Connection& connection, short ready) {
+  if ((ready & ~POLLOUT) != 0 && connection.reads()) {
+    read(connection);
+  } else if ((ready & (POLLERR | POLLHUP)) != 0 && connection.pending.empty()) {
+    connection.is_gone = true;
+  }
+  if ((ready & ~POLLIN) != 0 && !connection.is_gone) {
+    flush(connection);
+  }
+}
+
+// Reading.
+
+void BrokenServer::read(Connection& connection) {
+  std::string chunk(kMostRead, '\0');
+  const ssize_t count = recv(connection.fd, chunk.data(), chunk.size(), 0);
+  if (count < 0) {
+    connection.is_gone = errno != EAGAIN;
+    return;
+  }
+  if (count == 0) {
+    connection.is_at_end = true;
+    if (fault_ == Fault::truncates_at_half_close) {
+      connection.pending.clear();
+    }
+    if (connection.pending.empty()) {
+      on_flushed(connection);
+    }
+    return;
+  }
+  chunk.resize(static_cast<std::size_t>(count));
+  connection.read_at = Clock::now();
+  if (!connection.drops_input) {
+    echo(connection, std::move(chunk));
+  }
+}
+
+void BrokenServer::echo(Connection& connection, std::string chunk) {
+  const std::uint64_t begin = connection.bytes_read;
+  connection.bytes_read += chunk.size();
+  const std::string before = std::exchange(connection.recent, {});
+  connection.recent = tail_of(before + chunk);
+  if (connection.has_erred || connection.bytes_read <= after_bytes_) {
+    connection.pending += chunk;
+    return;
+  }
+  const std::size_t place = after_bytes_ - std::min(after_bytes_, begin);  // Of the offset, or 0.
+  switch (fault_) {
+    case Fault::swaps_two_connections:
+      hold(connection, std::move(chunk));
+      break;
+    case Fault::stalls:
+    case Fault::closes_early:
+    case Fault::resets:
+      connection.has_erred = true;
+      echo_and_end(connection, std::string_view(chunk).substr(0, place));
+      break;
+    default:
+      connection.has_erred = distort(fault_, chunk, place, before);
+      connection.pending += chunk;
+      break;
+  }
+}
+
+void BrokenServer::echo_and_end(Connection& connection, std::string_view chunk) {
+  connection.pending += chunk;
+  connection.is_stalled = fault_ != Fault::closes_early;
+  connection.drops_input = fault_ == Fault::closes_early;
+  if (connection.pending.empty()) {
+    on_flushed(connection);
+  }
+}
+
+void BrokenServer::hold(Connection& connection, std::string chunk) {
+  if (chunk.size() < kLeastSwapped) {
+    connection.pending += chunk;
+    return;
+  }
+  const auto other = std::ranges::find_if(
+      connections_, [](const Connection& candidate) { return candidate.held.has_value(); });
+  if (other == connections_.end()) {
+    connection.held = std::move(chunk);
+    return;
+  }
+  connection.pending += *other->held;
+  other->pending += chunk;
+  other->held.reset();
+  connection.has_erred = other->has_erred = true;
+}
+
+// Nobody is left to swap with.
+void BrokenServer::release_held() {
+  const auto may_swap = [](const Connection& connection) {
+    return !connection.is_gone && !connection.is_at_end && !connection.has_erred;
+  };
+  if (std::ranges::count_if(connections_, may_swap) > 1) {
+    return;
+  }
+  for (Connection& connection : connections_) {
+    if (connection.held) {
+      connection.pending += *std::exchange(connection.held, std::nullopt);
+    }
+  }
+}
+
+// Answering.
+
+void BrokenServer::flush(Connection& connection) {
+  if (connection.pending.empty()) {
+    return;
+  }
+  const ssize_t count =
+      send(connection.fd, connection.pending.data(), connection.pending.size(), MSG_NOSIGNAL);
+  if (count < 0) {
+    connection.is_gone = errno != EAGAIN;
+    return;
+  }
+  connection.pending.erase(0, static_cast<std::size_t>(count));
+  if (connection.pending.empty()) {
+    on_flushed(connection);
+  }
+}
+
+void BrokenServer::on_flushed(Connection& connection) {
+  if (connection.is_at_end) {
+    connection.is_gone = true;
+  } else if (connection.drops_input) {
+    (void)shutdown(connection.fd, SHUT_WR);  // That the client is gone is seen by reading.
+  } else if (connection.is_stalled && fault_ == Fault::resets) {
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    connection.is_gone = true;
+  }
+}
+
+}  // namespace echod::test
