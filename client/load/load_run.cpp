@@ -104,7 +104,9 @@ void LoadRun::on_signal() {
 }
 
 void LoadRun::on_ended() {
-  ++ended_;
+  if (++ended_ == workers_.size()) {
+    window_.end = std::min(window_.end, loop_.now());  // Sooner if no connection was left.
+  }
 }
 
 void LoadRun::ask_for_progress() {

@@ -162,6 +162,9 @@ void LoadWorker::sweep() noexcept {
   for (LoadConnection& connection : connections_) {
     connection.check_timeouts();
   }
+  if (is_ready_ && plan_.mode != LoadMode::connect && context_.tally.connected == 0) {
+    begin_stopping();  // Nobody is left who could send.
+  }
   sweep_timer_.expire_at(loop_.now() + kSweepInterval);
 }
 
