@@ -57,8 +57,8 @@ struct TurnConfig {
 struct TimeoutsConfig {
   std::chrono::milliseconds idle = std::chrono::hours(1);             // No byte from the peer.
   std::chrono::milliseconds stalled_write = std::chrono::minutes(5);  // It takes none of ours.
-  std::chrono::milliseconds linger = std::chrono::seconds(2);         // For its FIN, when draining.
-  std::chrono::milliseconds drain = std::chrono::seconds(30);         // From SIGTERM to exit.
+  std::chrono::milliseconds linger = std::chrono::seconds(2);  // For its FIN, when it has its tail.
+  std::chrono::milliseconds drain = std::chrono::seconds(30);  // From SIGTERM to exit.
 
   bool operator==(const TimeoutsConfig&) const = default;
 };

@@ -264,6 +264,7 @@ Turn Connection::linger() noexcept {
   }
   state_ = State::lingering;
   note_progress();
+  unacknowledged_ = kNotAsked;
   return Turn::again;
 }
 
@@ -298,17 +299,24 @@ void Connection::check_timeouts() noexcept {
     case State::flushing:
     case State::delivering:
       note_acknowledged();
-      if (is_over_if_set(timeouts.stalled_write, since_progress())) {
-        close(CloseReason::stalled_write);
-      }
+      close_if_stalled();
       break;
     case State::lingering:
-      if (is_over(timeouts.linger, since_progress())) {
+      note_acknowledged();
+      if (unacknowledged_ > 0) {
+        close_if_stalled();  // A peer that still takes its tail is not asked for its FIN yet.
+      } else if (is_over(timeouts.linger, since_progress())) {
         close(CloseReason::linger_timeout);
       }
       break;
     case State::closed:
       break;
+  }
+}
+
+void Connection::close_if_stalled() noexcept {
+  if (is_over_if_set(context_.settings.timeouts.stalled_write, since_progress())) {
+    close(CloseReason::stalled_write);
   }
 }
 

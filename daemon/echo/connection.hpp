@@ -22,6 +22,11 @@
 // gives up on after a few minutes of a closed window, uncounted, and drops when it has too many
 // (tcp_orphan_retries, tcp_max_orphans in tcp(7)).
 //
+// Lingering exists because close(2) while the peer still sends makes the kernel send a reset, which
+// destroys what the peer has not read. So the linger time runs from the moment at which the peer
+// has acknowledged everything; until then it is served like any slow reader: what it acknowledges
+// is progress, and only a stalled write or the drain deadline ends it.
+//
 // Thread-safety: belongs to its worker's thread. Never blocks.
 #pragma once
 
@@ -75,6 +80,7 @@ class Connection final : public Channel {
   static_assert(Ticks(1) == kTick);
 
   static constexpr std::uint32_t kNotDraining = UINT32_MAX;
+  static constexpr std::uint32_t kNotAsked = UINT32_MAX;
 
   [[nodiscard]] Turn echo() noexcept;
   // `most`: bytes that the turn or the drain still allows.
@@ -87,6 +93,7 @@ class Connection final : public Channel {
   [[nodiscard]] Turn linger() noexcept;
   void end_of_input() noexcept;
   [[nodiscard]] bool closes_if_delivered() noexcept;
+  void close_if_stalled() noexcept;
   void end_idleness() noexcept;
   void await_writable() noexcept;
   void await_readable() noexcept;
@@ -112,7 +119,7 @@ class Connection final : public Channel {
   sys::TimePoint opened_;
   sys::SocketAddress peer_;
   Ticks last_progress_{};
-  std::uint32_t unacknowledged_ = UINT32_MAX;     // When last asked.
+  std::uint32_t unacknowledged_ = kNotAsked;      // Bytes, our FIN counted as one, when last asked.
   std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
   std::uint32_t table_index_;
 };

@@ -20,7 +20,8 @@ enum class CloseReason : std::uint8_t {
   idle_timeout,    // timeouts.idle_s without a byte from the peer.
   stalled_write,   // timeouts.stalled_write_s without the peer taking a byte.
   drained,         // We were stopping; the peer has everything that was owed.
-  linger_timeout,  // We were stopping; the peer's FIN did not come within timeouts.linger_s.
+  linger_timeout,  // We were stopping; the peer has everything that was owed, but its FIN did not
+                   // come within timeouts.linger_s.
   drain_deadline,  // We were stopping; timeouts.drain_s was over.
   forced,          // We were stopping; a second signal said: now.
 };

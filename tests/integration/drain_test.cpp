@@ -191,6 +191,32 @@ TEST_F(DrainTest, BytesThatAreOwedToASlowReaderStillReachIt) {
   daemon().finish_stopped();
 }
 
+// With the default linger_s of 2 s, which the tail outlasts. The byte that the client sends late
+// would draw a reset if its connection were closed by then.
+TEST_F(DrainTest, AReaderThatIsSlowButSteadyGetsItsWholeTail) {
+  start();
+  TcpPeer peer = connect({.receive_buffer_bytes = 4096});
+  const std::string bytes = Pattern(5).slice(0, 400'000);
+  peer.send_all(bytes);
+  daemon().wait_for_counter("bytes_sent", bytes.size());
+  daemon().signal(SIGTERM);
+  constexpr std::size_t kPiece = 4096;
+  constexpr std::size_t kSlowBytes = 60 * kPiece;
+  std::string received;
+  while (received.size() < kSlowBytes) {
+    received += peer.receive_exactly(kPiece);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // What makes it slow.
+  }
+  peer.send_all("!");
+  const Tail tail = peer.receive_to_end();
+  received += tail.bytes;
+  EXPECT_EQ(tail.ending, Ending::fin);
+  EXPECT_TRUE(received == bytes) << received.size() << " bytes";
+  peer.half_close();
+  expect_reason(peer.name(), "drained");
+  daemon().finish_stopped();
+}
+
 TEST_F(DrainTest, BytesThatNoBufferWasLeftForStillReachTheirReaders) {
   start(
       "[timeouts]\nlinger_s = 60\ndrain_s = 60\n"

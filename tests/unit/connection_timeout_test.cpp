@@ -242,14 +242,46 @@ TEST_F(ConnectionTimeoutTest, APeerThatSendsOnIsNotKeptByThatWhileLingering) {
   EXPECT_EQ(count(Counter::bytes_discarded), 2000U);
 }
 
-TEST_F(ConnectionTimeoutTest, APeerThatTakesItsTailSlowlyIsNotKeptByThatWhileLingering) {
+// The tail is the peer's, however long it takes for it; the linger time is for its FIN alone.
+TEST_F(ConnectionTimeoutTest, APeerThatTakesItsTailIsGivenTheLingerTimeFromTheEndOfTheTail) {
   connect_lingering();
-  for (int unacknowledged = 100; unacknowledged > 80; unacknowledged -= 10) {
+  for (int unacknowledged = 100; unacknowledged >= 0; unacknowledged -= 10) {
     kernel_.set_unacknowledged(kFd, unacknowledged);
-    sweep_after(1s);
+    sweep_after(9s);
   }
+  sweep_after(2s);
   EXPECT_EQ(closed_in_all(), 0U);
-  kernel_.set_unacknowledged(kFd, 80);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::linger_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfItsTailWhileLingeringIsClosedAsStalled) {
+  connect_lingering();
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(1ms);
+  sweep_after(10s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, WithoutAStalledWriteTimeoutTheDrainDeadlineAloneEndsATail) {
+  context_.settings.timeouts.stalled_write = 0s;
+  connect_lingering();
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(1ms);
+  sweep_after(24h);
+  EXPECT_EQ(closed_in_all(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, ALingerTimeOfZeroWaitsForTheTailAndNoLonger) {
+  context_.settings.timeouts.linger = 0s;
+  connect_lingering();
+  kernel_.set_unacknowledged(kFd, 1);
+  sweep_after(1s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  kernel_.set_unacknowledged(kFd, 0);
+  sweep_after(1s);
   sweep_after(10ms);
   EXPECT_EQ(closed(CloseReason::linger_timeout), 1U);
 }
