@@ -55,7 +55,7 @@ struct TurnConfig {
 
 // 0 switches a timeout off, except `linger` and `drain`, where it means not to wait at all.
 struct TimeoutsConfig {
-  std::chrono::milliseconds idle = std::chrono::hours(1);             // No byte from the peer.
+  std::chrono::milliseconds idle = std::chrono::hours(1);             // No byte either way.
   std::chrono::milliseconds stalled_write = std::chrono::minutes(5);  // It takes none of ours.
   std::chrono::milliseconds linger = std::chrono::seconds(2);  // For its FIN, when it has its tail.
   std::chrono::milliseconds drain = std::chrono::seconds(30);  // From SIGTERM to exit.

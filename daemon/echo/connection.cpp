@@ -189,7 +189,7 @@ void Connection::count_echo(std::size_t received, std::size_t sent) noexcept {
   if (is_draining()) {
     drain_allowance_ -= static_cast<std::uint32_t>(received);
   }
-  note_progress();
+  note_sent();
   context_.counters.add(Counter::echoes);
   context_.counters.add(Counter::bytes_received, received);
   context_.counters.add(Counter::bytes_sent, sent);
@@ -210,7 +210,7 @@ Turn Connection::flush() noexcept {
     context_.counters.add(Counter::bytes_sent, sent.count());
     block_->consume(sent.count());
   }
-  note_progress();
+  note_sent();
   if (block_ != nullptr && !block_->owed().empty()) {
     return Turn::wait;  // A short write stands for EAGAIN (epoll(7)): the next OUT comes.
   }
@@ -232,6 +232,7 @@ void Connection::end_of_input() noexcept {
     }
   }
   state_ = State::delivering;
+  unacknowledged_ = kNotAsked;
 }
 
 // The events that bring us here: our own shutdown, the acknowledgement of our FIN, an RST.
@@ -263,8 +264,7 @@ Turn Connection::linger() noexcept {
     return Turn::wait;
   }
   state_ = State::lingering;
-  note_progress();
-  unacknowledged_ = kNotAsked;
+  note_sent();
   return Turn::again;
 }
 
@@ -292,18 +292,19 @@ void Connection::check_timeouts() noexcept {
   const TimeoutsConfig& timeouts = context_.settings.timeouts;
   switch (state_) {
     case State::echoing:
-      if (is_over_if_set(timeouts.idle, since_progress())) {
+      if (awaits_acknowledgement() && is_over_if_set(timeouts.stalled_write, since_progress())) {
+        close(CloseReason::stalled_write);
+      } else if (is_over_if_set(timeouts.idle, since_progress())) {
         end_idleness();
       }
       break;
     case State::flushing:
     case State::delivering:
-      note_acknowledged();
+      (void)awaits_acknowledgement();  // For the progress that it notes: bytes are owed anyway.
       close_if_stalled();
       break;
     case State::lingering:
-      note_acknowledged();
-      if (unacknowledged_ > 0) {
+      if (awaits_acknowledgement()) {
         close_if_stalled();  // A peer that still takes its tail is not asked for its FIN yet.
       } else if (is_over(timeouts.linger, since_progress())) {
         close(CloseReason::linger_timeout);
@@ -400,6 +401,12 @@ void Connection::note_progress() noexcept {
   last_progress_ = now();
 }
 
+// The kernel was given bytes or our FIN.
+void Connection::note_sent() noexcept {
+  note_progress();
+  unacknowledged_ = kNotAsked;
+}
+
 std::chrono::milliseconds Connection::since_progress() const noexcept {
   return now() - last_progress_;
 }
@@ -408,14 +415,19 @@ Connection::Ticks Connection::now() const noexcept {
   return std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
 }
 
-// A peer that reads slowly makes room in the kernel's buffer long before OUT is reported: that it
-// acknowledges bytes is progress.
-void Connection::note_acknowledged() noexcept {
-  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
-  const auto bytes = static_cast<std::uint32_t>(unacknowledged.count());
-  if (unacknowledged.ok() && std::exchange(unacknowledged_, bytes) > bytes) {
-    note_progress();
+// Whether the peer has yet to acknowledge bytes, or our FIN, that the kernel took. That it
+// acknowledges some is progress: a peer that reads slowly makes room in the kernel's buffer long
+// before OUT is reported, and the kernel may hold all that is owed. Once everything is acknowledged
+// nothing is asked until more is sent, so that connections at rest cost no system call.
+bool Connection::awaits_acknowledgement() noexcept {
+  if (unacknowledged_ != 0) {
+    const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
+    const auto bytes = static_cast<std::uint32_t>(unacknowledged.count());
+    if (unacknowledged.ok() && std::exchange(unacknowledged_, bytes) > bytes) {
+      note_progress();
+    }
   }
+  return unacknowledged_ != 0;
 }
 
 }  // namespace echod

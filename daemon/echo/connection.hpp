@@ -22,6 +22,10 @@
 // gives up on after a few minutes of a closed window, uncounted, and drops when it has too many
 // (tcp_orphan_retries, tcp_max_orphans in tcp(7)).
 //
+// Progress is a byte that arrives, that is sent or that the peer acknowledges. While echoing the
+// kernel may hold bytes that the peer has not acknowledged: without progress they end the
+// connection as a stalled write does, and with it they keep it from being idle.
+//
 // Lingering exists because close(2) while the peer still sends makes the kernel send a reset, which
 // destroys what the peer has not read. So the linger time runs from the moment at which the peer
 // has acknowledged everything; until then it is served like any slow reader: what it acknowledges
@@ -103,9 +107,10 @@ class Connection final : public Channel {
   void fail(int error, std::size_t unsent = 0) noexcept;
   void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
   void note_progress() noexcept;
+  void note_sent() noexcept;
   [[nodiscard]] std::chrono::milliseconds since_progress() const noexcept;
   [[nodiscard]] Ticks now() const noexcept;
-  void note_acknowledged() noexcept;
+  [[nodiscard]] bool awaits_acknowledgement() noexcept;
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
 
   State state_ = State::echoing;
@@ -119,7 +124,9 @@ class Connection final : public Channel {
   sys::TimePoint opened_;
   sys::SocketAddress peer_;
   Ticks last_progress_{};
-  std::uint32_t unacknowledged_ = kNotAsked;      // Bytes, our FIN counted as one, when last asked.
+  // Bytes the kernel has had no acknowledgement for, our FIN counted as one, when last asked since
+  // it was given any. 0: there is nothing to ask about.
+  std::uint32_t unacknowledged_ = 0;
   std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
   std::uint32_t table_index_;
 };

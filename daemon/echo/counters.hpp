@@ -17,8 +17,8 @@ enum class CloseReason : std::uint8_t {
   reset,           // The peer sent RST, or took no more (ECONNRESET, EPIPE).
   timed_out,       // The kernel gave up: keepalive or TCP_USER_TIMEOUT (ETIMEDOUT).
   io_error,        // Any other error of recv(2) or send(2), such as EHOSTUNREACH.
-  idle_timeout,    // timeouts.idle_s without a byte from the peer.
-  stalled_write,   // timeouts.stalled_write_s without the peer taking a byte.
+  idle_timeout,    // timeouts.idle_s without a byte from the peer, or taken by it.
+  stalled_write,   // timeouts.stalled_write_s without the peer taking a byte that it was owed.
   drained,         // We were stopping; the peer has everything that was owed.
   linger_timeout,  // We were stopping; the peer has everything that was owed, but its FIN did not
                    // come within timeouts.linger_s.

@@ -84,6 +84,38 @@ TEST_F(TimeoutsTest, AReaderThatIsSlowButSteadyIsNotClosed) {
   daemon().expect_counter("closed_peer_closed", 1);
 }
 
+// All of it fits the daemon's send buffer, so that the connection is not even flushing.
+TEST_F(TimeoutsTest, AReaderThatIsSlowButSteadyIsNotIdle) {
+  start("[timeouts]\nidle_s = 1\n");
+  TcpPeer peer = connect({.receive_buffer_bytes = 4096});
+  const std::string bytes = Pattern(3).slice(0, 400 * kKib);
+  peer.send_all(bytes);
+  daemon().wait_for_counter("bytes_sent", bytes.size());
+  constexpr std::size_t kPiece = 4096;
+  constexpr std::size_t kSlowBytes = 60 * kPiece;
+  std::string received;
+  while (received.size() < kSlowBytes) {
+    received += peer.receive_exactly(kPiece);
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // What makes it slow.
+  }
+  peer.send_all("!");  // Draws a reset if the connection is closed by now.
+  peer.half_close();
+  const Tail tail = peer.receive_to_end();
+  received += tail.bytes;
+  EXPECT_EQ(tail.ending, Ending::fin);
+  EXPECT_TRUE(received == bytes + '!') << received.size() << " bytes";
+  daemon().expect_counter("closed_peer_closed", 1);
+}
+
+TEST_F(TimeoutsTest, APeerThatTakesNothingOfWhatTheKernelHoldsIsClosed) {
+  start("[timeouts]\nstalled_write_s = 0.5\nidle_s = 0\n");
+  TcpPeer peer = connect({.receive_buffer_bytes = 4096});
+  peer.send_all(std::string(400 * kKib, 'x'));
+  expect_reason(peer.name(), "stalled_write");
+  daemon().expect_counter("flips_to_write", 0);
+  daemon().expect_counter("bytes_sent", 400 * kKib);
+}
+
 // The daemon has handed everything to the kernel and read the FIN; the peer takes nothing.
 TEST_F(TimeoutsTest, APeerThatHalfClosesAndNeverReadsIsClosed) {
   start("[timeouts]\nstalled_write_s = 0.5\n");

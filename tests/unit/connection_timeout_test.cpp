@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <string>
 
 #include "connection.hpp"
 #include "echo_fixture.hpp"
@@ -22,6 +23,16 @@ class ConnectionTimeoutTest : public EchoFixture {
   void sweep_after(std::chrono::nanoseconds time) {
     pass(time);
     context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  }
+  void echo(const std::string& bytes) {
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+    kernel_.expect_recv(kFd, bytes);
+    kernel_.expect_send(kFd, bytes);
+    iterate();
+  }
+  void connect_echoed(const std::string& bytes) {
+    connect(kFd);
+    echo(bytes);
   }
   void connect_lingering() {
     connect(kFd).begin_drain();
@@ -84,10 +95,72 @@ TEST_F(ConnectionTimeoutTest, AnEchoStartsTheIdleTimeAnew) {
   kernel_.expect_recv(kFd, "hello");
   kernel_.expect_send(kFd, "hello");
   iterate();
+  sweep_after(0s);  // All acknowledged.
   sweep_after(60s);
   EXPECT_EQ(closed_in_all(), 0U);
   sweep_after(10ms);
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+// A small echo fits into the kernel's buffer whether the peer reads or not: the state is echoing.
+TEST_F(ConnectionTimeoutTest, APeerThatTakesItsEchoesSlowlyIsNotIdle) {
+  context_.settings.timeouts = {.idle = 10s, .stalled_write = 10s};
+  connect_echoed("hello");
+  for (int unacknowledged = 100; unacknowledged >= 0; unacknowledged -= 10) {
+    kernel_.set_unacknowledged(kFd, unacknowledged);
+    sweep_after(9s);
+  }
+  sweep_after(10s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfItsEchoesIsClosedAsStalled) {
+  context_.settings.timeouts = {.idle = 0s, .stalled_write = 10s};
+  connect_echoed("hello");
+  kernel_.set_unacknowledged(kFd, 5);
+  sweep_after(1ms);
+  sweep_after(10s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfItsEchoesIsIdleIfThatTimeIsShorter) {
+  context_.settings.timeouts = {.idle = 5s, .stalled_write = 10s};
+  connect_echoed("hello");
+  kernel_.set_unacknowledged(kFd, 5);
+  sweep_after(1ms);
+  sweep_after(5s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, AnEchoAfterAllWasAcknowledgedIsAskedAboutAgain) {
+  context_.settings.timeouts = {.idle = 0s, .stalled_write = 10s};
+  connect_echoed("hello");
+  sweep_after(1s);
+  pass(1h);
+  echo("hello");
+  kernel_.set_unacknowledged(kFd, 5);
+  sweep_after(1ms);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10s + 10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, AConnectionAtRestCostsNoSystemCall) {
+  connect(kFd);
+  sweep_after(1s);
+  EXPECT_EQ(kernel_.count(Call::ioctl), 0U);
+  echo("hello");
+  sweep_after(1s);
+  EXPECT_EQ(kernel_.count(Call::ioctl), 1U);
+  sweep_after(1s);
+  sweep_after(1s);
+  EXPECT_EQ(kernel_.count(Call::ioctl), 1U);
 }
 
 // SIGSTOP, a paused machine: the bytes are here, the loop has not been told of them yet.
@@ -102,6 +175,7 @@ TEST_F(ConnectionTimeoutTest, AnIdleConnectionWithUnreadBytesIsGivenATurnInstead
   kernel_.expect_send(kFd, "hello");
   iterate();
   kernel_.set_unread(kFd, 0);
+  sweep_after(0s);  // All acknowledged.
   sweep_after(60s);
   EXPECT_EQ(closed_in_all(), 0U);
   sweep_after(10ms);
