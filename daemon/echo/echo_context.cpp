@@ -19,7 +19,9 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   settings = wanted;
   log.set_limits(wanted.log_lines_per_second, wanted.logs_echoes);
   buffers.set_limits(wanted.block_bytes, wanted.buffer_bytes);
-  admission.set_max_connections(wanted.max_connections);
+  if (!is_draining) {  // Then everybody who waits is let in, whatever the limit.
+    admission.set_max_connections(wanted.max_connections);
+  }
 }
 
 }  // namespace echod

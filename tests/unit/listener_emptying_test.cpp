@@ -71,6 +71,24 @@ TEST_F(ListenerEmptyingTest, ThatRunsShortWhileItsQueueIsEmptiedGoesOnWhenAConne
   iterate();
 }
 
+TEST_F(ListenerEmptyingTest, ALimitThatIsAppliedMeanwhileDoesNotKeepItFromGoingOn) {
+  connect(kFd);
+  connect(kOther);
+  context_.admission.set_max_connections(UINT32_MAX);  // As the worker does.
+  context_.is_draining = true;
+  kernel_.expect_accept_error(kListener, EMFILE);
+  listener_.begin_emptying();
+  EchoSettings fewer = small_settings();
+  fewer.max_connections = 1;
+  context_.apply(fewer);
+  expect_end_of(kFd);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_empty_queue();
+  iterate();
+  EXPECT_TRUE(listener_.is_closed());
+}
+
 TEST_F(ListenerEmptyingTest, ThatRunsShortWhileItsQueueIsEmptiedTriesAgainByTheClock) {
   kernel_.expect_accept_error(kListener, ENFILE);
   listener_.begin_emptying();
