@@ -44,6 +44,14 @@ Turn Listener::on_turn(std::uint32_t /*events*/) noexcept {
     empty();
     return Turn::wait;
   }
+  const Turn turn = accept_some();
+  if (turn == Turn::wait) {
+    context_.admission.pass_on();
+  }
+  return turn;
+}
+
+Turn Listener::accept_some() noexcept {
   for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
     if (context_.admission.is_full()) {
       context_.counters.add(Counter::paused_full);
@@ -53,6 +61,7 @@ Turn Listener::on_turn(std::uint32_t /*events*/) noexcept {
       context_.admission.wait_for_room(*this);
       return Turn::wait;
     }
+    context_.admission.forget(*this);  // It has its chance now: if it waits again, at the tail.
     if (accept_one() != Accepting::next) {
       return Turn::wait;
     }
@@ -69,6 +78,7 @@ void Listener::resume() noexcept {
 void Listener::begin_emptying() noexcept {
   is_emptying_ = true;
   is_waiting_ = false;
+  context_.admission.forget(*this);
   // No more than can have waited when this began, or a flood of newcomers would keep us here.
   left_to_empty_ = socket_->backlog + 1;
   empty();
@@ -97,6 +107,7 @@ void Listener::let_go() noexcept {
     context_.loop.forget_descriptor(socket_->fd.get());
     socket_.reset();
   }
+  context_.admission.pass_on();
 }
 
 Listener::Accepting Listener::accept_one() noexcept {
@@ -134,7 +145,7 @@ void Listener::pause_for_resources(int error) noexcept {
   context_.log.paused_resources(socket_->address, error, context_.admission.connections(),
                                 context_.loop.now());
   is_waiting_ = true;
-  context_.admission.wait_for_room(*this);
+  context_.admission.wait_for_resources(*this);
   retry_.expire_at(context_.loop.now() + kRetryInterval);
 }
 

@@ -2,9 +2,9 @@
 // most turn.accepts in a turn.
 //
 // When there is no room (limits.max_connections) or the process has no descriptors or memory left,
-// it stops and leaves the clients in the kernel's queue. It has used up its edge then, so it is
-// resumed by whoever makes room: the close of any connection, or, if the shortage is not of our
-// making, a timer.
+// it stops and leaves the clients in the kernel's queue. It has used up its edge then, so it waits
+// in line with the other listeners (admission.hpp) until the close of a connection resumes it, or,
+// if the shortage is not of our making, a timer.
 //
 // Thread-safety: belongs to its worker's thread.
 #pragma once
@@ -44,6 +44,7 @@ class Listener final : public Channel {
  private:
   enum class Accepting : std::uint8_t { next, done, pause, lost };
 
+  [[nodiscard]] Turn accept_some() noexcept;
   [[nodiscard]] Accepting accept_one() noexcept;
   void empty() noexcept;
   void let_go() noexcept;

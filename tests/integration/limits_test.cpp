@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 
 #include "daemon_test.hpp"
@@ -69,6 +70,38 @@ TEST_F(LimitsTest, ClientsBeyondMaxConnectionsWaitAndAreServedWhenOneCloses) {
     served.push_back(std::move(peer));
   }
   daemon().expect_counter("accepted", 8);
+}
+
+// The first listener always has clients in its queue; the second has one, and that is served after
+// no more of the others than had their turn before it waited.
+TEST_F(LimitsTest, AListenerThatIsAlwaysBusyDoesNotKeepAnotherFromItsTurn) {
+  start(
+      "[limits]\nmax_connections = 1\n"
+      "[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n"
+      "[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n");
+  daemon().expect_log("full on ");
+  const auto connect_to = [this](std::size_t listener) {
+    TcpPeer peer("127.0.0.1", daemon().listeners()[listener].port);
+    peer.send_all("hello");
+    return peer;
+  };
+  std::deque<TcpPeer> busy;
+  busy.push_back(connect_to(0));
+  ASSERT_EQ(busy.front().receive_exactly(5), "hello");
+  busy.push_back(connect_to(0));
+  daemon().wait_for_counter("paused_full", 1);
+  TcpPeer other = connect_to(1);
+  daemon().wait_for_counter("paused_full", 2);
+
+  constexpr int kRounds = 20;
+  int served = 0;
+  for (; served < kRounds && !other.has_news(); ++served) {
+    busy.push_back(connect_to(0));
+    busy.pop_front();
+    wait_until("somebody's turn", [&] { return busy.front().has_news() || other.has_news(); });
+  }
+  ASSERT_LE(served, 2);
+  EXPECT_EQ(other.receive_exactly(5), "hello");
 }
 
 TEST_F(LimitsTest, AsManyConnectionsAreServedAsTheLimitOfDescriptorsAllows) {

@@ -18,6 +18,15 @@ class AdmissionTest : public testing::Test {
     admission_.reserve_waiter();
   }
 
+  void fill() {
+    admission_.enter();
+    admission_.enter();
+  }
+  void take_turn(Listener& listener) {
+    EXPECT_TRUE(listener.is_linked());
+    loop_.remove(listener);
+  }
+
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
   EchoContext context_{loop_, EchoSettings{}, logger_};
@@ -37,23 +46,64 @@ TEST_F(AdmissionTest, IsFullAtItsBoundAndNotBefore) {
   EXPECT_FALSE(admission_.is_full());
 }
 
-TEST_F(AdmissionTest, ALeaveResumesAllWhoWaitOnce) {
-  admission_.enter();
-  admission_.enter();
+TEST_F(AdmissionTest, EachLeaveResumesTheNextInLineOnce) {
+  fill();
   admission_.wait_for_room(first_);
   admission_.wait_for_room(second_);
   admission_.wait_for_room(first_);
   EXPECT_FALSE(first_.is_linked());
   admission_.leave();
   EXPECT_TRUE(first_.is_linked());  // In the ready list.
-  EXPECT_TRUE(second_.is_linked());
-  loop_.remove(first_);
+  EXPECT_FALSE(second_.is_linked());
+  take_turn(first_);
   admission_.leave();
   EXPECT_FALSE(first_.is_linked());
+  EXPECT_TRUE(second_.is_linked());
+}
+
+TEST_F(AdmissionTest, WhoWaitsAgainGoesToTheTail) {
+  fill();
+  admission_.wait_for_room(first_);
+  admission_.wait_for_room(second_);
+  admission_.leave();
+  take_turn(first_);
+  admission_.forget(first_);  // It accepts somebody.
+  admission_.enter();
+  admission_.wait_for_room(first_);
+  admission_.leave();
+  EXPECT_FALSE(first_.is_linked());
+  EXPECT_TRUE(second_.is_linked());
+}
+
+TEST_F(AdmissionTest, WhoFindsTheRoomTakenKeepsItsPlace) {
+  fill();
+  admission_.wait_for_room(first_);
+  admission_.wait_for_room(second_);
+  admission_.leave();
+  admission_.enter();  // Another listener's connection.
+  take_turn(first_);
+  admission_.wait_for_room(first_);
+  admission_.leave();
+  EXPECT_TRUE(first_.is_linked());
+  EXPECT_FALSE(second_.is_linked());
+}
+
+TEST_F(AdmissionTest, AChanceIsPassedOnToWhoWaitsForRoomWhileThereIsRoom) {
+  fill();
+  admission_.wait_for_resources(first_);
+  admission_.wait_for_room(second_);
+  admission_.pass_on();
+  EXPECT_FALSE(second_.is_linked());
+  admission_.leave();
+  take_turn(first_);
+  admission_.wait_for_resources(first_);
+  admission_.pass_on();
+  EXPECT_FALSE(first_.is_linked());
+  EXPECT_TRUE(second_.is_linked());
 }
 
 TEST_F(AdmissionTest, WhoeverIsForgottenIsNotResumed) {
-  admission_.enter();
+  fill();
   admission_.wait_for_room(first_);
   admission_.wait_for_room(second_);
   admission_.forget(first_);
@@ -62,18 +112,18 @@ TEST_F(AdmissionTest, WhoeverIsForgottenIsNotResumed) {
   EXPECT_TRUE(second_.is_linked());
 }
 
-TEST_F(AdmissionTest, ABoundThatRisesResumesThoseWhoWait) {
-  admission_.enter();
-  admission_.enter();
+TEST_F(AdmissionTest, ABoundThatRisesResumesAllWhoWait) {
+  fill();
   admission_.wait_for_room(first_);
+  admission_.wait_for_resources(second_);
   admission_.set_max_connections(3);
   EXPECT_TRUE(first_.is_linked());
+  EXPECT_TRUE(second_.is_linked());
   EXPECT_EQ(admission_.max_connections(), 3U);
 }
 
 TEST_F(AdmissionTest, ABoundThatSinksKeepsEverybodyAndResumesNobodyUntilThereIsRoom) {
-  admission_.enter();
-  admission_.enter();
+  fill();
   admission_.set_max_connections(1);
   admission_.wait_for_room(first_);
   EXPECT_EQ(admission_.connections(), 2U);

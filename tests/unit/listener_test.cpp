@@ -124,23 +124,6 @@ TEST_F(ListenerTest, ThatIsFullGoesOnWhenTheBoundIsRaised) {
   iterate();
 }
 
-TEST_F(ListenerTest, AllListenersThatWaitForRoomAreResumedByAClose) {
-  Listener other(context_, listening_on(kListener + 1), [] {});
-  other.start();
-  for (int fd = kFirst; fd < kFirst + 4; ++fd) {
-    connect(fd);
-  }
-  kernel_.expect_epoll_wait({{kListener, EPOLLIN}, {kListener + 1, EPOLLIN}});
-  iterate();
-  expect_end_of(kFirst);
-  iterate();
-  kernel_.expect_epoll_wait({}, 0);
-  expect_empty_queue();
-  kernel_.expect_accept_error(kListener + 1, EAGAIN);
-  iterate();
-  expect_rest();
-}
-
 TEST_F(ListenerTest, ThatGoesWhileItWaitsForRoomIsForgotten) {
   for (int fd = kFirst; fd < kFirst + 4; ++fd) {
     connect(fd);
@@ -155,6 +138,106 @@ TEST_F(ListenerTest, ThatGoesWhileItWaitsForRoomIsForgotten) {
   expect_end_of(kFirst);
   iterate();
   expect_rest();
+}
+
+// Two of them, and room for fewer than both want.
+
+class TwoListenersTest : public ListenerTest {
+ protected:
+  static constexpr int kSecond = kListener + 1;
+
+  TwoListenersTest() { second_.start(); }
+
+  // All room is taken, and both wait, `listener_` first.
+  void fill() {
+    for (int fd = kFirst; fd < kFirst + 4; ++fd) {
+      connect(fd);
+    }
+    kernel_.expect_epoll_wait({{kListener, EPOLLIN}, {kSecond, EPOLLIN}});
+    iterate();
+  }
+  // The first two connections end in one iteration.
+  void end_two() {
+    kernel_.expect_epoll_wait({{kFirst, EPOLLIN | EPOLLRDHUP}, {kFirst + 1, EPOLLIN | EPOLLRDHUP}});
+    for (const int fd : {kFirst, kFirst + 1}) {
+      kernel_.expect_recv_eof(fd);
+      kernel_.expect_close(fd);
+    }
+    iterate();
+  }
+  void end_one() {
+    expect_end_of(kFirst);
+    iterate();
+  }
+  // In the next iteration `listener` accepts descriptors `first` to `last`, and nobody else any.
+  void expect_turn_of(int listener, int first, int last) {
+    kernel_.expect_epoll_wait({}, 0);
+    for (int fd = first; fd <= last; ++fd) {
+      kernel_.expect_accept(listener, fd);
+    }
+    iterate();
+  }
+
+  Listener second_{context_, listening_on(kSecond), [] {}};
+};
+
+TEST_F(TwoListenersTest, TakeTurnsAtTheRoomThatClosesMake) {
+  fill();
+  for (int i = 0; i < 3; ++i) {
+    end_one();
+    expect_turn_of(kListener, kFirst, kFirst);
+    end_one();
+    expect_turn_of(kSecond, kFirst, kFirst);
+  }
+  expect_rest();
+}
+
+TEST_F(TwoListenersTest, TakeTurnsThoughOneTakesAllTheRoomThatManyClosesMake) {
+  fill();
+  for (int i = 0; i < 3; ++i) {
+    end_two();
+    expect_turn_of(kListener, kFirst, kFirst + 1);
+    end_two();
+    expect_turn_of(kSecond, kFirst, kFirst + 1);
+  }
+  expect_rest();
+}
+
+TEST_F(TwoListenersTest, OneWithoutClientsPassesItsChanceOn) {
+  fill();
+  end_one();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_empty_queue();
+  iterate();
+  expect_turn_of(kSecond, kFirst, kFirst);
+  expect_rest();
+  end_one();  // The first does not wait any more.
+  expect_turn_of(kSecond, kFirst, kFirst);
+}
+
+TEST_F(TwoListenersTest, OneThatRunsShortPassesItsChanceOnAndTriesAgainByTheClock) {
+  fill();
+  end_one();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_accept_error(kListener, EPERM);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_accept_error(kSecond, EPERM);
+  iterate();  // And not the other again: it would spin.
+  kernel_.expect_epoll_wait_timeout(250);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_accept(kListener, kFirst);
+  iterate();
+}
+
+TEST_F(TwoListenersTest, OneThatGoesPassesItsChanceOn) {
+  fill();
+  end_one();
+  expect_empty_queue();
+  listener_.begin_emptying();
+  EXPECT_TRUE(listener_.is_closed());
+  expect_turn_of(kSecond, kFirst, kFirst);
 }
 
 // Shortages, and whatever else is no fault of the connection that comes next.
