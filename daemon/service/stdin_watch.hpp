@@ -1,4 +1,4 @@
-// --quit-on-stdin: a line or end of file on standard input.
+// --quit-on-stdin: the end of a line, or of the file, on standard input.
 #pragma once
 
 #include <functional>

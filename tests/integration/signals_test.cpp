@@ -106,6 +106,28 @@ TEST_F(QuitOnStdinTest, EndOfFileStopsTheDaemon) {
   daemon().finish_stopped();
 }
 
+// Both are in the pipe when the daemon looks, so that one edge tells of both.
+TEST_F(QuitOnStdinTest, EndOfFileAfterPartOfALineStopsTheDaemon) {
+  start_with_stdin(true);
+  daemon().freeze();
+  daemon().child().write_stdin("abc");
+  daemon().child().close_stdin();
+  daemon().thaw();
+  daemon().finish_stopped();
+}
+
+TEST_F(QuitOnStdinTest, PartOfALineAloneDoesNot) {
+  start_with_stdin(true);
+  daemon().child().write_stdin("abc");
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+  daemon().expect_counter("connections", 1);  // The main thread has not blocked in a read.
+  EXPECT_EQ(daemon().count_log("stopping: "), 0U);
+  peer.close();
+  daemon().child().write_stdin("def\n");
+  daemon().finish_stopped();
+}
+
 // epoll(7) refuses /dev/null and files; they are at their end.
 TEST_F(QuitOnStdinTest, DevNullCountsAsEndOfFile) {
   start_with_stdin(false);

@@ -166,6 +166,13 @@ void ScriptedKernel::set_unacknowledged(int fd, int bytes) {
 void ScriptedKernel::set_socket_error(int fd, int error) {
   socket_errors_[fd] = error;
 }
+void ScriptedKernel::set_ready(int fd, bool is_ready) {
+  if (is_ready) {
+    not_ready_.erase(fd);
+  } else {
+    not_ready_.insert(fd);
+  }
+}
 void ScriptedKernel::raise(int signal) {
   signals_.push_back(signal);
 }

@@ -135,15 +135,17 @@ int fstat(int fd, struct stat* status) noexcept {
   return ::fstat(fd, status);
 }
 
-// Every script's descriptor is ready at once.
 int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept {
   if (ScriptedKernel::active() == nullptr) {
     return ::poll(fds, count, timeout_ms);
   }
+  int ready = 0;
   for (pollfd& waiting : std::span(fds, count)) {
-    waiting.revents = waiting.events;
+    const bool is_ready = ScriptedKernel::active()->is_ready(waiting.fd);
+    waiting.revents = is_ready ? waiting.events : short{0};
+    ready += is_ready ? 1 : 0;
   }
-  return static_cast<int>(count);
+  return ready;
 }
 
 int close(int fd) noexcept {

@@ -45,10 +45,23 @@ TEST_F(StdinWatchTest, ALineQuitsOnce) {
 
 TEST_F(StdinWatchTest, PartOfALineDoesNotQuitUntilItsEndComes) {
   const StdinWatch watch(loop_, [this] { ++quits_; });
+  kernel_.set_ready(STDIN_FILENO, false);
   type("qu");
   EXPECT_EQ(quits_, 0);
   type("it\n");
   EXPECT_EQ(quits_, 1);
+}
+
+// printf abc | echod --quit-on-stdin: one edge for both.
+TEST_F(StdinWatchTest, EndOfFileThatCameWithPartOfALineQuits) {
+  const StdinWatch watch(loop_, [this] { ++quits_; });
+  type("abc");
+  EXPECT_EQ(quits_, 0);
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_read(STDIN_FILENO, "");
+  iterate();
+  EXPECT_EQ(quits_, 1);
+  expect_rest();
 }
 
 TEST_F(StdinWatchTest, EndOfFileQuits) {
@@ -65,9 +78,13 @@ TEST_F(StdinWatchTest, AHangUpOfATerminalQuits) {
   EXPECT_EQ(quits_, 1);
 }
 
-TEST_F(StdinWatchTest, MoreThanAReadWithoutALineQuitsBecauseNothingSaysThatMoreIsThere) {
+TEST_F(StdinWatchTest, ALineLongerThanAReadQuitsAtItsEnd) {
   const StdinWatch watch(loop_, [this] { ++quits_; });
   type(std::string(4096, 'x'));
+  EXPECT_EQ(quits_, 0);
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_read(STDIN_FILENO, "x\n");
+  iterate();
   EXPECT_EQ(quits_, 1);
 }
 
