@@ -15,6 +15,7 @@
 #include "config_keys.hpp"
 #include "key_suggestion.hpp"
 #include "listener_conflict.hpp"
+#include "toml_depth.hpp"
 #include "unique_fd.hpp"
 
 namespace echod {
@@ -260,10 +261,9 @@ void Reader::report(const toml::source_region& where, const std::string& key,
   errors_.push_back({where.begin, (key + ": ").append(what)});
 }
 
-std::string error_line(const std::string& file, const toml::source_position& where,
+std::string error_line(const std::string& file, std::size_t line, std::size_t column,
                        std::string_view text) {
-  return (file + ':' + std::to_string(where.line) + ':' + std::to_string(where.column) + ": ")
-      .append(text);
+  return (file + ':' + std::to_string(line) + ':' + std::to_string(column) + ": ").append(text);
 }
 
 ConfigErrors Reader::sorted_errors() {
@@ -274,7 +274,7 @@ ConfigErrors Reader::sorted_errors() {
   });
   std::vector<std::string> lines;
   for (const Error& error : errors_) {
-    lines.push_back(error_line(file_, error.where, error.text));
+    lines.push_back(error_line(file_, error.where.line, error.where.column, error.text));
   }
   return ConfigErrors(std::move(lines));
 }
@@ -286,11 +286,17 @@ Config load_config_file(const std::string& path) {
 }
 
 Config parse_config(std::string_view text, const std::string& name) {
+  if (const auto where = dot_too_many(text)) {
+    throw ConfigErrors({error_line(name, where->line, where->column,
+                                   "more than " + std::to_string(kMaxTomlDots) +
+                                       " dots in names and numbers, allowed are keys of two parts "
+                                       "such as limits.max_connections")});
+  }
   try {
     return Reader(name).read(toml::parse(text));
   } catch (const toml::parse_error& error) {
     throw ConfigErrors(
-        {error_line(name, error.source().begin,
+        {error_line(name, error.source().begin.line, error.source().begin.column,
                     "not TOML: " + one_line(error.description(), kMaxSyntaxErrorBytes))});
   }
 }

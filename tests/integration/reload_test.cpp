@@ -98,6 +98,20 @@ TEST_F(ReloadTest, ASyntaxErrorIsRefused) {
   EXPECT_TRUE(peer.echoes("still served"));
 }
 
+// The parser would overflow its stack: the daemon must be spared, not just the start.
+TEST_F(ReloadTest, AKeyOfEndlessPartsIsRefusedLikeAnyOtherError) {
+  start();
+  daemon().expect_log("reload: refused");
+  daemon().expect_log("more than 1000 dots");
+  TcpPeer peer = connect();
+  std::string key = "a";
+  for (int part = 0; part < 200'000; ++part) {
+    key += ".a";
+  }
+  reload(key + " = 1\n");
+  EXPECT_TRUE(peer.echoes("hello"));
+}
+
 TEST_F(ReloadTest, AFileThatHasGoneIsRefused) {
   start();
   daemon().expect_log("echod.toml: cannot be read");
