@@ -83,6 +83,18 @@ TEST(CliTest, TheShippedConfigurationIsGood) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
+// What is in /etc is the operator's.
+TEST(CliTest, AnInstallationBringsTheConfigurationAsAnExampleAndNothingInEtc) {
+  const TemporaryDirectory root;
+  const ChildResult result =
+      run({.arguments = {"cmake", "--install", ECHOD_BUILD_DIR, "--prefix", root.path()}});
+  ASSERT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_FALSE(std::filesystem::exists(root.file("etc"))) << result.out;
+  EXPECT_EQ(read_file(root.file("share/doc/echod/examples/echod.toml")),
+            read_file(ECHOD_SOURCE_DIR "/config/echod.toml"));
+  EXPECT_TRUE(std::filesystem::exists(root.file("sbin/echod")));
+}
+
 TEST(CliTest, ADumpLoadsBackToTheSameDump) {
   const TemporaryDirectory directory;
   write_file(directory.file("one.toml"),
