@@ -338,7 +338,7 @@ void LoadConnection::close() noexcept {
 void LoadConnection::stop() noexcept {
   const sys::TimePoint now = context_.loop.now();
   for (std::uint64_t message = messages_.begun(); message < due_; ++message) {
-    ++context_.tally.not_sent;
+    context_.tally.not_sent += context_.window.contains(started_at(message)) ? 1U : 0U;
     record_latency(message, now);
   }
   is_started_ = false;
