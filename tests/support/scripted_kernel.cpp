@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/timerfd.h>
 
 #include <algorithm>
 #include <array>
@@ -74,13 +75,13 @@ std::string flags_text(int flags) {
 }
 
 const char* call_name(Call call) {
-  constexpr std::array kNames{"socket",        "bind",          "listen",        "accept4",
-                              "getsockname",   "setsockopt",    "getsockopt",    "recv",
-                              "send",          "shutdown",      "ioctl",         "epoll_create1",
-                              "EPOLL_CTL_ADD", "EPOLL_CTL_MOD", "EPOLL_CTL_DEL", "epoll_wait",
-                              "eventfd",       "signalfd",      "open",          "read",
-                              "write",         "fstat",         "close",         "getrlimit",
-                              "setrlimit",     "clock_gettime"};
+  constexpr std::array kNames{
+      "socket",          "bind",       "listen",        "connect",       "accept4",
+      "getsockname",     "setsockopt", "getsockopt",    "recv",          "send",
+      "shutdown",        "ioctl",      "epoll_create1", "EPOLL_CTL_ADD", "EPOLL_CTL_MOD",
+      "EPOLL_CTL_DEL",   "epoll_wait", "eventfd",       "signalfd",      "timerfd_create",
+      "timerfd_settime", "open",       "read",          "write",         "fstat",
+      "close",           "getrlimit",  "setrlimit",     "clock_gettime"};
   return kNames.at(static_cast<std::size_t>(call));
 }
 
@@ -203,6 +204,21 @@ std::optional<int> ScriptedKernel::option_set(int fd, int level, int option) con
   return found == options_.end() ? std::nullopt : std::optional(found->second);
 }
 
+sockaddr_storage ScriptedKernel::bound_to(int fd) const {
+  const auto found = bound_.find(fd);
+  return found == bound_.end() ? address_of("0.0.0.0", 0) : found->second;
+}
+
+sockaddr_storage ScriptedKernel::connected_to(int fd) const {
+  const auto found = connected_.find(fd);
+  return found == connected_.end() ? address_of("0.0.0.0", 0) : found->second;
+}
+
+std::optional<std::chrono::nanoseconds> ScriptedKernel::timer(int fd) const {
+  const auto found = timers_.find(fd);
+  return found == timers_.end() ? std::nullopt : std::optional(found->second);
+}
+
 // Matching.
 
 void ScriptedKernel::fail(const std::string& message) {
@@ -308,6 +324,29 @@ int ScriptedKernel::on_bind(int fd, const sockaddr* address, socklen_t length) {
   return result;
 }
 
+int ScriptedKernel::on_connect(int fd, const sockaddr* address, socklen_t length) {
+  const std::optional<Step> step = take(Call::connect, fd, "connect(" + fd_text(fd) + ')', false);
+  std::memcpy(&connected_[fd], address, std::min<std::size_t>(length, sizeof(sockaddr_storage)));
+  return step ? static_cast<int>(finish(*step)) : 0;
+}
+
+int ScriptedKernel::on_timer_set(int fd, int flags, const itimerspec* time) {
+  const auto moment = std::chrono::seconds(time->it_value.tv_sec) +
+                      std::chrono::nanoseconds(time->it_value.tv_nsec);
+  const bool is_once = time->it_interval.tv_sec == 0 && time->it_interval.tv_nsec == 0;
+  const std::string text =
+      "timerfd_settime(" + fd_text(fd) + ", at " + std::to_string(moment.count()) + " ns)";
+  const std::optional<Step> step = take(Call::timerfd_settime, fd, text, false);
+  if (flags != TFD_TIMER_ABSTIME || !is_once || moment.count() == 0) {
+    fail("not an absolute moment, once: " + text);
+  }
+  if (step && step->argument != moment.count()) {
+    mismatch(*step, text);
+  }
+  timers_[fd] = moment;
+  return step ? static_cast<int>(finish(*step)) : 0;
+}
+
 int ScriptedKernel::on_accept(int fd, sockaddr* address, socklen_t* length) {
   const std::optional<Step> step = take(Call::accept4, fd, "accept4(" + fd_text(fd) + ')', true);
   if (!step) {
@@ -323,8 +362,7 @@ int ScriptedKernel::on_accept(int fd, sockaddr* address, socklen_t* length) {
 
 int ScriptedKernel::on_getsockname(int fd, sockaddr* address, socklen_t* length) {
   (void)take(Call::getsockname, fd, "getsockname(" + fd_text(fd) + ')', false);
-  const auto bound = bound_.find(fd);
-  give_address(bound == bound_.end() ? address_of("0.0.0.0", 0) : bound->second, address, length);
+  give_address(bound_to(fd), address, length);
   return 0;
 }
 

@@ -176,6 +176,10 @@ Step& ScriptedKernel::expect_listen(int fd, int backlog, int error, Where where)
   return add(Step(Call::listen, fd).with_argument(backlog).failing(error), where);
 }
 
+Step& ScriptedKernel::expect_connect(int fd, int error, Where where) {
+  return add(Step(Call::connect, fd).failing(error), where);
+}
+
 Step& ScriptedKernel::expect_setsockopt(int fd, int level, int option, int value, int error,
                                         Where where) {
   Step step = Step(Call::setsockopt, fd).with_argument(value).failing(error);
@@ -194,6 +198,14 @@ Step& ScriptedKernel::expect_eventfd(int fd, int error, Where where) {
 
 Step& ScriptedKernel::expect_signalfd(int fd, int error, Where where) {
   return add(Step(Call::signalfd).giving(fd).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_timerfd(int fd, int error, Where where) {
+  return add(Step(Call::timerfd_create).giving(fd).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_timer_set(int fd, std::chrono::nanoseconds moment, Where where) {
+  return add(Step(Call::timerfd_settime, fd).with_argument(moment.count()), where);
 }
 
 Step& ScriptedKernel::expect_setrlimit(std::uint64_t soft, int error, Where where) {

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <span>
@@ -34,6 +35,12 @@ int listen(int fd, int backlog) noexcept {
                                                "listen(fd " + std::to_string(fd) + ", backlog " +
                                                    std::to_string(backlog) + ')')
                            : ::listen(fd, backlog);
+}
+
+int connect(int fd, const sockaddr* address, socklen_t length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_connect(fd, address, length)
+                           : ::connect(fd, address, length);
 }
 
 int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
@@ -113,6 +120,18 @@ int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
   return kernel != nullptr ? kernel->on_create(Call::signalfd, "signalfd()")
                            : ::signalfd(fd, mask, flags);
+}
+
+int timerfd_create(clockid_t clock, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_create(Call::timerfd_create, "timerfd_create()")
+                           : ::timerfd_create(clock, flags);
+}
+
+int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_timer_set(fd, flags, time)
+                           : ::timerfd_settime(fd, flags, time, nullptr);
 }
 
 int open(const char* path, int flags, mode_t mode) noexcept {

@@ -17,6 +17,10 @@
 // succeed when the script does not mention them, with the effects that the queries below show; when
 // it does (`expect_close`), they have their place in the order like the rest.
 //
+// So connect(2) succeeds at once, where a real one of a non-blocking socket says EINPROGRESS:
+// script that. A timerfd never fires by itself: timer() tells what it was set to, and an event on
+// it is one of epoll_wait's. poll(2) finds everything ready.
+//
 // Descriptors that the code creates and the script does not number count from 1000. One that was
 // closed may not be used or closed again until a call has returned it anew. Without a
 // ScriptedKernel alive, calls go to the real kernel.
@@ -29,6 +33,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <deque>
 #include <functional>
 #include <initializer_list>
@@ -46,6 +51,7 @@ enum class Call : std::uint8_t {
   socket,
   bind,
   listen,
+  connect,
   accept4,
   getsockname,
   setsockopt,
@@ -61,6 +67,8 @@ enum class Call : std::uint8_t {
   epoll_wait,
   eventfd,
   signalfd,
+  timerfd_create,
+  timerfd_settime,
   open,
   read,
   write,
@@ -207,11 +215,16 @@ class ScriptedKernel {
   Step& expect_socket_error(int error, Where where = Where::here());
   Step& expect_bind(int fd, int error = 0, Where where = Where::here());
   Step& expect_listen(int fd, int backlog, int error = 0, Where where = Where::here());
+  // connect(2): `error` may be EINPROGRESS. See connected_to().
+  Step& expect_connect(int fd, int error = 0, Where where = Where::here());
   Step& expect_setsockopt(int fd, int level, int option, int value, int error = 0,
                           Where where = Where::here());
   Step& expect_epoll_create(int fd, int error = 0, Where where = Where::here());
   Step& expect_eventfd(int fd, int error = 0, Where where = Where::here());
   Step& expect_signalfd(int fd, int error = 0, Where where = Where::here());
+  Step& expect_timerfd(int fd, int error = 0, Where where = Where::here());
+  // timerfd_settime(2): to expire once at `moment` of CLOCK_MONOTONIC, to the nanosecond.
+  Step& expect_timer_set(int fd, std::chrono::nanoseconds moment, Where where = Where::here());
   Step& expect_setrlimit(std::uint64_t soft, int error = 0, Where where = Where::here());
 
   // Files.
@@ -243,6 +256,11 @@ class ScriptedKernel {
   // The token `fd` is, or was last, registered with.
   [[nodiscard]] std::uint64_t token_of(int fd) const;
   [[nodiscard]] std::optional<int> option_set(int fd, int level, int option) const;
+  // What `fd` was last bound, and connected, to; 0.0.0.0 port 0 if it was not.
+  [[nodiscard]] sockaddr_storage bound_to(int fd) const;
+  [[nodiscard]] sockaddr_storage connected_to(int fd) const;
+  // When the timerfd `fd` expires, on CLOCK_MONOTONIC; nothing if it was never set.
+  [[nodiscard]] std::optional<std::chrono::nanoseconds> timer(int fd) const;
   [[nodiscard]] std::uint64_t open_files() const { return soft_; }
   // Steps of the script that are still to come.
   [[nodiscard]] std::size_t steps_left() const { return script_.size(); }
@@ -254,6 +272,8 @@ class ScriptedKernel {
   int on_create(Call call, const std::string& text);
   int on_simple(Call call, int fd, std::optional<std::int64_t> argument, const std::string& text);
   int on_bind(int fd, const sockaddr* address, socklen_t length);
+  int on_connect(int fd, const sockaddr* address, socklen_t length);
+  int on_timer_set(int fd, int flags, const itimerspec* time);
   int on_accept(int fd, sockaddr* address, socklen_t* length);
   int on_getsockname(int fd, sockaddr* address, socklen_t* length);
   int on_setsockopt(int fd, int level, int option, const void* value, socklen_t length);
@@ -308,6 +328,8 @@ class ScriptedKernel {
   std::map<int, int> unacknowledged_;
   std::map<int, int> socket_errors_;
   std::map<int, sockaddr_storage> bound_;
+  std::map<int, sockaddr_storage> connected_;
+  std::map<int, std::chrono::nanoseconds> timers_;
   std::map<std::tuple<int, int, int>, int> options_;
 };
 

@@ -1,0 +1,151 @@
+// What a load worker consists of, without its thread and with a scripted kernel below it: a test
+// makes each iteration of the loop by itself and says what every system call of it gives.
+//
+//   plan_.depth = 2;                             // Before the first connection is made.
+//   client::LoadConnection& connection = connect(kFd);
+//   expect_send(kFd, 0, 128);                    // Bytes 0 to 127 of its stream.
+//   connection.start();
+//   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+//   expect_recv(kFd, 0, 64);
+//   expect_send(kFd, 128, 64);
+//   iterate();                                   // Fails if any step of the script is left.
+//
+// Thread-safety: none.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <deque>
+#include <map>
+#include <span>
+#include <string>
+
+#include "event_loop.hpp"
+#include "keyed_stream.hpp"
+#include "load_connection.hpp"
+#include "load_context.hpp"
+#include "scripted_syscalls.hpp"
+
+namespace echod::test {
+
+class LoadFixture : public testing::Test {
+ protected:
+  // What connections are registered for, once and for all.
+  static constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+
+  // Descriptors for connections: those of the loop itself count from 1000.
+  static constexpr int kFd = 7;
+  static constexpr int kOther = 8;
+  static constexpr std::uint32_t kBytes = 64;  // In a message, unless the test says otherwise.
+
+  LoadFixture() {
+    plan_.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
+    plan_.sizes = {.smallest = kBytes, .largest = kBytes};
+    plan_.connections = plan_.active = 1;
+    context_.active = 1;
+    measure(std::chrono::hours(1));
+  }
+
+  // From now on, for so long.
+  void measure(std::chrono::nanoseconds time) {
+    context_.window = {.begin = loop_.now(), .end = loop_.now() + time};
+  }
+  // From now on messages are due at a constant rate, whatever the server does.
+  void open_loop(double rate_per_s) {
+    plan_.rate_per_s = rate_per_s;
+    context_.schedule = client::Schedule(loop_.now(), rate_per_s);
+  }
+
+  // The next connection, closed: number and place count from 0.
+  client::LoadConnection& make() {
+    const auto number = static_cast<std::uint32_t>(connections_.size());
+    return connections_.emplace_back(context_, number, number);
+  }
+  void expect_connect(int fd) {
+    kernel_.expect_socket(fd);
+    kernel_.expect_connect(fd, EINPROGRESS);
+    number_of_[fd] = static_cast<std::uint32_t>(connections_.size() - 1);
+  }
+  // The same, open.
+  client::LoadConnection& connect(int fd) {
+    client::LoadConnection& connection = make();
+    expect_connect(fd);
+    connection.open();
+    kernel_.expect_epoll_wait({{fd, EPOLLOUT}});
+    iterate();
+    return connection;
+  }
+  // Open, and has sent its first message.
+  client::LoadConnection& connect_and_send(int fd) {
+    client::LoadConnection& connection = connect(fd);
+    expect_send(fd, 0, kBytes);
+    connection.start();
+    kernel_.verify();
+    return connection;
+  }
+
+  // `length` bytes from `offset` on of the stream of the connection on `fd`.
+  [[nodiscard]] std::string stream(int fd, std::uint64_t offset, std::size_t length) const {
+    std::string bytes(length, '\0');
+    client::KeyedStream(number_of_.at(fd)).fill(std::as_writable_bytes(std::span(bytes)), offset);
+    return bytes;
+  }
+  Step& expect_send(int fd, std::uint64_t offset, std::size_t length, Where where = Where::here()) {
+    return kernel_.expect_send(fd, stream(fd, offset, length), where);
+  }
+  // Of which the kernel takes the first `takes` bytes.
+  Step& expect_short_send(int fd, std::uint64_t offset, std::size_t length, std::size_t takes,
+                          Where where = Where::here()) {
+    return kernel_.expect_send(fd, stream(fd, offset, length), takes, where);
+  }
+  Step& expect_recv(int fd, std::uint64_t offset, std::size_t length, Where where = Where::here()) {
+    return kernel_.expect_recv(fd, stream(fd, offset, length), 0, where);
+  }
+
+  // One iteration, as LoadWorker::run() makes it, and the end of the script.
+  void iterate() {
+    loop_.run_once();
+    kernel_.verify();
+  }
+  // An iteration without anything to do, `time` later, and the sweep that it is time for.
+  void pass(std::chrono::nanoseconds time) {
+    kernel_.advance(time);
+    kernel_.expect_epoll_wait({});
+    iterate();
+    for (client::LoadConnection& connection : connections_) {
+      connection.check_timeouts();
+    }
+  }
+  // Nobody is in the ready list: the loop would wait without end.
+  void expect_rest() {
+    kernel_.expect_epoll_wait({}, -1);
+    iterate();
+  }
+
+  [[nodiscard]] std::uint64_t errors(client::LoadError error) const {
+    return context_.tally.errors.at(static_cast<std::size_t>(error));
+  }
+  // The one error that there was.
+  [[nodiscard]] std::string only_error() const {
+    EXPECT_EQ(context_.tally.errors_in_all(), 1U);
+    return context_.tally.details.size() == 1 ? context_.tally.details.front() : "";
+  }
+  // Nothing is open, begun or waited for.
+  void expect_nothing_left() const {
+    EXPECT_EQ(context_.tally.connected, 0U);
+    EXPECT_EQ(context_.opening, 0U);
+    EXPECT_EQ(context_.in_flight, 0U);
+    EXPECT_EQ(context_.diagnosing, 0U);
+  }
+
+  ScriptedKernel kernel_;
+  client::LoadPlan plan_;
+  EventLoop loop_;
+  client::LoadContext context_{loop_, plan_};
+  std::map<int, std::uint32_t> number_of_;
+  std::deque<client::LoadConnection> connections_;
+};
+
+}  // namespace echod::test

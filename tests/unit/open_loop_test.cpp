@@ -1,0 +1,287 @@
+// The reason why the client has an open loop: a server that stalls is charged with the wait of
+// every message that it held up. A closed loop, which waits along with the server, sees one slow
+// message.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "load_fixture.hpp"
+#include "pacer.hpp"
+
+namespace echod::test {
+namespace {
+
+using client::Histogram;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+
+constexpr int kTimer = 900;
+constexpr double kRate = 1000;
+constexpr milliseconds kInterval{1};
+
+// A connection of depth 1, a server that answers at once except while it stalls, and a client that
+// is never late: the fake clock goes from one event to the next.
+class OpenLoopTest : public LoadFixture {
+ protected:
+  using Moment = nanoseconds;  // Since the start.
+
+  void start_open_loop() {
+    open_loop(kRate);
+    connect(kFd);
+    context_.schedule = client::Schedule(loop_.now(), kRate);
+    start_ = kernel_.now();
+    kernel_.expect_timerfd(kTimer);
+    pacer_.emplace(loop_, [this](std::uint64_t /*number*/) {
+      ++due_;
+      connections_.front().message_due();
+    });
+    connections_.front().start();
+    pacer_->start(context_.schedule);
+    kernel_.expect_epoll_wait({}, 0);
+    expect_message();
+    iterate();
+    note_sent();
+  }
+
+  void measure_between(Moment begin, Moment end) {
+    context_.window = {.begin = sys::TimePoint(start_ + begin),
+                       .end = sys::TimePoint(start_ + end)};
+  }
+
+  void stall_between(Moment begin, Moment end) {
+    stall_begin_ = begin;
+    stall_end_ = end;
+  }
+
+  // Up to `end`, which does not happen any more.
+  void run_until(Moment end) {
+    for (;;) {
+      const Moment tick = *kernel_.timer(kTimer) - start_;
+      const bool is_answer = answer_at_ && *answer_at_ <= tick;
+      const Moment next = is_answer ? *answer_at_ : tick;
+      if (next >= end) {
+        return;
+      }
+      kernel_.advance(next - now());
+      is_answer ? answer() : tick_once();
+      if (HasFailure()) {
+        return;
+      }
+    }
+  }
+
+  [[nodiscard]] Moment now() const { return kernel_.now() - start_; }
+  [[nodiscard]] const Histogram& latency() const { return context_.tally.latency; }
+
+  std::uint64_t due_ = 0;
+  std::uint64_t sent_ = 0;      // Messages.
+  std::uint64_t answered_ = 0;  // Messages.
+
+ private:
+  void tick_once() {
+    kernel_.expect_epoll_wait({{kTimer, EPOLLIN}}, -1);
+    if (sent_ == answered_) {
+      expect_message();
+    }
+    iterate();
+    note_sent();
+    EXPECT_EQ(*kernel_.timer(kTimer) - start_, kInterval * due_);
+  }
+  void answer() {
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+    expect_recv(kFd, answered_++ * kBytes, kBytes);
+    answer_at_.reset();
+    if (sent_ < due_) {
+      expect_message();
+    }
+    iterate();
+    note_sent();
+  }
+  void expect_message() {
+    expect_send(kFd, sent_ * kBytes, kBytes);
+    ++sent_;
+  }
+  void note_sent() {
+    if (sent_ > answered_ && !answer_at_) {
+      const bool is_stalled = now() >= stall_begin_ && now() < stall_end_;
+      answer_at_ = is_stalled ? stall_end_ : now();
+    }
+  }
+
+  nanoseconds start_{};
+  Moment stall_begin_ = Moment::max();
+  Moment stall_end_ = Moment::max();
+  std::optional<Moment> answer_at_;
+  std::optional<client::Pacer> pacer_;
+};
+
+TEST_F(OpenLoopTest, AServerThatKeepsUpIsChargedWithNothing) {
+  start_open_loop();
+  measure_between(seconds(0), seconds(2));
+  run_until(seconds(2));
+  EXPECT_EQ(latency().count(), 2000U);
+  EXPECT_EQ(latency().max(), nanoseconds(0));
+  EXPECT_EQ(context_.tally.echoes, 2000U);
+}
+
+TEST_F(OpenLoopTest, AStallOfASecondChargesEveryMessageThatItHeldUpWithItsWholeWait) {
+  start_open_loop();
+  measure_between(seconds(1), seconds(2));
+  stall_between(seconds(1), seconds(2));
+  run_until(seconds(3));
+  // Due at 1.000, 1.001, ... 1.999 s, answered at 2 s: they waited for 1000, 999, ... 1 ms.
+  EXPECT_EQ(latency().count(), 1000U);
+  EXPECT_EQ(latency().max(), seconds(1));
+  EXPECT_EQ(latency().min(), milliseconds(1));
+  for (int percent = 1; percent <= 100; ++percent) {
+    const nanoseconds exact = milliseconds(10) * percent;
+    const nanoseconds measured = latency().percentile(percent);
+    EXPECT_GE(measured, exact) << percent;
+    EXPECT_LE(static_cast<double>(measured.count()),
+              static_cast<double>(exact.count()) * (1 + Histogram::kRelativeError))
+        << percent;
+  }
+  EXPECT_EQ(context_.tally.echoes, 0U) << "they came back after the window";
+  EXPECT_EQ(due_, 3000U);
+  EXPECT_EQ(answered_, 3000U);
+  EXPECT_EQ(context_.in_flight, 0U);
+}
+
+TEST_F(OpenLoopTest, TheSameStallIsOneSlowMessageOfManyInAClosedLoop) {
+  connect(kFd);
+  const sys::TimePoint start = loop_.now();
+  context_.window = {.begin = start, .end = start + seconds(2)};
+  expect_send(kFd, 0, kBytes);
+  connections_.front().start();
+  for (std::uint64_t message = 0; sys::MonotonicClock::now() < context_.window.end; ++message) {
+    kernel_.advance(message == 0 ? nanoseconds(seconds(1)) : kInterval);
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+    expect_recv(kFd, message * kBytes, kBytes);
+    expect_send(kFd, (message + 1) * kBytes, kBytes);
+    iterate();
+  }
+  EXPECT_EQ(latency().count(), 1001U);
+  EXPECT_EQ(latency().max(), seconds(1));
+  EXPECT_LE(latency().percentile(99), kInterval * (1 + Histogram::kRelativeError));
+  EXPECT_EQ(latency().count_up_to(milliseconds(2)), 1000U);
+}
+
+TEST_F(OpenLoopTest, ARunThatEndsWithinAStallCountsWhatWasDueAndNeverSent) {
+  start_open_loop();
+  measure_between(seconds(1), seconds(2));
+  stall_between(milliseconds(1500), seconds(10));
+  run_until(seconds(2));
+  kernel_.advance(seconds(2) - now());
+  kernel_.expect_epoll_wait({}, -1);
+  iterate();
+  context_.is_stopping = true;
+  connections_.front().stop();
+  EXPECT_EQ(context_.tally.not_sent, 499U);
+  // Of the one that is outstanding nothing is known yet.
+  EXPECT_EQ(latency().count(), 999U);
+  EXPECT_EQ(latency().max(), milliseconds(499));
+  EXPECT_EQ(latency().count_up_to(nanoseconds(0)), 500U);
+  kernel_.advance(seconds(1));
+  kernel_.expect_epoll_wait({}, -1);
+  iterate();
+  connections_.front().give_up();
+  EXPECT_EQ(latency().count(), 1000U);
+  EXPECT_EQ(latency().max(), milliseconds(1500));
+  EXPECT_EQ(only_error(), "connection 0: stalled: 64 bytes never came back");
+  expect_nothing_left();
+}
+
+TEST_F(OpenLoopTest, MessagesThatWereDueBeforeTheWindowAreNotCountedAsUnsent) {
+  start_open_loop();
+  measure_between(seconds(1), seconds(2));
+  stall_between(milliseconds(500), seconds(10));
+  run_until(seconds(2));
+  context_.is_stopping = true;
+  connections_.front().stop();
+  EXPECT_EQ(context_.tally.not_sent, 1000U);
+  EXPECT_EQ(latency().count(), 1000U);
+}
+
+TEST_F(OpenLoopTest, ADeeperConnectionSendsWhatIsDueUpToItsDepth) {
+  plan_.depth = 4;
+  open_loop(kRate);
+  client::LoadConnection& connection = connect(kFd);
+  connection.start();
+  for (std::uint64_t message = 0; message < 4; ++message) {
+    expect_send(kFd, message * kBytes, kBytes);
+    connection.message_due();
+  }
+  for (int i = 0; i < 3; ++i) {
+    connection.message_due();
+  }
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  expect_recv(kFd, 0, 2 * kBytes);
+  expect_send(kFd, 4 * kBytes, 2 * kBytes);
+  iterate();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  expect_recv(kFd, 2 * kBytes, 4 * kBytes);
+  expect_send(kFd, 6 * kBytes, kBytes);
+  iterate();
+  EXPECT_EQ(context_.in_flight, 1U);
+}
+
+TEST_F(OpenLoopTest, ConnectionsTakeTurnsAndEachCountsFromWhenItsOwnMessageWasDue) {
+  plan_.connections = plan_.active = context_.active = 2;
+  open_loop(kRate);
+  connect(kFd);
+  connect(kOther);
+  const sys::TimePoint start = loop_.now();
+  context_.schedule = client::Schedule(start, kRate);
+  context_.window = {.begin = start, .end = start + seconds(1)};
+  for (client::LoadConnection& connection : connections_) {
+    connection.start();
+  }
+  // Messages 0 and 2 are due on the first, 1 and 3 on the second; all are sent at 3 ms.
+  kernel_.advance(milliseconds(3));
+  for (const int fd : {kFd, kOther}) {
+    expect_send(fd, 0, kBytes);
+    connections_[number_of_[fd]].message_due();
+    connections_[number_of_[fd]].message_due();
+  }
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}, {kOther, EPOLLIN}}, -1);
+  expect_recv(kFd, 0, kBytes);
+  expect_send(kFd, kBytes, kBytes);
+  expect_recv(kOther, 0, kBytes);
+  expect_send(kOther, kBytes, kBytes);
+  iterate();
+  EXPECT_EQ(latency().min(), milliseconds(2));
+  EXPECT_EQ(latency().max(), milliseconds(3));
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}, {kOther, EPOLLIN}}, -1);
+  expect_recv(kFd, kBytes, kBytes);
+  expect_recv(kOther, kBytes, kBytes);
+  iterate();
+  EXPECT_EQ(latency().count(), 4U);
+  EXPECT_EQ(latency().min(), milliseconds(0));
+}
+
+TEST_F(OpenLoopTest, MessagesOfAConnectionThatFailedGoOnWaiting) {
+  open_loop(kRate);
+  client::LoadConnection& connection = connect(kFd);
+  context_.schedule = client::Schedule(loop_.now(), kRate);
+  measure(seconds(1));
+  connection.start();
+  expect_send(kFd, 0, kBytes);
+  connection.message_due();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLERR | EPOLLHUP}}, -1);
+  kernel_.expect_recv_error(kFd, ECONNRESET);
+  iterate();
+  for (int i = 0; i < 9; ++i) {
+    connection.message_due();
+  }
+  pass(milliseconds(10));
+  context_.is_stopping = true;
+  connection.stop();
+  EXPECT_EQ(context_.tally.not_sent, 9U);
+  EXPECT_EQ(latency().max(), milliseconds(9));
+  EXPECT_EQ(errors(client::LoadError::reset), 1U);
+}
+
+}  // namespace
+}  // namespace echod::test
