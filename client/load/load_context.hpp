@@ -26,8 +26,8 @@ struct Window {
 
 struct LoadContext {
   // At most so many bytes are read, and so many sent, in one turn of a connection.
-  static constexpr std::size_t kTurnBytes = 256 * 1024;
-  static constexpr std::size_t kCallBytes = 64 * 1024;  // In one call: small enough for the caches.
+  static constexpr std::size_t kTurnBytes = 256 << 10;
+  static constexpr std::size_t kCallBytes = 64 << 10;  // In one call: small enough for the caches.
 
   LoadContext(EventLoop& event_loop, const LoadPlan& load_plan)
       : loop(event_loop), plan(load_plan), receive_buffer(kCallBytes), send_buffer(kCallBytes) {}

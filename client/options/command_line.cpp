@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <span>
 #include <utility>
 
 #include "units.hpp"
@@ -366,6 +367,41 @@ Command command_in(std::vector<char*>& arguments) {
   return command;
 }
 
+// What getopt_long(3) stopped at: nothing if it was an option that was taken, else the end.
+std::optional<ParsedCommandLine> take_option(Options& options, int found, const char* word) {
+  if (found == 'h') {
+    return final_text(help());
+  }
+  if (found == 'V') {
+    return final_text("echoload " ECHOD_VERSION "\n");
+  }
+  if (found == ':') {
+    return usage_error(std::string(word) + " needs a value");
+  }
+  if (found == '?') {
+    return usage_error(std::string("unknown option ") + word + " of " +
+                       (options.command == Command::run ? "run" : "check"));
+  }
+  const Option& option = kOptions[static_cast<std::size_t>(found) - 1];
+  const std::string value = optarg != nullptr ? optarg : "";
+  if (!option.set(options, value)) {
+    return usage_error(std::string("--") + option.name + ": " + quoted(value) +
+                       " given, allowed is " + option.expects);
+  }
+  return std::nullopt;
+}
+
+// What stands behind the options. Returns what is wrong.
+std::optional<std::string> take_target(Options& options, std::span<char* const> words) {
+  if (words.empty()) {
+    return "no server given: HOST:PORT";
+  }
+  if (words.size() > 1) {
+    return "unexpected argument " + std::string(words[1]);
+  }
+  return set_target(options, words.front());
+}
+
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
@@ -386,35 +422,19 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (found == -1) {
       break;
     }
-    if (found == 'h') {
-      return final_text(help());
-    }
-    if (found == 'V') {
-      return final_text("echoload " ECHOD_VERSION "\n");
-    }
-    if (found == '?' || found == ':') {
-      const std::string given = arguments[static_cast<std::size_t>(optind) - 1];
-      return usage_error(found == ':' ? given + " needs a value"
-                                      : "unknown option " + given + " of " +
-                                            (options.command == Command::run ? "run" : "check"));
-    }
-    const Option& option = kOptions[static_cast<std::size_t>(found) - 1];
-    const std::string value = optarg != nullptr ? optarg : "";
-    if (!option.set(options, value)) {
-      return usage_error(std::string("--") + option.name + ": \"" + value +
-                         "\" given, allowed is " + option.expects);
+    const char* const word = arguments[static_cast<std::size_t>(std::max(1, optind)) - 1];
+    if (auto end = take_option(options, found, word)) {
+      return *end;
     }
   }
-  if (optind >= count) {
-    return usage_error("no server given: HOST:PORT");
-  }
-  if (optind + 1 < count) {
-    return usage_error("unexpected argument " +
-                       std::string(arguments[static_cast<std::size_t>(optind) + 1]));
-  }
-  auto fault = set_target(options, arguments[static_cast<std::size_t>(optind)]);
+  auto fault = take_target(options, std::span(arguments)
+                                        .first(static_cast<std::size_t>(count))
+                                        .subspan(static_cast<std::size_t>(optind)));
   fault = fault ? fault : settle(options);
-  return fault ? usage_error(*fault) : parsed;
+  if (fault) {
+    return usage_error(*fault);
+  }
+  return parsed;
 }
 
 }  // namespace echod::client

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <numeric>
 
 #include "figures.hpp"
@@ -32,7 +33,7 @@ std::string plural(std::uint64_t count, const std::string& what) {
 std::string per_second_text(double per_second) {
   constexpr double kHundred = 100;
   return per_second < kHundred ? number_text(per_second, 1)
-                               : count_text(static_cast<std::uint64_t>(per_second + 0.5));
+                               : count_text(static_cast<std::uint64_t>(std::llround(per_second)));
 }
 
 std::string line(const std::string& name, const std::string& text) {

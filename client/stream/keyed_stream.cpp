@@ -40,8 +40,8 @@ Table make_table() noexcept {
 }
 
 const Table& table() noexcept {
-  static const Table kTable = make_table();
-  return kTable;
+  static const Table made = make_table();
+  return made;
 }
 
 std::uint64_t word_at(const std::byte* bytes) noexcept {
