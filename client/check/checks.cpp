@@ -1,5 +1,6 @@
 #include "checks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -81,36 +82,58 @@ Finding large_late_reader(CheckContext& context) {
                              : "took " + size_text(unread) + " unread, then waited for the reader"};
 }
 
+struct Crowd {
+  std::vector<CheckPeer> peers;
+  sys::Duration longest_connect{0};
+};
+
+Crowd connect_all(CheckContext& context) {
+  Crowd crowd;
+  crowd.peers.reserve(context.plan().connections);
+  while (crowd.peers.size() < context.plan().connections) {
+    const Stopwatch watch;
+    crowd.peers.emplace_back(context);
+    crowd.longest_connect = std::max(crowd.longest_connect, watch.elapsed());
+  }
+  return crowd;
+}
+
+// Why there are too few descriptors for `connections`; empty if there are enough.
+std::string shortage(std::uint64_t connections) {
+  constexpr std::uint64_t kOtherDescriptors = 16;
+  const std::uint64_t needed = connections + kOtherDescriptors;
+  const std::uint64_t limit = sys::open_files_limit().soft;
+  return limit >= needed
+             ? ""
+             : std::to_string(connections) + " connections need " + std::to_string(needed) +
+                   " descriptors, and ulimit -n is " + std::to_string(limit);
+}
+
 // Part by part, over all connections, so that each has something under way while the others'
 // parts arrive.
 Finding in_parallel(CheckContext& context) {
   constexpr std::array<std::uint64_t, 5> kParts{1, 16, 256, 1024, 2803};
-  constexpr std::uint64_t kOtherDescriptors = 16;
+  constexpr std::chrono::seconds kRepeatedSyn{1};  // After so long: RFC 6298, section 2.
   const std::uint32_t connections = context.plan().connections;
-  const std::uint64_t needed = connections + kOtherDescriptors;
-  const std::uint64_t limit = sys::open_files_limit().soft;
-  if (limit < needed) {
-    return {.verdict = CheckVerdict::skip,
-            .reason = std::to_string(connections) + " connections need " + std::to_string(needed) +
-                      " descriptors, and ulimit -n is " + std::to_string(limit)};
+  if (const std::string reason = shortage(connections); !reason.empty()) {
+    return {.verdict = CheckVerdict::skip, .reason = reason};
   }
   const Stopwatch watch;
-  std::vector<CheckPeer> peers;
-  peers.reserve(connections);
-  while (peers.size() < connections) {
-    peers.emplace_back(context);
-  }
+  Crowd crowd = connect_all(context);
   for (const std::uint64_t part : kParts) {
-    for (CheckPeer& peer : peers) {
+    for (CheckPeer& peer : crowd.peers) {
       peer.send(part);
     }
   }
-  for (CheckPeer& peer : peers) {
+  for (CheckPeer& peer : crowd.peers) {
     peer.catch_up();
   }
+  const std::string slow = "; one waited " + duration_text(crowd.longest_connect) +
+                           " to connect, as with a short backlog";
   return {
       .figure = std::to_string(connections) + " connections in " + duration_text(watch.elapsed()),
-      .reason = "each got its own 5 parts back, 4100 bytes in all"};
+      .reason = "each got its own 5 parts back, 4100 bytes in all" +
+                (crowd.longest_connect >= kRepeatedSyn ? slow : "")};
 }
 
 Finding pipelining(CheckContext& context) {
