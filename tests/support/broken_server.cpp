@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -22,11 +21,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostPending = 262144;
+constexpr std::size_t kMostPending = 1048576;
 constexpr std::size_t kMostRead = 65536;
 constexpr std::size_t kPiece = 64;
 constexpr std::size_t kLeastSwapped = 64;  // Fewer bytes would not tell where they are from.
-constexpr std::chrono::milliseconds kLazy{10};
+constexpr std::chrono::milliseconds kLazy{30};
+constexpr std::size_t kLeastLazy = 32;
+constexpr std::size_t kKept = 1024;
 
 int checked(int result, const char* what) {
   if (result < 0) {
@@ -87,21 +88,6 @@ bool distort(Fault fault, std::string& chunk, std::size_t place, const std::stri
 
 }  // namespace
 
-std::string_view name_of(Fault fault) {
-  constexpr std::array<std::string_view, 11> kNames{"correct",
-                                                    "drops_a_byte",
-                                                    "corrupts",
-                                                    "duplicates",
-                                                    "reorders",
-                                                    "swaps_two_connections",
-                                                    "truncates_at_half_close",
-                                                    "stalls",
-                                                    "closes_early",
-                                                    "resets",
-                                                    "never_accepts"};
-  return kNames[static_cast<std::size_t>(fault)];
-}
-
 struct BrokenServer::Connection {
   explicit Connection(int accepted) : fd(accepted) {}
   ~Connection() {
@@ -154,9 +140,7 @@ void BrokenServer::serve() {
     polled.push_back(
         {.fd = fault_ == Fault::never_accepts ? -1 : listener_, .events = POLLIN, .revents = 0});
     for (const Connection& connection : connections_) {
-      const bool answers = !connection.pending.empty() &&
-                           (fault_ != Fault::truncates_at_half_close || !connection.is_lazy_now());
-      const int events = (connection.reads() ? POLLIN : 0) | (answers ? POLLOUT : 0);
+      const int events = (connection.reads() ? POLLIN : 0) | (answers(connection) ? POLLOUT : 0);
       polled.push_back({.fd = connection.fd, .events = static_cast<short>(events), .revents = 0});
     }
     (void)poll(polled.data(), polled.size(), patience_ms());
@@ -173,6 +157,11 @@ void BrokenServer::serve() {
       accept();
     }
   }
+}
+
+bool BrokenServer::answers(const Connection& connection) const {
+  return !connection.pending.empty() &&
+         (fault_ != Fault::truncates_at_half_close || !connection.is_lazy_now());
 }
 
 int BrokenServer::patience_ms() const {
@@ -198,7 +187,7 @@ void BrokenServer::turn(Connection& connection, short ready) {
   } else if ((ready & (POLLERR | POLLHUP)) != 0 && connection.pending.empty()) {
     connection.is_gone = true;
   }
-  if ((ready & ~POLLIN) != 0 && !connection.is_gone) {
+  if ((ready & ~POLLIN) != 0 && !connection.is_gone && answers(connection)) {
     flush(connection);
   }
 }
@@ -223,7 +212,7 @@ void BrokenServer::read(Connection& connection) {
     return;
   }
   chunk.resize(static_cast<std::size_t>(count));
-  connection.read_at = Clock::now();
+  connection.read_at = chunk.size() >= kLeastLazy ? Clock::now() : connection.read_at;
   if (!connection.drops_input) {
     echo(connection, std::move(chunk));
   }
@@ -300,11 +289,11 @@ void BrokenServer::release_held() {
 // Answering.
 
 void BrokenServer::flush(Connection& connection) {
-  if (connection.pending.empty()) {
-    return;
+  std::string_view bytes = connection.pending;
+  if (fault_ == Fault::truncates_at_half_close && bytes.size() >= kMostPending) {
+    bytes.remove_suffix(kKept);  // The FIN may be next, and must find something to drop.
   }
-  const ssize_t count =
-      send(connection.fd, connection.pending.data(), connection.pending.size(), MSG_NOSIGNAL);
+  const ssize_t count = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (count < 0) {
     connection.is_gone = errno != EAGAIN;
     return;

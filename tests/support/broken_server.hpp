@@ -4,7 +4,7 @@
 //   ... connect to 127.0.0.1, server.port() ...
 //
 // It has a thread of its own, listens on an ephemeral port, serves any number of connections, and
-// keeps up to 256 KiB for a client that does not read. Uses nothing of the project.
+// keeps some 1 MiB for a client that does not read. Uses nothing of the project.
 // Thread-safety: any thread may ask for the port; the owner destroys it.
 #pragma once
 
@@ -27,14 +27,13 @@ enum class Fault : std::uint8_t {
   swaps_two_connections,    // What is read next goes to another connection, and its to this one.
                             // Waits for the other, as long as there is one that has not swapped.
   truncates_at_half_close,  // At any offset: drops what is left when the client's FIN is read. It
-                            // waits 10 ms for more before it answers, so that something is left.
+                            // waits 30 ms for more before it answers 32 bytes or more, so that
+                            // something is left.
   stalls,                   // Neither reads nor answers any more.
   closes_early,             // FIN; what still comes is read and dropped.
   resets,                   // RST, after what came before has been answered.
   never_accepts,            // Connections stay in the accept queue.
 };
-
-[[nodiscard]] std::string_view name_of(Fault fault);
 
 class BrokenServer {
  public:
@@ -53,6 +52,7 @@ class BrokenServer {
   struct Connection;
 
   void serve();
+  [[nodiscard]] bool answers(const Connection& connection) const;
   [[nodiscard]] int patience_ms() const;
   void accept();
   void turn(Connection& connection, short ready);
