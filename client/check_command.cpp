@@ -44,6 +44,7 @@ std::string tally_line(const std::vector<CheckResult>& results) {
 }  // namespace
 
 ExitCode run_check(Options options) {
+  (void)raise_open_files(options);  // The check of many connections is skipped if it is too low.
   options.plan.server = reachable_address(options);
   CheckPlan plan{.server = options.plan.server,
                  .connections = options.plan.connections,

@@ -33,17 +33,27 @@ sys::SocketAddress reachable_address(const Options& options) {
   throw Stop(ExitCode::unavailable, "no connection to the server: " + reasons);
 }
 
-void require_room_for_connections(const Options& options) {
+namespace {
+
+std::uint64_t descriptors_for(const Options& options) {
   constexpr std::uint64_t kOther = 32;  // Files, loops and timers.
-  const std::uint64_t needed = options.plan.connections + kOther;
-  sys::OpenFilesLimit limit = sys::open_files_limit();
-  if (limit.soft < needed) {
-    limit = sys::set_open_files(needed);
-  }
-  if (limit.soft < needed) {
+  return options.plan.connections + kOther;
+}
+
+}  // namespace
+
+std::uint64_t raise_open_files(const Options& options) {
+  const std::uint64_t limit = sys::open_files_limit().soft;
+  const std::uint64_t needed = descriptors_for(options);
+  return limit < needed ? sys::set_open_files(needed).soft : limit;
+}
+
+void require_room_for_connections(const Options& options) {
+  const std::uint64_t needed = descriptors_for(options);
+  if (const std::uint64_t limit = raise_open_files(options); limit < needed) {
     throw Stop(ExitCode::system, std::to_string(options.plan.connections) +
                                      " connections need a limit of " + std::to_string(needed) +
-                                     " open files, and it is " + std::to_string(limit.soft) +
+                                     " open files, and it is " + std::to_string(limit) +
                                      ": raise it with ulimit -n, or give fewer --connections");
   }
   const auto ports = environment().local_ports;

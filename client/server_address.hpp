@@ -1,6 +1,8 @@
 // Which of a name's addresses to use, and whether the process may have enough connections to it.
 #pragma once
 
+#include <cstdint>
+
 #include "command_line.hpp"
 #include "socket_address.hpp"
 
@@ -9,8 +11,11 @@ namespace echod::client {
 // The first address of options.host that a connection can be made to. Throws Stop.
 [[nodiscard]] sys::SocketAddress reachable_address(const Options& options);
 
-// Raises the limit on descriptors as far as it goes. Throws Stop if options.plan.connections are
-// too many for it, or for the local ports of the source addresses.
+// Raises the limit on descriptors, as far as it goes, to what options.plan.connections need, and
+// returns what is in force then.
+std::uint64_t raise_open_files(const Options& options);
+
+// As above. Throws Stop if that is not enough, or if the source addresses have too few local ports.
 void require_room_for_connections(const Options& options);
 
 }  // namespace echod::client
