@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <functional>
+#include <limits>
 
 namespace echod::client {
 
@@ -29,6 +31,10 @@ std::uint64_t Histogram::highest_in(std::size_t bucket) noexcept {
   return ((bucket - shift * kFine + 1) << shift) - 1;
 }
 
+Histogram::Nanoseconds Histogram::value_of(std::size_t bucket) const noexcept {
+  return std::min(max_, Nanoseconds(static_cast<std::int64_t>(highest_in(bucket))));
+}
+
 Histogram::Histogram() : buckets_(bucket_of(kLongestValue) + 1) {}
 
 void Histogram::record(Nanoseconds value, std::uint64_t times) noexcept {
@@ -50,7 +56,7 @@ void Histogram::add(const Histogram& other) noexcept {
 double Histogram::mean_ns() const noexcept {
   double sum = 0;
   for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
-    sum += static_cast<double>(buckets_[bucket]) * static_cast<double>(highest_in(bucket));
+    sum += static_cast<double>(buckets_[bucket]) * static_cast<double>(value_of(bucket).count());
   }
   return count_ == 0 ? 0 : sum / static_cast<double>(count_);
 }
@@ -59,7 +65,7 @@ double Histogram::standard_deviation_ns() const noexcept {
   const double mean = mean_ns();
   double sum = 0;
   for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
-    const double away = static_cast<double>(highest_in(bucket)) - mean;
+    const double away = static_cast<double>(value_of(bucket).count()) - mean;
     sum += static_cast<double>(buckets_[bucket]) * away * away;
   }
   return count_ == 0 ? 0 : std::sqrt(sum / static_cast<double>(count_));
@@ -68,14 +74,16 @@ double Histogram::standard_deviation_ns() const noexcept {
 Histogram::Nanoseconds Histogram::percentile(double percent) const noexcept {
   constexpr double kAll = 100;
   const double share = std::clamp(percent, 0.0, kAll) / kAll;
-  const auto wanted = std::clamp<std::uint64_t>(
-      static_cast<std::uint64_t>(std::ceil(share * static_cast<double>(count_))), 1,
-      std::max<std::uint64_t>(1, count_));
+  // 99.9 % of 1000 is a little above 999 in binary, and must not be taken for 1000.
+  constexpr double kRounding = 8 * std::numeric_limits<double>::epsilon();
+  const double exact = share * static_cast<double>(count_) * (1 - kRounding);
+  const auto wanted = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(std::ceil(exact)), 1,
+                                                std::max<std::uint64_t>(1, count_));
   std::uint64_t seen = 0;
   for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
     seen += buckets_[bucket];
     if (seen >= wanted) {
-      return std::min(max_, Nanoseconds(static_cast<std::int64_t>(highest_in(bucket))));
+      return value_of(bucket);
     }
   }
   return Nanoseconds(0);

@@ -3,7 +3,8 @@
 //
 // Values below 2048 ns have a bucket each. Above, every power of two is divided into 1024 buckets,
 // so a bucket is never wider than 1/1024 of its values. What is reported for a bucket is its
-// highest value: never less than was measured, as HdrHistogram does.
+// highest value, or the highest measured if that is less: never less than was measured, as
+// HdrHistogram does.
 //
 // Thread-safety: none. record() neither allocates nor fails.
 #pragma once
@@ -44,6 +45,8 @@ class Histogram {
  private:
   [[nodiscard]] static std::size_t bucket_of(std::uint64_t value) noexcept;
   [[nodiscard]] static std::uint64_t highest_in(std::size_t bucket) noexcept;
+  // What is reported for a bucket.
+  [[nodiscard]] Nanoseconds value_of(std::size_t bucket) const noexcept;
 
   std::vector<std::uint64_t> buckets_;
   std::uint64_t count_ = 0;

@@ -4,6 +4,7 @@
 // Thread-safety: a value.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -29,10 +30,11 @@ class Schedule {
 
   // When message `number` of this part, counted from 0, is due.
   [[nodiscard]] sys::TimePoint due(std::uint64_t number) const noexcept {
+    constexpr double kFarthestNs = 1e18;  // Thirty years: never, but no overflow.
     const std::uint64_t turn = number / part_.mine;
     const std::uint64_t user = part_.first + number % part_.mine * part_.step;
     const auto among_all = static_cast<double>(turn * part_.all + user);
-    return start_ + sys::Duration(std::llround(among_all * interval_ns_));
+    return start_ + sys::Duration(std::llround(std::min(among_all * interval_ns_, kFarthestNs)));
   }
 
  private:
