@@ -116,7 +116,8 @@ std::optional<Origin> origin_of(std::span<const std::byte> bytes, std::uint32_t 
   if (bytes.size() < kTellingBytes) {
     return std::nullopt;
   }
-  constexpr std::size_t kEnough = 32;
+  // No more than are needed: what follows may be from elsewhere again.
+  constexpr std::size_t kEnough = 12;
   bytes = bytes.first(std::min(bytes.size(), kEnough));
   for (std::uint64_t place = 0; place < kPeriod; ++place) {
     if (may_be_from(bytes, place)) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "keyed_stream.hpp"
+
 namespace echod::client {
 
 // A place in the stream of a connection (keyed_stream.hpp).
@@ -21,11 +23,11 @@ struct Origin {
 };
 
 // Fewer bytes in a row than this do not tell.
-inline constexpr std::size_t kTellingBytes = 12;
+inline constexpr std::size_t kTellingBytes = KeyedStream::kKeyBytes;
 
 // The place that `bytes` are from, among `connections` streams; nothing if they are from none, or
-// too few. Wrong with a chance of one in a million at kTellingBytes and ten thousand connections,
-// and of nothing to speak of from 16 bytes on.
+// too few. Looks at the first 12 of them at most. Wrong with a chance of less than one in a million
+// at kTellingBytes and ten million connections, and of nothing to speak of with one byte more.
 [[nodiscard]] std::optional<Origin> origin_of(std::span<const std::byte> bytes,
                                               std::uint32_t connections);
 
@@ -60,7 +62,9 @@ struct Fault {
   std::optional<Origin> origin;  // Where the wrong bytes are from, if they tell.
 };
 
-// `connections`: how many streams there are.
+// `connections`: how many streams there are. A stream repeats itself, so bytes are taken to be from
+// the nearest place that they may be from: a loss of more than half of kRepeatBytes looks like a
+// duplicate.
 [[nodiscard]] Fault identify(const Evidence& evidence, std::uint32_t connections);
 
 // "connection 3, offset 4096: 64 bytes lost (expected 0x1f, got 0xa0)"
