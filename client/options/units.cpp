@@ -20,10 +20,15 @@ constexpr std::array kTimes{Unit{"", 1e9}, Unit{"s", 1e9}, Unit{"ms", 1e6}, Unit
                             Unit{"m", 60e9}};
 
 std::optional<double> parse(std::string_view text, std::span<const Unit> units) noexcept {
+  // from_chars also reads a sign, "inf" and "nan".
+  constexpr std::string_view kFirst = "0123456789.";
+  if (text.empty() || kFirst.find(text.front()) == std::string_view::npos) {
+    return std::nullopt;
+  }
   double number = 0;
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
-  if (error != std::errc{} || !(number >= 0)) {
+  if (error != std::errc{}) {
     return std::nullopt;
   }
   const std::string_view suffix(stop, static_cast<std::size_t>(end - stop));
@@ -37,17 +42,25 @@ std::optional<double> parse(std::string_view text, std::span<const Unit> units) 
 
 std::optional<std::uint64_t> whole(std::optional<double> number) noexcept {
   constexpr double kMost = 1e15;  // Beyond it a double has no exact whole numbers for long.
-  if (!number || *number > kMost || *number != std::floor(*number)) {
+  if (!number || *number > kMost) {
     return std::nullopt;
   }
-  return static_cast<std::uint64_t>(*number);
+  // 1.001 times 1000 is not quite 1001 in binary.
+  constexpr double kRounding = 4 * std::numeric_limits<double>::epsilon();
+  const double nearest = std::round(*number);
+  if (std::abs(*number - nearest) > nearest * kRounding) {
+    return std::nullopt;
+  }
+  return static_cast<std::uint64_t>(nearest);
 }
 
 }  // namespace
 
 std::optional<double> parse_rate(std::string_view text) noexcept {
+  constexpr double kLeast = 1e-6;
+  constexpr double kMost = 1e12;
   const auto rate = parse(text, kThousands);
-  return rate && *rate > 0 ? rate : std::nullopt;
+  return rate && *rate >= kLeast && *rate <= kMost ? rate : std::nullopt;
 }
 
 std::optional<std::uint64_t> parse_count(std::string_view text) noexcept {
