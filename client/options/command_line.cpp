@@ -144,7 +144,7 @@ constexpr std::array kOptions{
            },
            "how many connections exchange messages (all of them);\nthe rest is idle"},
     Option{"size", "BYTES", For::run, "1 to 64M bytes, or a range such as 64-4k", &set_sizes,
-           "bytes in a message, or a range of them (64; stream: 64k)"},
+           "bytes in a message, or a range of them (64;\nstream: 64k)"},
     Option{"depth", "N", For::run, "1 to 65536",
            [](Options& options, std::string_view value) {
              options.is_depth_given = true;
@@ -324,6 +324,9 @@ std::optional<std::string> settle(Options& options) {
   if (plan.mode == LoadMode::stream && plan.rate_per_s) {
     return "--rate counts messages, and a stream has none: use --mode echo";
   }
+  if (plan.mode == LoadMode::stream && !options.limits.empty()) {
+    return "--slo is about latencies, and a stream has none: use --mode echo";
+  }
   if (options.ramp.count() > 0 && plan.connect_rate_per_s) {
     return "--ramp and --connect-rate say the same: give one of them";
   }
@@ -340,23 +343,28 @@ bool is_for(const Option& option, Command command) {
          option.command == (command == Command::run ? For::run : For::check);
 }
 
-// getopt_long(3)'s table: those of the command, then --version and --help. `val` is 1 and more.
+// What getopt_long(3) returns for an option: kFirstOption and its index; all above characters.
+constexpr int kVersion = 256;
+constexpr int kHelp = 257;
+constexpr int kFirstOption = 258;
+
+// getopt_long(3)'s table: those of the command, then --version and --help.
 std::vector<option> getopt_table(Command command) {
   std::vector<option> table;
   for (std::size_t i = 0; i < kOptions.size(); ++i) {
     if (is_for(kOptions[i], command)) {
       table.push_back({kOptions[i].name,
                        kOptions[i].value != nullptr ? required_argument : no_argument, nullptr,
-                       static_cast<int>(i + 1)});
+                       kFirstOption + static_cast<int>(i)});
     }
   }
-  table.push_back({"version", no_argument, nullptr, 'V'});
-  table.push_back({"help", no_argument, nullptr, 'h'});
+  table.push_back({"version", no_argument, nullptr, kVersion});
+  table.push_back({"help", no_argument, nullptr, kHelp});
   table.push_back({});
   return table;
 }
 
-// The command may stand anywhere before the target, but decides what the options mean.
+// Takes the command out of the arguments. It stands first, if at all.
 Command command_in(std::vector<char*>& arguments) {
   Command command = Command::run;
   if (arguments.size() > 1 &&
@@ -367,22 +375,32 @@ Command command_in(std::vector<char*>& arguments) {
   return command;
 }
 
-// What getopt_long(3) stopped at: nothing if it was an option that was taken, else the end.
-std::optional<ParsedCommandLine> take_option(Options& options, int found, const char* word) {
-  if (found == 'h') {
+// What is wrong after getopt_long(3) returned `found`, ':' or '?', having looked at `given`, or, if
+// optopt is a character, at that one.
+std::string wrong_option(int found, const std::string& given, Command command) {
+  if (found == ':') {
+    return given + " needs a value";
+  }
+  if (optopt >= kVersion) {
+    return given.substr(0, given.find('=')) + " takes no value";
+  }
+  const std::string option = optopt == 0 ? given : std::string("-") + static_cast<char>(optopt);
+  return "unknown option " + option + " of " + (command == Command::run ? "run" : "check");
+}
+
+// Deals with what getopt_long(3) returned, having looked at `given`: nothing if it was an option
+// that was taken, else the end.
+std::optional<ParsedCommandLine> take_option(Options& options, int found, const char* given) {
+  if (found == 'h' || found == kHelp) {
     return final_text(help());
   }
-  if (found == 'V') {
+  if (found == kVersion) {
     return final_text("echoload " ECHOD_VERSION "\n");
   }
-  if (found == ':') {
-    return usage_error(std::string(word) + " needs a value");
+  if (found == '?' || found == ':') {
+    return usage_error(wrong_option(found, given, options.command));
   }
-  if (found == '?') {
-    return usage_error(std::string("unknown option ") + word + " of " +
-                       (options.command == Command::run ? "run" : "check"));
-  }
-  const Option& option = kOptions[static_cast<std::size_t>(found) - 1];
+  const Option& option = kOptions[static_cast<std::size_t>(found - kFirstOption)];
   const std::string value = optarg != nullptr ? optarg : "";
   if (!option.set(options, value)) {
     return usage_error(std::string("--") + option.name + ": " + quoted(value) +
@@ -422,8 +440,8 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (found == -1) {
       break;
     }
-    const char* const word = arguments[static_cast<std::size_t>(std::max(1, optind)) - 1];
-    if (auto end = take_option(options, found, word)) {
+    const char* const given = arguments[static_cast<std::size_t>(std::max(1, optind)) - 1];
+    if (auto end = take_option(options, found, given)) {
       return *end;
     }
   }
