@@ -25,8 +25,14 @@ std::uint64_t unmix(std::uint64_t value) noexcept {
   return value ^ (value >> 30) ^ (value >> 60);
 }
 
-constexpr std::uint64_t kKeySalt = 0x9e3779b97f4a7c15;  // So that connection 0 has a key too.
-constexpr std::uint64_t kStartStep = 40503;             // Neighbours begin far apart.
+constexpr int kEpochShift = 32;              // Above the connection's number.
+constexpr std::uint64_t kStartStep = 40503;  // Neighbours begin far apart.
+
+// So that no run has the key 0, and neighbouring seeds nothing in common.
+std::uint64_t salt_of(std::uint32_t seed) noexcept {
+  constexpr std::uint64_t kNotZero = 0x9e3779b97f4a7c15;
+  return mix(seed + kNotZero);
+}
 
 // The block twice over, so that any piece of up to kPeriod bytes is in one place.
 using Table = std::array<std::byte, 2 * KeyedStream::kPeriod>;
@@ -52,20 +58,23 @@ std::uint64_t word_at(const std::byte* bytes) noexcept {
 
 }  // namespace
 
-KeyedStream::KeyedStream(std::uint32_t connection) noexcept
-    : key_(mix(connection + kKeySalt)), start_(connection * kStartStep % kPeriod) {}
+KeyedStream::KeyedStream(std::uint32_t connection, std::uint32_t seed) noexcept
+    : salt_(salt_of(seed)), start_(connection * kStartStep % kPeriod), connection_(connection) {}
 
 std::span<const std::byte> KeyedStream::block() noexcept {
   return std::span(table()).first<kPeriod>();
 }
 
-std::uint64_t KeyedStream::connection_of(std::uint64_t key) noexcept {
-  return unmix(key) - kKeySalt;
+KeyedStream::KeyOwner KeyedStream::owner_of(std::uint64_t key, std::uint32_t seed) noexcept {
+  const std::uint64_t owner = unmix(key) - salt_of(seed);
+  return {.connection = static_cast<std::uint32_t>(owner),
+          .epoch = static_cast<std::uint32_t>(owner >> kEpochShift)};
 }
 
 std::uint64_t KeyedStream::key_at(std::uint64_t offset) const noexcept {
   constexpr int kBitsPerByte = 8;
-  return std::rotr(key_, static_cast<int>(offset % kKeyBytes) * kBitsPerByte);
+  const std::uint64_t owner = ((offset / kEpochBytes) << kEpochShift) | connection_;
+  return std::rotr(mix(owner + salt_), static_cast<int>(offset % kKeyBytes) * kBitsPerByte);
 }
 
 std::byte KeyedStream::at(std::uint64_t offset) const noexcept {
@@ -74,7 +83,8 @@ std::byte KeyedStream::at(std::uint64_t offset) const noexcept {
 
 void KeyedStream::fill(std::span<std::byte> out, std::uint64_t offset) const noexcept {
   while (!out.empty()) {
-    const std::span<std::byte> piece = out.first(std::min<std::size_t>(out.size(), kPeriod));
+    const std::uint64_t same_key = kEpochBytes - offset % kEpochBytes;
+    const std::span<std::byte> piece = out.first(std::min({out.size(), kPeriod, same_key}));
     const std::byte* const source = table().data() + (start_ + offset) % kPeriod;
     const std::uint64_t key = key_at(offset);
     std::size_t done = 0;
@@ -100,7 +110,8 @@ std::size_t KeyedStream::matching(std::span<const std::byte> bytes,
     const std::byte* const expected = table().data() + (start_ + offset + done) % kPeriod;
     const std::byte* const got = bytes.data() + done;
     const std::uint64_t key = key_at(offset + done);
-    const std::size_t length = std::min(bytes.size() - done, kStrideBytes);
+    const std::uint64_t same_key = kEpochBytes - (offset + done) % kEpochBytes;
+    const std::size_t length = std::min({bytes.size() - done, kStrideBytes, same_key});
     std::uint64_t difference = 0;
     std::size_t i = 0;
     for (; i + kKeyBytes <= length; i += kKeyBytes) {

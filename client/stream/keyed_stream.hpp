@@ -2,14 +2,15 @@
 // come from.
 //
 // A random block of kPeriod bytes, the same for all connections, is repeated without end. Each
-// connection begins at a place of its own in it and combines (xor) the bytes with a key of its own,
-// 8 bytes long:
+// connection begins at a place of its own in it and combines (xor) the bytes with a key, 8 bytes
+// long, another one for each epoch of kEpochBytes:
 //
-//   byte(connection, offset) = block[(start + offset) mod kPeriod] ^ key[offset mod 8]
+//   byte(offset) = block[(start + offset) mod kPeriod] ^ key(offset / kEpochBytes)[offset mod 8]
 //
-// So a stream repeats itself only after 8 * kPeriod bytes (kPeriod is prime), two connections have
-// different bytes at every offset, as far as 64 random bits can differ, and the key, which is the
-// connection's number in disguise, can be computed from any few bytes in a row (see origin.hpp).
+// Within an epoch nothing is repeated (kPeriod is prime), and a key is the number of the connection
+// and of the epoch in disguise, and of the run: two streams have different bytes at every offset,
+// as far as 64 random bits can differ, also those of two processes. The key, and so the place that
+// bytes are from, can be computed from any few bytes in a row (origin.hpp).
 //
 // Thread-safety: a value; the block is made once and only read.
 #pragma once
@@ -24,10 +25,10 @@ class KeyedStream {
  public:
   static constexpr std::uint64_t kPeriod = 65521;
   static constexpr std::uint64_t kKeyBytes = 8;
-  // After so many bytes a stream begins anew.
-  static constexpr std::uint64_t kRepeatBytes = kPeriod * kKeyBytes;
+  static constexpr std::uint64_t kEpochBytes = kPeriod * kKeyBytes;
 
-  explicit KeyedStream(std::uint32_t connection) noexcept;
+  // Runs with different seeds have different bytes.
+  explicit KeyedStream(std::uint32_t connection, std::uint32_t seed = 0) noexcept;
 
   // Writes the stream's bytes from `offset` on.
   void fill(std::span<std::byte> out, std::uint64_t offset) const noexcept;
@@ -41,15 +42,20 @@ class KeyedStream {
   [[nodiscard]] static std::span<const std::byte> block() noexcept;
   // Where in the block this stream begins.
   [[nodiscard]] std::uint64_t start() const noexcept { return start_; }
-  // The connection with this key. Any 64 bits are the key of one number.
-  [[nodiscard]] static std::uint64_t connection_of(std::uint64_t key) noexcept;
+  // What has this key, as far as the seed is the same. Any 64 bits are the key of something.
+  struct KeyOwner {
+    std::uint32_t connection = 0;
+    std::uint32_t epoch = 0;
+  };
+  [[nodiscard]] static KeyOwner owner_of(std::uint64_t key, std::uint32_t seed) noexcept;
 
  private:
   // The key as a word to combine with 8 bytes from `offset` on.
   [[nodiscard]] std::uint64_t key_at(std::uint64_t offset) const noexcept;
 
-  std::uint64_t key_;
+  std::uint64_t salt_;
   std::uint64_t start_;
+  std::uint32_t connection_;
 };
 
 }  // namespace echod::client

@@ -15,10 +15,10 @@ namespace {
 
 constexpr std::uint64_t kPeriod = KeyedStream::kPeriod;
 constexpr std::uint64_t kKeyBytes = KeyedStream::kKeyBytes;
-constexpr std::uint64_t kRepeat = KeyedStream::kRepeatBytes;
+constexpr std::uint64_t kEpochBytes = KeyedStream::kEpochBytes;
 
-// The offset in a stream that begins at `start` of the block, given the place in the block and
-// in the key (the Chinese remainder theorem, by trying the eight candidates).
+// The offset in an epoch of a stream that begins at `start` of the block, given the place in the
+// block and in the key (the Chinese remainder theorem, by trying the eight candidates).
 std::uint64_t offset_of(std::uint64_t start, std::uint64_t place, std::uint64_t phase) {
   std::uint64_t offset = (place + kPeriod - start) % kPeriod;
   while (offset % kKeyBytes != phase) {
@@ -29,7 +29,7 @@ std::uint64_t offset_of(std::uint64_t start, std::uint64_t place, std::uint64_t 
 
 // The stream that gives `bytes` if they are from `place` in the block.
 std::optional<Origin> origin_at(std::span<const std::byte> bytes, std::uint64_t place,
-                                std::uint32_t connections) {
+                                const Streams& streams) {
   const std::span<const std::byte> block = KeyedStream::block();
   std::array<std::byte, kKeyBytes> key_bytes{};
   for (std::size_t i = 0; i < kKeyBytes; ++i) {
@@ -38,12 +38,12 @@ std::optional<Origin> origin_at(std::span<const std::byte> bytes, std::uint64_t 
   const auto rotated = std::bit_cast<std::uint64_t>(key_bytes);
   for (std::uint64_t phase = 0; phase < kKeyBytes; ++phase) {
     constexpr int kBitsPerByte = 8;
-    const std::uint64_t number =
-        KeyedStream::connection_of(std::rotl(rotated, static_cast<int>(phase) * kBitsPerByte));
-    if (number < connections) {
-      const auto connection = static_cast<std::uint32_t>(number);
-      return Origin{.connection = connection,
-                    .offset = offset_of(KeyedStream(connection).start(), place, phase)};
+    const KeyedStream::KeyOwner owner = KeyedStream::owner_of(
+        std::rotl(rotated, static_cast<int>(phase) * kBitsPerByte), streams.seed);
+    if (owner.connection < streams.connections && owner.epoch <= streams.longest / kEpochBytes) {
+      const std::uint64_t start = KeyedStream(owner.connection).start();
+      return Origin{.connection = owner.connection,
+                    .offset = owner.epoch * kEpochBytes + offset_of(start, place, phase)};
     }
   }
   return std::nullopt;
@@ -61,21 +61,17 @@ bool may_be_from(std::span<const std::byte> bytes, std::uint64_t place) {
   return true;
 }
 
-// How far `offset` (modulo the repeat) is ahead of `from`; negative if it is behind.
-std::int64_t distance(std::uint64_t from, std::uint64_t offset) {
-  const auto ahead = static_cast<std::int64_t>((offset + kRepeat - from % kRepeat) % kRepeat);
-  constexpr auto kHalf = static_cast<std::int64_t>(kRepeat / 2);
-  return ahead > kHalf ? ahead - static_cast<std::int64_t>(kRepeat) : ahead;
-}
-
-// Whether the bytes that should have come at `offset` are somewhere in `bytes`.
-bool come_later(const KeyedStream& stream, std::uint64_t offset, std::uint64_t missing,
-                std::span<const std::byte> bytes) {
+// Where in `bytes` those are that should have come at `offset`, of which `missing` are; nothing if
+// they are nowhere, or too few to tell.
+std::optional<std::uint64_t> found_later(const KeyedStream& stream, std::uint64_t offset,
+                                         std::uint64_t missing, std::span<const std::byte> bytes) {
   const std::size_t length = std::min<std::size_t>(missing, kTellingBytes);
   std::vector<std::byte> wanted(length);
   stream.fill(wanted, offset);
-  return length >= kKeyBytes &&
-         std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end()) != bytes.end();
+  const auto found = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
+  return length < kTellingBytes || found == bytes.end()
+             ? std::nullopt
+             : std::optional(static_cast<std::uint64_t>(found - bytes.begin()));
 }
 
 // How many bytes are wrong before the stream goes on in step; all of them if it does not.
@@ -102,17 +98,19 @@ std::string what_happened(const Fault& fault) {
     case FaultKind::reordered:
       return "what belongs " + bytes + " later came first";
     case FaultKind::crossed:
-      return "bytes of connection " + std::to_string(fault.origin->connection) + ", offset " +
-             std::to_string(fault.origin->offset);
+      return fault.origin ? "bytes of connection " + std::to_string(fault.origin->connection) +
+                                ", offset " + std::to_string(fault.origin->offset)
+                          : "bytes of another run of echoload";
     case FaultKind::unsolicited:
-      return bytes + " more than were sent";
+      return bytes +
+             (fault.expected ? " that nobody sent came in between" : " more than were sent");
   }
   return "";
 }
 
 }  // namespace
 
-std::optional<Origin> origin_of(std::span<const std::byte> bytes, std::uint32_t connections) {
+std::optional<Origin> origin_of(std::span<const std::byte> bytes, const Streams& streams) {
   if (bytes.size() < kTellingBytes) {
     return std::nullopt;
   }
@@ -121,12 +119,25 @@ std::optional<Origin> origin_of(std::span<const std::byte> bytes, std::uint32_t 
   bytes = bytes.first(std::min(bytes.size(), kEnough));
   for (std::uint64_t place = 0; place < kPeriod; ++place) {
     if (may_be_from(bytes, place)) {
-      if (const auto origin = origin_at(bytes, place, connections)) {
+      if (const auto origin = origin_at(bytes, place, streams)) {
         return origin;
       }
     }
   }
   return std::nullopt;
+}
+
+bool is_of_some_run(std::span<const std::byte> bytes) noexcept {
+  constexpr std::size_t kEnough = 2 * kKeyBytes;  // 8 bytes without their key, in 65521 places.
+  if (bytes.size() < kEnough) {
+    return false;
+  }
+  for (std::uint64_t place = 0; place < kPeriod; ++place) {
+    if (may_be_from(bytes.first(kEnough), place)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 std::string_view name_of(FaultKind kind) noexcept {
@@ -135,32 +146,39 @@ std::string_view name_of(FaultKind kind) noexcept {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-Fault identify(const Evidence& evidence, std::uint32_t connections) {
-  const KeyedStream stream(evidence.connection);
+// In the order of what is known for sure: bytes that say where they are from first.
+Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_t seed) {
+  const KeyedStream stream(evidence.connection, seed);
   const bool is_beyond = evidence.offset >= evidence.sent;
+  const std::uint64_t missing = is_beyond ? 0 : evidence.sent - evidence.offset;
   Fault fault;
   fault.connection = evidence.connection;
   fault.offset = evidence.offset;
   fault.got = evidence.bytes.front();
   fault.expected = is_beyond ? std::nullopt : std::optional(stream.at(evidence.offset));
-  fault.origin = origin_of(evidence.bytes, connections);
+  fault.bytes = evidence.bytes.size();
+  // The others have sent about as much.
+  constexpr std::uint64_t kMore = 4;
+  fault.origin = origin_of(
+      evidence.bytes,
+      {.connections = connections, .seed = seed, .longest = kMore * (evidence.sent + kEpochBytes)});
+  const auto later = found_later(stream, evidence.offset, missing, evidence.bytes);
   if (fault.origin && fault.origin->connection != evidence.connection) {
     fault.kind = FaultKind::crossed;
-    fault.bytes = evidence.bytes.size();
-    return fault;
-  }
-  const std::int64_t ahead = fault.origin ? distance(evidence.offset, fault.origin->offset) : 0;
-  const auto away = static_cast<std::uint64_t>(std::abs(ahead));
-  if (ahead > 0 && evidence.offset + away < evidence.sent) {
-    fault.kind = come_later(stream, evidence.offset, away, evidence.bytes) ? FaultKind::reordered
-                                                                           : FaultKind::lost;
-    fault.bytes = away;
-  } else if (ahead < 0 && away <= evidence.offset) {
+  } else if (fault.origin && fault.origin->offset < evidence.offset) {
     fault.kind = FaultKind::duplicated;
-    fault.bytes = away;
+    fault.bytes = evidence.offset - fault.origin->offset;
+  } else if (fault.origin && fault.origin->offset < evidence.sent) {
+    fault.kind = later ? FaultKind::reordered : FaultKind::lost;
+    fault.bytes = fault.origin->offset - evidence.offset;
+  } else if (is_of_some_run(evidence.bytes)) {
+    fault.kind = FaultKind::crossed;
+  } else if (is_beyond || later) {
+    fault.kind = FaultKind::unsolicited;
+    fault.bytes = later.value_or(evidence.bytes.size());
   } else {
-    fault.kind = is_beyond ? FaultKind::unsolicited : FaultKind::corrupted;
-    fault.bytes = is_beyond ? evidence.bytes.size() : corrupted_bytes(stream, evidence);
+    fault.kind = FaultKind::corrupted;
+    fault.bytes = corrupted_bytes(stream, evidence);
   }
   return fault;
 }

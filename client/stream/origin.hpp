@@ -16,7 +16,6 @@ namespace echod::client {
 // A place in the stream of a connection (keyed_stream.hpp).
 struct Origin {
   std::uint32_t connection = 0;
-  // Modulo KeyedStream::kRepeatBytes.
   std::uint64_t offset = 0;
 
   bool operator==(const Origin&) const noexcept = default;
@@ -25,19 +24,30 @@ struct Origin {
 // Fewer bytes in a row than this do not tell.
 inline constexpr std::size_t kTellingBytes = KeyedStream::kKeyBytes;
 
-// The place that `bytes` are from, among `connections` streams; nothing if they are from none, or
-// too few. Looks at the first 12 of them at most. Wrong with a chance of less than one in a million
-// at kTellingBytes and ten million connections, and of nothing to speak of with one byte more.
+// The streams that bytes may be from.
+struct Streams {
+  std::uint32_t connections = 1;
+  std::uint32_t seed = 0;
+  std::uint64_t longest = 0;  // How much any of them has sent, roughly.
+};
+
+// The place that `bytes` are from; nothing if they are from none of `streams`, or too few, or
+// across the end of an epoch. Looks at the first 12 of them at most. Wrong with a chance of less
+// than one in a million at kTellingBytes and ten million connections, and of nothing to speak of
+// with one byte more.
 [[nodiscard]] std::optional<Origin> origin_of(std::span<const std::byte> bytes,
-                                              std::uint32_t connections);
+                                              const Streams& streams);
+
+// Whether they are bytes of a stream of any run, with any seed.
+[[nodiscard]] bool is_of_some_run(std::span<const std::byte> bytes) noexcept;
 
 enum class FaultKind : std::uint8_t {
   corrupted,    // Bytes that nobody sent.
   lost,         // Bytes are missing; what follows them came.
   duplicated,   // Bytes that had come already came again.
   reordered,    // Later bytes came before earlier ones.
-  crossed,      // Bytes of another connection.
-  unsolicited,  // More bytes than were sent.
+  crossed,      // Bytes of another connection, perhaps of another run.
+  unsolicited,  // More bytes than were sent: behind the last, or in between.
 };
 inline constexpr std::size_t kFaultKinds = 6;
 
@@ -59,13 +69,12 @@ struct Fault {
   std::optional<std::byte> expected;  // None beyond what was sent.
   std::byte got{};
   std::uint64_t bytes = 0;       // How many are corrupted (at least), lost, repeated, early, extra.
-  std::optional<Origin> origin;  // Where the wrong bytes are from, if they tell.
+  std::optional<Origin> origin;  // Where the wrong bytes are from, if from this run.
 };
 
-// `connections`: how many streams there are. A stream repeats itself, so bytes are taken to be from
-// the nearest place that they may be from: a loss of more than half of kRepeatBytes looks like a
-// duplicate.
-[[nodiscard]] Fault identify(const Evidence& evidence, std::uint32_t connections);
+// Too few bytes to tell are called corrupted.
+[[nodiscard]] Fault identify(const Evidence& evidence, std::uint32_t connections,
+                             std::uint32_t seed = 0);
 
 // "connection 3, offset 4096: 64 bytes lost (expected 0x1f, got 0xa0)"
 [[nodiscard]] std::string text_of(const Fault& fault);
