@@ -63,6 +63,7 @@ void LoadConnection::open() noexcept {
     fail_to_open(added.error());
   } else if (opened.error == 0) {
     on_opened();
+    proceed();
   }
 }
 
@@ -73,7 +74,6 @@ void LoadConnection::on_opened() noexcept {
   is_readable_ = false;
   is_writable_ = true;
   reads_to_end_ = false;
-  proceed();
 }
 
 void LoadConnection::fail_to_open(int error) noexcept {
@@ -112,6 +112,9 @@ void LoadConnection::message_due() noexcept {
 void LoadConnection::proceed() noexcept {
   begin_messages();
   send_unsent();
+  if (state_ == State::open && is_writable_ && messages_.unsent_bytes() > 0) {
+    context_.loop.enqueue(*this);  // The socket took everything: no OUT would come.
+  }
 }
 
 bool LoadConnection::may_begin() const noexcept {
@@ -197,8 +200,7 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     return Turn::wait;  // After a failure; check_timeouts() tries again.
   }
   proceed();
-  const bool has_more_to_send = is_writable_ && messages_.unsent_bytes() > 0;
-  return is_readable_ || has_more_to_send ? Turn::again : Turn::wait;
+  return is_readable_ ? Turn::again : Turn::wait;
 }
 
 void LoadConnection::read() noexcept {
@@ -209,6 +211,10 @@ void LoadConnection::read() noexcept {
     const sys::IoResult received = sys::receive(fd_.get(), room);
     if (received.would_block()) {
       is_readable_ = reads_to_end_ = false;
+      return;
+    }
+    if (!received.ok() && state_ == State::diagnosing) {
+      conclude();  // The wrong bytes came first.
       return;
     }
     if (!received.ok()) {
@@ -354,10 +360,13 @@ void LoadConnection::give_up() noexcept {
   }
   if (state_ == State::diagnosing) {
     conclude();
-  } else if (messages_.outstanding() > 0) {
-    fail(LoadError::stalled, "stalled: " + bytes_text(messages_.owed_bytes()) + " never came back");
   } else if (state_ == State::opening) {
     fail(LoadError::connect_timeout, "no answer to connect");
+  } else if (messages_.outstanding() > 0) {
+    const std::uint64_t owed = messages_.owed_bytes();
+    fail(LoadError::stalled, is_connect_mode() && owed == 0
+                                 ? "stalled: the end of file never came"
+                                 : "stalled: " + bytes_text(owed) + " never came back");
   }
 }
 

@@ -1,0 +1,258 @@
+// What goes wrong with a connection other than its bytes, and what it is called.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include "load_fixture.hpp"
+
+namespace echod::test {
+namespace {
+
+using client::LoadError;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class LoadConnectionFailureTest : public LoadFixture {
+ protected:
+  // An error of the connection attempt, told by an event.
+  void fail_to_connect(int error, std::uint32_t events = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP) {
+    client::LoadConnection& connection = make();
+    expect_connect(kFd);
+    connection.open();
+    kernel_.set_socket_error(kFd, error);
+    kernel_.expect_epoll_wait({{kFd, events}}, -1);
+    kernel_.expect_close(kFd);
+    iterate();
+    expect_nothing_left();
+  }
+};
+
+// Opening.
+
+TEST_F(LoadConnectionFailureTest, AConnectionThatIsRefusedSaysThatNobodyListens) {
+  fail_to_connect(ECONNREFUSED);
+  EXPECT_EQ(errors(LoadError::refused), 1U);
+  EXPECT_EQ(only_error(), "connection 0: refused: nobody listens");
+}
+
+TEST_F(LoadConnectionFailureTest, AConnectionThatTheKernelGaveUpHadNoAnswer) {
+  fail_to_connect(ETIMEDOUT);
+  EXPECT_EQ(errors(LoadError::connect_timeout), 1U);
+  EXPECT_EQ(only_error(), "connection 0: no answer to connect");
+}
+
+TEST_F(LoadConnectionFailureTest, AnyOtherErrorIsToldInTheWordsOfTheSystem) {
+  fail_to_connect(EHOSTUNREACH);
+  EXPECT_EQ(errors(LoadError::connect_failed), 1U);
+  EXPECT_EQ(only_error(), "connection 0: cannot connect: No route to host");
+}
+
+TEST_F(LoadConnectionFailureTest, WithoutALocalPortItNamesTheOption) {
+  client::LoadConnection& connection = make();
+  kernel_.expect_socket(kFd);
+  kernel_.expect_connect(kFd, EADDRNOTAVAIL);
+  kernel_.expect_close(kFd);
+  connection.open();
+  EXPECT_EQ(errors(LoadError::no_local_port), 1U);
+  EXPECT_EQ(only_error(),
+            "connection 0: all local ports are in use: give more addresses with --source");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, WithoutADescriptorItFailsAtOnce) {
+  client::LoadConnection& connection = make();
+  kernel_.expect_socket_error(EMFILE);
+  connection.open();
+  EXPECT_EQ(errors(LoadError::connect_failed), 1U);
+  EXPECT_EQ(only_error(), "connection 0: cannot connect: Too many open files");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, ThatCannotBeRegisteredItClosesItsDescriptor) {
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  kernel_.expect_add(kFd, kInterest, ENOSPC);
+  kernel_.expect_close(kFd);
+  connection.open();
+  EXPECT_EQ(errors(LoadError::connect_failed), 1U);
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, AnEventThatDecidesNothingIsWaitedOn) {
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  connection.open();
+  kernel_.expect_epoll_wait({{kFd, EPOLLPRI}}, -1);
+  iterate();
+  EXPECT_EQ(context_.opening, 1U);
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+}
+
+TEST_F(LoadConnectionFailureTest, AConnectionThatIsNotDecidedInTimeIsGivenUp) {
+  plan_.timeout = seconds(5);
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  connection.open();
+  pass(milliseconds(4999));
+  EXPECT_EQ(context_.opening, 1U);
+  kernel_.advance(milliseconds(1));
+  kernel_.expect_epoll_wait({}, -1);
+  iterate();
+  kernel_.expect_close(kFd);
+  connection.check_timeouts();
+  EXPECT_EQ(errors(LoadError::connect_timeout), 1U);
+  EXPECT_EQ(only_error(), "connection 0: no answer to connect");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, ASendThatFailsOnTheTurnOfTheConnectionEndsItOnce) {
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  connection.open();
+  connection.start();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLOUT | EPOLLRDHUP}}, -1);
+  kernel_.expect_recv_error(kFd, EAGAIN);
+  kernel_.expect_send_error(kFd, EPIPE);
+  kernel_.expect_close(kFd);
+  iterate();
+  EXPECT_EQ(only_error(), "connection 0: send: Broken pipe");
+  expect_nothing_left();
+}
+
+// The server ends it.
+
+TEST_F(LoadConnectionFailureTest, AnEndOfFileThatWeDidNotAskForIsClosedEarly) {
+  connect_and_send(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
+  expect_recv(kFd, 0, 10);
+  kernel_.expect_recv_eof(kFd);
+  kernel_.expect_close(kFd);
+  iterate();
+  EXPECT_EQ(errors(LoadError::closed_early), 1U);
+  EXPECT_EQ(only_error(), "connection 0: closed by the server, 54 bytes owed");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, AnIdleConnectionThatIsClosedIsAnErrorToo) {
+  connect(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
+  kernel_.expect_recv_eof(kFd);
+  iterate();
+  EXPECT_EQ(only_error(), "connection 0: closed by the server, 0 bytes owed");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, AllThatCameBeforeTheEndCounts) {
+  connect_and_send(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
+  expect_recv(kFd, 0, kBytes);
+  kernel_.expect_recv_eof(kFd);
+  iterate();
+  EXPECT_EQ(context_.tally.echoes, 1U);
+  EXPECT_EQ(errors(LoadError::closed_early), 1U);
+}
+
+TEST_F(LoadConnectionFailureTest, AResetIsCountedAndEndsTheConnection) {
+  connect_and_send(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLERR | EPOLLHUP}}, -1);
+  kernel_.expect_recv_error(kFd, ECONNRESET);
+  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_LINGER, 1);
+  kernel_.expect_close(kFd);
+  iterate();
+  EXPECT_EQ(errors(LoadError::reset), 1U);
+  EXPECT_EQ(only_error(), "connection 0: recv: Connection reset by peer");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, AResetFoundBySendIsOneToo) {
+  client::LoadConnection& connection = connect(kFd);
+  kernel_.expect_send_error(kFd, ECONNRESET);
+  connection.start();
+  EXPECT_EQ(errors(LoadError::reset), 1U);
+  EXPECT_EQ(only_error(), "connection 0: send: Connection reset by peer");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, AConnectionThatFailedStaysClosed) {
+  connect_and_send(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLERR | EPOLLHUP}}, -1);
+  kernel_.expect_recv_error(kFd, ECONNRESET);
+  iterate();
+  pass(seconds(60));
+  EXPECT_EQ(kernel_.count(Call::socket), 1U);
+  EXPECT_EQ(context_.tally.errors_in_all(), 1U);
+}
+
+// The server does nothing.
+
+TEST_F(LoadConnectionFailureTest, AServerThatOwesBytesForTheTimeoutHasStalled) {
+  plan_.timeout = seconds(5);
+  connect_and_send(kFd);
+  pass(seconds(4));
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  expect_recv(kFd, 0, 10);  // Progress.
+  iterate();
+  pass(milliseconds(4999));
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+  pass(milliseconds(1));
+  EXPECT_EQ(errors(LoadError::stalled), 1U);
+  EXPECT_EQ(only_error(), "connection 0: stalled: 54 bytes never came back");
+  expect_nothing_left();
+  EXPECT_EQ(context_.tally.latency.count(), 1U) << "it has waited all the same";
+  EXPECT_EQ(context_.tally.latency.max(), seconds(9));
+  EXPECT_EQ(context_.tally.echoes, 0U);
+}
+
+TEST_F(LoadConnectionFailureTest, TheTimeBeforeAMessageWasBegunDoesNotCount) {
+  plan_.timeout = seconds(5);
+  client::LoadConnection& connection = connect(kFd);
+  pass(seconds(100));
+  expect_send(kFd, 0, kBytes);
+  connection.start();
+  pass(milliseconds(4999));
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+  pass(milliseconds(1));
+  EXPECT_EQ(errors(LoadError::stalled), 1U);
+}
+
+TEST_F(LoadConnectionFailureTest, GivingUpChargesEveryMessageThatIsOutstanding) {
+  plan_.depth = 3;
+  client::LoadConnection& connection = connect(kFd);
+  expect_send(kFd, 0, 3 * kBytes);
+  connection.start();
+  kernel_.advance(seconds(2));
+  kernel_.expect_epoll_wait({}, -1);
+  iterate();
+  connection.stop();
+  connection.give_up();
+  EXPECT_EQ(context_.tally.latency.count(), 3U);
+  EXPECT_EQ(context_.tally.latency.min(), seconds(2));
+  EXPECT_EQ(only_error(), "connection 0: stalled: 192 bytes never came back");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, GivingUpAnIdleConnectionIsNoError) {
+  client::LoadConnection& connection = connect(kFd);
+  connection.stop();
+  connection.give_up();
+  EXPECT_EQ(context_.tally.connected, 1U);
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+}
+
+TEST_F(LoadConnectionFailureTest, GivingUpOneThatConnectsHadNoAnswer) {
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  connection.open();
+  connection.give_up();
+  EXPECT_EQ(only_error(), "connection 0: no answer to connect");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionFailureTest, DestroyingItClosesItAndCountsNothing) {
+  connect_and_send(kFd);
+  kernel_.expect_close(kFd);
+  connections_.clear();
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+}
+
+}  // namespace
+}  // namespace echod::test
