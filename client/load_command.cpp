@@ -1,5 +1,6 @@
 #include "load_command.hpp"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -28,8 +29,12 @@ class ProgressLine {
  public:
   [[nodiscard]] static bool is_wanted() { return isatty(STDERR_FILENO) == 1; }
 
+  // Cut to the width of the terminal: a line that wraps could not be taken back.
   static void show(const std::string& line) {
-    (void)std::fprintf(stderr, "\r\033[K%s", line.c_str());
+    winsize size{};
+    const bool has_size = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    const std::size_t most = has_size ? size.ws_col - 1U : line.size();
+    (void)std::fprintf(stderr, "\r\033[K%s", line.substr(0, most).c_str());
   }
   static void clear() { show(""); }
 };
@@ -45,6 +50,7 @@ ExitCode run_load(Options options) {
   std::optional<Output> json = output_to(options.json_file);
   std::optional<Output> histogram = output_to(options.histogram_file);
   options.plan.server = reachable_address(options);
+  require_sources(options);
 
   std::function<void(const LoadProgress&)> on_progress;
   if (ProgressLine::is_wanted()) {
@@ -52,24 +58,22 @@ ExitCode run_load(Options options) {
       ProgressLine::show(progress_line(options, progress));
     };
   }
-  LoadRun run(options.plan, on_progress);
-  const LoadResult result = run.run();
+  const LoadResult result = LoadRun(options.plan, on_progress).run();
   if (on_progress) {
     ProgressLine::clear();
   }
-
   const Environment where = environment();
   const Verdict verdict = verdict_on(options, result);
-  if (json) {
-    json->write(run_json(options, result, where, verdict));
+  const bool is_stdout_free =
+      !(json && json->is_standard_output()) && !(histogram && histogram->is_standard_output());
+  if (is_stdout_free) {  // First: a file that cannot be written must not cost it.
+    write_to_stdout(summary(options, result, where, verdict));
   }
   if (histogram) {
     histogram->write(percentile_table(result.tally.latency));
   }
-  const bool is_stdout_free =
-      !(json && json->is_standard_output()) && !(histogram && histogram->is_standard_output());
-  if (is_stdout_free) {
-    write_to_stdout(summary(options, result, where, verdict));
+  if (json) {
+    json->write(run_json(options, result, where, verdict));
   }
   return verdict.has_passed() ? ExitCode::success : ExitCode::failed;
 }

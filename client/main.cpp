@@ -8,6 +8,7 @@
 #include "command_line.hpp"
 #include "exit_codes.hpp"
 #include "load_command.hpp"
+#include "output.hpp"
 #include "process.hpp"
 
 namespace echod::client {
@@ -31,6 +32,21 @@ ExitCode run(const Options& options) {
   return ExitCode::system;
 }
 
+// --help, --version, or what is wrong with the command line.
+ExitCode finish(const ParsedCommandLine& parsed) {
+  if (parsed.exit_code != 0) {
+    (void)std::fputs(parsed.text.c_str(), stderr);
+    return static_cast<ExitCode>(parsed.exit_code);
+  }
+  try {
+    write_to_stdout(parsed.text);
+    return ExitCode::success;
+  } catch (const Stop& stop) {
+    report(stop.what());
+    return stop.code();
+  }
+}
+
 }  // namespace
 }  // namespace echod::client
 
@@ -39,8 +55,7 @@ int main(int argc, char** argv) {
   echod::sys::ignore_write_signals();
   const auto parsed = echod::client::parse_command_line(argc, argv);
   if (parsed.is_final) {
-    (void)std::fputs(parsed.text.c_str(), parsed.exit_code == 0 ? stdout : stderr);
-    return parsed.exit_code;
+    return static_cast<int>(echod::client::finish(parsed));
   }
   return static_cast<int>(echod::client::run(parsed.options));
 }

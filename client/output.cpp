@@ -2,16 +2,27 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <fstream>
 #include <system_error>
 
 #include "exit_codes.hpp"
 
 namespace echod::client {
 
+namespace {
+
+void require(const std::ofstream& file, const std::string& name) {
+  if (!file) {
+    throw Stop(ExitCode::system,
+               "cannot write " + name + ": " + std::system_category().message(errno));
+  }
+}
+
+}  // namespace
+
 Output::Output(const std::string& name) : name_(name) {
   if (!is_standard_output()) {
-    file_.open(name, std::ios::trunc);
-    require();
+    require(std::ofstream(name, std::ios::app), name);
   }
 }
 
@@ -20,15 +31,10 @@ void Output::write(const std::string& text) {
     write_to_stdout(text);
     return;
   }
-  file_ << text << std::flush;
-  require();
-}
-
-void Output::require() const {
-  if (!file_) {
-    throw Stop(ExitCode::system,
-               "cannot write " + name_ + ": " + std::system_category().message(errno));
-  }
+  std::ofstream file(name_, std::ios::trunc);
+  require(file, name_);
+  file << text << std::flush;
+  require(file, name_);
 }
 
 void write_to_stdout(const std::string& text) {

@@ -2,14 +2,14 @@
 // Thread-safety: none.
 #pragma once
 
-#include <fstream>
 #include <string>
 
 namespace echod::client {
 
 class Output {
  public:
-  // "-" is standard output. Opens a file at once, so that a bad name costs no run. Throws Stop.
+  // "-" is standard output. Tries at once whether the file can be written, so that a bad name
+  // costs no run, but leaves what is in it. Throws Stop.
   explicit Output(const std::string& name);
 
   [[nodiscard]] bool is_standard_output() const { return name_ == "-"; }
@@ -17,10 +17,7 @@ class Output {
   void write(const std::string& text);
 
  private:
-  void require() const;
-
   std::string name_;
-  std::ofstream file_;
 };
 
 // Throws Stop.

@@ -13,14 +13,28 @@
 
 namespace echod::client {
 
+namespace {
+
+// The first of the source addresses that is of the family of `server`.
+std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
+                                             const Options& options) {
+  for (const sys::SocketAddress& source : options.plan.sources) {
+    if (source.is_v6() == server.is_v6() && sys::why_not_from(source) == 0) {
+      return source;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 sys::SocketAddress reachable_address(const Options& options) {
   std::string reasons;
   try {
-    const auto source =
-        options.plan.sources.empty() ? std::nullopt : std::optional(options.plan.sources.front());
     const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(options.plan.timeout);
     for (const sys::SocketAddress& address : sys::resolve(options.host, options.port)) {
-      const sys::Opened opened = sys::connect_within(address, source, timeout);
+      const sys::Opened opened =
+          sys::connect_within(address, source_for(address, options), timeout);
       if (opened.error == 0) {
         return address;
       }
@@ -36,11 +50,27 @@ sys::SocketAddress reachable_address(const Options& options) {
 namespace {
 
 std::uint64_t descriptors_for(const Options& options) {
-  constexpr std::uint64_t kOther = 32;  // Files, loops and timers.
-  return options.plan.connections + kOther;
+  constexpr std::uint64_t kPerThread = 5;  // Loops and timers.
+  constexpr std::uint64_t kOther = 32;     // Files.
+  return options.plan.connections + options.plan.threads * kPerThread + kOther;
 }
 
 }  // namespace
+
+void require_sources(const Options& options) {
+  for (const sys::SocketAddress& source : options.plan.sources) {
+    if (source.is_v6() != options.plan.server.is_v6()) {
+      throw Stop(ExitCode::usage, "--source " + source.host() + ": the server is " +
+                                      options.plan.server.text() +
+                                      ", which is of the other family");
+    }
+    if (const int error = sys::why_not_from(source); error != 0) {
+      throw Stop(ExitCode::usage, "--source " + source.host() + ": " +
+                                      std::system_category().message(error) +
+                                      ", is it an address of this host?");
+    }
+  }
+}
 
 std::uint64_t raise_open_files(const Options& options) {
   const std::uint64_t limit = sys::open_files_limit().soft;

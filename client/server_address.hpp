@@ -11,6 +11,9 @@ namespace echod::client {
 // The first address of options.host that a connection can be made to. Throws Stop.
 [[nodiscard]] sys::SocketAddress reachable_address(const Options& options);
 
+// Throws Stop if options.plan.sources are not addresses of this host and of the server's family.
+void require_sources(const Options& options);
+
 // Raises the limit on descriptors, as far as it goes, to what options.plan.connections need, and
 // returns what is in force then.
 std::uint64_t raise_open_files(const Options& options);

@@ -7,7 +7,6 @@
 
 #include "client_socket.hpp"
 #include "figures.hpp"
-#include "keyed_stream.hpp"
 #include "origin.hpp"
 #include "stream_socket.hpp"
 
@@ -115,6 +114,17 @@ void LoadConnection::proceed() noexcept {
   if (state_ == State::open && is_writable_ && messages_.unsent_bytes() > 0) {
     context_.loop.enqueue(*this);  // The socket took everything: no OUT would come.
   }
+  end_if_done();
+}
+
+// Half-closes once nothing more will be begun and everything is back.
+void LoadConnection::end_if_done() noexcept {
+  if (state_ == State::open && context_.is_stopping && messages_.outstanding() == 0) {
+    state_ = State::ending;
+    ++context_.ending;
+    progress_ = context_.loop.now();
+    (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
+  }
 }
 
 bool LoadConnection::may_begin() const noexcept {
@@ -161,7 +171,7 @@ void LoadConnection::send_unsent() noexcept {
     if (piece.empty()) {
       return;
     }
-    KeyedStream(number_).fill(piece, messages_.sent());
+    stream().fill(piece, messages_.sent());
     const sys::IoResult sent = sys::send(fd_.get(), piece);
     if (!sent.ok() && !sent.would_block()) {
       fail(LoadError::reset, "send: " + errno_text(sent.error()));
@@ -232,19 +242,21 @@ void LoadConnection::read() noexcept {
 }
 
 void LoadConnection::take(std::span<const std::byte> bytes) noexcept {
-  progress_ = context_.loop.now();
-  context_.tally.bytes_received += context_.window.contains(progress_) ? bytes.size() : 0U;
+  const sys::TimePoint now = context_.loop.now();
+  context_.tally.bytes_received += context_.window.contains(now) ? bytes.size() : 0U;
   if (state_ == State::diagnosing) {
     keep_evidence(bytes);
     return;
   }
+  progress_ = now;
   const auto owed = std::min<std::uint64_t>(bytes.size(), messages_.owed_bytes());
-  const std::size_t right = KeyedStream(number_).matching(bytes.first(owed), messages_.received());
+  const std::size_t right = stream().matching(bytes.first(owed), messages_.received());
   messages_.on_received(right);
   if (!is_connect_mode()) {
     record_answers();
   }
   if (right < bytes.size()) {
+    context_.ending -= state_ == State::ending ? 1U : 0U;
     state_ = State::diagnosing;
     ++context_.diagnosing;
     evidence_ = std::make_unique<std::vector<std::byte>>();
@@ -285,7 +297,8 @@ void LoadConnection::on_end_of_file() noexcept {
     return;
   }
   const std::uint64_t missing = messages_.owed_bytes() + messages_.unsent_bytes();
-  const bool have_closed = is_connect_mode() && messages_.unsent_bytes() == 0;
+  const bool have_closed =
+      state_ == State::ending || (is_connect_mode() && messages_.unsent_bytes() == 0);
   if (have_closed && missing == 0) {
     record_answers();
     close();
@@ -315,13 +328,17 @@ void LoadConnection::conclude() noexcept {
                                 .offset = messages_.received(),
                                 .sent = messages_.sent(),
                                 .bytes = *evidence_},
-                               context_.plan.connections);
+                               context_.plan.connections, context_.plan.seed);
   fail(error_of(fault.kind), text_of(fault));
 }
 
 void LoadConnection::fail(LoadError error, const std::string& detail) noexcept {
   const bool is_named = detail.starts_with("connection ");
   context_.tally.count(error, is_named ? detail : name() + ": " + detail);
+  const sys::TimePoint now = context_.loop.now();
+  for (std::uint64_t message = messages_.answered(); message < messages_.begun(); ++message) {
+    record_latency(message, now);  // At least so long.
+  }
   if (fd_.is_open()) {
     sys::reset_on_close(fd_.get());
   }
@@ -332,8 +349,9 @@ void LoadConnection::close() noexcept {
   context_.in_flight -= messages_.outstanding();
   messages_.abandon();
   context_.opening -= state_ == State::opening ? 1U : 0U;
+  context_.ending -= state_ == State::ending ? 1U : 0U;
   context_.diagnosing -= state_ == State::diagnosing ? 1U : 0U;
-  context_.tally.connected -= state_ == State::open || state_ == State::diagnosing ? 1U : 0U;
+  context_.tally.connected -= state_ == State::opening || state_ == State::closed ? 0U : 1U;
   context_.loop.remove(*this);
   fd_.reset();
   evidence_.reset();
@@ -351,22 +369,28 @@ void LoadConnection::stop() noexcept {
   if (state_ == State::opening && messages_.outstanding() == 0) {
     close();  // Nobody needs it any more.
   }
+  end_if_done();
 }
 
-void LoadConnection::give_up() noexcept {
-  const sys::TimePoint now = context_.loop.now();
-  for (std::uint64_t message = messages_.answered(); message < messages_.begun(); ++message) {
-    record_latency(message, now);
-  }
+void LoadConnection::abandon() noexcept {
   if (state_ == State::diagnosing) {
     conclude();
-  } else if (state_ == State::opening) {
-    fail(LoadError::connect_timeout, "no answer to connect");
   } else if (messages_.outstanding() > 0) {
-    const std::uint64_t owed = messages_.owed_bytes();
-    fail(LoadError::stalled, is_connect_mode() && owed == 0
-                                 ? "stalled: the end of file never came"
-                                 : "stalled: " + bytes_text(owed) + " never came back");
+    fail(LoadError::abandoned,
+         "the run was over before " + bytes_text(messages_.owed_bytes()) + " came back");
+  } else if (state_ == State::opening || state_ == State::ending) {
+    close();
+  }
+}
+
+void LoadConnection::on_timeout() noexcept {
+  const bool has_all = messages_.owed_bytes() == 0 && messages_.unsent_bytes() == 0;
+  if (state_ == State::opening) {
+    fail(LoadError::connect_timeout, "no answer to connect");
+  } else if (state_ == State::ending || (is_connect_mode() && has_all)) {
+    fail(LoadError::no_end, "no end of file after our half-close");
+  } else if (messages_.outstanding() > 0) {
+    fail(LoadError::stalled, "stalled: " + bytes_text(messages_.owed_bytes()) + " never came back");
   }
 }
 
@@ -377,9 +401,9 @@ void LoadConnection::check_timeouts() noexcept {
       break;
     case State::opening:
     case State::open:
-      if ((state_ == State::opening || messages_.outstanding() > 0) &&
-          has_waited(context_.plan.timeout)) {
-        give_up();
+    case State::ending:
+      if (has_waited(context_.plan.timeout)) {
+        on_timeout();
       }
       break;
     case State::diagnosing:

@@ -5,10 +5,16 @@
 //   closed      -          nothing                                opening     open()
 //   opening     OUT        asks how it went (SO_ERROR)            open        connected
 //                                                                 closed      failed, or timeout
-//   open        IN, OUT    reads, compares, begins, sends         diagnosing  a wrong byte
+//   open        IN, OUT    reads, compares, begins, sends         ending      stopping, all is back
+//                                                                 diagnosing  a wrong byte
 //                                                                 closed      end of file, error,
 //                                                                             nothing for too long
+//   ending      IN         reads to the end of file               diagnosing  one more byte
+//                                                                 closed      end of file, error,
+//                                                                             timeout
 //   diagnosing  IN         keeps what comes after the wrong byte  closed      enough to name it
+//
+// Ending, it has sent its FIN, so that bytes too many and a server that does not close show too.
 //
 // All interest is registered once, edge-triggered: OUT is raised only after a send that did not
 // fit, so nothing is ever changed about a registration.
@@ -24,6 +30,7 @@
 
 #include "channel.hpp"
 #include "clock.hpp"
+#include "keyed_stream.hpp"
 #include "load_context.hpp"
 #include "messages.hpp"
 #include "unique_fd.hpp"
@@ -47,8 +54,8 @@ class LoadConnection final : public Channel {
   void message_due() noexcept;
   // Begins no more messages; what was due and not sent is counted as such.
   void stop() noexcept;
-  // What is still outstanding has waited in vain.
-  void give_up() noexcept;
+  // Waits no longer for what is outstanding.
+  void abandon() noexcept;
   // Fails if it waits for too long; tries again after a failure where the mode says so. To be
   // called a few times a second.
   void check_timeouts() noexcept;
@@ -56,7 +63,7 @@ class LoadConnection final : public Channel {
   Turn on_turn(std::uint32_t events) noexcept override;
 
  private:
-  enum class State : std::uint8_t { closed, opening, open, diagnosing };
+  enum class State : std::uint8_t { closed, opening, open, ending, diagnosing };
 
   [[nodiscard]] bool is_connect_mode() const noexcept {
     return context_.plan.mode == LoadMode::connect;
@@ -68,6 +75,7 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool may_begin() const noexcept;
   void begin_message() noexcept;
   void send_unsent() noexcept;
+  void end_if_done() noexcept;
   void read() noexcept;
   void take(std::span<const std::byte> bytes) noexcept;
   void record_answers() noexcept;
@@ -75,11 +83,15 @@ class LoadConnection final : public Channel {
   void on_end_of_file() noexcept;
   void keep_evidence(std::span<const std::byte> bytes) noexcept;
   void conclude() noexcept;
+  void on_timeout() noexcept;
   void fail(LoadError error, const std::string& detail) noexcept;
   void fail_to_open(int error) noexcept;
   void close() noexcept;
   [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) const noexcept;
   [[nodiscard]] bool has_waited(std::chrono::nanoseconds time) const noexcept;
+  [[nodiscard]] KeyedStream stream() const noexcept {
+    return KeyedStream(number_, context_.plan.seed);
+  }
   [[nodiscard]] std::string name() const;
 
   LoadContext& context_;
@@ -92,8 +104,9 @@ class LoadConnection final : public Channel {
   bool is_writable_ = false;   // The last send took everything.
   bool reads_to_end_ = false;  // RDHUP, HUP or ERR was seen: a short read means nothing.
   Messages messages_;
-  std::uint64_t due_ = 0;                 // Messages due so far; open loop only.
-  sys::TimePoint progress_{};             // When bytes last came, or began to be owed.
+  std::uint64_t due_ = 0;  // Messages due so far; open loop only.
+  // When bytes last came, or began to be owed; when the first wrong one came.
+  sys::TimePoint progress_{};
   std::vector<sys::TimePoint> begun_at_;  // Of the outstanding messages, by number modulo depth.
   std::unique_ptr<std::vector<std::byte>> evidence_;  // From the first wrong byte on.
 };

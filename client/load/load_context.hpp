@@ -43,6 +43,7 @@ struct LoadContext {
   bool is_stopping = false;      // No more messages are begun.
   std::uint64_t opening = 0;     // Connections that are being made.
   std::uint64_t in_flight = 0;   // Messages begun and neither answered nor given up.
+  std::uint64_t ending = 0;      // Connections that wait for the end of file.
   std::uint64_t diagnosing = 0;  // Connections that wait for evidence.
   std::vector<std::byte> receive_buffer;
   std::vector<std::byte> send_buffer;

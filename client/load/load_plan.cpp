@@ -1,6 +1,13 @@
 #include "load_plan.hpp"
 
+#include <array>
+
 namespace echod::client {
+
+std::string_view name_of(LoadMode mode) noexcept {
+  constexpr std::array<std::string_view, 3> kNames{"echo", "connect", "stream"};
+  return kNames[static_cast<std::size_t>(mode)];
+}
 
 std::uint32_t MessageSizes::size_of(std::uint32_t connection,
                                     std::uint64_t message) const noexcept {

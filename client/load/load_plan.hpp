@@ -7,17 +7,22 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "socket_address.hpp"
 
 namespace echod::client {
 
+// What a connection does.
 enum class LoadMode : std::uint8_t {
   echo,     // Messages to and fro on connections that stay.
   connect,  // Connect, one message, half-close, its echo, end of file: again and again.
   stream,   // As `echo`, but for the bytes: latency is not measured.
 };
+
+// "echo", "connect", "stream".
+[[nodiscard]] std::string_view name_of(LoadMode mode) noexcept;
 
 // Message sizes in bytes, both ends included. Equal ends: a fixed size; else every size is equally
 // likely, and the same in every run.
@@ -46,6 +51,7 @@ struct LoadPlan {
   std::chrono::nanoseconds duration = std::chrono::seconds(10);
   // How long to wait for a connection, and for bytes that are owed.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  std::uint32_t seed = 0;           // Of what is sent (keyed_stream.hpp).
   std::optional<pid_t> server_pid;  // Whose CPU time and memory to report.
 };
 

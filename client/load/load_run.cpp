@@ -35,7 +35,8 @@ LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> 
       signal_watch_(loop_, signals_, [this](int /*signal*/) { on_signal(); }),
       window_begin_(loop_.timers(), [this] { begin_window(); }),
       window_end_(loop_.timers(), [this] { end_window(); }),
-      progress_timer_(loop_.timers(), [this] { ask_for_progress(); }) {
+      progress_timer_(loop_.timers(), [this] { report_progress(); }),
+      reported_(plan.threads) {
   for (std::uint32_t index = 0; index < plan_.threads; ++index) {
     workers_.push_back(std::make_unique<LoadWorker>(
         plan_, index,
@@ -67,10 +68,8 @@ void LoadRun::on_ready() {
   window_.end = window_.begin + plan_.duration;
   window_begin_.expire_at(window_.begin);
   window_end_.expire_at(window_.end);
+  count_connected();
   for (const auto& worker : workers_) {
-    worker->copy_tally([this](const Tally& tally) {
-      loop_.post([this, connected = tally.connected] { connected_ += connected; });
-    });
     worker->start(loop_.now(), window_);
   }
 }
@@ -94,6 +93,9 @@ void LoadRun::on_signal() {
     }
     return;
   }
+  if (phase_ == LoadPhase::connecting) {
+    count_connected();
+  }
   window_begin_.cancel();
   window_end_.cancel();
   window_.end = std::min(window_.end, loop_.now());
@@ -109,22 +111,9 @@ void LoadRun::on_ended() {
   }
 }
 
-void LoadRun::ask_for_progress() {
-  for (const auto& worker : workers_) {
-    worker->copy_tally([this](const Tally& tally) {
-      loop_.post([this, copy = tally] {
-        reported_.push_back(copy);
-        report_progress();
-      });
-    });
-  }
-  progress_timer_.expire_at(loop_.now() + kProgressInterval);
-}
-
+// With what the workers said when they were asked last; the answer of one that is busy may be
+// older.
 void LoadRun::report_progress() {
-  if (reported_.size() < workers_.size()) {
-    return;
-  }
   LoadProgress progress;
   progress.phase = phase_;
   progress.measured = std::clamp<std::chrono::nanoseconds>(
@@ -132,8 +121,21 @@ void LoadRun::report_progress() {
   for (const Tally& tally : reported_) {
     progress.tally.add(tally);
   }
-  reported_.clear();
   on_progress_(progress);
+  for (std::size_t index = 0; index < workers_.size(); ++index) {
+    workers_[index]->copy_tally([this, index](const Tally& tally) {
+      loop_.post([this, index, copy = tally]() mutable { reported_[index] = std::move(copy); });
+    });
+  }
+  progress_timer_.expire_at(loop_.now() + kProgressInterval);
+}
+
+void LoadRun::count_connected() {
+  for (const auto& worker : workers_) {
+    worker->copy_tally([this](const Tally& tally) {
+      loop_.post([this, connected = tally.connected] { connected_ += connected; });
+    });
+  }
 }
 
 LoadResult LoadRun::result() const {

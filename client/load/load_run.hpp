@@ -6,7 +6,6 @@
 // Thread-safety: none; the workers' threads are its own.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -50,7 +49,7 @@ struct LoadResult {
   Tally tally;
   // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
   std::vector<double> thread_shares;
-  std::chrono::nanoseconds client_cpu{0};  // Of all threads, in the window.
+  std::chrono::nanoseconds client_cpu{0};  // Of the workers' threads, in the window.
   std::optional<ServerUsage> server;
 };
 
@@ -70,8 +69,8 @@ class LoadRun {
   void begin_window();
   void end_window();
   void begin_finishing();
-  void ask_for_progress();
   void report_progress();
+  void count_connected();
   [[nodiscard]] LoadResult result() const;
 
   const LoadPlan& plan_;
@@ -90,7 +89,7 @@ class LoadRun {
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;
-  std::vector<Tally> reported_;  // The workers' copies for the next progress report.
+  std::vector<Tally> reported_;  // The workers' latest copies, for the progress.
   std::vector<std::unique_ptr<LoadWorker>> workers_;  // Last: their threads use what is above.
 };
 

@@ -34,9 +34,9 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
       window_begin_(loop_.timers(), [this] { usage_ = sys::thread_usage(); }),
       window_end_(loop_.timers(), [this] { begin_stopping(); }),
       sweep_timer_(loop_.timers(), [this] { sweep(); }),
-      give_up_timer_(loop_.timers(), [this] {
+      abandon_timer_(loop_.timers(), [this] {
         for (LoadConnection& connection : connections_) {
-          connection.give_up();
+          connection.abandon();
         }
       }) {
   context_.active = share_of(plan.active, index, plan.threads);
@@ -68,7 +68,7 @@ void LoadWorker::stop() {
 void LoadWorker::abort() {
   loop_.post([this] {
     begin_stopping();
-    give_up_timer_.expire_at(loop_.now());
+    abandon_timer_.expire_at(loop_.now());
   });
 }
 
@@ -84,7 +84,7 @@ void LoadWorker::run() {
         Schedule(sys::MonotonicClock::now(), *plan_.connect_rate_per_s, part_of(plan_.connections)),
         connections_.size());
   }
-  sweep_timer_.expire_at(loop_.now() + kSweepInterval);
+  sweep_timer_.expire_at(loop_.now() + sweep_interval());
   while (!is_ended_) {
     open_more();
     loop_.run_once();
@@ -101,7 +101,7 @@ Part LoadWorker::part_of(std::uint32_t all) const noexcept {
 }
 
 void LoadWorker::open_more() noexcept {
-  if (is_ready_) {
+  if (is_ready_ || context_.is_stopping) {
     return;
   }
   while (!plan_.connect_rate_per_s && opened_ < connections_.size() &&
@@ -142,11 +142,23 @@ void LoadWorker::begin_stopping() {
                                        : sys::ThreadUsage{.running = used.running - usage_.running,
                                                           .waiting = used.waiting - usage_.waiting};
   connect_pacer_.stop();
+  count_rest_as_due();
   message_pacer_.stop();
   for (LoadConnection& connection : connections_) {
     connection.stop();
   }
-  give_up_timer_.expire_at(now + plan_.timeout);
+  // Those that stall fail by their own timeout; this is for those that go on for ever.
+  constexpr int kMostTimeouts = 10;
+  abandon_timer_.expire_at(now + kMostTimeouts * plan_.timeout);
+}
+
+// What the pacer had no time for was due all the same.
+void LoadWorker::count_rest_as_due() noexcept {
+  for (std::uint64_t number = message_pacer_.next();
+       message_pacer_.is_running() && context_.schedule.due(number) < context_.window.end;
+       ++number) {
+    connections_[number % context_.active].message_due();  // Sends nothing any more.
+  }
 }
 
 // Message by message, the connections take turns.
@@ -158,6 +170,12 @@ void LoadWorker::on_message_due(std::uint64_t number) noexcept {
   connections_[number % context_.active].message_due();
 }
 
+// Short timeouts are kept to a quarter.
+sys::Duration LoadWorker::sweep_interval() const noexcept {
+  constexpr int kSweepsPerTimeout = 4;
+  return std::min<sys::Duration>(kSweepInterval, plan_.timeout / kSweepsPerTimeout);
+}
+
 void LoadWorker::sweep() noexcept {
   for (LoadConnection& connection : connections_) {
     connection.check_timeouts();
@@ -165,12 +183,12 @@ void LoadWorker::sweep() noexcept {
   if (is_ready_ && plan_.mode != LoadMode::connect && context_.tally.connected == 0) {
     begin_stopping();  // Nobody is left who could send.
   }
-  sweep_timer_.expire_at(loop_.now() + kSweepInterval);
+  sweep_timer_.expire_at(loop_.now() + sweep_interval());
 }
 
 bool LoadWorker::is_settled() const noexcept {
   return context_.is_stopping && context_.in_flight == 0 && context_.diagnosing == 0 &&
-         context_.opening == 0;
+         context_.opening == 0 && context_.ending == 0;
 }
 
 }  // namespace echod::client

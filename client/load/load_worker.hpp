@@ -1,7 +1,7 @@
 // One thread of a load run: its share of the connections, its loop, its tally.
 //
 //   created --connect()--> connecting --all up or failed--> ready --start()--> running
-//   running --stop()--> stopping --everything answered, or the timeout over--> ended
+//   running --stop()--> stopping --everything answered, every connection ended--> ended
 //
 // Thread-safety: the public members may be called from one other thread, the run's. What they ask
 // for happens in the worker's thread, soon after. tally() and usage() are for after the end.
@@ -43,7 +43,7 @@ class LoadWorker {
   void start(sys::TimePoint begin, const Window& window);
   // Ends the window now and begins no more messages.
   void stop();
-  // Gives up what is outstanding.
+  // Waits no longer for what is outstanding.
   void abort();
   // Hands a copy of the tally so far to `take`, in this worker's thread.
   void copy_tally(std::function<void(const Tally&)> take);
@@ -60,6 +60,8 @@ class LoadWorker {
   void begin_running(sys::TimePoint begin, const Window& window);
   void begin_stopping();
   void on_message_due(std::uint64_t number) noexcept;
+  void count_rest_as_due() noexcept;
+  [[nodiscard]] sys::Duration sweep_interval() const noexcept;
   void sweep() noexcept;
   [[nodiscard]] bool is_settled() const noexcept;
 
@@ -78,7 +80,7 @@ class LoadWorker {
   Timer window_begin_;
   Timer window_end_;
   Timer sweep_timer_;
-  Timer give_up_timer_;
+  Timer abandon_timer_;
   std::thread thread_;
 };
 

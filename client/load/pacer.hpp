@@ -25,6 +25,9 @@ class Pacer final : public Channel {
   // Begins with number 0 and ends before `end`.
   void start(const Schedule& schedule, std::uint64_t end = UINT64_MAX) noexcept;
   void stop() noexcept { end_ = next_; }
+  [[nodiscard]] bool is_running() const noexcept { return next_ < end_; }
+  // The number that is next.
+  [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 
   Turn on_turn(std::uint32_t events) noexcept override;
 

@@ -26,12 +26,14 @@ enum class LoadError : std::uint8_t {
   closed_early,     // End of file though we had not closed.
   reset,            // RST, or another error of an established connection.
   stalled,          // Nothing came for the timeout, though bytes were owed.
+  no_end,           // No end of file within the timeout after our half-close.
+  abandoned,        // The run was over while bytes were owed.
   refused,          // No connection: nobody listens.
   connect_timeout,  // No connection within the timeout.
   no_local_port,    // No connection: all ports of the source addresses are in use.
   connect_failed,   // No connection for another reason.
 };
-inline constexpr std::size_t kLoadErrors = 14;
+inline constexpr std::size_t kLoadErrors = 16;
 
 // As in reports: "lost", "connect_timeout", ...
 [[nodiscard]] std::string_view name_of(LoadError error) noexcept;

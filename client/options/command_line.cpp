@@ -7,6 +7,7 @@
 #include <array>
 #include <charconv>
 #include <cstddef>
+#include <random>
 #include <span>
 #include <utility>
 
@@ -66,10 +67,13 @@ bool set_sizes(Options& options, std::string_view value) {
 }
 
 bool set_mode(Options& options, std::string_view value) {
-  constexpr std::array<std::string_view, 3> kNames{"echo", "connect", "stream"};
-  const auto* const found = std::find(kNames.begin(), kNames.end(), value);
-  options.plan.mode = static_cast<LoadMode>(found - kNames.begin());
-  return found != kNames.end();
+  for (const LoadMode mode : {LoadMode::echo, LoadMode::connect, LoadMode::stream}) {
+    if (name_of(mode) == value) {
+      options.plan.mode = mode;
+      return true;
+    }
+  }
+  return false;
 }
 
 bool set_rate(std::optional<double>& into, std::string_view value) {
@@ -87,7 +91,7 @@ bool add_source(Options& options, std::string_view value) {
 
 bool add_limit(Options& options, std::string_view value) {
   const std::size_t equals = value.find('=');
-  if (equals == std::string_view::npos) {
+  if (equals == std::string_view::npos || equals == 0) {
     return false;
   }
   constexpr double kAll = 100;
@@ -185,6 +189,12 @@ constexpr std::array kOptions{
     Option{"source", "ADDRESS", For::run, "an IP address of this host", &add_source,
            "connect from this address; give it several times to\ntake turns (each has its own "
            "ports)"},
+    Option{"seed", "N", For::run, "0 to 4294967295",
+           [](Options& options, std::string_view value) {
+             options.is_seed_given = true;
+             return set_count(options.plan.seed, value, 0, UINT32_MAX);
+           },
+           "send the bytes of the run that had this seed (a new\none each time)"},
     Option{"server-pid", "PID", For::run, "a process id", &set_pid,
            "report this process's CPU time and memory"},
     Option{"max-errors", "N", For::run, "a number of errors",
@@ -199,12 +209,12 @@ constexpr std::array kOptions{
     Option{
         "json", "FILE", For::run, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
-        "write the whole result to FILE; - is standard output"},
+        "write the whole result to FILE; - is standard output,\ninstead of the summary"},
     Option{"histogram", "FILE", For::run, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.histogram_file, value);
            },
-           "write the latencies as an HdrHistogram percentile\ntable"},
+           "write the latencies as an HdrHistogram percentile\ntable; - likewise"},
     Option{"json", nullptr, For::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
            "print the results as JSON"},
@@ -295,7 +305,37 @@ std::optional<std::string> set_target(Options& options, std::string_view target)
   if (host.empty() || (!is_bracketed && host.find(':') != std::string_view::npos)) {
     return quoted(target) + " is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:2003";
   }
+  options.target = target;
   options.host = host;
+  return std::nullopt;
+}
+
+// Which options contradict each other.
+std::optional<std::string> contradiction(const Options& options) {
+  const LoadPlan& plan = options.plan;
+  const bool is_stream = plan.mode == LoadMode::stream;
+  const bool is_connect = plan.mode == LoadMode::connect;
+  const bool is_paced = plan.connect_rate_per_s.has_value();
+  if (plan.active > plan.connections) {
+    return "--active " + std::to_string(plan.active) + " is more than --connections " +
+           std::to_string(plan.connections);
+  }
+  if (is_stream && plan.rate_per_s) {
+    return "--rate counts messages, and a stream has none: use --mode echo";
+  }
+  if (is_stream && (!options.limits.empty() || options.histogram_file)) {
+    return "--slo and --histogram are about latencies, and a stream has none: use --mode echo";
+  }
+  if (is_connect && (is_paced || options.are_active_given || options.is_depth_given)) {
+    return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
+           "and --ramp do not apply; --rate does";
+  }
+  if (plan.rate_per_s && plan.active == 0) {
+    return "--rate needs somebody to send: --active is 0";
+  }
+  if (options.json_file && options.json_file == options.histogram_file) {
+    return "--json and --histogram cannot both go to " + *options.json_file;
+  }
   return std::nullopt;
 }
 
@@ -317,16 +357,6 @@ std::optional<std::string> settle(Options& options) {
   if (!options.are_active_given) {
     plan.active = plan.connections;
   }
-  if (plan.active > plan.connections) {
-    return "--active " + std::to_string(plan.active) + " is more than --connections " +
-           std::to_string(plan.connections);
-  }
-  if (plan.mode == LoadMode::stream && plan.rate_per_s) {
-    return "--rate counts messages, and a stream has none: use --mode echo";
-  }
-  if (plan.mode == LoadMode::stream && !options.limits.empty()) {
-    return "--slo is about latencies, and a stream has none: use --mode echo";
-  }
   if (options.ramp.count() > 0 && plan.connect_rate_per_s) {
     return "--ramp and --connect-rate say the same: give one of them";
   }
@@ -335,7 +365,10 @@ std::optional<std::string> settle(Options& options) {
         plan.connections / std::chrono::duration<double>(options.ramp).count();
   }
   plan.threads = std::min(plan.threads, plan.connections);
-  return std::nullopt;
+  if (!options.is_seed_given) {
+    plan.seed = std::random_device()();
+  }
+  return contradiction(options);
 }
 
 bool is_for(const Option& option, Command command) {

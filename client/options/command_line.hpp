@@ -22,7 +22,8 @@ struct LatencyLimit {
 
 struct Options {
   Command command = Command::run;
-  std::string host;  // A name or an address.
+  std::string target;  // As given.
+  std::string host;    // A name or an address.
   std::uint16_t port = 0;
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
@@ -36,6 +37,7 @@ struct Options {
   bool are_active_given = false;
   bool is_size_given = false;
   bool is_depth_given = false;
+  bool is_seed_given = false;
   std::chrono::nanoseconds ramp{0};
 };
 

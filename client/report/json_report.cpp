@@ -1,6 +1,5 @@
 #include "json_report.hpp"
 
-#include <array>
 #include <nlohmann/json.hpp>
 
 namespace echod::client {
@@ -27,7 +26,7 @@ std::string text_of(const Json& json) {
 }
 
 Json target_json(const Options& options) {
-  return {{"host", options.host}, {"address", options.plan.server.text()}};
+  return {{"given", options.target}, {"address", options.plan.server.text()}};
 }
 
 Json latency_json(const Histogram& histogram) {
@@ -37,26 +36,19 @@ Json latency_json(const Histogram& histogram) {
   Json json{{"count", histogram.count()},
             {"min", micros(histogram.min())},
             {"mean", histogram.mean_ns() / kNanosPerMicro}};
-  struct Percentile {
-    const char* name;
-    double percent;
-  };
-  for (const auto& [name, percent] :
-       {Percentile{"p50", 50}, Percentile{"p90", 90}, Percentile{"p99", 99},
-        Percentile{"p99_9", 99.9}, Percentile{"p99_99", 99.99}, Percentile{"max", 100}}) {
+  for (const auto& [name, percent] : kReportedPercentiles) {
     json[name] = micros(histogram.percentile(percent));
   }
   return json;
 }
 
 Json parameters_json(const Options& options) {
-  constexpr std::array<const char*, 3> kModes{"echo", "connect", "stream"};
   const LoadPlan& plan = options.plan;
   Json sources = Json::array();
   for (const sys::SocketAddress& source : plan.sources) {
     sources.push_back(source.host());
   }
-  return {{"mode", kModes[static_cast<std::size_t>(plan.mode)]},
+  return {{"mode", name_of(plan.mode)},
           {"connections", plan.connections},
           {"active", plan.active},
           {"size_min_bytes", plan.sizes.smallest},
@@ -70,6 +62,7 @@ Json parameters_json(const Options& options) {
           {"duration_s", seconds(plan.duration)},
           {"timeout_s", seconds(plan.timeout)},
           {"max_errors", options.max_errors},
+          {"seed", plan.seed},
           {"sources", sources}};
 }
 

@@ -14,14 +14,6 @@ namespace {
 constexpr double kPercent = 100;
 constexpr double kMega = 1e6;
 
-struct Percentile {
-  const char* name;
-  double percent;
-};
-constexpr std::array kPercentiles{Percentile{"p50", 50},       Percentile{"p90", 90},
-                                  Percentile{"p99", 99},       Percentile{"p99.9", 99.9},
-                                  Percentile{"p99.99", 99.99}, Percentile{"max", 100}};
-
 double seconds(std::chrono::nanoseconds time) {
   return std::chrono::duration<double>(time).count();
 }
@@ -50,7 +42,7 @@ std::string sizes_text(const MessageSizes& sizes) {
 
 std::string percentiles_text(const Histogram& histogram) {
   std::string text;
-  for (const auto& [name, percent] : kPercentiles) {
+  for (const auto& [name, percent] : kReportedPercentiles) {
     text += text.empty() ? "" : "   ";
     text += std::string(name) + ' ' + duration_text(histogram.percentile(percent));
   }
@@ -142,6 +134,15 @@ std::string limits_line(const Environment& environment) {
   return line("limits", text);
 }
 
+std::string why_passed(const Options& options, const LoadResult& result) {
+  const std::uint64_t errors = result.tally.errors_in_all();
+  if (errors > 0) {
+    return plural(errors, "error") + ", and " + count_text(options.max_errors) + " are allowed";
+  }
+  return options.plan.active > 0 ? "every byte came back as it was sent"
+                                 : "every connection stayed open";
+}
+
 std::string latency_lines(const Options& options, const LoadResult& result) {
   const Tally& tally = result.tally;
   std::string text;
@@ -162,10 +163,9 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
 }  // namespace
 
 std::string title(const Options& options) {
-  constexpr std::array<const char*, 3> kModes{"echo", "connect", "stream"};
   const LoadPlan& plan = options.plan;
-  std::string text = std::string(kModes[static_cast<std::size_t>(plan.mode)]) + ", " +
-                     plural(plan.connections, "connection");
+  std::string text =
+      std::string(name_of(plan.mode)) + ", " + plural(plan.connections, "connection");
   text += plan.active < plan.connections ? " (" + count_text(plan.active) + " active)" : "";
   text += ", " + sizes_text(plan.sizes);
   if (plan.mode != LoadMode::connect) {
@@ -191,8 +191,8 @@ std::string progress_line(const Options& options, const LoadProgress& progress) 
             number_text(static_cast<double>(tally.bytes_received) / time / kMega, 1) + " MB/s";
   }
   if (tally.latency.count() > 0) {
-    text += ", p50 " + duration_text(tally.latency.percentile(kPercentiles[0].percent)) + ", p99 " +
-            duration_text(tally.latency.percentile(kPercentiles[2].percent));
+    text += ", p50 " + duration_text(tally.latency.percentile(50)) + ", p99 " +
+            duration_text(tally.latency.percentile(99));
   }
   return text + ", " + plural(tally.errors_in_all(), "error");
 }
@@ -219,7 +219,7 @@ std::string summary(const Options& options, const LoadResult& result,
   for (const std::string& failure : verdict.failures) {
     text += "failed: " + failure + '\n';
   }
-  return text + (verdict.has_passed() ? "passed: every byte came back as it was sent\n" : "");
+  return text + (verdict.has_passed() ? "passed: " + why_passed(options, result) + '\n' : "");
 }
 
 }  // namespace echod::client

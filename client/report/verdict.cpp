@@ -36,8 +36,10 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
   const bool is_idle = options.plan.active == 0;
   const bool has_echoed = result.tally.echoes > 0 || result.tally.bytes_received > 0;
-  if (!is_idle && !has_echoed && !result.is_interrupted && verdict.failures.empty()) {
-    verdict.failures.emplace_back("nothing came back while it was measured");
+  if (!is_idle && !has_echoed && verdict.failures.empty()) {
+    verdict.failures.emplace_back(result.is_interrupted
+                                      ? "interrupted before anything was measured"
+                                      : "nothing came back while it was measured");
   }
 }
 
@@ -69,8 +71,9 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
   }
   constexpr double kMost = 99;
   constexpr int kSmallShare = 10;
+  constexpr std::chrono::milliseconds kSmall{1};
   const auto lag = result.tally.send_lag.percentile(kMost);
-  if (lag * kSmallShare > result.tally.latency.percentile(kMost)) {
+  if (lag > kSmall && lag * kSmallShare > result.tally.latency.percentile(kMost)) {
     verdict.warnings.push_back("the client was late: " + duration_text(lag) +
                                " (p99) of the latency is its own");
   }

@@ -2,6 +2,7 @@
 // Thread-safety: functions without state.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <string>
 #include <vector>
@@ -10,6 +11,15 @@
 #include "load_run.hpp"
 
 namespace echod::client {
+
+// The percentiles that reports have.
+struct Percentile {
+  const char* name;
+  double percent;
+};
+inline constexpr std::array kReportedPercentiles{
+    Percentile{"p50", 50},     Percentile{"p90", 90},       Percentile{"p99", 99},
+    Percentile{"p99.9", 99.9}, Percentile{"p99.99", 99.99}, Percentile{"max", 100}};
 
 struct LimitOutcome {
   LatencyLimit limit;

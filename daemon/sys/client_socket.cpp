@@ -8,6 +8,7 @@
 #include "clock.hpp"
 #include "io_result.hpp"
 #include "stream_socket.hpp"
+#include "wait_ready.hpp"
 
 namespace echod::sys {
 
@@ -62,6 +63,9 @@ Opened open_connection(const SocketAddress& server, const std::optional<SocketAd
   }
   IoResult result = set_option(opened.fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
   if (result.ok()) {
+    result = set_option(opened.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1);
+  }
+  if (result.ok()) {
     result = set_path(opened.fd.get(), path);
   }
   if (result.ok() && source) {
@@ -77,21 +81,19 @@ Opened open_connection(const SocketAddress& server, const std::optional<SocketAd
   return opened;
 }
 
+int why_not_from(const SocketAddress& source) noexcept {
+  const int family = source.is_v6() ? AF_INET6 : AF_INET;
+  const UniqueFd fd = UniqueFd::adopt(calls::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  return fd.is_open() ? bind_to(fd.get(), source).error() : errno;
+}
+
 Opened connect_within(const SocketAddress& server, const std::optional<SocketAddress>& source,
                       std::chrono::milliseconds timeout) noexcept {
   Opened opened = open_connection(server, source);
-  const TimePoint end = MonotonicClock::now() + timeout;
-  while (opened.error == EINPROGRESS) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - MonotonicClock::now());
-    if (left.count() <= 0) {
-      opened.error = ETIMEDOUT;
-      break;
-    }
-    pollfd waiting{.fd = opened.fd.get(), .events = POLLOUT, .revents = 0};
-    if (calls::poll(&waiting, 1, static_cast<int>(left.count())) > 0) {
-      opened.error = take_error(opened.fd.get());
-      break;
-    }
+  if (opened.error == EINPROGRESS) {
+    const bool is_decided =
+        wait_ready(opened.fd.get(), POLLOUT, MonotonicClock::now() + timeout) != 0;
+    opened.error = is_decided ? take_error(opened.fd.get()) : ETIMEDOUT;
   }
   if (opened.error != 0) {
     opened.fd.reset();

@@ -11,7 +11,8 @@
 namespace echod::sys {
 
 struct Opened {
-  UniqueFd fd;    // Non-blocking, close-on-exec, TCP_NODELAY; open exactly if `error` allows it.
+  UniqueFd fd;    // Non-blocking, close-on-exec, TCP_NODELAY, SO_OOBINLINE; open exactly if `error`
+                  // allows it.
   int error = 0;  // 0: connected; EINPROGRESS: writable once it is decided; else why there is none.
 };
 
@@ -27,6 +28,9 @@ struct ReceivePath {
 [[nodiscard]] Opened open_connection(const SocketAddress& server,
                                      const std::optional<SocketAddress>& source,
                                      const ReceivePath& path = {}) noexcept;
+
+// Why connections cannot be made from `source` (errno of bind(2)); 0 if they can.
+[[nodiscard]] int why_not_from(const SocketAddress& source) noexcept;
 
 // As open_connection, but waits until it is decided, for at most `timeout`: `error` is 0, ETIMEDOUT
 // or why there is none.
