@@ -90,14 +90,19 @@ std::string errors_lines(const Tally& tally) {
   return text;
 }
 
+// CPU time in percent of the window.
+double share_of(std::chrono::nanoseconds cpu, const LoadResult& result) {
+  return seconds(result.measured) > 0 ? seconds(cpu) / seconds(result.measured) * kPercent : 0;
+}
+
 std::string client_line(const LoadResult& result) {
-  const double share = seconds(result.client_cpu) / std::max(1e-9, seconds(result.measured));
   const double busiest =
       result.thread_shares.empty()
           ? 0
           : *std::max_element(result.thread_shares.begin(), result.thread_shares.end());
   return line("client", plural(result.thread_shares.size(), "thread") + ", " +
-                            number_text(share * kPercent, 0) + " % of a CPU, the busiest thread " +
+                            number_text(share_of(result.client_cpu, result), 0) +
+                            " % of a CPU, the busiest thread " +
                             number_text(busiest * kPercent, 0) + " % of its time");
 }
 
@@ -112,8 +117,7 @@ std::string server_line(const Options& options, const LoadResult& result) {
   const auto cpu = server.user + server.system;
   std::string text = number_text(seconds(server.user), 2) + " s user, " +
                      number_text(seconds(server.system), 2) + " s system (" +
-                     number_text(seconds(cpu) / seconds(result.measured) * kPercent, 0) +
-                     " % of a CPU)";
+                     number_text(share_of(cpu, result), 0) + " % of a CPU)";
   if (result.tally.echoes > 0) {
     text += ", " + number_text(seconds(cpu) * kMega / static_cast<double>(result.tally.echoes), 2) +
             " us per echo";
@@ -134,15 +138,6 @@ std::string limits_line(const Environment& environment) {
   return line("limits", text);
 }
 
-std::string why_passed(const Options& options, const LoadResult& result) {
-  const std::uint64_t errors = result.tally.errors_in_all();
-  if (errors > 0) {
-    return plural(errors, "error") + ", and " + count_text(options.max_errors) + " are allowed";
-  }
-  return options.plan.active > 0 ? "every byte came back as it was sent"
-                                 : "every connection stayed open";
-}
-
 std::string latency_lines(const Options& options, const LoadResult& result) {
   const Tally& tally = result.tally;
   std::string text;
@@ -154,10 +149,25 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
     text += line("send lag", percentiles_text(tally.send_lag));
   }
   if (tally.not_sent > 0) {
-    text += line("not sent", plural(tally.not_sent, "message") +
-                                 " that were due; their wait is in the latencies");
+    text += line("not sent",
+                 plural(tally.not_sent, "message") +
+                     (tally.not_sent == 1 ? " that was due; its wait is in the latencies"
+                                          : " that were due; their wait is in the latencies"));
   }
   return text;
+}
+
+std::string passed_line(const Options& options, const LoadResult& result, const Verdict& verdict) {
+  if (!verdict.has_passed()) {
+    return "";
+  }
+  const std::uint64_t errors = result.tally.errors_in_all();
+  if (errors > 0) {
+    return "passed: the bytes that came back are those that were sent; errors: " +
+           count_text(errors) + ", allowed are " + count_text(options.max_errors) + '\n';
+  }
+  return options.plan.active > 0 ? "passed: every byte came back as it was sent\n"
+                                 : "passed: every connection stayed open\n";
 }
 
 }  // namespace
@@ -219,7 +229,7 @@ std::string summary(const Options& options, const LoadResult& result,
   for (const std::string& failure : verdict.failures) {
     text += "failed: " + failure + '\n';
   }
-  return text + (verdict.has_passed() ? "passed: " + why_passed(options, result) + '\n' : "");
+  return text + passed_line(options, result, verdict);
 }
 
 }  // namespace echod::client

@@ -1,0 +1,59 @@
+// A load run that went well, with figures that are easy to find again in a report.
+#pragma once
+
+#include <chrono>
+
+#include "command_line.hpp"
+#include "environment.hpp"
+#include "load_run.hpp"
+
+namespace echod::test {
+
+// 64 connections, 10 s asked for.
+[[nodiscard]] inline client::Options good_options() {
+  client::Options options;
+  options.host = "echo.example";
+  options.port = 2003;
+  options.plan.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
+  return options;
+}
+
+// 100 000 echoes in 10 s, of 1 ms each but for 50 of 8 ms.
+[[nodiscard]] inline client::LoadResult good_result() {
+  using std::chrono::milliseconds;
+  using std::chrono::seconds;
+  client::LoadResult result;
+  result.measured = seconds(10);
+  result.connected = 64;
+  result.tally.connected = 64;
+  result.tally.echoes = 100'000;
+  result.tally.bytes_sent = 6'400'000;
+  result.tally.bytes_received = 6'400'000;
+  result.tally.latency.record(milliseconds(1), 99'950);
+  result.tally.latency.record(milliseconds(8), 50);
+  result.thread_shares = {0.4};
+  result.client_cpu = seconds(3);
+  return result;
+}
+
+[[nodiscard]] inline client::ServerUsage server_usage() {
+  using std::chrono::milliseconds;
+  return {.user = milliseconds(500),
+          .system = milliseconds(1500),
+          .resident_bytes = 5 << 20,
+          .voluntary_switches = 1234,
+          .involuntary_switches = 56};
+}
+
+[[nodiscard]] inline client::Environment some_environment() {
+  client::Environment environment;
+  environment.version = "1.2.3";
+  environment.time = "2026-11-21T09:24:18Z";
+  environment.kernel = "Linux 6.1.0";
+  environment.cpus = 2;
+  environment.open_files = 20'000;
+  environment.local_ports = {32768, 60999};
+  return environment;
+}
+
+}  // namespace echod::test

@@ -1,0 +1,189 @@
+#include "json_report.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "load_results.hpp"
+
+namespace echod::client {
+namespace {
+
+using Json = nlohmann::json;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class JsonReportTest : public testing::Test {
+ protected:
+  [[nodiscard]] std::string text() const {
+    return run_json(options_, result_, environment_, verdict_on(options_, result_));
+  }
+  [[nodiscard]] Json report() const { return Json::parse(text()); }
+
+  Options options_ = test::good_options();
+  LoadResult result_ = test::good_result();
+  Environment environment_ = test::some_environment();
+};
+
+std::set<std::string> keys(const Json& object) {
+  std::set<std::string> names;
+  for (const auto& [name, value] : object.items()) {
+    names.insert(name);
+  }
+  return names;
+}
+
+TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
+  EXPECT_TRUE(text().ends_with("}\n"));
+  EXPECT_EQ(
+      keys(report()),
+      (std::set<std::string>{
+          "kind",         "echoload",    "time",           "target",        "environment",
+          "parameters",   "interrupted", "measured_s",     "connected",     "echoes",
+          "echoes_per_s", "bytes_sent",  "bytes_received", "sent_mb_per_s", "received_mb_per_s",
+          "latency_us",   "send_lag_us", "not_sent",       "errors",        "client",
+          "server",       "slo",         "warnings",       "failures",      "passed"}));
+}
+
+TEST_F(JsonReportTest, SaysWhatWasRunWhereAndWhen) {
+  const Json json = report();
+  EXPECT_EQ(json["kind"], "run");
+  EXPECT_EQ(json["echoload"], "1.2.3");
+  EXPECT_EQ(json["time"], "2026-11-21T09:24:18Z");
+  EXPECT_EQ(json["target"], (Json{{"host", "echo.example"}, {"address", "192.0.2.9:2003"}}));
+  EXPECT_EQ(json["environment"], (Json{{"kernel", "Linux 6.1.0"},
+                                       {"cpus", 2},
+                                       {"open_files", 20'000},
+                                       {"local_ports", {32768, 60999}}}));
+  environment_.local_ports.reset();
+  EXPECT_TRUE(report()["environment"]["local_ports"].is_null());
+}
+
+TEST_F(JsonReportTest, HasEveryParameter) {
+  EXPECT_EQ(report()["parameters"], (Json{{"mode", "echo"},
+                                          {"connections", 64},
+                                          {"active", 64},
+                                          {"size_min_bytes", 64},
+                                          {"size_max_bytes", 64},
+                                          {"depth", 1},
+                                          {"threads", 1},
+                                          {"rate_per_s", nullptr},
+                                          {"connect_rate_per_s", nullptr},
+                                          {"warmup_s", 1.0},
+                                          {"duration_s", 10.0},
+                                          {"timeout_s", 5.0},
+                                          {"max_errors", 0},
+                                          {"sources", Json::array()}}));
+  options_.plan.mode = LoadMode::connect;
+  options_.plan.rate_per_s = 0.5;
+  options_.plan.connect_rate_per_s = 1000;
+  options_.plan.sources = {*sys::SocketAddress::parse("127.0.0.2", 0),
+                           *sys::SocketAddress::parse("::1", 0)};
+  const Json parameters = report()["parameters"];
+  EXPECT_EQ(parameters["mode"], "connect");
+  EXPECT_EQ(parameters["rate_per_s"], 0.5);
+  EXPECT_EQ(parameters["connect_rate_per_s"], 1000);
+  EXPECT_EQ(parameters["sources"], (Json{"127.0.0.2", "::1"}));
+  options_.plan.mode = LoadMode::stream;
+  EXPECT_EQ(report()["parameters"]["mode"], "stream");
+}
+
+TEST_F(JsonReportTest, HasTheFiguresOfTheWindow) {
+  result_.tally.not_sent = 3;
+  const Json json = report();
+  EXPECT_EQ(json["interrupted"], false);
+  EXPECT_EQ(json["measured_s"], 10.0);
+  EXPECT_EQ(json["connected"], 64);
+  EXPECT_EQ(json["echoes"], 100'000);
+  EXPECT_EQ(json["echoes_per_s"], 10'000);
+  EXPECT_EQ(json["bytes_sent"], 6'400'000);
+  EXPECT_EQ(json["bytes_received"], 6'400'000);
+  EXPECT_EQ(json["sent_mb_per_s"], 0.64);
+  EXPECT_EQ(json["received_mb_per_s"], 0.64);
+  EXPECT_EQ(json["not_sent"], 3);
+}
+
+TEST_F(JsonReportTest, HasLatenciesInMicroseconds) {
+  result_.tally.send_lag.record(milliseconds(2), 4);
+  const Json latency = report()["latency_us"];
+  EXPECT_EQ(keys(latency), (std::set<std::string>{"count", "min", "mean", "p50", "p90", "p99",
+                                                  "p99_9", "p99_99", "max"}));
+  EXPECT_EQ(latency["count"], 100'000);
+  EXPECT_EQ(latency["min"], 1000.0);
+  EXPECT_NEAR(latency["mean"], 1003.5, 1003.5 / 1024);
+  EXPECT_NEAR(latency["p50"], 1000, 1);
+  EXPECT_NEAR(latency["p99_9"], 1000, 1);
+  EXPECT_EQ(latency["p99_99"], 8000.0);
+  EXPECT_EQ(latency["max"], 8000.0);
+  EXPECT_EQ(report()["send_lag_us"]["max"], 2000.0);
+}
+
+TEST_F(JsonReportTest, WithoutSamplesThereAreNoLatencies) {
+  result_.tally.latency = Histogram();
+  EXPECT_TRUE(report()["latency_us"].is_null());
+  EXPECT_TRUE(report()["send_lag_us"].is_null());
+}
+
+TEST_F(JsonReportTest, HasEveryKindOfError) {
+  result_.tally.count(LoadError::lost, "first");
+  result_.tally.count(LoadError::reset, "second");
+  const Json errors = report()["errors"];
+  EXPECT_EQ(errors["total"], 2);
+  EXPECT_EQ(errors["mismatches"], 1);
+  EXPECT_EQ(errors["by_kind"].size(), kLoadErrors);
+  EXPECT_EQ(errors["by_kind"]["lost"], 1);
+  EXPECT_EQ(errors["by_kind"]["reset"], 1);
+  EXPECT_EQ(errors["by_kind"]["stalled"], 0);
+  EXPECT_EQ(errors["details"], (Json{"first", "second"}));
+}
+
+TEST_F(JsonReportTest, HasTheCostOfTheClientAndOfTheServer) {
+  result_.thread_shares = {0.25, 0.5};
+  EXPECT_EQ(report()["client"], (Json{{"cpu_s", 3.0}, {"thread_shares", {0.25, 0.5}}}));
+  EXPECT_TRUE(report()["server"].is_null());
+  options_.plan.server_pid = 17;
+  result_.server = test::server_usage();
+  EXPECT_EQ(report()["server"], (Json{{"pid", 17},
+                                      {"user_s", 0.5},
+                                      {"system_s", 1.5},
+                                      {"cpu_us_per_echo", 20.0},
+                                      {"resident_bytes", 5 << 20},
+                                      {"voluntary_switches", 1234},
+                                      {"involuntary_switches", 56}}));
+  result_.tally.echoes = 0;
+  EXPECT_TRUE(report()["server"]["cpu_us_per_echo"].is_null());
+}
+
+TEST_F(JsonReportTest, HasTheVerdict) {
+  EXPECT_EQ(report()["passed"], true);
+  EXPECT_EQ(report()["slo"], Json::array());
+  EXPECT_EQ(report()["warnings"], Json::array());
+  EXPECT_EQ(report()["failures"], Json::array());
+  options_.limits = {{.text = "max=7ms", .percent = 100, .most = milliseconds(7)},
+                     {.text = "max=9ms", .percent = 100, .most = milliseconds(9)}};
+  result_.thread_shares = {1};
+  const Json json = report();
+  EXPECT_EQ(json["passed"], false);
+  EXPECT_EQ(json["slo"], (Json{{{"limit", "max=7ms"}, {"measured_us", 8000.0}, {"met", false}},
+                               {{"limit", "max=9ms"}, {"measured_us", 8000.0}, {"met", true}}}));
+  EXPECT_EQ(json["failures"], Json{"max=7ms was missed: 8.00 ms"});
+  EXPECT_EQ(json["warnings"].size(), 1U);
+}
+
+TEST_F(JsonReportTest, OfAnInterruptedRunWithoutAWindowIsValidToo) {
+  result_ = LoadResult();
+  result_.is_interrupted = true;
+  const Json json = report();
+  EXPECT_EQ(json["interrupted"], true);
+  EXPECT_EQ(json["measured_s"], 0.0);
+  EXPECT_EQ(json["echoes_per_s"], 0.0);
+}
+
+TEST_F(JsonReportTest, BytesThatAreNoUtf8AreReplaced) {
+  options_.host = "caf\xe9";
+  EXPECT_EQ(report()["target"]["host"], "caf\xef\xbf\xbd");
+}
+
+}  // namespace
+}  // namespace echod::client
