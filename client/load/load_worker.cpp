@@ -141,9 +141,10 @@ void LoadWorker::begin_stopping() {
   usage_ = now < context_.window.begin ? sys::ThreadUsage{}
                                        : sys::ThreadUsage{.running = used.running - usage_.running,
                                                           .waiting = used.waiting - usage_.waiting};
+  window_begin_.cancel();
+  window_end_.cancel();
   connect_pacer_.stop();
-  count_rest_as_due();
-  message_pacer_.stop();
+  charge_late_messages();
   for (LoadConnection& connection : connections_) {
     connection.stop();
   }
@@ -152,12 +153,13 @@ void LoadWorker::begin_stopping() {
   abandon_timer_.expire_at(now + kMostTimeouts * plan_.timeout);
 }
 
-// What the pacer had no time for was due all the same.
-void LoadWorker::count_rest_as_due() noexcept {
+// What was due in the window has waited, also where this client was too late to come to it.
+void LoadWorker::charge_late_messages() noexcept {
+  const bool is_running = message_pacer_.is_running();
+  message_pacer_.stop();
   for (std::uint64_t number = message_pacer_.next();
-       message_pacer_.is_running() && context_.schedule.due(number) < context_.window.end;
-       ++number) {
-    connections_[number % context_.active].message_due();  // Sends nothing any more.
+       is_running && context_.schedule.due(number) < context_.window.end; ++number) {
+    connections_[number % context_.active].message_due();
   }
 }
 

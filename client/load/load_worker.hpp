@@ -59,8 +59,8 @@ class LoadWorker {
   void open_more() noexcept;
   void begin_running(sys::TimePoint begin, const Window& window);
   void begin_stopping();
+  void charge_late_messages() noexcept;
   void on_message_due(std::uint64_t number) noexcept;
-  void count_rest_as_due() noexcept;
   [[nodiscard]] sys::Duration sweep_interval() const noexcept;
   void sweep() noexcept;
   [[nodiscard]] bool is_settled() const noexcept;

@@ -26,7 +26,7 @@ class Pacer final : public Channel {
   void start(const Schedule& schedule, std::uint64_t end = UINT64_MAX) noexcept;
   void stop() noexcept { end_ = next_; }
   [[nodiscard]] bool is_running() const noexcept { return next_ < end_; }
-  // The number that is next.
+  // The first number that it has not come to.
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 
   Turn on_turn(std::uint32_t events) noexcept override;

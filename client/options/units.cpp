@@ -58,7 +58,7 @@ std::optional<std::uint64_t> whole(std::optional<double> number) noexcept {
 
 std::optional<double> parse_rate(std::string_view text) noexcept {
   constexpr double kLeast = 1e-6;
-  constexpr double kMost = 1e12;
+  constexpr double kMost = 1e8;
   const auto rate = parse(text, kThousands);
   return rate && *rate >= kLeast && *rate <= kMost ? rate : std::nullopt;
 }

@@ -11,7 +11,7 @@
 namespace echod::client {
 
 // "64", "10k", "1.5M": thousands; above 0, and such that a schedule can follow it (from one in
-// eleven days to a thousand in a nanosecond).
+// eleven days to a hundred in a microsecond).
 [[nodiscard]] std::optional<double> parse_rate(std::string_view text) noexcept;
 // As parse_rate, but whole, and possibly 0.
 [[nodiscard]] std::optional<std::uint64_t> parse_count(std::string_view text) noexcept;

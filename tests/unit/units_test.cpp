@@ -56,6 +56,10 @@ TEST(UnitsTest, RatesAreInThousandsAndAboveNought) {
   EXPECT_EQ(parse_rate("0k"), std::nullopt);
   EXPECT_EQ(parse_rate("0." + std::string(300, '0') + '1'), std::nullopt);
   EXPECT_EQ(parse_rate(std::string(305, '9') + 'M'), std::nullopt);
+  EXPECT_EQ(parse_rate("100M"), 100'000'000);
+  EXPECT_EQ(parse_rate("100.1M"), std::nullopt);
+  EXPECT_EQ(parse_rate("0.000001"), 0.000001);
+  EXPECT_EQ(parse_rate("0.0000009"), std::nullopt);
   EXPECT_EQ(parse_rate("10K"), std::nullopt);
   EXPECT_EQ(parse_rate("10m"), std::nullopt);
 }

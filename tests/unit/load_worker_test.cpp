@@ -1,0 +1,165 @@
+// A worker with its thread, against real sockets on loopback.
+#include "load_worker.hpp"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+
+#include "deadline.hpp"
+#include "listen_socket.hpp"
+
+namespace echod::test {
+namespace {
+
+using client::LoadError;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class LoadWorkerTest : public testing::Test {
+ protected:
+  // A server that takes connections (the kernel does) and never answers.
+  LoadWorkerTest() {
+    plan_.server = listener_.address;
+    plan_.connections = plan_.active = 1;
+    plan_.timeout = milliseconds(1);
+  }
+
+  void make(std::uint32_t index = 0) {
+    worker_.reset();
+    ready_ = {};
+    ended_ = {};
+    worker_ = std::make_unique<client::LoadWorker>(
+        plan_, index,
+        client::LoadWorkerEvents{.on_ready = [this] { ready_.set_value(); },
+                                 .on_ended = [this] { ended_.set_value(); }});
+  }
+  void connect() {
+    make();
+    worker_->connect();
+    wait_for(ready_);
+  }
+  void measure_for(milliseconds time) {
+    const sys::TimePoint now = sys::MonotonicClock::now();
+    worker_->start(now, {.begin = now, .end = now + time});
+    wait_for(ended_);
+  }
+  static void wait_for(std::promise<void>& event) {
+    if (event.get_future().wait_for(kPatience) != std::future_status::ready) {
+      throw std::runtime_error("in vain: waited for the worker");
+    }
+  }
+  [[nodiscard]] std::uint64_t errors(LoadError error) const {
+    return worker_->tally().errors.at(static_cast<std::size_t>(error));
+  }
+
+  sys::ListenSocket listener_ =
+      sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 128, false, {});
+  client::LoadPlan plan_;
+  std::promise<void> ready_;
+  std::promise<void> ended_;
+  std::unique_ptr<client::LoadWorker> worker_;
+};
+
+TEST_F(LoadWorkerTest, IsReadyWhenItsConnectionsAreUp) {
+  plan_.connections = 5;
+  connect();
+  std::promise<std::uint64_t> connected;
+  worker_->copy_tally([&](const client::Tally& tally) { connected.set_value(tally.connected); });
+  EXPECT_EQ(connected.get_future().get(), 5U);
+}
+
+TEST_F(LoadWorkerTest, HasItsShareOfTheConnections) {
+  plan_.connections = 8;
+  plan_.threads = 3;
+  for (const auto& [index, share] : {std::pair{0U, 3U}, std::pair{1U, 3U}, std::pair{2U, 2U}}) {
+    make(index);
+    worker_->connect();
+    wait_for(ready_);
+    std::promise<std::uint64_t> connected;
+    worker_->copy_tally([&](const client::Tally& tally) { connected.set_value(tally.connected); });
+    EXPECT_EQ(connected.get_future().get(), share) << index;
+  }
+}
+
+TEST_F(LoadWorkerTest, IsReadyAlsoWhenNoConnectionCameUp) {
+  listener_.fd.reset();
+  plan_.connections = 3;
+  connect();
+  worker_->stop();
+  wait_for(ended_);
+  EXPECT_EQ(errors(LoadError::refused), 3U);
+  EXPECT_EQ(worker_->tally().connected, 0U);
+}
+
+TEST_F(LoadWorkerTest, MakesConnectionsAtARateToo) {
+  plan_.connections = 10;
+  plan_.connect_rate_per_s = 100'000;
+  connect();
+  worker_->stop();
+  wait_for(ended_);
+  EXPECT_EQ(worker_->tally().connected, 10U);
+}
+
+TEST_F(LoadWorkerTest, StoppedBeforeItBeganItEnds) {
+  make();
+  worker_->connect();
+  worker_->stop();
+  wait_for(ended_);
+  EXPECT_EQ(worker_->tally().latency.count(), 0U);
+}
+
+TEST_F(LoadWorkerTest, DestroyedWhileItRunsItEnds) {
+  connect();
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  worker_->start(now, {.begin = now, .end = now + std::chrono::hours(1)});
+  worker_.reset();
+}
+
+TEST_F(LoadWorkerTest, AbortedItGivesUpWhatIsOutstanding) {
+  plan_.timeout = std::chrono::hours(1);
+  connect();
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  worker_->start(now, {.begin = now, .end = now + std::chrono::hours(1)});
+  worker_->abort();
+  wait_for(ended_);
+  EXPECT_EQ(errors(LoadError::stalled), 1U);
+}
+
+TEST_F(LoadWorkerTest, AtTheEndOfTheWindowItStopsByItself) {
+  connect();
+  measure_for(milliseconds(5));
+  EXPECT_EQ(worker_->tally().echoes, 0U);
+  EXPECT_EQ(errors(LoadError::stalled), 1U);
+  EXPECT_EQ(worker_->tally().latency.count(), 1U);
+}
+
+// However late this client is, nothing that was due goes without its wait.
+TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
+  plan_.rate_per_s = 20'000'000;  // More than any client can do.
+  connect();
+  measure_for(milliseconds(20));
+  const client::Tally& tally = worker_->tally();
+  EXPECT_EQ(tally.latency.count(), 400'000U);
+  EXPECT_GE(tally.not_sent, 400'000U - 1);
+}
+
+TEST_F(LoadWorkerTest, TheMessagesOfSeveralWorkersAreTheRateTogether) {
+  plan_.connections = plan_.active = 4;
+  plan_.threads = 3;
+  plan_.rate_per_s = 400'000;
+  std::uint64_t due = 0;
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  for (std::uint32_t index = 0; index < plan_.threads; ++index) {
+    make(index);
+    worker_->connect();
+    wait_for(ready_);
+    worker_->start(now, {.begin = now, .end = now + milliseconds(20)});
+    wait_for(ended_);
+    due += worker_->tally().latency.count();
+  }
+  EXPECT_EQ(due, 8000U);
+}
+
+}  // namespace
+}  // namespace echod::test
