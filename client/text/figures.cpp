@@ -66,7 +66,7 @@ std::string duration_text(std::chrono::nanoseconds duration) {
 }
 
 std::string size_text(std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 4> kUnits{"bytes", "KiB", "MiB", "GiB"};
+  constexpr std::array<std::string_view, 5> kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
   constexpr double kStep = 1024;
   return bytes == 1 ? bytes_text(bytes) : scaled(static_cast<double>(bytes), kStep, kUnits);
 }

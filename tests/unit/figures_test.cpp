@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -67,6 +68,23 @@ TEST(FiguresTest, TheMedianIsTheValueInTheMiddle) {
   EXPECT_EQ(client::median({7ns}), 7ns);
   EXPECT_EQ(client::median({9ns, 1ns, 5ns}), 5ns);
   EXPECT_EQ(client::median({9ns, 1ns, 5ns, 3ns}), 3ns);
+}
+
+TEST(FiguresTest, CountsAreWrittenInGroupsOfThree) {
+  EXPECT_EQ(count_text(0), "0");
+  EXPECT_EQ(count_text(999), "999");
+  EXPECT_EQ(count_text(1000), "1 000");
+  EXPECT_EQ(count_text(123'456), "123 456");
+  EXPECT_EQ(count_text(1'234'567), "1 234 567");
+  EXPECT_EQ(count_text(std::numeric_limits<std::uint64_t>::max()), "18 446 744 073 709 551 615");
+}
+
+TEST(FiguresTest, NumbersAreWrittenWithTheDecimalsAskedFor) {
+  EXPECT_EQ(number_text(1.25, 1), "1.2");
+  EXPECT_EQ(number_text(1.35, 1), "1.4");
+  EXPECT_EQ(number_text(2, 0), "2");
+  EXPECT_EQ(number_text(2, 3), "2.000");
+  EXPECT_EQ(number_text(-0.5, 2), "-0.50");
 }
 
 }  // namespace
