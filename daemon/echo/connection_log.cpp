@@ -33,8 +33,11 @@ double seconds(sys::Duration duration) noexcept {
 
 }  // namespace
 
-ConnectionLog::ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters)
-    : logger_(std::move(logger)), counters_(counters) {}
+ConnectionLog::ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters,
+                             Timers& timers)
+    : logger_(std::move(logger)),
+      counters_(counters),
+      window_end_(timers, [this] { report_suppressed(); }) {}
 
 void ConnectionLog::set_limits(std::uint32_t lines_per_second, bool logs_echoes) noexcept {
   lines_per_second_ = lines_per_second;
@@ -129,8 +132,9 @@ bool ConnectionLog::Seldom::admits(sys::TimePoint now) noexcept {
   return true;
 }
 
-void ConnectionLog::report_suppressed(sys::TimePoint now) noexcept {
-  if (suppressed_in_window_ == 0 || now - window_start_ < kWindow) {
+void ConnectionLog::report_suppressed() noexcept {
+  window_end_.cancel();
+  if (suppressed_in_window_ == 0) {
     return;
   }
   unless_out_of_memory([&] {
@@ -142,12 +146,14 @@ void ConnectionLog::report_suppressed(sys::TimePoint now) noexcept {
 
 bool ConnectionLog::admits_line(sys::TimePoint now) noexcept {
   if (now - window_start_ >= kWindow) {
-    report_suppressed(now);
+    report_suppressed();
     window_start_ = now;
     lines_in_window_ = 0;
   }
   if (lines_per_second_ != 0 && lines_in_window_ == lines_per_second_) {
-    ++suppressed_in_window_;
+    if (++suppressed_in_window_ == 1) {
+      window_end_.expire_at(window_start_ + kWindow);
+    }
     counters_.add(Counter::connection_lines_suppressed);
     return false;
   }

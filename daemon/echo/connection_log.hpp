@@ -11,6 +11,7 @@
 #include "clock.hpp"
 #include "counters.hpp"
 #include "socket_address.hpp"
+#include "timer.hpp"
 
 namespace spdlog {
 class logger;
@@ -31,7 +32,7 @@ struct ConnectionSummary {
 
 class ConnectionLog {
  public:
-  ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters);
+  ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters, Timers& timers);
 
   // Lines about single connections allowed in a second (0: all), and whether echoed() is wanted.
   void set_limits(std::uint32_t lines_per_second, bool logs_echoes) noexcept;
@@ -44,8 +45,9 @@ class ConnectionLog {
   void echoed(const sys::SocketAddress& peer, int fd, std::size_t in, std::size_t out,
               sys::TimePoint now) noexcept;
 
-  // Says how many of these lines were left out, if any were and their second is over.
-  void report_suppressed(sys::TimePoint now) noexcept;
+  // Says how many of these lines were left out, if any were since it last said so. A timer calls
+  // this when their second is over.
+  void report_suppressed() noexcept;
 
   // Lines about accepting; each kind at most once a minute, whatever happens.
   void paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
@@ -75,6 +77,7 @@ class ConnectionLog {
   sys::TimePoint window_start_{};
   std::uint32_t lines_in_window_ = 0;
   std::uint64_t suppressed_in_window_ = 0;
+  Timer window_end_;  // Runs while there is a number to report.
   Seldom full_;
   Seldom resources_;
   Seldom accept_failed_;

@@ -9,7 +9,7 @@ EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial,
                          std::shared_ptr<spdlog::logger> logger)
     : loop(event_loop),
       settings(initial),
-      log(std::move(logger), counters),
+      log(std::move(logger), counters, event_loop.timers()),
       buffers(initial.block_bytes, initial.buffer_bytes),
       admission(initial.max_connections) {
   log.set_limits(initial.log_lines_per_second, initial.logs_echoes);

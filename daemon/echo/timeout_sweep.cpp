@@ -54,7 +54,6 @@ Turn TimeoutSweep::on_turn(std::uint32_t /*events*/) noexcept {
   if (next_chunk_ != 0) {
     return Turn::again;
   }
-  context_.log.report_suppressed(context_.loop.now());
   if (interval_) {
     timer_.expire_at(context_.loop.now() + *interval_);
   }

@@ -1,6 +1,5 @@
 #include "worker.hpp"
 
-#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -55,7 +54,7 @@ void Worker::run() {
       is_ended_ = is_ended_ || (listeners_.empty() && context_.table.size() == 0);
     }
   }
-  context_.log.report_suppressed(loop_.now() + std::chrono::seconds(1));
+  context_.log.report_suppressed();
   events_.on_ended();
 }
 

@@ -219,6 +219,19 @@ TEST_F(LogTest, LinesAboutConnectionsAreLimitedAndTheRestIsCounted) {
 }
 
 // A queue of sixteen lines and a storm of them: some drop, which is counted, and nobody waits.
+// Nothing else goes on that could bring it along: no connection, no sweep for timeouts.
+TEST_F(LogTest, HowManyLinesWereLeftOutIsSaidWhileTheDaemonIsQuiet) {
+  start(
+      "[timeouts]\nidle_s = 0\nstalled_write_s = 0\n"
+      "[log]\nconnection_lines_per_second = 1\n");
+  daemon().freeze();  // So that both are accepted at the same time.
+  TcpPeer peer = connect();
+  TcpPeer other = connect();
+  daemon().thaw();
+  const std::string line = daemon().wait_for_log("lines about connections were left out");
+  EXPECT_NE(line.find("1 lines about"), std::string::npos) << line;
+}
+
 TEST_F(LogTest, LinesThatComeFasterThanTheyAreWrittenAreDroppedAndCounted) {
   start("[log]\nqueue_lines = 16\nfile_level = \"trace\"\nconnection_lines_per_second = 0\n");
   daemon().allow_log("log lines were dropped");

@@ -47,7 +47,8 @@ class ConnectionLogTest : public testing::Test {
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>(
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
   Counters counters_;
-  ConnectionLog log_{logger_, counters_};
+  Timers timers_;
+  ConnectionLog log_{logger_, counters_, timers_};
   sys::SocketAddress peer_ = *sys::SocketAddress::parse("2001:db8::1:2:3:4", 5555);
   sys::SocketAddress listener_ = *sys::SocketAddress::parse("192.0.2.9", 2003);
 };
@@ -105,20 +106,22 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheKnobOnlyIfThatIsShort) {
   EXPECT_TRUE(said().ends_with("new ones wait in the backlog\n"));
 }
 
-TEST_F(ConnectionLogTest, SaysWhatItLeftOutWhenItIsAskedAfterThatSecond) {
+TEST_F(ConnectionLogTest, SaysByItselfWhatItLeftOutWhenThatSecondIsOver) {
   log_.set_limits(1, false);
   for (int i = 0; i < 3; ++i) {
     log_.opened(peer_, 7, kNow);
   }
   (void)said();
-  log_.report_suppressed(kNow + 999ms);
+  EXPECT_EQ(timers_.next_deadline(), kNow + 1s);
+  timers_.run_due(kNow + 999ms);
   EXPECT_EQ(said(), "");
-  log_.report_suppressed(kNow + 1s);
+  timers_.run_due(kNow + 1s);
   EXPECT_EQ(said(),
             "info 2 lines about connections were left out; log.connection_lines_per_second = 1\n");
-  log_.report_suppressed(kNow + 3s);
+  EXPECT_TRUE(timers_.empty());
   log_.opened(peer_, 7, kNow + 4s);
   EXPECT_EQ(said(), "debug open peer=[2001:db8::1:2:3:4]:5555 fd=7\n");
+  EXPECT_TRUE(timers_.empty());
 }
 
 TEST_F(ConnectionLogTest, BelowItsLevelSaysNothingAndCountsNothing) {
@@ -157,6 +160,7 @@ TEST_F(ConnectionLogTest, TheFirstLineAfterThatSecondIsPrecededByHowManyWereLeft
   EXPECT_EQ(said(),
             "info 4 lines about connections were left out; log.connection_lines_per_second = 2\n"
             "debug open peer=[2001:db8::1:2:3:4]:5555 fd=7\n");
+  EXPECT_TRUE(timers_.empty());  // It is said already.
   log_.opened(peer_, 8, kNow + 2s);
   EXPECT_EQ(said(), "debug open peer=[2001:db8::1:2:3:4]:5555 fd=8\n");
 }

@@ -66,16 +66,6 @@ TEST_F(TimeoutSweepTest, ClosesAConnectionWithinASixteenthOfItsTimeout) {
   EXPECT_TRUE(kernel_.was_closed(kFd));
 }
 
-TEST_F(TimeoutSweepTest, SaysHowManyLinesWereLeftOutThoughNoneFollows) {
-  context_.log.set_limits(1, false);
-  connect(kFd);
-  connect(kOther);
-  sweep_.restart();
-  expect_sweep_after(1000);
-  expect_sweep_after(1000);
-  EXPECT_TRUE(has_logged("info 1 lines about connections were left out"));
-}
-
 TEST_F(TimeoutSweepTest, CostsNothingWhenNoTimeoutIsInForce) {
   context_.settings.timeouts = timeouts(0s, 0s, 2s);
   connect(kFd);
