@@ -70,6 +70,30 @@ const Key* nearest_key(std::string_view section, std::string_view name) {
   return nearest;
 }
 
+std::string_view last_part(std::string_view name) noexcept {
+  return name.substr(name.rfind('_') + 1);
+}
+
+// Keys whose last part is that of `name`, or that are this part but for underscores: "level" for
+// "file_level", "tcp_nodelay" for "no_delay". Those of `section` if there are any.
+std::vector<const Key*> keys_ending_like(std::string_view section, std::string_view name) {
+  constexpr std::size_t kTelling = 4;  // Units and the like are shorter.
+  const std::string_view end = last_part(name);
+  std::vector<const Key*> found;
+  for (const Key& key : config_keys()) {
+    std::string joined(key.name);
+    std::erase(joined, '_');
+    if (end.size() >= kTelling && (last_part(key.name) == end || joined == end)) {
+      found.push_back(&key);
+    }
+  }
+  const auto is_elsewhere = [section](const Key* key) { return key->section != section; };
+  if (!std::all_of(found.begin(), found.end(), is_elsewhere)) {
+    std::erase_if(found, is_elsewhere);
+  }
+  return found;
+}
+
 std::string list(const std::vector<std::string_view>& names) {
   std::string text;
   for (const std::string_view name : names) {
@@ -97,6 +121,13 @@ std::string known_keys(std::string_view section) {
 std::string unknown_key_text(std::string_view section, std::string_view name) {
   if (const Key* key = nearest_key(section, name)) {
     return "unknown key, did you mean " + key->dotted_name() + '?';
+  }
+  std::string alternatives;
+  for (const Key* key : keys_ending_like(section, name)) {
+    alternatives += (alternatives.empty() ? "" : " or ") + key->dotted_name();
+  }
+  if (!alternatives.empty()) {
+    return "unknown key, did you mean " + alternatives + '?';
   }
   return "unknown key" + (section.empty() ? known_sections() : known_keys(section));
 }

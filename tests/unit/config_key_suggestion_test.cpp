@@ -31,6 +31,17 @@ TEST(KeySuggestion, FindsAKeyThatBelongsToAnotherSection) {
   EXPECT_EQ(unknown_key_text("", "port"), "unknown key, did you mean listen.port?");
 }
 
+TEST(KeySuggestion, FindsKeysByTheLastPartOfAName) {
+  EXPECT_EQ(unknown_key_text("log", "level"),
+            "unknown key, did you mean log.file_level or log.stderr_level?");
+  EXPECT_EQ(unknown_key_text("", "log_level"),
+            "unknown key, did you mean log.file_level or log.stderr_level?");
+  EXPECT_EQ(unknown_key_text("socket", "tcp_nodelay"),
+            "unknown key, did you mean socket.no_delay?");
+  EXPECT_EQ(unknown_key_text("turn", "colour_s"),
+            "unknown key, known keys are bytes_kib, reads, accepts");
+}
+
 TEST(KeySuggestion, PrefersAFewEditsToACommonBeginning) {
   EXPECT_EQ(unknown_key_text("socket", "keepalive_idl_s"),
             "unknown key, did you mean socket.keepalive_idle_s?");
