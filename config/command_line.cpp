@@ -27,8 +27,8 @@ Usage: echod [OPTION]...
 Configuration:
   --config FILE      Read FILE instead of /etc/echod.toml. Without either,
                      built-in defaults serve.
-  --check-config     Say what is wrong with the configuration, if anything, and
-                     exit. Opens no port and creates no file.
+  --check-config     Say what is wrong with the configuration, or which one is
+                     valid, and exit. Opens no port and creates no file.
   --dump-config      Print the effective configuration as TOML and exit.
 
 Instead of what is configured:
@@ -44,7 +44,7 @@ Running:
 
 Information:
   --version          Print the version and exit.
-  --help             Print this text and exit.
+  -h, --help         Print this text and exit.
 
 Signals: TERM and INT stop echod once every client has its bytes back; a second
 one stops it at once. HUP reads the configuration again. USR1 reopens the log
@@ -126,6 +126,21 @@ std::optional<std::string> misuse(const CLI::App& app) {
   return std::nullopt;
 }
 
+// The same for an option that lacks its value, or a flag that was given one. CLI11's own text
+// begins with the name, of a flag without its dashes.
+std::string mismatch(const CLI::App& app, const std::string& text) {
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string name = option->get_name();
+    if (text.starts_with(name + ':')) {
+      return name + " needs a value";
+    }
+    if (text.starts_with(name.substr(2) + ' ')) {
+      return name + " takes no value";
+    }
+  }
+  return text;
+}
+
 // Throws CLI::ParseError.
 Request parse(int argc, const char* const* argv) {
   Request request;
@@ -141,9 +156,13 @@ Request parse(int argc, const char* const* argv) {
   }
   add_flag(app, "--quit-on-stdin", options.quit_on_stdin);
   add_flag(app, "--version", request.wants_version);
-  add_flag(app, "--help", request.wants_help);
-  app.parse(argc, argv);
-  request.misuse = misuse(app);
+  add_flag(app, "-h,--help", request.wants_help);
+  try {
+    app.parse(argc, argv);
+    request.misuse = misuse(app);
+  } catch (const CLI::ArgumentMismatch& error) {
+    request.misuse = mismatch(app, error.what());
+  }
   return request;
 }
 
@@ -200,6 +219,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (request.wants_help) {
       return final_text(kHelp);
     }
+    if (request.options.config_file == "") {
+      return usage_error("--config: \"\" given, allowed are names of files");
+    }
     if (request.wants_version) {
       return final_text("echod " ECHOD_VERSION "\n");
     }
@@ -236,7 +258,7 @@ Config effective_config(const CommandLine& options) {
   if (options.address) {
     // It was good once, but the interface that it names may have gone since.
     if (const auto fault = assign(*find_key("listen", "address"), config, *options.address)) {
-      throw ConfigErrors({"--address: " + *fault});
+      throw ConfigErrors({"--address: " + *fault}, ConfigErrors::Begin::words);
     }
   }
   config.log.file = options.log_file.value_or(config.log.file);

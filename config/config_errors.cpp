@@ -16,7 +16,7 @@ std::string joined(const std::vector<std::string>& lines) {
 
 }  // namespace
 
-ConfigErrors::ConfigErrors(std::vector<std::string> lines)
-    : std::runtime_error(joined(lines)), lines_(std::move(lines)) {}
+ConfigErrors::ConfigErrors(std::vector<std::string> lines, Begin begin)
+    : std::runtime_error(joined(lines)), lines_(std::move(lines)), begin_(begin) {}
 
 }  // namespace echod

@@ -31,7 +31,7 @@ constexpr std::size_t kMaxSyntaxErrorBytes = 200;
 // toml++ would take a directory for an empty file and has no word on why a file cannot be opened.
 std::string read_file(const std::string& path) {
   const auto refuse = [&path](const std::string& why) -> ConfigErrors {
-    return ConfigErrors({path + ": " + why});
+    return ConfigErrors({shown_name(path) + ": " + why}, ConfigErrors::Begin::words);
   };
   const auto unreadable = [&refuse](int error) {
     return refuse("cannot be read: " + std::generic_category().message(error));
@@ -276,7 +276,7 @@ ConfigErrors Reader::sorted_errors() {
   for (const Error& error : errors_) {
     lines.push_back(error_line(file_, error.where.line, error.where.column, error.text));
   }
-  return ConfigErrors(std::move(lines));
+  return ConfigErrors(std::move(lines), ConfigErrors::Begin::position);
 }
 
 }  // namespace
@@ -285,19 +285,23 @@ Config load_config_file(const std::string& path) {
   return parse_config(read_file(path), path);
 }
 
-Config parse_config(std::string_view text, const std::string& name) {
+Config parse_config(std::string_view text, const std::string& path) {
+  const std::string name = shown_name(path);
+  const auto refusal = [&name](std::size_t line, std::size_t column, const std::string& why) {
+    return ConfigErrors({error_line(name, line, column, why)}, ConfigErrors::Begin::position);
+  };
   if (const auto where = dot_too_many(text)) {
-    throw ConfigErrors({error_line(name, where->line, where->column,
-                                   "more than " + std::to_string(kMaxTomlDots) +
-                                       " dots in names and numbers, allowed are keys of two parts "
-                                       "such as limits.max_connections")});
+    throw refusal(where->line, where->column,
+                  "more than " + std::to_string(kMaxTomlDots) +
+                      " dots in names and numbers, allowed are keys of two parts such as "
+                      "limits.max_connections");
   }
   try {
     return Reader(name).read(toml::parse(text));
   } catch (const toml::parse_error& error) {
-    throw ConfigErrors(
-        {error_line(name, error.source().begin.line, error.source().begin.column,
-                    "not TOML: " + one_line(error.description(), kMaxSyntaxErrorBytes))});
+    const toml::source_position where = error.source().begin;
+    throw refusal(where.line, where.column,
+                  "not TOML: " + one_line(error.description(), kMaxSyntaxErrorBytes));
   }
 }
 

@@ -16,7 +16,7 @@ inline constexpr const char* kDefaultConfigFile = "/etc/echod.toml";
 // cannot be read and a syntax error are reported alone, of everything else all is reported.
 [[nodiscard]] Config load_config_file(const std::string& path);
 
-// As above from text in memory; `name` stands for the file in messages.
-[[nodiscard]] Config parse_config(std::string_view text, const std::string& name);
+// As above from text in memory; `path` is the file in messages.
+[[nodiscard]] Config parse_config(std::string_view text, const std::string& path);
 
 }  // namespace echod

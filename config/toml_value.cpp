@@ -142,6 +142,11 @@ std::string one_line(std::string_view text, std::size_t max_bytes) {
   return out;
 }
 
+std::string shown_name(std::string_view path) {
+  constexpr std::size_t kMaxBytes = 4096;  // PATH_MAX: no name that works is cut.
+  return one_line(path, kMaxBytes);
+}
+
 bool is_utf8(std::string_view text) noexcept {
   while (!text.empty()) {
     const std::size_t length = sequence_length(text);

@@ -33,6 +33,9 @@ inline constexpr std::size_t kShownBytes = 64;  // Of a string in a message.
 // beyond `max_bytes` is replaced by "...".
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t max_bytes);
 
+// The name of a file in a message.
+[[nodiscard]] std::string shown_name(std::string_view path);
+
 [[nodiscard]] bool is_utf8(std::string_view text) noexcept;
 
 }  // namespace echod

@@ -8,10 +8,12 @@
 #include "command_line.hpp"
 #include "config_dump.hpp"
 #include "config_errors.hpp"
+#include "config_file.hpp"
 #include "exit_codes.hpp"
 #include "process.hpp"
 #include "service.hpp"
 #include "stderr_sink.hpp"
+#include "toml_value.hpp"
 
 namespace echod {
 namespace {
@@ -25,12 +27,19 @@ ExitCode print(const std::string& text) {
   return is_written ? ExitCode::stopped : ExitCode::system;
 }
 
+std::string valid_text(const CommandLine& options) {
+  if (options.config_file) {
+    return shown_name(*options.config_file) + ": valid\n";
+  }
+  return std::string("there is no ") + kDefaultConfigFile + "; the built-in defaults are valid\n";
+}
+
 ExitCode run(CommandLine options) {
   try {
     options.config_file = config_file_in_use(options);  // One that is there now must stay.
     const Config config = effective_config(options);
     if (options.check_config) {
-      return print("the configuration is valid\n");
+      return print(valid_text(options));
     }
     if (options.dump_config) {
       return print(dump_config(config));
@@ -38,7 +47,7 @@ ExitCode run(CommandLine options) {
     return Service(options, config).run();
   } catch (const ConfigErrors& errors) {
     for (const std::string& line : errors.lines()) {
-      report_on_stderr(line);
+      report_on_stderr(line, errors.begin_with_positions() ? "" : kProgramPrefix);
     }
     return ExitCode::configuration;
   } catch (const StartupError& error) {

@@ -51,10 +51,10 @@ void StderrSink::sink_it_(const spdlog::details::log_msg& message) {
   }
 }
 
-void report_on_stderr(std::string_view line) {
+void report_on_stderr(std::string_view line, std::string_view prefix) {
   // There is nowhere left to report a failure to.
-  (void)write_out((is_stderr_the_journal() ? "<3>echod: " : "echod: ") + std::string(line) + '\n',
-                  kPatienceMs);
+  const std::string priority = is_stderr_the_journal() ? "<3>" : "";
+  (void)write_out(priority + std::string(prefix) + std::string(line) + '\n', kPatienceMs);
 }
 
 }  // namespace echod

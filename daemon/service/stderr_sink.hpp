@@ -28,8 +28,10 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
   std::atomic<std::uint64_t> lost_lines_{0};
 };
 
-// Writes `line` to standard error, with the priority of an error when that is systemd's journal.
-// For what must be said when there is no log.
-void report_on_stderr(std::string_view line);
+inline constexpr std::string_view kProgramPrefix = "echod: ";
+
+// Writes `line` to standard error after `prefix`, with the priority of an error when that is
+// systemd's journal. For what must be said when there is no log.
+void report_on_stderr(std::string_view line, std::string_view prefix = kProgramPrefix);
 
 }  // namespace echod

@@ -52,7 +52,7 @@ TEST(CliTest, AMisuseIsOneLineOnStderrAndEndsWithUsage) {
   }
 }
 
-TEST(CliTest, CheckConfigOfAGoodFileIsSilentCreatesNothingAndBindsNothing) {
+TEST(CliTest, CheckConfigNamesTheGoodFileCreatesNothingAndBindsNothing) {
   const TemporaryDirectory directory;
   const DaemonProcess holder;  // Has the port.
   write_file(directory.file("good.toml"),
@@ -61,9 +61,20 @@ TEST(CliTest, CheckConfigOfAGoodFileIsSilentCreatesNothingAndBindsNothing) {
   const ChildResult result =
       run_echod({"--check-config", "--config", "good.toml"}, directory.path());
   EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "good.toml: valid\n");
   EXPECT_EQ(result.err, "");
   EXPECT_FALSE(std::filesystem::exists(directory.file("new.log")));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 1);
+}
+
+TEST(CliTest, CheckConfigWithoutAFileSaysThatTheDefaultsAreGood) {
+  const bool has_file = std::filesystem::exists("/etc/echod.toml");
+  const ChildResult result = run_echod({"--check-config"});
+  if (has_file) {
+    EXPECT_NE((result.out + result.err).find("/etc/echod.toml:"), std::string::npos);
+  } else {
+    EXPECT_EQ(result.out, "there is no /etc/echod.toml; the built-in defaults are valid\n");
+  }
 }
 
 TEST(CliTest, CheckConfigOfABadFileEndsAsAStartWould) {

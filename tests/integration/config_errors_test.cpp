@@ -38,7 +38,7 @@ class ConfigErrorsTest : public testing::Test {
 
 TEST_F(ConfigErrorsTest, AnUnknownKeyIsNamedWithItsPlaceAndTheNearestKnownOne) {
   expect_match(error_of("\n[timeouts]\n  idel_s = 3\n"),
-               "^(echod: )?echod\\.toml:3:3: timeouts\\.idel_s: .*idle_s");
+               "^echod\\.toml:3:3: timeouts\\.idel_s: .*idle_s");
 }
 
 TEST_F(ConfigErrorsTest, AnUnknownSectionIsNamedWithTheNearestKnownOne) {
@@ -88,6 +88,14 @@ TEST_F(ConfigErrorsTest, AFileThatIsNotThereOrADirectoryIsUnreadable) {
   const ChildResult folder = run_echod({"--config", "."}, directory_.path());
   EXPECT_EQ(folder.exit_code, kConfig);
   expect_match(folder.err, "Is a directory");
+}
+
+TEST_F(ConfigErrorsTest, TheNameOfTheFileStaysOnOneLine) {
+  write_file(directory_.file("a\nb.toml"), "nonsense = 1\n");
+  const ChildResult bad = run_echod({"--config", "a\nb.toml"}, directory_.path());
+  EXPECT_TRUE(bad.err.starts_with("a\\u000Ab.toml:1:1: nonsense: ")) << bad.err;
+  const ChildResult missing = run_echod({"--config", "c\nd.toml"}, directory_.path());
+  EXPECT_TRUE(missing.err.starts_with("echod: c\\u000Ad.toml: cannot be read: ")) << missing.err;
 }
 
 TEST_F(ConfigErrorsTest, WhatLooksLikeAConfigurationButIsNoneIsRefusedNotCrashedOn) {
