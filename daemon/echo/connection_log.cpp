@@ -95,6 +95,17 @@ void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int err
   }
 }
 
+void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int error,
+                                    std::uint32_t connections, sys::TimePoint now) noexcept {
+  if (emptying_.admits(now)) {
+    unless_out_of_memory([&] {
+      logger_->info(
+          "stopping: clients still wait on {} ({}); they are served as the {} connections end",
+          listener.text(), text_of(error), connections);
+    });
+  }
+}
+
 void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
                                   sys::TimePoint now) noexcept {
   if (accept_failed_.admits(now)) {

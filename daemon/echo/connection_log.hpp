@@ -54,6 +54,9 @@ class ConnectionLog {
                    sys::TimePoint now) noexcept;
   void paused_resources(const sys::SocketAddress& listener, int error, std::uint32_t connections,
                         sys::TimePoint now) noexcept;
+  // The same while stopping, when nobody can do anything about it and all are served all the same.
+  void paused_emptying(const sys::SocketAddress& listener, int error, std::uint32_t connections,
+                       sys::TimePoint now) noexcept;
   void accept_failed(const sys::SocketAddress& listener, int error, sys::TimePoint now) noexcept;
   void register_failed(const sys::SocketAddress& peer, int error, sys::TimePoint now) noexcept;
   void listener_lost(const sys::SocketAddress& listener, int error) noexcept;
@@ -80,6 +83,7 @@ class ConnectionLog {
   Timer window_end_;  // Runs while there is a number to report.
   Seldom full_;
   Seldom resources_;
+  Seldom emptying_;
   Seldom accept_failed_;
   Seldom register_failed_;
 };

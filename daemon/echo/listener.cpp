@@ -142,8 +142,12 @@ Listener::Accepting Listener::accept_one() noexcept {
 
 void Listener::pause_for_resources(int error) noexcept {
   context_.counters.add(Counter::paused_resources);
-  context_.log.paused_resources(socket_->address, error, context_.admission.connections(),
-                                context_.loop.now());
+  const std::uint32_t connections = context_.admission.connections();
+  if (is_emptying_) {
+    context_.log.paused_emptying(socket_->address, error, connections, context_.loop.now());
+  } else {
+    context_.log.paused_resources(socket_->address, error, connections, context_.loop.now());
+  }
   is_waiting_ = true;
   context_.admission.wait_for_resources(*this);
   retry_.expire_at(context_.loop.now() + kRetryInterval);

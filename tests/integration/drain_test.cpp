@@ -165,6 +165,27 @@ TEST_F(DrainTest, ClientsThatWaitBecauseItIsFullAreServedToo) {
   daemon().finish_stopped();
 }
 
+// More than the descriptors that are kept back for others: they run out while stopping, which is no
+// error (finish_stopped() would find one).
+TEST_F(DrainTest, SoManyClientsThatWaitThatDescriptorsRunOutAreServedToo) {
+  start(DaemonOptions{.open_files = 64});
+  daemon().expect_log("ulimit -n allows 64 open files");
+  daemon().expect_log("full on ");
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 100; ++i) {
+    peers.push_back(connect());
+    peers.back().send_all("hello");
+  }
+  daemon().wait_for_counter("paused_full", 1);
+  daemon().signal(SIGTERM);
+  (void)daemon().wait_for_log("stopping: clients still wait on ");
+  for (TcpPeer& peer : peers) {
+    EXPECT_EQ(peer.receive_to_end().bytes, "hello");
+    peer.close();
+  }
+  daemon().finish_stopped();
+}
+
 TEST_F(DrainTest, NewConnectionsAreRefusedWhileOldOnesDrain) {
   start("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   TcpPeer old = connect();

@@ -86,6 +86,10 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheAddressTheErrorTheConsequenceAndThe
       "error cannot accept on 192.0.2.9:2003: Too many open files; 900 connections are served "
       "on, new ones wait in the backlog; raise ulimit -n (LimitNOFILE=) or lower "
       "limits.max_connections\n");
+  log_.paused_emptying(listener_, EMFILE, 900, kNow);
+  EXPECT_EQ(said(),
+            "info stopping: clients still wait on 192.0.2.9:2003 (Too many open files); they are "
+            "served as the 900 connections end\n");
   log_.accept_failed(listener_, ECONNABORTED, kNow);
   EXPECT_EQ(said(),
             "warning a connection to 192.0.2.9:2003 was lost before it was accepted: Software "
@@ -188,15 +192,16 @@ TEST_F(ConnectionLogTest, EachKindOfTroubleWithAcceptingIsToldOnceAMinute) {
   const auto report_all = [this](sys::TimePoint now) {
     log_.paused_full(listener_, 1, now);
     log_.paused_resources(listener_, EMFILE, 1, now);
+    log_.paused_emptying(listener_, EMFILE, 1, now);
     log_.accept_failed(listener_, ECONNABORTED, now);
     log_.register_failed(peer_, ENOSPC, now);
     const std::string text = said();
     return std::count(text.begin(), text.end(), '\n');
   };
-  EXPECT_EQ(report_all(kNow), 4);
+  EXPECT_EQ(report_all(kNow), 5);
   EXPECT_EQ(report_all(kNow), 0);
   EXPECT_EQ(report_all(kNow + 1min - 1ns), 0);
-  EXPECT_EQ(report_all(kNow + 1min), 4);
+  EXPECT_EQ(report_all(kNow + 1min), 5);
 }
 
 // Out of memory.
@@ -210,6 +215,7 @@ TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
     log_.closed(summary(CloseReason::reset, ECONNRESET), kNow);
     log_.paused_full(peer_, 1, kNow);
     log_.paused_resources(peer_, EMFILE, 1, kNow);
+    log_.paused_emptying(peer_, EMFILE, 1, kNow);
     log_.accept_failed(peer_, ECONNABORTED, kNow);
     log_.register_failed(peer_, ENOSPC, kNow);
     log_.listener_lost(peer_, EBADF);

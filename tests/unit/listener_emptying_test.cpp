@@ -51,6 +51,8 @@ TEST_F(ListenerEmptyingTest, ThatRunsShortWhileItsQueueIsEmptiedGoesOnWhenAConne
   listener_.begin_emptying();
   kernel_.verify();
   EXPECT_FALSE(listener_.is_closed());
+  EXPECT_TRUE(has_logged("info stopping: clients still wait on 192.0.2.9:2003 "));
+  EXPECT_FALSE(has_logged("cannot accept"));
   expect_end_of(kFd);
   iterate();
 
