@@ -24,6 +24,11 @@ void LogFileSink::open(const std::string& path) {
   }
 }
 
+bool LogFileSink::is_open() {
+  const std::scoped_lock lock(mutex_);
+  return file_.is_open();
+}
+
 void LogFileSink::sink_it_(const spdlog::details::log_msg& message) {
   if (path_.empty()) {
     return;

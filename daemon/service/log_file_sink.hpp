@@ -27,6 +27,7 @@ class LogFileSink final : public spdlog::sinks::base_sink<std::mutex> {
 
   // Opens `path`, or the same path anew; an empty one closes the file for good. Blocks.
   void open(const std::string& path);
+  [[nodiscard]] bool is_open();
 
   [[nodiscard]] std::uint64_t lost_lines() const noexcept { return lost_lines_.load(); }
 

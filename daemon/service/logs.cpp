@@ -61,6 +61,10 @@ void Logs::apply(const LogConfig& config) {
   file_->open(resolved(config.file));
 }
 
+bool Logs::is_file_open() const {
+  return file_->is_open();
+}
+
 std::uint64_t Logs::dropped_lines() const {
   return writer_->overrun_counter();
 }

@@ -40,6 +40,8 @@ class Logs {
 
   // Takes over levels and file, and opens the file anew. The queue's length stays.
   void apply(const LogConfig& config);
+  // Whether there is a log file, and it could be opened.
+  [[nodiscard]] bool is_file_open() const;
 
   // Lines dropped because the queue was full, and lost because file or stream took none.
   [[nodiscard]] std::uint64_t dropped_lines() const;

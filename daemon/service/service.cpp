@@ -45,6 +45,14 @@ std::string signal_name(int signal) {
   return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
 }
 
+std::string list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) {
+    text += (text.empty() ? "" : ", ") + name;
+  }
+  return text;
+}
+
 }  // namespace
 
 Service::Service(CommandLine options, Config config)
@@ -53,13 +61,14 @@ Service::Service(CommandLine options, Config config)
       open_files_(sys::set_open_files(config_.limits.open_files)),
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
-      worker_(settings(), logs_.logger(),
+      worker_(echo_settings(config_, limit_under(config_).max_connections), logs_.logger(),
               {.on_ended = [this] { loop_.post([this] { is_worker_ended_ = true; }); },
                .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       drain_deadline_(loop_.timers(),
                       [this] { worker_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }) {
+  warn_of(limit_under(config_));
   listen();
   if (options_.quit_on_stdin) {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
@@ -82,16 +91,16 @@ ExitCode Service::run() {
   return exit_code_;
 }
 
-EchoSettings Service::settings() {
-  const ConnectionLimit limit = limit_in_force();
-  if (!limit.warning.empty()) {
-    logs_.notices().warn("{}", limit.warning);
-  }
-  return echo_settings(config_, limit.max_connections);
+ConnectionLimit Service::limit_under(const Config& config) const {
+  return connection_limit(config.limits, open_files_, config.listen.size());
 }
 
-ConnectionLimit Service::limit_in_force() const {
-  return connection_limit(config_.limits, open_files_, config_.listen.size());
+// Once for the same numbers, not at every reload.
+void Service::warn_of(const ConnectionLimit& limit) {
+  if (!limit.warning.empty() && limit.warning != limit_warning_) {
+    logs_.notices().warn("{}", limit.warning);
+  }
+  limit_warning_ = limit.warning;
 }
 
 void Service::listen() {
@@ -119,7 +128,7 @@ void Service::announce_start() {
     }
   }
   notices.info("limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all",
-               limit_in_force().max_connections, open_files_.soft,
+               limit_under(config_).max_connections, open_files_.soft,
                config_.buffers.per_connection_kib, config_.buffers.total_mib);
   notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
 }
@@ -175,18 +184,17 @@ void Service::reload() {
   spdlog::logger& notices = logs_.notices();
   try {
     const Config wanted = effective_config(options_);
-    const auto restart_keys = keys_needing_restart(config_, wanted);
-    config_ = reloaded(config_, wanted);
-    logs_.apply(config_.log);
-    worker_.apply(settings());
+    const std::string restart_keys = list(keys_needing_restart(config_, wanted));
+    Config next = reloaded(config_, wanted);
+    const ConnectionLimit limit = limit_under(next);
+    logs_.apply(next.log);  // A refusal after this sets the logs back.
+    worker_.apply(echo_settings(next, limit.max_connections));
+    config_ = std::move(next);  // The last step, which cannot fail: now it is in force.
     ++reloads_;
+    warn_of(limit);
     notices.info("reload: applied");
     if (!restart_keys.empty()) {
-      std::string names;
-      for (const std::string& key : restart_keys) {
-        names += (names.empty() ? "" : ", ") + key;
-      }
-      notices.warn("reload: needs a restart: {}", names);
+      notices.warn("reload: needs a restart: {}", restart_keys);
     }
   } catch (const ConfigErrors& errors) {
     refuse_reload(errors.lines());
@@ -207,7 +215,9 @@ void Service::refuse_reload(const std::vector<std::string>& errors) {
 
 void Service::reopen_log_file() {
   logs_.apply(config_.log);
-  logs_.logger()->info("log file reopened");
+  if (logs_.is_file_open()) {
+    logs_.logger()->info("log file reopened");
+  }
 }
 
 std::string Service::counters_line() const {

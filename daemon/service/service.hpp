@@ -42,8 +42,8 @@ class Service {
   [[nodiscard]] ExitCode run();
 
  private:
-  [[nodiscard]] EchoSettings settings();
-  [[nodiscard]] ConnectionLimit limit_in_force() const;
+  [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
+  void warn_of(const ConnectionLimit& limit);
   void listen();
   void announce_start();
   void on_signal(int signal);
@@ -71,6 +71,7 @@ class Service {
   bool is_stopping_ = false;
   bool is_worker_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
+  std::string limit_warning_;  // The last that was given.
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_refused_ = 0;
   std::uint64_t reported_dropped_lines_ = 0;

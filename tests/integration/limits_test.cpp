@@ -197,6 +197,12 @@ TEST_F(LimitsTest, AskingForMoreThanUlimitAllowsIsOneWarningWithBothNumbers) {
   EXPECT_NE(line.find("LimitNOFILE="), std::string::npos) << line;
   EXPECT_EQ(daemon().count_log(" - WARNING - "), 1U);
   EXPECT_LT(connections_in_force(), 128U);
+  daemon().reload("[limits]\nmax_connections = 5000\n[timeouts]\nidle_s = 7\n");
+  (void)daemon().wait_for_log("reload: applied");
+  EXPECT_EQ(daemon().count_log(" - WARNING - "), 1U) << "it is known by now";
+  daemon().reload("[limits]\nmax_connections = 6000\n");
+  (void)daemon().wait_for_log("reload: applied", 2);
+  EXPECT_EQ(daemon().count_log(" - WARNING - "), 2U);
 }
 
 TEST_F(LimitsTest, TheSoftLimitIsRaisedToTheHardOneOrToTheConfiguredValue) {

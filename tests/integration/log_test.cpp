@@ -177,6 +177,20 @@ TEST_F(LogTest, AFileInAMissingFolderIsReportedOnceAndTakenWhenItIsThere) {
   daemon().allow_descriptors(1);
 }
 
+TEST_F(LogTest, AFileThatCannotBeOpenedAnewIsNotSaidToBe) {
+  const TemporaryDirectory folder;
+  start_logging_to(folder.file("missing/network-server.log"), "stderr_level = \"info\"\n");
+  daemon().expect_log("cannot write the log file");
+  daemon().signal(SIGUSR1);
+  daemon().signal(SIGUSR2);
+  (void)daemon().wait_for_err("counters: ");  // After it, from the same thread.
+  EXPECT_EQ(count_err("log file reopened"), 0U);
+  std::filesystem::create_directory(folder.path() / "missing");
+  daemon().signal(SIGUSR1);
+  (void)daemon().wait_for_err("log file reopened");
+  daemon().allow_descriptors(1);
+}
+
 TEST_F(LogTest, AFullDiskIsReportedOnceAndEchoingGoesOn) {
   start_logging_to("/dev/full");
   daemon().expect_log("cannot write the log file");
