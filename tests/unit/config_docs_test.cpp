@@ -89,8 +89,8 @@ TEST(ManPageOfTheConfigFile, HasEveryKeyOnceWithItsRangeItsDefaultAndHowItIsAppl
     }
   }
   for (const Key& key : config_keys()) {
-    const Lines section = part(lines, ".Ss " + header(key.section), ".Ss");
-    const Lines item = part(section, ".It Cm " + std::string(key.name), ".It");
+    const Lines section = part(lines, ".SS " + header(key.section), ".S");
+    const Lines item = part(section, ".B " + std::string(key.name), ".TP");
     EXPECT_EQ(std::count(item.begin(), item.end(), facts(key)), 1) << key.dotted_name();
   }
 }
@@ -98,7 +98,7 @@ TEST(ManPageOfTheConfigFile, HasEveryKeyOnceWithItsRangeItsDefaultAndHowItIsAppl
 TEST(ManPageOfTheConfigFile, HasNoOtherKeys) {
   const Lines lines = lines_of(kManPage);
   const auto items = std::count_if(lines.begin(), lines.end(), [](const std::string& line) {
-    return line.starts_with(".It Cm ");
+    return line.starts_with(".B ");  // In the text, bold words are \\fB...\\fR.
   });
   EXPECT_EQ(static_cast<std::size_t>(items), config_keys().size());
 }
