@@ -33,7 +33,7 @@ class InteropTest : public DaemonTest {
 
 TEST_F(InteropTest, Netcat) {
   if (!is_installed("nc")) {
-    GTEST_SKIP() << "nc is not installed (scripts/test --all installs it)";
+    GTEST_SKIP() << "nc is not installed (scripts/test installs it)";
   }
   const bool is_openbsd =
       run({.arguments = {"nc", "-h"}}).err.find("OpenBSD netcat") != std::string::npos;
@@ -47,7 +47,7 @@ TEST_F(InteropTest, Netcat) {
 
 TEST_F(InteropTest, Socat) {
   if (!is_installed("socat")) {
-    GTEST_SKIP() << "socat is not installed (scripts/test --all installs it)";
+    GTEST_SKIP() << "socat is not installed (scripts/test installs it)";
   }
   const std::string address = "TCP:127.0.0.1:" + port();
   EXPECT_EQ(run_pipe({"socat", "-t60", "-", address}, "hello\n").out, "hello\n");

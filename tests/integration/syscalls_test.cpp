@@ -49,7 +49,7 @@ class SyscallsTest : public DaemonTest {
 
 TEST_F(SyscallsTest, AnEchoTakesOneRecvOneSendAndAShareOfOneEpollWait) {
   if (!is_installed("strace") || kSanitized) {
-    GTEST_SKIP() << "needs strace (scripts/test --all installs it), and a build without sanitizers";
+    GTEST_SKIP() << "needs strace (scripts/test installs it), and a build without sanitizers";
   }
   start();
   connect_all();
