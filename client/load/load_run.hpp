@@ -68,7 +68,6 @@ class LoadRun {
   void on_signal();
   void begin_window();
   void end_window();
-  void begin_finishing();
   void report_progress();
   void count_connected();
   [[nodiscard]] LoadResult result() const;

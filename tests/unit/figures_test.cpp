@@ -12,7 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using client::bytes_text;
+using client::count_text;
 using client::duration_text;
+using client::number_text;
 using client::rate_text;
 using client::size_text;
 

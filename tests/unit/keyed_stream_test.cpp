@@ -26,7 +26,7 @@ Bytes bytes_of(const KeyedStream& stream, std::uint64_t offset, std::size_t leng
 // Offsets around those at which something ends: words, strides, periods, 32 and 40 bits.
 constexpr std::array<std::uint64_t, 10> kEnds{0,           8,
                                               256,         kPeriod,
-                                              2 * kPeriod, KeyedStream::kRepeatBytes,
+                                              2 * kPeriod, KeyedStream::kEpochBytes,
                                               1ULL << 20U, 1ULL << 32U,
                                               1ULL << 40U, 1'000'000'000'000'000};
 
@@ -142,21 +142,30 @@ TEST(KeyedStreamTest, ConnectionsDifferAtNearlyEveryOffset) {
   }
 }
 
-TEST(KeyedStreamTest, NoEightBytesComeTwiceInAStreamBeforeItRepeatsItself) {
+TEST(KeyedStreamTest, NoEightBytesComeTwiceInAnEpochAndTheNextIsAnother) {
   const KeyedStream stream(5);
-  const Bytes bytes = bytes_of(stream, 0, KeyedStream::kRepeatBytes + 8);
+  const Bytes bytes = bytes_of(stream, 0, KeyedStream::kEpochBytes);
   std::unordered_set<std::uint64_t> seen;
-  for (std::size_t offset = 0; offset < KeyedStream::kRepeatBytes; ++offset) {
+  for (std::size_t offset = 0; offset + 8 <= KeyedStream::kEpochBytes; ++offset) {
     std::uint64_t word = 0;
     std::memcpy(&word, &bytes[offset], sizeof word);
     ASSERT_TRUE(seen.insert(word).second) << offset;
   }
-  const Bytes again = bytes_of(stream, KeyedStream::kRepeatBytes, 1000);
-  EXPECT_EQ(stream.matching(again, 0), 1000U);
+  const Bytes next = bytes_of(stream, KeyedStream::kEpochBytes, 1000);
+  EXPECT_LT(stream.matching(next, 0), 8U);
+}
+
+TEST(KeyedStreamTest, RunsWithDifferentSeedsHaveDifferentBytes) {
+  for (std::uint32_t seed = 0; seed < 100; ++seed) {
+    const Bytes bytes = bytes_of(KeyedStream(5, seed), 0, 64);
+    EXPECT_EQ(KeyedStream(5, seed).matching(bytes, 0), 64U);
+    EXPECT_LT(KeyedStream(5, seed + 1).matching(bytes, 0), 8U);
+    EXPECT_LT(KeyedStream(6, seed).matching(bytes, 0), 8U);
+  }
 }
 
 TEST(KeyedStreamTest, AllByteValuesAreEquallyFrequent) {
-  const Bytes bytes = bytes_of(KeyedStream(8), 0, KeyedStream::kRepeatBytes);
+  const Bytes bytes = bytes_of(KeyedStream(8), 0, KeyedStream::kEpochBytes);
   std::array<int, 256> counts{};
   for (const std::byte byte : bytes) {
     ++counts[std::to_integer<std::size_t>(byte)];
@@ -167,33 +176,37 @@ TEST(KeyedStreamTest, AllByteValuesAreEquallyFrequent) {
 }
 
 // The key as anyone can compute it from eight bytes and the block.
-std::uint64_t key_of(std::uint32_t connection) {
-  const KeyedStream stream(connection);
+std::uint64_t key_of(const KeyedStream& stream, std::uint32_t epoch) {
+  const std::uint64_t begin = epoch * KeyedStream::kEpochBytes;
   std::array<std::byte, KeyedStream::kKeyBytes> key{};
   for (std::size_t i = 0; i < key.size(); ++i) {
-    key[i] = stream.at(i) ^ KeyedStream::block()[(stream.start() + i) % kPeriod];
+    key[i] = stream.at(begin + i) ^ KeyedStream::block()[(stream.start() + i) % kPeriod];
   }
   return std::bit_cast<std::uint64_t>(key);
 }
 
-TEST(KeyedStreamTest, TheKeyTellsTheConnection) {
+TEST(KeyedStreamTest, TheKeyTellsTheConnectionAndTheEpoch) {
   std::mt19937_64 random(test::announce_seed());
-  for (std::uint32_t connection = 0; connection < 10'000; ++connection) {
-    ASSERT_EQ(KeyedStream::connection_of(key_of(connection)), connection);
-  }
-  for (int round = 0; round < 10'000; ++round) {
+  for (int round = 0; round < 20'000; ++round) {
     const auto connection = static_cast<std::uint32_t>(random());
-    ASSERT_EQ(KeyedStream::connection_of(key_of(connection)), connection);
+    const auto seed = static_cast<std::uint32_t>(random());
+    const auto epoch = static_cast<std::uint32_t>(random() % (1U << 20U));
+    const auto owner = KeyedStream::owner_of(key_of(KeyedStream(connection, seed), epoch), seed);
+    ASSERT_EQ(owner.connection, connection);
+    ASSERT_EQ(owner.epoch, epoch);
   }
-  EXPECT_EQ(KeyedStream::connection_of(key_of(UINT32_MAX)), UINT32_MAX);
 }
 
 TEST(KeyedStreamTest, AnyOtherKeyIsNoConnectionsOfOurs) {
   std::mt19937_64 random(test::announce_seed());
+  const auto is_ours = [](const KeyedStream::KeyOwner& owner) {
+    return owner.connection < 10'000'000 && owner.epoch < 1000;
+  };
   for (int round = 0; round < 10'000; ++round) {
-    ASSERT_GE(KeyedStream::connection_of(random()), 10'000'000U);
+    ASSERT_FALSE(is_ours(KeyedStream::owner_of(random(), 0)));
     const std::uint64_t one_bit = std::uint64_t{1} << random() % 64;
-    ASSERT_GE(KeyedStream::connection_of(key_of(7) ^ one_bit), 10'000'000U);
+    ASSERT_FALSE(is_ours(KeyedStream::owner_of(key_of(KeyedStream(7), 0) ^ one_bit, 0)));
+    ASSERT_FALSE(is_ours(KeyedStream::owner_of(key_of(KeyedStream(7, 1), 0), 2)));
   }
 }
 

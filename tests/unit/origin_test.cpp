@@ -25,7 +25,7 @@ class OriginTest : public testing::Test {
   // `length` bytes from a random offset of a random connection, all sent, all there.
   void begin(std::size_t length) {
     connection_ = static_cast<std::uint32_t>(random_() % kConnections);
-    begin_ = random_() >> (24 + random_() % 40);
+    begin_ = away_from_epoch_ends(random_() >> (24 + random_() % 40));
     received_.resize(length);
     KeyedStream(connection_).fill(received_, begin_);
     sent_ = begin_ + length;
@@ -36,6 +36,14 @@ class OriginTest : public testing::Test {
   }
   void lose(std::size_t position, std::size_t length) {
     received_.erase(at(position), at(position + length));
+  }
+  // Bytes across the end of an epoch do not tell where they are from.
+  static std::uint64_t away_from_epoch_ends(std::uint64_t offset) {
+    constexpr std::uint64_t kMargin = 16384;
+    const std::uint64_t within = offset % KeyedStream::kEpochBytes;
+    return within < kMargin                              ? offset + kMargin
+           : within + kMargin > KeyedStream::kEpochBytes ? offset - kMargin
+                                                         : offset;
   }
   // What is before `position` comes again.
   void duplicate(std::size_t position, std::size_t length) {
@@ -91,26 +99,28 @@ class OriginTest : public testing::Test {
 TEST_F(OriginTest, EveryPlaceOfEveryStreamIsFound) {
   for (int round = 0; round < kRounds; ++round) {
     begin(random_between(kTellingBytes, 100));
-    EXPECT_EQ(origin_of(received_, kConnections),
-              (Origin{.connection = connection_, .offset = begin_ % KeyedStream::kRepeatBytes}))
+    EXPECT_EQ(origin_of(received_, {.connections = kConnections, .longest = sent_}),
+              (Origin{.connection = connection_, .offset = begin_}))
         << connection_ << ", " << begin_ << ", " << received_.size();
-    EXPECT_EQ(origin_of(received_, connection_), std::nullopt) << "there is no such connection";
+    EXPECT_EQ(origin_of(received_, {.connections = connection_, .longest = sent_}), std::nullopt)
+        << "there is no such connection";
   }
 }
 
 TEST_F(OriginTest, RandomBytesAreFromNowhere) {
   for (int round = 0; round < kRounds; ++round) {
-    EXPECT_EQ(origin_of(random_bytes(random_between(kTellingBytes, 64)), kConnections),
-              std::nullopt);
+    EXPECT_EQ(
+        origin_of(random_bytes(random_between(kTellingBytes, 64)), {.connections = kConnections}),
+        std::nullopt);
   }
-  EXPECT_EQ(origin_of(Bytes(64), kConnections), std::nullopt);
-  EXPECT_EQ(origin_of(Bytes(64, std::byte{0xff}), kConnections), std::nullopt);
+  EXPECT_EQ(origin_of(Bytes(64), {.connections = kConnections}), std::nullopt);
+  EXPECT_EQ(origin_of(Bytes(64, std::byte{0xff}), {.connections = kConnections}), std::nullopt);
 }
 
 TEST_F(OriginTest, TooFewBytesDoNotTell) {
   begin(kTellingBytes - 1);
-  EXPECT_EQ(origin_of(received_, kConnections), std::nullopt);
-  EXPECT_EQ(origin_of({}, kConnections), std::nullopt);
+  EXPECT_EQ(origin_of(received_, {.connections = kConnections, .longest = sent_}), std::nullopt);
+  EXPECT_EQ(origin_of({}, {.connections = kConnections}), std::nullopt);
 }
 
 TEST_F(OriginTest, LostBytesAreCounted) {
@@ -179,7 +189,7 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAreCrossedAndTellItsNumberAndOffset) 
   for (int round = 0; round < kRounds; ++round) {
     begin(1000);
     const auto other = static_cast<std::uint32_t>(random_() % kConnections);
-    const std::uint64_t offset = random_() >> (24 + random_() % 40);
+    const std::uint64_t offset = away_from_epoch_ends(random_() % (2 * begin_ + 1));
     Bytes others_bytes(random_between(16, 100));
     KeyedStream(other).fill(others_bytes, offset);
     const std::size_t position = random_between(0, 900);
@@ -191,7 +201,7 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAreCrossedAndTellItsNumberAndOffset) 
     EXPECT_EQ(name_of(fault.kind), "crossed") << text_of(fault);
     ASSERT_TRUE(fault.origin);
     EXPECT_EQ(fault.origin->connection, other);
-    EXPECT_EQ(fault.origin->offset, (offset + right_ - position) % KeyedStream::kRepeatBytes);
+    EXPECT_EQ(fault.origin->offset, offset + right_ - position);
     expect_place(fault);
   }
 }
@@ -267,11 +277,44 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAfterEverythingWasSentAreCrossed) {
   expect_place(fault);
 }
 
-TEST_F(OriginTest, ExtraBytesInTheMidstAreCorruption) {
+TEST_F(OriginTest, BytesThatNobodySentInTheMidstAreUnsolicited) {
   for (int round = 0; round < kRounds; ++round) {
     begin(1000);
-    insert_at(random_between(0, 900), random_bytes(random_between(1, 50)));
-    EXPECT_EQ(name_of(identified().kind), "corrupted");
+    const std::size_t extra = random_between(1, 50);
+    const std::size_t position = random_between(0, 900);
+    insert_at(position, random_bytes(extra));
+    const Fault fault = identified();
+    EXPECT_EQ(name_of(fault.kind), "unsolicited") << text_of(fault);
+    EXPECT_EQ(fault.bytes, extra);
+    expect_place(fault);
+  }
+}
+
+TEST_F(OriginTest, BytesOfAnotherRunAreCrossedWithoutAPlace) {
+  for (int round = 0; round < kRounds; ++round) {
+    begin(64);
+    KeyedStream(connection_, 1 + static_cast<std::uint32_t>(round)).fill(received_, begin_);
+    const Fault fault = identified();
+    EXPECT_EQ(name_of(fault.kind), "crossed") << text_of(fault);
+    EXPECT_EQ(fault.origin, std::nullopt);
+    EXPECT_NE(text_of(fault).find("bytes of another run of echoload"), std::string::npos);
+  }
+}
+
+TEST_F(OriginTest, LossAndRepetitionAreToldApartAtAnyDistance) {
+  for (const std::uint64_t distance : {300'000U, 524'168U, 524'169U, 5'000'000U}) {
+    connection_ = 3;
+    begin_ = 8'000'000;
+    sent_ = begin_ + distance + 100;
+    received_.resize(100);
+    KeyedStream(connection_).fill(received_, begin_ + distance);
+    EXPECT_EQ(
+        text_of(identified()).find(std::to_string(distance) + " bytes lost") != std::string::npos,
+        true);
+    sent_ = begin_ + 100;
+    KeyedStream(connection_).fill(received_, begin_ - distance);
+    EXPECT_EQ(identified().kind, FaultKind::duplicated);
+    EXPECT_EQ(identified().bytes, distance);
   }
 }
 

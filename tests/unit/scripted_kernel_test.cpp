@@ -4,12 +4,14 @@
 #include <array>
 #include <csignal>
 
+#include "client_socket.hpp"
 #include "clock.hpp"
 #include "epoll.hpp"
 #include "event_fd.hpp"
 #include "listen_socket.hpp"
 #include "scripted_syscalls.hpp"
 #include "stream_socket.hpp"
+#include "timer_fd.hpp"
 
 namespace echod::test {
 namespace {
@@ -141,6 +143,31 @@ TEST_F(ScriptedKernelTest, AnActionRunsAtTheMomentOfItsCall) {
   EXPECT_FALSE(has_run);
   EXPECT_TRUE(receive().would_block());
   EXPECT_TRUE(has_run);
+}
+
+TEST_F(ScriptedKernelTest, AConnectSucceedsUnlessTheScriptSaysOtherwise) {
+  const auto server = *sys::SocketAddress::parse("2001:db8::9", 2003);
+  const auto source = *sys::SocketAddress::parse("2001:db8::1", 4711);
+  kernel_.expect_socket(kFd);
+  kernel_.expect_connect(kFd, EINPROGRESS);
+  EXPECT_EQ(sys::open_connection(server, source).error, EINPROGRESS);
+  EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), server);
+  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)), source);
+  const sys::Opened other = sys::open_connection(server, std::nullopt);
+  EXPECT_EQ(other.error, 0);
+  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(other.fd.get())).text(), "0.0.0.0:0");
+}
+
+TEST_F(ScriptedKernelTest, ATimerFdRemembersItsMomentAndAnotherThanScriptedFailsTheTest) {
+  kernel_.expect_timerfd(kFd);
+  sys::TimerFd timer;
+  EXPECT_EQ(kernel_.timer(kFd), std::nullopt);
+  const std::chrono::nanoseconds moment(1'234'567'890'123);
+  timer.expire_at(sys::TimePoint(moment));
+  EXPECT_EQ(kernel_.timer(kFd), moment);
+  kernel_.expect_timer_set(kFd, moment + std::chrono::nanoseconds(1));
+  EXPECT_NONFATAL_FAILURE(timer.expire_at(sys::TimePoint(moment)),
+                          "wrong call: timerfd_settime(fd 7, at 1234567890123 ns)");
 }
 
 TEST_F(ScriptedKernelTest, AListenerCanBeOpenedWithoutAScript) {

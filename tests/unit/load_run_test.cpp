@@ -1,0 +1,122 @@
+// A whole run with its threads, against a server that takes connections (the kernel does) and never
+// answers.
+#include "load_run.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <set>
+
+#include "listen_socket.hpp"
+
+namespace echod::test {
+namespace {
+
+using client::LoadError;
+using client::LoadPhase;
+using client::LoadProgress;
+using client::LoadResult;
+using client::LoadRun;
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+class LoadRunTest : public testing::Test {
+ protected:
+  LoadRunTest() {
+    plan_.server = listener_.address;
+    plan_.connections = plan_.active = 4;
+    plan_.threads = 2;
+    plan_.warmup = milliseconds(0);
+    plan_.duration = milliseconds(5);
+    plan_.timeout = milliseconds(1);
+  }
+  [[nodiscard]] LoadResult run(std::function<void(const LoadProgress&)> on_progress = {}) const {
+    return LoadRun(plan_, std::move(on_progress)).run();
+  }
+  [[nodiscard]] static std::uint64_t errors(const LoadResult& result, LoadError error) {
+    return result.tally.errors.at(static_cast<std::size_t>(error));
+  }
+
+  sys::ListenSocket listener_ =
+      sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 128, false, {});
+  client::LoadPlan plan_;
+};
+
+TEST_F(LoadRunTest, EndsByItselfWithTheResultsOfAllItsThreads) {
+  const LoadResult result = run();
+  EXPECT_EQ(result.measured, plan_.duration);
+  EXPECT_FALSE(result.is_interrupted);
+  EXPECT_EQ(result.connected, 4U);
+  EXPECT_EQ(errors(result, LoadError::stalled), 4U);
+  ASSERT_EQ(result.thread_shares.size(), 2U);
+  for (const double share : result.thread_shares) {
+    EXPECT_GE(share, 0);
+    EXPECT_LE(share, 1);
+  }
+  EXPECT_GE(result.client_cpu, nanoseconds(0));
+  EXPECT_FALSE(result.server);
+}
+
+TEST_F(LoadRunTest, InAnOpenLoopEveryMessageThatWasDueIsMeasured) {
+  plan_.rate_per_s = 100'000;
+  const LoadResult result = run();
+  EXPECT_EQ(result.tally.latency.count(), 500U);
+  EXPECT_GE(result.tally.not_sent, 500U - 4);
+}
+
+TEST_F(LoadRunTest, CountsWhatTheServersProcessUsedInTheWindow) {
+  plan_.server_pid = getpid();
+  const LoadResult result = run();
+  ASSERT_TRUE(result.server);
+  EXPECT_GE(result.server->user, nanoseconds(0));
+  EXPECT_GT(result.server->resident_bytes, 0U);
+}
+
+TEST_F(LoadRunTest, WithoutAnyConnectionItEndsAllTheSame) {
+  listener_.fd.reset();
+  const LoadResult result = run();
+  EXPECT_EQ(result.connected, 0U);
+  EXPECT_EQ(errors(result, LoadError::refused), 4U);
+  EXPECT_EQ(result.tally.latency.count(), 0U);
+}
+
+TEST_F(LoadRunTest, ASignalBeforeItBeganEndsItWithNothingMeasured) {
+  plan_.duration = hours(1);
+  plan_.server_pid = getpid();
+  LoadRun run(plan_, {});
+  ASSERT_EQ(raise(SIGINT), 0);
+  const LoadResult result = run.run();
+  EXPECT_TRUE(result.is_interrupted);
+  EXPECT_EQ(result.measured, nanoseconds(0));
+  EXPECT_EQ(result.tally.latency.count(), 0U);
+  EXPECT_FALSE(result.server);
+}
+
+TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndASecondOneAtOnce) {
+  plan_.duration = hours(1);
+  plan_.timeout = hours(1);  // Only the second signal ends the wait for what is outstanding.
+  plan_.server_pid = getpid();
+  std::set<LoadPhase> phases;
+  const LoadResult result = run([&](const LoadProgress& progress) {
+    const bool is_first = phases.insert(progress.phase).second;
+    if (is_first && progress.phase == LoadPhase::measuring) {
+      EXPECT_GT(progress.measured, nanoseconds(0));
+      EXPECT_EQ(progress.tally.connected, 4U);
+      (void)raise(SIGTERM);
+    } else if (is_first && progress.phase == LoadPhase::finishing) {
+      (void)raise(SIGINT);
+    }
+  });
+  EXPECT_TRUE(phases.contains(LoadPhase::measuring));
+  EXPECT_TRUE(phases.contains(LoadPhase::finishing));
+  EXPECT_TRUE(result.is_interrupted);
+  EXPECT_GT(result.measured, nanoseconds(0));
+  EXPECT_LT(result.measured, hours(1));
+  EXPECT_EQ(errors(result, LoadError::stalled), 4U);
+  EXPECT_TRUE(result.server);
+}
+
+}  // namespace
+}  // namespace echod::test
