@@ -49,6 +49,7 @@ ExitCode run_check(Options options) {
   CheckPlan plan{.server = options.plan.server,
                  .connections = options.plan.connections,
                  .timeout = options.plan.timeout,
+                 .seed = options.plan.seed,
                  .trace = {}};
   if (options.is_verbose) {
     plan.trace = [](const std::string& line) { (void)std::fprintf(stderr, "%s\n", line.c_str()); };

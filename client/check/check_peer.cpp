@@ -36,7 +36,7 @@ std::string errno_text(int error) {
 CheckPeer::CheckPeer(CheckContext& context, PeerOptions options)
     : context_(context),
       number_(context.number_connection()),
-      payload_(number_, std::move(options.text)) {
+      payload_(number_, std::move(options.text), context.plan().seed) {
   connect(options.is_narrow);
 }
 
@@ -109,6 +109,13 @@ void CheckPeer::half_close() {
     fail_to_send(result.error());
   }
   trace("half-closed");
+}
+
+void CheckPeer::expect_no_more() {
+  constexpr std::chrono::milliseconds kMoment{50};
+  half_close();
+  while (is_ready(POLLIN, kMoment) && receive_some()) {
+  }
 }
 
 void CheckPeer::reset() {
@@ -220,7 +227,8 @@ void CheckPeer::fail_with(std::span<const std::byte> wrong) {
   const std::uint64_t owed = sent_ - received_;
   const std::uint64_t enough =
       owed > 0 ? std::min<std::uint64_t>(owed, kEvidenceBytes) : kEvidenceBytes;
-  while (evidence.size() < enough && is_ready(POLLIN, kEvidenceTime)) {
+  const sys::TimePoint end = sys::MonotonicClock::now() + kEvidenceTime;
+  while (evidence.size() < enough && is_ready(POLLIN, end - sys::MonotonicClock::now())) {
     const sys::IoResult result = sys::receive(fd_.get(), context_.buffer());
     if (result.count() == 0) {
       break;

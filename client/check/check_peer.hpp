@@ -58,6 +58,9 @@ class CheckPeer {
   // Sends what is left, half-closes unless that is done, and waits until all has come back, then
   // the server's FIN.
   void expect_end();
+  // Half-closes, and looks for a moment whether more comes than is owed; not whether the server
+  // closes, which other checks are about. Only when all is back.
+  void expect_no_more();
   // RST, now.
   void reset();
 

@@ -27,8 +27,9 @@ Finding small_message(CheckContext& context) {
   CheckPeer peer(context, {.text = text});
   const Stopwatch watch;
   peer.exchange(text.size());
-  return {.figure = duration_text(watch.elapsed()),
-          .reason = bytes_text(text.size()) + " came back"};
+  const std::string figure = duration_text(watch.elapsed());
+  peer.expect_no_more();
+  return {.figure = figure, .reason = bytes_text(text.size()) + " came back"};
 }
 
 // What terminals, telnet and programs that take bytes for lines or text stumble over.
@@ -50,8 +51,9 @@ Finding binary(CheckContext& context) {
   CheckPeer peer(context, {.text = text});
   const Stopwatch watch;
   peer.exchange(text.size());
-  return {.figure = duration_text(watch.elapsed()),
-          .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
+  const std::string figure = duration_text(watch.elapsed());
+  peer.expect_no_more();
+  return {.figure = figure, .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
 }
 
 Finding byte_by_byte(CheckContext& context) {
@@ -63,6 +65,7 @@ Finding byte_by_byte(CheckContext& context) {
     peer.exchange(1);
     round_trips.push_back(watch.elapsed());
   }
+  peer.expect_no_more();
   return {.figure = "median " + duration_text(median(std::move(round_trips))),
           .reason = "256 round trips of 1 byte"};
 }
@@ -128,12 +131,13 @@ Finding in_parallel(CheckContext& context) {
   for (CheckPeer& peer : crowd.peers) {
     peer.catch_up();
   }
+  const std::string taken = duration_text(watch.elapsed());
+  crowd.peers.back().expect_no_more();
   const std::string slow = "; one waited " + duration_text(crowd.longest_connect) +
                            " to connect, as with a short backlog";
-  return {
-      .figure = std::to_string(connections) + " connections in " + duration_text(watch.elapsed()),
-      .reason = "each got its own 5 parts back, 4100 bytes in all" +
-                (crowd.longest_connect >= kRepeatedSyn ? slow : "")};
+  return {.figure = std::to_string(connections) + " connections in " + taken,
+          .reason = "each got its own 5 parts back, 4100 bytes in all" +
+                    (crowd.longest_connect >= kRepeatedSyn ? slow : "")};
 }
 
 Finding pipelining(CheckContext& context) {
@@ -146,8 +150,10 @@ Finding pipelining(CheckContext& context) {
     peer.send(1 + i * kStride % kLargest);
   }
   peer.catch_up();
-  return {.figure = size_text(peer.sent()) + " at " + rate_text(peer.sent(), watch.elapsed()),
-          .reason = "1000 messages of 1 to 4096 bytes without waiting, in order"};
+  const std::string figure =
+      size_text(peer.sent()) + " at " + rate_text(peer.sent(), watch.elapsed());
+  peer.expect_no_more();
+  return {.figure = figure, .reason = "1000 messages of 1 to 4096 bytes without waiting, in order"};
 }
 
 // What was meant for the connection that is gone must not reach the next one.
@@ -160,7 +166,9 @@ Finding abrupt_close(CheckContext& context) {
     CheckPeer gone(context);
     (void)gone.send_unread(kUnread);  // Whatever was taken is under way, which is enough.
     gone.reset();
-    CheckPeer(context).exchange(kBytes);
+    CheckPeer next(context);
+    next.exchange(kBytes);
+    next.expect_no_more();
   }
   return {.figure = duration_text(watch.elapsed() / kTimes) + " each",
           .reason = "50 times reset with 64 KiB under way; the next got its own 1 KiB back"};

@@ -28,7 +28,7 @@ std::size_t Payload::matching(std::span<const std::byte> bytes, std::uint64_t of
 
 std::string Payload::fault_text(const Evidence& evidence, std::uint32_t connections) const {
   if (!text_) {
-    return text_of(identify(evidence, connections));
+    return text_of(identify(evidence, connections, seed_));
   }
   const std::string name = "connection " + std::to_string(evidence.connection) + ": ";
   if (evidence.offset >= evidence.sent) {

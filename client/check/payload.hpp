@@ -17,8 +17,9 @@ namespace echod::client {
 class Payload {
  public:
   // Of a connection by its number; its stream if there is no `text`.
-  explicit Payload(std::uint32_t connection, std::optional<std::string> text = std::nullopt)
-      : stream_(connection), text_(std::move(text)) {}
+  explicit Payload(std::uint32_t connection, std::optional<std::string> text = std::nullopt,
+                   std::uint32_t seed = 0)
+      : stream_(connection, seed), seed_(seed), text_(std::move(text)) {}
 
   // Writes the bytes from `offset` on; a text must have so many.
   void fill(std::span<std::byte> out, std::uint64_t offset) const;
@@ -32,6 +33,7 @@ class Payload {
   [[nodiscard]] std::span<const std::byte> text_from(std::uint64_t offset) const;
 
   KeyedStream stream_;
+  std::uint32_t seed_;
   std::optional<std::string> text_;
 };
 

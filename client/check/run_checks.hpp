@@ -19,6 +19,7 @@ struct CheckPlan {
   std::uint32_t connections = 40;  // Of the checks in parallel.
   // How long to wait for the server to do anything at all; a check may take many times as long.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
+  std::uint32_t seed = 0;  // Of what is sent (keyed_stream.hpp).
   // Gets a line for each check that begins, and for each connect, send, receive, half-close, reset
   // and end. May be empty.
   std::function<void(const std::string&)> trace;

@@ -35,7 +35,7 @@ LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> 
       signal_watch_(loop_, signals_, [this](int /*signal*/) { on_signal(); }),
       window_begin_(loop_.timers(), [this] { begin_window(); }),
       window_end_(loop_.timers(), [this] { end_window(); }),
-      progress_timer_(loop_.timers(), [this] { report_progress(); }),
+      progress_timer_(loop_.timers(), [this] { ask_for_progress(); }),
       reported_(plan.threads) {
   for (std::uint32_t index = 0; index < plan_.threads; ++index) {
     workers_.push_back(std::make_unique<LoadWorker>(
@@ -106,13 +106,31 @@ void LoadRun::on_signal() {
 }
 
 void LoadRun::on_ended() {
-  if (++ended_ == workers_.size()) {
-    window_.end = std::min(window_.end, loop_.now());  // Sooner if no connection was left.
+  if (++ended_ == workers_.size() && phase_ != LoadPhase::finishing) {
+    window_.end = std::min(window_.end, loop_.now());  // No connection was left.
+    end_window();
   }
 }
 
-// With what the workers said when they were asked last; the answer of one that is busy may be
-// older.
+// Shows how it stands when all workers have answered; if one is too busy, with what it said before.
+void LoadRun::ask_for_progress() {
+  if (awaited_ > 0) {
+    report_progress();
+  }
+  awaited_ = workers_.size();
+  for (std::size_t index = 0; index < workers_.size(); ++index) {
+    workers_[index]->copy_tally([this, index](const Tally& tally) {
+      loop_.post([this, index, copy = tally]() mutable {
+        reported_[index] = std::move(copy);
+        if (awaited_ > 0 && --awaited_ == 0) {
+          report_progress();
+        }
+      });
+    });
+  }
+  progress_timer_.expire_at(loop_.now() + kProgressInterval);
+}
+
 void LoadRun::report_progress() {
   LoadProgress progress;
   progress.phase = phase_;
@@ -122,12 +140,6 @@ void LoadRun::report_progress() {
     progress.tally.add(tally);
   }
   on_progress_(progress);
-  for (std::size_t index = 0; index < workers_.size(); ++index) {
-    workers_[index]->copy_tally([this, index](const Tally& tally) {
-      loop_.post([this, index, copy = tally]() mutable { reported_[index] = std::move(copy); });
-    });
-  }
-  progress_timer_.expire_at(loop_.now() + kProgressInterval);
 }
 
 void LoadRun::count_connected() {

@@ -182,8 +182,9 @@ void LoadWorker::sweep() noexcept {
   for (LoadConnection& connection : connections_) {
     connection.check_timeouts();
   }
-  if (is_ready_ && plan_.mode != LoadMode::connect && context_.tally.connected == 0) {
-    begin_stopping();  // Nobody is left who could send.
+  const bool is_closed_loop = plan_.mode != LoadMode::connect && !context_.is_open_loop();
+  if (is_ready_ && is_closed_loop && context_.tally.connected == 0) {
+    begin_stopping();  // Nobody is left who could send. In an open loop messages are due anyway.
   }
   sweep_timer_.expire_at(loop_.now() + sweep_interval());
 }

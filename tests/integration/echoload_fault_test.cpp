@@ -16,11 +16,11 @@ struct Case {
 };
 
 void PrintTo(const Case& tested, std::ostream* out) {  // NOLINT(*-naming): GoogleTest's name.
-  *out << name_of(tested.fault);
+  *out << tested.kind;
 }
 
 std::string name_of_case(const testing::TestParamInfo<Case>& tested) {
-  return std::string(name_of(tested.param.fault));
+  return tested.param.kind + std::to_string(tested.index);
 }
 
 class EcholoadFaultTest : public testing::TestWithParam<Case> {};

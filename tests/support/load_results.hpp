@@ -12,8 +12,10 @@ namespace echod::test {
 // 64 connections, 10 s asked for.
 [[nodiscard]] inline client::Options good_options() {
   client::Options options;
+  options.target = "echo.example:2003";
   options.host = "echo.example";
   options.port = 2003;
+  options.plan.seed = 9;
   options.plan.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
   return options;
 }

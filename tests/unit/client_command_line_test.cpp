@@ -318,8 +318,15 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
             "--rate counts messages, and a stream has none: use --mode echo");
   EXPECT_EQ(error_with({"--ramp", "5s", "--connect-rate", "5"}),
             "--ramp and --connect-rate say the same: give one of them");
+  EXPECT_EQ(error_with({"--mode", "connect", "--depth", "2"}),
+            "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
+            "and --ramp do not apply; --rate does");
+  EXPECT_EQ(error_with({"--rate", "5", "--active", "0"}),
+            "--rate needs somebody to send: --active is 0");
+  EXPECT_EQ(error_with({"--json", "f", "--histogram", "f"}),
+            "--json and --histogram cannot both go to f");
   EXPECT_EQ(error_with({"--mode", "stream", "--slo", "p99=1s"}),
-            "--slo is about latencies, and a stream has none: use --mode echo");
+            "--slo and --histogram are about latencies, and a stream has none: use --mode echo");
 }
 
 // Texts.
@@ -370,7 +377,7 @@ TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
   EXPECT_EQ(helped("Both"), (Words{"--connections", "--timeout"}));
   EXPECT_EQ(helped("run"),
             (Words{"--mode", "--active", "--size", "--depth", "--rate", "--threads", "--duration",
-                   "--warmup", "--connect-rate", "--ramp", "--source", "--server-pid",
+                   "--warmup", "--connect-rate", "--ramp", "--source", "--seed", "--server-pid",
                    "--max-errors", "--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));

@@ -166,7 +166,7 @@ TEST_F(LoadConnectionConnectModeTest, WithoutAnAnswerToConnectItSaysSo) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionConnectModeTest, WithoutAnEndOfFileTheServerHasStalled) {
+TEST_F(LoadConnectionConnectModeTest, WithoutAnEndOfFileTheServerHasNotClosed) {
   plan_.timeout = seconds(5);
   client::LoadConnection& connection = begin_cycle();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
@@ -174,8 +174,8 @@ TEST_F(LoadConnectionConnectModeTest, WithoutAnEndOfFileTheServerHasStalled) {
   iterate();
   connection.stop();
   pass(seconds(5));
-  EXPECT_EQ(errors(LoadError::stalled), 1U);
-  EXPECT_EQ(only_error(), "connection 0: stalled: the end of file never came");
+  EXPECT_EQ(errors(LoadError::no_end), 1U);
+  EXPECT_EQ(only_error(), "connection 0: no end of file after our half-close");
   expect_nothing_left();
 }
 

@@ -17,8 +17,9 @@ class LoadConnectionDiagnosisTest : public LoadFixture {
   // Not what any stream has.
   [[nodiscard]] std::string wrong(int fd, std::uint64_t offset, std::size_t length) const {
     std::string bytes = stream(fd, offset, length);
-    std::transform(bytes.begin(), bytes.end(), bytes.begin(),
-                   [](char byte) { return static_cast<char>(~byte); });
+    for (std::size_t i = 0; i < length; ++i) {  // No two alike, or it would look like a stream.
+      bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(1 + i * 37 % 251));
+    }
     return bytes;
   }
   // The wrong bytes have come, and more is owed.
@@ -84,10 +85,10 @@ TEST_F(LoadConnectionDiagnosisTest, AResetDoesNotHideTheWrongBytesBeforeIt) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionDiagnosisTest, GivingUpDoesNotHideThemEither) {
+TEST_F(LoadConnectionDiagnosisTest, AbandoningItDoesNotHideThemEither) {
   client::LoadConnection& connection = connect_diagnosing(kFd);
   connection.stop();
-  connection.give_up();
+  connection.abandon();
   EXPECT_EQ(errors(LoadError::corrupted), 1U);
   EXPECT_EQ(context_.tally.errors_in_all(), 1U);
   expect_nothing_left();

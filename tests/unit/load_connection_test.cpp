@@ -327,11 +327,43 @@ TEST_F(LoadConnectionTest, StoppedWhileALongMessageIsUnderWayItSendsAndReadsTheR
   iterate();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   expect_recv(kFd, 10, kBytes - 10);
+  kernel_.expect_shutdown(kFd);
   iterate();
   EXPECT_EQ(context_.in_flight, 0U);
+  EXPECT_EQ(context_.ending, 1U);
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(context_.tally.not_sent, 0U);
   expect_rest();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP | EPOLLHUP}}, -1);
+  kernel_.expect_recv_eof(kFd);
+  kernel_.expect_close(kFd);
+  iterate();
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionTest, AByteTooManyAtTheEndIsUnsolicited) {
+  client::LoadConnection& connection = connect(kFd);
+  context_.is_stopping = true;
+  kernel_.expect_shutdown(kFd);
+  connection.stop();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
+  kernel_.expect_recv(kFd, "x");
+  kernel_.expect_recv_eof(kFd);
+  iterate();
+  EXPECT_EQ(errors(client::LoadError::unsolicited), 1U);
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionTest, AServerThatDoesNotCloseAtTheEndIsNamed) {
+  plan_.timeout = std::chrono::seconds(5);
+  client::LoadConnection& connection = connect(kFd);
+  context_.is_stopping = true;
+  kernel_.expect_shutdown(kFd);
+  connection.stop();
+  pass(std::chrono::seconds(5));
+  EXPECT_EQ(only_error(), "connection 0: no end of file after our half-close");
+  expect_nothing_left();
 }
 
 TEST_F(LoadConnectionTest, StoppedWhileItConnectsItClosesWithoutAnError) {

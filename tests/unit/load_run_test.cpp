@@ -46,7 +46,7 @@ class LoadRunTest : public testing::Test {
 
 TEST_F(LoadRunTest, EndsByItselfWithTheResultsOfAllItsThreads) {
   const LoadResult result = run();
-  EXPECT_EQ(result.measured, plan_.duration);
+  EXPECT_LE(result.measured, plan_.duration);  // Less: nobody was left who had not stalled.
   EXPECT_FALSE(result.is_interrupted);
   EXPECT_EQ(result.connected, 4U);
   EXPECT_EQ(errors(result, LoadError::stalled), 4U);
@@ -114,7 +114,7 @@ TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndASecondOneAtOnce) {
   EXPECT_TRUE(result.is_interrupted);
   EXPECT_GT(result.measured, nanoseconds(0));
   EXPECT_LT(result.measured, hours(1));
-  EXPECT_EQ(errors(result, LoadError::stalled), 4U);
+  EXPECT_EQ(errors(result, LoadError::abandoned), 4U);
   EXPECT_TRUE(result.server);
 }
 

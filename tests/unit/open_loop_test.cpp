@@ -186,10 +186,10 @@ TEST_F(OpenLoopTest, ARunThatEndsWithinAStallCountsWhatWasDueAndNeverSent) {
   kernel_.advance(seconds(1));
   kernel_.expect_epoll_wait({}, -1);
   iterate();
-  connections_.front().give_up();
+  connections_.front().abandon();
   EXPECT_EQ(latency().count(), 1000U);
   EXPECT_EQ(latency().max(), milliseconds(1500));
-  EXPECT_EQ(only_error(), "connection 0: stalled: 64 bytes never came back");
+  EXPECT_EQ(only_error(), "connection 0: the run was over before 64 bytes came back");
   expect_nothing_left();
 }
 

@@ -28,19 +28,19 @@ TEST_F(SummaryTest, OfAGoodRunIsThis) {
   result_.server = test::server_usage();
   options_.plan.server_pid = 17;
   EXPECT_EQ(text(),
-            "echoload 1.2.3: echo, 64 connections, 64 B, depth 1, closed loop, 1 thread, to "
+            "echoload 1.2.3: echo, 64 connections, 64 bytes, depth 1, closed loop, 1 thread, to "
             "192.0.2.9:2003\n"
             "\n"
             "  measured     10.00 s\n"
             "  connections  64 of 64\n"
             "  echoes       100 000, 10 000 per second\n"
             "  bytes        6.1 MiB sent, 0.6 MB/s; 6.1 MiB received, 0.6 MB/s\n"
-            "  latency      p50 1.00 ms   p90 1.00 ms   p99 1.00 ms   p99.9 1.00 ms   p99.99 8.00 "
-            "ms   max 8.00 ms\n"
+            "  latency      p50 1 ms   p90 1 ms   p99 1 ms   p99.9 1 ms   p99.99 8 "
+            "ms   max 8 ms\n"
             "  errors       none\n"
             "  client       1 thread, 30 % of a CPU, the busiest thread 40 % of its time\n"
             "  server       0.50 s user, 1.50 s system (20 % of a CPU), 20.00 us per echo\n"
-            "               5.0 MiB resident, 1 234 voluntary and 56 involuntary context switches\n"
+            "               5 MiB resident, 1 234 voluntary and 56 involuntary context switches\n"
             "  limits       20 000 open files, local ports 32768 to 60999 (28 232 for each source "
             "address)\n"
             "\n"
@@ -51,7 +51,7 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.connections = 1;
   options_.plan.active = 1;
   EXPECT_EQ(title(options_),
-            "echo, 1 connection, 64 B, depth 1, closed loop, 1 thread, to 192.0.2.9:2003");
+            "echo, 1 connection, 64 bytes, depth 1, closed loop, 1 thread, to 192.0.2.9:2003");
   options_.plan.connections = 10'000;
   options_.plan.active = 1000;
   options_.plan.sizes = {.smallest = 64, .largest = 4096};
@@ -59,15 +59,15 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.threads = 2;
   options_.plan.server = *sys::SocketAddress::parse("::1", 7);
   EXPECT_EQ(title(options_),
-            "echo, 10 000 connections (1 000 active), 64 B to 4.0 KiB, depth 1, open loop at 50 "
+            "echo, 10 000 connections (1 000 active), 64 bytes to 4 KiB, depth 1, open loop at 50 "
             "000/s, 2 threads, to [::1]:7");
   options_ = test::good_options();
   options_.plan.mode = LoadMode::connect;
   EXPECT_EQ(title(options_),
-            "connect, 64 connections, 64 B, closed loop, 1 thread, to 192.0.2.9:2003");
+            "connect, 64 connections, 64 bytes, closed loop, 1 thread, to 192.0.2.9:2003");
   options_.plan.mode = LoadMode::stream;
   options_.plan.depth = 16;
-  EXPECT_EQ(title(options_), "stream, 64 connections, 64 B, depth 16, 1 thread, to 192.0.2.9:2003");
+  EXPECT_EQ(title(options_), "stream, 64 connections, 64 bytes, depth 16, 1 thread, to 192.0.2.9:2003");
 }
 
 TEST_F(SummaryTest, AnOpenLoopSaysWhatWasAskedForAndHowLateTheClientWas) {
@@ -75,7 +75,7 @@ TEST_F(SummaryTest, AnOpenLoopSaysWhatWasAskedForAndHowLateTheClientWas) {
   result_.tally.send_lag.record(std::chrono::microseconds(2), 10);
   result_.tally.not_sent = 1;
   EXPECT_TRUE(says("  echoes       100 000, 10 000 per second of 20 000 asked for\n"));
-  EXPECT_TRUE(says("  send lag     p50 2.00 us "));
+  EXPECT_TRUE(says("  send lag     p50 2 us "));
   EXPECT_TRUE(says("  not sent     1 message that was due; its wait is in the latencies\n"));
   result_.tally.not_sent = 1500;
   EXPECT_TRUE(
@@ -182,8 +182,8 @@ TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   progress.tally.latency.record(milliseconds(1), 100);
   progress.tally.count(LoadError::reset, "");
   EXPECT_EQ(progress_line(options_, progress),
-            "measuring: 64 of 64 connections, 2 of 10 s, 10 000 echoes/s, 0.6 MB/s, p50 1.00 ms, "
-            "p99 1.00 ms, 1 error");
+            "measuring: 64 of 64 connections, 2 of 10 s, 10 000 echoes/s, 0.6 MB/s, p50 1 ms, "
+            "p99 1 ms, 1 error");
   progress.phase = LoadPhase::finishing;
   EXPECT_TRUE(progress_line(options_, progress).starts_with("finishing: "));
 }

@@ -62,7 +62,7 @@ TEST_F(VerdictTest, ALimitIsMetUpToAndIncludingIt) {
   limit("max=8ms", 100, milliseconds(8));
   const Verdict good = verdict();
   // A bucket of the histogram is up to 1/1024 higher than what is in it.
-  EXPECT_EQ(good.failures, Lines{"p99=1ms was missed: 1.00 ms"});
+  EXPECT_EQ(good.failures, Lines{"p99=1ms was missed: 1 ms"});
   ASSERT_EQ(good.limits.size(), 3U);
   EXPECT_FALSE(good.limits[0].is_met);
   EXPECT_TRUE(good.limits[1].is_met);
@@ -74,7 +74,7 @@ TEST_F(VerdictTest, ALimitIsMetUpToAndIncludingIt) {
 TEST_F(VerdictTest, ALimitThatIsMissedFailsWithWhatWasMeasured) {
   limit("p50=2ms", 50, milliseconds(2));
   limit("max=7ms", 100, milliseconds(7));
-  EXPECT_EQ(verdict().failures, Lines{"max=7ms was missed: 8.00 ms"});
+  EXPECT_EQ(verdict().failures, Lines{"max=7ms was missed: 8 ms"});
 }
 
 TEST_F(VerdictTest, ALimitOnNothingIsMissed) {
@@ -87,11 +87,11 @@ TEST_F(VerdictTest, ALimitOnNothingIsMissed) {
   EXPECT_FALSE(bad.limits[0].is_met);
 }
 
-TEST_F(VerdictTest, NothingComingBackFailsUnlessNothingWasAskedForOrItWasInterrupted) {
+TEST_F(VerdictTest, NothingComingBackFailsUnlessNothingWasAskedFor) {
   nothing_measured();
   EXPECT_EQ(verdict().failures, Lines{"nothing came back while it was measured"});
   result_.is_interrupted = true;
-  EXPECT_TRUE(verdict().has_passed());
+  EXPECT_EQ(verdict().failures, Lines{"interrupted before anything was measured"});
   result_.is_interrupted = false;
   options_.plan.active = 0;
   EXPECT_TRUE(verdict().has_passed());
@@ -136,11 +136,11 @@ TEST_F(VerdictTest, ARateThatWasNotReachedIsWarnedOf) {
 
 TEST_F(VerdictTest, AClientThatWasLateIsWarnedOf) {
   options_.plan.rate_per_s = 10'000;
-  result_.tally.send_lag.record(std::chrono::microseconds(90), 1000);
+  result_.tally.send_lag.record(std::chrono::microseconds(900), 1000);
   EXPECT_EQ(verdict().warnings, Lines());
-  result_.tally.send_lag.record(std::chrono::microseconds(300), 20);
+  result_.tally.send_lag.record(std::chrono::microseconds(3000), 20);
   EXPECT_EQ(verdict().warnings,
-            Lines{"the client was late: 300 us (p99) of the latency is its own"});
+            Lines{"the client was late: 3 ms (p99) of the latency is its own"});
   options_.plan.rate_per_s.reset();
   EXPECT_EQ(verdict().warnings, Lines());
 }
