@@ -1,0 +1,176 @@
+#include "pacer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <numeric>
+#include <optional>
+#include <random>
+#include <system_error>
+#include <vector>
+
+#include "scripted_syscalls.hpp"
+#include "seed.hpp"
+
+namespace echod::test {
+namespace {
+
+using client::Pacer;
+using client::Schedule;
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+using std::chrono::seconds;
+using Numbers = std::vector<std::uint64_t>;
+
+constexpr int kTimer = 7;
+
+class PacerTest : public testing::Test {
+ protected:
+  PacerTest() {
+    kernel_.expect_timerfd(kTimer);
+    kernel_.expect_add(kTimer, EPOLLIN | EPOLLET);
+    pacer_.emplace(loop_, [this](std::uint64_t number) {
+      EXPECT_GE(sys::MonotonicClock::now(), schedule_.due(number)) << "early";
+      called_.push_back(number);
+    });
+    kernel_.verify();
+  }
+
+  void start(double rate_per_s, std::uint64_t end = UINT64_MAX) {
+    schedule_ = Schedule(sys::MonotonicClock::now(), rate_per_s);
+    pacer_->start(schedule_, end);
+  }
+  // A pass because of what is in the ready list.
+  void iterate() {
+    kernel_.expect_epoll_wait({}, 0);
+    run_once();
+  }
+  // The timer expires after `time`.
+  void expire_after(nanoseconds time) {
+    kernel_.advance(time);
+    kernel_.expect_epoll_wait({{kTimer, EPOLLIN}}, -1);
+    run_once();
+  }
+  void expect_rest() {
+    kernel_.expect_epoll_wait({}, -1);
+    run_once();
+  }
+  void run_once() {
+    loop_.run_once();
+    kernel_.verify();
+  }
+  [[nodiscard]] static Numbers up_to(std::uint64_t end) {
+    Numbers numbers(end);
+    std::iota(numbers.begin(), numbers.end(), 0U);
+    return numbers;
+  }
+
+  ScriptedKernel kernel_;
+  EventLoop loop_;
+  std::optional<Pacer> pacer_;
+  Schedule schedule_;
+  Numbers called_;
+};
+
+TEST_F(PacerTest, BeginsAtOnceAndArmsTheTimerForTheNextMomentToTheNanosecond) {
+  start(3);
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_timer_set(kTimer, kernel_.now() + nanoseconds(333'333'333));
+  run_once();
+  EXPECT_EQ(called_, up_to(1));
+  kernel_.advance(nanoseconds(333'333'333));
+  kernel_.expect_epoll_wait({{kTimer, EPOLLIN}}, -1);
+  kernel_.expect_timer_set(kTimer, schedule_.due(2).time_since_epoch());
+  run_once();
+  EXPECT_EQ(called_, up_to(2));
+  EXPECT_EQ(schedule_.due(2) - schedule_.due(0), nanoseconds(666'666'667));
+}
+
+TEST_F(PacerTest, IsNotDrivenBeforeItIsStarted) {
+  expect_rest();
+  EXPECT_TRUE(called_.empty());
+}
+
+TEST_F(PacerTest, ATimerThatExpiresEarlyIsSetAgain) {
+  start(1000);
+  iterate();
+  kernel_.advance(nanoseconds(999'999));
+  kernel_.expect_epoll_wait({{kTimer, EPOLLIN}}, -1);
+  kernel_.expect_timer_set(kTimer, schedule_.due(1).time_since_epoch());
+  run_once();
+  EXPECT_EQ(called_, up_to(1));
+  expire_after(nanoseconds(1));
+  EXPECT_EQ(called_, up_to(2));
+}
+
+TEST_F(PacerTest, WhatIsLateIsCaughtUpWithInBoundedTurnsInOrder) {
+  start(1000);
+  iterate();
+  expire_after(milliseconds(150));
+  EXPECT_EQ(called_, up_to(65)) << "64 in a turn";
+  iterate();
+  EXPECT_EQ(called_, up_to(129));
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_timer_set(kTimer, schedule_.due(151).time_since_epoch());
+  run_once();
+  EXPECT_EQ(called_, up_to(151));
+  expect_rest();
+}
+
+TEST_F(PacerTest, EndsBeforeItsEnd) {
+  start(1000, 3);
+  iterate();
+  expire_after(milliseconds(1));
+  expire_after(seconds(1));
+  EXPECT_EQ(called_, up_to(3));
+  expect_rest();
+}
+
+TEST_F(PacerTest, WithNothingToDoItDoesNothing) {
+  start(1000, 0);
+  iterate();
+  EXPECT_TRUE(called_.empty());
+  EXPECT_EQ(kernel_.timer(kTimer), std::nullopt);
+}
+
+TEST_F(PacerTest, StoppedItMakesNothingHappenAnyMore) {
+  start(1000);
+  iterate();
+  pacer_->stop();
+  expire_after(seconds(1));
+  EXPECT_EQ(called_, up_to(1));
+  expect_rest();
+}
+
+TEST_F(PacerTest, StartedAgainItBeginsWithNumberNought) {
+  start(1000, 2);
+  iterate();
+  expire_after(milliseconds(1));
+  start(1000, 2);
+  iterate();
+  EXPECT_EQ(called_, (Numbers{0, 1, 0}));
+}
+
+TEST_F(PacerTest, AtAnyTimesOfTheTimerNothingIsEarlyLeftOutOrOutOfOrder) {
+  std::mt19937_64 random(announce_seed());
+  start(100'000);
+  iterate();
+  for (int round = 0; round < 1000; ++round) {
+    kernel_.advance(nanoseconds(static_cast<std::int64_t>(random() % 100'000)));
+    kernel_.expect_epoll_wait({{kTimer, EPOLLIN}});
+    run_once();
+    const std::uint64_t next = called_.size();
+    ASSERT_GT(schedule_.due(next), sys::MonotonicClock::now()) << "ten are due at most";
+    ASSERT_EQ(kernel_.timer(kTimer), schedule_.due(next).time_since_epoch());
+  }
+  EXPECT_EQ(called_, up_to(called_.size()));
+}
+
+TEST_F(PacerTest, ThatItsTimerCannotBeRegisteredIsThrown) {
+  kernel_.expect_timerfd(kTimer + 1);
+  kernel_.expect_add(kTimer + 1, EPOLLIN | EPOLLET, ENOSPC);
+  EXPECT_THROW(Pacer(loop_, [](std::uint64_t /*number*/) {}), std::system_error);
+  EXPECT_TRUE(kernel_.was_closed(kTimer + 1));
+}
+
+}  // namespace
+}  // namespace echod::test
