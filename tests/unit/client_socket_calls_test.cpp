@@ -147,12 +147,6 @@ TEST_F(ClientSocketCallsTest, WaitingEndsWithTheErrorOfTheConnection) {
   expect_failed(sys::connect_within(server_, std::nullopt, milliseconds(100)), ECONNREFUSED);
 }
 
-TEST_F(ClientSocketCallsTest, WaitingEndsWhenTheTimeIsOver) {
-  kernel_.expect_socket(kFd);
-  kernel_.expect_connect(kFd, EINPROGRESS).then([this] { kernel_.advance(milliseconds(1)); });
-  expect_failed(sys::connect_within(server_, std::nullopt, milliseconds(0)), ETIMEDOUT);
-}
-
 TEST_F(ClientSocketCallsTest, AFailureAtOnceIsNotWaitedFor) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, ENETUNREACH);
