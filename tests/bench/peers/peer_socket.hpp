@@ -1,0 +1,72 @@
+// What the C++ peers have in common, so that each file shows its library and nothing else: the
+// PORT argument, the limit of open files, and, for those on bare sockets, the listener.
+#pragma once
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+namespace peers {
+
+constexpr int kBacklog = 1024;
+constexpr std::size_t kBufferSize = 64UL * 1024;
+constexpr int kCannotRunHere = 77;  // The exit code for what this machine does not permit.
+
+[[noreturn]] inline void fail(const char* what) {
+  std::perror(what);
+  std::exit(EXIT_FAILURE);
+}
+
+// Of an argument that is a number from 1 to `max`.
+inline std::uint32_t number_argument(int argc, char** argv, int index, std::uint32_t max) {
+  const unsigned long value = index < argc ? std::strtoul(argv[index], nullptr, 10) : 0;
+  if (value == 0 || value > max) {
+    (void)std::fprintf(stderr, "%s: argument %d must be a number from 1 to %u\n", argv[0], index,
+                       max);
+    std::exit(64);
+  }
+  return static_cast<std::uint32_t>(value);
+}
+
+inline std::uint16_t port_argument(int argc, char** argv) {
+  return static_cast<std::uint16_t>(number_argument(argc, argv, 1, UINT16_MAX));
+}
+
+inline void raise_open_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE,
+                    &limit);  // Fewer connections fit if it fails; no reason to stop.
+  }
+}
+
+inline sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+// `flags`: SOCK_NONBLOCK or 0. Accepted sockets inherit TCP_NODELAY.
+inline int listen_on(std::uint16_t port, int flags) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+  const sockaddr_in address = loopback(port);
+  const int on = 1;
+  if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+      bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      listen(listener, kBacklog) != 0) {
+    fail("listen");
+  }
+  return listener;
+}
+
+}  // namespace peers
