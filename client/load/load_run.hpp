@@ -89,7 +89,7 @@ class LoadRun {
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;
-  std::size_t awaited_ = 0;  // Workers that were asked for the progress and have not answered.
+  std::size_t awaited_ = 0;      // Workers that were asked for the progress and have not answered.
   std::vector<Tally> reported_;  // The workers' latest copies, for the progress.
   std::vector<std::unique_ptr<LoadWorker>> workers_;  // Last: their threads use what is above.
 };

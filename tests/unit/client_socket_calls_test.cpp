@@ -1,11 +1,10 @@
-#include "client_socket.hpp"
-
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include <cerrno>
 
+#include "client_socket.hpp"
 #include "scripted_syscalls.hpp"
 
 namespace echod::test {

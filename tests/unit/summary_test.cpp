@@ -67,7 +67,8 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
             "connect, 64 connections, 64 bytes, closed loop, 1 thread, to 192.0.2.9:2003");
   options_.plan.mode = LoadMode::stream;
   options_.plan.depth = 16;
-  EXPECT_EQ(title(options_), "stream, 64 connections, 64 bytes, depth 16, 1 thread, to 192.0.2.9:2003");
+  EXPECT_EQ(title(options_),
+            "stream, 64 connections, 64 bytes, depth 16, 1 thread, to 192.0.2.9:2003");
 }
 
 TEST_F(SummaryTest, AnOpenLoopSaysWhatWasAskedForAndHowLateTheClientWas) {

@@ -139,8 +139,7 @@ TEST_F(VerdictTest, AClientThatWasLateIsWarnedOf) {
   result_.tally.send_lag.record(std::chrono::microseconds(900), 1000);
   EXPECT_EQ(verdict().warnings, Lines());
   result_.tally.send_lag.record(std::chrono::microseconds(3000), 20);
-  EXPECT_EQ(verdict().warnings,
-            Lines{"the client was late: 3 ms (p99) of the latency is its own"});
+  EXPECT_EQ(verdict().warnings, Lines{"the client was late: 3 ms (p99) of the latency is its own"});
   options_.plan.rate_per_s.reset();
   EXPECT_EQ(verdict().warnings, Lines());
 }
