@@ -163,16 +163,15 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
       evidence.bytes,
       {.connections = connections, .seed = seed, .longest = kMore * (evidence.sent + kEpochBytes)});
   const auto later = found_later(stream, evidence.offset, missing, evidence.bytes);
-  if (fault.origin && fault.origin->connection != evidence.connection) {
+  const bool is_own = fault.origin && fault.origin->connection == evidence.connection;
+  if ((fault.origin && !is_own) || (!is_own && is_of_some_run(evidence.bytes))) {
     fault.kind = FaultKind::crossed;
-  } else if (fault.origin && fault.origin->offset < evidence.offset) {
+  } else if (is_own && fault.origin->offset < evidence.offset) {
     fault.kind = FaultKind::duplicated;
     fault.bytes = evidence.offset - fault.origin->offset;
-  } else if (fault.origin && fault.origin->offset < evidence.sent) {
+  } else if (is_own && fault.origin->offset < evidence.sent) {
     fault.kind = later ? FaultKind::reordered : FaultKind::lost;
     fault.bytes = fault.origin->offset - evidence.offset;
-  } else if (is_of_some_run(evidence.bytes)) {
-    fault.kind = FaultKind::crossed;
   } else if (is_beyond || later) {
     fault.kind = FaultKind::unsolicited;
     fault.bytes = later.value_or(evidence.bytes.size());
