@@ -4,224 +4,17 @@
 #include <sysexits.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <random>
 #include <span>
 #include <utility>
 
-#include "units.hpp"
+#include "option_table.hpp"
 
 namespace echod::client {
 
 namespace {
-
-enum class For : std::uint8_t { both, run, check };
-
-struct Option {
-  const char* name;
-  const char* value;  // What the help calls it; nullptr: it takes none.
-  For command;
-  const char* expects;  // What a value looks like, for the message about one that does not.
-  bool (*set)(Options& options, std::string_view value);
-  const char* help;  // Lines after the first are indented by the caller.
-};
-
-// Reads a whole number between two bounds into `into`.
-template <typename Number>
-bool set_count(Number& into, std::string_view value, std::uint64_t least, std::uint64_t most) {
-  const auto count = parse_count(value);
-  if (!count || *count < least || *count > most) {
-    return false;
-  }
-  into = static_cast<Number>(*count);
-  return true;
-}
-
-bool set_duration(std::chrono::nanoseconds& into, std::string_view value,
-                  std::chrono::nanoseconds least) {
-  const auto duration = parse_duration(value);
-  if (!duration || *duration < least) {
-    return false;
-  }
-  into = *duration;
-  return true;
-}
-
-constexpr std::uint64_t kMostConnections = 10'000'000;
-constexpr std::uint64_t kMostBytes = 64 << 20;
-constexpr std::uint64_t kMostDepth = 65536;
-constexpr std::uint64_t kMostThreads = 256;
-constexpr std::chrono::milliseconds kShortest{1};
-
-bool set_sizes(Options& options, std::string_view value) {
-  const auto range = parse_bytes_range(value);
-  if (!range || range->first < 1 || range->second > kMostBytes) {
-    return false;
-  }
-  options.plan.sizes = {.smallest = static_cast<std::uint32_t>(range->first),
-                        .largest = static_cast<std::uint32_t>(range->second)};
-  options.is_size_given = true;
-  return true;
-}
-
-bool set_mode(Options& options, std::string_view value) {
-  for (const LoadMode mode : {LoadMode::echo, LoadMode::connect, LoadMode::stream}) {
-    if (name_of(mode) == value) {
-      options.plan.mode = mode;
-      return true;
-    }
-  }
-  return false;
-}
-
-bool set_rate(std::optional<double>& into, std::string_view value) {
-  into = parse_rate(value);
-  return into.has_value();
-}
-
-bool add_source(Options& options, std::string_view value) {
-  const auto address = sys::SocketAddress::parse(value, 0);
-  if (address) {
-    options.plan.sources.push_back(*address);
-  }
-  return address.has_value();
-}
-
-bool add_limit(Options& options, std::string_view value) {
-  const std::size_t equals = value.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return false;
-  }
-  constexpr double kAll = 100;
-  LatencyLimit limit{.text = std::string(value), .percent = kAll};
-  if (const std::string_view which = value.substr(0, equals); which != "max") {
-    const auto [stop, error] =
-        std::from_chars(which.data() + 1, which.data() + which.size(), limit.percent);
-    if (!which.starts_with('p') || error != std::errc{} || stop != which.data() + which.size() ||
-        !(limit.percent > 0 && limit.percent < kAll)) {
-      return false;
-    }
-  }
-  const auto most = parse_duration(value.substr(equals + 1));
-  if (!most) {
-    return false;
-  }
-  limit.most = *most;
-  options.limits.push_back(limit);
-  return true;
-}
-
-bool set_pid(Options& options, std::string_view value) {
-  pid_t pid = 0;
-  constexpr std::uint64_t kMostPid = 1 << 22;
-  const bool is_set = set_count(pid, value, 1, kMostPid);
-  options.plan.server_pid = pid;
-  return is_set;
-}
-
-bool set_file(std::optional<std::string>& into, std::string_view value) {
-  into = value;
-  return !value.empty();
-}
-
-constexpr std::array kOptions{
-    Option{"connections", "N", For::both, "1 to 10000000",
-           [](Options& options, std::string_view value) {
-             options.are_connections_given = true;
-             return set_count(options.plan.connections, value, 1, kMostConnections);
-           },
-           "run: how many connections to hold (64);\ncheck: how many in parallel (40)"},
-    Option{"timeout", "TIME", For::both, "a time of at least 1ms, such as 5s",
-           [](Options& options, std::string_view value) {
-             return set_duration(options.plan.timeout, value, kShortest);
-           },
-           "how long to wait for a connection or for bytes that\nare owed (5s)"},
-    Option{"mode", "MODE", For::run, "echo, connect or stream", &set_mode,
-           "echo: messages to and fro (the default);\nconnect: connect, one message, half-close, "
-           "its echo,\nend of file, again and again;\nstream: as many bytes as go, both ways"},
-    Option{"active", "N", For::run, "0 to 10000000",
-           [](Options& options, std::string_view value) {
-             options.are_active_given = true;
-             return set_count(options.plan.active, value, 0, kMostConnections);
-           },
-           "how many connections exchange messages (all of them);\nthe rest is idle"},
-    Option{"size", "BYTES", For::run, "1 to 64M bytes, or a range such as 64-4k", &set_sizes,
-           "bytes in a message, or a range of them (64;\nstream: 64k)"},
-    Option{"depth", "N", For::run, "1 to 65536",
-           [](Options& options, std::string_view value) {
-             options.is_depth_given = true;
-             return set_count(options.plan.depth, value, 1, kMostDepth);
-           },
-           "messages outstanding on a connection (1; stream: 16)"},
-    Option{"rate", "N", For::run, "messages per second, such as 500 or 20k",
-           [](Options& options, std::string_view value) {
-             return set_rate(options.plan.rate_per_s, value);
-           },
-           "open loop: so many messages per second in all, due\nat fixed times whatever the server "
-           "does; latency\ncounts from when a message was due"},
-    Option{"threads", "N", For::run, "1 to 256",
-           [](Options& options, std::string_view value) {
-             return set_count(options.plan.threads, value, 1, kMostThreads);
-           },
-           "threads that share the connections (1)"},
-    Option{"duration", "TIME", For::run, "a time of at least 1ms, such as 10s",
-           [](Options& options, std::string_view value) {
-             return set_duration(options.plan.duration, value, kShortest);
-           },
-           "how long to measure (10s)"},
-    Option{"warmup", "TIME", For::run, "a time, such as 1s or 0",
-           [](Options& options, std::string_view value) {
-             return set_duration(options.plan.warmup, value, std::chrono::nanoseconds(0));
-           },
-           "how long to run before that (1s)"},
-    Option{"connect-rate", "N", For::run, "connections per second, such as 1k",
-           [](Options& options, std::string_view value) {
-             return set_rate(options.plan.connect_rate_per_s, value);
-           },
-           "connections to make per second (128 at a time)"},
-    Option{"ramp", "TIME", For::run, "a time of at least 1ms, such as 30s",
-           [](Options& options, std::string_view value) {
-             return set_duration(options.ramp, value, kShortest);
-           },
-           "the same, as the time for all of them"},
-    Option{"source", "ADDRESS", For::run, "an IP address of this host", &add_source,
-           "connect from this address; give it several times to\ntake turns (each has its own "
-           "ports)"},
-    Option{"seed", "N", For::run, "0 to 4294967295",
-           [](Options& options, std::string_view value) {
-             options.is_seed_given = true;
-             return set_count(options.plan.seed, value, 0, UINT32_MAX);
-           },
-           "send the bytes of the run that had this seed (a new\none each time)"},
-    Option{"server-pid", "PID", For::run, "a process id", &set_pid,
-           "report this process's CPU time and memory"},
-    Option{"max-errors", "N", For::run, "a number of errors",
-           [](Options& options, std::string_view value) {
-             return set_count(options.max_errors, value, 0, UINT64_MAX);
-           },
-           "succeed with up to so many errors (0); wrong or\nmissing bytes always fail"},
-    Option{"slo", "LIMIT", For::run, "a percentile and a time, such as p99=2ms or max=1s",
-           &add_limit,
-           "fail if a latency is above this, such as p99=2ms,\np99.9=10ms or max=1s; may "
-           "be given several times"},
-    Option{
-        "json", "FILE", For::run, "a file name",
-        [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
-        "write the whole result to FILE; - is standard output,\ninstead of the summary"},
-    Option{"histogram", "FILE", For::run, "a file name",
-           [](Options& options, std::string_view value) {
-             return set_file(options.histogram_file, value);
-           },
-           "write the latencies as an HdrHistogram percentile\ntable; - likewise"},
-    Option{"json", nullptr, For::check, "",
-           [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
-           "print the results as JSON"},
-    Option{"verbose", nullptr, For::check, "",
-           [](Options& options, std::string_view /*value*/) { return options.is_verbose = true; },
-           "show each connect, send and receive"},
-};
 
 ParsedCommandLine final_text(std::string text, int exit_code = 0) {
   ParsedCommandLine parsed;
@@ -233,50 +26,6 @@ ParsedCommandLine final_text(std::string text, int exit_code = 0) {
 
 ParsedCommandLine usage_error(const std::string& what) {
   return final_text("echoload: " + what + "; see echoload --help\n", EX_USAGE);
-}
-
-std::string help_for(For command) {
-  constexpr std::size_t kColumn = 25;
-  std::string text;
-  for (const Option& option : kOptions) {
-    if (option.command != command) {
-      continue;
-    }
-    std::string line = std::string("  --") + option.name;
-    line += option.value != nullptr ? std::string(" ") + option.value : "";
-    line.resize(std::max(line.size() + 1, kColumn), ' ');
-    for (const char character : std::string_view(option.help)) {
-      line += character;
-      line += character == '\n' ? std::string(kColumn, ' ') : "";
-    }
-    text += line + '\n';
-  }
-  return text;
-}
-
-std::string help() {
-  return "echoload measures an echo service (RFC 862) under load, and checks every byte\n"
-         "that comes back.\n\n"
-         "Usage: echoload [run] [OPTION]... HOST:PORT\n"
-         "       echoload check [OPTION]... HOST:PORT\n\n"
-         "run, the default, puts load on the server and reports rates and latencies;\n"
-         "check goes through a list of tests and says which the server passes. HOST is a\n"
-         "name, an IPv4 address, or an IPv6 address in brackets.\n\n"
-         "Both:\n" +
-         help_for(For::both) + "\nrun:\n" + help_for(For::run) + "\ncheck:\n" +
-         help_for(For::check) +
-         "\nInformation:\n"
-         "  --version              print the version and exit\n"
-         "  --help                 print this text and exit\n\n"
-         "Sizes take k and M (1024), other numbers k and M (1000), times s, ms, us and m.\n"
-         "Ctrl-C ends a run with the results so far.\n\n"
-         "Exit codes:\n"
-         "   0  all is well\n"
-         "   1  wrong or missing bytes, a failed check, too many errors, or a missed --slo\n"
-         "  64  wrong command line\n"
-         "  69  no connection to the server\n"
-         "  71  the operating system refused descriptors, memory, threads or a file\n\n"
-         "See echoload(1).\n";
 }
 
 std::string quoted(std::string_view text) {
@@ -384,10 +133,10 @@ constexpr int kFirstOption = 258;
 // getopt_long(3)'s table: those of the command, then --version and --help.
 std::vector<option> getopt_table(Command command) {
   std::vector<option> table;
-  for (std::size_t i = 0; i < kOptions.size(); ++i) {
-    if (is_for(kOptions[i], command)) {
-      table.push_back({kOptions[i].name,
-                       kOptions[i].value != nullptr ? required_argument : no_argument, nullptr,
+  for (std::size_t i = 0; i < all_options().size(); ++i) {
+    if (is_for(all_options()[i], command)) {
+      table.push_back({all_options()[i].name,
+                       all_options()[i].value != nullptr ? required_argument : no_argument, nullptr,
                        kFirstOption + static_cast<int>(i)});
     }
   }
@@ -433,7 +182,7 @@ std::optional<ParsedCommandLine> take_option(Options& options, int found, const 
   if (found == '?' || found == ':') {
     return usage_error(wrong_option(found, given, options.command));
   }
-  const Option& option = kOptions[static_cast<std::size_t>(found - kFirstOption)];
+  const Option& option = all_options()[static_cast<std::size_t>(found - kFirstOption)];
   const std::string value = optarg != nullptr ? optarg : "";
   if (!option.set(options, value)) {
     return usage_error(std::string("--") + option.name + ": " + quoted(value) +
