@@ -86,6 +86,19 @@ std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence)
   return last_wrong + 1;
 }
 
+// Whether they are bytes of a stream, but not of any of this run. Where some are right in their
+// place, it is our own stream with wrong bytes in it.
+bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
+  constexpr std::size_t kLooked = 16;
+  constexpr int kMostByChance = 2;
+  const auto looked = evidence.bytes.first(std::min(evidence.bytes.size(), kLooked));
+  int right = 0;
+  for (std::size_t i = 0; i < looked.size(); ++i) {
+    right += looked[i] == stream.at(evidence.offset + i) ? 1 : 0;
+  }
+  return right <= kMostByChance && is_of_some_run(evidence.bytes);
+}
+
 std::string what_happened(const Fault& fault) {
   const std::string bytes = bytes_text(fault.bytes);
   switch (fault.kind) {
@@ -164,7 +177,7 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
       {.connections = connections, .seed = seed, .longest = kMore * (evidence.sent + kEpochBytes)});
   const auto later = found_later(stream, evidence.offset, missing, evidence.bytes);
   const bool is_own = fault.origin && fault.origin->connection == evidence.connection;
-  if ((fault.origin && !is_own) || (!is_own && is_of_some_run(evidence.bytes))) {
+  if ((fault.origin && !is_own) || (!is_own && is_foreign(stream, evidence))) {
     fault.kind = FaultKind::crossed;
   } else if (is_own && fault.origin->offset < evidence.offset) {
     fault.kind = FaultKind::duplicated;

@@ -163,7 +163,7 @@ TEST(EcholoadCheckTest, ATailDroppedAtTheHalfCloseIsFound) {
 TEST(EcholoadCheckTest, SilenceIsFound) {
   const BrokenServer server(Fault::stalls);
   expect_failures(check(server, kShortTimeout), kLong,
-                  "^connection [0-9]+: nothing for 1 s, [0-9]+ bytes missing$");
+                  "^connection [0-9]+: nothing for 500 ms, [0-9]+ bytes missing$");
 }
 
 TEST(EcholoadCheckTest, AnEarlyEndIsFound) {
@@ -179,8 +179,8 @@ TEST(EcholoadCheckTest, AResetIsFound) {
 TEST(EcholoadCheckTest, AServerThatTakesConnectionsButNeverAnswersFailsEveryCheck) {
   const BrokenServer server(Fault::never_accepts);
   expect_failures(check(server, kShortTimeout), Names(kAll.begin(), kAll.end()),
-                  "^connection [0-9]+: (nothing for 1 s, [0-9]+ bytes? missing|"
-                  "no end of file for 1 s after our own, though nothing is owed)$");
+                  "^connection [0-9]+: (nothing for 500 ms, [0-9]+ bytes? missing|"
+                  "no end of file for 500 ms after our own, though nothing is owed)$");
 }
 
 TEST(EcholoadCheckTest, WithNobodyThereTheFirstCheckFailsAndTheOthersAreSkipped) {
