@@ -90,7 +90,7 @@ std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence)
 // place, it is our own stream with wrong bytes in it.
 bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
   constexpr std::size_t kLooked = 16;
-  constexpr int kMostByChance = 2;
+  constexpr int kMostByChance = 4;  // More is likely once in a hundred million.
   const auto looked = evidence.bytes.first(std::min(evidence.bytes.size(), kLooked));
   int right = 0;
   for (std::size_t i = 0; i < looked.size(); ++i) {
