@@ -28,7 +28,7 @@ ParsedCommandLine usage_error(const std::string& what) {
   return final_text("echoload: " + what + "; see echoload --help\n", EX_USAGE);
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string quoted(1, '"');
   quoted += text;
   quoted += '"';
@@ -39,12 +39,12 @@ std::string quoted(std::string_view text) {
 std::optional<std::string> set_target(Options& options, std::string_view target) {
   const std::size_t colon = target.rfind(':');
   if (colon == std::string_view::npos || target.ends_with(']')) {
-    return quoted(target) + " has no port: give HOST:PORT, such as localhost:2003";
+    return in_quotes(target) + " has no port: give HOST:PORT, such as localhost:2003";
   }
   const std::string_view port = target.substr(colon + 1);
   const auto [stop, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
   if (error != std::errc{} || stop != port.data() + port.size() || options.port == 0) {
-    return quoted(port) + " is not a port: 1 to 65535";
+    return in_quotes(port) + " is not a port: 1 to 65535";
   }
   std::string_view host = target.substr(0, colon);
   const bool is_bracketed = host.starts_with('[') && host.ends_with(']');
@@ -52,7 +52,8 @@ std::optional<std::string> set_target(Options& options, std::string_view target)
     host = host.substr(1, host.size() - 2);
   }
   if (host.empty() || (!is_bracketed && host.find(':') != std::string_view::npos)) {
-    return quoted(target) + " is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:2003";
+    return in_quotes(target) +
+           " is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:2003";
   }
   options.target = target;
   options.host = host;
@@ -185,7 +186,7 @@ std::optional<ParsedCommandLine> take_option(Options& options, int found, const 
   const Option& option = all_options()[static_cast<std::size_t>(found - kFirstOption)];
   const std::string value = optarg != nullptr ? optarg : "";
   if (!option.set(options, value)) {
-    return usage_error(std::string("--") + option.name + ": " + quoted(value) +
+    return usage_error(std::string("--") + option.name + ": " + in_quotes(value) +
                        " given, allowed is " + option.expects);
   }
   return std::nullopt;
