@@ -46,7 +46,7 @@ Names names_of(const Results& results, CheckVerdict verdict) {
   return names;
 }
 
-const CheckResult& named(const Results& results, const std::string& name) {
+const CheckResult& named(const Results& results, std::string_view name) {
   return *std::ranges::find(results, name, &CheckResult::name);
 }
 
