@@ -3,9 +3,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
-#include <system_error>
 
 #include "exit_codes.hpp"
+#include "figures.hpp"
 
 namespace echod::client {
 
@@ -13,8 +13,7 @@ namespace {
 
 void require(const std::ofstream& file, const std::string& name) {
   if (!file) {
-    throw Stop(ExitCode::system,
-               "cannot write " + name + ": " + std::system_category().message(errno));
+    throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(errno));
   }
 }
 
@@ -39,8 +38,7 @@ void Output::write(const std::string& text) {
 
 void write_to_stdout(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    throw Stop(ExitCode::system,
-               "cannot write to standard output: " + std::system_category().message(errno));
+    throw Stop(ExitCode::system, "cannot write to standard output: " + errno_text(errno));
   }
 }
 

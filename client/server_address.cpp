@@ -1,13 +1,12 @@
 #include "server_address.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
-#include <system_error>
 
 #include "client_socket.hpp"
 #include "environment.hpp"
 #include "exit_codes.hpp"
+#include "figures.hpp"
 #include "open_files.hpp"
 #include "resolve.hpp"
 
@@ -31,15 +30,13 @@ std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
 sys::SocketAddress reachable_address(const Options& options) {
   std::string reasons;
   try {
-    const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(options.plan.timeout);
     for (const sys::SocketAddress& address : sys::resolve(options.host, options.port)) {
       const sys::Opened opened =
-          sys::connect_within(address, source_for(address, options), timeout);
+          sys::connect_within(address, source_for(address, options), options.plan.timeout);
       if (opened.error == 0) {
         return address;
       }
-      reasons += (reasons.empty() ? "" : "; ") + address.text() + ": " +
-                 std::system_category().message(opened.error);
+      reasons += (reasons.empty() ? "" : "; ") + address.text() + ": " + errno_text(opened.error);
     }
   } catch (const std::runtime_error& error) {
     reasons = error.what();
@@ -65,8 +62,7 @@ void require_sources(const Options& options) {
                                       ", which is of the other family");
     }
     if (const int error = sys::why_not_from(source); error != 0) {
-      throw Stop(ExitCode::usage, "--source " + source.host() + ": " +
-                                      std::system_category().message(error) +
+      throw Stop(ExitCode::usage, "--source " + source.host() + ": " + errno_text(error) +
                                       ", is it an address of this host?");
     }
   }

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,16 +19,9 @@ namespace {
 
 // A send that the server does not let through for so long is blocked.
 constexpr std::chrono::milliseconds kBlockedTime{200};
-// As much of what follows a wrong byte is looked at, and waited for.
-constexpr std::size_t kEvidenceBytes = 4096;
-constexpr std::chrono::milliseconds kEvidenceTime{200};
 // Measured: then 73 KiB fit into the kernels on the way back, over loopback too, where a segment is
 // 64 KiB and they take more than 4 MiB otherwise.
 constexpr sys::ReceivePath kNarrow{.buffer_bytes = 4096, .segment_bytes = 1448};
-
-std::string errno_text(int error) {
-  return std::system_category().message(error);
-}
 
 }  // namespace
 
@@ -42,18 +34,14 @@ CheckPeer::CheckPeer(CheckContext& context, PeerOptions options)
 
 void CheckPeer::connect(bool is_narrow) {
   const CheckPlan& plan = context_.plan();
-  sys::Opened opened =
-      sys::open_connection(plan.server, std::nullopt, is_narrow ? kNarrow : sys::ReceivePath{});
-  fd_ = std::move(opened.fd);
-  int error = opened.error;
-  if (error == EINPROGRESS) {
-    error = is_ready(POLLOUT, plan.timeout) ? sys::take_error(fd_.get()) : ETIMEDOUT;
-  }
-  if (error != 0) {
+  sys::Opened opened = sys::connect_within(plan.server, std::nullopt, plan.timeout,
+                                           is_narrow ? kNarrow : sys::ReceivePath{});
+  if (opened.error != 0) {
     trace("cannot connect");
     throw CannotConnect(name() + ": cannot connect to " + plan.server.text() + ": " +
-                        errno_text(error));
+                        errno_text(opened.error));
   }
+  fd_ = std::move(opened.fd);
   trace("connected");
 }
 
@@ -224,9 +212,7 @@ void CheckPeer::fail_to_send(int error) {
 
 void CheckPeer::fail_with(std::span<const std::byte> wrong) {
   std::vector<std::byte> evidence(wrong.begin(), wrong.end());
-  const std::uint64_t owed = sent_ - received_;
-  const std::uint64_t enough =
-      owed > 0 ? std::min<std::uint64_t>(owed, kEvidenceBytes) : kEvidenceBytes;
+  const std::size_t enough = enough_evidence(sent_ - received_);
   const sys::TimePoint end = sys::MonotonicClock::now() + kEvidenceTime;
   while (evidence.size() < enough && is_ready(POLLIN, end - sys::MonotonicClock::now())) {
     const sys::IoResult result = sys::receive(fd_.get(), context_.buffer());

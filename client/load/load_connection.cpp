@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
 #include "client_socket.hpp"
@@ -17,13 +16,6 @@ namespace {
 constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
 // After these a short read does not stand in for EAGAIN.
 constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
-// As much of what follows a wrong byte is kept, and waited for.
-constexpr std::size_t kEvidenceBytes = 4096;
-constexpr std::chrono::milliseconds kEvidenceTime{200};
-
-std::string errno_text(int error) {
-  return std::system_category().message(error);
-}
 
 LoadError error_of(FaultKind kind) noexcept {
   return static_cast<LoadError>(kind);  // LoadError begins with the kinds of faults.
@@ -49,8 +41,7 @@ void LoadConnection::open() noexcept {
   sys::Opened opened = sys::open_connection(
       context_.plan.server,
       sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
-  state_ = State::opening;
-  ++context_.opening;
+  enter(State::opening);
   progress_ = context_.loop.now();
   fd_ = std::move(opened.fd);
   if (!fd_.is_open()) {
@@ -67,9 +58,7 @@ void LoadConnection::open() noexcept {
 }
 
 void LoadConnection::on_opened() noexcept {
-  --context_.opening;
-  ++context_.tally.connected;
-  state_ = State::open;
+  enter(State::open);
   is_readable_ = false;
   is_writable_ = true;
   reads_to_end_ = false;
@@ -120,34 +109,28 @@ void LoadConnection::proceed() noexcept {
 // Half-closes once nothing more will be begun and everything is back.
 void LoadConnection::end_if_done() noexcept {
   if (state_ == State::open && context_.is_stopping && messages_.outstanding() == 0) {
-    state_ = State::ending;
-    ++context_.ending;
+    enter(State::ending);
     progress_ = context_.loop.now();
     (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
   }
 }
 
 bool LoadConnection::may_begin() const noexcept {
-  if (!is_started_ || context_.is_stopping) {
+  const bool is_due = !context_.is_open_loop() || messages_.begun() < due_;
+  if (!is_started_ || context_.is_stopping || !is_due) {
     return false;
   }
-  if (is_connect_mode()) {
-    return state_ == State::closed && (!context_.is_open_loop() || messages_.begun() < due_);
-  }
-  if (state_ != State::open || messages_.outstanding() >= context_.plan.depth) {
-    return false;
-  }
-  return !context_.is_open_loop() || messages_.begun() < due_;
+  return is_connect_mode() ? state_ == State::closed
+                           : state_ == State::open && messages_.outstanding() < context_.plan.depth;
 }
 
 void LoadConnection::begin_messages() noexcept {
-  if (is_connect_mode() && may_begin()) {
+  while (may_begin()) {
     begin_message();
-    open();  // Once: if it fails here and now, so it would again.
-    return;
-  }
-  while (!is_connect_mode() && may_begin()) {
-    begin_message();
+    if (is_connect_mode()) {
+      open();
+      return;  // If it failed here and now, so it would again.
+    }
   }
 }
 
@@ -256,9 +239,7 @@ void LoadConnection::take(std::span<const std::byte> bytes) noexcept {
     record_answers();
   }
   if (right < bytes.size()) {
-    context_.ending -= state_ == State::ending ? 1U : 0U;
-    state_ = State::diagnosing;
-    ++context_.diagnosing;
+    enter(State::diagnosing);
     evidence_ = std::make_unique<std::vector<std::byte>>();
     keep_evidence(bytes.subspan(right));
   }
@@ -317,8 +298,7 @@ void LoadConnection::keep_evidence(std::span<const std::byte> bytes) noexcept {
   const std::size_t room = kEvidenceBytes - std::min(kEvidenceBytes, evidence_->size());
   const auto kept = bytes.first(std::min(bytes.size(), room));
   evidence_->insert(evidence_->end(), kept.begin(), kept.end());
-  if (evidence_->size() >= kEvidenceBytes ||
-      (messages_.owed_bytes() > 0 && evidence_->size() >= messages_.owed_bytes())) {
+  if (evidence_->size() >= enough_evidence(messages_.owed_bytes())) {
     conclude();
   }
 }
@@ -329,12 +309,15 @@ void LoadConnection::conclude() noexcept {
                                 .sent = messages_.sent(),
                                 .bytes = *evidence_},
                                context_.plan.connections, context_.plan.seed);
-  fail(error_of(fault.kind), text_of(fault));
+  end_with(error_of(fault.kind), text_of(fault));
 }
 
-void LoadConnection::fail(LoadError error, const std::string& detail) noexcept {
-  const bool is_named = detail.starts_with("connection ");
-  context_.tally.count(error, is_named ? detail : name() + ": " + detail);
+void LoadConnection::fail(LoadError error, const std::string& what) noexcept {
+  end_with(error, "connection " + std::to_string(number_) + ": " + what);
+}
+
+void LoadConnection::end_with(LoadError error, const std::string& detail) noexcept {
+  context_.tally.count(error, detail);
   const sys::TimePoint now = context_.loop.now();
   for (std::uint64_t message = messages_.answered(); message < messages_.begun(); ++message) {
     record_latency(message, now);  // At least so long.
@@ -348,15 +331,24 @@ void LoadConnection::fail(LoadError error, const std::string& detail) noexcept {
 void LoadConnection::close() noexcept {
   context_.in_flight -= messages_.outstanding();
   messages_.abandon();
-  context_.opening -= state_ == State::opening ? 1U : 0U;
-  context_.ending -= state_ == State::ending ? 1U : 0U;
-  context_.diagnosing -= state_ == State::diagnosing ? 1U : 0U;
-  context_.tally.connected -= state_ == State::opening || state_ == State::closed ? 0U : 1U;
   context_.loop.remove(*this);
   fd_.reset();
   evidence_.reset();
   is_readable_ = is_writable_ = false;
-  state_ = State::closed;
+  enter(State::closed);
+}
+
+// The one place that changes the state, and so what is counted by it.
+void LoadConnection::enter(State state) noexcept {
+  const auto count = [this](State counted, std::uint64_t one) {
+    context_.opening += counted == State::opening ? one : 0;
+    context_.ending += counted == State::ending ? one : 0;
+    context_.diagnosing += counted == State::diagnosing ? one : 0;
+    context_.tally.connected += counted > State::opening ? one : 0;
+  };
+  count(state_, UINT64_MAX);  // Which is -1 to an unsigned number.
+  count(state, 1);
+  state_ = state;
 }
 
 void LoadConnection::stop() noexcept {
@@ -416,10 +408,6 @@ void LoadConnection::check_timeouts() noexcept {
 
 bool LoadConnection::has_waited(std::chrono::nanoseconds time) const noexcept {
   return context_.loop.now() - progress_ >= time;
-}
-
-std::string LoadConnection::name() const {
-  return "connection " + std::to_string(number_);
 }
 
 }  // namespace echod::client

@@ -64,6 +64,7 @@ class LoadConnection final : public Channel {
 
  private:
   enum class State : std::uint8_t { closed, opening, open, ending, diagnosing };
+  void enter(State state) noexcept;
 
   [[nodiscard]] bool is_connect_mode() const noexcept {
     return context_.plan.mode == LoadMode::connect;
@@ -84,7 +85,9 @@ class LoadConnection final : public Channel {
   void keep_evidence(std::span<const std::byte> bytes) noexcept;
   void conclude() noexcept;
   void on_timeout() noexcept;
-  void fail(LoadError error, const std::string& detail) noexcept;
+  // Fails for what is told in `what`, or in the whole line `detail`.
+  void fail(LoadError error, const std::string& what) noexcept;
+  void end_with(LoadError error, const std::string& detail) noexcept;
   void fail_to_open(int error) noexcept;
   void close() noexcept;
   [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) const noexcept;
@@ -92,7 +95,6 @@ class LoadConnection final : public Channel {
   [[nodiscard]] KeyedStream stream() const noexcept {
     return KeyedStream(number_, context_.plan.seed);
   }
-  [[nodiscard]] std::string name() const;
 
   LoadContext& context_;
   std::uint32_t number_;

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "mix.hpp"
+
 namespace echod::client {
 
 std::string_view name_of(LoadMode mode) noexcept {
@@ -16,10 +18,8 @@ std::uint32_t MessageSizes::size_of(std::uint32_t connection,
   }
   // SplitMix64 on the pair: no state to keep, and sender and receiver agree.
   constexpr int kMessageBits = 40;
-  std::uint64_t bits = ((std::uint64_t{connection} << kMessageBits) + message) * 0x9e3779b97f4a7c15;
-  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
-  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
-  bits ^= bits >> 31;
+  const std::uint64_t bits =
+      mix(((std::uint64_t{connection} << kMessageBits) + message) * 0x9e3779b97f4a7c15);
   return smallest + static_cast<std::uint32_t>(bits % (std::uint64_t{largest} - smallest + 1));
 }
 

@@ -10,15 +10,15 @@ namespace {
 
 constexpr std::chrono::milliseconds kProgressInterval{500};
 
-std::optional<ServerUsage> difference(const std::optional<sys::ProcessUsage>& begin,
-                                      const std::optional<sys::ProcessUsage>& end) {
+std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsage>& begin,
+                                            const std::optional<sys::ProcessUsage>& end) {
   if (!begin || !end) {
     return std::nullopt;
   }
   const auto since = [](std::uint64_t earlier, std::uint64_t later) {
     return later - std::min(earlier, later);  // Threads that ended took their counts along.
   };
-  return ServerUsage{
+  return sys::ProcessUsage{
       .user = end->user - begin->user,
       .system = end->system - begin->system,
       .resident_bytes = end->resident_bytes,

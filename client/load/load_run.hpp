@@ -33,15 +33,6 @@ struct LoadProgress {
   Tally tally;                           // All workers' so far.
 };
 
-// What a process used within the window.
-struct ServerUsage {
-  std::chrono::nanoseconds user{0};
-  std::chrono::nanoseconds system{0};
-  std::uint64_t resident_bytes = 0;  // At the end.
-  std::uint64_t voluntary_switches = 0;
-  std::uint64_t involuntary_switches = 0;
-};
-
 struct LoadResult {
   std::chrono::nanoseconds measured{0};  // How long the window was.
   bool is_interrupted = false;           // By a signal.
@@ -50,7 +41,8 @@ struct LoadResult {
   // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
   std::vector<double> thread_shares;
   std::chrono::nanoseconds client_cpu{0};  // Of the workers' threads, in the window.
-  std::optional<ServerUsage> server;
+  // What the server's process used in the window; `resident_bytes` is what it had at the end.
+  std::optional<sys::ProcessUsage> server;
 };
 
 class LoadRun {

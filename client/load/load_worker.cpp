@@ -31,7 +31,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
                        ++opened_;
                      }),
       message_pacer_(loop_, [this](std::uint64_t number) { on_message_due(number); }),
-      window_begin_(loop_.timers(), [this] { usage_ = sys::thread_usage(); }),
+      window_begin_(loop_.timers(), [this] { usage_at_begin_ = sys::thread_usage(); }),
       window_end_(loop_.timers(), [this] { begin_stopping(); }),
       sweep_timer_(loop_.timers(), [this] { sweep(); }),
       abandon_timer_(loop_.timers(), [this] {
@@ -137,10 +137,11 @@ void LoadWorker::begin_stopping() {
   context_.is_stopping = true;
   const sys::TimePoint now = loop_.now();
   context_.window.end = std::min(context_.window.end, now);
-  const sys::ThreadUsage used = sys::thread_usage();
-  usage_ = now < context_.window.begin ? sys::ThreadUsage{}
-                                       : sys::ThreadUsage{.running = used.running - usage_.running,
-                                                          .waiting = used.waiting - usage_.waiting};
+  if (now >= context_.window.begin) {
+    const sys::ThreadUsage used = sys::thread_usage();
+    usage_ = {.running = used.running - usage_at_begin_.running,
+              .waiting = used.waiting - usage_at_begin_.waiting};
+  }
   window_begin_.cancel();
   window_end_.cancel();
   connect_pacer_.stop();

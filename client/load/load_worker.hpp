@@ -74,7 +74,8 @@ class LoadWorker {
   std::size_t opened_ = 0;  // How many connections have been begun.
   bool is_ready_ = false;
   bool is_ended_ = false;
-  sys::ThreadUsage usage_;
+  sys::ThreadUsage usage_at_begin_;  // Of the window.
+  sys::ThreadUsage usage_;           // Within it.
   Pacer connect_pacer_;
   Pacer message_pacer_;
   Timer window_begin_;

@@ -33,8 +33,8 @@ Turn Pacer::on_turn(std::uint32_t /*events*/) noexcept {
     if (next_ >= end_) {
       return Turn::wait;
     }
-    if (schedule_.due(next_) > now) {
-      timer_.expire_at(schedule_.due(next_));
+    if (const sys::TimePoint due = schedule_.due(next_); due > now) {
+      timer_.expire_at(due);
       return Turn::wait;
     }
     on_due_(next_++);

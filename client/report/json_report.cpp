@@ -11,10 +11,6 @@ using Json = nlohmann::ordered_json;
 constexpr double kMega = 1e6;
 constexpr double kNanosPerMicro = 1e3;
 
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
-
 double micros(std::chrono::nanoseconds time) {
   return static_cast<double>(time.count()) / kNanosPerMicro;
 }
@@ -96,19 +92,15 @@ Json server_json(const Options& options, const LoadResult& result) {
   if (!result.server) {
     return nullptr;
   }
-  const ServerUsage& server = *result.server;
-  const auto cpu = server.user + server.system;
-  Json json{{"pid", options.plan.server_pid.value_or(0)},
-            {"user_s", seconds(server.user)},
-            {"system_s", seconds(server.system)},
-            {"cpu_us_per_echo", nullptr},
-            {"resident_bytes", server.resident_bytes},
-            {"voluntary_switches", server.voluntary_switches},
-            {"involuntary_switches", server.involuntary_switches}};
-  if (result.tally.echoes > 0) {
-    json["cpu_us_per_echo"] = seconds(cpu) * kMega / static_cast<double>(result.tally.echoes);
-  }
-  return json;
+  const sys::ProcessUsage& server = *result.server;
+  const auto cost = cpu_us_per_echo(result);
+  return {{"pid", options.plan.server_pid.value_or(0)},
+          {"user_s", seconds(server.user)},
+          {"system_s", seconds(server.system)},
+          {"cpu_us_per_echo", cost ? Json(*cost) : Json(nullptr)},
+          {"resident_bytes", server.resident_bytes},
+          {"voluntary_switches", server.voluntary_switches},
+          {"involuntary_switches", server.involuntary_switches}};
 }
 
 Json limits_json(const Verdict& verdict) {

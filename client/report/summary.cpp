@@ -1,9 +1,7 @@
 #include "summary.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "figures.hpp"
 
@@ -13,10 +11,6 @@ namespace {
 
 constexpr double kPercent = 100;
 constexpr double kMega = 1e6;
-
-double seconds(std::chrono::nanoseconds time) {
-  return std::chrono::duration<double>(time).count();
-}
 
 std::string plural(std::uint64_t count, const std::string& what) {
   return count_text(count) + ' ' + what + (count == 1 ? "" : "s");
@@ -96,14 +90,10 @@ double share_of(std::chrono::nanoseconds cpu, const LoadResult& result) {
 }
 
 std::string client_line(const LoadResult& result) {
-  const double busiest =
-      result.thread_shares.empty()
-          ? 0
-          : *std::max_element(result.thread_shares.begin(), result.thread_shares.end());
   return line("client", plural(result.thread_shares.size(), "thread") + ", " +
                             number_text(share_of(result.client_cpu, result), 0) +
                             " % of a CPU, the busiest thread " +
-                            number_text(busiest * kPercent, 0) + " % of its time");
+                            number_text(busiest_share(result) * kPercent, 0) + " % of its time");
 }
 
 std::string server_line(const Options& options, const LoadResult& result) {
@@ -113,14 +103,12 @@ std::string server_line(const Options& options, const LoadResult& result) {
                                     " was not there all the time")
                : "";
   }
-  const ServerUsage& server = *result.server;
-  const auto cpu = server.user + server.system;
+  const sys::ProcessUsage& server = *result.server;
   std::string text = number_text(seconds(server.user), 2) + " s user, " +
                      number_text(seconds(server.system), 2) + " s system (" +
-                     number_text(share_of(cpu, result), 0) + " % of a CPU)";
-  if (result.tally.echoes > 0) {
-    text += ", " + number_text(seconds(cpu) * kMega / static_cast<double>(result.tally.echoes), 2) +
-            " us per echo";
+                     number_text(share_of(server.user + server.system, result), 0) + " % of a CPU)";
+  if (const auto cost = cpu_us_per_echo(result)) {
+    text += ", " + number_text(*cost, 2) + " us per echo";
   }
   return line("server", text) +
          line("", size_text(server.resident_bytes) + " resident, " +

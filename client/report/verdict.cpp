@@ -51,12 +51,11 @@ bool is_rate_reached(const Options& options, const LoadResult& result) {
 // A rate that was reached was not limited by anybody.
 void warn_of_client(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kBusy = 0.95;
-  const auto& shares = result.thread_shares;
-  const auto busiest = std::max_element(shares.begin(), shares.end());
-  if (busiest != shares.end() && *busiest >= kBusy && !is_rate_reached(options, result)) {
+  const double busiest = busiest_share(result);
+  if (busiest >= kBusy && !is_rate_reached(options, result)) {
     verdict.warnings.push_back(
         "the client was the limit: a thread of it was on a CPU, or waiting for one, for " +
-        number_text(*busiest * kPercent, 0) +
+        number_text(busiest * kPercent, 0) +
         " % of the time; use more --threads, or more CPUs, to find the server's");
   }
 }
@@ -81,9 +80,27 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
 
 }  // namespace
 
+double seconds(std::chrono::nanoseconds time) noexcept {
+  return std::chrono::duration<double>(time).count();
+}
+
+double busiest_share(const LoadResult& result) noexcept {
+  const auto& shares = result.thread_shares;
+  return shares.empty() ? 0 : *std::max_element(shares.begin(), shares.end());
+}
+
+std::optional<double> cpu_us_per_echo(const LoadResult& result) noexcept {
+  if (!result.server || result.tally.echoes == 0) {
+    return std::nullopt;
+  }
+  constexpr double kMicrosPerSecond = 1e6;
+  return seconds(result.server->user + result.server->system) * kMicrosPerSecond /
+         static_cast<double>(result.tally.echoes);
+}
+
 double per_second(std::uint64_t amount, const LoadResult& result) noexcept {
-  const double seconds = std::chrono::duration<double>(result.measured).count();
-  return seconds > 0 ? static_cast<double>(amount) / seconds : 0;
+  const double window = seconds(result.measured);
+  return window > 0 ? static_cast<double>(amount) / window : 0;
 }
 
 double rate_of(const LoadResult& result) noexcept {

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,12 @@ struct Verdict {
 
 [[nodiscard]] Verdict verdict_on(const Options& options, const LoadResult& result);
 
+[[nodiscard]] double seconds(std::chrono::nanoseconds time) noexcept;
+
+// Of the client's busiest thread, the share of the window; 0 if there is none.
+[[nodiscard]] double busiest_share(const LoadResult& result) noexcept;
+// Of the server, in microseconds; nothing if it is not known, or there was no echo.
+[[nodiscard]] std::optional<double> cpu_us_per_echo(const LoadResult& result) noexcept;
 // Echoes per second in the window.
 [[nodiscard]] double rate_of(const LoadResult& result) noexcept;
 // `amount` per second of the window.

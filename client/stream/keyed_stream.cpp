@@ -5,25 +5,13 @@
 #include <bit>
 #include <cstring>
 
+#include "mix.hpp"
+
 namespace echod::client {
 
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "a word's first byte is its lowest");
-
-// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64 bits that leaves no
-// pattern. The inverse multiplies by the inverses of its constants and undoes the shifts.
-std::uint64_t mix(std::uint64_t value) noexcept {
-  value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
-  value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
-  return value ^ (value >> 31);
-}
-
-std::uint64_t unmix(std::uint64_t value) noexcept {
-  value = (value ^ (value >> 31) ^ (value >> 62)) * 0x319642b2d24d8ec3;
-  value = (value ^ (value >> 27) ^ (value >> 54)) * 0x96de1b173f119089;
-  return value ^ (value >> 30) ^ (value >> 60);
-}
 
 constexpr int kEpochShift = 32;              // Above the connection's number.
 constexpr std::uint64_t kStartStep = 40503;  // Neighbours begin far apart.
@@ -81,49 +69,49 @@ std::byte KeyedStream::at(std::uint64_t offset) const noexcept {
   return table()[(start_ + offset) % kPeriod] ^ static_cast<std::byte>(key_at(offset));
 }
 
+KeyedStream::Piece KeyedStream::piece_at(std::uint64_t offset, std::size_t most) const noexcept {
+  return {.source = table().data() + (start_ + offset) % kPeriod,
+          .key = key_at(offset),
+          .length = std::min({most, kPeriod, kEpochBytes - offset % kEpochBytes})};
+}
+
 void KeyedStream::fill(std::span<std::byte> out, std::uint64_t offset) const noexcept {
   while (!out.empty()) {
-    const std::uint64_t same_key = kEpochBytes - offset % kEpochBytes;
-    const std::span<std::byte> piece = out.first(std::min({out.size(), kPeriod, same_key}));
-    const std::byte* const source = table().data() + (start_ + offset) % kPeriod;
-    const std::uint64_t key = key_at(offset);
+    const Piece piece = piece_at(offset, out.size());
     std::size_t done = 0;
-    for (; done + kKeyBytes <= piece.size(); done += kKeyBytes) {
-      const std::uint64_t word = word_at(source + done) ^ key;
-      std::memcpy(piece.data() + done, &word, sizeof word);
+    for (; done + kKeyBytes <= piece.length; done += kKeyBytes) {
+      const std::uint64_t word = word_at(piece.source + done) ^ piece.key;
+      std::memcpy(out.data() + done, &word, sizeof word);
     }
-    for (; done < piece.size(); ++done) {
-      piece[done] = at(offset + done);
+    for (; done < piece.length; ++done) {
+      out[done] = at(offset + done);
     }
-    offset += piece.size();
-    out = out.subspan(piece.size());
+    offset += piece.length;
+    out = out.subspan(piece.length);
   }
 }
 
 std::size_t KeyedStream::matching(std::span<const std::byte> bytes,
                                   std::uint64_t offset) const noexcept {
   // Many words are compared at a time, because a branch after each would cost more than the
-  // comparison; only a difference is looked for word by word, then byte by byte.
+  // comparison; only a difference is looked for byte by byte.
   constexpr std::size_t kStrideBytes = 32 * kKeyBytes;
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const std::byte* const expected = table().data() + (start_ + offset + done) % kPeriod;
+    const Piece piece = piece_at(offset + done, std::min(bytes.size() - done, kStrideBytes));
     const std::byte* const got = bytes.data() + done;
-    const std::uint64_t key = key_at(offset + done);
-    const std::uint64_t same_key = kEpochBytes - (offset + done) % kEpochBytes;
-    const std::size_t length = std::min({bytes.size() - done, kStrideBytes, same_key});
     std::uint64_t difference = 0;
     std::size_t i = 0;
-    for (; i + kKeyBytes <= length; i += kKeyBytes) {
-      difference |= word_at(expected + i) ^ word_at(got + i) ^ key;
+    for (; i + kKeyBytes <= piece.length; i += kKeyBytes) {
+      difference |= word_at(piece.source + i) ^ word_at(got + i) ^ piece.key;
     }
-    for (; i < length; ++i) {
+    for (; i < piece.length; ++i) {
       difference |= static_cast<std::uint64_t>(got[i] ^ at(offset + done + i));
     }
     if (difference != 0) {
       break;
     }
-    done += length;
+    done += piece.length;
   }
   while (done < bytes.size() && bytes[done] == at(offset + done)) {
     ++done;

@@ -50,6 +50,14 @@ class KeyedStream {
   [[nodiscard]] static KeyOwner owner_of(std::uint64_t key, std::uint32_t seed) noexcept;
 
  private:
+  // As much from `offset` on as lies in one place of the block and has one key, and no more than
+  // `most`: its byte i is source[i] combined with byte i modulo kKeyBytes of `key`.
+  struct Piece {
+    const std::byte* source;
+    std::uint64_t key;
+    std::size_t length;
+  };
+  [[nodiscard]] Piece piece_at(std::uint64_t offset, std::size_t most) const noexcept;
   // The key as a word to combine with 8 bytes from `offset` on.
   [[nodiscard]] std::uint64_t key_at(std::uint64_t offset) const noexcept;
 

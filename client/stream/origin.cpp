@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
 #include <vector>
 
 #include "figures.hpp"
@@ -86,6 +85,20 @@ std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence)
   return last_wrong + 1;
 }
 
+// Whether they are bytes of a stream of any run, with any seed.
+bool is_of_some_run(std::span<const std::byte> bytes) noexcept {
+  constexpr std::size_t kEnough = 2 * kKeyBytes;  // 8 bytes without their key, in 65521 places.
+  if (bytes.size() < kEnough) {
+    return false;
+  }
+  for (std::uint64_t place = 0; place < kPeriod; ++place) {
+    if (may_be_from(bytes.first(kEnough), place)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Whether they are bytes of a stream, but not of any of this run. Where some are right in their
 // place, it is our own stream with wrong bytes in it.
 bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
@@ -140,17 +153,8 @@ std::optional<Origin> origin_of(std::span<const std::byte> bytes, const Streams&
   return std::nullopt;
 }
 
-bool is_of_some_run(std::span<const std::byte> bytes) noexcept {
-  constexpr std::size_t kEnough = 2 * kKeyBytes;  // 8 bytes without their key, in 65521 places.
-  if (bytes.size() < kEnough) {
-    return false;
-  }
-  for (std::uint64_t place = 0; place < kPeriod; ++place) {
-    if (may_be_from(bytes.first(kEnough), place)) {
-      return true;
-    }
-  }
-  return false;
+std::size_t enough_evidence(std::uint64_t owed) noexcept {
+  return owed > 0 ? std::min<std::uint64_t>(owed, kEvidenceBytes) : kEvidenceBytes;
 }
 
 std::string_view name_of(FaultKind kind) noexcept {
@@ -177,7 +181,7 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
       {.connections = connections, .seed = seed, .longest = kMore * (evidence.sent + kEpochBytes)});
   const auto later = found_later(stream, evidence.offset, missing, evidence.bytes);
   const bool is_own = fault.origin && fault.origin->connection == evidence.connection;
-  if ((fault.origin && !is_own) || (!is_own && is_foreign(stream, evidence))) {
+  if (!is_own && (fault.origin || is_foreign(stream, evidence))) {
     fault.kind = FaultKind::crossed;
   } else if (is_own && fault.origin->offset < evidence.offset) {
     fault.kind = FaultKind::duplicated;

@@ -2,6 +2,7 @@
 // Thread-safety: functions without state. Slow: for the moment after something went wrong.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -38,9 +39,6 @@ struct Streams {
 [[nodiscard]] std::optional<Origin> origin_of(std::span<const std::byte> bytes,
                                               const Streams& streams);
 
-// Whether they are bytes of a stream of any run, with any seed.
-[[nodiscard]] bool is_of_some_run(std::span<const std::byte> bytes) noexcept;
-
 enum class FaultKind : std::uint8_t {
   corrupted,    // Bytes that nobody sent.
   lost,         // Bytes are missing; what follows them came.
@@ -61,6 +59,12 @@ struct Evidence {
   std::uint64_t sent = 0;            // Bytes that the connection had sent.
   std::span<const std::byte> bytes;  // Received at `offset` and after; not empty.
 };
+
+// How much of what follows a wrong byte is kept, and for how long it is waited for.
+inline constexpr std::size_t kEvidenceBytes = 4096;
+inline constexpr std::chrono::milliseconds kEvidenceTime{200};
+// How many bytes tell all that can be known when `owed` are still to come: those, if there are any.
+[[nodiscard]] std::size_t enough_evidence(std::uint64_t owed) noexcept;
 
 struct Fault {
   FaultKind kind = FaultKind::corrupted;

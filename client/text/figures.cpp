@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <string_view>
+#include <system_error>
 
 namespace echod::client {
 
@@ -112,6 +113,10 @@ std::string preview(std::span<const std::byte> bytes) {
     text += escaped(byte);
   }
   return text + (bytes.size() > kShown ? "\"..." : "\"");
+}
+
+std::string errno_text(int error) {
+  return std::system_category().message(error);
 }
 
 std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> values) {

@@ -1,4 +1,4 @@
-// Numbers and bytes as people read them.
+// Numbers, bytes and errors as people read them.
 // Thread-safety: functions without state.
 #pragma once
 
@@ -29,6 +29,9 @@ namespace echod::client {
 // The first bytes between quotes, what is not printable as in C, and "..." if there are more:
 // "GET \r\n\x00"...
 [[nodiscard]] std::string preview(std::span<const std::byte> bytes);
+
+// What errno stands for.
+[[nodiscard]] std::string errno_text(int error);
 
 // Of an even number of values the lower one in the middle; 0 of none.
 [[nodiscard]] std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> values);

@@ -88,8 +88,8 @@ int why_not_from(const SocketAddress& source) noexcept {
 }
 
 Opened connect_within(const SocketAddress& server, const std::optional<SocketAddress>& source,
-                      std::chrono::milliseconds timeout) noexcept {
-  Opened opened = open_connection(server, source);
+                      Duration timeout, const ReceivePath& path) noexcept {
+  Opened opened = open_connection(server, source, path);
   if (opened.error == EINPROGRESS) {
     const bool is_decided =
         wait_ready(opened.fd.get(), POLLOUT, MonotonicClock::now() + timeout) != 0;

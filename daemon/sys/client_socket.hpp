@@ -2,9 +2,9 @@
 // Thread-safety: free of shared state.
 #pragma once
 
-#include <chrono>
 #include <optional>
 
+#include "clock.hpp"
 #include "socket_address.hpp"
 #include "unique_fd.hpp"
 
@@ -35,8 +35,8 @@ struct ReceivePath {
 // As open_connection, but waits until it is decided, for at most `timeout`: `error` is 0, ETIMEDOUT
 // or why there is none.
 [[nodiscard]] Opened connect_within(const SocketAddress& server,
-                                    const std::optional<SocketAddress>& source,
-                                    std::chrono::milliseconds timeout) noexcept;
+                                    const std::optional<SocketAddress>& source, Duration timeout,
+                                    const ReceivePath& path = {}) noexcept;
 
 // Makes close(2) send RST at once, whatever is queued (SO_LINGER with a time of 0, socket(7)).
 void reset_on_close(int fd) noexcept;

@@ -38,7 +38,7 @@ namespace echod::test {
   return result;
 }
 
-[[nodiscard]] inline client::ServerUsage server_usage() {
+[[nodiscard]] inline sys::ProcessUsage server_usage() {
   using std::chrono::milliseconds;
   return {.user = milliseconds(500),
           .system = milliseconds(1500),
