@@ -1,5 +1,6 @@
 // The command line: what it prints, and with which code it ends.
 #include <gtest/gtest.h>
+#include <sysexits.h>
 
 #include "daemon_test.hpp"
 #include "text_match.hpp"
@@ -8,7 +9,6 @@ namespace echod::test {
 namespace {
 
 constexpr int kUsage = 64;
-constexpr int kConfig = 78;
 
 TEST(CliTest, HelpNamesEveryOptionAndEndsWithZero) {
   const ChildResult result = run_echod({"--help"});
@@ -83,8 +83,8 @@ TEST(CliTest, CheckConfigOfABadFileEndsAsAStartWould) {
   const ChildResult checked =
       run_echod({"--check-config", "--config", "bad.toml"}, directory.path());
   const ChildResult started = run_echod({"--config", "bad.toml"}, directory.path());
-  EXPECT_EQ(checked.exit_code, kConfig);
-  EXPECT_EQ(started.exit_code, kConfig);
+  EXPECT_EQ(checked.exit_code, EX_CONFIG);
+  EXPECT_EQ(started.exit_code, EX_CONFIG);
   EXPECT_EQ(checked.err, started.err);
 }
 

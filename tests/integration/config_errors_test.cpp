@@ -1,6 +1,7 @@
 // A wrong configuration stops the start with code 78 and a line for each error:
 // "file:line:column: key: what is wrong, what is allowed".
 #include <gtest/gtest.h>
+#include <sysexits.h>
 
 #include "daemon_process.hpp"
 #include "text_match.hpp"
@@ -8,15 +9,13 @@
 namespace echod::test {
 namespace {
 
-constexpr int kConfig = 78;
-
 class ConfigErrorsTest : public testing::Test {
  protected:
   // What echod says of this file; fails unless it ends with the code for configuration errors.
   std::vector<std::string> errors_of(const std::string& text) {
     write_file(directory_.file("echod.toml"), text);
     const ChildResult result = run_echod({"--config", "echod.toml"}, directory_.path());
-    EXPECT_EQ(result.exit_code, kConfig) << text;
+    EXPECT_EQ(result.exit_code, EX_CONFIG) << text;
     EXPECT_EQ(result.out, "");
     EXPECT_FALSE(std::filesystem::exists(directory_.file("network-server.log")));
     return lines_of(result.err);
@@ -83,10 +82,10 @@ TEST_F(ConfigErrorsTest, ASyntaxErrorIsReportedAlone) {
 
 TEST_F(ConfigErrorsTest, AFileThatIsNotThereOrADirectoryIsUnreadable) {
   const ChildResult missing = run_echod({"--config", "missing.toml"}, directory_.path());
-  EXPECT_EQ(missing.exit_code, kConfig);
+  EXPECT_EQ(missing.exit_code, EX_CONFIG);
   expect_match(missing.err, "missing\\.toml: .*No such file or directory");
   const ChildResult folder = run_echod({"--config", "."}, directory_.path());
-  EXPECT_EQ(folder.exit_code, kConfig);
+  EXPECT_EQ(folder.exit_code, EX_CONFIG);
   expect_match(folder.err, "Is a directory");
 }
 

@@ -5,12 +5,11 @@
 #include "background.hpp"
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
+#include "sizes.hpp"
 
 namespace echod::test {
 namespace {
 
-constexpr std::uint64_t kKib = 1024;
-constexpr std::uint64_t kMib = 1024 * kKib;
 constexpr std::uint64_t kGib = 1024 * kMib;
 
 class FairnessTest : public DaemonTest {

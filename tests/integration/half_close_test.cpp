@@ -5,12 +5,10 @@
 
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
+#include "sizes.hpp"
 
 namespace echod::test {
 namespace {
-
-constexpr std::uint64_t kKib = 1024;
-constexpr std::uint64_t kMib = 1024 * kKib;
 
 class HalfCloseTest : public DaemonTest {
  protected:

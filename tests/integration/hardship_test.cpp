@@ -2,6 +2,7 @@
 // its files, give it few descriptors, remove its configuration.
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 
 #include <chrono>
 #include <csignal>
@@ -14,8 +15,6 @@ namespace echod::test {
 namespace {
 
 using namespace std::chrono_literals;
-
-constexpr int kConfig = 78;
 
 class HardshipTest : public DaemonTest {
  protected:
@@ -137,7 +136,7 @@ TEST_F(HardshipTest, AConfigurationFromAPipeIsRefusedAtOnce) {
   const TemporaryDirectory directory;
   ASSERT_EQ(mkfifo(directory.file("fifo").c_str(), 0600), 0);
   ChildProcess child({.arguments = {ECHOD_BINARY, "--config", directory.file("fifo")}});
-  EXPECT_EQ(child.wait(Deadline(20s)), kConfig);
+  EXPECT_EQ(child.wait(Deadline(20s)), EX_CONFIG);
   EXPECT_NE(child.err().find("is a pipe or socket"), std::string::npos) << child.err();
 }
 

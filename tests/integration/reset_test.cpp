@@ -1,11 +1,10 @@
 // A reset in any state ends that connection and nothing else, and never makes the loop spin.
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
+#include "sizes.hpp"
 
 namespace echod::test {
 namespace {
-
-constexpr std::uint64_t kMib = 1024 * 1024;
 
 class ResetTest : public DaemonTest {
  protected:

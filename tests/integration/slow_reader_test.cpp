@@ -1,12 +1,11 @@
 // A peer that does not read is not read from, and memory is bounded.
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
+#include "sizes.hpp"
 
 namespace echod::test {
 namespace {
 
-constexpr std::uint64_t kKib = 1024;
-constexpr std::uint64_t kMib = 1024 * kKib;
 // Small sockets, so that hundreds of full ones do not press the kernel's memory for TCP.
 constexpr const char* kSmallSockets = "[socket]\nsend_buffer_kib = 16\nreceive_buffer_kib = 16\n";
 constexpr PeerOptions kSmallPeer{.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192};

@@ -3,12 +3,10 @@
 #include "background.hpp"
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
+#include "sizes.hpp"
 
 namespace echod::test {
 namespace {
-
-constexpr std::uint64_t kKib = 1024;
-constexpr std::uint64_t kMib = 1024 * kKib;
 
 class TimeoutsTest : public DaemonTest {
  protected:

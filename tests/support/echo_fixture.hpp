@@ -31,10 +31,6 @@ class EchoFixture : public testing::Test {
   static constexpr std::uint32_t kReading = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
   static constexpr std::uint32_t kWriting = EPOLLOUT | EPOLLET;
 
-  // Descriptors for connections: those of the loop itself count from 1000.
-  static constexpr int kFd = 7;
-  static constexpr int kOther = 8;
-
   static constexpr std::size_t kBlockBytes = 16;
 
   // Small enough to write scripts for: blocks of 16 bytes, turns of 64 bytes or 8 reads.

@@ -35,9 +35,6 @@ class LoadFixture : public testing::Test {
   // What connections are registered for, once and for all.
   static constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
-  // Descriptors for connections: those of the loop itself count from 1000.
-  static constexpr int kFd = 7;
-  static constexpr int kOther = 8;
   static constexpr std::uint32_t kBytes = 64;  // In a message, unless the test says otherwise.
 
   LoadFixture() {

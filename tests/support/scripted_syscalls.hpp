@@ -47,6 +47,10 @@
 
 namespace echod::test {
 
+// Descriptors for scripts to hand out.
+inline constexpr int kFd = 7;
+inline constexpr int kOther = 8;
+
 enum class Call : std::uint8_t {
   socket,
   bind,

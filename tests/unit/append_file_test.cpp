@@ -10,9 +10,6 @@
 namespace echod::test {
 namespace {
 
-constexpr int kFd = 7;
-constexpr int kSecond = 8;
-
 class AppendFileTest : public testing::Test {
  protected:
   void open() {
@@ -65,10 +62,10 @@ TEST_F(AppendFileTest, AFileThatIsOpenedAnewBeginsWithoutANewline) {
   kernel_.expect_write(kFd, "a line\n", 2);
   kernel_.expect_write_error(kFd, ENOSPC);
   EXPECT_FALSE(file_.write("a line\n").ok());
-  kernel_.expect_open("log", kSecond);
+  kernel_.expect_open("log", kOther);
   kernel_.expect_close(kFd);
   EXPECT_TRUE(file_.open("log").ok());
-  kernel_.expect_write(kSecond, "x\n");
+  kernel_.expect_write(kOther, "x\n");
   EXPECT_TRUE(file_.write("x\n").ok());
 }
 
@@ -80,10 +77,10 @@ TEST_F(AppendFileTest, ToWriteNothingIsNoCall) {
 
 TEST_F(AppendFileTest, ToOpenAnewClosesWhatWasOpen) {
   open();
-  kernel_.expect_open("log", kSecond);
+  kernel_.expect_open("log", kOther);
   kernel_.expect_close(kFd);
   EXPECT_TRUE(file_.open("log").ok());
-  kernel_.expect_write(kSecond, "x");
+  kernel_.expect_write(kOther, "x");
   EXPECT_TRUE(file_.write("x").ok());
 }
 

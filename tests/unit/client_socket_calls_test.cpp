@@ -12,8 +12,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kFd = 7;
-
 class ClientSocketCallsTest : public testing::Test {
  protected:
   static sys::SocketAddress address(const char* host, std::uint16_t port) {

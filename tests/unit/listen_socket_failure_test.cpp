@@ -15,11 +15,9 @@
 namespace echod::test {
 namespace {
 
-using sys::SocketAddress;
-
-constexpr int kFd = 7;
-constexpr int kSecond = 8;
 constexpr int kBacklog = 16;
+
+using sys::SocketAddress;
 
 const sys::TcpOptions kAllOptions{.no_delay = true,
                                   .keepalive = true,
@@ -131,12 +129,12 @@ TEST_F(ListenSocketFailureTest, AllAddressesFallBackToIpv4WhenIpv6IsSwitchedOff)
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd, EADDRNOTAVAIL);
   kernel_.expect_close(kFd);
-  kernel_.expect_socket(kSecond);
-  kernel_.expect_bind(kSecond);
+  kernel_.expect_socket(kOther);
+  kernel_.expect_bind(kOther);
   const sys::ListenSocket listener =
       sys::open_listener(SocketAddress::any_v6(2003), kBacklog, false, {});
   EXPECT_TRUE(listener.fell_back_to_v4);
-  EXPECT_EQ(listener.fd.get(), kSecond);
+  EXPECT_EQ(listener.fd.get(), kOther);
   EXPECT_EQ(listener.backlog, kBacklog);
 }
 
@@ -170,10 +168,10 @@ TEST_F(ListenSocketFailureTest, AllAddressesDoNotFallBackForAnotherReason) {
 TEST_F(ListenSocketFailureTest, AnAcceptThatASignalInterruptsIsMadeAgain) {
   kernel_.expect_accept_error(kFd, EINTR);
   kernel_.expect_accept_error(kFd, EINTR);
-  kernel_.expect_accept(kFd, kSecond, "2001:db8::2", 4711);
+  kernel_.expect_accept(kFd, kOther, "2001:db8::2", 4711);
   const sys::Accepted accepted = sys::accept(kFd);
   EXPECT_EQ(accepted.error, 0);
-  EXPECT_EQ(accepted.fd.get(), kSecond);
+  EXPECT_EQ(accepted.fd.get(), kOther);
   EXPECT_EQ(accepted.peer.text(), "[2001:db8::2]:4711");
   kernel_.expect_accept_error(kFd, EINTR);
   kernel_.expect_accept_error(kFd, EMFILE);

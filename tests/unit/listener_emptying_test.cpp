@@ -113,17 +113,18 @@ TEST_F(ListenerEmptyingTest, ThatRunsShortWhileItsQueueIsEmptiedTriesAgainByTheC
 }
 
 TEST_F(ListenerEmptyingTest, NewcomersWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
-  expect_accepts(kFirst, kFirst + kBacklog);  // The kernel's queue holds one more than it is told.
+  expect_accepts(kFirst,
+                 kFirst + kListenerBacklog);  // The kernel's queue holds one more than it is told.
   kernel_.expect_remove(kListener);
   kernel_.expect_close(kListener);
   listener_.begin_emptying();
   kernel_.verify();
-  EXPECT_EQ(count(Counter::accepted), kBacklog + 1U);
+  EXPECT_EQ(count(Counter::accepted), kListenerBacklog + 1U);
   expect_rest();
 }
 
 TEST_F(ListenerEmptyingTest, ErrorsWhileItsQueueIsEmptiedDoNotKeepItFromLettingGo) {
-  for (int i = 0; i < kBacklog + 1; ++i) {
+  for (int i = 0; i < kListenerBacklog + 1; ++i) {
     kernel_.expect_accept_error(kListener, ECONNABORTED);
   }
   kernel_.expect_remove(kListener);

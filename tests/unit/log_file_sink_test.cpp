@@ -13,9 +13,6 @@
 namespace echod::test {
 namespace {
 
-constexpr int kFd = 7;
-constexpr int kSecond = 8;
-
 class LogFileSinkTest : public testing::Test {
  protected:
   LogFileSinkTest() {
@@ -101,9 +98,9 @@ TEST_F(LogFileSinkTest, AFullDiskIsReportedOnceUntilItCanBeWrittenAgain) {
 TEST_F(LogFileSinkTest, AfterAReopenLinesGoToTheNewFile) {
   open();
   kernel_.expect_close(kFd);
-  kernel_.expect_open("log", kSecond);
+  kernel_.expect_open("log", kOther);
   sink_.open("log");
-  kernel_.expect_write(kSecond, "one\n");
+  kernel_.expect_write(kOther, "one\n");
   log("one");
 }
 

@@ -21,13 +21,11 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using Numbers = std::vector<std::uint64_t>;
 
-constexpr int kTimer = 7;
-
 class PacerTest : public testing::Test {
  protected:
   PacerTest() {
-    kernel_.expect_timerfd(kTimer);
-    kernel_.expect_add(kTimer, EPOLLIN | EPOLLET);
+    kernel_.expect_timerfd(kFd);
+    kernel_.expect_add(kFd, EPOLLIN | EPOLLET);
     pacer_.emplace(loop_, [this](std::uint64_t number) {
       EXPECT_GE(sys::MonotonicClock::now(), schedule_.due(number)) << "early";
       called_.push_back(number);
@@ -47,7 +45,7 @@ class PacerTest : public testing::Test {
   // The timer expires after `time`.
   void expire_after(nanoseconds time) {
     kernel_.advance(time);
-    kernel_.expect_epoll_wait({{kTimer, EPOLLIN}}, -1);
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
     run_once();
   }
   void expect_rest() {
@@ -74,12 +72,12 @@ class PacerTest : public testing::Test {
 TEST_F(PacerTest, BeginsAtOnceAndArmsTheTimerForTheNextMomentToTheNanosecond) {
   start(3);
   kernel_.expect_epoll_wait({}, 0);
-  kernel_.expect_timer_set(kTimer, kernel_.now() + nanoseconds(333'333'333));
+  kernel_.expect_timer_set(kFd, kernel_.now() + nanoseconds(333'333'333));
   run_once();
   EXPECT_EQ(called_, up_to(1));
   kernel_.advance(nanoseconds(333'333'333));
-  kernel_.expect_epoll_wait({{kTimer, EPOLLIN}}, -1);
-  kernel_.expect_timer_set(kTimer, schedule_.due(2).time_since_epoch());
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  kernel_.expect_timer_set(kFd, schedule_.due(2).time_since_epoch());
   run_once();
   EXPECT_EQ(called_, up_to(2));
   EXPECT_EQ(schedule_.due(2) - schedule_.due(0), nanoseconds(666'666'667));
@@ -94,8 +92,8 @@ TEST_F(PacerTest, ATimerThatExpiresEarlyIsSetAgain) {
   start(1000);
   iterate();
   kernel_.advance(nanoseconds(999'999));
-  kernel_.expect_epoll_wait({{kTimer, EPOLLIN}}, -1);
-  kernel_.expect_timer_set(kTimer, schedule_.due(1).time_since_epoch());
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  kernel_.expect_timer_set(kFd, schedule_.due(1).time_since_epoch());
   run_once();
   EXPECT_EQ(called_, up_to(1));
   expire_after(nanoseconds(1));
@@ -110,7 +108,7 @@ TEST_F(PacerTest, WhatIsLateIsCaughtUpWithInBoundedTurnsInOrder) {
   iterate();
   EXPECT_EQ(called_, up_to(129));
   kernel_.expect_epoll_wait({}, 0);
-  kernel_.expect_timer_set(kTimer, schedule_.due(151).time_since_epoch());
+  kernel_.expect_timer_set(kFd, schedule_.due(151).time_since_epoch());
   run_once();
   EXPECT_EQ(called_, up_to(151));
   expect_rest();
@@ -129,7 +127,7 @@ TEST_F(PacerTest, WithNothingToDoItDoesNothing) {
   start(1000, 0);
   iterate();
   EXPECT_TRUE(called_.empty());
-  EXPECT_EQ(kernel_.timer(kTimer), std::nullopt);
+  EXPECT_EQ(kernel_.timer(kFd), std::nullopt);
 }
 
 TEST_F(PacerTest, StoppedItMakesNothingHappenAnyMore) {
@@ -156,20 +154,20 @@ TEST_F(PacerTest, AtAnyTimesOfTheTimerNothingIsEarlyLeftOutOrOutOfOrder) {
   iterate();
   for (int round = 0; round < 1000; ++round) {
     kernel_.advance(nanoseconds(static_cast<std::int64_t>(random() % 100'000)));
-    kernel_.expect_epoll_wait({{kTimer, EPOLLIN}});
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
     run_once();
     const std::uint64_t next = called_.size();
     ASSERT_GT(schedule_.due(next), sys::MonotonicClock::now()) << "ten are due at most";
-    ASSERT_EQ(kernel_.timer(kTimer), schedule_.due(next).time_since_epoch());
+    ASSERT_EQ(kernel_.timer(kFd), schedule_.due(next).time_since_epoch());
   }
   EXPECT_EQ(called_, up_to(called_.size()));
 }
 
 TEST_F(PacerTest, ThatItsTimerCannotBeRegisteredIsThrown) {
-  kernel_.expect_timerfd(kTimer + 1);
-  kernel_.expect_add(kTimer + 1, EPOLLIN | EPOLLET, ENOSPC);
+  kernel_.expect_timerfd(kFd + 1);
+  kernel_.expect_add(kFd + 1, EPOLLIN | EPOLLET, ENOSPC);
   EXPECT_THROW(Pacer(loop_, [](std::uint64_t /*number*/) {}), std::system_error);
-  EXPECT_TRUE(kernel_.was_closed(kTimer + 1));
+  EXPECT_TRUE(kernel_.was_closed(kFd + 1));
 }
 
 }  // namespace

@@ -16,8 +16,6 @@
 namespace echod::test {
 namespace {
 
-constexpr int kFd = 7;
-
 std::span<const std::byte> bytes_of(std::string_view text) {
   return std::as_bytes(std::span(text));
 }

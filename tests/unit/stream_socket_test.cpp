@@ -11,8 +11,6 @@
 namespace echod::test {
 namespace {
 
-constexpr int kFd = 7;
-
 class StreamSocketTest : public testing::Test {
  protected:
   std::array<std::byte, 8> room_{};

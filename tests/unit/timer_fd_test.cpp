@@ -14,8 +14,6 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-constexpr int kFd = 7;
-
 TEST(TimerFdTest, IsSetToTheNanosecondOfTheMonotonicClock) {
   ScriptedKernel kernel;
   kernel.expect_timerfd(kFd);
