@@ -19,9 +19,6 @@ namespace echod::client {
 
 namespace {
 
-constexpr std::uint64_t kKib = 1024;
-constexpr std::uint64_t kMib = 1024 * kKib;
-
 Finding small_message(CheckContext& context) {
   const std::string text = "Hello, echo!\n";
   CheckPeer peer(context, {.text = text});

@@ -12,12 +12,6 @@
 
 namespace echod::client {
 
-namespace {
-
-constexpr std::uint64_t kKib = 1024;
-
-}  // namespace
-
 Finding half_close_nothing_sent(CheckContext& context) {
   CheckPeer peer(context);
   const Stopwatch watch;

@@ -2,13 +2,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "figures.hpp"
+
 namespace echod::client {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kMega = 1e6;
 constexpr double kNanosPerMicro = 1e3;
 
 double micros(std::chrono::nanoseconds time) {

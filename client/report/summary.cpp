@@ -9,9 +9,6 @@ namespace echod::client {
 
 namespace {
 
-constexpr double kPercent = 100;
-constexpr double kMega = 1e6;
-
 std::string plural(std::uint64_t count, const std::string& what) {
   return count_text(count) + ' ' + what + (count == 1 ? "" : "s");
 }

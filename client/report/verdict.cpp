@@ -8,8 +8,6 @@ namespace echod::client {
 
 namespace {
 
-constexpr double kPercent = 100;
-
 void judge_limits(const Options& options, const LoadResult& result, Verdict& verdict) {
   const Histogram& latency = result.tally.latency;
   for (const LatencyLimit& limit : options.limits) {

@@ -11,6 +11,11 @@
 
 namespace echod::client {
 
+inline constexpr std::uint64_t kKib = 1024;
+inline constexpr std::uint64_t kMib = 1024 * kKib;
+inline constexpr double kMega = 1e6;
+inline constexpr double kPercent = 100;
+
 // Three digits at most, in the unit that fits: "31.4 us", "3.2 ms", "5 s".
 [[nodiscard]] std::string duration_text(std::chrono::nanoseconds duration);
 // Likewise: "12 bytes", "64 KiB", "1.5 MiB".

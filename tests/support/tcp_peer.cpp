@@ -21,7 +21,7 @@ namespace echod::test {
 
 namespace {
 
-constexpr std::size_t kChunk = 65536;
+constexpr std::size_t kReceiveBytes = 65536;
 
 [[noreturn]] void fail(const char* what, int error) {
   throw std::system_error(error, std::system_category(), std::string("test client: ") + what);
@@ -183,7 +183,7 @@ bool TcpPeer::echoes(std::string_view bytes) {
 Tail TcpPeer::receive_to_end() {
   const Deadline deadline;
   Tail tail;
-  std::vector<char> chunk(kChunk);
+  std::vector<char> chunk(kReceiveBytes);
   for (;;) {
     const ssize_t got = recv(fd_, chunk.data(), chunk.size(), 0);
     if (got > 0) {
