@@ -242,7 +242,7 @@ set title 'echod, 64 connections, 64 bytes, open loop: latency by percentile'
 set logscale xy
 set xlabel 'percentile'
 set ylabel 'milliseconds'
-set xtics ('0 %' 1, '50 %' 2, '90 %' 10, '99 %' 100, '99.9 %' 1000, '99.99 %' 10000, '99.999 %' 100000)
+set xtics ('0 %%' 1, '50 %%' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1000, '99.99 %%' 10000, '99.999 %%' 100000)
 set grid
 set key left top
 set datafile commentschars '#'
@@ -271,7 +271,6 @@ def report(options, results):
         *(scenario_table(name, by_server) for name, by_server in results.items()),
     ]
     (options.output / "report.md").write_text("\n".join(text))
-    (options.output / "results.json").write_text(json.dumps(results, indent=1))
 
 
 def main():
@@ -288,6 +287,7 @@ def main():
     options.output.mkdir(parents=True, exist_ok=True)
     found, exclusions = servers(options.build, options.peers)
     results = measure(options, found, exclusions)
+    (options.output / "results.json").write_text(json.dumps(results, indent=1))
     curves(options, found)
     report(options, results)
     print(options.output / "report.md")
