@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,28 +12,9 @@
 #include <vector>
 
 #include "child_process.hpp"
+#include "files.hpp"
 
 namespace echod::test {
-
-// A directory under /tmp that goes with the object.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
-
-void write_file(const std::string& path, const std::string& text);
-// Empty if there is none.
-[[nodiscard]] std::string read_file(const std::string& path);
-[[nodiscard]] std::vector<std::string> lines_of(const std::string& text);
 
 struct DaemonOptions {
   std::string config = {};                  // TOML. With [[listen]] in it, no --address and --port.

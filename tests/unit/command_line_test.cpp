@@ -3,14 +3,13 @@
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
-#include <cstdio>
-#include <fstream>
 #include <initializer_list>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "config_errors.hpp"
+#include "files.hpp"
 
 namespace echod {
 namespace {
@@ -44,16 +43,18 @@ std::string usage_error(std::initializer_list<const char*> arguments) {
 // A configuration file for the time of a test.
 class EffectiveConfig : public testing::Test {
  protected:
-  void TearDown() override { (void)std::remove(path_.c_str()); }
-
   CommandLine with_file(const std::string& text) {
-    std::ofstream(path_) << text;
+    test::write_file(path_, text);
     CommandLine options;
     options.config_file = path_;
     return options;
   }
 
-  const std::string path_ = testing::TempDir() + "echod-effective-config.toml";
+ private:
+  const test::TemporaryDirectory directory_;
+
+ protected:
+  const std::string path_ = directory_.file("echod.toml");
 };
 
 TEST(CommandLine, AsksForNothingIfItIsEmpty) {

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "config_errors.hpp"
+#include "files.hpp"
 
 namespace echod {
 namespace {
@@ -40,20 +40,12 @@ Lines errors_of_file(const std::string& path) {
 // A folder of its own, gone afterwards.
 class ConfigFileOnDisk : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "echod-config-XXXXXX";
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
-    std::string path = folder_ / name;
-    std::ofstream(path, std::ios::binary) << text;
-    return path;
+    test::write_file(folder_.file(name), text);
+    return folder_.file(name);
   }
 
-  std::filesystem::path folder_;
+  const test::TemporaryDirectory folder_;
 };
 
 TEST(ConfigFile, GivesTheDefaultsIfItIsEmptyOrHoldsOnlyComments) {
@@ -262,11 +254,11 @@ TEST_F(ConfigFileOnDisk, MayBeEmptyOrTheNullDevice) {
 }
 
 TEST_F(ConfigFileOnDisk, IsReportedWithTheReasonIfItCannotBeRead) {
-  const std::string missing = folder_ / "missing.toml";
+  const std::string missing = folder_.file("missing.toml");
   EXPECT_EQ(errors_of_file(missing),
             (Lines{missing + ": cannot be read: No such file or directory"}));
-  EXPECT_EQ(errors_of_file(folder_),
-            (Lines{folder_.string() + ": cannot be read: Is a directory"}));
+  EXPECT_EQ(errors_of_file(folder_.path()),
+            (Lines{folder_.path().string() + ": cannot be read: Is a directory"}));
 }
 
 TEST_F(ConfigFileOnDisk, IsReportedIfPermissionIsMissing) {
@@ -288,7 +280,7 @@ TEST_F(ConfigFileOnDisk, IsRefusedBeyondOneMebibyte) {
 }
 
 TEST_F(ConfigFileOnDisk, ThatIsAPipeIsRefusedAtOnce) {
-  const std::string path = folder_ / "fifo";
+  const std::string path = folder_.file("fifo");
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const Lines errors = errors_of_file(path);
   ASSERT_EQ(errors.size(), 1U);

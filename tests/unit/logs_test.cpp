@@ -8,18 +8,13 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <optional>
 #include <string>
 
+#include "files.hpp"
+
 namespace echod::test {
 namespace {
-
-std::string contents_of(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -28,9 +23,7 @@ bool contains(const std::string& text, const std::string& part) {
 class LogsTest : public testing::Test {
  protected:
   LogsTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "echod-logs-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-    config_.file = directory_ / "network-server.log";
+    config_.file = directory_.file("network-server.log");
     config_.file_level = LogLevel::debug;
     config_.stderr_level = LogLevel::error;
     unsetenv("LOGS_DIRECTORY");
@@ -42,7 +35,6 @@ class LogsTest : public testing::Test {
       (void)finish();
     }
     unsetenv("LOGS_DIRECTORY");
-    std::filesystem::remove_all(directory_);
   }
 
   // Lets the logs write what is queued; returns what came to standard error.
@@ -50,9 +42,9 @@ class LogsTest : public testing::Test {
     logs_.reset();
     return testing::internal::GetCapturedStderr();
   }
-  [[nodiscard]] std::string file() const { return contents_of(config_.file); }
+  [[nodiscard]] std::string file() const { return read_file(config_.file); }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory directory_;
   LogConfig config_;
   std::optional<Logs> logs_;
 };
@@ -110,12 +102,12 @@ TEST_F(LogsTest, WithoutAFileItsLevelDoesNotCount) {
 
 TEST_F(LogsTest, ARelativeNameIsInTheLogsDirectoryIfThereIsOne) {
   config_.file = "relative.log";
-  const std::string both = directory_.string() + ":/nowhere";
+  const std::string both = directory_.path().string() + ":/nowhere";
   setenv("LOGS_DIRECTORY", both.c_str(), 1);
   logs_->apply(config_);
   logs_->logger()->info("here");
   (void)finish();
-  EXPECT_TRUE(contains(contents_of(directory_ / "relative.log"), "here"));
+  EXPECT_TRUE(contains(read_file(directory_.file("relative.log")), "here"));
 }
 
 TEST_F(LogsTest, AnAbsoluteNameIsItself) {
@@ -127,12 +119,12 @@ TEST_F(LogsTest, AnAbsoluteNameIsItself) {
 }
 
 TEST_F(LogsTest, ARotatedFileIsLeftBehindWhenTheLogIsOpenedAnew) {
-  const std::filesystem::path rotated = directory_ / "network-server.log.1";
+  const std::filesystem::path rotated = directory_.file("network-server.log.1");
   std::filesystem::rename(config_.file, rotated);
   logs_->apply(config_);
   logs_->logger()->info("after");
   (void)finish();
-  EXPECT_FALSE(contains(contents_of(rotated), "after"));
+  EXPECT_FALSE(contains(read_file(rotated), "after"));
   EXPECT_TRUE(contains(file(), "after"));
 }
 
@@ -161,7 +153,7 @@ TEST_F(LogsTest, WithoutAFileStandardErrorIsAllThereIs) {
 }
 
 TEST_F(LogsTest, AFileThatCannotBeOpenedIsReportedAndNoFailure) {
-  config_.file = directory_ / "missing" / "network-server.log";
+  config_.file = directory_.file("missing/network-server.log");
   logs_->apply(config_);
   logs_->logger()->error("a failure");
   EXPECT_EQ(logs_->dropped_lines(), 0U);
