@@ -79,6 +79,9 @@ struct LogConfig {
 }
 
 struct Config {
+  std::uint32_t workers = 0;  // Threads that echo; 0: one for each CPU it may use.
+  std::chrono::microseconds busy_poll{
+      0};  // How long a worker looks before it sleeps; 0: it does not.
   std::vector<ListenConfig> listen{ListenConfig{}};
   LimitsConfig limits;
   BuffersConfig buffers;

@@ -140,7 +140,9 @@ Config Reader::read(const toml::table& root) {
   const std::vector<std::string_view> sections = config_sections();
   for (const auto& [key, node] : root) {
     const std::string_view name = key.str();
-    if (name == kListenSection) {
+    if (const Key* known = find_key(kTopSection, name)) {
+      (void)read_key(*known, node, 0);  // Its error is reported; nothing else depends on it.
+    } else if (name == kListenSection) {
       read_listeners(node);
     } else if (std::find(sections.begin(), sections.end(), name) != sections.end()) {
       read_section(name, node);

@@ -9,6 +9,7 @@ namespace echod {
 
 namespace {
 
+using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using sys::SocketAddress;
@@ -27,6 +28,9 @@ Value load(const std::string& member) {
 }
 Value load(LogLevel member) {
   return std::string(level_name(member));
+}
+Value load(microseconds member) {
+  return std::int64_t{member.count()};
 }
 Value load(seconds member) {
   return std::int64_t{member.count()};
@@ -48,6 +52,9 @@ void store(std::string& member, const Value& value) {
 }
 void store(LogLevel& member, const Value& value) {
   member = parse_level(std::get<std::string>(value)).value();
+}
+void store(microseconds& member, const Value& value) {
+  member = microseconds(std::get<std::int64_t>(value));
 }
 void store(seconds& member, const Value& value) {
   member = seconds(std::get<std::int64_t>(value));
@@ -116,6 +123,15 @@ constexpr Key kib_key(std::string_view name, Takes takes, Reload reload) {
 }
 
 template <auto kMember>
+constexpr Key top_key(std::string_view name, Takes takes, Reload reload) {
+  return {kTopSection, name, takes, reload,
+          Member{[](const Config& config, std::size_t) { return load(config.*kMember); },
+                 [](Config& config, std::size_t, const Value& value) {
+                   store(config.*kMember, value);
+                 }}};
+}
+
+template <auto kMember>
 constexpr Key listener_key(std::string_view name, Takes takes, Reload reload) {
   return {kListenSection, name, takes, reload,
           Member{[](const Config& config, std::size_t entry) {
@@ -161,6 +177,9 @@ constexpr auto kRestart = Reload::needs_restart;
 // The upper bound of open_files is the fs.nr_open that systemd raises the system to, those of
 // keepalive_* are the kernel's (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
 constexpr auto kKeys = std::to_array<Key>({
+    top_key<&Config::workers>("workers", integer(0, 1024), kRestart),
+    top_key<&Config::busy_poll>("busy_poll_us", integer(0, 1000000), kAtOnce),
+
     {kListenSection, "address", kAddress, kRestart, {load_address, store_address}},
     {kListenSection, "port", integer(0, 65535), kRestart, {load_port, store_port}},
     listener_key<&ListenConfig::backlog>("backlog", integer(1, 1048576), kRestart),
@@ -216,7 +235,8 @@ bool differs(const Key& key, const Config& left, const Config& right) {
 }  // namespace
 
 std::string Key::dotted_name() const {
-  return std::string(section).append(1, '.').append(name);
+  return section == kTopSection ? std::string(name)
+                                : std::string(section).append(1, '.').append(name);
 }
 
 std::span<const Key> config_keys() noexcept {
@@ -226,7 +246,7 @@ std::span<const Key> config_keys() noexcept {
 std::vector<std::string_view> config_sections() {
   std::vector<std::string_view> sections;
   for (const Key& key : kKeys) {
-    if (sections.empty() || sections.back() != key.section) {
+    if (key.section != kTopSection && (sections.empty() || sections.back() != key.section)) {
       sections.push_back(key.section);
     }
   }

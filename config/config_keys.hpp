@@ -18,6 +18,7 @@
 
 namespace echod {
 
+inline constexpr std::string_view kTopSection;  // Keys that stand before the first [section].
 inline constexpr std::string_view kListenSection = "listen";  // The one that is an array.
 
 enum class Reload : std::uint8_t { at_once, needs_restart };
@@ -35,13 +36,13 @@ struct Key {
   Reload reload;
   Member member;
 
-  // "limits.open_files"
+  // "limits.open_files", or "workers" of the top.
   [[nodiscard]] std::string dotted_name() const;
 };
 
 // All keys, section by section, in the order in which they are documented and dumped.
 [[nodiscard]] std::span<const Key> config_keys() noexcept;
-// The sections in the same order, each once.
+// The sections in the same order, each once, without the top.
 [[nodiscard]] std::vector<std::string_view> config_sections();
 // Null if there is no such key.
 [[nodiscard]] const Key* find_key(std::string_view section, std::string_view name) noexcept;

@@ -129,7 +129,8 @@ std::string unknown_key_text(std::string_view section, std::string_view name) {
   if (!alternatives.empty()) {
     return "unknown key, did you mean " + alternatives + '?';
   }
-  return "unknown key" + (section.empty() ? known_sections() : known_keys(section));
+  return "unknown key" + known_keys(section) +
+         (section == kTopSection ? known_sections() : std::string());
 }
 
 std::string unknown_section_text(std::string_view name) {

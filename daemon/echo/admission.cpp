@@ -2,33 +2,33 @@
 
 #include <algorithm>
 
-#include "invariant.hpp"
 #include "listener.hpp"
 
 namespace echod {
 
 void Admission::leave() noexcept {
-  invariant(connections_ > 0, "only those who entered leave");
-  --connections_;
-  const auto first = std::find_if(line_.begin(), line_.end(),
-                                  [](const Place& place) { return place.want != Want::turn; });
-  if (!is_full() && first != line_.end()) {
-    resume(*first);
+  roster_.leave(worker_);
+  if (!is_full() && roster_.wake_one(worker_, Waiters::any)) {
+    resume_first(Waiters::any);
   }
 }
 
 void Admission::pass_on() noexcept {
-  const auto first = std::find_if(line_.begin(), line_.end(),
-                                  [](const Place& place) { return place.want == Want::room; });
-  if (!is_full() && first != line_.end()) {
-    resume(*first);
+  if (!is_full() && roster_.wake_one(worker_, Waiters::for_room)) {
+    resume_first(Waiters::for_room);
   }
 }
 
+// The room may be gone again: who is resumed sees for itself.
+void Admission::on_room(Waiters waiters) noexcept {
+  resume_first(waiters);
+}
+
 void Admission::set_max_connections(std::uint32_t max_connections) noexcept {
-  max_connections_ = max_connections;
+  roster_.set_max_connections(max_connections);
   if (!is_full()) {
-    std::for_each(line_.begin(), line_.end(), resume);
+    std::for_each(line_.begin(), line_.end(), [this](Place& place) { resume(place); });
+    tell_roster();
   }
 }
 
@@ -41,20 +41,49 @@ void Admission::wait_for_room(Listener& listener) noexcept {
   } else {
     line_.push_back({.listener = &listener, .want = Want::room});
   }
+  tell_roster();
+  // Another worker's connection may have left before the roster knew that somebody waits.
+  if (!is_full()) {
+    resume_first(Waiters::for_room);
+  }
 }
 
 void Admission::wait_for_resources(Listener& listener) noexcept {
   forget(listener);
   line_.push_back({.listener = &listener, .want = Want::resources});
+  tell_roster();
 }
 
 void Admission::forget(Listener& listener) noexcept {
-  std::erase_if(line_, [&](const Place& place) { return place.listener == &listener; });
+  if (!line_.empty()) {
+    std::erase_if(line_, [&](const Place& place) { return place.listener == &listener; });
+    tell_roster();
+  }
+}
+
+void Admission::resume_first(Waiters waiters) noexcept {
+  const auto first = std::find_if(line_.begin(), line_.end(), [waiters](const Place& place) {
+    return place.want == Want::room || (place.want == Want::resources && waiters == Waiters::any);
+  });
+  if (first != line_.end()) {
+    resume(*first);
+  }
+  tell_roster();
 }
 
 void Admission::resume(Place& place) noexcept {
   place.want = Want::turn;
   place.listener->resume();
+}
+
+void Admission::tell_roster() noexcept {
+  const auto is_wanted = [this](Want want) {
+    return std::any_of(line_.begin(), line_.end(),
+                       [want](const Place& place) { return place.want == want; });
+  };
+  roster_.set_wait(worker_, is_wanted(Want::room)        ? Roster::Wait::for_room
+                            : is_wanted(Want::resources) ? Roster::Wait::for_resources
+                                                         : Roster::Wait::nothing);
 }
 
 }  // namespace echod

@@ -3,19 +3,22 @@
 // When the daemon is full nobody is refused: listeners stop taking connections, clients wait in the
 // kernel's accept queue, and the close of any connection lets a listener go on at once.
 //
-// Listeners wait in a line, so that one whose queue is never empty cannot keep the others out. Each
-// connection that leaves resumes one of them, the first. It keeps its place until it tries to
-// accept (another may take the room before its turn comes), and if it has to wait again after that
-// it goes to the tail. A listener that ends a turn while there is room calls pass_on(), so that at
-// any time one of these holds: there is no room, nobody waits for room, or somebody who was resumed
-// is about to have a turn.
+// The listeners of a worker wait in a line, so that one whose queue is never empty cannot keep the
+// others out; workers whose line is not empty take turns (roster.hpp). Each connection that leaves,
+// of whichever worker, resumes one listener, the first of a line. It keeps its place until it tries
+// to accept (another may take the room before its turn comes), and if it has to wait again after
+// that it goes to the tail. A listener that ends a turn while there is room calls pass_on(), so
+// that at any time one of these holds: there is no room, nobody waits for room, or somebody who was
+// resumed is about to have a turn.
 //
-// Thread-safety: none; one for each worker.
+// Thread-safety: belongs to one worker's thread.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
+
+#include "roster.hpp"
 
 namespace echod {
 
@@ -23,18 +26,26 @@ class Listener;
 
 class Admission {
  public:
-  explicit Admission(std::uint32_t max_connections) noexcept : max_connections_(max_connections) {}
+  // That of the worker with this number.
+  Admission(Roster& roster, std::size_t worker) noexcept : roster_(roster), worker_(worker) {}
 
-  [[nodiscard]] bool is_full() const noexcept { return connections_ >= max_connections_; }
-  [[nodiscard]] std::uint32_t connections() const noexcept { return connections_; }
-  [[nodiscard]] std::uint32_t max_connections() const noexcept { return max_connections_; }
+  [[nodiscard]] bool is_full() const noexcept { return roster_.is_full(); }
+  [[nodiscard]] std::uint32_t connections() const noexcept { return roster_.connections(); }
+  [[nodiscard]] std::uint32_t max_connections() const noexcept { return roster_.max_connections(); }
 
-  void enter() noexcept { ++connections_; }
+  // Takes room for one connection, if there is any.
+  [[nodiscard]] bool try_enter() noexcept { return roster_.try_enter(worker_); }
+  // Whether there is room or not.
+  void enter() noexcept { roster_.enter(worker_); }
+  // Nobody came: the room is there as before. Resumes nobody.
+  void give_back() noexcept { roster_.leave(worker_); }
   // A connection has gone, its descriptor with it: resumes the first who waits.
   void leave() noexcept;
   // Resumes the first who waits for room, if there is any. Not those who wait for resources: the
   // one who calls this may have found just now that there are none.
   void pass_on() noexcept;
+  // From another worker: it is this one's turn to be resumed.
+  void on_room(Waiters waiters) noexcept;
 
   // Established connections stay when the bound sinks below their number. If there is room then,
   // resumes all who wait.
@@ -56,10 +67,12 @@ class Admission {
     Want want;
   };
 
-  static void resume(Place& place) noexcept;
+  void resume_first(Waiters waiters) noexcept;
+  void resume(Place& place) noexcept;
+  void tell_roster() noexcept;
 
-  std::uint32_t max_connections_;
-  std::uint32_t connections_ = 0;
+  Roster& roster_;
+  std::size_t worker_;
   std::size_t waiters_ = 0;
   std::vector<Place> line_;
 };

@@ -121,7 +121,7 @@ void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
   if (register_failed_.admits(now)) {
     unless_out_of_memory([&] {
       logger_->error(
-          "epoll refused the connection of {}: {}; it is closed; see "
+          "no room for the connection of {}: {}; it is closed; see "
           "fs.epoll.max_user_watches",
           peer.text(), text_of(error));
     });
@@ -149,8 +149,8 @@ void ConnectionLog::report_suppressed() noexcept {
     return;
   }
   unless_out_of_memory([&] {
-    logger_->info("{} lines about connections were left out; log.connection_lines_per_second = {}",
-                  suppressed_in_window_, lines_per_second_);
+    logger_->info("{} lines about connections were left out: log.connection_lines_per_second",
+                  suppressed_in_window_);
   });
   suppressed_in_window_ = 0;
 }

@@ -6,6 +6,7 @@ namespace {
 
 constexpr std::array<std::string_view, kCounters> kNames = {
     "accepted",
+    "handed_over",
     "echoes",
     "bytes_received",
     "bytes_sent",

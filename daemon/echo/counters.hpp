@@ -31,6 +31,7 @@ inline constexpr std::size_t kCloseReasons = 10;
 
 enum class Counter : std::uint8_t {
   accepted,           // Connections taken from the accept queue.
+  handed_over,        // Of those, given to another worker, which had fewer.
   echoes,             // Reads that brought bytes to send back.
   bytes_received,     // Bytes read to be echoed.
   bytes_sent,         // Of those, bytes handed to the kernel.
@@ -42,7 +43,8 @@ enum class Counter : std::uint8_t {
   paused_full,        // Accepting stopped at limits.max_connections.
   paused_resources,   // Accepting stopped for want of descriptors or memory.
   accept_errors,      // Connections that were lost while they waited to be accepted.
-  register_failures,  // Accepted connections that epoll(7) refused: fs.epoll.max_user_watches.
+  register_failures,  // Accepted connections that had to be closed: refused by epoll(7) because of
+                      // fs.epoll.max_user_watches, or no memory in the worker they were given to.
   connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second.
   closed,                       // First of one counter for each CloseReason; see counter_of().
 };

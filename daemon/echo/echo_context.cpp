@@ -1,17 +1,21 @@
 #include "echo_context.hpp"
 
+#include <cerrno>
 #include <utility>
 
 namespace echod {
 
 // NOLINTNEXTLINE(*-member-init): peek_room is written before it is read.
 EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial,
-                         std::shared_ptr<spdlog::logger> logger)
+                         std::shared_ptr<spdlog::logger> logger,
+                         std::shared_ptr<Roster> all_workers, std::size_t worker_number)
     : loop(event_loop),
+      roster(std::move(all_workers)),
+      worker(worker_number),
       settings(initial),
       log(std::move(logger), counters, event_loop.timers()),
       buffers(initial.block_bytes, initial.buffer_bytes),
-      admission(initial.max_connections) {
+      admission(*roster, worker) {
   log.set_limits(initial.log_lines_per_second, initial.logs_echoes);
 }
 
@@ -22,6 +26,20 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   if (!is_draining) {  // Then everybody who waits is let in, whatever the limit.
     admission.set_max_connections(wanted.max_connections);
   }
+}
+
+Connection* EchoContext::adopt(sys::Accepted accepted) noexcept {
+  if (!table.reserve()) {
+    counters.add(Counter::register_failures);
+    counters.add(counter_of(CloseReason::io_error));
+    log.register_failed(accepted.peer, ENOMEM, loop.now());
+    accepted.fd.reset();
+    admission.leave();
+    return nullptr;
+  }
+  Connection& connection = table.create(*this, std::move(accepted.fd), accepted.peer);
+  connection.start();
+  return &connection;
 }
 
 }  // namespace echod

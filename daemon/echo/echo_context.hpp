@@ -14,12 +14,20 @@
 #include "counters.hpp"
 #include "echo_settings.hpp"
 #include "event_loop.hpp"
+#include "roster.hpp"
 
 namespace echod {
 
 struct EchoContext {
+  // That of the worker with this number in the roster.
   EchoContext(EventLoop& event_loop, const EchoSettings& initial,
-              std::shared_ptr<spdlog::logger> logger);
+              std::shared_ptr<spdlog::logger> logger, std::shared_ptr<Roster> all_workers,
+              std::size_t worker_number);
+
+  // The connection, with room for it taken (admission.hpp), becomes this worker's. Null if there is
+  // no memory for it: then it was closed.
+  Connection* adopt(sys::Accepted accepted) noexcept;
+  [[nodiscard]] Inbox& inbox() noexcept { return roster->inbox(worker); }
 
   // Takes over new settings; all of them hold from the next turn on.
   void apply(const EchoSettings& wanted) noexcept;
@@ -28,6 +36,8 @@ struct EchoContext {
   static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
 
   EventLoop& loop;
+  std::shared_ptr<Roster> roster;
+  const std::size_t worker;
   EchoSettings settings;
   bool is_draining = false;  // Set once, when the worker is told to.
   Counters counters;

@@ -30,7 +30,7 @@ Listener::~Listener() {
 
 void Listener::start() {
   context_.admission.reserve_waiter();
-  const sys::IoResult added = context_.loop.add(*this, socket_->fd.get(), EPOLLIN);
+  const sys::IoResult added = context_.loop.add(*this, socket_->fd.get(), EPOLLIN | EPOLLEXCLUSIVE);
   if (!added.ok()) {
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
   }
@@ -53,7 +53,7 @@ Turn Listener::on_turn(std::uint32_t /*events*/) noexcept {
 
 Turn Listener::accept_some() noexcept {
   for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
-    if (context_.admission.is_full()) {
+    if (!context_.admission.try_enter()) {
       context_.counters.add(Counter::paused_full);
       context_.log.paused_full(socket_->address, context_.admission.max_connections(),
                                context_.loop.now());
@@ -86,6 +86,7 @@ void Listener::begin_emptying() noexcept {
 
 void Listener::empty() noexcept {
   for (; left_to_empty_ > 0; --left_to_empty_) {
+    context_.admission.enter();
     const Accepting accepting = accept_one();
     if (accepting == Accepting::pause) {
       return;
@@ -110,18 +111,24 @@ void Listener::let_go() noexcept {
   context_.admission.pass_on();
 }
 
+// With room for it taken, which is given back if nobody comes.
 Listener::Accepting Listener::accept_one() noexcept {
   if (!context_.table.reserve()) {
+    context_.admission.give_back();
     pause_for_resources(ENOMEM);
     return Accepting::pause;
   }
   sys::Accepted accepted = sys::accept(socket_->fd.get());
   if (accepted.error == 0) {
     context_.counters.add(Counter::accepted);
-    context_.admission.enter();
-    context_.table.create(context_, std::move(accepted.fd), accepted.peer).start();
+    if (context_.roster->spread(context_.worker, accepted, context_.loop.now())) {
+      context_.counters.add(Counter::handed_over);
+    } else {
+      (void)context_.adopt(std::move(accepted));  // Reserved above.
+    }
     return Accepting::next;
   }
+  context_.admission.give_back();
   switch (verdict_on_accept(accepted.error)) {
     case AcceptVerdict::done:
       return Accepting::done;

@@ -6,6 +6,10 @@
 // in line with the other listeners (admission.hpp) until the close of a connection resumes it, or,
 // if the shortage is not of our making, a timer.
 //
+// Every worker has a listener for the same socket. Its registration is exclusive (EPOLLEXCLUSIVE,
+// epoll_ctl(2)): the kernel wakes one worker that sleeps, not all, and not one that is busy if
+// another sleeps. What it accepts may go to another worker (roster.hpp).
+//
 // Thread-safety: belongs to its worker's thread.
 #pragma once
 

@@ -1,19 +1,26 @@
 #include "worker.hpp"
 
 #include <cstdint>
+#include <string>
 #include <utility>
+
+#include "process.hpp"
 
 namespace echod {
 
 Worker::Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger,
-               WorkerEvents events)
-    : events_(std::move(events)), context_(loop_, settings, std::move(logger)) {}
+               std::shared_ptr<Roster> roster, std::size_t number, WorkerEvents events)
+    : events_(std::move(events)),
+      context_(loop_, settings, std::move(logger), std::move(roster), number) {
+  context_.inbox().open(loop_, [this] { take_mail(); });
+}
 
 Worker::~Worker() {
   if (thread_.joinable()) {
     loop_.post([this] { is_ended_ = true; });
     thread_.join();
   }
+  context_.inbox().close();
 }
 
 void Worker::listen(std::shared_ptr<const sys::ListenSocket> socket) {
@@ -39,19 +46,25 @@ void Worker::drain() {
 
 void Worker::abort_connections(CloseReason reason) {
   loop_.post([this, reason] {
+    aborting_ = reason;
     listeners_.clear();
     context_.table.visit_all([reason](Connection& connection) { connection.abort(reason); });
   });
 }
 
+void Worker::ask() {
+  loop_.post([this] { answers_.fetch_add(1); });
+}
+
 void Worker::run() {
+  sys::name_this_thread("worker-" + std::to_string(context_.worker));
   sweep_.restart();
   while (!is_ended_) {
     loop_.run_once();
     context_.table.destroy_retired();
     if (context_.is_draining) {
       std::erase_if(listeners_, [](const auto& listener) { return listener->is_closed(); });
-      is_ended_ = is_ended_ || (listeners_.empty() && context_.table.size() == 0);
+      is_ended_ = is_ended_ || has_drained();
     }
   }
   context_.log.report_suppressed();
@@ -66,6 +79,25 @@ void Worker::begin_drain() {
     listener->begin_emptying();
   }
   sweep_.restart();
+}
+
+// Other workers may still hand over what they find in the queues that they empty.
+bool Worker::has_drained() noexcept {
+  return listeners_.empty() && context_.table.size() == 0 && context_.inbox().close_if_empty();
+}
+
+void Worker::take_mail() noexcept {
+  Inbox::Mail& mail = context_.inbox().take();
+  context_.roster->set_prompt(context_.worker);
+  for (sys::Accepted& accepted : mail.connections) {
+    Connection* const connection = context_.adopt(std::move(accepted));
+    if (connection != nullptr && aborting_) {
+      connection->abort(*aborting_);
+    }
+  }
+  for (const Waiters waiters : mail.room) {
+    context_.admission.on_room(waiters);
+  }
 }
 
 }  // namespace echod

@@ -1,5 +1,6 @@
 // One thread that echoes: its loop, its connections, its listeners, its counters. Connections live
-// and die in one worker; nothing in the data path is shared with another thread.
+// and die in one worker; nothing in the data path is shared with another thread. workers.hpp has
+// them all.
 //
 //   created --start()--> serving --drain()--> draining --last connection gone--> ended
 //                                  abort_connections() closes them all, in any state
@@ -10,8 +11,10 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -30,8 +33,9 @@ struct WorkerEvents {
 
 class Worker {
  public:
-  // Throws std::system_error.
-  Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger, WorkerEvents events);
+  // The one with this number in the roster. Throws std::system_error.
+  Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger,
+         std::shared_ptr<Roster> roster, std::size_t number, WorkerEvents events);
   // Closes what is left, at once, and waits for the thread.
   ~Worker();
   Worker(const Worker&) = delete;
@@ -47,6 +51,11 @@ class Worker {
   // While draining: closes all connections, and the listeners that are not empty yet.
   void abort_connections(CloseReason reason);
 
+  // Asks for an answer: answers() grows by one when the worker has come to it. One question at a
+  // time.
+  void ask();
+  [[nodiscard]] std::uint64_t answers() const noexcept { return answers_.load(); }
+
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
   [[nodiscard]] std::size_t buffered_bytes() const noexcept {
     return context_.buffers.bytes_taken();
@@ -56,13 +65,17 @@ class Worker {
  private:
   void run();
   void begin_drain();
+  void take_mail() noexcept;
+  [[nodiscard]] bool has_drained() noexcept;
 
   WorkerEvents events_;
   EventLoop loop_;
   EchoContext context_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   TimeoutSweep sweep_{context_};
-  bool is_ended_ = false;  // The worker's thread alone, like everything above.
+  std::optional<CloseReason> aborting_;  // Set: connections that arrive yet are closed for this.
+  bool is_ended_ = false;                // The worker's thread alone, like everything above.
+  std::atomic<std::uint64_t> answers_{0};
   std::thread thread_;
 };
 

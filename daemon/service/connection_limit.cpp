@@ -6,8 +6,8 @@
 namespace echod {
 
 ConnectionLimit connection_limit(const LimitsConfig& limits, const sys::OpenFilesLimit& open_files,
-                                 std::size_t listeners) {
-  const std::uint64_t reserve = kReservedDescriptors + listeners;
+                                 std::size_t listeners, std::size_t workers) {
+  const std::uint64_t reserve = kReservedDescriptors + listeners + workers * kDescriptorsPerWorker;
   const std::uint64_t holdable =
       std::clamp<std::uint64_t>(open_files.soft > reserve ? open_files.soft - reserve : 1, 1,
                                 std::numeric_limits<std::uint32_t>::max());

@@ -16,11 +16,13 @@ struct ConnectionLimit {
   std::string warning;                // Both numbers and what to do, if the config asks for more.
 };
 
-// Descriptors kept back for listeners, logs, epoll, libraries and an operator's surprise.
-inline constexpr std::uint32_t kReservedDescriptors = 32;
+// Descriptors kept back beside those of listeners and workers: logs, signals, the main thread's
+// loop, libraries and an operator's surprise.
+inline constexpr std::uint32_t kReservedDescriptors = 30;
+inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance, its wake-up.
 
 [[nodiscard]] ConnectionLimit connection_limit(const LimitsConfig& limits,
                                                const sys::OpenFilesLimit& open_files,
-                                               std::size_t listeners);
+                                               std::size_t listeners, std::size_t workers);
 
 }  // namespace echod

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "available_cpus.hpp"
 #include "config_errors.hpp"
 #include "config_keys.hpp"
 #include "stderr_sink.hpp"
@@ -59,15 +60,17 @@ Service::Service(CommandLine options, Config config)
     : options_(std::move(options)),
       config_(std::move(config)),
       open_files_(sys::set_open_files(config_.limits.open_files)),
+      worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
-      worker_(echo_settings(config_, limit_under(config_).max_connections), logs_.logger(),
-              {.on_ended = [this] { loop_.post([this] { is_worker_ended_ = true; }); },
-               .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
+      workers_(worker_count_, settings_under(config_), logs_.logger(),
+               {.on_ended = [this] { loop_.post([this] { are_workers_ended_ = true; }); },
+                .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       drain_deadline_(loop_.timers(),
-                      [this] { worker_.abort_connections(CloseReason::drain_deadline); }),
-      housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }) {
+                      [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
+      housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
+      worker_watch_(loop_, workers_, *logs_.logger()) {
   warn_of(limit_under(config_));
   listen();
   if (options_.quit_on_stdin) {
@@ -76,23 +79,32 @@ Service::Service(CommandLine options, Config config)
 }
 
 ExitCode Service::run() {
-  worker_.start();
+  workers_.start();
+  worker_watch_.start();
   announce_start();
   housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
-  while (!is_worker_ended_) {
+  while (!are_workers_ended_) {
     loop_.run_once();
   }
   report_dropped_lines();
   logs_.logger()->info("{}", counters_line());
-  const Counters& counters = worker_.counters();
+  const auto counters = workers_.counters();
+  const auto count = [&counters](Counter counter) {
+    return counters.at(static_cast<std::size_t>(counter));
+  };
   logs_.notices().info("stopped: {} connections served, {} bytes received, {} bytes sent",
-                       counters.get(Counter::accepted), counters.get(Counter::bytes_received),
-                       counters.get(Counter::bytes_sent));
+                       count(Counter::accepted), count(Counter::bytes_received),
+                       count(Counter::bytes_sent));
   return exit_code_;
 }
 
 ConnectionLimit Service::limit_under(const Config& config) const {
-  return connection_limit(config.limits, open_files_, config.listen.size());
+  return connection_limit(config.limits, open_files_, config.listen.size(), worker_count_);
+}
+
+EchoSettings Service::settings_under(const Config& config) const {
+  return echo_settings(config, limit_under(config).max_connections,
+                       static_cast<std::uint32_t>(worker_count_));
 }
 
 // Once for the same numbers, not at every reload.
@@ -108,7 +120,7 @@ void Service::listen() {
     try {
       listeners_.push_back(std::make_shared<const sys::ListenSocket>(
           sys::open_listener(wanted.address, wanted.backlog, wanted.v6only, config_.socket)));
-      worker_.listen(listeners_.back());
+      workers_.listen(listeners_.back());
     } catch (const std::system_error& error) {
       throw listen_error(wanted, error);
     }
@@ -127,9 +139,10 @@ void Service::announce_start() {
                    somaxconn);
     }
   }
-  notices.info("limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all",
-               limit_under(config_).max_connections, open_files_.soft,
-               config_.buffers.per_connection_kib, config_.buffers.total_mib);
+  notices.info(
+      "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
+      limit_under(config_).max_connections, open_files_.soft, config_.buffers.per_connection_kib,
+      config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
   notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
 }
 
@@ -161,15 +174,16 @@ void Service::obey(int signal) {
 void Service::stop(std::string_view cause) {
   if (is_stopping_) {
     logs_.notices().info("stopping: {} again, closing everything now", cause);
-    worker_.abort_connections(CloseReason::forced);
+    workers_.abort_connections(CloseReason::forced);
     return;
   }
   is_stopping_ = true;
   const auto deadline = config_.timeouts.drain;
   logs_.notices().info("stopping: {}, draining for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
-  listeners_.clear();  // The worker has them too: it closes them when their queues are empty.
-  worker_.drain();
+  listeners_.clear();  // The workers have them too: the last one closes them, when it is empty.
+  worker_watch_.stop();
+  workers_.drain();
   drain_deadline_.expire_at(loop_.now() + deadline);
 }
 
@@ -188,7 +202,7 @@ void Service::reload() {
     Config next = reloaded(config_, wanted);
     const ConnectionLimit limit = limit_under(next);
     logs_.apply(next.log);  // A refusal after this sets the logs back.
-    worker_.apply(echo_settings(next, limit.max_connections));
+    workers_.apply(settings_under(next));
     config_ = std::move(next);  // The last step, which cannot fail: now it is in force.
     ++reloads_;
     warn_of(limit);
@@ -221,12 +235,7 @@ void Service::reopen_log_file() {
 }
 
 std::string Service::counters_line() const {
-  const Counters& counters = worker_.counters();
-  std::array<std::uint64_t, kCounters> values{};
-  // Backwards, so that a close is never seen without its accept.
-  for (std::size_t i = kCounters; i-- > 0;) {
-    values.at(i) = counters.get(static_cast<Counter>(i));
-  }
+  const auto values = workers_.counters();
   const std::uint64_t closed =
       std::accumulate(values.end() - kCloseReasons, values.end(), std::uint64_t{0});
 
@@ -237,13 +246,16 @@ std::string Service::counters_line() const {
   for (std::size_t i = 0; i < kCounters; ++i) {
     append(name_of(static_cast<Counter>(i)), values.at(i));
   }
-  append("stale_events", worker_.stale_events());
+  append("stale_events", workers_.stale_events());
   append("log_lines_dropped", logs_.dropped_lines());
   append("log_write_failures", logs_.lost_lines());
   append("reloads", reloads_);
   append("reloads_refused", reloads_refused_);
   append("connections", values.at(static_cast<std::size_t>(Counter::accepted)) - closed);
-  append("buffered_bytes", worker_.buffered_bytes());
+  append("buffered_bytes", workers_.buffered_bytes());
+  append("workers", workers_.size());
+  append("connections_of_fullest_worker", workers_.fullest());
+  append("worker_stalls", worker_watch_.stalls());
   return line;
 }
 

@@ -1,10 +1,10 @@
 // The composition root: what echod is made of, and what it does when told to.
 //
 // The main thread runs this: signals, reload, log files, the drain deadline. It never touches a
-// connection; the worker does nothing else. Members are declared so that each may use those above
+// connection; the workers do nothing else. Members are declared so that each may use those above
 // it and is gone before them.
 //
-//   serving --SIGTERM, SIGINT, standard input--> stopping --worker ended--> stopped
+//   serving --SIGTERM, SIGINT, standard input--> stopping --workers ended--> stopped
 //
 // Thread-safety: one thread.
 #pragma once
@@ -28,7 +28,8 @@
 #include "signal_watch.hpp"
 #include "stdin_watch.hpp"
 #include "timer.hpp"
-#include "worker.hpp"
+#include "worker_watch.hpp"
+#include "workers.hpp"
 
 namespace echod {
 
@@ -43,6 +44,7 @@ class Service {
 
  private:
   [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
+  [[nodiscard]] EchoSettings settings_under(const Config& config) const;
   void warn_of(const ConnectionLimit& limit);
   void listen();
   void announce_start();
@@ -59,17 +61,19 @@ class Service {
   const CommandLine options_;
   Config config_;
   const sys::OpenFilesLimit open_files_;
+  const std::size_t worker_count_;
   sys::SignalFd signals_;  // Blocks them: before the first thread, which is the log's.
   Logs logs_;
   EventLoop loop_;
-  Worker worker_;
+  Workers workers_;
   std::vector<std::shared_ptr<const sys::ListenSocket>> listeners_;
   SignalWatch signal_watch_;
   std::optional<StdinWatch> stdin_watch_;
   Timer drain_deadline_;
   Timer housekeeping_;
+  WorkerWatch worker_watch_;
   bool is_stopping_ = false;
-  bool is_worker_ended_ = false;
+  bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
   std::string limit_warning_;  // The last that was given.
   std::uint64_t reloads_ = 0;

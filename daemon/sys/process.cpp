@@ -1,6 +1,7 @@
 #include "process.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -22,6 +23,10 @@ void fill_standard_descriptors() noexcept {
     }
     (void)fd.release();  // Stays open for as long as the process.
   }
+}
+
+void name_this_thread(const std::string& name) noexcept {
+  (void)prctl(PR_SET_NAME, name.c_str());  // Cannot fail with a string.
 }
 
 }  // namespace echod::sys

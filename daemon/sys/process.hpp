@@ -1,5 +1,7 @@
-// What a process sets up for itself once, before its first thread.
+// What a process sets up for itself once, before its first thread, and each thread for itself.
 #pragma once
+
+#include <string>
 
 namespace echod::sys {
 
@@ -10,5 +12,8 @@ void ignore_write_signals() noexcept;
 // Opens /dev/null on whichever of the descriptors 0, 1 and 2 are closed: otherwise the next socket
 // would get that number, and what is printed would go to a peer.
 void fill_standard_descriptors() noexcept;
+
+// The name that tools such as top -H show for this thread; at most 15 bytes are kept.
+void name_this_thread(const std::string& name) noexcept;
 
 }  // namespace echod::sys

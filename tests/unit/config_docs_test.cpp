@@ -38,19 +38,30 @@ std::string facts(const Key& key) {
          "; applied by: " + (key.reload == Reload::at_once ? "reload." : "restart.");
 }
 
-std::string header(std::string_view section) {
+// What stands above the keys of a section.
+struct Headers {
+  std::string file;
+  std::string man_page;
+};
+
+Headers headers(std::string_view section) {
+  if (section == kTopSection) {
+    return {"", ".SS Before the first section"};
+  }
   const std::string name(section);
-  return section == kListenSection ? "[[" + name + "]]" : "[" + name + "]";
+  const std::string header = section == kListenSection ? "[[" + name + "]]" : "[" + name + "]";
+  return {header, ".SS " + header};
 }
 
-// What stands between the line `header` and the next that begins as a header does.
+// What stands between the line `header` (the first line if it is empty) and the next that begins as
+// a header does.
 Lines part(const Lines& lines, const std::string& header, std::string_view any_header) {
-  const auto begin = std::find(lines.begin(), lines.end(), header);
+  const auto begin = header.empty() ? lines.begin() : std::find(lines.begin(), lines.end(), header);
   if (begin == lines.end()) {
     ADD_FAILURE() << header << " is missing";
     return {};
   }
-  EXPECT_EQ(std::count(lines.begin(), lines.end(), header), 1) << header;
+  EXPECT_TRUE(header.empty() || std::count(lines.begin(), lines.end(), header) == 1) << header;
   return {begin + 1, std::find_if(begin + 1, lines.end(), [any_header](const std::string& line) {
             return line.starts_with(any_header);
           })};
@@ -63,10 +74,10 @@ TEST(ShippedConfigFile, LoadsToTheDefaults) {
 TEST(ShippedConfigFile, HasEveryKeyOnceWithItsRangeItsDefaultAndHowItIsApplied) {
   const Lines lines = lines_of(kShippedFile);
   for (const Key& key : config_keys()) {
-    const Lines section = part(lines, header(key.section), "[");
+    const Lines section = part(lines, headers(key.section).file, "[");
     const std::string setting = std::string(key.name) + " = " + default_text(key);
     const auto found = std::find(section.begin(), section.end(), setting);
-    ASSERT_NE(found, section.end()) << header(key.section) << ' ' << setting;
+    ASSERT_NE(found, section.end()) << key.section << ' ' << setting;
     EXPECT_EQ(std::count(section.begin(), section.end(), setting), 1) << setting;
     ASSERT_NE(found, section.begin());
     EXPECT_EQ(*(found - 1), "# " + facts(key)) << key.dotted_name();
@@ -89,7 +100,7 @@ TEST(ManPageOfTheConfigFile, HasEveryKeyOnceWithItsRangeItsDefaultAndHowItIsAppl
     }
   }
   for (const Key& key : config_keys()) {
-    const Lines section = part(lines, ".SS " + header(key.section), ".S");
+    const Lines section = part(lines, headers(key.section).man_page, ".S");
     const Lines item = part(section, ".B " + std::string(key.name), ".TP");
     EXPECT_EQ(std::count(item.begin(), item.end(), facts(key)), 1) << key.dotted_name();
   }

@@ -1,0 +1,84 @@
+// The workers of one daemon as they see each other: how many connections each has, how many they
+// may have together, and who waits for room. It is all that workers share, and is used when a
+// connection comes or goes, never for its bytes.
+//
+// Who accepts a connection keeps it, unless another worker has clearly fewer: then it goes there.
+// docs/spreading.md has the alternatives, and what was measured.
+//
+// Thread-safety: any thread, at any time. Locks nothing itself; an Inbox does.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "clock.hpp"
+#include "inbox.hpp"
+#include "listen_socket.hpp"
+
+namespace echod {
+
+class Roster {
+ public:
+  // Workers have the numbers from 0 on.
+  Roster(std::uint32_t max_connections, std::size_t workers);
+
+  [[nodiscard]] std::uint32_t connections() const noexcept { return connections_.load(); }
+  [[nodiscard]] std::uint32_t max_connections() const noexcept { return max_connections_.load(); }
+  [[nodiscard]] bool is_full() const noexcept { return connections() >= max_connections(); }
+  [[nodiscard]] std::uint32_t connections_of(std::size_t worker) const noexcept {
+    return seats_[worker].connections.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::size_t workers() const noexcept { return seats_.size(); }
+
+  // Those who are in stay when the bound sinks below their number. Wakes nobody.
+  void set_max_connections(std::uint32_t max_connections) noexcept {
+    max_connections_.store(max_connections);
+  }
+  // One more connection for `worker`, if there is room.
+  [[nodiscard]] bool try_enter(std::size_t worker) noexcept;
+  // The same whether there is or not.
+  void enter(std::size_t worker) noexcept;
+  // One less. Wakes nobody.
+  void leave(std::size_t worker) noexcept;
+
+  // Gives the connection, which `worker` accepted and entered, to the one that should have it.
+  // False: it should stay where it is.
+  [[nodiscard]] bool spread(std::size_t worker, sys::Accepted& connection,
+                            sys::TimePoint now) noexcept;
+
+  // What `worker` waits for from now on, or nothing. Whoever sets for_room must look at is_full()
+  // once more afterwards: room that came just before was told to nobody.
+  enum class Wait : std::uint8_t { nothing, for_resources, for_room };
+  void set_wait(std::size_t worker, Wait wait) noexcept;
+  // Picks one of the workers that wait, each in its turn, and sets its wait to nothing. True if it
+  // is `worker` itself; another one is told.
+  [[nodiscard]] bool wake_one(std::size_t worker, Waiters waiters) noexcept;
+
+  [[nodiscard]] Inbox& inbox(std::size_t worker) noexcept { return seats_[worker].inbox; }
+  // From `worker`, when it has looked into its inbox: it can be given connections again.
+  void set_prompt(std::size_t worker) noexcept { seats_[worker].is_late.store(false); }
+
+ private:
+  static constexpr std::size_t kCacheLine = 64;
+  static constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
+
+  struct alignas(kCacheLine) Seat {
+    std::atomic<std::uint32_t> connections{0};
+    std::atomic<Wait> wait{Wait::nothing};
+    std::atomic<bool> is_late{false};  // Refused a connection, and has not looked since.
+    Inbox inbox;
+  };
+
+  [[nodiscard]] std::size_t emptier_than(std::size_t worker) const noexcept;
+
+  alignas(kCacheLine) std::atomic<std::uint32_t> connections_{0};
+  std::atomic<std::uint32_t> max_connections_;
+  std::atomic<std::uint32_t> waiting_{0};  // Seats whose wait is not nothing.
+  std::atomic<std::size_t> next_to_wake_{0};
+  std::vector<Seat> seats_;
+};
+
+}  // namespace echod

@@ -1,0 +1,88 @@
+#include "workers.hpp"
+
+#include <algorithm>
+#include <functional>
+
+namespace echod {
+
+Workers::Workers(std::size_t count, const EchoSettings& settings,
+                 const std::shared_ptr<spdlog::logger>& logger, const WorkerEvents& events)
+    : roster_(std::make_shared<Roster>(settings.max_connections, count)), running_(count) {
+  const WorkerEvents of_each{.on_ended =
+                                 [this, on_last_ended = events.on_ended] {
+                                   if (running_.fetch_sub(1) == 1) {
+                                     on_last_ended();
+                                   }
+                                 },
+                             .on_listener_lost = events.on_listener_lost};
+  for (std::size_t number = 0; number < count; ++number) {
+    workers_.push_back(std::make_unique<Worker>(settings, logger, roster_, number, of_each));
+  }
+}
+
+void Workers::listen(const std::shared_ptr<const sys::ListenSocket>& socket) {
+  for (const auto& worker : workers_) {
+    worker->listen(socket);
+  }
+}
+
+void Workers::start() {
+  for (const auto& worker : workers_) {
+    worker->start();
+  }
+}
+
+void Workers::apply(const EchoSettings& settings) {
+  for (const auto& worker : workers_) {
+    worker->apply(settings);
+  }
+}
+
+void Workers::drain() {
+  for (const auto& worker : workers_) {
+    worker->drain();
+  }
+}
+
+void Workers::abort_connections(CloseReason reason) {
+  for (const auto& worker : workers_) {
+    worker->abort_connections(reason);
+  }
+}
+
+std::array<std::uint64_t, kCounters> Workers::counters() const noexcept {
+  std::array<std::uint64_t, kCounters> sums{};
+  // Backwards, since a connection is accepted before it is closed.
+  for (std::size_t i = kCounters; i-- > 0;) {
+    for (const auto& worker : workers_) {
+      sums.at(i) += worker->counters().get(static_cast<Counter>(i));
+    }
+  }
+  return sums;
+}
+
+std::uint64_t Workers::buffered_bytes() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->buffered_bytes();
+  }
+  return sum;
+}
+
+std::uint64_t Workers::stale_events() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->stale_events();
+  }
+  return sum;
+}
+
+std::uint32_t Workers::fullest() const noexcept {
+  std::uint32_t most = 0;
+  for (std::size_t number = 0; number < workers_.size(); ++number) {
+    most = std::max(most, roster_->connections_of(number));
+  }
+  return most;
+}
+
+}  // namespace echod

@@ -1,0 +1,49 @@
+// Finds workers that are stuck: each is asked, once a second, and is stuck when it has not answered
+// for some seconds. Its connections stand still then; the others are served, and new ones go to
+// other workers.
+//
+// Time is counted in questions, not read from a clock: when the whole process was stopped or the
+// machine slept, nobody is blamed.
+//
+// Thread-safety: one thread, that of its loop.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "event_loop.hpp"
+#include "timer.hpp"
+#include "workers.hpp"
+
+namespace echod {
+
+class WorkerWatch {
+ public:
+  WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log);
+
+  void start();
+  // Workers that end do not answer.
+  void stop() noexcept { timer_.cancel(); }
+
+  // How often a worker was found stuck, since start.
+  [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
+
+ private:
+  struct Watched {
+    std::uint64_t asked = 0;
+    unsigned silent_s = 0;
+  };
+
+  void look();
+  void look_at(std::size_t number);
+
+  EventLoop& loop_;
+  Workers& workers_;
+  spdlog::logger& log_;
+  Timer timer_;
+  std::vector<Watched> watched_;
+  std::uint64_t stalls_ = 0;
+};
+
+}  // namespace echod
