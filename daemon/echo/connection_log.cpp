@@ -11,8 +11,6 @@ namespace echod {
 
 namespace {
 
-constexpr std::chrono::seconds kWindow{1};
-
 std::string text_of(int error) {
   return std::system_category().message(error);
 }
@@ -34,15 +32,11 @@ double seconds(sys::Duration duration) noexcept {
 }  // namespace
 
 ConnectionLog::ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters,
-                             Timers& timers)
+                             LineLimits& limits, Timers& timers)
     : logger_(std::move(logger)),
       counters_(counters),
+      limits_(limits),
       window_end_(timers, [this] { report_suppressed(); }) {}
-
-void ConnectionLog::set_limits(std::uint32_t lines_per_second, bool logs_echoes) noexcept {
-  lines_per_second_ = lines_per_second;
-  logs_echoes_ = logs_echoes;
-}
 
 void ConnectionLog::opened(const sys::SocketAddress& peer, int fd, sys::TimePoint now) noexcept {
   if (logger_->should_log(spdlog::level::debug) && admits_line(now)) {
@@ -72,7 +66,7 @@ void ConnectionLog::echoed(const sys::SocketAddress& peer, int fd, std::size_t i
 
 void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
                                 sys::TimePoint now) noexcept {
-  if (full_.admits(now)) {
+  if (limits_.admits(Seldom::full, now)) {
     unless_out_of_memory([&] {
       logger_->warn(
           "full on {}: {} connections; new ones wait in the backlog until one closes; raise "
@@ -84,7 +78,7 @@ void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_
 
 void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int error,
                                      std::uint32_t connections, sys::TimePoint now) noexcept {
-  if (resources_.admits(now)) {
+  if (limits_.admits(Seldom::resources, now)) {
     unless_out_of_memory([&] {
       logger_->error(
           "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog{}",
@@ -97,7 +91,7 @@ void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int err
 
 void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int error,
                                     std::uint32_t connections, sys::TimePoint now) noexcept {
-  if (emptying_.admits(now)) {
+  if (limits_.admits(Seldom::emptying, now)) {
     unless_out_of_memory([&] {
       logger_->info(
           "stopping: clients still wait on {} ({}); they are served as the {} connections end",
@@ -108,7 +102,7 @@ void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int erro
 
 void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
                                   sys::TimePoint now) noexcept {
-  if (accept_failed_.admits(now)) {
+  if (limits_.admits(Seldom::accept_failed, now)) {
     unless_out_of_memory([&] {
       logger_->warn("a connection to {} was lost before it was accepted: {}; others are served",
                     listener.text(), text_of(error));
@@ -118,7 +112,7 @@ void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
 
 void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
-  if (register_failed_.admits(now)) {
+  if (limits_.admits(Seldom::register_failed, now)) {
     unless_out_of_memory([&] {
       logger_->error(
           "no room for the connection of {}: {}; it is closed; see "
@@ -135,41 +129,34 @@ void ConnectionLog::listener_lost(const sys::SocketAddress& listener, int error)
   });
 }
 
-bool ConnectionLog::Seldom::admits(sys::TimePoint now) noexcept {
-  if (now < next_) {
-    return false;
-  }
-  next_ = now + std::chrono::minutes(1);
-  return true;
-}
-
 void ConnectionLog::report_suppressed() noexcept {
   window_end_.cancel();
-  if (suppressed_in_window_ == 0) {
-    return;
+  report_left_out(limits_.take_left_out());
+}
+
+void ConnectionLog::report_left_out(std::uint64_t lines) noexcept {
+  if (lines > 0) {
+    unless_out_of_memory([&] {
+      logger_->info(
+          "{} lines about connections were left out; log.connection_lines_per_second = {}", lines,
+          limits_.per_second());
+    });
   }
-  unless_out_of_memory([&] {
-    logger_->info("{} lines about connections were left out: log.connection_lines_per_second",
-                  suppressed_in_window_);
-  });
-  suppressed_in_window_ = 0;
 }
 
 bool ConnectionLog::admits_line(sys::TimePoint now) noexcept {
-  if (now - window_start_ >= kWindow) {
-    report_suppressed();
-    window_start_ = now;
-    lines_in_window_ = 0;
+  const LineLimits::Verdict verdict = limits_.line(now);
+  if (verdict.left_out > 0) {
+    window_end_.cancel();
+    report_left_out(verdict.left_out);
   }
-  if (lines_per_second_ != 0 && lines_in_window_ == lines_per_second_) {
-    if (++suppressed_in_window_ == 1) {
-      window_end_.expire_at(window_start_ + kWindow);
-    }
+  if (verdict.is_first_left_out) {
+    window_end_.expire_at(verdict.end_of_second);
+  }
+  if (!verdict.admits) {
     counters_.add(Counter::connection_lines_suppressed);
-    return false;
   }
-  ++lines_in_window_;
-  return true;
+  return verdict.admits;
 }
 
 }  // namespace echod

@@ -1,5 +1,5 @@
-// The words of every log line about connections and accepting, and the limits that keep peers from
-// filling a disk with them.
+// The words of every log line about connections and accepting. Limits, which all workers share,
+// keep peers from filling a disk with them.
 //
 // Thread-safety: belongs to one worker; the logger behind it never blocks.
 #pragma once
@@ -10,6 +10,7 @@
 
 #include "clock.hpp"
 #include "counters.hpp"
+#include "line_limits.hpp"
 #include "socket_address.hpp"
 #include "timer.hpp"
 
@@ -32,10 +33,11 @@ struct ConnectionSummary {
 
 class ConnectionLog {
  public:
-  ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters, Timers& timers);
+  ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters, LineLimits& limits,
+                Timers& timers);
 
-  // Lines about single connections allowed in a second (0: all), and whether echoed() is wanted.
-  void set_limits(std::uint32_t lines_per_second, bool logs_echoes) noexcept;
+  // Whether echoed() is wanted.
+  void set_logs_echoes(bool logs_echoes) noexcept { logs_echoes_ = logs_echoes; }
 
   // Lines about single connections. `now` is the loop's.
   void opened(const sys::SocketAddress& peer, int fd, sys::TimePoint now) noexcept;
@@ -62,30 +64,16 @@ class ConnectionLog {
   void listener_lost(const sys::SocketAddress& listener, int error) noexcept;
 
  private:
-  // Lets one line through a minute.
-  class Seldom {
-   public:
-    [[nodiscard]] bool admits(sys::TimePoint now) noexcept;
-
-   private:
-    sys::TimePoint next_{};
-  };
+  using Seldom = LineLimits::Seldom;
 
   [[nodiscard]] bool admits_line(sys::TimePoint now) noexcept;
+  void report_left_out(std::uint64_t lines) noexcept;
 
   std::shared_ptr<spdlog::logger> logger_;
   Counters& counters_;
-  std::uint32_t lines_per_second_ = 0;
+  LineLimits& limits_;
   bool logs_echoes_ = false;
-  sys::TimePoint window_start_{};
-  std::uint32_t lines_in_window_ = 0;
-  std::uint64_t suppressed_in_window_ = 0;
   Timer window_end_;  // Runs while there is a number to report.
-  Seldom full_;
-  Seldom resources_;
-  Seldom emptying_;
-  Seldom accept_failed_;
-  Seldom register_failed_;
 };
 
 }  // namespace echod

@@ -13,15 +13,17 @@ EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial,
       roster(std::move(all_workers)),
       worker(worker_number),
       settings(initial),
-      log(std::move(logger), counters, event_loop.timers()),
+      log(std::move(logger), counters, roster->line_limits(), event_loop.timers()),
       buffers(initial.block_bytes, initial.buffer_bytes),
       admission(*roster, worker) {
-  log.set_limits(initial.log_lines_per_second, initial.logs_echoes);
+  roster->line_limits().set_per_second(initial.log_lines_per_second);
+  log.set_logs_echoes(initial.logs_echoes);
 }
 
 void EchoContext::apply(const EchoSettings& wanted) noexcept {
   settings = wanted;
-  log.set_limits(wanted.log_lines_per_second, wanted.logs_echoes);
+  roster->line_limits().set_per_second(wanted.log_lines_per_second);
+  log.set_logs_echoes(wanted.logs_echoes);
   buffers.set_limits(wanted.block_bytes, wanted.buffer_bytes);
   if (!is_draining) {  // Then everybody who waits is let in, whatever the limit.
     admission.set_max_connections(wanted.max_connections);

@@ -11,7 +11,7 @@
 namespace echod {
 
 struct EchoSettings {
-  std::uint32_t max_connections = 0;  // Of all workers together; everything else is of one.
+  std::uint32_t max_connections = 0;  // Of all workers together.
   std::size_t block_bytes = 0;  // Reply buffer of one connection, and the most that one read takes.
   std::size_t buffer_bytes = 0;  // All its reply buffers.
   std::size_t turn_bytes = 0;
@@ -19,13 +19,12 @@ struct EchoSettings {
   std::uint32_t turn_accepts = 0;
   std::chrono::microseconds busy_poll{0};
   TimeoutsConfig timeouts;
-  std::uint32_t log_lines_per_second = 0;  // 0: no limit.
+  std::uint32_t log_lines_per_second = 0;  // Of all workers together; 0: no limit.
   bool logs_echoes = false;                // Whether anything would print a line for each message.
 };
 
-// For each of so many workers: what is bounded for all of them together, but for connections, they
-// have equal shares of. `max_connections` is what the limits of the process allow; see
-// connection_limit.hpp.
+// For each of so many workers, which have equal shares of the reply buffers. `max_connections` is
+// what the limits of the process allow; see connection_limit.hpp.
 [[nodiscard]] inline EchoSettings echo_settings(const Config& config, std::uint32_t max_connections,
                                                 std::uint32_t workers) noexcept {
   constexpr std::size_t kKib = 1024;
@@ -39,8 +38,7 @@ struct EchoSettings {
       .turn_accepts = config.turn.accepts,
       .busy_poll = config.busy_poll,
       .timeouts = config.timeouts,
-      // Rounded up: 0 would be no limit.
-      .log_lines_per_second = (config.log.connection_lines_per_second + workers - 1) / workers,
+      .log_lines_per_second = config.log.connection_lines_per_second,
       .logs_echoes = lowest_level(config.log) == LogLevel::trace,
   };
 }

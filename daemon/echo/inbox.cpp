@@ -1,5 +1,7 @@
 #include "inbox.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -43,6 +45,25 @@ bool Inbox::hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept {
     oldest_ = now;
   }
   return true;
+}
+
+std::size_t Inbox::move_connections(Inbox& to, sys::TimePoint now) noexcept {
+  const std::scoped_lock locks(mutex_, to.mutex_);
+  const std::size_t count = mail_.connections.size();
+  if (count == 0 || to.loop_ == nullptr) {
+    return 0;
+  }
+  try {
+    to.mail_.connections.reserve(to.mail_.connections.size() + count);
+    to.notify();
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+  std::move(mail_.connections.begin(), mail_.connections.end(),
+            std::back_inserter(to.mail_.connections));
+  mail_.connections.clear();
+  to.oldest_ = now;
+  return count;
 }
 
 void Inbox::tell_of_room(Waiters waiters) noexcept {

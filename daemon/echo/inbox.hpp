@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -45,6 +46,9 @@ class Inbox {
   // False, and the connection stays the caller's: closed, late, or no memory.
   [[nodiscard]] bool hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept;
   void tell_of_room(Waiters waiters) noexcept;
+  // Moves the connections that nobody has taken to another inbox, late or not. Returns how many:
+  // none if that is closed or there is no memory.
+  std::size_t move_connections(Inbox& to, sys::TimePoint now) noexcept;
 
   // Everything that came since the last call. The worker's thread alone. The reference holds until
   // the next call.

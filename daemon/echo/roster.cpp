@@ -38,9 +38,17 @@ bool Roster::spread(std::size_t worker, sys::Accepted& connection, sys::TimePoin
       return true;
     }
     seats_[other].connections.fetch_sub(1, std::memory_order_relaxed);
-    seats_[other].is_late.store(true);
+    relieve(other, worker, now);
   }
   return false;
+}
+
+void Roster::relieve(std::size_t late, std::size_t worker, sys::TimePoint now) noexcept {
+  seats_[late].is_late.store(true);
+  const auto moved =
+      static_cast<std::uint32_t>(seats_[late].inbox.move_connections(seats_[worker].inbox, now));
+  seats_[late].connections.fetch_sub(moved, std::memory_order_relaxed);
+  seats_[worker].connections.fetch_add(moved, std::memory_order_relaxed);
 }
 
 // The one with the fewest connections, if `worker`, without the one it just accepted, has more than

@@ -1,11 +1,11 @@
 // The workers of one daemon as they see each other: how many connections each has, how many they
-// may have together, and who waits for room. It is all that workers share, and is used when a
-// connection comes or goes, never for its bytes.
+// may have together, who waits for room, what may be logged. It is all that workers share, and is
+// used when a connection comes or goes, never for its bytes.
 //
 // Who accepts a connection keeps it, unless another worker has clearly fewer: then it goes there.
 // docs/spreading.md has the alternatives, and what was measured.
 //
-// Thread-safety: any thread, at any time. Locks nothing itself; an Inbox does.
+// Thread-safety: any thread, at any time. Inboxes and line limits take locks, the rest does not.
 #pragma once
 
 #include <atomic>
@@ -16,6 +16,7 @@
 
 #include "clock.hpp"
 #include "inbox.hpp"
+#include "line_limits.hpp"
 #include "listen_socket.hpp"
 
 namespace echod {
@@ -49,6 +50,11 @@ class Roster {
   [[nodiscard]] bool spread(std::size_t worker, sys::Accepted& connection,
                             sys::TimePoint now) noexcept;
 
+  // `worker` takes the connections that were given to `late`, which has not looked at them, maybe
+  // because it is stuck; `late` is given no more until it has looked. Any thread, not only that of
+  // one of the two.
+  void relieve(std::size_t late, std::size_t worker, sys::TimePoint now) noexcept;
+
   // What `worker` waits for from now on, or nothing. Whoever sets for_room must look at is_full()
   // once more afterwards: room that came just before was told to nobody.
   enum class Wait : std::uint8_t { nothing, for_resources, for_room };
@@ -57,6 +63,7 @@ class Roster {
   // is `worker` itself; another one is told.
   [[nodiscard]] bool wake_one(std::size_t worker, Waiters waiters) noexcept;
 
+  [[nodiscard]] LineLimits& line_limits() noexcept { return line_limits_; }
   [[nodiscard]] Inbox& inbox(std::size_t worker) noexcept { return seats_[worker].inbox; }
   // From `worker`, when it has looked into its inbox: it can be given connections again.
   void set_prompt(std::size_t worker) noexcept { seats_[worker].is_late.store(false); }
@@ -79,6 +86,7 @@ class Roster {
   std::atomic<std::uint32_t> waiting_{0};  // Seats whose wait is not nothing.
   std::atomic<std::size_t> next_to_wake_{0};
   std::vector<Seat> seats_;
+  LineLimits line_limits_;
 };
 
 }  // namespace echod

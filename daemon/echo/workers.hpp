@@ -31,6 +31,11 @@ class Workers {
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
   [[nodiscard]] Worker& at(std::size_t number) noexcept { return *workers_[number]; }
 
+  // `worker` takes over what is under way to `late` (roster.hpp).
+  void relieve(std::size_t late, std::size_t worker, sys::TimePoint now) noexcept {
+    roster_->relieve(late, worker, now);
+  }
+
   // Sums over all workers. No close is seen in them without its accept.
   [[nodiscard]] std::array<std::uint64_t, kCounters> counters() const noexcept;
   [[nodiscard]] std::uint64_t buffered_bytes() const noexcept;

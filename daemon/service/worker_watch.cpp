@@ -2,14 +2,15 @@
 
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <chrono>
 
 namespace echod {
 
 namespace {
 
-constexpr std::chrono::seconds kInterval{1};
-constexpr unsigned kStuckAfter_s = 5;  // Far beyond any turn; a swapping machine may take a second.
+constexpr unsigned kInterval_s = 2;
+constexpr unsigned kStuckAfter_s = 6;  // Far beyond any turn; a swapping machine may take seconds.
 
 }  // namespace
 
@@ -28,7 +29,7 @@ void WorkerWatch::look() {
   for (std::size_t number = 0; number < watched_.size(); ++number) {
     look_at(number);
   }
-  timer_.expire_at(loop_.now() + kInterval);
+  timer_.expire_at(loop_.now() + std::chrono::seconds(kInterval_s));
 }
 
 void WorkerWatch::look_at(std::size_t number) {
@@ -40,12 +41,25 @@ void WorkerWatch::look_at(std::size_t number) {
     watched.silent_s = 0;
     ++watched.asked;
     workers_.at(number).ask();
-  } else if (++watched.silent_s == kStuckAfter_s) {
+    return;
+  }
+  watched.silent_s += kInterval_s;
+  relieve(number);
+  if (watched.silent_s == kStuckAfter_s) {
     ++stalls_;
     log_.error(
         "worker {} has not answered for {} s: its {} connections stand still; the others are "
         "served on",
         number, watched.silent_s, workers_.connections_of(number));
+  }
+}
+
+// Whoever was given to it just before it got stuck is served by a worker that answers.
+void WorkerWatch::relieve(std::size_t number) {
+  const auto prompt = std::find_if(watched_.begin(), watched_.end(),
+                                   [](const Watched& other) { return other.silent_s == 0; });
+  if (prompt != watched_.end()) {
+    workers_.relieve(number, static_cast<std::size_t>(prompt - watched_.begin()), loop_.now());
   }
 }
 

@@ -1,6 +1,6 @@
-// Finds workers that are stuck: each is asked, once a second, and is stuck when it has not answered
-// for some seconds. Its connections stand still then; the others are served, and new ones go to
-// other workers.
+// Finds workers that are stuck: each is asked every other second, and is stuck when it has not
+// answered for some seconds. Its connections stand still then; the others are served, and new ones
+// go to other workers.
 //
 // Time is counted in questions, not read from a clock: when the whole process was stopped or the
 // machine slept, nobody is blamed.
@@ -37,6 +37,7 @@ class WorkerWatch {
 
   void look();
   void look_at(std::size_t number);
+  void relieve(std::size_t number);
 
   EventLoop& loop_;
   Workers& workers_;

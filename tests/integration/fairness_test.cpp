@@ -27,6 +27,7 @@ class FairnessTest : public DaemonTest {
 
   void start_traced(const std::string& config) {
     start(
+        "workers = 1\n"  // Turns are those of one worker.
         "[socket]\nreceive_buffer_kib = 1024\nsend_buffer_kib = 1024\n"
         "[log]\nfile_level = \"trace\"\nconnection_lines_per_second = 0\n" +
         config);

@@ -111,7 +111,9 @@ class EchoFixture : public testing::Test {
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
   sys::SocketAddress peer_ = *sys::SocketAddress::parse("192.0.2.1", 5555);
   EventLoop loop_;
-  EchoContext context_{loop_, small_settings(), logger_};
+  // Of this worker and an idle one, to which nothing is handed over while its inbox is closed.
+  std::shared_ptr<Roster> roster_ = std::make_shared<Roster>(small_settings().max_connections, 2);
+  EchoContext context_{loop_, small_settings(), logger_, roster_, 0};
 };
 
 }  // namespace echod::test

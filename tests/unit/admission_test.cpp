@@ -29,10 +29,12 @@ class AdmissionTest : public testing::Test {
 
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  EchoContext context_{loop_, EchoSettings{}, logger_};
+  std::shared_ptr<Roster> roster_ = std::make_shared<Roster>(2, 2);
+  EchoContext context_{loop_, EchoSettings{}, logger_, roster_, 0};
   Listener first_{context_, std::make_shared<sys::ListenSocket>(), [] {}};
   Listener second_{context_, std::make_shared<sys::ListenSocket>(), [] {}};
-  Admission admission_{2};
+  Admission admission_{*roster_, 0};
+  Admission other_{*roster_, 1};  // Of another worker.
 };
 
 TEST_F(AdmissionTest, IsFullAtItsBoundAndNotBefore) {
@@ -130,6 +132,43 @@ TEST_F(AdmissionTest, ABoundThatSinksKeepsEverybodyAndResumesNobodyUntilThereIsR
   admission_.leave();
   EXPECT_FALSE(first_.is_linked());
   admission_.leave();
+  EXPECT_TRUE(first_.is_linked());
+}
+
+// Workers do not share a thread as they do here.
+
+TEST_F(AdmissionTest, AConnectionOfAnotherWorkerThatLeavesTellsThisOneOfRoom) {
+  roster_->inbox(0).open(loop_, [this] {
+    for (const Waiters waiters : roster_->inbox(0).take().room) {
+      admission_.on_room(waiters);
+    }
+  });
+  other_.enter();
+  other_.enter();
+  admission_.wait_for_room(first_);
+  other_.leave();
+  EXPECT_FALSE(first_.is_linked());
+  loop_.run_once();  // The message; the turn comes in the next iteration.
+  EXPECT_TRUE(first_.is_linked());
+  roster_->inbox(0).close();
+}
+
+TEST_F(AdmissionTest, RoomThatCameJustBeforeTheWaitIsNotMissed) {
+  admission_.enter();
+  other_.enter();
+  EXPECT_FALSE(admission_.try_enter());
+  other_.leave();
+  admission_.wait_for_room(first_);
+  EXPECT_TRUE(first_.is_linked());
+}
+
+TEST_F(AdmissionTest, RoomThatNobodyCameForIsGivenBackAndPassedOn) {
+  admission_.enter();
+  EXPECT_TRUE(other_.try_enter());
+  admission_.wait_for_room(first_);
+  other_.give_back();
+  EXPECT_FALSE(first_.is_linked());
+  admission_.pass_on();
   EXPECT_TRUE(first_.is_linked());
 }
 

@@ -26,7 +26,7 @@ constexpr int kEchoes = 10'000;
 class AllocationTest : public testing::Test {
  protected:
   static EchoSettings settings() {
-    EchoSettings settings = echo_settings(Config{}, 100);
+    EchoSettings settings = echo_settings(Config{}, 100, 1);
     settings.log_lines_per_second = 100;
     return settings;
   }
@@ -46,7 +46,7 @@ class AllocationTest : public testing::Test {
 
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  EchoContext context_{loop_, settings(), logger_};
+  EchoContext context_{loop_, settings(), logger_, std::make_shared<Roster>(100, 1), 0};
 };
 
 TEST_F(AllocationTest, TheCountSeesAllocations) {

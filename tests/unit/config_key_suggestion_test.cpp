@@ -61,7 +61,8 @@ TEST(KeySuggestion, NamesWhatIsKnownIfNothingIsNear) {
   EXPECT_EQ(unknown_key_text("listen", "host"),
             "unknown key, known keys are address, port, backlog, v6only");
   EXPECT_EQ(unknown_key_text("", "colour"),
-            "unknown key, known sections are listen, limits, buffers, turn, timeouts, socket, log");
+            "unknown key, known keys are workers, busy_poll_us, known sections are listen, limits, "
+            "buffers, turn, timeouts, socket, log");
 }
 
 TEST(KeySuggestion, FindsTheNearestSection) {

@@ -38,7 +38,7 @@ TEST(ConfigKeys, HaveNamesOfTheirOwn) {
     EXPECT_TRUE(names.insert(key.dotted_name()).second) << key.dotted_name();
     EXPECT_EQ(find_key(key.section, key.name), &key);
   }
-  EXPECT_EQ(names.size(), 28U);
+  EXPECT_EQ(names.size(), 30U);
   EXPECT_EQ(find_key("limits", "port"), nullptr);
 }
 
@@ -175,20 +175,12 @@ TEST(ConfigReload, NeedsNoRestartIfNothingChanged) {
 }
 
 TEST(ConfigReload, AppliesTheseKeysAtOnceAndNoOthers) {
-  const std::set<std::string> at_once{"limits.max_connections",
-                                      "buffers.per_connection_kib",
-                                      "buffers.total_mib",
-                                      "turn.bytes_kib",
-                                      "turn.reads",
-                                      "turn.accepts",
-                                      "timeouts.idle_s",
-                                      "timeouts.stalled_write_s",
-                                      "timeouts.linger_s",
-                                      "timeouts.drain_s",
-                                      "log.file",
-                                      "log.file_level",
-                                      "log.stderr_level",
-                                      "log.connection_lines_per_second"};
+  const std::set<std::string> at_once{
+      "busy_poll_us",      "limits.max_connections", "buffers.per_connection_kib",
+      "buffers.total_mib", "turn.bytes_kib",         "turn.reads",
+      "turn.accepts",      "timeouts.idle_s",        "timeouts.stalled_write_s",
+      "timeouts.linger_s", "timeouts.drain_s",       "log.file",
+      "log.file_level",    "log.stderr_level",       "log.connection_lines_per_second"};
   for (const Key& key : config_keys()) {
     EXPECT_EQ(key.reload == Reload::at_once, at_once.contains(key.dotted_name()))
         << key.dotted_name();
@@ -197,12 +189,14 @@ TEST(ConfigReload, AppliesTheseKeysAtOnceAndNoOthers) {
 
 TEST(ConfigReload, NamesTheChangedKeysThatNeedARestart) {
   Config wanted;
+  wanted.workers = 2;
   wanted.limits.max_connections = 5;  // At once.
   wanted.limits.open_files = 1024;
   wanted.socket.no_delay = false;
   wanted.log.queue_lines = 16;
   EXPECT_EQ(keys_needing_restart(Config{}, wanted),
-            (std::vector<std::string>{"limits.open_files", "socket.no_delay", "log.queue_lines"}));
+            (std::vector<std::string>{"workers", "limits.open_files", "socket.no_delay",
+                                      "log.queue_lines"}));
 }
 
 TEST(ConfigReload, NamesListenersOnceWhateverChangedAboutThem) {

@@ -48,7 +48,8 @@ class ConnectionLogTest : public testing::Test {
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
   Counters counters_;
   Timers timers_;
-  ConnectionLog log_{logger_, counters_, timers_};
+  LineLimits limits_;
+  ConnectionLog log_{logger_, counters_, limits_, timers_};
   sys::SocketAddress peer_ = *sys::SocketAddress::parse("2001:db8::1:2:3:4", 5555);
   sys::SocketAddress listener_ = *sys::SocketAddress::parse("192.0.2.9", 2003);
 };
@@ -69,7 +70,8 @@ TEST_F(ConnectionLogTest, OfAConnectionSaysWhoCameAndHowItEnded) {
 
 TEST_F(ConnectionLogTest, OfEachMessageIsAtTraceAndOnDemand) {
   EXPECT_FALSE(log_.logs_echoes());
-  log_.set_limits(0, true);
+  limits_.set_per_second(0);
+  log_.set_logs_echoes(true);
   EXPECT_TRUE(log_.logs_echoes());
   log_.echoed(peer_, 7, 64, 60, kNow);
   EXPECT_EQ(said(), "trace echo peer=[2001:db8::1:2:3:4]:5555 fd=7 in=64 out=60\n");
@@ -96,7 +98,7 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheAddressTheErrorTheConsequenceAndThe
             "caused connection abort; others are served\n");
   log_.register_failed(peer_, ENOSPC, kNow);
   EXPECT_EQ(said(),
-            "error epoll refused the connection of [2001:db8::1:2:3:4]:5555: No space left on "
+            "error no room for the connection of [2001:db8::1:2:3:4]:5555: No space left on "
             "device; it is closed; see fs.epoll.max_user_watches\n");
   log_.listener_lost(listener_, EBADF);
   EXPECT_EQ(
@@ -111,7 +113,7 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheKnobOnlyIfThatIsShort) {
 }
 
 TEST_F(ConnectionLogTest, SaysByItselfWhatItLeftOutWhenThatSecondIsOver) {
-  log_.set_limits(1, false);
+  limits_.set_per_second(1);
   for (int i = 0; i < 3; ++i) {
     log_.opened(peer_, 7, kNow);
   }
@@ -129,7 +131,7 @@ TEST_F(ConnectionLogTest, SaysByItselfWhatItLeftOutWhenThatSecondIsOver) {
 }
 
 TEST_F(ConnectionLogTest, BelowItsLevelSaysNothingAndCountsNothing) {
-  log_.set_limits(1, false);
+  limits_.set_per_second(1);
   logger_->set_level(spdlog::level::info);
   for (int i = 0; i < 3; ++i) {
     log_.opened(peer_, 7, kNow);
@@ -142,7 +144,7 @@ TEST_F(ConnectionLogTest, BelowItsLevelSaysNothingAndCountsNothing) {
 // The limit on lines about connections.
 
 TEST_F(ConnectionLogTest, LinesBeyondTheLimitOfASecondAreLeftOutAndCounted) {
-  log_.set_limits(2, false);
+  limits_.set_per_second(2);
   for (int fd = 1; fd <= 5; ++fd) {
     log_.opened(peer_, fd, kNow + 999ms);
   }
@@ -153,7 +155,7 @@ TEST_F(ConnectionLogTest, LinesBeyondTheLimitOfASecondAreLeftOutAndCounted) {
 }
 
 TEST_F(ConnectionLogTest, TheFirstLineAfterThatSecondIsPrecededByHowManyWereLeftOut) {
-  log_.set_limits(2, false);
+  limits_.set_per_second(2);
   for (int fd = 1; fd <= 5; ++fd) {
     log_.opened(peer_, fd, kNow);
   }
@@ -170,7 +172,8 @@ TEST_F(ConnectionLogTest, TheFirstLineAfterThatSecondIsPrecededByHowManyWereLeft
 }
 
 TEST_F(ConnectionLogTest, OpenedClosedAndEchoedShareTheLimit) {
-  log_.set_limits(2, true);
+  limits_.set_per_second(2);
+  log_.set_logs_echoes(true);
   log_.opened(peer_, 7, kNow);
   log_.echoed(peer_, 7, 1, 1, kNow);
   log_.echoed(peer_, 7, 1, 1, kNow);
@@ -179,7 +182,7 @@ TEST_F(ConnectionLogTest, OpenedClosedAndEchoedShareTheLimit) {
 }
 
 TEST_F(ConnectionLogTest, ALimitOfZeroLeavesNothingOut) {
-  log_.set_limits(0, false);
+  limits_.set_per_second(0);
   for (int i = 0; i < 1000; ++i) {
     log_.opened(peer_, 7, kNow);
   }
@@ -207,7 +210,8 @@ TEST_F(ConnectionLogTest, EachKindOfTroubleWithAcceptingIsToldOnceAMinute) {
 // Out of memory.
 
 TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
-  log_.set_limits(3, true);
+  limits_.set_per_second(3);
+  log_.set_logs_echoes(true);
   {
     const AllocationFailure no_memory;
     log_.opened(peer_, 7, kNow);
@@ -233,11 +237,11 @@ TEST(EchoSettingsTest, EchoesAreLoggedIfAnyLogThatIsThereShowsTraces) {
   config.log.file = "network-server.log";
   config.log.file_level = LogLevel::trace;
   config.log.stderr_level = LogLevel::error;
-  EXPECT_TRUE(echo_settings(config, 100).logs_echoes);
+  EXPECT_TRUE(echo_settings(config, 100, 1).logs_echoes);
   config.log.file = "";
-  EXPECT_FALSE(echo_settings(config, 100).logs_echoes);
+  EXPECT_FALSE(echo_settings(config, 100, 1).logs_echoes);
   config.log.stderr_level = LogLevel::trace;
-  EXPECT_TRUE(echo_settings(config, 100).logs_echoes);
+  EXPECT_TRUE(echo_settings(config, 100, 1).logs_echoes);
 }
 
 }  // namespace

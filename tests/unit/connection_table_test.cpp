@@ -35,7 +35,7 @@ class ConnectionTableTest : public testing::Test {
 
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  EchoContext context_{loop_, EchoSettings{}, logger_};
+  EchoContext context_{loop_, EchoSettings{}, logger_, std::make_shared<Roster>(1, 1), 0};
   ConnectionTable& table_ = context_.table;
 };
 

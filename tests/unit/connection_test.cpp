@@ -52,7 +52,7 @@ TEST_F(ConnectionTest, EveryEchoIsCounted) {
 
 TEST_F(ConnectionTest, EchoesAreLoggedOnlyIfThatIsWanted) {
   connect(kFd);
-  context_.log.set_limits(0, true);
+  context_.log.set_logs_echoes(true);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   kernel_.expect_recv(kFd, "hello");
   kernel_.expect_send(kFd, "hello");
@@ -370,7 +370,7 @@ TEST_F(ConnectionTest, ThatSpentItsBudgetAndIsClosedByItsNeighbourGetsNoTurnFrom
 
 TEST_F(ConnectionTest, ThatIsAliveWhenItsTableGoesIsClosedOnce) {
   {
-    EchoContext context(loop_, small_settings(), logger_);
+    EchoContext context(loop_, small_settings(), logger_, roster_, 1);
     ASSERT_TRUE(context.table.reserve());
     context.table.create(context, sys::UniqueFd::adopt(kFd), peer_).start();
   }

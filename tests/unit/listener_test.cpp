@@ -17,12 +17,12 @@ namespace {
 using namespace std::chrono_literals;
 
 TEST_F(ListenerTest, IsRegisteredForReadingByEdges) {
-  EXPECT_EQ(kernel_.registration(kListener)->mask, EPOLLIN | EPOLLET);
+  EXPECT_EQ(kernel_.registration(kListener)->mask, EPOLLIN | EPOLLEXCLUSIVE | EPOLLET);
 }
 
 TEST_F(ListenerTest, ThatCannotBeRegisteredSaysSo) {
   Listener other(context_, listening_on(kListener + 1), [] {});
-  kernel_.expect_add(kListener + 1, EPOLLIN | EPOLLET, ENOSPC);
+  kernel_.expect_add(kListener + 1, EPOLLIN | EPOLLEXCLUSIVE | EPOLLET, ENOSPC);
   kernel_.expect_remove(kListener + 1, ENOENT);  // When it goes.
   try {
     other.start();

@@ -23,11 +23,11 @@ namespace {
 class WorkerTest : public testing::Test {
  protected:
   static EchoSettings settings(std::uint32_t max_connections = 100) {
-    return echo_settings(Config{}, max_connections);
+    return echo_settings(Config{}, max_connections, 1);
   }
 
   void start() {
-    worker_.emplace(settings(), logger_,
+    worker_.emplace(settings(), logger_, alone_, 0U,
                     WorkerEvents{.on_ended = [this] { ended_.set_value(); },
                                  .on_listener_lost = [this] { lost_.set_value(); }});
     worker_->listen(listen());
@@ -55,6 +55,7 @@ class WorkerTest : public testing::Test {
   std::promise<void> lost_;
   std::uint16_t port_ = 0;
   int listening_fd_ = -1;
+  std::shared_ptr<Roster> alone_ = std::make_shared<Roster>(settings().max_connections, 1);
   std::optional<Worker> worker_;
 };
 
@@ -84,7 +85,7 @@ TEST_F(WorkerTest, ThatDrainsSendsBackWhatItHasSaysGoodbyeAndEndsWhenThePeersHav
 }
 
 TEST_F(WorkerTest, ThatDrainsServesWhoeverWaitsInTheQueueOfItsListener) {
-  worker_.emplace(settings(), logger_,
+  worker_.emplace(settings(), logger_, alone_, 0U,
                   WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
   worker_->listen(listen());
   TcpPeer peer = connect();
@@ -131,7 +132,7 @@ TEST_F(WorkerTest, PeersThatDoNotSendTheirFinAreNotWaitedForBeyondTheLingerTime)
 
 TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {
   logger_->set_level(spdlog::level::debug);
-  worker_.emplace(settings(), logger_,
+  worker_.emplace(settings(), logger_, alone_, 0U,
                   WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
   worker_->listen(listen());
   EchoSettings terse = settings();
@@ -175,7 +176,7 @@ TEST_F(WorkerTest, ThatGoesClosesWhatIsLeft) {
 }
 
 TEST_F(WorkerTest, ThatNeverStartedGoesToo) {
-  worker_.emplace(settings(), logger_, WorkerEvents{});
+  worker_.emplace(settings(), logger_, alone_, 0U, WorkerEvents{});
   worker_->listen(listen());
   worker_.reset();
   EXPECT_THROW((void)connect(), std::exception);

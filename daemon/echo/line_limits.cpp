@@ -1,0 +1,52 @@
+#include "line_limits.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace echod {
+
+void LineLimits::set_per_second(std::uint32_t lines) noexcept {
+  const std::scoped_lock lock(mutex_);
+  per_second_ = lines;
+}
+
+std::uint32_t LineLimits::per_second() noexcept {
+  const std::scoped_lock lock(mutex_);
+  return per_second_;
+}
+
+LineLimits::Verdict LineLimits::line(sys::TimePoint now) noexcept {
+  constexpr std::chrono::seconds kSecond{1};
+  const std::scoped_lock lock(mutex_);
+  Verdict verdict;
+  if (now - second_ >= kSecond) {
+    verdict.left_out = std::exchange(left_out_, 0);
+    second_ = now;
+    lines_ = 0;
+  }
+  verdict.end_of_second = second_ + kSecond;
+  verdict.admits = per_second_ == 0 || lines_ < per_second_;
+  if (verdict.admits) {
+    ++lines_;
+  } else {
+    verdict.is_first_left_out = ++left_out_ == 1;
+  }
+  return verdict;
+}
+
+std::uint64_t LineLimits::take_left_out() noexcept {
+  const std::scoped_lock lock(mutex_);
+  return std::exchange(left_out_, 0);
+}
+
+bool LineLimits::admits(Seldom kind, sys::TimePoint now) noexcept {
+  const std::scoped_lock lock(mutex_);
+  sys::TimePoint& next = next_.at(static_cast<std::size_t>(kind));
+  if (now < next) {
+    return false;
+  }
+  next = now + std::chrono::minutes(1);
+  return true;
+}
+
+}  // namespace echod

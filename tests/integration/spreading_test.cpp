@@ -1,0 +1,127 @@
+// Connections are spread evenly over workers, however they come and go.
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <random>
+
+#include "daemon_test.hpp"
+#include "seed.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr std::size_t kMany = kSanitized ? 1000 : 10'000;
+
+class SpreadingTest : public DaemonTest, public testing::WithParamInterface<int> {
+ protected:
+  void SetUp() override {
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    constexpr rlim_t kSpare = 200;
+    if (limit.rlim_max < kMany + kSpare) {
+      GTEST_SKIP() << "needs " << kMany + kSpare << " descriptors; ulimit -Hn is "
+                   << limit.rlim_max;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    start("workers = " + std::to_string(GetParam()) + "\n[log]\nfile_level = \"info\"\n");
+  }
+
+  void connect_one_by_one(std::size_t connections) {
+    while (peers_.size() < connections) {
+      peers_.push_back(connect());
+      ASSERT_TRUE(peers_.back().echoes("hello"));
+    }
+  }
+  // All those that the backlog holds wait when the daemon looks.
+  void connect_in_bursts(std::size_t connections) {
+    constexpr std::size_t kBurst = 1000;
+    while (peers_.size() < connections) {
+      daemon().freeze();
+      for (std::size_t i = 0; i < kBurst && peers_.size() < connections; ++i) {
+        peers_.push_back(connect());
+      }
+      daemon().thaw();
+      daemon().expect_counter("connections", peers_.size());
+    }
+  }
+  void close_half() {
+    std::mt19937_64 random(announce_seed());
+    std::shuffle(peers_.begin(), peers_.end(), random);
+    peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(peers_.size() / 2), peers_.end());
+    daemon().expect_counter("connections", peers_.size());
+  }
+  void expect_even() {
+    const double mean = static_cast<double>(peers_.size()) / GetParam();
+    const double skew =
+        static_cast<double>(daemon().counter("connections_of_fullest_worker")) / mean;
+    std::cout << GetParam() << " workers, the fullest has " << skew << " times the mean"
+              << std::endl;
+    EXPECT_GE(skew, 1.0);
+    EXPECT_LE(skew, 1.2);
+  }
+  void TearDown() override {
+    peers_.clear();
+    DaemonTest::TearDown();
+  }
+
+  std::vector<TcpPeer> peers_;
+};
+
+TEST_P(SpreadingTest, OneByOne) {
+  connect_one_by_one(kMany);
+  expect_even();
+}
+
+TEST_P(SpreadingTest, InBursts) {
+  connect_in_bursts(kMany);
+  expect_even();
+}
+
+TEST_P(SpreadingTest, WhenHalfOfThemAreClosedAndComeAgain) {
+  connect_in_bursts(kMany);
+  close_half();
+  connect_in_bursts(kMany);
+  expect_even();
+  close_half();
+  connect_one_by_one(kMany);
+  expect_even();
+}
+
+TEST_P(SpreadingTest, AFewToo) {
+  connect_one_by_one(4 * static_cast<std::size_t>(GetParam()));
+  daemon().expect_counter("connections_of_fullest_worker", 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Workers, SpreadingTest, testing::Values(2, 8));
+
+class WorkerCountTest : public DaemonTest {};
+
+TEST_F(WorkerCountTest, AreAsManyAsTheKeySays) {
+  start("workers = 5\n");
+  daemon().expect_counter("workers", 5);
+  EXPECT_NE(daemon().wait_for_log("limits: ").find("; 5 workers"), std::string::npos);
+}
+
+TEST_F(WorkerCountTest, AreAsManyAsTheCpusTheyMayUse) {
+  cpu_set_t before{};
+  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  start();
+  daemon().expect_counter("workers", static_cast<std::uint64_t>(CPU_COUNT(&before)));
+  daemon().finish();
+  cpu_set_t one{};
+  for (std::size_t cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
+    if (CPU_ISSET(cpu, &before)) {
+      CPU_SET(cpu, &one);
+    }
+  }
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);  // Inherited by the daemon.
+  start();
+  EXPECT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
+  daemon().expect_counter("workers", 1);
+  EXPECT_NE(daemon().wait_for_log("limits: ").find("; 1 worker"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,40 @@
+// A worker that is stuck is found and named; it holds up nobody else, and loses nothing.
+#include "daemon_test.hpp"
+#include "stopped_thread.hpp"
+
+namespace echod::test {
+namespace {
+
+class StuckWorkerTest : public DaemonTest {};
+
+TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
+  start("workers = 2\n");
+  daemon().expect_log("worker 0 has not answered for 6 s: its 10 connections stand still");
+  daemon().expect_log("worker 0 answers again");
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 20; ++i) {
+    peers.push_back(connect());
+    ASSERT_TRUE(peers.back().echoes("hello"));
+  }
+  {
+    const StoppedThread stuck(daemon().pid(), "worker-0");
+    for (int i = 0; i < 20; ++i) {
+      peers.push_back(connect());
+      EXPECT_TRUE(peers.back().echoes("served by the other"));
+    }
+    for (TcpPeer& peer : peers) {
+      peer.send_all("all the same");
+    }
+    (void)daemon().wait_for_log("worker 0 has not answered");
+    daemon().expect_counter("worker_stalls", 1);
+    daemon().expect_counter("connections_of_fullest_worker", 30);
+  }
+  (void)daemon().wait_for_log("worker 0 answers again");
+  for (TcpPeer& peer : peers) {
+    EXPECT_EQ(peer.receive_exactly(12), "all the same");
+  }
+  peers.clear();
+}
+
+}  // namespace
+}  // namespace echod::test

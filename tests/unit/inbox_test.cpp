@@ -1,0 +1,101 @@
+#include "inbox.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include "event_loop.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr sys::TimePoint kNow{1000s};
+
+class InboxTest : public testing::Test {
+ protected:
+  InboxTest() {
+    inbox_.open(loop_, [this] { ++calls_; });
+  }
+  static sys::Accepted connection() {
+    return {.fd = sys::UniqueFd::adopt(eventfd(0, EFD_CLOEXEC)), .peer = {}};
+  }
+  bool hand_over(sys::TimePoint now = kNow) {
+    sys::Accepted accepted = connection();
+    return inbox_.hand_over(accepted, now);
+  }
+
+  int calls_ = 0;
+  EventLoop loop_;
+  Inbox inbox_;
+};
+
+TEST_F(InboxTest, CallsOnceForAllThatCameBetweenTwoLooks) {
+  EXPECT_TRUE(hand_over());
+  EXPECT_TRUE(hand_over());
+  inbox_.tell_of_room(Waiters::any);
+  loop_.run_once();
+  EXPECT_EQ(calls_, 1);
+  const Inbox::Mail& mail = inbox_.take();
+  EXPECT_EQ(mail.connections.size(), 2U);
+  EXPECT_EQ(mail.room, std::vector<Waiters>{Waiters::any});
+  EXPECT_TRUE(inbox_.take().connections.empty());
+  EXPECT_TRUE(hand_over());
+  loop_.run_once();
+  EXPECT_EQ(calls_, 2);
+}
+
+TEST_F(InboxTest, RefusesConnectionsWhenTheFirstHasWaitedTooLong) {
+  EXPECT_TRUE(hand_over());
+  EXPECT_TRUE(hand_over(kNow + Inbox::kPatience));
+  EXPECT_FALSE(hand_over(kNow + Inbox::kPatience + 1ns));
+  EXPECT_EQ(inbox_.take().connections.size(), 2U);
+  EXPECT_TRUE(hand_over(kNow + 1h));
+}
+
+TEST_F(InboxTest, LeavesWhatItRefusesToTheCaller) {
+  inbox_.close();
+  sys::Accepted accepted = connection();
+  EXPECT_FALSE(inbox_.hand_over(accepted, kNow));
+  EXPECT_TRUE(accepted.fd.is_open());
+  inbox_.tell_of_room(Waiters::any);
+  EXPECT_TRUE(inbox_.take().room.empty());
+}
+
+TEST_F(InboxTest, ThatClosesClosesWhatIsLeft) {
+  sys::Accepted accepted = connection();
+  const int fd = accepted.fd.get();
+  EXPECT_TRUE(inbox_.hand_over(accepted, kNow));
+  EXPECT_NE(fcntl(fd, F_GETFD), -1);
+  inbox_.close();
+  EXPECT_EQ(fcntl(fd, F_GETFD), -1);
+}
+
+TEST_F(InboxTest, GivesItsConnectionsToAnotherThatIsOpen) {
+  EXPECT_TRUE(hand_over());
+  Inbox other;
+  EXPECT_EQ(inbox_.move_connections(other, kNow), 0U);
+  int calls = 0;
+  EventLoop loop;
+  other.open(loop, [&calls] { ++calls; });
+  EXPECT_EQ(inbox_.move_connections(other, kNow + 1h), 1U);
+  EXPECT_EQ(inbox_.move_connections(other, kNow + 1h), 0U);
+  EXPECT_TRUE(inbox_.take().connections.empty());
+  loop.run_once();
+  EXPECT_EQ(calls, 1);
+  sys::Accepted accepted = connection();
+  EXPECT_TRUE(other.hand_over(accepted, kNow + 1h)) << "late, as if it had waited there";
+  EXPECT_EQ(other.take().connections.size(), 2U);
+}
+
+TEST_F(InboxTest, StaysOpenWhileThereIsAConnectionToTake) {
+  EXPECT_TRUE(hand_over());
+  EXPECT_FALSE(inbox_.close_if_empty());
+  (void)inbox_.take();
+  EXPECT_TRUE(inbox_.close_if_empty());
+  EXPECT_FALSE(hand_over());
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,166 @@
+// Who gets a connection and who is told of room, among workers without threads.
+#include "roster.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/eventfd.h>
+
+#include <memory>
+#include <vector>
+
+#include "event_loop.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr sys::TimePoint kStart{1000s};
+
+using Counts = std::vector<std::uint32_t>;
+
+class RosterTest : public testing::Test {
+ protected:
+  static constexpr std::size_t kWorkers = 3;
+
+  RosterTest() {
+    for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+      roster_.inbox(worker).open(loop_, [] {});
+    }
+  }
+  ~RosterTest() override {
+    for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+      roster_.inbox(worker).close();
+    }
+  }
+
+  static sys::Accepted connection() {
+    return {.fd = sys::UniqueFd::adopt(eventfd(0, EFD_CLOEXEC)), .peer = {}};
+  }
+  void have(std::uint32_t first, std::uint32_t second, std::uint32_t third) {
+    const std::vector<std::uint32_t> wanted{first, second, third};
+    for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+      while (roster_.connections_of(worker) < wanted[worker]) {
+        roster_.enter(worker);
+      }
+    }
+  }
+  [[nodiscard]] std::vector<std::uint32_t> counts() const {
+    return {roster_.connections_of(0), roster_.connections_of(1), roster_.connections_of(2)};
+  }
+  // `worker` accepts; whether another one gets it.
+  bool accept(std::size_t worker, sys::TimePoint now = kStart) {
+    EXPECT_TRUE(roster_.try_enter(worker));
+    sys::Accepted accepted = connection();
+    const bool is_handed_over = roster_.spread(worker, accepted, now);
+    EXPECT_EQ(accepted.fd.is_open(), !is_handed_over);
+    return is_handed_over;
+  }
+
+  EventLoop loop_;
+  Roster roster_{100'000, kWorkers};
+};
+
+TEST_F(RosterTest, AWorkerThatHasNoMoreThanOthersKeepsWhatItAccepts) {
+  EXPECT_FALSE(accept(1));
+  EXPECT_EQ(counts(), (Counts{0, 1, 0}));
+}
+
+TEST_F(RosterTest, AConnectionGoesToTheWorkerWithTheFewest) {
+  have(2, 1, 0);
+  EXPECT_TRUE(accept(0));
+  EXPECT_EQ(counts(), (Counts{2, 1, 1}));
+  EXPECT_EQ(roster_.inbox(2).take().connections.size(), 1U);
+  EXPECT_EQ(roster_.connections(), 4U);
+}
+
+TEST_F(RosterTest, OneWorkerThatAcceptsThemAllSpreadsThemEvenly) {
+  for (int i = 0; i < 30; ++i) {
+    (void)accept(1);
+  }
+  EXPECT_EQ(counts(), (Counts{10, 10, 10}));
+}
+
+TEST_F(RosterTest, ManyNeedNotBeSpreadExactly) {
+  have(1000, 1000, 1000);
+  for (int i = 0; i < 62; ++i) {
+    EXPECT_FALSE(accept(0)) << i;
+  }
+  int handed_over = 0;
+  for (int i = 0; i < 3000; ++i) {
+    handed_over += accept(0) ? 1 : 0;
+  }
+  EXPECT_GT(handed_over, 0);
+  const double mean = roster_.connections() / 3.0;
+  EXPECT_LE(roster_.connections_of(0), 1.1 * mean);
+}
+
+TEST_F(RosterTest, AWorkerThatDoesNotLookIntoItsInboxLosesWhatIsThereAndIsGivenNoMoreUntilItLooks) {
+  have(5, 0, 5);
+  EXPECT_TRUE(accept(0));
+  EXPECT_TRUE(accept(0, kStart + Inbox::kPatience));
+  EXPECT_EQ(counts(), (Counts{5, 2, 5}));
+  const sys::TimePoint late = kStart + Inbox::kPatience + 1ms;
+  EXPECT_TRUE(accept(0, late));
+  EXPECT_EQ(counts(), (Counts{7, 0, 6})) << "two came back, one went to the third";
+  EXPECT_EQ(roster_.inbox(0).take().connections.size(), 2U);
+  have(7, 0, 8);
+  EXPECT_FALSE(accept(0, late));
+  EXPECT_TRUE(roster_.inbox(1).take().connections.empty());
+  roster_.set_prompt(1);
+  EXPECT_TRUE(accept(0, late));
+  EXPECT_EQ(counts(), (Counts{8, 1, 8}));
+  EXPECT_EQ(roster_.connections(), 17U);
+}
+
+TEST_F(RosterTest, AWorkerThatHasEndedIsGivenNothing) {
+  have(5, 0, 5);
+  roster_.inbox(1).close();
+  EXPECT_FALSE(accept(0));
+  EXPECT_EQ(counts(), (Counts{6, 0, 5}));
+}
+
+TEST_F(RosterTest, NobodyEntersBeyondTheBoundButThoseWhoMust) {
+  Roster roster(2, kWorkers);
+  EXPECT_TRUE(roster.try_enter(0));
+  EXPECT_TRUE(roster.try_enter(1));
+  EXPECT_TRUE(roster.is_full());
+  EXPECT_FALSE(roster.try_enter(2));
+  roster.enter(2);
+  EXPECT_EQ(roster.connections(), 3U);
+  roster.leave(0);
+  EXPECT_FALSE(roster.try_enter(0));
+  roster.leave(1);
+  EXPECT_TRUE(roster.try_enter(0));
+}
+
+TEST_F(RosterTest, WorkersThatWaitAreToldInTurnsAndOnce) {
+  for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+    roster_.set_wait(worker, Roster::Wait::for_room);
+  }
+  int own = 0;
+  for (std::size_t i = 0; i < kWorkers; ++i) {
+    own += roster_.wake_one(0, Waiters::any) ? 1 : 0;
+  }
+  EXPECT_EQ(own, 1);
+  EXPECT_EQ(roster_.inbox(1).take().room.size(), 1U);
+  EXPECT_EQ(roster_.inbox(2).take().room.size(), 1U);
+  EXPECT_FALSE(roster_.wake_one(0, Waiters::any));
+}
+
+TEST_F(RosterTest, WhoWaitsForResourcesIsNotToldOfMereRoom) {
+  roster_.set_wait(1, Roster::Wait::for_resources);
+  EXPECT_FALSE(roster_.wake_one(0, Waiters::for_room));
+  EXPECT_TRUE(roster_.inbox(1).take().room.empty());
+  EXPECT_FALSE(roster_.wake_one(0, Waiters::any));
+  EXPECT_EQ(roster_.inbox(1).take().room, std::vector<Waiters>{Waiters::any});
+}
+
+TEST_F(RosterTest, WhoWaitsNoMoreIsNotTold) {
+  roster_.set_wait(1, Roster::Wait::for_room);
+  roster_.set_wait(1, Roster::Wait::nothing);
+  EXPECT_FALSE(roster_.wake_one(0, Waiters::any));
+  EXPECT_TRUE(roster_.inbox(1).take().room.empty());
+}
+
+}  // namespace
+}  // namespace echod::test
