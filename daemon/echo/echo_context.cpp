@@ -18,12 +18,14 @@ EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial,
       admission(*roster, worker) {
   roster->line_limits().set_per_second(initial.log_lines_per_second);
   log.set_logs_echoes(initial.logs_echoes);
+  loop.set_busy_poll(initial.busy_poll);
 }
 
 void EchoContext::apply(const EchoSettings& wanted) noexcept {
   settings = wanted;
   roster->line_limits().set_per_second(wanted.log_lines_per_second);
   log.set_logs_echoes(wanted.logs_echoes);
+  loop.set_busy_poll(wanted.busy_poll);
   buffers.set_limits(wanted.block_bytes, wanted.buffer_bytes);
   if (!is_draining) {  // Then everybody who waits is let in, whatever the limit.
     admission.set_max_connections(wanted.max_connections);

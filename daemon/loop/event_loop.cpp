@@ -74,8 +74,7 @@ void EventLoop::post(std::function<void()> task) {
 }
 
 void EventLoop::run_once() {
-  const auto events = epoll_.wait(wait_timeout_ms());
-  now_ = sys::MonotonicClock::now();
+  const auto events = wait();
   for (const epoll_event& event : events) {
     if (Channel* const channel = find(event.data.u64)) {
       merge(*channel, event.events);
@@ -85,6 +84,33 @@ void EventLoop::run_once() {
   }
   make_pass();
   timers_.run_due(now_);
+}
+
+std::span<const epoll_event> EventLoop::wait() noexcept {
+  if (wait_timeout_ms() != 0 && busy_poll_.is_due()) {
+    const auto events = look();
+    if (!events.empty()) {
+      busy_poll_.found_something();
+      return events;
+    }
+    busy_poll_.found_nothing();
+  }
+  const auto events = epoll_.wait(wait_timeout_ms());
+  now_ = sys::MonotonicClock::now();
+  return events;
+}
+
+// Until an event comes, the time is over or a timer is due.
+std::span<const epoll_event> EventLoop::look() noexcept {
+  now_ = sys::MonotonicClock::now();
+  const sys::TimePoint end = now_ + busy_poll_.time();
+  for (;;) {
+    const auto events = epoll_.wait(0);
+    now_ = sys::MonotonicClock::now();
+    if (!events.empty() || now_ >= end || wait_timeout_ms() == 0) {
+      return events;
+    }
+  }
 }
 
 int EventLoop::wait_timeout_ms() const noexcept {

@@ -1,7 +1,8 @@
 // One thread's event loop over one epoll instance.
 //
-// An iteration: wait (not at all while the ready list is not empty), read the clock once, merge the
-// events into their channels, make one pass over the ready list, run the timers that are due.
+// An iteration: wait (not at all while the ready list is not empty; maybe looking before sleeping,
+// see busy_poll.hpp), read the clock once, merge the events into their channels, make one pass over
+// the ready list, run the timers that are due.
 //
 // A registration is known to the kernel by a token of slot and generation, so that an event meant
 // for a channel that has gone can never reach the next user of its slot.
@@ -14,8 +15,10 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
+#include "busy_poll.hpp"
 #include "channel.hpp"
 #include "clock.hpp"
 #include "epoll.hpp"
@@ -53,6 +56,9 @@ class EventLoop {
   // Events that arrived for a channel that had gone. Any thread.
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return stale_events_.load(); }
 
+  // How long to look for events before sleeping, from now on; 0: not at all.
+  void set_busy_poll(sys::Duration time) noexcept { busy_poll_.set_time(time); }
+
   // Runs `task` in the loop's thread, soon. Any thread; takes a lock. A few small tasks wait
   // without allocating.
   void post(std::function<void()> task);
@@ -70,6 +76,8 @@ class EventLoop {
     EventLoop& loop_;
   };
 
+  [[nodiscard]] std::span<const epoll_event> wait() noexcept;
+  [[nodiscard]] std::span<const epoll_event> look() noexcept;
   [[nodiscard]] int wait_timeout_ms() const noexcept;
   [[nodiscard]] Channel* find(std::uint64_t token) const noexcept;
   [[nodiscard]] bool assign_slot(Channel& channel) noexcept;
@@ -82,6 +90,7 @@ class EventLoop {
   sys::TimePoint now_ = sys::MonotonicClock::now();
   IntrusiveList<Channel> ready_;
   Timers timers_;
+  BusyPoll busy_poll_;
   std::vector<Channel*> slots_;            // nullptr: free.
   std::vector<std::uint32_t> free_slots_;  // Has room for all slots, so freeing cannot fail.
   std::uint32_t last_generation_ = 0;

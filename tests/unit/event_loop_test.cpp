@@ -359,6 +359,50 @@ TEST_F(EventLoopTest, PostedTasksRunInOrderInOneTurnAndThoseTheyPostInTheNext) {
   EXPECT_EQ(journal_, "123");
 }
 
+// Looking before sleeping.
+
+TEST_F(EventLoopTest, LooksUntilSomethingComes) {
+  add_all();
+  loop_.set_busy_poll(50us);
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_epoll_wait({{kA, EPOLLIN}}, 0);
+  iterate();
+  EXPECT_EQ(journal_, "a");
+}
+
+TEST_F(EventLoopTest, SleepsWhenItHasLookedInVainAndDoesNotLookTheNextTime) {
+  add_all();
+  loop_.set_busy_poll(50us);
+  kernel_.expect_epoll_wait({}, 0).then([this] { kernel_.advance(49us); });
+  kernel_.expect_epoll_wait({}, 0).then([this] { kernel_.advance(1us); });
+  kernel_.expect_epoll_wait({{kA, EPOLLIN}}, -1);
+  iterate();
+  EXPECT_EQ(journal_, "a");
+  kernel_.expect_epoll_wait({{kB, EPOLLIN}}, -1);
+  iterate();
+  EXPECT_EQ(journal_, "ab");
+}
+
+TEST_F(EventLoopTest, LooksNoLongerThanUntilATimerIsDue) {
+  loop_.set_busy_poll(50us);
+  Timer timer(loop_.timers(), [this] { journal_ += 't'; });
+  timer.expire_at(loop_.now() + 10us);
+  kernel_.expect_epoll_wait({}, 0).then([this] { kernel_.advance(10us); });
+  kernel_.expect_epoll_wait({}, 0);
+  iterate();
+  EXPECT_EQ(journal_, "t");
+}
+
+TEST_F(EventLoopTest, DoesNotLookTwiceWhileTheReadyListIsNotEmpty) {
+  add_all();
+  loop_.set_busy_poll(50us);
+  loop_.enqueue(a_);
+  kernel_.expect_epoll_wait({}, 0);
+  iterate();
+  EXPECT_EQ(journal_, "a");
+}
+
 TEST(EventLoopThreadTest, TasksPostedFromManyThreadsAllRunInTheThreadOfTheLoop) {
   constexpr int kThreads = 4;
   constexpr int kTasks = 1000;
