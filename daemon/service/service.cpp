@@ -115,6 +115,16 @@ void Service::warn_of(const ConnectionLimit& limit) {
   limit_warning_ = limit.warning;
 }
 
+// Correct all the same, but slow: nobody expects that of a key that says how much memory to use.
+void Service::warn_of_buffers(const EchoSettings& settings) {
+  if (settings.buffer_bytes < settings.block_bytes) {
+    logs_.notices().warn(
+        "buffers.total_mib leaves {} KiB to each of {} workers, less than one reply buffer of {} "
+        "KiB: all connections are served without; raise it, or lower workers",
+        settings.buffer_bytes / 1024, worker_count_, settings.block_bytes / 1024);
+  }
+}
+
 void Service::listen() {
   for (const ListenConfig& wanted : config_.listen) {
     try {
@@ -143,6 +153,7 @@ void Service::announce_start() {
       "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
       limit_under(config_).max_connections, open_files_.soft, config_.buffers.per_connection_kib,
       config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
+  warn_of_buffers(settings_under(config_));
   notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
 }
 
@@ -206,6 +217,7 @@ void Service::reload() {
     config_ = std::move(next);  // The last step, which cannot fail: now it is in force.
     ++reloads_;
     warn_of(limit);
+    warn_of_buffers(settings_under(config_));
     notices.info("reload: applied");
     if (!restart_keys.empty()) {
       notices.warn("reload: needs a restart: {}", restart_keys);

@@ -46,6 +46,7 @@ class Service {
   [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
   [[nodiscard]] EchoSettings settings_under(const Config& config) const;
   void warn_of(const ConnectionLimit& limit);
+  void warn_of_buffers(const EchoSettings& settings);
   void listen();
   void announce_start();
   void on_signal(int signal);

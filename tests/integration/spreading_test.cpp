@@ -104,6 +104,12 @@ TEST_F(WorkerCountTest, AreAsManyAsTheKeySays) {
   EXPECT_NE(daemon().wait_for_log("limits: ").find("; 5 workers"), std::string::npos);
 }
 
+TEST_F(WorkerCountTest, OfMoreThanTheBuffersAreForIsWarnedAboutAndServesAllTheSame) {
+  start("workers = 8\n[buffers]\ntotal_mib = 1\nper_connection_kib = 256\n");
+  daemon().expect_log("buffers.total_mib leaves 128 KiB to each of 8 workers");
+  EXPECT_TRUE(connect().echoes(std::string(100'000, 'x')));
+}
+
 TEST_F(WorkerCountTest, AreAsManyAsTheCpusTheyMayUse) {
   cpu_set_t before{};
   ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
