@@ -1,0 +1,84 @@
+"""What is measured apart from the rounds: system calls for an echo, and curves of latency."""
+
+import os
+import signal
+import time
+
+import processes
+import running
+
+# System calls are counted in these.
+TRACED = ("64 connections, 64 bytes", "64 connections, 64 bytes, depth 16", "8 connections, 256 KiB", "connect, echo, close")
+TRACED_QUICKLY = TRACED[:1]
+SHORT_S, LONG_S = 0.2, 0.8
+
+CURVE = "64 connections, 64 bytes"
+SHARES = (0.1, 0.25, 0.5, 0.75)
+
+
+def system_calls(tools, server, scenario):
+    """Name to calls for an echo, by strace.
+
+    Two runs of different length: what they have in common (start, connections, end) is not in the difference.
+    """
+    (short_calls, short_echoes), (long_calls, long_echoes) = (
+        traced(tools, server, scenario, seconds) for seconds in (SHORT_S, LONG_S)
+    )
+    echoes = long_echoes - short_echoes
+    if echoes <= 0:
+        raise running.Failure("too slow under strace")
+    differences = {name: (calls - short_calls.get(name, 0)) / echoes for name, calls in long_calls.items()}
+    return {name: round(calls, 3) for name, calls in differences.items() if calls >= 0.005}
+
+
+def traced(tools, server, scenario, seconds):
+    """(name to calls, echoes) of a server from its start to its end."""
+    table = tools.work / "strace.txt"
+    strace = ("strace", "-f", "-c", "-U", "calls,name", "-o", str(table))
+    with running.serving(tools, server, scenario.connections, prefix=strace) as process:
+        words = [tools.echoload, "--json", "-", "--warmup", "0", "--duration", f"{seconds}s"]
+        words += ["--connections", str(scenario.connections), *scenario.arguments, f"127.0.0.1:{process.port}"]
+        result = running.echoload_result([*processes.pinned(processes.CLIENT_CPU), *words], seconds)
+        # To the server: strace, which is of the same group, holds it back until it has written.
+        os.killpg(process.pid, signal.SIGTERM)
+        wait_for_end(process.pid)
+    return calls_of(table.read_text()), result["echoes"]
+
+
+def wait_for_end(pid):
+    """Without taking its exit status, which belongs to whoever started it."""
+    for _ in range(500):
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+        time.sleep(0.01)
+    raise running.Failure("does not end under strace")
+
+
+def calls_of(table):
+    """Of the output of strace -c -U calls,name."""
+    calls = {}
+    for line in table.splitlines():
+        words = line.split()
+        if len(words) == 2 and words[0].isdigit() and words[1] != "total":
+            calls[words[1]] = calls.get(words[1], 0) + int(words[0])
+    return calls
+
+
+def curve(tools, server, rate, seconds):
+    """Points (1 / (1 - percentile), milliseconds) of an open loop of 64 connections and 64 bytes."""
+    path = tools.work / "curve.hgrm"
+    with running.serving(tools, server, 64) as process:
+        words = [tools.echoload, "--json", "-", "--warmup", f"{running.WARMUP_S}s", "--duration", f"{seconds}s"]
+        words += ["--rate", str(rate), "--histogram", str(path), f"127.0.0.1:{process.port}"]
+        running.echoload_result([*processes.pinned(processes.CLIENT_CPU), *words], seconds)
+    return points_of(path.read_text())
+
+
+def points_of(table):
+    """Of HdrHistogram's percentile table: value, percentile, count, 1 / (1 - percentile)."""
+    points = []
+    for line in table.splitlines():
+        words = line.split()
+        if len(words) == 4 and words[0][0].isdigit() and words[3] not in ("inf", "∞"):
+            points.append([float(words[3]), float(words[0])])
+    return points

@@ -1,0 +1,173 @@
+"""The plots: SVG by gnuplot."""
+
+import subprocess
+
+COLOURS = ("#1b6ca8", "#e07b39", "#4d9e5f", "#b03a5b", "#8067b7", "#8c6d46", "#d0a215", "#4aa3a2", "#6b7280", "#c2528b", "#94a33c", "#333333")
+
+PREAMBLE = """
+set terminal svg size {width},{height} font 'sans,13' background 'white' linewidth 1.2
+set output '{svg}'
+set title "{title}"
+set encoding utf8
+set border 3 linecolor '#666666'
+set tics nomirror
+set grid ytics linecolor '#dddddd' linetype 1
+set key outside right top
+"""
+
+
+def draw_all(results, folder):
+    """Draws what there are figures for; name of the plot (a family, or latency...) to file."""
+    scripts = {
+        "echo": bars(results, "echo", "Server CPU per echo relative to echod, one message outstanding"),
+        "deep": bars(results, "deep", "Server CPU per echo relative to echod, 16 messages outstanding"),
+        "bulk": bars(results, "bulk", "Server CPU relative to echod, bulk"),
+        "idle": idle(results),
+        "floods": floods(results),
+        "ping": pings(results),
+        "latency": curves(results, "latency", "At half of what echod does in a closed loop: latency by percentile"),
+        "latency-echod": curves(results, "latency-echod", "echod: latency by percentile"),
+    }
+    drawn = {}
+    for name, script in scripts.items():
+        svg = folder / f"{name}.svg"
+        if script and gnuplot(script.replace("@SVG@", str(svg))):
+            drawn[name] = svg.name
+    return drawn
+
+
+def gnuplot(script):
+    try:
+        result = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return False
+    if result.returncode != 0:
+        print(f"bench: a plot failed: {result.stderr.strip()[-300:]}")
+    return result.returncode == 0
+
+
+def preamble(title, width=960, height=480):
+    return PREAMBLE.format(width=width, height=height, svg="@SVG@", title=title)
+
+
+def data_block(name, lines):
+    return f"${name} << EOD\n" + "\n".join(lines) + "\nEOD\n"
+
+
+def quoted(text):
+    """gnuplot takes _ and others for mark-up unless told so."""
+    return '"' + text.replace('"', "'").replace("_", "\\\\_") + '"'
+
+
+def bars(results, family, title):
+    """A cluster of bars for each scenario, a bar for each server that takes part in all scenarios."""
+    scenarios = [item["name"] for item in results.scenarios_of(family)]
+    shown = [server["name"] for server in results.servers if server["kind"] != "variant" and not server["core_only"]]
+    shown = [name for name in shown if any(name in results.servers_in(scenario) for scenario in scenarios)]
+    if not scenarios or len(shown) < 2:
+        return None
+    lines = []
+    for scenario in scenarios:
+        cells = [quoted(scenario.removesuffix(", depth 16").replace(" connections", "").replace(" connection", ""))]
+        for name in shown:
+            ratio = results.ratio("cpu_us", (scenario, name), (scenario, "echod"))
+            cells += [f"{value:.4f}" for value in (ratio.median, ratio.low, ratio.high)] if ratio else ["NaN"] * 3
+        lines.append(" ".join(cells))
+    plots = [
+        f"$data using {3 * index + 2}:{3 * index + 3}:{3 * index + 4}:xticlabels(1) title {quoted(name)} linecolor '{colour(results, name)}'"
+        for index, name in enumerate(shown)
+    ]
+    return (
+        preamble(title, width=max(640, 240 + 13 * len(scenarios) * (len(shown) + 1)), height=420)
+        + data_block("data", lines)
+        + "set style data histogram\nset style histogram errorbars gap 1.5 linewidth 0.8\nset style fill solid 0.9\n"
+        + "set ylabel 'relative to echod'\nset xtics rotate by -20\nset yrange [0:*]\n"
+        + "set bars 0.3\nplot " + ", ".join(plots) + ", 1 with lines linecolor 'black' dashtype 2 notitle\n"
+    )
+
+
+def colour(results, name):
+    """The same for a server in every plot."""
+    names = [server["name"] for server in results.servers]
+    return COLOURS[names.index(name) % len(COLOURS)]
+
+
+def idle(results):
+    """CPU per echo against the number of idle connections."""
+    scenarios = results.scenarios_of("idle")
+    blocks, plots = [], []
+    for index, server in enumerate(results.servers):
+        points = [(item["connections"] - 100, results.median(item["name"], server["name"], "cpu_us")) for item in scenarios]
+        points = sorted((idle_count, value) for idle_count, value in points if value)
+        if len(points) > 1:
+            blocks.append(data_block(f"server{index}", [f"{idle_count} {value}" for idle_count, value in points]))
+            style = f"linewidth 2 pointtype {index % 8 + 4} pointsize 0.6 linecolor '{colour(results, server['name'])}'"
+            plots.append(f"$server{index} with linespoints {style} title {quoted(server['name'])}")
+    if not plots:
+        return None
+    return (
+        preamble("100 active connections among idle ones: server CPU per echo")
+        + "".join(blocks)
+        + "set logscale y\nset xlabel 'idle connections'\nset ylabel 'microseconds'\nplot " + ", ".join(plots) + "\n"
+    )
+
+
+def floods(results):
+    """Who is low is fair, who is right is fast."""
+    lines = []
+    for item in results.scenarios_of("floods"):
+        for name in results.servers_in(item["name"]):
+            p99 = results.median(item["name"], name, "p99")
+            throughput = results.median(item["name"], name, "mb_per_s")
+            if p99 and throughput:
+                lines.append(f"{throughput} {p99 / 1000} {quoted(name)}")
+    if not lines:
+        return None
+    return (
+        preamble("A ping beside 8 floods: p99 of the ping against the throughput of the floods")
+        + data_block("data", lines)
+        + "set logscale y\nset xlabel 'MB/s'\nset ylabel 'milliseconds'\nset offsets graph 0.05, graph 0.2, graph 0.1, graph 0.1\n"
+        + "plot $data using 1:2 with points pointtype 7 linecolor '#1b6ca8' notitle, "
+        + "$data using 1:2:3 with labels left offset 0.8,0 notitle\n"
+    )
+
+
+def pings(results):
+    """p50 with either client."""
+    scenarios = [item["name"] for item in results.scenarios_of("ping")]
+    names = [server["name"] for server in results.servers if any(server["name"] in results.servers_in(item) for item in scenarios)]
+    if not names:
+        return None
+    lines = []
+    for name in names:
+        values = [results.median(scenario, name, "p50") for scenario in scenarios]
+        lines.append(" ".join([quoted(name), *("NaN" if value is None else str(value) for value in values)]))
+    plots = [
+        f"$data using {index + 2}:xticlabels(1) title {quoted(scenario.removeprefix('ping, '))} linecolor '{COLOURS[index]}'"
+        for index, scenario in enumerate(scenarios)
+    ]
+    return (
+        preamble("One connection, 64 bytes: p50 of the round trip", width=1100)
+        + data_block("data", lines)
+        + "set style data histogram\nset style histogram clustered gap 1\nset style fill solid 0.9\n"
+        + "set ylabel 'microseconds'\nset xtics rotate by -30\nset yrange [0:*]\nplot " + ", ".join(plots) + "\n"
+    )
+
+
+def curves(results, plot, title):
+    """Percentile tables: x is 1 / (1 - percentile)."""
+    found = [item for item in results.curves if item["plot"] == plot]
+    blocks = [data_block(f"curve{index}", [f"{x} {y}" for x, y in item["points"]]) for index, item in enumerate(found)]
+    colours = [colour(results, item["title"]) if results.server(item["title"]) else COLOURS[index] for index, item in enumerate(found)]
+    plots = [
+        f"$curve{index} with lines linewidth 2 linecolor '{colours[index]}' title {quoted(item['title'])}" for index, item in enumerate(found)
+    ]
+    if not plots:
+        return None
+    return (
+        preamble(title)
+        + "".join(blocks)
+        + "set logscale xy\nset xlabel 'percentile'\nset ylabel 'milliseconds'\n"
+        + "set xtics ('0 %%' 1, '50 %%' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1000, '99.99 %%' 10000, '99.999 %%' 100000)\n"
+        + "plot " + ", ".join(plots) + "\n"
+    )

@@ -1,0 +1,255 @@
+"""The report: Markdown with tables, beside the plots and the raw figures."""
+
+import servers
+import targets
+from results import ENOUGH_ROUNDS, median
+
+NO_FLOOR_SHARE = 0.01
+
+SECTIONS = (
+    ("One message outstanding", ("echo",)),
+    ("16 messages outstanding", ("deep",)),
+    ("Bulk", ("bulk",)),
+    ("Connect, echo, close", ("connect",)),
+    ("Among idle connections", ("idle",)),
+    ("A ping beside floods", ("floods",)),
+    ("A lone ping", ("ping",)),
+    ("Workers", ("workers",)),
+)
+
+
+def number(value, decimals=1):
+    return "-" if value is None else f"{value:,.{decimals}f}".replace(",", " ")
+
+
+def significant(value):
+    """Three digits."""
+    if value is None:
+        return "-"
+    return number(value, 2 if value < 10 else 1 if value < 100 else 0)
+
+
+def percent(value):
+    return "-" if value is None else f"{value * 100:.0f} %"
+
+
+def table(heads, rows):
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def relative(results, scenario, server, figure="cpu_us"):
+    """To echod, of the same rounds."""
+    if server == "echod":
+        return "1"
+    ratio = results.ratio(figure, (scenario, server), (scenario, "echod"))
+    return f"{ratio}{', a tie' if ratio.is_tie and ratio.rounds >= ENOUGH_ROUNDS else ''}" if ratio else "-"
+
+
+def report(results, plots):
+    """The whole text; `plots` maps the name of a plot to its file, for those that could be drawn."""
+    parts = [
+        "# Benchmark",
+        introduction(results),
+        "## Targets",
+        targets_text(results),
+        "## Who was measured",
+        servers_text(results),
+        "## Server CPU, relative to echod",
+        overview(results),
+    ]
+    for title, families in SECTIONS:
+        found = results.scenarios_of(*families)
+        if found:
+            parts.append(f"## {title}")
+            parts += [f"![{name}]({file})\n" for name, file in plots.items() if name in families]
+            parts += [scenario_text(results, scenario) for scenario in found]
+    parts += curves_text(plots)
+    parts += ["## System calls for an echo", system_calls_text(results)]
+    parts += ["## Memory of a connection", memory_text(results)]
+    parts += ["## What the client costs", client_text(results)]
+    parts += ["## What was not measured", missing_text(results)]
+    return "\n".join(parts)
+
+
+def introduction(results):
+    about = results.about
+    state = "" if about.get("complete") else " **Interrupted: not all of it was measured.**"
+    pinned = "The server had one CPU, the client another, except where workers are compared." if about["cpus"] > 1 else "There is one CPU for both."
+    return (
+        f"Written by `scripts/bench`; not edited. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
+        f"echod {about['echod']}: {about.get('rounds', 0)} rounds, interleaved, of {about['seconds']} s for each server in each scenario, "
+        f"after a warm-up.{state} {pinned}\n\n"
+        "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is the median of "
+        "the ratios of each round, with the lowest and the highest; when these enclose 1, it is called a tie. Absolute times "
+        "wander with the machine: only ratios are worth comparing with those of another.\n"
+    )
+
+
+def targets_text(results):
+    found = targets.verdicts(results)
+    words = [item.verdict for item in found]
+    counts = ", ".join(f"{words.count(word)} {label}" for word, label in (("met", "met"), ("tie", "ties"), ("MISS", "misses")))
+    others = sum(word not in ("met", "tie", "MISS") for word in words)
+    rows = [[item.target, item.where, item.figure, f"**{item.verdict}**" if item.verdict == "MISS" else item.verdict] for item in found]
+    summary = counts + (f", {others} without a verdict" if others else "")
+    return f"{summary}. A tie: the spread of the rounds encloses the bound.\n\n" + table(["target", "scenario", "measured", "verdict"], rows)
+
+
+def servers_text(results):
+    rows = []
+    for server in results.servers:
+        rules = [f"{rule['scenario']}{limits_of(rule)}: {rule['why']}" for rule in server["excluded"]]
+        if server["core_only"]:
+            rules.append(f"part of the scenarios only: {server['core_only']}")
+        rows.append([server["name"], server["kind"], ", ".join(server["fails_checks"]) or "none", "; ".join(rules) or "-"])
+    unknown = results.about.get("unknown_keys")
+    text = f"This echod has no {' and no '.join(unknown)}: its variants are left out.\n" if unknown else ""
+    return table(["server", "kind", "fails of `echoload check`", "does not take part in"], rows) + text
+
+
+def limits_of(rule):
+    if "connections_above" in rule:
+        return f" above {rule['connections_above']} connections"
+    if "outstanding_bytes_above" in rule:
+        return f" above {rule['outstanding_bytes_above']} bytes outstanding"
+    return ""
+
+
+def overview(results):
+    """Scenarios down, servers across: the medians alone."""
+    found = [item for item in results.scenarios_of("echo", "deep", "bulk", "connect", "idle") if not item["only"]]
+    across = [server["name"] for server in results.servers if server["kind"] not in ("echod", "variant")]
+    rows = []
+    for scenario in found:
+        name = scenario["name"]
+        rows.append([name, *(overview_cell(results, name, server) for server in across)])
+    note = "Above 1: more than echod. `=` is a tie, `F` a run that failed.\n\n"
+    return note + table(["scenario", *across], rows)
+
+
+def overview_cell(results, scenario, server):
+    ratio = results.ratio("cpu_us", (scenario, server), (scenario, "echod"))
+    failed = " F" if results.failures(scenario, server) else ""
+    if not ratio:
+        return failed.strip()
+    return f"{ratio.median:.2f}{' =' if ratio.is_tie and ratio.rounds >= ENOUGH_ROUNDS else ''}{failed}"
+
+
+def scenario_text(results, scenario):
+    name = scenario["name"]
+    unit = scenario["unit"]
+    if scenario["family"] in ("floods", "ping"):
+        text = latency_table(results, name)
+    else:
+        by_bytes = unit == "MiB"
+        heads = ["server", "MB/s" if by_bytes else "echoes/s", f"server CPU per {unit}", "relative to echod", "user share"]
+        rows = [throughput_row(results, name, server, by_bytes) for server in results.servers_in(name)]
+        text = table([*heads, *([] if by_bytes else ["p50", "p99", "p99.9"])], rows)
+    return f"### {name}\n\n{text}{failures_text(results, name)}"
+
+
+def throughput_row(results, scenario, server, by_bytes):
+    def value(figure):
+        return results.median(scenario, server, figure)
+
+    row = [
+        server,
+        number(value("mb_per_s" if by_bytes else "rate"), 0),
+        f"{significant(value('cpu_us'))} us",
+        relative(results, scenario, server),
+        percent(value("user_share")),
+    ]
+    return row if by_bytes else row + [f"{number(value(figure))} us" for figure in ("p50", "p99", "p999")]
+
+
+def latency_table(results, scenario):
+    """Of the ping; beside floods, also what these get through."""
+    has_floods = results.median(scenario, "echod", "mb_per_s") is not None
+    figure = "p99" if has_floods else "p50"
+    heads = ["server", "p50", "p99", "p99.9", "max of all", f"{figure} relative to echod", "server CPU", "user share"]
+    rows = []
+    for server in results.servers_in(scenario):
+        values = [f"{number(results.median(scenario, server, key))} us" for key in ("p50", "p99", "p999")]
+        longest = max(results.by_round(scenario, server, "max").values(), default=None)
+        cpu = f"{significant(results.median(scenario, server, 'cpu_us'))} us per {'MiB' if has_floods else 'echo'}"
+        row = [server, *values, f"{number(longest)} us", relative(results, scenario, server, figure), cpu]
+        row.append(percent(results.median(scenario, server, "user_share")))
+        if has_floods:
+            row += [f"{number(results.median(scenario, server, 'mb_per_s'), 0)}", relative(results, scenario, server, "mb_per_s")]
+            row.append(f"{number(results.median(scenario, server, 'lag_p99'))} us")
+        rows.append(row)
+    more = ["floods, MB/s", "relative to echod", "of p99, the client's own"] if has_floods else []
+    return table([*heads, *more], rows)
+
+
+def failures_text(results, scenario):
+    lines = []
+    for server in results.servers_in(scenario):
+        failures = results.failures(scenario, server)
+        if failures:
+            lines.append(f"**{server} failed** in {len(failures)} of {results.about.get('rounds', 0)} rounds: {failures[0]}")
+        share = results.median(scenario, server, "empty_share")
+        if share and share > NO_FLOOR_SHARE:
+            lines.append(f"{percent(share)} of the calls of {server} found nothing: here it is no floor.")
+    return "".join(f"\n{line}\n" for line in lines)
+
+
+def curves_text(plots):
+    found = [f"![{name}]({file})\n" for name, file in plots.items() if name.startswith("latency")]
+    return ["## Latency by percentile", "Open loop, 64 connections, 64 bytes; one run each.\n", *found] if found else []
+
+
+def system_calls_text(results):
+    if not results.system_calls:
+        return "Not counted.\n"
+    rows = []
+    for item in results.system_calls:
+        calls = item.get("calls")
+        if calls is None:
+            rows.append([item["scenario"], item["server"], "-", item["failure"]])
+            continue
+        most = sorted(calls.items(), key=lambda pair: -pair[1])
+        rows.append([item["scenario"], item["server"], f"{sum(calls.values()):.2f}", ", ".join(f"{name} {count:.2f}" for name, count in most)])
+    note = "Counted by strace, which slows a server down: it finds more ready at a time than it would alone.\n\n"
+    return note + table(["scenario", "server", "all", "which"], rows)
+
+
+def memory_text(results):
+    """In the scenario of most connections that a server took part in."""
+    rows = []
+    for server in results.servers:
+        name = server["name"]
+        found = [item for item in results.scenarios_of("echo", "idle") if results.median(item["name"], name, "bytes_per_connection") is not None]
+        if server["kind"] == "floor" or not found:
+            continue
+        most = max(item["connections"] for item in found)
+        for item in found:
+            if item["connections"] in (most, 10000) and not item["only"]:
+                size = results.median(item["name"], name, "bytes_per_connection")
+                rows.append([name, item["name"], number(size / 1024, 2)])
+    note = (
+        "Resident memory of the server at the end of a run less that before, for each connection, in KiB; of a server "
+        "that forks, that of all its processes, each shared page in parts (PSS). The kernel's memory is not in it.\n\n"
+    )
+    return note + table(["server", "scenario", "KiB"], rows)
+
+
+def client_text(results):
+    rows = []
+    for scenario in results.scenarios_of("echo", "deep", "bulk", "connect", "idle"):
+        name = scenario["name"]
+        client = results.median(name, "echod", "client_us")
+        server = results.median(name, "echod", "cpu_us")
+        share = results.median(name, "echod", "client_share")
+        if client and server:
+            rows.append([name, f"{significant(client)} us", f"{client / server:.2f}", percent(share)])
+    note = "Against echod. At 100 % the client was the limit of what was sent; the server's CPU per echo stands all the same.\n\n"
+    return note + table(["scenario", "echoload's CPU", "relative to echod's", "busiest thread"], rows)
+
+
+def missing_text(results):
+    lines = [f"- {item['scenario']}: {item['why']}" for item in results.skipped]
+    lines += [f"- {item['server']}: {item['why']}" for item in results.about.get("missing", [])]
+    lines += [f"- {text}" for text in results.about.get("left_out", [])]
+    return "\n".join(lines) + "\n" if lines else "Nothing.\n"

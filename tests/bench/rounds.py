@@ -1,0 +1,122 @@
+"""All servers in all scenarios, in turns, round by round.
+
+In a round every scenario has one run of each server, one after the other, so that what they are compared
+by was measured within the same minute. Who is first changes from round to round.
+"""
+
+import dataclasses
+import resource
+import sys
+import time
+
+import running
+import scenarios
+import servers
+
+
+def open_files():
+    """The most descriptors that a process here may have; the soft limit is raised to it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def skipped_for_descriptors(wanted, limit):
+    """Scenarios that this machine has not enough descriptors for, and why."""
+    return [
+        {
+            "scenario": scenario.name,
+            "why": f"needs {scenarios.needed_descriptors(scenario)} descriptors; the hard limit (ulimit -Hn) is {limit}",
+        }
+        for scenario in wanted
+        if scenarios.needed_descriptors(scenario) > limit
+    ]
+
+
+def that_can_run(tools, wanted):
+    """Servers that start, and the others with what they say."""
+    found, missing = [], []
+    for server in wanted:
+        try:
+            with running.serving(tools, server, 1):
+                found.append(server)
+        except (running.CannotRun, running.Failure) as error:
+            missing.append({"server": server.name, "why": str(error)})
+    return found, missing
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    round: int
+    scenario: scenarios.Scenario
+    server: servers.Server
+
+    def estimated_s(self, seconds):
+        """Start, connect, warm up, measure, close."""
+        extra = 2 * running.WARMUP_S if self.scenario.client == "floods" else 0
+        return 0.35 + 0.00022 * self.scenario.connections + running.WARMUP_S + seconds + extra
+
+
+def plan(rounds, wanted_scenarios, wanted_servers, is_quick):
+    runs = []
+    for number in range(rounds):
+        for scenario in wanted_scenarios:
+            present = [server for server in wanted_servers if servers.takes_part(server, scenario, is_quick)]
+            shift = number % len(present) if present else 0
+            runs += [Run(number, scenario, server) for server in present[shift:] + present[:shift]]
+    return runs
+
+
+class Progress:
+    """A line on a terminal; elsewhere one for each scenario."""
+
+    def __init__(self, runs, rounds, seconds):
+        self._rounds = rounds
+        self._seconds = seconds
+        self._estimated_left_s = sum(run.estimated_s(seconds) for run in runs)
+        self._estimated_done_s = 0.0
+        self._begin = time.monotonic()
+        self._last = None
+
+    def left_s(self):
+        elapsed = time.monotonic() - self._begin
+        # Until there is something to go by, an estimate of ours is as good as any.
+        pace = elapsed / self._estimated_done_s if self._estimated_done_s > 20 else 1
+        return self._estimated_left_s * pace
+
+    def show(self, run):
+        left = round(self.left_s())
+        where = f"round {run.round + 1} of {self._rounds}, {left // 60}:{left % 60:02} left: {run.scenario.name}"
+        if sys.stderr.isatty():
+            print(f"\r\033[K{where}: {run.server.name}", end="", file=sys.stderr, flush=True)
+        elif self._last != (run.round, run.scenario.name):
+            print(where, file=sys.stderr, flush=True)
+        self._last = (run.round, run.scenario.name)
+
+    def done(self, run):
+        self._estimated_left_s -= run.estimated_s(self._seconds)
+        self._estimated_done_s += run.estimated_s(self._seconds)
+
+
+def say(text):
+    clear = "\r\033[K" if sys.stderr.isatty() else ""
+    print(f"{clear}bench: {text}", file=sys.stderr, flush=True)
+
+
+def measure(tools, runs, rounds, results, after_round):
+    """Adds what the runs show to the results; calls `after_round` whenever a round is complete."""
+    progress = Progress(runs, rounds, tools.seconds)
+    say(f"{len(runs)} runs, about {round(progress.left_s() / 60)} minutes")
+    for index, run in enumerate(runs):
+        progress.show(run)
+        entry = {"round": run.round, "scenario": run.scenario.name, "server": run.server.name}
+        try:
+            entry.update(running.run(tools, run.server, run.scenario))
+        except (running.Failure, running.CannotRun) as error:
+            entry["failure"] = str(error)
+            say(f"{run.scenario.name}: {run.server.name}: {error}")
+        results.runs.append(entry)
+        progress.done(run)
+        if index + 1 == len(runs) or runs[index + 1].round != run.round:
+            results.about["rounds"] = run.round + 1
+            after_round()

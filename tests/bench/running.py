@@ -1,0 +1,264 @@
+"""One run: a server from its start to its end, and a client that measures it."""
+
+import contextlib
+import dataclasses
+import json
+import pathlib
+import re
+import socket
+import subprocess
+import time
+
+import processes
+
+WARMUP_S = 0.2
+START_PATIENCE_S = 15
+END_PATIENCE_S = 60  # Of a client, beyond its time.
+CANNOT_RUN_HERE = 77
+PINGS_PER_S = 500
+MIB = 2**20
+
+
+class Failure(Exception):
+    """A run without figures; says why."""
+
+
+class CannotRun(Exception):
+    """A server that does not exist here, or that this machine does not permit."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tools:
+    build: pathlib.Path
+    work: pathlib.Path  # For files that nobody needs afterwards.
+    seconds: float
+
+    @property
+    def echoload(self):
+        return f"{self.build}/client/echoload"
+
+    @property
+    def ping(self):
+        return f"{self.build}/tests/bench/ping"
+
+
+@dataclasses.dataclass(frozen=True)
+class Running:
+    pid: int
+    port: int
+    forks: bool
+    bytes_at_start: int
+    stderr: pathlib.Path
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(tools, server, connections, is_pinned=True, prefix=()):
+    """A server that listens."""
+    port = free_port()
+    words = [word.format(port=port, connections=connections) for word in server.command]
+    pin = processes.pinned(processes.SERVER_CPU) if is_pinned else []
+    stderr = tools.work / "server.stderr"
+    try:
+        with stderr.open("w") as errors, processes.child([*pin, *prefix, *words], stdout=errors, stderr=errors) as process:
+            wait_until_it_listens(process, port, stderr)
+            memory = processes.resident_bytes(process.pid, server.forks)
+            yield Running(process.pid, port, server.forks, memory, stderr)
+    except FileNotFoundError as error:
+        raise CannotRun(f"{error.filename} is not there") from error
+
+
+def wait_until_it_listens(process, port, stderr):
+    deadline = time.monotonic() + START_PATIENCE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.01)
+    said = last_line(stderr.read_text()) or "it does not listen"
+    # taskset says 127 for a program that does not exist.
+    if process.poll() in (CANNOT_RUN_HERE, 127):
+        raise CannotRun(said)
+    raise Failure(f"does not start: {said}")
+
+
+def last_line(text):
+    lines = text.strip().splitlines()
+    return lines[-1].strip()[:200] if lines else ""
+
+
+def run(tools, server, scenario):
+    """The figures of one run; raises Failure."""
+    with serving(tools, server, scenario.connections, scenario.is_pinned) as running:
+        if scenario.client == "ping":
+            figures = run_ping(tools, running, scenario)
+        elif scenario.client == "floods":
+            figures = run_floods(tools, running, scenario)
+        else:
+            figures = run_echoload(tools, running, scenario)
+        if server.kind == "floor":
+            figures["empty_share"] = empty_share(running, scenario.connections)
+    return {key: float(f"{value:.5g}") for key, value in figures.items() if value is not None}
+
+
+def echoload_words(tools, running, scenario, *more):
+    pin = processes.pinned(processes.CLIENT_CPU) if scenario.is_pinned else []
+    words = [tools.echoload, "--json", "-", "--server-pid", str(running.pid), "--warmup", f"{WARMUP_S}s"]
+    return [*pin, *words, *(str(word) for word in more), f"127.0.0.1:{running.port}"]
+
+
+def run_echoload(tools, running, scenario):
+    words = echoload_words(
+        tools, running, scenario, "--connections", scenario.connections, "--duration", f"{tools.seconds}s", *scenario.arguments
+    )
+    usage = TreeUsage(running, tools.seconds) if running.forks else None
+    result = echoload_result(words, tools.seconds, usage)
+    figures = echoload_figures(result, scenario.unit)
+    end = result["server"]["resident_bytes"]
+    if usage:
+        figures.update(usage.figures(units_of(result, scenario.unit) / result["measured_s"]))
+        end = usage.resident_bytes
+    figures["bytes_per_connection"] = max(0, end - running.bytes_at_start) / scenario.connections
+    return figures
+
+
+def echoload_result(words, seconds, usage=None):
+    with processes.child(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        if usage:
+            usage.watch()
+        return echoload_output(process, seconds)
+
+
+def echoload_output(process, seconds):
+    output, errors = finished(process, seconds)
+    result = None
+    with contextlib.suppress(ValueError):
+        result = json.loads(output)
+    if not result:
+        raise Failure(last_line(errors) or f"echoload ended with {process.returncode}")
+    if not result["passed"]:
+        raise Failure("; ".join(result["failures"] + result["errors"]["details"][:1]) or "echoload did not pass")
+    if not result["echoes"]:
+        raise Failure("no echo came while it was measured")
+    return result
+
+
+def finished(process, seconds):
+    try:
+        return process.communicate(timeout=seconds + END_PATIENCE_S)
+    except subprocess.TimeoutExpired as error:
+        raise Failure("the client does not end") from error
+
+
+def echoload_figures(result, unit):
+    latency = result["latency_us"] or {}
+    server = result["server"]
+    server_s = server["user_s"] + server["system_s"]
+    units = units_of(result, unit)
+    return {
+        "rate": result["echoes_per_s"],
+        "mb_per_s": result["received_mb_per_s"],
+        "cpu_us": server_s * 1e6 / units,
+        "user_share": server["user_s"] / server_s if server_s else None,
+        "client_us": result["client"]["cpu_s"] * 1e6 / units,
+        "client_share": max(result["client"]["thread_shares"], default=None),
+        "p50": latency.get("p50"),
+        "p99": latency.get("p99"),
+        "p999": latency.get("p99.9"),
+        "max": latency.get("max"),
+    }
+
+
+def units_of(result, unit):
+    return result["echoes"] if unit == "echo" else result["bytes_received"] / MIB
+
+
+class TreeUsage:
+    """The CPU time that a server takes, by samples in the midst of a run: for those that fork, and for ping.
+
+    The load is steady, so that the share of a CPU that the server had there is its share all the time.
+    """
+
+    def __init__(self, running, seconds):
+        self._running = running
+        self._seconds = seconds
+        self.resident_bytes = 0
+        self.cpu_share = self.user_share = None
+
+    def watch(self):
+        """From the client's start on; returns before its end."""
+        time.sleep(WARMUP_S + self._seconds * 0.2)
+        begin_at, begin = time.monotonic(), processes.tree_cpu(self._running.pid)
+        time.sleep(self._seconds * 0.6)
+        end_at, end = time.monotonic(), processes.tree_cpu(self._running.pid)
+        if not begin or not end:
+            return
+        seconds, user, system = (after - before for before, after in zip(begin, end))
+        self.cpu_share = seconds / (end_at - begin_at)
+        self.user_share = user / (user + system) if user + system else None
+        self.resident_bytes = processes.resident_bytes(self._running.pid, self._running.forks)
+
+    def figures(self, units_per_s):
+        cpu_us = self.cpu_share * 1e6 / units_per_s if self.cpu_share else None
+        return {"cpu_us": cpu_us, "user_share": self.user_share}
+
+
+def run_ping(tools, running, scenario):
+    milliseconds = [str(round(seconds * 1000)) for seconds in (WARMUP_S, tools.seconds)]
+    words = [*processes.pinned(processes.CLIENT_CPU), tools.ping, *scenario.arguments, str(running.port), *milliseconds]
+    usage = TreeUsage(running, tools.seconds)
+    with processes.child(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        usage.watch()
+        output, errors = finished(process, tools.seconds)
+        if process.returncode != 0:
+            raise Failure(last_line(errors) or f"ping ended with {process.returncode}")
+    figures = json.loads(output)
+    del figures["pings"]
+    return {**figures, **usage.figures(figures["rate"])}
+
+
+def run_floods(tools, running, scenario):
+    """Streams both ways, and a ping at a fixed rate from a process of its own.
+
+    The floods' client has the lowest priority on the CPU that both clients share (SCHED_IDLE): the ping
+    is to wait for the server, not for it.
+    """
+    flood_s = tools.seconds + 2 * WARMUP_S
+    flood = echoload_words(
+        tools, running, scenario, "--mode", "stream", "--connections", scenario.connections - 1, "--duration", f"{flood_s}s"
+    )
+    ping = echoload_words(
+        tools, running, scenario, "--connections", 1, "--rate", PINGS_PER_S, "--duration", f"{tools.seconds}s"
+    )
+    usage = TreeUsage(running, tools.seconds) if running.forks else None
+    with processes.child(
+        ["chrt", "--idle", "0", *flood], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        time.sleep(2 * WARMUP_S)
+        pinged = echoload_result(ping, tools.seconds, usage)
+        flooded = echoload_output(process, flood_s)
+    figures = echoload_figures(flooded, scenario.unit)
+    if usage:
+        figures.update(usage.figures(units_of(flooded, scenario.unit) / flooded["measured_s"]))
+    latency = pinged["latency_us"]
+    figures.update(rate=None, p50=latency["p50"], p99=latency["p99"], p999=latency["p99.9"], max=latency["max"])
+    figures["lag_p99"] = (pinged["send_lag_us"] or {}).get("p99")
+    return figures
+
+
+def empty_share(running, connections):
+    """Of the floor's calls, the share that found nothing, beyond those of the beginning and the end."""
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        counts = re.findall(r"floor: (\d+) echoes, (\d+) empty", running.stderr.read_text())
+        echoes, empty = (sum(int(count[index]) for count in counts) for index in (0, 1))
+        if echoes:
+            return max(0, empty - 2 * connections) / echoes
+        time.sleep(0.02)  # It tells when all its connections have closed.
+    return None

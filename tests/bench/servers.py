@@ -1,0 +1,102 @@
+"""Who is measured: echod, in the configurations that scenarios ask for, and the peers of peers/peers.json."""
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+PEERS = SOURCE / "tests/bench/peers/peers.json"
+
+BUSY = "echod, busy polling"
+ONE_WORKER = "echod, 1 worker"
+TWO_WORKERS = "echod, 2 workers"
+
+
+@dataclasses.dataclass(frozen=True)
+class Server:
+    name: str
+    kind: str  # echod, variant (of echod), library, daemon, baseline or floor.
+    command: tuple  # {port} and {connections} are filled in.
+    families: tuple = ()  # The only scenarios of a variant.
+    forks: bool = False
+    is_quick: bool = False
+    core_only: str = ""  # Why it takes part in core scenarios only.
+    fails_checks: tuple = ()
+    excluded: tuple = ()
+
+    @property
+    def is_correct_peer(self):
+        return self.kind in ("library", "daemon", "baseline") and not self.fails_checks
+
+
+def takes_part(server, scenario, is_quick=False):
+    """Whether, by what is said of it; a reason that the report is to give is found by `exclusion`."""
+    if scenario.family == "workers" or server.kind == "variant":
+        return scenario.family in server.families
+    if scenario.only:
+        return server.name in scenario.only
+    if is_quick and not server.is_quick:
+        return False
+    return (scenario.is_core or not server.core_only) and not exclusion(server, scenario)
+
+
+def exclusion(server, scenario):
+    """Why peers.json says that it cannot take part, or None."""
+    for rule in server.excluded:
+        is_met = (
+            rule["scenario"] == scenario.kind
+            and scenario.connections > rule.get("connections_above", 0)
+            and scenario.outstanding_bytes > rule.get("outstanding_bytes_above", 0)
+        )
+        if is_met:
+            return rule["why"]
+    return None
+
+
+def echods(build, work):
+    """echod and its variants, and the keys that this echod does not know, for which there are none."""
+    binary = f"{build}/daemon/echod"
+    unknown = [key for key in ("workers", "busy_poll_us") if not knows_key(binary, work, key)]
+
+    def echod(name, families=(), **settings):
+        known = {key: value for key, value in settings.items() if key not in unknown}
+        config = work / f"{name.replace(', ', '-').replace(' ', '-')}.toml"
+        config.write_text("".join(f"{key} = {value}\n" for key, value in known.items()))
+        command = (binary, "--config", str(config), "--log-file", "", "--address", "127.0.0.1", "--port", "{port}")
+        kind = "variant" if families else "echod"
+        return Server(name, kind, command, families=families, is_quick=True)
+
+    found = [echod("echod", workers=1)]
+    if "busy_poll_us" not in unknown:
+        found.append(echod(BUSY, ("ping",), workers=1, busy_poll_us=50))
+    if "workers" not in unknown:
+        found.append(echod(ONE_WORKER, ("workers",), workers=1))
+        found.append(echod(TWO_WORKERS, ("workers",), workers=2))
+    return found, unknown
+
+
+def knows_key(binary, work, key):
+    config = work / "probe.toml"
+    config.write_text(f"{key} = 1\n")
+    return subprocess.run([binary, "--check-config", "--config", str(config)], capture_output=True, check=False).returncode == 0
+
+
+def peers(build):
+    """All that peers.json names; whether one can run here shows when it is started."""
+    found = []
+    for peer in json.loads(PEERS.read_text())["peers"]:
+        command = tuple(word.replace("{build}", str(build)).replace("{source}", str(SOURCE)) for word in peer["command"])
+        found.append(
+            Server(
+                name=peer["name"],
+                kind=peer["kind"],
+                command=command,
+                forks=peer.get("forks", False),
+                is_quick=peer.get("quick", False),
+                core_only=peer.get("core_only", ""),
+                fails_checks=tuple(peer.get("fails_checks", ())),
+                excluded=tuple(peer["excluded"]),
+            )
+        )
+    return found
