@@ -15,6 +15,7 @@ import tempfile
 import time
 
 import extras
+import formatting
 import plots
 import report
 import rounds
@@ -37,7 +38,7 @@ def parse_arguments():
     parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers")
     parser.add_argument("--scenarios", nargs="*", default=[], metavar="PATTERN", help="only these, such as '64 conn*'")
     parser.add_argument("--list", action="store_true", help="print the names of scenarios and peers")
-    parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="measure nothing: write the report of these results")
+    parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="only report these results")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 5)
     options.seconds = options.seconds or (0.8 if options.quick else 1.5)
@@ -59,7 +60,8 @@ def main():
     options = parse_arguments()
     signal.signal(signal.SIGTERM, interrupt)
     if options.list:
-        print("\n".join([scenario.name for scenario in scenarios.matrix()] + [""] + [peer.name for peer in servers.peers(options.build)]))
+        names = [scenario.name for scenario in scenarios.matrix()]
+        print("\n".join([*names, "", *(peer.name for peer in servers.peers(options.build))]))
         return
     options.output.mkdir(parents=True, exist_ok=True)
     if options.source:
@@ -87,7 +89,8 @@ def write_report(options, results):
 
 def measure(options, results, tools):
     limit = rounds.open_files()
-    asked = [item for item in scenarios.matrix() if item.matches(options.scenarios) and (item.is_quick or not options.quick)]
+    asked = [item for item in scenarios.matrix() if item.is_quick or not options.quick]
+    asked = [item for item in asked if item.matches(options.scenarios)]
     results.skipped = rounds.skipped_for_descriptors(asked, limit)
     skipped = {item["scenario"] for item in results.skipped}
     asked = [item for item in asked if item.name not in skipped]
@@ -114,7 +117,8 @@ def measure(options, results, tools):
 
 
 def about(options, tools, limit, missing, unknown):
-    version = subprocess.run([f"{tools.build}/daemon/echod", "--version"], capture_output=True, text=True, check=False).stdout
+    echod = [f"{tools.build}/daemon/echod", "--version"]
+    version = subprocess.run(echod, capture_output=True, text=True, check=False).stdout
     return {
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "kernel": platform.release(),
@@ -157,10 +161,12 @@ def add_curves(options, results, tools, runs):
     closed = results.median(extras.CURVE, "echod", "rate")
     if not closed:
         return
+    # In the first round echod is the first.
     present = [run.server for run in runs if run.round == 0 and run.scenario.name == extras.CURVE]
-    asked = [("latency", server, 0.5, server.name) for server in present if server.kind != "floor" and not server.core_only]
+    everywhere = [server for server in present if server.kind != "floor" and not server.core_only]
+    asked = [("latency", server, 0.5, server.name) for server in everywhere]
     for share in extras.SHARES:
-        asked.append(("latency-echod", present_echod(present), share, f"{report.number(closed * share, 0)} per second"))
+        asked.append(("latency-echod", everywhere[0], share, f"{formatting.number(closed * share, 0)} per second"))
     for plot, server, share, title in asked:
         rounds.say(f"curves: {title}")
         try:
@@ -169,10 +175,6 @@ def add_curves(options, results, tools, runs):
             rounds.say(f"curves: {title}: {error}")
             continue
         results.curves.append({"plot": plot, "title": title, "points": points})
-
-
-def present_echod(present):
-    return next(server for server in present if server.name == "echod")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,15 @@ import processes
 import running
 
 # System calls are counted in these.
-TRACED = ("64 connections, 64 bytes", "64 connections, 64 bytes, depth 16", "8 connections, 256 KiB", "connect, echo, close")
+TRACED = (
+    "64 connections, 64 bytes",
+    "64 connections, 64 bytes, depth 16",
+    "8 connections, 256 KiB",
+    "connect, echo, close",
+)
 TRACED_QUICKLY = TRACED[:1]
 SHORT_S, LONG_S = 0.2, 0.8
+FEWEST_CALLS = 0.0005  # Below that, what is left of a difference of two runs.
 
 CURVE = "64 connections, 64 bytes"
 SHARES = (0.1, 0.25, 0.5, 0.75)
@@ -28,7 +34,7 @@ def system_calls(tools, server, scenario):
     if echoes <= 0:
         raise running.Failure("too slow under strace")
     differences = {name: (calls - short_calls.get(name, 0)) / echoes for name, calls in long_calls.items()}
-    return {name: round(calls, 3) for name, calls in differences.items() if calls >= 0.005}
+    return {name: round(calls, 4) for name, calls in differences.items() if calls >= FEWEST_CALLS}
 
 
 def traced(tools, server, scenario, seconds):

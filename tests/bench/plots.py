@@ -2,7 +2,10 @@
 
 import subprocess
 
-COLOURS = ("#1b6ca8", "#e07b39", "#4d9e5f", "#b03a5b", "#8067b7", "#8c6d46", "#d0a215", "#4aa3a2", "#6b7280", "#c2528b", "#94a33c", "#333333")
+from scenarios import ACTIVE
+
+COLOURS = "#1b6ca8 #e07b39 #4d9e5f #b03a5b #8067b7 #8c6d46 #d0a215 #4aa3a2 #6b7280 #c2528b #94a33c #333333".split()
+MOST_RELATIVE = 4  # Bars are cut off there: one that is far above would leave no room for the others.
 
 PREAMBLE = """
 set terminal svg size {width},{height} font 'sans,13' background 'white' linewidth 1.2
@@ -12,7 +15,7 @@ set encoding utf8
 set border 3 linecolor '#666666'
 set tics nomirror
 set grid ytics linecolor '#dddddd' linetype 1
-set key outside right top
+set key outside right top Left reverse
 """
 
 
@@ -74,16 +77,26 @@ def bars(results, family, title):
             cells += [f"{value:.4f}" for value in (ratio.median, ratio.low, ratio.high)] if ratio else ["NaN"] * 3
         lines.append(" ".join(cells))
     plots = [
-        f"$data using {3 * index + 2}:{3 * index + 3}:{3 * index + 4}:xticlabels(1) title {quoted(name)} linecolor '{colour(results, name)}'"
-        for index, name in enumerate(shown)
+        f"$data using {column}:{column + 1}:{column + 2}:xticlabels(1) title {quoted(name)} "
+        f"linecolor '{colour(results, name)}'"
+        for column, name in zip(range(2, 2 + 3 * len(shown), 3), shown)
     ]
     return (
-        preamble(title, width=max(640, 240 + 13 * len(scenarios) * (len(shown) + 1)), height=420)
+        preamble(
+            f"{title} (cut off at {MOST_RELATIVE})",
+            width=max(720, 240 + 13 * len(scenarios) * (len(shown) + 1)),
+            height=420,
+        )
         + data_block("data", lines)
         + "set style data histogram\nset style histogram errorbars gap 1.5 linewidth 0.8\nset style fill solid 0.9\n"
-        + "set ylabel 'relative to echod'\nset xtics rotate by -20\nset yrange [0:*]\n"
-        + "set bars 0.3\nplot " + ", ".join(plots) + ", 1 with lines linecolor 'black' dashtype 2 notitle\n"
+        + "set ylabel 'relative to echod'\nset xtics rotate by -20\n"
+        + f"set yrange [0:*<{MOST_RELATIVE}]\nset bars 0.3\n"
+        + plot([*plots, "1 with lines linecolor 'black' dashtype 2 notitle"])
     )
+
+
+def plot(parts):
+    return "plot " + ", ".join(parts) + "\n"
 
 
 def colour(results, name):
@@ -97,7 +110,9 @@ def idle(results):
     scenarios = results.scenarios_of("idle")
     blocks, plots = [], []
     for index, server in enumerate(results.servers):
-        points = [(item["connections"] - 100, results.median(item["name"], server["name"], "cpu_us")) for item in scenarios]
+        points = [
+            (item["connections"] - ACTIVE, results.median(item["name"], server["name"], "cpu_us")) for item in scenarios
+        ]
         points = sorted((idle_count, value) for idle_count, value in points if value)
         if len(points) > 1:
             blocks.append(data_block(f"server{index}", [f"{idle_count} {value}" for idle_count, value in points]))
@@ -108,34 +123,38 @@ def idle(results):
     return (
         preamble("100 active connections among idle ones: server CPU per echo")
         + "".join(blocks)
-        + "set logscale y\nset xlabel 'idle connections'\nset ylabel 'microseconds'\nplot " + ", ".join(plots) + "\n"
+        + "set logscale y\nset xlabel 'idle connections'\nset ylabel 'microseconds'\n"
+        + plot(plots)
     )
 
 
 def floods(results):
     """Who is low is fair, who is right is fast."""
-    lines = []
+    blocks, plots = [], []
     for item in results.scenarios_of("floods"):
-        for name in results.servers_in(item["name"]):
+        for index, name in enumerate(results.servers_in(item["name"])):
             p99 = results.median(item["name"], name, "p99")
             throughput = results.median(item["name"], name, "mb_per_s")
             if p99 and throughput:
-                lines.append(f"{throughput} {p99 / 1000} {quoted(name)}")
-    if not lines:
+                blocks.append(data_block(f"server{index}", [f"{throughput} {p99 / 1000}"]))
+                style = f"pointtype {index % 2 * 2 + 5} pointsize 1.2 linecolor '{colour(results, name)}'"
+                plots.append(f"$server{index} with points {style} title {quoted(name)}")
+    if not plots:
         return None
     return (
         preamble("A ping beside 8 floods: p99 of the ping against the throughput of the floods")
-        + data_block("data", lines)
-        + "set logscale y\nset xlabel 'MB/s'\nset ylabel 'milliseconds'\nset offsets graph 0.05, graph 0.2, graph 0.1, graph 0.1\n"
-        + "plot $data using 1:2 with points pointtype 7 linecolor '#1b6ca8' notitle, "
-        + "$data using 1:2:3 with labels left offset 0.8,0 notitle\n"
+        + "".join(blocks)
+        + "set logscale y\nset xrange [0:*]\nset xlabel 'MB/s'\nset ylabel 'milliseconds'\n"
+        + "set offsets 0, graph 0.05, graph 0.1, graph 0.1\n"
+        + plot(plots)
     )
 
 
 def pings(results):
     """p50 with either client."""
     scenarios = [item["name"] for item in results.scenarios_of("ping")]
-    names = [server["name"] for server in results.servers if any(server["name"] in results.servers_in(item) for item in scenarios)]
+    present = {name for scenario in scenarios for name in results.servers_in(scenario)}
+    names = [server["name"] for server in results.servers if server["name"] in present]
     if not names:
         return None
     lines = []
@@ -143,31 +162,34 @@ def pings(results):
         values = [results.median(scenario, name, "p50") for scenario in scenarios]
         lines.append(" ".join([quoted(name), *("NaN" if value is None else str(value) for value in values)]))
     plots = [
-        f"$data using {index + 2}:xticlabels(1) title {quoted(scenario.removeprefix('ping, '))} linecolor '{COLOURS[index]}'"
+        f"$data using {index + 2}:xticlabels(1) title {quoted(scenario.removeprefix('ping, '))} "
+        f"linecolor '{COLOURS[index]}'"
         for index, scenario in enumerate(scenarios)
     ]
     return (
         preamble("One connection, 64 bytes: p50 of the round trip", width=1100)
         + data_block("data", lines)
         + "set style data histogram\nset style histogram clustered gap 1\nset style fill solid 0.9\n"
-        + "set ylabel 'microseconds'\nset xtics rotate by -30\nset yrange [0:*]\nplot " + ", ".join(plots) + "\n"
+        + "set ylabel 'microseconds'\nset xtics rotate by -30\nset yrange [0:*]\n"
+        + plot(plots)
     )
 
 
-def curves(results, plot, title):
+def curves(results, name, title):
     """Percentile tables: x is 1 / (1 - percentile)."""
-    found = [item for item in results.curves if item["plot"] == plot]
-    blocks = [data_block(f"curve{index}", [f"{x} {y}" for x, y in item["points"]]) for index, item in enumerate(found)]
-    colours = [colour(results, item["title"]) if results.server(item["title"]) else COLOURS[index] for index, item in enumerate(found)]
-    plots = [
-        f"$curve{index} with lines linewidth 2 linecolor '{colours[index]}' title {quoted(item['title'])}" for index, item in enumerate(found)
-    ]
+    blocks, plots = [], []
+    for index, item in enumerate(item for item in results.curves if item["plot"] == name):
+        blocks.append(data_block(f"curve{index}", [f"{x} {y}" for x, y in item["points"]]))
+        own = colour(results, item["title"]) if results.server(item["title"]) else COLOURS[index]
+        plots.append(f"$curve{index} with lines linewidth 2 linecolor '{own}' title {quoted(item['title'])}")
     if not plots:
         return None
+    # A per cent sign is a format's, unless it is doubled.
+    tics = ", ".join(f"'{share} %%' {round(100 / (100 - share))}" for share in (0, 50, 90, 99, 99.9, 99.99, 99.999))
     return (
         preamble(title)
         + "".join(blocks)
         + "set logscale xy\nset xlabel 'percentile'\nset ylabel 'milliseconds'\n"
-        + "set xtics ('0 %%' 1, '50 %%' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1000, '99.99 %%' 10000, '99.999 %%' 100000)\n"
-        + "plot " + ", ".join(plots) + "\n"
+        + f"set xtics ({tics})\n"
+        + plot(plots)
     )

@@ -94,3 +94,35 @@ def resident_bytes(root, forks):
     if not forks:
         return kib_of(f"/proc/{root}/status", "VmRSS") * 1024
     return sum(kib_of(f"/proc/{pid}/smaps_rollup", "Pss") for pid in (root, *descendants(root))) * 1024
+
+
+class TreeUsage:
+    """The CPU time that a server takes, by samples in the midst of a run: for those that fork, and for ping.
+
+    The load is steady, so that the share of a CPU that the server had there is its share all the time.
+    """
+
+    def __init__(self, root, forks, warmup_s, seconds):
+        self._root = root
+        self._forks = forks
+        self._warmup_s = warmup_s
+        self._seconds = seconds
+        self.resident_bytes = 0
+        self.cpu_share = self.user_share = None
+
+    def watch(self):
+        """From the client's start on; returns before its end."""
+        time.sleep(self._warmup_s + self._seconds * 0.2)
+        begin_at, begin = time.monotonic(), tree_cpu(self._root)
+        time.sleep(self._seconds * 0.6)
+        end_at, end = time.monotonic(), tree_cpu(self._root)
+        if not begin or not end:
+            return
+        seconds, user, system = (after - before for before, after in zip(begin, end))
+        self.cpu_share = seconds / (end_at - begin_at)
+        self.user_share = user / (user + system) if user + system else None
+        self.resident_bytes = resident_bytes(self._root, self._forks)
+
+    def figures(self, units_per_s):
+        cpu_us = self.cpu_share * 1e6 / units_per_s if self.cpu_share else None
+        return {"cpu_us": cpu_us, "user_share": self.user_share}

@@ -1,8 +1,8 @@
 """The report: Markdown with tables, beside the plots and the raw figures."""
 
-import servers
 import targets
-from results import ENOUGH_ROUNDS, median
+from formatting import number, percent, significant, table
+from results import ENOUGH_ROUNDS
 
 NO_FLOOR_SHARE = 0.01
 
@@ -16,26 +16,6 @@ SECTIONS = (
     ("A lone ping", ("ping",)),
     ("Workers", ("workers",)),
 )
-
-
-def number(value, decimals=1):
-    return "-" if value is None else f"{value:,.{decimals}f}".replace(",", " ")
-
-
-def significant(value):
-    """Three digits."""
-    if value is None:
-        return "-"
-    return number(value, 2 if value < 10 else 1 if value < 100 else 0)
-
-
-def percent(value):
-    return "-" if value is None else f"{value * 100:.0f} %"
-
-
-def table(heads, rows):
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def relative(results, scenario, server, figure="cpu_us"):
@@ -75,25 +55,30 @@ def report(results, plots):
 def introduction(results):
     about = results.about
     state = "" if about.get("complete") else " **Interrupted: not all of it was measured.**"
-    pinned = "The server had one CPU, the client another, except where workers are compared." if about["cpus"] > 1 else "There is one CPU for both."
+    pinned = "The server had one CPU, the client another, except where workers are compared."
     return (
         f"Written by `scripts/bench`; not edited. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
-        f"echod {about['echod']}: {about.get('rounds', 0)} rounds, interleaved, of {about['seconds']} s for each server in each scenario, "
-        f"after a warm-up.{state} {pinned}\n\n"
-        "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is the median of "
-        "the ratios of each round, with the lowest and the highest; when these enclose 1, it is called a tie. Absolute times "
-        "wander with the machine: only ratios are worth comparing with those of another.\n"
+        f"echod {about['echod']}: {rounds_text(results)}, interleaved, of {about['seconds']} s for each server in each "
+        f"scenario, after a warm-up.{state} {pinned if about['cpus'] > 1 else 'There is one CPU for both.'}\n\n"
+        "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is "
+        "the median of the ratios of each round, with the lowest and the highest; when these enclose 1, it is called "
+        "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another.\n"
     )
+
+
+def rounds_text(results):
+    count = results.about.get("rounds", 0)
+    return f"{count} round{'' if count == 1 else 's'}"
 
 
 def targets_text(results):
     found = targets.verdicts(results)
     words = [item.verdict for item in found]
-    counts = ", ".join(f"{words.count(word)} {label}" for word, label in (("met", "met"), ("tie", "ties"), ("MISS", "misses")))
     others = sum(word not in ("met", "tie", "MISS") for word in words)
-    rows = [[item.target, item.where, item.figure, f"**{item.verdict}**" if item.verdict == "MISS" else item.verdict] for item in found]
-    summary = counts + (f", {others} without a verdict" if others else "")
-    return f"{summary}. A tie: the spread of the rounds encloses the bound.\n\n" + table(["target", "scenario", "measured", "verdict"], rows)
+    summary = f"{words.count('met')} met, {words.count('tie')} tied, {words.count('MISS')} missed, {others} open. "
+    rows = [[item.target, item.where, item.figure, item.verdict.replace("MISS", "**MISS**")] for item in found]
+    heads = ["target", "scenario", "measured", "verdict"]
+    return summary + "A tie: the spread of the rounds encloses the bound.\n\n" + table(heads, rows)
 
 
 def servers_text(results):
@@ -102,7 +87,8 @@ def servers_text(results):
         rules = [f"{rule['scenario']}{limits_of(rule)}: {rule['why']}" for rule in server["excluded"]]
         if server["core_only"]:
             rules.append(f"part of the scenarios only: {server['core_only']}")
-        rows.append([server["name"], server["kind"], ", ".join(server["fails_checks"]) or "none", "; ".join(rules) or "-"])
+        fails = ", ".join(server["fails_checks"]) or "nothing"
+        rows.append([server["name"], server["kind"], fails, "; ".join(rules) or "-"])
     unknown = results.about.get("unknown_keys")
     text = f"This echod has no {' and no '.join(unknown)}: its variants are left out.\n" if unknown else ""
     return table(["server", "kind", "fails of `echoload check`", "does not take part in"], rows) + text
@@ -143,9 +129,9 @@ def scenario_text(results, scenario):
         text = latency_table(results, name)
     else:
         by_bytes = unit == "MiB"
-        heads = ["server", "MB/s" if by_bytes else "echoes/s", f"server CPU per {unit}", "relative to echod", "user share"]
-        rows = [throughput_row(results, name, server, by_bytes) for server in results.servers_in(name)]
-        text = table([*heads, *([] if by_bytes else ["p50", "p99", "p99.9"])], rows)
+        heads = ["server", "MB/s" if by_bytes else "echoes/s", f"server CPU per {unit}", "relative to echod"]
+        heads += ["user share"] if by_bytes else ["user share", "p50", "p99", "p99.9"]
+        text = table(heads, [throughput_row(results, name, server, by_bytes) for server in results.servers_in(name)])
     return f"### {name}\n\n{text}{failures_text(results, name)}"
 
 
@@ -176,7 +162,8 @@ def latency_table(results, scenario):
         row = [server, *values, f"{number(longest)} us", relative(results, scenario, server, figure), cpu]
         row.append(percent(results.median(scenario, server, "user_share")))
         if has_floods:
-            row += [f"{number(results.median(scenario, server, 'mb_per_s'), 0)}", relative(results, scenario, server, "mb_per_s")]
+            row.append(number(results.median(scenario, server, "mb_per_s"), 0))
+            row.append(relative(results, scenario, server, "mb_per_s"))
             row.append(f"{number(results.median(scenario, server, 'lag_p99'))} us")
         rows.append(row)
     more = ["floods, MB/s", "relative to echod", "of p99, the client's own"] if has_floods else []
@@ -188,7 +175,7 @@ def failures_text(results, scenario):
     for server in results.servers_in(scenario):
         failures = results.failures(scenario, server)
         if failures:
-            lines.append(f"**{server} failed** in {len(failures)} of {results.about.get('rounds', 0)} rounds: {failures[0]}")
+            lines.append(f"**{server} failed** in {len(failures)} of {rounds_text(results)}: {failures[0]}")
         share = results.median(scenario, server, "empty_share")
         if share and share > NO_FLOOR_SHARE:
             lines.append(f"{percent(share)} of the calls of {server} found nothing: here it is no floor.")
@@ -210,24 +197,28 @@ def system_calls_text(results):
             rows.append([item["scenario"], item["server"], "-", item["failure"]])
             continue
         most = sorted(calls.items(), key=lambda pair: -pair[1])
-        rows.append([item["scenario"], item["server"], f"{sum(calls.values()):.2f}", ", ".join(f"{name} {count:.2f}" for name, count in most)])
+        which = ", ".join(f"{name} {calls_text(count)}" for name, count in most)
+        rows.append([item["scenario"], item["server"], calls_text(sum(calls.values())), which])
     note = "Counted by strace, which slows a server down: it finds more ready at a time than it would alone.\n\n"
     return note + table(["scenario", "server", "all", "which"], rows)
 
 
+def calls_text(count):
+    return f"{count:.2f}" if count >= 0.1 else f"{count:.3f}"
+
+
 def memory_text(results):
-    """In the scenario of most connections that a server took part in."""
+    """In the scenarios of most connections that a server took part in."""
     rows = []
     for server in results.servers:
-        name = server["name"]
-        found = [item for item in results.scenarios_of("echo", "idle") if results.median(item["name"], name, "bytes_per_connection") is not None]
-        if server["kind"] == "floor" or not found:
-            continue
-        most = max(item["connections"] for item in found)
-        for item in found:
-            if item["connections"] in (most, 10000) and not item["only"]:
-                size = results.median(item["name"], name, "bytes_per_connection")
-                rows.append([name, item["name"], number(size / 1024, 2)])
+        sizes = {}
+        for item in results.scenarios_of("echo", "idle"):
+            size = results.median(item["name"], server["name"], "bytes_per_connection")
+            if size is not None and server["kind"] != "floor":
+                sizes.setdefault(item["connections"], []).append([server["name"], item["name"], number(size / 1024, 2)])
+        for connections, found in sizes.items():
+            if connections in (max(sizes), 10000):
+                rows += found
     note = (
         "Resident memory of the server at the end of a run less that before, for each connection, in KiB; of a server "
         "that forks, that of all its processes, each shared page in parts (PSS). The kernel's memory is not in it.\n\n"
@@ -244,7 +235,7 @@ def client_text(results):
         share = results.median(name, "echod", "client_share")
         if client and server:
             rows.append([name, f"{significant(client)} us", f"{client / server:.2f}", percent(share)])
-    note = "Against echod. At 100 % the client was the limit of what was sent; the server's CPU per echo stands all the same.\n\n"
+    note = "Against echod. At 100 % the client limits the rate; the server's CPU per echo stands all the same.\n\n"
     return note + table(["scenario", "echoload's CPU", "relative to echod's", "busiest thread"], rows)
 
 

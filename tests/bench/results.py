@@ -109,11 +109,11 @@ class Results:
         other_by_round = self.by_round(*other, figure)
         return Ratio.of((value, other_by_round.get(number)) for number, value in mine_by_round.items())
 
-    def best_peer(self, scenario, figure):
-        """The correct peer of the lowest median."""
+    def best_peer(self, scenario, figure, best=min):
+        """The correct peer of the lowest median, or with `max` of the highest."""
         medians = {name: self.median(scenario, name, figure) for name in self.correct_peers_in(scenario)}
         medians = {name: value for name, value in medians.items() if value is not None}
-        return min(medians, key=medians.get) if medians else None
+        return best(medians, key=medians.get) if medians else None
 
     def _runs_of(self, scenario, server):
         return [run for run in self.runs if run["scenario"] == scenario and run["server"] == server]

@@ -23,14 +23,13 @@ def open_files():
 
 def skipped_for_descriptors(wanted, limit):
     """Scenarios that this machine has not enough descriptors for, and why."""
-    return [
-        {
-            "scenario": scenario.name,
-            "why": f"needs {scenarios.needed_descriptors(scenario)} descriptors; the hard limit (ulimit -Hn) is {limit}",
-        }
-        for scenario in wanted
-        if scenarios.needed_descriptors(scenario) > limit
-    ]
+    found = []
+    for scenario in wanted:
+        needed = scenarios.needed_descriptors(scenario)
+        if needed > limit:
+            why = f"needs {needed} descriptors; the hard limit (ulimit -Hn) is {limit}"
+            found.append({"scenario": scenario.name, "why": why})
+    return found
 
 
 def that_can_run(tools, wanted):

@@ -65,10 +65,11 @@ def serving(tools, server, connections, is_pinned=True, prefix=()):
     pin = processes.pinned(processes.SERVER_CPU) if is_pinned else []
     stderr = tools.work / "server.stderr"
     try:
-        with stderr.open("w") as errors, processes.child([*pin, *prefix, *words], stdout=errors, stderr=errors) as process:
-            wait_until_it_listens(process, port, stderr)
-            memory = processes.resident_bytes(process.pid, server.forks)
-            yield Running(process.pid, port, server.forks, memory, stderr)
+        with stderr.open("w") as errors:
+            with processes.child([*pin, *prefix, *words], stdout=errors, stderr=errors) as process:
+                wait_until_it_listens(process, port, stderr)
+                memory = processes.resident_bytes(process.pid, server.forks)
+                yield Running(process.pid, port, server.forks, memory, stderr)
     except FileNotFoundError as error:
         raise CannotRun(f"{error.filename} is not there") from error
 
@@ -114,10 +115,9 @@ def echoload_words(tools, running, scenario, *more):
 
 
 def run_echoload(tools, running, scenario):
-    words = echoload_words(
-        tools, running, scenario, "--connections", scenario.connections, "--duration", f"{tools.seconds}s", *scenario.arguments
-    )
-    usage = TreeUsage(running, tools.seconds) if running.forks else None
+    load = ("--connections", scenario.connections, "--duration", f"{tools.seconds}s", *scenario.arguments)
+    words = echoload_words(tools, running, scenario, *load)
+    usage = watched(running, tools.seconds) if running.forks else None
     result = echoload_result(words, tools.seconds, usage)
     figures = echoload_figures(result, scenario.unit)
     end = result["server"]["resident_bytes"]
@@ -126,6 +126,10 @@ def run_echoload(tools, running, scenario):
         end = usage.resident_bytes
     figures["bytes_per_connection"] = max(0, end - running.bytes_at_start) / scenario.connections
     return figures
+
+
+def watched(running, seconds):
+    return processes.TreeUsage(running.pid, running.forks, WARMUP_S, seconds)
 
 
 def echoload_result(words, seconds, usage=None):
@@ -179,40 +183,11 @@ def units_of(result, unit):
     return result["echoes"] if unit == "echo" else result["bytes_received"] / MIB
 
 
-class TreeUsage:
-    """The CPU time that a server takes, by samples in the midst of a run: for those that fork, and for ping.
-
-    The load is steady, so that the share of a CPU that the server had there is its share all the time.
-    """
-
-    def __init__(self, running, seconds):
-        self._running = running
-        self._seconds = seconds
-        self.resident_bytes = 0
-        self.cpu_share = self.user_share = None
-
-    def watch(self):
-        """From the client's start on; returns before its end."""
-        time.sleep(WARMUP_S + self._seconds * 0.2)
-        begin_at, begin = time.monotonic(), processes.tree_cpu(self._running.pid)
-        time.sleep(self._seconds * 0.6)
-        end_at, end = time.monotonic(), processes.tree_cpu(self._running.pid)
-        if not begin or not end:
-            return
-        seconds, user, system = (after - before for before, after in zip(begin, end))
-        self.cpu_share = seconds / (end_at - begin_at)
-        self.user_share = user / (user + system) if user + system else None
-        self.resident_bytes = processes.resident_bytes(self._running.pid, self._running.forks)
-
-    def figures(self, units_per_s):
-        cpu_us = self.cpu_share * 1e6 / units_per_s if self.cpu_share else None
-        return {"cpu_us": cpu_us, "user_share": self.user_share}
-
-
 def run_ping(tools, running, scenario):
     milliseconds = [str(round(seconds * 1000)) for seconds in (WARMUP_S, tools.seconds)]
-    words = [*processes.pinned(processes.CLIENT_CPU), tools.ping, *scenario.arguments, str(running.port), *milliseconds]
-    usage = TreeUsage(running, tools.seconds)
+    words = [tools.ping, *scenario.arguments, str(running.port), *milliseconds]
+    usage = watched(running, tools.seconds)
+    words = [*processes.pinned(processes.CLIENT_CPU), *words]
     with processes.child(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         usage.watch()
         output, errors = finished(process, tools.seconds)
@@ -230,16 +205,12 @@ def run_floods(tools, running, scenario):
     is to wait for the server, not for it.
     """
     flood_s = tools.seconds + 2 * WARMUP_S
-    flood = echoload_words(
-        tools, running, scenario, "--mode", "stream", "--connections", scenario.connections - 1, "--duration", f"{flood_s}s"
-    )
-    ping = echoload_words(
-        tools, running, scenario, "--connections", 1, "--rate", PINGS_PER_S, "--duration", f"{tools.seconds}s"
-    )
-    usage = TreeUsage(running, tools.seconds) if running.forks else None
-    with processes.child(
-        ["chrt", "--idle", "0", *flood], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    streams = ("--mode", "stream", "--connections", scenario.connections - 1, "--duration", f"{flood_s}s")
+    pings = ("--connections", 1, "--rate", PINGS_PER_S, "--duration", f"{tools.seconds}s")
+    flood = ["chrt", "--idle", "0", *echoload_words(tools, running, scenario, *streams)]
+    ping = echoload_words(tools, running, scenario, *pings)
+    usage = watched(running, tools.seconds) if running.forks else None
+    with processes.child(flood, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(2 * WARMUP_S)
         pinged = echoload_result(ping, tools.seconds, usage)
         flooded = echoload_output(process, flood_s)

@@ -79,14 +79,16 @@ def echods(build, work):
 def knows_key(binary, work, key):
     config = work / "probe.toml"
     config.write_text(f"{key} = 1\n")
-    return subprocess.run([binary, "--check-config", "--config", str(config)], capture_output=True, check=False).returncode == 0
+    check = [binary, "--check-config", "--config", str(config)]
+    return subprocess.run(check, capture_output=True, check=False).returncode == 0
 
 
 def peers(build):
     """All that peers.json names; whether one can run here shows when it is started."""
     found = []
+    places = {"build": str(build), "source": str(SOURCE), "port": "{port}", "connections": "{connections}"}
     for peer in json.loads(PEERS.read_text())["peers"]:
-        command = tuple(word.replace("{build}", str(build)).replace("{source}", str(SOURCE)) for word in peer["command"])
+        command = tuple(word.format(**places) for word in peer["command"])
         found.append(
             Server(
                 name=peer["name"],

@@ -45,14 +45,16 @@ def worst(words):
 
 def against_peers(results, target, *families):
     """A verdict for each scenario: that against the peer which is hardest to beat."""
-    return [peers_verdict(results, target, scenario["name"]) for scenario in results.scenarios_of(*families) if not scenario["only"]]
+    scenarios = [scenario["name"] for scenario in results.scenarios_of(*families) if not scenario["only"]]
+    return [peers_verdict(results, target, scenario) for scenario in scenarios]
 
 
 def peers_verdict(results, target, scenario):
-    ratios = {
-        peer: results.ratio("cpu_us", (scenario, "echod"), (scenario, peer)) for peer in results.correct_peers_in(scenario)
-    }
-    ratios = {peer: ratio for peer, ratio in ratios.items() if ratio}
+    ratios = {}
+    for peer in results.correct_peers_in(scenario):
+        ratio = results.ratio("cpu_us", (scenario, "echod"), (scenario, peer))
+        if ratio:
+            ratios[peer] = ratio
     if not ratios:
         return Verdict(target, scenario, "-", "not measured")
     hardest = max(ratios, key=lambda peer: ratios[peer].median)
@@ -105,18 +107,27 @@ def floods(results):
         return [Verdict("a ping beside floods", PING, "-", "not measured")]
     longest = max(results.by_round(PING, "echod", "max").values())
     p99_us = Ratio.of((value, 1) for value in p99.values())
+    figure = f"{p99_us.median:.0f} ({p99_us.low:.0f} to {p99_us.high:.0f}) us"
+    verdict = "met" if longest <= FLOOD_MAX_US else "MISS"
     found = [
-        Verdict("p99 at most 1 ms", PING, f"{p99_us.median:.0f} ({p99_us.low:.0f} to {p99_us.high:.0f}) us", p99_us.at_most(FLOOD_P99_US)),
-        Verdict("max at most 5 ms", PING, f"{longest:.0f} us in all rounds", "met" if longest <= FLOOD_MAX_US else "MISS"),
+        Verdict("p99 at most 1 ms", PING, figure, p99_us.at_most(FLOOD_P99_US)),
+        Verdict("max at most 5 ms", PING, f"{longest:.0f} us in all rounds", verdict),
     ]
-    best = results.best_peer(PING, "p99")
-    if best:
-        ratio = results.ratio("p99", (PING, "echod"), (PING, best))
-        found.append(bounded("p99 at or below the best peer's", PING, ratio, 1, f" of {best}"))
-        ratio = results.ratio("mb_per_s", (PING, "echod"), (PING, best))
-        verdict = ratio.at_least(1) if ratio else "not measured"
-        found.append(Verdict("no less throughput of the floods than that peer", PING, f"{ratio} of {best}", verdict))
+    fairest = results.best_peer(PING, "p99")
+    if fairest:
+        ratio = results.ratio("p99", (PING, "echod"), (PING, fairest))
+        found.append(bounded("p99 at or below the best peer's", PING, ratio, 1, f" of {fairest}"))
+        found.append(throughput("the floods get no less than with that peer", results, fairest))
+        fastest = results.best_peer(PING, "mb_per_s", max)
+        found.append(throughput("the floods get no less than with any peer", results, fastest))
     return found
+
+
+def throughput(target, results, peer):
+    ratio = results.ratio("mb_per_s", (PING, "echod"), (PING, peer))
+    if not ratio:
+        return Verdict(target, PING, "-", "not measured")
+    return Verdict(target, PING, f"{ratio} of {peer}", ratio.at_least(1))
 
 
 def workers(results):

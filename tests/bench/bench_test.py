@@ -1,0 +1,166 @@
+"""How the benchmark compares, leaves out and judges; no server is started."""
+
+import pathlib
+import tempfile
+import unittest
+
+import extras
+import plots
+import report
+import scenarios
+import servers
+import targets
+from results import Ratio, Results
+
+SCENARIO = "64 connections, 64 bytes"
+
+
+def results_of(figures, scenario=SCENARIO, figure="cpu_us"):
+    """Of server to its values, one for each round; None is a run that failed."""
+    matrix = [scenarios_dict(item) for item in scenarios.matrix()]
+    kinds = {"echod": "echod", "floor": "floor", servers.BUSY: "variant"}
+    results = Results(about={"rounds": max(map(len, figures.values())), "cpus": 2}, scenarios=matrix)
+    for name, values in figures.items():
+        server = servers.Server(name, kinds.get(name, "library"), (), fails_checks=("x",) if name == "broken" else ())
+        results.servers.append({**vars(server), "is_correct_peer": server.is_correct_peer})
+        for number, value in enumerate(values):
+            outcome = {"failure": "it broke"} if value is None else {figure: value}
+            results.runs.append({"round": number, "scenario": scenario, "server": name, **outcome})
+    return results
+
+
+def scenarios_dict(scenario):
+    return dict(vars(scenario))
+
+
+def verdict_of(results, target):
+    return next(item for item in targets.verdicts(results) if target in item.target)
+
+
+class RatioTest(unittest.TestCase):
+    def test_is_paired_by_round(self):
+        results = results_of({"echod": [10, 20, 40], "libuv": [5, 10, 20]})
+        ratio = results.ratio("cpu_us", (SCENARIO, "echod"), (SCENARIO, "libuv"))
+        self.assertEqual((ratio.median, ratio.low, ratio.high), (2, 2, 2))
+
+    def test_leaves_out_rounds_in_which_either_failed(self):
+        results = results_of({"echod": [10, None, 30], "libuv": [10, 10, None]})
+        self.assertEqual(results.ratio("cpu_us", (SCENARIO, "echod"), (SCENARIO, "libuv")).rounds, 1)
+
+    def test_is_none_without_a_pair(self):
+        self.assertIsNone(Ratio.of([(1, None), (None, 1), (1, 0)]))
+
+    def test_is_a_tie_when_its_spread_encloses_one(self):
+        self.assertTrue(Ratio.of([(9, 10), (11, 10), (12, 10)]).is_tie)
+        self.assertFalse(Ratio.of([(11, 10), (12, 10), (13, 10)]).is_tie)
+
+    def test_is_held_to_a_bound_with_its_whole_spread(self):
+        ratio = Ratio.of([(10, 10), (11, 10), (12, 10)])
+        self.assertEqual([ratio.at_most(bound) for bound in (1.2, 1.1, 0.9)], ["met", "tie", "MISS"])
+        self.assertEqual([ratio.at_least(bound) for bound in (1.0, 1.1, 1.3)], ["met", "tie", "MISS"])
+
+
+class ExclusionTest(unittest.TestCase):
+    def setUp(self):
+        self.peers = {peer.name: peer for peer in servers.peers(pathlib.Path("build"))}
+        self.matrix = {scenario.name: scenario for scenario in scenarios.matrix()}
+
+    def part(self, peer, scenario, is_quick=False):
+        return servers.takes_part(self.peers[peer], self.matrix[scenario], is_quick)
+
+    def test_names_are_unique(self):
+        self.assertEqual(len(self.matrix), len(scenarios.matrix()))
+
+    def test_select_is_a_baseline_for_few_idle_connections_only(self):
+        self.assertTrue(self.part("select", "100 active among 900 idle"))
+        self.assertFalse(self.part("select", "100 active among 5000 idle"))
+        self.assertFalse(self.part("select", SCENARIO))
+        self.assertTrue(self.part("poll", "100 active among 15000 idle"))
+
+    def test_floor_needs_what_is_outstanding_to_fit_into_one_recv(self):
+        self.assertTrue(self.part("floor", "64 connections, 1 KiB, depth 16"))
+        self.assertFalse(self.part("floor", "64 connections, 16 KiB, depth 16"))
+        self.assertFalse(self.part("floor", "connect, echo, close"))
+
+    def test_slow_peers_take_part_in_core_scenarios(self):
+        self.assertTrue(self.part("python-asyncio", "10000 connections, 64 bytes"))
+        self.assertFalse(self.part("python-asyncio", "10000 connections, 1 KiB"))
+        self.assertTrue(self.part("libuv", "10000 connections, 1 KiB"))
+
+    def test_forking_peers_have_a_limit_of_connections(self):
+        self.assertTrue(self.part("xinetd", SCENARIO))
+        self.assertFalse(self.part("xinetd", "1000 connections, 64 bytes"))
+
+    def test_variants_of_echod_are_in_their_own_scenarios_only(self):
+        busy = servers.Server(servers.BUSY, "variant", (), families=("ping",), is_quick=True)
+        self.assertTrue(servers.takes_part(busy, self.matrix["ping, spinning client"]))
+        self.assertFalse(servers.takes_part(busy, self.matrix[SCENARIO]))
+        self.assertFalse(self.part("libuv", "workers: 64 connections, 64 bytes"))
+
+    def test_only_the_baselines_are_in_idle_scenarios_alone(self):
+        baselines = {"select", "poll", "python-select"}
+        for name, peer in self.peers.items():
+            takes_part = {item.family for item in self.matrix.values() if servers.takes_part(peer, item)}
+            self.assertEqual(takes_part == {"idle"}, name in baselines, name)
+
+
+class TargetTest(unittest.TestCase):
+    def test_is_missed_when_one_peer_is_better_in_all_rounds(self):
+        results = results_of({"echod": [10, 10, 10], "libuv": [9, 8, 9], "asio": [12, 12, 12]})
+        verdict = verdict_of(results, "every correct peer")
+        self.assertEqual(verdict.verdict, "MISS")
+        self.assertIn("above libuv", verdict.figure)
+
+    def test_is_tied_when_one_peer_is_better_at_times(self):
+        results = results_of({"echod": [10, 10, 10], "libuv": [9, 11, 9], "asio": [12, 12, 12]})
+        self.assertEqual(verdict_of(results, "every correct peer").verdict, "tie")
+
+    def test_is_met_against_correct_peers_only(self):
+        results = results_of({"echod": [10, 10, 10], "libuv": [11, 11, 12], "broken": [5, 5, 5], "floor": [9, 9, 9]})
+        self.assertEqual(verdict_of(results, "every correct peer").verdict, "met")
+        self.assertEqual(verdict_of(results, "floor").verdict, "met")
+
+    def test_has_no_verdict_of_fewer_than_three_rounds(self):
+        results = results_of({"echod": [10, 10], "libuv": [11, 11]})
+        self.assertEqual(verdict_of(results, "every correct peer").verdict, "too few rounds")
+
+    def test_of_busy_polling_is_half_of_the_best_peers_latency(self):
+        figures = {"echod": [30] * 3, servers.BUSY: [12, 13, 12], "libuv": [40] * 3, "asio": [31] * 3}
+        results = results_of(figures, "ping, spinning client", "p50")
+        verdict = verdict_of(results, "busy polling: p50 at most")
+        self.assertEqual((verdict.verdict, "asio" in verdict.figure), ("met", True))
+
+    def test_that_cannot_be_judged_is_not_measured(self):
+        self.assertEqual(verdict_of(results_of({"echod": [10] * 3}), "15 000 idle").verdict, "not measured")
+
+
+class ReportTest(unittest.TestCase):
+    def setUp(self):
+        self.results = results_of({"echod": [10, 10, 10], "libuv": [9, None, 9]})
+        self.results.about.update(time="", kernel="", echod="", seconds=1)
+
+    def test_shows_failed_runs(self):
+        self.assertIn("**libuv failed** in 1 of 3 rounds: it broke", report.report(self.results, {}))
+
+    def test_is_the_same_of_saved_results(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "results.json"
+            self.results.save(path)
+            self.assertEqual(report.report(Results.load(path), {}), report.report(self.results, {}))
+
+    def test_plots_names_with_underscores_as_they_are(self):
+        self.assertEqual(plots.quoted("io_uring"), '"io\\\\_uring"')
+
+
+class ParsingTest(unittest.TestCase):
+    def test_system_calls_of_strace(self):
+        table = "    calls syscall\n--------- ----------------\n      12 recvfrom\n       3 close\n      15 total\n"
+        self.assertEqual(extras.calls_of(table), {"recvfrom": 12, "close": 3})
+
+    def test_points_of_a_percentile_table(self):
+        table = "Value Percentile TotalCount 1/(1-Percentile)\n\n 1.5 0.5 7 2.00\n 2.5 1.0 14\n#[Mean = 1, StdDeviation = 0]\n"
+        self.assertEqual(extras.points_of(table), [[2.0, 1.5]])
+
+
+if __name__ == "__main__":
+    unittest.main()

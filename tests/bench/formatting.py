@@ -1,0 +1,21 @@
+"""Figures and tables as the report writes them."""
+
+
+def number(value, decimals=1):
+    return "-" if value is None else f"{value:,.{decimals}f}".replace(",", " ")
+
+
+def significant(value):
+    """Three digits."""
+    if value is None:
+        return "-"
+    return number(value, 2 if value < 10 else 1 if value < 100 else 0)
+
+
+def percent(value):
+    return "-" if value is None else f"{value * 100:.0f} %"
+
+
+def table(heads, rows):
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
