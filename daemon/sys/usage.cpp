@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 #include <string>
 #include <system_error>
@@ -13,9 +12,12 @@ namespace echod::sys {
 
 namespace {
 
+// Of what has ended, nothing: a thread may end while its file is read, which makes the read fail.
+// An insertion takes that for the end of the file; an iterator would throw.
 std::string contents(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
 }
 
 std::chrono::nanoseconds from_ticks(std::uint64_t ticks) {

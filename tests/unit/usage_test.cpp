@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <string>
 #include <thread>
@@ -45,6 +46,26 @@ TEST(UsageTest, OurOwnMemoryAndSwitchesAreThere) {
   ASSERT_TRUE(usage);
   EXPECT_GT(usage->resident_bytes, 100'000U);
   EXPECT_EQ(usage->resident_bytes % 1024, 0U);
+}
+
+TEST(UsageTest, ThreadsMayEndMeanwhile) {
+  std::atomic<bool> is_over{false};
+  std::thread churn([&is_over] {
+    while (!is_over) {
+      std::array<std::thread, 20> threads;
+      for (std::thread& thread : threads) {
+        thread = std::thread([] {});
+      }
+      for (std::thread& thread : threads) {
+        thread.join();
+      }
+    }
+  });
+  for (int i = 0; i < 300; ++i) {
+    EXPECT_NO_THROW(EXPECT_TRUE(sys::process_usage(getpid())));
+  }
+  is_over = true;
+  churn.join();
 }
 
 TEST(UsageTest, OfAProcessThatDoesNotExistThereIsNone) {
