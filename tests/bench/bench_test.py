@@ -158,7 +158,8 @@ class ParsingTest(unittest.TestCase):
         self.assertEqual(extras.calls_of(table), {"recvfrom": 12, "close": 3})
 
     def test_points_of_a_percentile_table(self):
-        table = "Value Percentile TotalCount 1/(1-Percentile)\n\n 1.5 0.5 7 2.00\n 2.5 1.0 14\n#[Mean = 1, StdDeviation = 0]\n"
+        heading = "Value Percentile TotalCount 1/(1-Percentile)\n\n"
+        table = f"{heading} 1.5 0.5 7 2.00\n 2.5 1.0 14\n#[Mean = 1, StdDeviation = 0]\n"
         self.assertEqual(extras.points_of(table), [[2.0, 1.5]])
 
 

@@ -4,7 +4,10 @@ import subprocess
 
 from scenarios import ACTIVE
 
-COLOURS = "#1b6ca8 #e07b39 #4d9e5f #b03a5b #8067b7 #8c6d46 #d0a215 #4aa3a2 #6b7280 #c2528b #94a33c #333333".split()
+COLOURS = (
+    "#1b6ca8 #e07b39 #4d9e5f #b03a5b #8067b7 #8c6d46 #d0a215 #4aa3a2 "
+    "#6b7280 #c2528b #94a33c #7fb2e5 #f2b48c #9ed3aa #c9a6e0 #333333"
+).split()
 MOST_RELATIVE = 4  # Bars are cut off there: one that is far above would leave no room for the others.
 
 PREAMBLE = """
@@ -101,7 +104,7 @@ def plot(parts):
 
 def colour(results, name):
     """The same for a server in every plot."""
-    names = [server["name"] for server in results.servers]
+    names = [server["name"] for server in results.servers if server["kind"] != "variant"]
     return COLOURS[names.index(name) % len(COLOURS)]
 
 

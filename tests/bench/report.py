@@ -19,10 +19,11 @@ SECTIONS = (
 
 
 def relative(results, scenario, server, figure="cpu_us"):
-    """To echod, of the same rounds."""
-    if server == "echod":
+    """To echod (where only echods are compared, to the first), of the same rounds."""
+    reference = results.servers_in(scenario)[0]
+    if server == reference:
         return "1"
-    ratio = results.ratio(figure, (scenario, server), (scenario, "echod"))
+    ratio = results.ratio(figure, (scenario, server), (scenario, reference))
     return f"{ratio}{', a tie' if ratio.is_tie and ratio.rounds >= ENOUGH_ROUNDS else ''}" if ratio else "-"
 
 
@@ -56,10 +57,11 @@ def introduction(results):
     about = results.about
     state = "" if about.get("complete") else " **Interrupted: not all of it was measured.**"
     pinned = "The server had one CPU, the client another, except where workers are compared."
+    pinned = pinned if about["cpus"] > 1 else "There is one CPU for both."
     return (
         f"Written by `scripts/bench`; not edited. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
         f"echod {about['echod']}: {rounds_text(results)}, interleaved, of {about['seconds']} s for each server in each "
-        f"scenario, after a warm-up.{state} {pinned if about['cpus'] > 1 else 'There is one CPU for both.'}\n\n"
+        f"scenario (twice that with 10 000 active connections), after a warm-up.{state} {pinned}\n\n"
         "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is "
         "the median of the ratios of each round, with the lowest and the highest; when these enclose 1, it is called "
         "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another.\n"
@@ -129,7 +131,7 @@ def scenario_text(results, scenario):
         text = latency_table(results, name)
     else:
         by_bytes = unit == "MiB"
-        heads = ["server", "MB/s" if by_bytes else "echoes/s", f"server CPU per {unit}", "relative to echod"]
+        heads = ["server", "MB/s" if by_bytes else "echoes/s", f"server CPU per {unit}", "relative to the first"]
         heads += ["user share"] if by_bytes else ["user share", "p50", "p99", "p99.9"]
         text = table(heads, [throughput_row(results, name, server, by_bytes) for server in results.servers_in(name)])
     return f"### {name}\n\n{text}{failures_text(results, name)}"
@@ -153,7 +155,8 @@ def latency_table(results, scenario):
     """Of the ping; beside floods, also what these get through."""
     has_floods = results.median(scenario, "echod", "mb_per_s") is not None
     figure = "p99" if has_floods else "p50"
-    heads = ["server", "p50", "p99", "p99.9", "max of all", f"{figure} relative to echod", "server CPU", "user share"]
+    heads = ["server", "p50", "p99", "p99.9", "max of all", f"{figure} relative to the first", "server CPU"]
+    heads.append("user share")
     rows = []
     for server in results.servers_in(scenario):
         values = [f"{number(results.median(scenario, server, key))} us" for key in ("p50", "p99", "p999")]
@@ -166,7 +169,7 @@ def latency_table(results, scenario):
             row.append(relative(results, scenario, server, "mb_per_s"))
             row.append(f"{number(results.median(scenario, server, 'lag_p99'))} us")
         rows.append(row)
-    more = ["floods, MB/s", "relative to echod", "of p99, the client's own"] if has_floods else []
+    more = ["floods, MB/s", "relative to the first", "of p99, the client's own"] if has_floods else []
     return table([*heads, *more], rows)
 
 

@@ -52,8 +52,8 @@ class Run:
 
     def estimated_s(self, seconds):
         """Start, connect, warm up, measure, close."""
-        extra = 2 * running.WARMUP_S if self.scenario.client == "floods" else 0
-        return 0.35 + 0.00022 * self.scenario.connections + running.WARMUP_S + seconds + extra
+        warmup_s = running.warmup_s(self.scenario) * (3 if self.scenario.client == "floods" else 1)
+        return 0.25 + 0.00013 * self.scenario.connections + warmup_s + running.measured_s(self.scenario, seconds)
 
 
 def plan(rounds, wanted_scenarios, wanted_servers, is_quick):

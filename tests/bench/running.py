@@ -12,6 +12,8 @@ import time
 import processes
 
 WARMUP_S = 0.2
+WARMUP_S_OF_CONNECTION = 0.00003  # More than the first messages of all of them take.
+MANY_CONNECTIONS = 10_000  # So many have few turns in the time that is enough for others.
 START_PATIENCE_S = 15
 END_PATIENCE_S = 60  # Of a client, beyond its time.
 CANNOT_RUN_HERE = 77
@@ -49,6 +51,15 @@ class Running:
     forks: bool
     bytes_at_start: int
     stderr: pathlib.Path
+
+
+def warmup_s(scenario):
+    active = scenario.connections if scenario.kind == "echo" else 0
+    return round(WARMUP_S + WARMUP_S_OF_CONNECTION * active, 2)
+
+
+def measured_s(scenario, seconds):
+    return 2 * seconds if scenario.kind == "echo" and scenario.connections >= MANY_CONNECTIONS else seconds
 
 
 def free_port():
@@ -110,15 +121,16 @@ def run(tools, server, scenario):
 
 def echoload_words(tools, running, scenario, *more):
     pin = processes.pinned(processes.CLIENT_CPU) if scenario.is_pinned else []
-    words = [tools.echoload, "--json", "-", "--server-pid", str(running.pid), "--warmup", f"{WARMUP_S}s"]
+    words = [tools.echoload, "--json", "-", "--server-pid", str(running.pid), "--warmup", f"{warmup_s(scenario)}s"]
     return [*pin, *words, *(str(word) for word in more), f"127.0.0.1:{running.port}"]
 
 
 def run_echoload(tools, running, scenario):
-    load = ("--connections", scenario.connections, "--duration", f"{tools.seconds}s", *scenario.arguments)
+    seconds = measured_s(scenario, tools.seconds)
+    load = ("--connections", scenario.connections, "--duration", f"{seconds}s", *scenario.arguments)
     words = echoload_words(tools, running, scenario, *load)
-    usage = watched(running, tools.seconds) if running.forks else None
-    result = echoload_result(words, tools.seconds, usage)
+    usage = watched(running, seconds) if running.forks else None
+    result = echoload_result(words, seconds, usage)
     figures = echoload_figures(result, scenario.unit)
     end = result["server"]["resident_bytes"]
     if usage:

@@ -83,17 +83,18 @@ def bulk_scenarios():
 
 
 def ping_scenarios():
+    common = {"family": "ping", "kind": "echo", "connections": 1, "client": "ping"}
     return [
-        Scenario(f"ping, {how} client", "ping", "echo", 1, client="ping", arguments=(f"--{how}",), is_quick=True)
-        for how in ("blocking", "spinning")
+        Scenario("ping, blocking client", arguments=("--blocking",), **common),
+        Scenario("ping, spinning client", arguments=("--spinning",), is_quick=True, **common),
     ]
 
 
 def worker_scenarios():
     """One worker against two, which share the CPUs with the client."""
-    common = {"family": "workers", "is_pinned": False, "is_quick": True}
+    common = {"family": "workers", "is_pinned": False}
     return [
-        Scenario("workers: 64 connections, 64 bytes", kind="echo", connections=64, **common),
+        Scenario("workers: 64 connections, 64 bytes", kind="echo", connections=64, is_quick=True, **common),
         Scenario("workers: connect, echo, close", kind="connect", connections=16, arguments=CONNECT, **common),
     ]
 
