@@ -35,7 +35,7 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="fewer scenarios, peers and rounds: under 5 minutes")
     parser.add_argument("--rounds", type=int, metavar="N", help="how often everything is measured (5; quick: 3)")
     parser.add_argument("--seconds", type=float, metavar="S", help="how long each run measures (1.5; quick: 0.8)")
-    parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers")
+    parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers; echod: none")
     parser.add_argument("--scenarios", nargs="*", default=[], metavar="PATTERN", help="only these, such as '64 conn*'")
     parser.add_argument("--list", action="store_true", help="print the names of scenarios and peers")
     parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="only report these results")
@@ -45,7 +45,7 @@ def parse_arguments():
     if options.publish:
         options.output = PUBLISHED
     options.build = options.build.resolve()
-    unknown = set(options.peers) - {peer.name for peer in servers.peers(options.build)}
+    unknown = set(options.peers) - {"echod"} - {peer.name for peer in servers.peers(options.build)}
     if unknown:
         parser.error(f"no peer {', '.join(sorted(unknown))}")
     return options
@@ -164,7 +164,7 @@ def add_curves(options, results, tools, runs):
     # In the first round echod is the first.
     present = [run.server for run in runs if run.round == 0 and run.scenario.name == extras.CURVE]
     everywhere = [server for server in present if server.kind != "floor" and not server.core_only]
-    asked = [("latency", server, 0.5, server.name) for server in everywhere]
+    asked = [("latency", server, 0.5, server.name) for server in everywhere if not options.quick]
     for share in extras.SHARES:
         asked.append(("latency-echod", everywhere[0], share, f"{formatting.number(closed * share, 0)} per second"))
     for plot, server, share, title in asked:

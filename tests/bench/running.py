@@ -175,6 +175,8 @@ def finished(process, seconds):
 def echoload_figures(result, unit):
     latency = result["latency_us"] or {}
     server = result["server"]
+    if not server:
+        raise Failure("the server has ended")
     server_s = server["user_s"] + server["system_s"]
     units = units_of(result, unit)
     return {

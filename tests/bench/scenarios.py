@@ -9,7 +9,7 @@ FLOODS = 8
 CONNECT = ("--mode", "connect")
 SIZES = {"64 bytes": 64, "1 KiB": 1024, "16 KiB": 16384}
 
-QUICK_ECHO = ((64, "64 bytes", 1), (64, "64 bytes", 16), (64, "16 KiB", 1), (1000, "64 bytes", 1))
+QUICK_ECHO = ((64, "64 bytes", 1), (64, "64 bytes", 16), (64, "16 KiB", 1))
 
 # The descriptors that a server or a client has besides those of its connections, generously.
 SPARE_DESCRIPTORS = 100

@@ -31,27 +31,24 @@ class Server:
 
 
 def takes_part(server, scenario, is_quick=False):
-    """Whether, by what is said of it; a reason that the report is to give is found by `exclusion`."""
+    """Whether it is to be measured there."""
     if scenario.family == "workers" or server.kind == "variant":
         return scenario.family in server.families
     if scenario.only:
         return server.name in scenario.only
     if is_quick and not server.is_quick:
         return False
-    return (scenario.is_core or not server.core_only) and not exclusion(server, scenario)
+    return (scenario.is_core or not server.core_only) and not is_excluded(server, scenario)
 
 
-def exclusion(server, scenario):
-    """Why peers.json says that it cannot take part, or None."""
-    for rule in server.excluded:
-        is_met = (
-            rule["scenario"] == scenario.kind
-            and scenario.connections > rule.get("connections_above", 0)
-            and scenario.outstanding_bytes > rule.get("outstanding_bytes_above", 0)
-        )
-        if is_met:
-            return rule["why"]
-    return None
+def is_excluded(server, scenario):
+    """Whether peers.json says so."""
+    return any(
+        rule["scenario"] == scenario.kind
+        and scenario.connections > rule.get("connections_above", 0)
+        and scenario.outstanding_bytes > rule.get("outstanding_bytes_above", 0)
+        for rule in server.excluded
+    )
 
 
 def echods(build, work):
