@@ -76,7 +76,7 @@ def main():
                 rounds.say("interrupted: the report is of what was measured until now")
         if not results.runs:
             return
-        results.save(options.output / "results.json")
+    results.save(options.output / "results.json")
     write_report(options, results)
 
 

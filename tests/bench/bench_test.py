@@ -137,7 +137,7 @@ class TargetTest(unittest.TestCase):
 class ReportTest(unittest.TestCase):
     def setUp(self):
         self.results = results_of({"echod": [10, 10, 10], "libuv": [9, None, 9]})
-        self.results.about.update(time="", kernel="", echod="", seconds=1)
+        self.results.about.update(time="", kernel="", echod="", seconds=1, quick=False)
 
     def test_shows_failed_runs(self):
         self.assertIn("**libuv failed** in 1 of 3 rounds: it broke", report.report(self.results, {}))

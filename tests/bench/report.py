@@ -56,6 +56,7 @@ def report(results, plots):
 def introduction(results):
     about = results.about
     state = "" if about.get("complete") else " **Interrupted: not all of it was measured.**"
+    state += " `--quick`: a part of the scenarios and of the servers." if about["quick"] else ""
     pinned = "The server had one CPU, the client another, except where workers are compared."
     pinned = pinned if about["cpus"] > 1 else "There is one CPU for both."
     return (
