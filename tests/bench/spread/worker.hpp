@@ -1,0 +1,83 @@
+// A worker of the measured server: one thread, one epoll instance, connections that echo. What is
+// compared is only how a connection comes to its worker; everything else is the same for all.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace spread {
+
+using Clock = std::chrono::steady_clock;
+
+enum class Mechanism {
+  shared,        // One listening socket in every worker's epoll.
+  exclusive,     // The same with EPOLLEXCLUSIVE.
+  reuseport,     // A listening socket for each worker; the kernel picks one by a hash.
+  acceptor,      // A thread that only accepts, and hands over to the worker with the fewest.
+  handover,      // As `exclusive`, but who has too many hands over to the worker with the fewest.
+  passing_over,  // As `handover`, but to nobody who leaves connections in the inbox.
+};
+
+// What keeps a worker from its connections.
+enum class Trouble {
+  none,
+  busy,   // Burns CPU for 50 ms of every 60 ms.
+  stuck,  // Does nothing for the first 2 s.
+};
+
+constexpr std::chrono::seconds kStuck{2};
+
+[[noreturn]] void fail(const char* what);
+
+class Worker;
+
+struct Crew {
+  Mechanism mechanism;
+  std::vector<std::unique_ptr<Worker>> workers;
+
+  // Who gets a connection that `accepting` has accepted.
+  [[nodiscard]] Worker& choose(Worker& accepting) const;
+};
+
+// Descriptors are not closed one by one: the server has a descriptor table of its own (server.cpp).
+class Worker {
+ public:
+  explicit Worker(const Crew& crew);
+
+  void accept_from(int listener, std::uint32_t epoll_flags);  // Before run().
+  void run(Trouble trouble);                                  // Until stop().
+
+  // From any thread:
+  void stop();
+  void hand_over(int fd);
+  [[nodiscard]] std::uint32_t count() const { return count_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool is_behind(Clock::time_point now) const;
+
+ private:
+  void iterate(int timeout_ms);
+  [[nodiscard]] bool accept_some();
+  void adopt(int fd);
+  void take_inbox();
+  void echo(int fd);
+
+  const Crew& crew_;
+  const int epoll_;
+  const int wake_;
+  int listener_ = -1;
+  bool is_accepting_ = false;
+  std::atomic<bool> is_stopping_{false};
+
+  // What others write is in cache lines of its own. A connection counts from the moment it is
+  // handed over: the next one who chooses must know of it.
+  alignas(64) std::atomic<std::uint32_t> count_{0};
+  alignas(64) std::mutex mutex_;
+  std::vector<int> inbox_;
+  std::atomic<Clock::rep> inbox_since_{0};  // When the inbox got its first connection; 0: empty.
+};
+
+}  // namespace spread
