@@ -182,35 +182,26 @@ double share_of_others(const CpuUse& before) {
 std::string cell(std::vector<double> values, int decimals) {
   std::array<char, 64> text{};
   std::sort(values.begin(), values.end());
-  std::snprintf(text.data(), text.size(), "%.*f (%.*f-%.*f)", decimals, percentile(values, 0.5),
+  std::snprintf(text.data(), text.size(), "%.*f (%.*f–%.*f)", decimals, percentile(values, 0.5),
                 decimals, values.front(), decimals, values.back());
   return text.data();
 }
 
 void print_table(const Table& table, const std::vector<Values>& rows) {
-  std::printf("\n**%s**\n\n| mechanism | workers |", table.title.c_str());
+  std::string headings = "| mechanism | workers |";
+  std::string rule = "|---|---|";
   for (const Figure& figure : table.figures) {
-    std::printf(" %s |", figure.heading.c_str());
+    headings += " " + figure.heading + " |";
+    rule += "---|";
   }
-  std::printf("\n|---|---|%s\n",
-              [&] {
-                std::string rule;
-                for (std::size_t i = 0; i < table.figures.size(); ++i) {
-                  rule += "---|";
-                }
-                return rule;
-              }()
-                  .c_str());
-  std::size_t row = 0;
-  for (const std::size_t workers : kWorkers) {
-    for (const Option& option : kOptions) {
-      std::printf("| %s | %zu |", option.name, workers);
-      for (std::size_t i = 0; i < table.figures.size(); ++i) {
-        std::printf(" %s |", cell(rows[row][i], table.figures[i].decimals).c_str());
-      }
-      std::printf("\n");
-      ++row;
+  std::printf("\n**%s**\n\n%s\n%s\n", table.title.c_str(), headings.c_str(), rule.c_str());
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    std::printf("| %s | %zu |", kOptions[row % kOptions.size()].name,
+                kWorkers[row / kOptions.size()]);
+    for (std::size_t i = 0; i < table.figures.size(); ++i) {
+      std::printf(" %s |", cell(rows[row][i], table.figures[i].decimals).c_str());
     }
+    std::printf("\n");
   }
 }
 
