@@ -30,7 +30,7 @@ class Inbox {
 
   // How long a worker may leave a connection in here. One that takes longer is busy with something,
   // and is given no more until it has looked.
-  static constexpr std::chrono::milliseconds kPatience{10};
+  static constexpr std::chrono::milliseconds kPatience{100};
 
   Inbox() = default;
   Inbox(const Inbox&) = delete;

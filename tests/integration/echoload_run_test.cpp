@@ -35,7 +35,7 @@ TEST_P(EcholoadScaleTest, CompletesWithoutAWrongByte) {
   start();
   // Long enough for several rounds of all of them on a machine that does other things, too.
   const auto result = load_well({"--connections", std::to_string(GetParam()), "--threads", "2",
-                                 "--duration", GetParam() < 1000 ? "300ms" : "3s"});
+                                 "--duration", GetParam() < 1000 ? kMoment : "3s"});
   EXPECT_EQ(result["connected"], GetParam());
   EXPECT_GE(result["latency_us"]["count"], GetParam());
 }

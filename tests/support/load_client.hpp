@@ -8,6 +8,7 @@
 
 #include "child_process.hpp"
 #include "daemon_process.hpp"
+#include "deadline.hpp"
 
 namespace echod::test {
 
@@ -22,12 +23,14 @@ struct LoadOutcome {
   return "127.0.0.1:" + std::to_string(port);
 }
 
+inline constexpr const char* kMoment = kSanitized ? "2s" : "300ms";
+
 // `echoload run`, measuring for a moment unless the arguments say otherwise.
 [[nodiscard]] inline LoadOutcome run_load(std::uint16_t port,
                                           const std::vector<std::string>& arguments) {
   const TemporaryDirectory directory;
   std::vector<std::string> words{ECHOLOAD_BINARY, "run",   "--warmup", "0",
-                                 "--duration",    "300ms", "--json",   directory.file("json"),
+                                 "--duration",    kMoment, "--json",   directory.file("json"),
                                  "--timeout",     "30s"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   words.push_back(local_target(port));
