@@ -9,8 +9,9 @@ namespace echod {
 
 namespace {
 
-constexpr unsigned kInterval_s = 2;
-constexpr unsigned kStuckAfter_s = 6;  // Far beyond any turn; a swapping machine may take seconds.
+constexpr std::chrono::seconds kInterval{2};
+constexpr std::chrono::seconds kStuckAfter{
+    6};  // Far beyond any turn; a swapping machine may take seconds.
 
 }  // namespace
 
@@ -29,35 +30,36 @@ void WorkerWatch::look() {
   for (std::size_t number = 0; number < watched_.size(); ++number) {
     look_at(number);
   }
-  timer_.expire_at(loop_.now() + std::chrono::seconds(kInterval_s));
+  timer_.expire_at(loop_.now() + kInterval);
 }
 
 void WorkerWatch::look_at(std::size_t number) {
   Watched& watched = watched_[number];
   if (workers_.at(number).answers() == watched.asked) {
-    if (watched.silent_s >= kStuckAfter_s) {
-      log_.warn("worker {} answers again after {} s", number, watched.silent_s);
+    if (watched.silent >= kStuckAfter) {
+      log_.warn("worker {} answers again after {} s", number, watched.silent.count());
     }
-    watched.silent_s = 0;
+    watched.silent = std::chrono::seconds(0);
     ++watched.asked;
     workers_.at(number).ask();
     return;
   }
-  watched.silent_s += kInterval_s;
+  watched.silent += kInterval;
   relieve(number);
-  if (watched.silent_s == kStuckAfter_s) {
+  if (watched.silent == kStuckAfter) {
     ++stalls_;
     log_.error(
         "worker {} has not answered for {} s: its {} connections stand still; the others are "
         "served on",
-        number, watched.silent_s, workers_.connections_of(number));
+        number, watched.silent.count(), workers_.connections_of(number));
   }
 }
 
 // Whoever was given to it just before it got stuck is served by a worker that answers.
 void WorkerWatch::relieve(std::size_t number) {
-  const auto prompt = std::find_if(watched_.begin(), watched_.end(),
-                                   [](const Watched& other) { return other.silent_s == 0; });
+  const auto prompt = std::find_if(watched_.begin(), watched_.end(), [](const Watched& other) {
+    return other.silent == std::chrono::seconds(0);
+  });
   if (prompt != watched_.end()) {
     workers_.relieve(number, static_cast<std::size_t>(prompt - watched_.begin()), loop_.now());
   }

@@ -8,6 +8,7 @@
 // Thread-safety: one thread, that of its loop.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -32,7 +33,7 @@ class WorkerWatch {
  private:
   struct Watched {
     std::uint64_t asked = 0;
-    unsigned silent_s = 0;
+    std::chrono::seconds silent{0};
   };
 
   void look();

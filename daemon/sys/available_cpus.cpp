@@ -78,8 +78,11 @@ double cpus_of_groups(const std::string& root) {
                          return cpus_of_max(folder + "/cpu.max");
                        }));
     } else if (lists_cpu(controllers)) {
-      least = std::min({least, least_upwards(mounts + '/' + controllers, group, cpus_of_quota),
-                        least_upwards(mounts + "/cpu", group, cpus_of_quota)});
+      for (const std::string& name :
+           {controllers, std::string("cpu")}) {  // It may be mounted alone.
+        const std::string mount = std::string(mounts).append(1, '/').append(name);
+        least = std::min(least, least_upwards(mount, group, cpus_of_quota));
+      }
     }
   }
   return least;
