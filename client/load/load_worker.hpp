@@ -59,6 +59,8 @@ class LoadWorker {
   void open_more() noexcept;
   void begin_running(sys::TimePoint begin, const Window& window);
   void begin_stopping();
+  void end_more() noexcept;
+  void end_all() noexcept;
   void charge_late_messages() noexcept;
   void on_message_due(std::uint64_t number) noexcept;
   [[nodiscard]] sys::Duration sweep_interval() const noexcept;
@@ -71,7 +73,9 @@ class LoadWorker {
   EventLoop loop_;
   LoadContext context_;
   std::deque<LoadConnection> connections_;
-  std::size_t opened_ = 0;  // How many connections have been begun.
+  std::size_t opened_ = 0;   // How many connections have been begun.
+  std::size_t stopped_ = 0;  // How many connections have been stopped.
+  std::size_t swept_ = 0;    // How many the current sweep has looked at.
   bool is_ready_ = false;
   bool is_ended_ = false;
   sys::ThreadUsage usage_at_begin_;  // Of the window.

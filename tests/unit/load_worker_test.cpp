@@ -143,6 +143,43 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
   EXPECT_GE(tally.not_sent, 400'000U - 1);
 }
 
+TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {
+  constexpr std::uint32_t kMany = 2500;
+  listener_ = sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), kMany, false, {});
+  plan_.server = listener_.address;
+  plan_.connections = kMany;
+  plan_.active = 0;
+  plan_.timeout = seconds(1);
+  connect();
+  worker_->stop();
+  wait_for(ended_);
+  EXPECT_EQ(errors(LoadError::no_end), kMany);
+}
+
+// What sweeps do for each connection shows where nobody listens: it is tried again.
+TEST_F(LoadWorkerTest, SweepsOverMoreConnectionsThanItLooksAtInOneGo) {
+  constexpr std::uint32_t kMany = 9000;
+  listener_.fd.reset();
+  plan_.mode = client::LoadMode::connect;
+  plan_.connections = plan_.active = kMany;
+  plan_.timeout = kPatience;
+  connect();
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  worker_->start(now, {.begin = now, .end = now + std::chrono::hours(1)});
+  const auto deadline = now + kPatience;
+  std::uint64_t refused = 0;
+  while (refused < 3 * kMany && sys::MonotonicClock::now() < deadline) {
+    std::promise<std::uint64_t> answer;
+    worker_->copy_tally([&](const client::Tally& tally) {
+      answer.set_value(tally.errors.at(static_cast<std::size_t>(LoadError::refused)));
+    });
+    refused = answer.get_future().get();
+  }
+  EXPECT_GE(refused, 3 * kMany);
+  worker_->stop();
+  wait_for(ended_);
+}
+
 TEST_F(LoadWorkerTest, TheMessagesOfSeveralWorkersAreTheRateTogether) {
   plan_.connections = plan_.active = 4;
   plan_.threads = 3;
