@@ -46,6 +46,7 @@ struct LoadPlan {
   std::uint32_t depth = 1;  // Most messages outstanding on a connection.
   std::uint32_t threads = 1;
   std::optional<double> rate_per_s;          // Open loop: messages per second in all.
+  std::optional<std::uint64_t> messages;     // Open loop: no more than these; then all are idle.
   std::optional<double> connect_rate_per_s;  // While the connections are made.
   std::chrono::nanoseconds warmup = std::chrono::seconds(1);
   std::chrono::nanoseconds duration = std::chrono::seconds(10);

@@ -46,6 +46,7 @@ LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> 
 }
 
 LoadResult LoadRun::run() {
+  begin_ = sys::MonotonicClock::now();
   for (const auto& worker : workers_) {
     worker->connect();
   }
@@ -64,6 +65,9 @@ void LoadRun::on_ready() {
     return;
   }
   phase_ = LoadPhase::warming_up;
+  if (plan_.mode != LoadMode::connect) {
+    connecting_ = loop_.now() - begin_;
+  }
   window_.begin = loop_.now() + plan_.warmup;
   window_.end = window_.begin + plan_.duration;
   window_begin_.expire_at(window_.begin);
@@ -156,6 +160,7 @@ LoadResult LoadRun::result() const {
       std::max<std::chrono::nanoseconds>(window_.end - window_.begin, std::chrono::nanoseconds(0));
   result.is_interrupted = is_interrupted_;
   result.connected = connected_;
+  result.connecting = connecting_;
   for (const auto& worker : workers_) {
     result.tally.add(worker->tally());
     const sys::ThreadUsage& usage = worker->usage();

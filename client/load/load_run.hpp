@@ -34,9 +34,10 @@ struct LoadProgress {
 };
 
 struct LoadResult {
-  std::chrono::nanoseconds measured{0};  // How long the window was.
-  bool is_interrupted = false;           // By a signal.
-  std::uint64_t connected = 0;           // Connections that were up when the messages began.
+  std::chrono::nanoseconds measured{0};    // How long the window was.
+  bool is_interrupted = false;             // By a signal.
+  std::uint64_t connected = 0;             // Connections that were up when the messages began.
+  std::chrono::nanoseconds connecting{0};  // Until all of them were, or had failed.
   Tally tally;
   // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
   std::vector<double> thread_shares;
@@ -76,6 +77,8 @@ class LoadRun {
   LoadPhase phase_ = LoadPhase::connecting;
   std::uint32_t ready_ = 0;  // Workers.
   std::uint32_t ended_ = 0;
+  sys::TimePoint begin_{};
+  std::chrono::nanoseconds connecting_{0};
   Window window_;
   bool is_interrupted_ = false;
   std::uint64_t connected_ = 0;

@@ -109,6 +109,16 @@ Part LoadWorker::part_of(std::uint32_t all) const noexcept {
           .all = all};
 }
 
+// How many of the messages of the whole run are for connections of this worker.
+std::uint64_t LoadWorker::messages_of_mine() const noexcept {
+  if (!plan_.messages) {
+    return UINT64_MAX;
+  }
+  const std::uint64_t rounds = *plan_.messages / plan_.active;
+  const auto rest = static_cast<std::uint32_t>(*plan_.messages % plan_.active);
+  return rounds * context_.active + share_of(rest, index_, plan_.threads);
+}
+
 void LoadWorker::open_more() noexcept {
   if (is_ready_ || context_.is_stopping) {
     return;
@@ -132,7 +142,7 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   window_end_.expire_at(window.end);
   if (context_.is_open_loop() && context_.active > 0) {
     context_.schedule = Schedule(begin, *plan_.rate_per_s, part_of(plan_.active));
-    message_pacer_.start(context_.schedule);
+    message_pacer_.start(context_.schedule, messages_of_mine());
   }
   for (std::uint32_t place = 0; place < context_.active; ++place) {
     connections_[place].start();
@@ -182,10 +192,10 @@ void LoadWorker::end_all() noexcept {
 
 // What was due in the window has waited, also where this client was too late to come to it.
 void LoadWorker::charge_late_messages() noexcept {
-  const bool is_running = message_pacer_.is_running();
+  const std::uint64_t end = message_pacer_.end();
   message_pacer_.stop();
   for (std::uint64_t number = message_pacer_.next();
-       is_running && context_.schedule.due(number) < context_.window.end; ++number) {
+       number < end && context_.schedule.due(number) < context_.window.end; ++number) {
     connections_[number % context_.active].message_due();
   }
 }

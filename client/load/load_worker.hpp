@@ -56,6 +56,7 @@ class LoadWorker {
   void run();
   // Of `all` connections, those of this worker.
   [[nodiscard]] Part part_of(std::uint32_t all) const noexcept;
+  [[nodiscard]] std::uint64_t messages_of_mine() const noexcept;
   void open_more() noexcept;
   void begin_running(sys::TimePoint begin, const Window& window);
   void begin_stopping();

@@ -28,6 +28,7 @@ class Pacer final : public Channel {
   [[nodiscard]] bool is_running() const noexcept { return next_ < end_; }
   // The first number that it has not come to.
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
+  [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
 
   Turn on_turn(std::uint32_t events) noexcept override;
 

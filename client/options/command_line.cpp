@@ -83,6 +83,9 @@ std::optional<std::string> contradiction(const Options& options) {
   if (plan.rate_per_s && plan.active == 0) {
     return "--rate needs somebody to send: --active is 0";
   }
+  if (plan.messages && !plan.rate_per_s) {
+    return "--messages ends an open loop: give --rate too";
+  }
   if (options.json_file && options.json_file == options.histogram_file) {
     return "--json and --histogram cannot both go to " + *options.json_file;
   }

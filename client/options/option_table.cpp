@@ -146,6 +146,15 @@ constexpr std::array kOptions{
            },
            "open loop: so many messages per second in all, due\nat fixed times whatever the server "
            "does; latency\ncounts from when a message was due"},
+    Option{"messages", "N", For::run, "1 or more",
+           [](Options& options, std::string_view value) {
+             std::uint64_t messages = 0;
+             const bool is_set = set_count(messages, value, 1, UINT64_MAX);
+             options.plan.messages = messages;
+             return is_set;
+           },
+           "open loop: no more than these in all; then all\nconnections are idle until the time is "
+           "over"},
     Option{"threads", "N", For::run, "1 to 256",
            [](Options& options, std::string_view value) {
              return set_count(options.plan.threads, value, 1, kMostThreads);

@@ -62,7 +62,7 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
   if (!options.plan.rate_per_s) {
     return;
   }
-  if (!is_rate_reached(options, result)) {
+  if (!options.plan.messages && !is_rate_reached(options, result)) {
     verdict.warnings.push_back("the rate was not reached: " + number_text(rate_of(result), 0) +
                                " of " + number_text(*options.plan.rate_per_s, 0) + " per second");
   }

@@ -70,6 +70,7 @@ TEST(ClientCommandLineTest, OfAServerAloneIsARunWithTheDefaults) {
   EXPECT_EQ(none.plan.depth, 1U);
   EXPECT_EQ(none.plan.threads, 1U);
   EXPECT_EQ(none.plan.rate_per_s, std::nullopt);
+  EXPECT_EQ(none.plan.messages, std::nullopt);
   EXPECT_EQ(none.plan.connect_rate_per_s, std::nullopt);
   EXPECT_EQ(none.plan.warmup, seconds(1));
   EXPECT_EQ(none.plan.duration, seconds(10));
@@ -119,13 +120,13 @@ TEST(ClientCommandLineTest, OfACheckHasFortyConnectionsInParallel) {
 
 TEST(ClientCommandLineTest, TakesEveryOptionOfARun) {
   const Options all =
-      options({"--connections", "10k",   "--active",      "1k",        "--size",      "1-64k",
-               "--depth",       "8",     "--rate",        "1.5M",      "--threads",   "4",
-               "--duration",    "30s",   "--warmup",      "0",         "--timeout",   "500ms",
-               "--ramp",        "5",     "--source",      "127.0.0.2", "--source",    "::1",
-               "--server-pid",  "17",    "--max-errors",  "3",         "--slo",       "p99=2ms",
-               "--slo",         "max=1", "--json",        "-",         "--histogram", "x y.hgrm",
-               "--mode",        "echo",  "echo.example:7"});
+      options({"--connections", "10k",   "--active",     "1k",        "--size",        "1-64k",
+               "--depth",       "8",     "--rate",       "1.5M",      "--threads",     "4",
+               "--duration",    "30s",   "--warmup",     "0",         "--timeout",     "500ms",
+               "--ramp",        "5",     "--source",     "127.0.0.2", "--source",      "::1",
+               "--server-pid",  "17",    "--max-errors", "3",         "--slo",         "p99=2ms",
+               "--slo",         "max=1", "--json",       "-",         "--histogram",   "x y.hgrm",
+               "--messages",    "2M",    "--mode",       "echo",      "echo.example:7"});
   EXPECT_EQ(all.host, "echo.example");
   EXPECT_EQ(all.port, 7);
   EXPECT_EQ(all.plan.connections, 10'000U);
@@ -134,6 +135,7 @@ TEST(ClientCommandLineTest, TakesEveryOptionOfARun) {
   EXPECT_EQ(all.plan.sizes.largest, 65536U);
   EXPECT_EQ(all.plan.depth, 8U);
   EXPECT_EQ(all.plan.rate_per_s, 1'500'000);
+  EXPECT_EQ(all.plan.messages, 2'000'000U);
   EXPECT_EQ(all.plan.threads, 4U);
   EXPECT_EQ(all.plan.duration, seconds(30));
   EXPECT_EQ(all.plan.warmup, seconds(0));
@@ -245,6 +247,7 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
        "1 to 64M bytes, or a range such as 64-4k"},
       {"--depth", {"0", "65537", ""}, "1 to 65536"},
       {"--rate", {"0", "x", "", "inf", "-5"}, "messages per second, such as 500 or 20k"},
+      {"--messages", {"0", "x", ""}, "1 or more"},
       {"--threads", {"0", "257", ""}, "1 to 256"},
       {"--duration", {"0", "0.9ms", "forever"}, time},
       {"--warmup", {"-1", "x", ""}, "a time, such as 1s or 0"},
@@ -321,6 +324,7 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
   EXPECT_EQ(error_with({"--mode", "connect", "--depth", "2"}),
             "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
             "and --ramp do not apply; --rate does");
+  EXPECT_EQ(error_with({"--messages", "5"}), "--messages ends an open loop: give --rate too");
   EXPECT_EQ(error_with({"--rate", "5", "--active", "0"}),
             "--rate needs somebody to send: --active is 0");
   EXPECT_EQ(error_with({"--json", "f", "--histogram", "f"}),
@@ -376,9 +380,9 @@ Words helped(const std::string& heading) {
 TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
   EXPECT_EQ(helped("Both"), (Words{"--connections", "--timeout"}));
   EXPECT_EQ(helped("run"),
-            (Words{"--mode", "--active", "--size", "--depth", "--rate", "--threads", "--duration",
-                   "--warmup", "--connect-rate", "--ramp", "--source", "--seed", "--server-pid",
-                   "--max-errors", "--slo", "--json", "--histogram"}));
+            (Words{"--mode", "--active", "--size", "--depth", "--rate", "--messages", "--threads",
+                   "--duration", "--warmup", "--connect-rate", "--ramp", "--source", "--seed",
+                   "--server-pid", "--max-errors", "--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));
 }

@@ -38,12 +38,13 @@ TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
   EXPECT_TRUE(text().ends_with("}\n"));
   EXPECT_EQ(
       keys(report()),
-      (std::set<std::string>{
-          "kind",         "echoload",    "time",           "target",        "environment",
-          "parameters",   "interrupted", "measured_s",     "connected",     "echoes",
-          "echoes_per_s", "bytes_sent",  "bytes_received", "sent_mb_per_s", "received_mb_per_s",
-          "latency_us",   "send_lag_us", "not_sent",       "errors",        "client",
-          "server",       "slo",         "warnings",       "failures",      "passed"}));
+      (std::set<std::string>{"kind",        "echoload",       "time",          "target",
+                             "environment", "parameters",     "interrupted",   "measured_s",
+                             "connected",   "connecting_s",   "echoes",        "echoes_per_s",
+                             "bytes_sent",  "bytes_received", "sent_mb_per_s", "received_mb_per_s",
+                             "latency_us",  "send_lag_us",    "not_sent",      "errors",
+                             "client",      "server",         "slo",           "warnings",
+                             "failures",    "passed"}));
 }
 
 TEST_F(JsonReportTest, SaysWhatWasRunWhereAndWhen) {
@@ -69,6 +70,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"depth", 1},
                                           {"threads", 1},
                                           {"rate_per_s", nullptr},
+                                          {"messages", nullptr},
                                           {"connect_rate_per_s", nullptr},
                                           {"warmup_s", 1.0},
                                           {"duration_s", 10.0},
@@ -78,12 +80,14 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"sources", Json::array()}}));
   options_.plan.mode = LoadMode::connect;
   options_.plan.rate_per_s = 0.5;
+  options_.plan.messages = 7;
   options_.plan.connect_rate_per_s = 1000;
   options_.plan.sources = {*sys::SocketAddress::parse("127.0.0.2", 0),
                            *sys::SocketAddress::parse("::1", 0)};
   const Json parameters = report()["parameters"];
   EXPECT_EQ(parameters["mode"], "connect");
   EXPECT_EQ(parameters["rate_per_s"], 0.5);
+  EXPECT_EQ(parameters["messages"], 7);
   EXPECT_EQ(parameters["connect_rate_per_s"], 1000);
   EXPECT_EQ(parameters["sources"], (Json{"127.0.0.2", "::1"}));
   options_.plan.mode = LoadMode::stream;
@@ -92,10 +96,12 @@ TEST_F(JsonReportTest, HasEveryParameter) {
 
 TEST_F(JsonReportTest, HasTheFiguresOfTheWindow) {
   result_.tally.not_sent = 3;
+  result_.connecting = std::chrono::milliseconds(1500);
   const Json json = report();
   EXPECT_EQ(json["interrupted"], false);
   EXPECT_EQ(json["measured_s"], 10.0);
   EXPECT_EQ(json["connected"], 64);
+  EXPECT_EQ(json["connecting_s"], 1.5);
   EXPECT_EQ(json["echoes"], 100'000);
   EXPECT_EQ(json["echoes_per_s"], 10'000);
   EXPECT_EQ(json["bytes_sent"], 6'400'000);

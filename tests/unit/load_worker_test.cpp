@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <future>
 #include <memory>
 
@@ -154,6 +155,21 @@ TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {
   worker_->stop();
   wait_for(ended_);
   EXPECT_EQ(errors(LoadError::no_end), kMany);
+}
+
+TEST_F(LoadWorkerTest, MessagesEndAtTheirNumberWhoeverSendsThem) {
+  plan_.connections = plan_.active = 5;
+  plan_.threads = 2;
+  plan_.rate_per_s = 400'000;
+  plan_.messages = 13;  // Three for each of the first three connections, two for the others.
+  const std::array<std::uint64_t, 2> shares{3 + 3 + 2, 3 + 2};
+  for (std::uint32_t index = 0; index < plan_.threads; ++index) {
+    make(index);
+    worker_->connect();
+    wait_for(ready_);
+    measure_for(milliseconds(20));
+    EXPECT_EQ(worker_->tally().latency.count(), shares.at(index));
+  }
 }
 
 // What sweeps do for each connection shows where nobody listens: it is tried again.

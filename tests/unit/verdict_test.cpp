@@ -132,6 +132,9 @@ TEST_F(VerdictTest, ARateThatWasNotReachedIsWarnedOf) {
   EXPECT_EQ(verdict().warnings, Lines());
   options_.plan.rate_per_s = 10'200;
   EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 10000 of 10200 per second"});
+  options_.plan.messages = 100'000;  // After the last of them nothing is due.
+  EXPECT_EQ(verdict().warnings, Lines());
+  options_.plan.messages.reset();
 }
 
 TEST_F(VerdictTest, AClientThatWasLateIsWarnedOf) {
