@@ -7,6 +7,7 @@ is that of both ends.
 
 import argparse
 import dataclasses
+import itertools
 import json
 import math
 import os
@@ -40,6 +41,7 @@ class Run:
     result: str = ""  # JSON of echoload.
     problems: list = dataclasses.field(default_factory=list)
     kernel: str = os.uname().release
+    accelerator: str = ""  # Of the virtual machine; "": there was none.
     codes: tuple = ()  # Exit codes of echoload and echod.
 
     def take(self, line):
@@ -53,6 +55,8 @@ class Run:
             self.problems.append(rest)
         elif word == "kernel":
             self.kernel = rest
+        elif word == "accelerator":
+            self.accelerator = rest
         elif word == "end":
             self.codes = tuple(int(code) for code in rest.split())
 
@@ -101,18 +105,16 @@ def follow(process, options):
     run = Run()
     begin = None
     with open(options.output / "raw.txt", "w", encoding="utf-8") as raw:
-        for line in process.stdout:
+        for line in itertools.chain([f"accelerator {options.accelerator or ''}"], process.stdout):
             line = line.rstrip("\r\n")
             raw.write(line + "\n")
-            if not line.startswith("progress "):
-                run.take(line)
-                continue
             raw.flush()
-            seconds, count = (line.split()[1:] + ["0"])[:2]
-            begin = begin or float(seconds)
-            print(f"{float(seconds) - begin:7.0f} s  {number(int(count)):>10} connections", file=sys.stderr, flush=True)
-            if begin and run.samples.get("closed"):
-                break
+            run.take(line)
+            if line.startswith("progress "):
+                seconds, count = (line.split()[1:] + ["0"])[:2]
+                begin = begin or float(seconds)
+                passed = f"{float(seconds) - begin:7.0f} s"
+                print(f"{passed}  {number(int(count)):>10} connections", file=sys.stderr, flush=True)
     process.wait()
     return run
 
@@ -175,7 +177,10 @@ def initramfs(options):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, root / name)  # Follows symbolic links.
     (root / "init").chmod(0o755)
-    environment = {"ECHOD": "'taskset 1 /bin/echod'", "ECHOLOAD": "'taskset 2 /bin/echoload'", "CONFIG": "/echod.toml", "WORK": "/tmp"}
+    # A CPU for each: to change from one address space to another is what costs an emulation most.
+    pins = ("taskset 1 ", "taskset 2 ") if options.cpus > 1 else ("", "")
+    environment = {"ECHOD": f'"{pins[0]}/bin/echod"', "ECHOLOAD": f'"{pins[1]}/bin/echoload"'}
+    environment |= {"CONFIG": "/echod.toml", "WORK": "/tmp"}
     environment |= parameters(options, (10000, 65535), 2003)
     (root / "parameters").write_text("".join(f"export {key}={value}\n" for key, value in environment.items()))
     names = "\n".join(["."] + sorted(str(path.relative_to(root)) for path in root.rglob("*")))
@@ -192,14 +197,15 @@ def memory_for(options):
     memory = options.memory or math.ceil(needed / (1 << 30))
     if memory << 30 < needed:
         raise Failure(
-            f"{number(options.connections)} connections need some {gib(needed)} of memory: --memory {memory} is too small"
+            f"{number(options.connections)} connections need some {gib(needed)} of memory: "
+            f"--memory {memory} is too small"
         )
     available = sum(kib("/proc/meminfo", name) for name in ("MemAvailable", "SwapFree")) << 10
     if available < needed:
         most = max(0, (available - BYTES_OF_GUEST) // BYTES_PER_CONNECTION // 1000 * 1000)
         raise Failure(
-            f"{number(options.connections)} connections need some {gib(needed)} of memory, {gib(available)} are "
-            f"available: --connections {most} would fit"
+            f"{number(options.connections)} connections need some {gib(needed)} of memory, "
+            f"{gib(available)} are available: --connections {most} would fit"
         )
     return memory
 
@@ -214,8 +220,9 @@ def kib(path, name):
 def accelerator():
     """What runs the guest's instructions: the processor, if it really does, or an emulation."""
     probe = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-S", "-nodefaults", "-display", "none"]
+    probe += ["-monitor", "stdio"]
     try:
-        ended = subprocess.run([*probe, "-monitor", "stdio"], input="quit\n", capture_output=True, text=True, timeout=20)
+        ended = subprocess.run(probe, input="quit\n", capture_output=True, text=True, timeout=20, check=False)
     except subprocess.TimeoutExpired:
         return "tcg"
     return "kvm" if ended.returncode == 0 else "tcg"
@@ -230,25 +237,36 @@ def run_in_machine(options):
     memory = memory_for(options)
     # Room in the hash table of sockets, caches of the kernel by their own names, and none of the
     # guards that cost most when every instruction is emulated.
-    kernel_options = (
-        f"console=ttyS0 quiet panic=-1 thash_entries={1 << max(16, (2 * options.connections).bit_length())} "
-        "slab_nomerge mitigations=off init_on_alloc=0 tsc=reliable"
-    )
+    buckets = 1 << max(16, (2 * options.connections).bit_length())
+    kernel_options = f"console=ttyS0 quiet panic=-1 thash_entries={buckets} slab_nomerge"
+    kernel_options += " mitigations=off init_on_alloc=0 tsc=reliable"
     options.accelerator = options.accelerator or accelerator()
+    # Emulated, a compare-and-exchange of 16 bytes, which the kernel's allocator likes, may stop all
+    # CPUs, and larger registers make every change of task longer.
     command = ["qemu-system-x86_64", "-cpu", "host" if options.accelerator == "kvm" else "qemu64,-cx16"]
-    command += ["-accel", "tcg,thread=multi" if options.accelerator == "tcg" else options.accelerator]
+    command += ["-accel", "tcg,thread=multi" if options.accelerator == "tcg" else "kvm"]
     command += ["-smp", str(options.cpus), "-m", f"{memory}G", "-nodefaults", "-no-user-config", "-no-reboot"]
     command += ["-display", "none", "-kernel", str(options.kernel), "-initrd", str(initramfs(options))]
     command += ["-append", kernel_options, "-serial", f"file:{options.output / 'console.txt'}", "-serial", "stdio"]
     print(f"booting a virtual machine: {options.accelerator}, {options.cpus} CPUs, {memory} GiB", file=sys.stderr)
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace", start_new_session=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        start_new_session=True,
     )
     run = follow_to_the_end(process, options)
     if not run.codes:
-        tail = (options.output / "console.txt").read_text(errors="replace").strip().splitlines()[-1:]
-        raise Failure(f"the virtual machine ended early; its console: {options.output / 'console.txt'}: {' '.join(tail)}")
+        raise Failure(f"the virtual machine ended early: {last_words(options.output / 'console.txt')}")
     return run
+
+
+def last_words(console):
+    lines = console.read_text(errors="replace").splitlines()
+    telling = [line for line in lines if "Kernel panic" in line or "Out of memory" in line] or lines[-1:]
+    return f"{telling[0].strip()} ({console})" if telling else f"its console is empty ({console})"
 
 
 # What the samples say.
@@ -279,10 +297,6 @@ class Sample:
         """CPU time of a process, of all its threads."""
         lines = self.sources.get(f"{process}/schedstat")
         return sum(int(line.split()[0]) for line in lines) / 1e9 if lines else None
-
-    def user_bytes(self):
-        """Anonymous memory of all processes, and what is in files in memory."""
-        return self.bytes_of("meminfo", "AnonPages", "Shmem")
 
     def kernel_bytes(self):
         """All memory that is neither free, nor a process's, nor cache of files."""
@@ -323,35 +337,77 @@ def difference(after, before):
     return None if after is None or before is None else after - before
 
 
-def figures(options, run):
+def echod_memory(start, connected, echoed, closed, count):
+    """Anonymous memory is what echod has for itself: not its code, nor libraries."""
+    source = "echod/smaps_rollup"
+    moments = {"before": start, "connected": connected, "echoed": echoed, "closed": closed}
+
+    def grown(name):
+        return per(difference(echoed.bytes_of(source, name), start.bytes_of(source, name)), count)
+
+    return {
+        "anonymous_bytes": {name: sample.bytes_of(source, "Anonymous") for name, sample in moments.items()},
+        "resident_bytes": {name: sample.bytes_of(source, "Rss") for name, sample in moments.items()},
+        "anonymous_per_connection": grown("Anonymous"),
+        "resident_per_connection": grown("Rss"),
+    }
+
+
+def kernel_memory(run, start, echoed, count):
+    """Of both ends of the connections together."""
+
+    def grown(read):
+        return per(difference(read(echoed), read(start)), count)
+
+    before = start.slabs()
+    slabs = {name: (size - before.get(name, 0)) / count for name, size in echoed.slabs().items()}
+    return {
+        # Of a machine that does other things too it would mean nothing.
+        "bytes_per_connection": grown(Sample.kernel_bytes) if run.accelerator else None,
+        "slab_per_connection": grown(Sample.slab_bytes),
+        "socket_buffers_per_connection": grown(Sample.socket_buffer_bytes),
+        "page_tables_per_connection": grown(lambda sample: sample.bytes_of("meminfo", "PageTables")),
+        "slabs": dict(sorted(((n, b) for n, b in slabs.items() if b >= 4), key=lambda pair: -pair[1])),
+    }
+
+
+def idle_cost(begin, end):
+    seconds = end.uptime - begin.uptime
+    cpu = difference(end.cpu_s("echod"), begin.cpu_s("echod"))
+    return {
+        "seconds": seconds,
+        "cpu_s": cpu,
+        "cpu_share": per(cpu, seconds),
+        "segments": difference(end.tcp("InSegs"), begin.tcp("InSegs")),
+    }
+
+
+def figures(run):
     """Everything that the report shows."""
     result = json.loads(run.result)
     start, connected, begin, end, closed = (
         Sample(run, name) for name in ("start", "connected", "idle-begin", "idle-end", "closed")
     )
-    count = result["connected"]
-    memory = {"before": start, "connected": connected, "echoed": end, "closed": closed}
-    rollup = "echod/smaps_rollup"
-    slabs_before, slabs_after = start.slabs(), end.slabs()
-    slabs = {name: (size - slabs_before.get(name, 0)) / count for name, size in slabs_after.items()}
-    idle_s = end.uptime - begin.uptime
-    idle_cpu = difference(end.cpu_s("echod"), begin.cpu_s("echod"))
+    count = max(1, result["connected"])
     return {
         "kind": "million",
         "time": result["time"],
         "version": result["echoload"],
         "environment": {
-            "virtual_machine": not options.here,
-            "accelerator": None if options.here else options.accelerator,
+            "virtual_machine": bool(run.accelerator),
+            "accelerator": run.accelerator or None,
             "kernel": run.kernel,
             "cpus": result["environment"]["cpus"],
             "memory_bytes": start.bytes_of("meminfo", "MemTotal"),
         },
-        "parameters": {"connections": options.connections, "rate_per_s": options.rate, "idle_s": options.idle},
+        "parameters": {
+            "connections": result["parameters"]["connections"],
+            "rate_per_s": result["parameters"]["rate_per_s"],
+        },
         "connections": {
-            "connected": count,
+            "connected": result["connected"],
             "connecting_s": result["connecting_s"],
-            "per_s": count / result["connecting_s"],
+            "per_s": result["connected"] / result["connecting_s"],
         },
         "echoes": {
             "messages": result["echoes"],
@@ -361,44 +417,21 @@ def figures(options, run):
             "latency_us": result["latency_us"],
             "passed": result["passed"],
         },
-        "echod": {
-            "anonymous_bytes": {name: sample.bytes_of(rollup, "Anonymous") for name, sample in memory.items()},
-            "resident_bytes": {name: sample.bytes_of(rollup, "Rss") for name, sample in memory.items()},
-            "anonymous_per_connection": per(
-                difference(end.bytes_of(rollup, "Anonymous"), start.bytes_of(rollup, "Anonymous")), count
-            ),
-            "resident_per_connection": per(difference(end.bytes_of(rollup, "Rss"), start.bytes_of(rollup, "Rss")), count),
-            "exit_code": run.codes[1],
-        },
-        "idle": {
-            "seconds": idle_s,
-            "cpu_s": idle_cpu,
-            "cpu_share": per(idle_cpu, idle_s),
-            "segments": difference(end.tcp("InSegs"), begin.tcp("InSegs")),
-        },
-        "kernel_both_ends": {
-            # Of a machine that does other things too it would mean nothing.
-            "bytes_per_connection": None if options.here else per(end.kernel_bytes() - start.kernel_bytes(), count),
-            "slab_per_connection": per(end.slab_bytes() - start.slab_bytes(), count),
-            "socket_buffers_per_connection": per(
-                difference(end.socket_buffer_bytes(), start.socket_buffer_bytes()), count
-            ),
-            "page_tables_per_connection": per(
-                difference(end.bytes_of("meminfo", "PageTables"), start.bytes_of("meminfo", "PageTables")), count
-            ),
-            "slabs": dict(sorted(((n, b) for n, b in slabs.items() if b >= 4), key=lambda pair: -pair[1])),
-        },
+        "echod": {**echod_memory(start, connected, end, closed, count), "exit_code": run.codes[1]},
+        "idle": idle_cost(begin, end),
+        "kernel_both_ends": kernel_memory(run, start, end, count),
         "problems": run.problems,
     }
 
 
-def complaints(options, report):
+def complaints(report):
     """Why the run does not show what it is for."""
     echoes, connections = report["echoes"], report["connections"]
-    if connections["connected"] != options.connections:
-        yield f"{number(connections['connected'])} connections of {number(options.connections)}"
-    if echoes["messages"] != options.connections or not echoes["passed"] or echoes["errors"]:
-        yield f"{number(echoes['messages'])} echoes of {number(options.connections)}, {number(echoes['errors'])} errors"
+    wanted = report["parameters"]["connections"]
+    if connections["connected"] != wanted:
+        yield f"{number(connections['connected'])} connections of {number(wanted)}"
+    if echoes["messages"] != wanted or not echoes["passed"] or echoes["errors"]:
+        yield f"{number(echoes['messages'])} echoes of {number(wanted)}, {number(echoes['errors'])} errors"
     if report["echod"]["exit_code"] != 0:
         yield f"echod ended with {report['echod']['exit_code']}"
 
@@ -423,16 +456,19 @@ def rows(report):
     idle, kernel = report["idle"], report["kernel_both_ends"]
     latency = echoes["latency_us"]
     yield "connections", f"{number(connections['connected'])} of {number(report['parameters']['connections'])}"
-    yield "time to connect all", f"{number(connections['connecting_s'], 1)} s, {number(connections['per_s'])} per second"
-    yield "each echoed once, every byte compared", f"{number(echoes['messages'])} echoes, {number(echoes['errors'])} errors"
+    seconds = connections["connecting_s"]
+    yield "time to connect all", f"{number(seconds, 1)} s, {number(connections['per_s'])} per second"
+    echoed = f"{number(echoes['messages'])} echoes, {number(echoes['errors'])} errors"
+    yield "each echoed once, every byte compared", echoed
     yield "latency of these echoes", f"p50 {latency['p50'] / 1e3:.2f} ms, p99 {latency['p99'] / 1e3:.2f} ms"
     own = echod["anonymous_bytes"]
     yield "**echod: bytes per connection**", f"**{number(echod['anonymous_per_connection'], 1)}** (anonymous memory)"
-    yield "echod: memory in all", f"{mib(own['before'])} without connections, {mib(own['echoed'])} with all of them"
+    yield "echod: memory in all", f"{mib(own['before'])} without connections, {mib(own['echoed'])} with all"
     if kernel["bytes_per_connection"] is not None:
         both = kernel["bytes_per_connection"]
         yield "**kernel: bytes per connection, at each end**", f"**{number(both / 2)}** ({number(both)} for both)"
-    yield "of it slab", f"{number(kernel['slab_per_connection'] / 2)} ({number(kernel['slab_per_connection'])} for both)"
+    slab = kernel["slab_per_connection"]
+    yield "of it slab", f"{number(slab / 2)} ({number(slab)} for both)"
     yield "of it data of sockets", f"{number(kernel['socket_buffers_per_connection'] / 2)}"
     yield "echod: CPU while all are idle", (
         f"{number(idle['cpu_share'] and idle['cpu_share'] * 100, 3)} % of one over {number(idle['seconds'])} s, "
@@ -444,8 +480,8 @@ def markdown(report):
     environment = report["environment"]
     if environment["virtual_machine"]:
         place = (
-            f"In a virtual machine ({environment['accelerator']}, Linux {environment['kernel']}, {environment['cpus']} CPUs, "
-            f"{gib(environment['memory_bytes'])})"
+            f"In a virtual machine ({environment['accelerator']}, Linux {environment['kernel']}, "
+            f"{environment['cpus']} CPUs, {gib(environment['memory_bytes'])})"
         )
     else:
         place = f"On Linux {environment['kernel']}, {environment['cpus']} CPUs, without a virtual machine"
@@ -458,27 +494,32 @@ def markdown(report):
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in rows(report)),
         "",
-        "How it is measured: echoload makes the connections, then sends one message of 64 bytes on each, at a constant rate, "
-        "and compares every byte that comes back; then nothing is sent for the time of the idle measurement; at the end "
-        "each connection is half-closed and read to its end. Memory is that after the echoes less that before the first "
-        "connection, so buffers that an echo would leave behind are in it.",
+        "How it is measured: echoload makes the connections, then sends one message of 64 bytes on each, at a "
+        "constant rate, and compares every byte that comes back; then nothing is sent for the time of the idle "
+        "measurement; at the end each connection is half-closed and read to its end. Memory is that after the echoes "
+        "less that before the first connection, so buffers that an echo would leave behind are in it.",
         "",
         "Client and server share the kernel, so its memory is that of two sockets for each connection. Halving it is "
-        "right to a few percent: both ends have a socket, an inode, a file and an epoll registration, but only the client's "
-        "has an entry in the table of local ports, and the server's, of a listener on `::`, is of the larger kind.",
+        "right to a few percent: both ends have a socket, an inode, a file and an epoll registration, but only the "
+        "client's has an entry in the table of local ports, and the server's, of a listener on `::`, is of the larger "
+        "kind.",
         "",
     ]
-    if environment["virtual_machine"] and environment["accelerator"] == "tcg":
-        text += ["Every instruction is emulated here: bytes are exact, times are some ten times those of a real machine.", ""]
+    if environment["accelerator"] == "tcg":
+        text += [
+            "Every instruction is emulated here: bytes are exact, times are some ten times those of a real machine.",
+            "",
+        ]
     if not environment["virtual_machine"]:
         text += [
-            "Slab and socket data are those of the whole machine, so whatever else ran on it is in them; kernel memory as a "
-            "whole would mean nothing here and is not shown. The table of slabs needs root.",
+            "Slab and socket data are those of the whole machine, so whatever else ran on it is in them; kernel memory "
+            "as a whole would mean nothing here and is not shown. The table of slabs needs root.",
             "",
         ]
     if report["kernel_both_ends"]["slabs"]:
         text += ["| slab cache | bytes per connection, both ends |", "|---|---|"]
-        text += [f"| {name} | {number(size)} |" for name, size in report["kernel_both_ends"]["slabs"].items() if size >= 20]
+        slabs = report["kernel_both_ends"]["slabs"].items()
+        text += [f"| {name} | {number(size)} |" for name, size in slabs if size >= 20]
         text += [""]
     return "\n".join(text)
 
@@ -498,21 +539,22 @@ def publish(options, report):
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench-million", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--kernel", type=pathlib.Path, help="the kernel to boot (Debian's for clouds, which is fetched)")
-    parser.add_argument("--connections", type=int, help="how many (1 000 000; --here: as many as ulimit -n allows)")
+    parser.add_argument("--kernel", type=pathlib.Path, help="the kernel to boot (one for clouds, which is fetched)")
+    parser.add_argument("--connections", type=int, help="how many (1 000 000; --here: 19 000 or what ulimit -n allows)")
     parser.add_argument("--here", action="store_true", help="without a virtual machine, within ulimit -n")
     parser.add_argument("--memory", type=int, metavar="GIB", help="of the virtual machine (what the connections need)")
-    parser.add_argument("--accelerator", choices=("kvm", "tcg"), help="of the virtual machine (kvm if it works)")
+    parser.add_argument("--accelerator", choices=("kvm", "tcg"), help="of the virtual machine (kvm where it works)")
     parser.add_argument("--cpus", type=int, default=2, help="of the virtual machine (2)")
     parser.add_argument("--rate", type=int, help="messages per second, one for each connection (2000; --here: 10 000)")
     parser.add_argument("--idle", type=int, default=60, metavar="SECONDS", help="how long nothing is sent (60)")
-    parser.add_argument("--from", dest="raw", type=pathlib.Path, metavar="FILE", help="report again on the raw.txt of a run")
+    parser.add_argument("--from", dest="raw", type=pathlib.Path, metavar="FILE", help="report on the raw.txt of a run")
     parser.add_argument("--output", type=pathlib.Path, default=SOURCE / "build/million-report")
     parser.add_argument("--publish", action="store_true", help="write the report to docs/performance")
     options = parser.parse_args(arguments)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most_here = min(19_000, hard - 64) if hard != resource.RLIM_INFINITY else 19_000
     options.connections = options.connections or (most_here if options.here else 1_000_000)
+    options.accelerator = None if options.here else options.accelerator
     options.rate = options.rate or (10_000 if options.here else 2_000)
     if not 1 <= options.connections <= 9_000_000 or options.rate < 1 or options.idle < 1:
         parser.error("--connections is 1 to 9000000, --rate and --idle are at least 1")
@@ -532,14 +574,15 @@ def main():
             print(f"bench-million: {problem}", file=sys.stderr)
         if not run.result:
             raise Failure(f"no result; what was printed: {options.output / 'raw.txt'}")
-        report = figures(options, run)
-        report["command"] = f"scripts/bench-million --connections {options.connections}" + (" --here" if options.here else "")
+        report = figures(run)
+        report["command"] = f"scripts/bench-million --connections {report['parameters']['connections']}"
+        report["command"] += "" if run.accelerator else " --here"
         report["took_s"] = time.monotonic() - begin
         publish(options, report)
-        wrong = list(complaints(options, report))
+        wrong = list(complaints(report))
         if wrong:
             raise Failure("; ".join(wrong))
-    except Failure as failure:
+    except (Failure, OSError) as failure:
         print(f"bench-million: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
