@@ -432,6 +432,9 @@ def complaints(report):
         yield f"{number(connections['connected'])} connections of {number(wanted)}"
     if echoes["messages"] != wanted or not echoes["passed"] or echoes["errors"]:
         yield f"{number(echoes['messages'])} echoes of {number(wanted)}, {number(echoes['errors'])} errors"
+    segments = report["idle"]["segments"]
+    if report["environment"]["virtual_machine"] and segments > wanted / 1000:
+        yield f"{number(segments)} segments arrived while all were to be idle: give a lower --rate"
     if report["echod"]["exit_code"] != 0:
         yield f"echod ended with {report['echod']['exit_code']}"
 
