@@ -510,7 +510,7 @@ def markdown(report):
     ]
     if environment["accelerator"] == "tcg":
         text += [
-            "Every instruction is emulated here: bytes are exact, times are some ten times those of a real machine.",
+            "Every instruction is emulated here: bytes are those of a real machine, times are many times longer.",
             "",
         ]
     if not environment["virtual_machine"]:
