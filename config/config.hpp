@@ -38,8 +38,9 @@ struct LimitsConfig {
 };
 
 struct BuffersConfig {
-  std::uint32_t per_connection_kib = 64;  // Most that is read ahead of one peer that does not read.
-  std::uint32_t total_mib = 64;           // All reply buffers together.
+  std::uint32_t per_connection_kib =
+      128;                       // Most that is read ahead of one peer that does not read.
+  std::uint32_t total_mib = 64;  // All reply buffers together.
 
   bool operator==(const BuffersConfig&) const = default;
 };
