@@ -9,6 +9,7 @@
 
 #include "deadline.hpp"
 #include "listen_socket.hpp"
+#include "open_files.hpp"
 
 namespace echod::test {
 namespace {
@@ -146,6 +147,10 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
 
 TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {
   constexpr std::uint32_t kMany = 2500;
+  constexpr std::uint32_t kSpare = 100;
+  if (const auto limit = sys::set_open_files(0); limit.soft < kMany + kSpare) {
+    GTEST_SKIP() << "needs " << kMany + kSpare << " descriptors; ulimit -Hn is " << limit.hard;
+  }
   listener_ = sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), kMany, false, {});
   plan_.server = listener_.address;
   plan_.connections = kMany;
