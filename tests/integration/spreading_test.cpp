@@ -1,11 +1,11 @@
 // Connections are spread evenly over workers, however they come and go.
-#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
 #include <random>
 
 #include "daemon_test.hpp"
+#include "one_cpu.hpp"
 #include "seed.hpp"
 
 namespace echod::test {
@@ -111,20 +111,12 @@ TEST_F(WorkerCountTest, OfMoreThanTheBuffersAreForIsWarnedAboutAndServesAllTheSa
 }
 
 TEST_F(WorkerCountTest, AreAsManyAsTheCpusTheyMayUse) {
-  cpu_set_t before{};
-  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
+  const cpu_set_t cpus = allowed_cpus();
   start();
-  daemon().expect_counter("workers", static_cast<std::uint64_t>(CPU_COUNT(&before)));
+  daemon().expect_counter("workers", static_cast<std::uint64_t>(CPU_COUNT(&cpus)));
   daemon().finish();
-  cpu_set_t one{};
-  for (std::size_t cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
-    if (CPU_ISSET(cpu, &before)) {
-      CPU_SET(cpu, &one);
-    }
-  }
-  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);  // Inherited by the daemon.
+  const OneCpu one;  // Inherited by the daemon.
   start();
-  EXPECT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
   daemon().expect_counter("workers", 1);
   EXPECT_NE(daemon().wait_for_log("limits: ").find("; 1 worker"), std::string::npos);
 }

@@ -1,11 +1,11 @@
 #include "available_cpus.hpp"
 
 #include <gtest/gtest.h>
-#include <sched.h>
 
 #include <filesystem>
 
 #include "files.hpp"
+#include "one_cpu.hpp"
 
 namespace echod::test {
 namespace {
@@ -20,9 +20,8 @@ class AvailableCpusTest : public testing::Test {
   }
   [[nodiscard]] std::size_t cpus() const { return sys::available_cpus(root_.path()); }
   static std::size_t affinity() {
-    cpu_set_t mask{};
-    EXPECT_EQ(sched_getaffinity(0, sizeof mask, &mask), 0);
-    return static_cast<std::size_t>(CPU_COUNT(&mask));
+    const cpu_set_t cpus = allowed_cpus();
+    return static_cast<std::size_t>(CPU_COUNT(&cpus));
   }
 
   const TemporaryDirectory root_;
@@ -33,18 +32,8 @@ TEST_F(AvailableCpusTest, AreThoseOfTheAffinityMaskWhereNothingElseIsSaid) {
 }
 
 TEST_F(AvailableCpusTest, FollowTheAffinityMask) {
-  cpu_set_t before{};
-  ASSERT_EQ(sched_getaffinity(0, sizeof before, &before), 0);
-  cpu_set_t one{};
-  CPU_ZERO(&one);
-  for (std::size_t cpu = 0; CPU_COUNT(&one) == 0; ++cpu) {
-    if (CPU_ISSET(cpu, &before)) {
-      CPU_SET(cpu, &one);
-    }
-  }
-  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  const OneCpu one;
   EXPECT_EQ(cpus(), 1U);
-  EXPECT_EQ(sched_setaffinity(0, sizeof before, &before), 0);
 }
 
 TEST_F(AvailableCpusTest, AreNoMoreThanTheQuotaOfTheGroup) {
