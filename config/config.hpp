@@ -38,9 +38,8 @@ struct LimitsConfig {
 };
 
 struct BuffersConfig {
-  std::uint32_t per_connection_kib =
-      128;                       // Most that is read ahead of one peer that does not read.
-  std::uint32_t total_mib = 64;  // All reply buffers together.
+  std::uint32_t per_connection_kib = 128;  // Most that is read ahead of a peer that does not read.
+  std::uint32_t total_mib = 64;            // All reply buffers together.
 
   bool operator==(const BuffersConfig&) const = default;
 };
@@ -80,9 +79,8 @@ struct LogConfig {
 }
 
 struct Config {
-  std::uint32_t workers = 0;  // Threads that echo; 0: one for each CPU it may use.
-  std::chrono::microseconds busy_poll{
-      0};  // How long a worker looks before it sleeps; 0: it does not.
+  std::uint32_t workers = 0;               // Threads that echo; 0: one for each CPU it may use.
+  std::chrono::microseconds busy_poll{0};  // How long a worker looks before it sleeps; 0: never.
   std::vector<ListenConfig> listen{ListenConfig{}};
   LimitsConfig limits;
   BuffersConfig buffers;

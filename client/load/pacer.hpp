@@ -25,7 +25,6 @@ class Pacer final : public Channel {
   // Begins with number 0 and ends before `end`.
   void start(const Schedule& schedule, std::uint64_t end = UINT64_MAX) noexcept;
   void stop() noexcept { end_ = next_; }
-  [[nodiscard]] bool is_running() const noexcept { return next_ < end_; }
   // The first number that it has not come to.
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
   [[nodiscard]] std::uint64_t end() const noexcept { return end_; }

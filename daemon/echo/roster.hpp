@@ -32,7 +32,6 @@ class Roster {
   [[nodiscard]] std::uint32_t connections_of(std::size_t worker) const noexcept {
     return seats_[worker].connections.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] std::size_t workers() const noexcept { return seats_.size(); }
 
   // Those who are in stay when the bound sinks below their number. Wakes nobody.
   void set_max_connections(std::uint32_t max_connections) noexcept {
