@@ -1,7 +1,6 @@
 // A reset in any state ends that connection and nothing else, and never makes the loop spin.
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
-#include "sizes.hpp"
 
 namespace echod::test {
 namespace {
@@ -12,7 +11,7 @@ class ResetTest : public DaemonTest {
   void block(TcpPeer& peer) {
     const std::uint64_t flips = daemon().counter("flips_to_write");
     std::vector<EchoPump> pumps;
-    pumps.emplace_back(peer, PumpPlan{.bytes = 64 * kMib, .seed = 1, .reads = false});
+    pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 1, .reads = false});
     send_until_blocked(pumps);
     daemon().wait_for_counter("flips_to_write", flips + 1);
   }
@@ -66,7 +65,7 @@ TEST_F(ResetTest, WithBytesInTheReceiveQueue) {
 
 TEST_F(ResetTest, WhileBytesAreOwed) {
   start();
-  TcpPeer peer = connect();
+  TcpPeer peer = connect(kLateReader);
   block(peer);
   peer.reset();
   daemon().wait_for_counter("closed_reset", 1);
@@ -93,7 +92,7 @@ TEST_F(ResetTest, OfManyBlockedConnectionsLeavesTheDaemonAtRest) {
   start();
   std::vector<TcpPeer> peers;
   for (int i = 0; i < 4; ++i) {
-    peers.push_back(connect());
+    peers.push_back(connect(kLateReader));
     block(peers.back());
   }
   for (TcpPeer& peer : peers) {

@@ -32,15 +32,15 @@ class SlowReaderTest : public DaemonTest {
 
 TEST_F(SlowReaderTest, AClientThatWritesUntilItBlocksAndThenReadsGetsEverything) {
   start();
-  constexpr std::uint64_t kBytes = (kSanitized ? 16 : 96) * kMib;
-  peers_.push_back(connect());
-  pumps_.emplace_back(peers_[0], PumpPlan{.bytes = kBytes, .seed = 11, .reads = false});
+  peers_.push_back(connect(kLateReader));
+  pumps_.emplace_back(peers_[0],
+                      PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 11, .reads = false});
   send_until_blocked(pumps_);
   daemon().wait_for_counter("flips_to_write", 1);
   EXPECT_GT(daemon().counter("buffered_bytes"), 0U);
   pumps_[0].read_now();
   run_pumps(pumps_);
-  EXPECT_EQ(pumps_[0].received(), kBytes);
+  EXPECT_EQ(pumps_[0].received(), kMoreThanBuffersHold);
   daemon().expect_counter("buffered_bytes", 0);
 }
 

@@ -128,13 +128,13 @@ TEST_F(TimeoutsTest, ZeroSwitchesTimeoutsOff) {
   TcpPeer idle = connect();
   TcpPeer stalled = connect({.receive_buffer_bytes = 4096});
   std::vector<EchoPump> pumps;
-  pumps.emplace_back(stalled, PumpPlan{.bytes = 32 * kMib, .seed = 4, .reads = false});
+  pumps.emplace_back(stalled, PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 4, .reads = false});
   send_until_blocked(pumps);
   EXPECT_FALSE(idle.has_news(Deadline(std::chrono::milliseconds(500))));
   EXPECT_TRUE(idle.echoes("hello"));
   pumps[0].read_now();
   run_pumps(pumps);
-  EXPECT_EQ(pumps[0].received(), 32 * kMib);
+  EXPECT_EQ(pumps[0].received(), kMoreThanBuffersHold);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "pattern.hpp"
+#include "sizes.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -51,6 +52,12 @@ class EchoPump {
   bool is_half_closed_ = false;
   bool is_ended_ = false;
 };
+
+// What to send to a daemon so that it surely blocks, and the client to do it with: the daemon's
+// receive buffer may grow to 32 MiB (net.ipv4.tcp_rmem since Linux 6.16), each send buffer to 4
+// MiB. The client's receive buffer, which could take 32 MiB more, is kept small.
+inline constexpr std::uint64_t kMoreThanBuffersHold = 64 * kMib;
+inline constexpr PeerOptions kLateReader{.receive_buffer_bytes = 256 * kKib};
 
 // Sends on all, reading on none, until nobody's kernel has taken a byte for a while: all buffers on
 // the way are full then. Throws if a plan has too few bytes for that.
