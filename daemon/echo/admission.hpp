@@ -34,11 +34,11 @@ class Admission {
   [[nodiscard]] std::uint32_t max_connections() const noexcept { return roster_.max_connections(); }
 
   // Takes room for one connection, if there is any.
-  [[nodiscard]] bool try_enter() noexcept { return roster_.try_enter(worker_); }
+  [[nodiscard]] bool try_enter() noexcept { return roster_.try_enter(); }
   // Whether there is room or not.
-  void enter() noexcept { roster_.enter(worker_); }
+  void enter() noexcept { roster_.enter(); }
   // Nobody came: the room is there as before. Resumes nobody.
-  void give_back() noexcept { roster_.leave(worker_); }
+  void give_back() noexcept { roster_.give_back(); }
   // A connection has gone, its descriptor with it: resumes the first who waits.
   void leave() noexcept;
   // Resumes the first who waits for room, if there is any. Not those who wait for resources: the

@@ -124,6 +124,7 @@ Listener::Accepting Listener::accept_one() noexcept {
     if (context_.roster->spread(context_.worker, accepted, context_.loop.now())) {
       context_.counters.add(Counter::handed_over);
     } else {
+      context_.roster->keep(context_.worker);
       (void)context_.adopt(std::move(accepted));  // Reserved above.
     }
     return Accepting::next;

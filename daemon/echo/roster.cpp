@@ -7,20 +7,14 @@ namespace echod {
 Roster::Roster(std::uint32_t max_connections, std::size_t workers)
     : max_connections_(max_connections), seats_(workers) {}
 
-bool Roster::try_enter(std::size_t worker) noexcept {
+bool Roster::try_enter() noexcept {
   std::uint32_t connections = connections_.load();
   do {
     if (connections >= max_connections_.load()) {
       return false;
     }
   } while (!connections_.compare_exchange_weak(connections, connections + 1));
-  seats_[worker].connections.fetch_add(1, std::memory_order_relaxed);
   return true;
-}
-
-void Roster::enter(std::size_t worker) noexcept {
-  connections_.fetch_add(1);
-  seats_[worker].connections.fetch_add(1, std::memory_order_relaxed);
 }
 
 void Roster::leave(std::size_t worker) noexcept {
@@ -34,7 +28,6 @@ bool Roster::spread(std::size_t worker, sys::Accepted& connection, sys::TimePoin
     // Counted before it is there, so that those who accept at the same time look further.
     seats_[other].connections.fetch_add(1, std::memory_order_relaxed);
     if (seats_[other].inbox.hand_over(connection, now)) {
-      seats_[worker].connections.fetch_sub(1, std::memory_order_relaxed);
       return true;
     }
     seats_[other].connections.fetch_sub(1, std::memory_order_relaxed);
@@ -51,12 +44,11 @@ void Roster::relieve(std::size_t late, std::size_t worker, sys::TimePoint now) n
   seats_[worker].connections.fetch_add(moved, std::memory_order_relaxed);
 }
 
-// The one with the fewest connections, if `worker`, without the one it just accepted, has more than
-// that by over a sixteenth of the mean: an even spread is worth handing over for, an exact one is
-// not.
+// The one with the fewest connections, if `worker` has more than that by over a sixteenth of the
+// mean: an even spread is worth handing over for, an exact one is not.
 std::size_t Roster::emptier_than(std::size_t worker) const noexcept {
   constexpr std::uint32_t kTolerance = 16;
-  std::uint32_t fewest = connections_of(worker) - 1;
+  std::uint32_t fewest = connections_of(worker);
   const auto mean = static_cast<std::uint32_t>(connections() / seats_.size());
   const std::uint32_t tolerated = mean / kTolerance;
   if (fewest <= tolerated) {

@@ -37,17 +37,23 @@ class Roster {
   void set_max_connections(std::uint32_t max_connections) noexcept {
     max_connections_.store(max_connections);
   }
-  // One more connection for `worker`, if there is room.
-  [[nodiscard]] bool try_enter(std::size_t worker) noexcept;
-  // The same whether there is or not.
-  void enter(std::size_t worker) noexcept;
-  // One less. Wakes nobody.
-  void leave(std::size_t worker) noexcept;
+  // Takes room for one more connection, if there is any. Once it is accepted spread() or keep()
+  // counts it for its worker, and not before: a look at an empty queue makes nobody seem fuller. If
+  // nobody came the room is given back.
+  [[nodiscard]] bool try_enter() noexcept;
+  // The same whether there is room or not.
+  void enter() noexcept { connections_.fetch_add(1); }
+  void give_back() noexcept { connections_.fetch_sub(1); }
 
-  // Gives the connection, which `worker` accepted and entered, to the one that should have it.
-  // False: it should stay where it is.
+  // Gives the connection, which `worker` accepted, to the one that should have it. False: it should
+  // stay where it is.
   [[nodiscard]] bool spread(std::size_t worker, sys::Accepted& connection,
                             sys::TimePoint now) noexcept;
+  void keep(std::size_t worker) noexcept {
+    seats_[worker].connections.fetch_add(1, std::memory_order_relaxed);
+  }
+  // A connection of `worker` has gone, its room with it. Wakes nobody.
+  void leave(std::size_t worker) noexcept;
 
   // `worker` takes the connections that were given to `late`, which has not looked at them, maybe
   // because it is stuck; `late` is given no more until it has looked. Any thread, not only that of

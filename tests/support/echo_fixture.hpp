@@ -54,6 +54,7 @@ class EchoFixture : public testing::Test {
   Connection& connect(int fd) {
     EXPECT_TRUE(context_.table.reserve());
     context_.admission.enter();
+    context_.roster->keep(context_.worker);
     Connection& connection = context_.table.create(context_, sys::UniqueFd::adopt(fd), peer_);
     connection.start();
     return connection;

@@ -18,9 +18,13 @@ class AdmissionTest : public testing::Test {
     admission_.reserve_waiter();
   }
 
+  void come(std::size_t worker = 0) {
+    roster_->enter();
+    roster_->keep(worker);
+  }
   void fill() {
-    admission_.enter();
-    admission_.enter();
+    come();
+    come();
   }
   void take_turn(Listener& listener) {
     EXPECT_TRUE(listener.is_linked());
@@ -39,9 +43,9 @@ class AdmissionTest : public testing::Test {
 
 TEST_F(AdmissionTest, IsFullAtItsBoundAndNotBefore) {
   EXPECT_FALSE(admission_.is_full());
-  admission_.enter();
+  come();
   EXPECT_FALSE(admission_.is_full());
-  admission_.enter();
+  come();
   EXPECT_TRUE(admission_.is_full());
   EXPECT_EQ(admission_.connections(), 2U);
   admission_.leave();
@@ -70,7 +74,7 @@ TEST_F(AdmissionTest, WhoWaitsAgainGoesToTheTail) {
   admission_.leave();
   take_turn(first_);
   admission_.forget(first_);  // It accepts somebody.
-  admission_.enter();
+  come();
   admission_.wait_for_room(first_);
   admission_.leave();
   EXPECT_FALSE(first_.is_linked());
@@ -82,7 +86,7 @@ TEST_F(AdmissionTest, WhoFindsTheRoomTakenKeepsItsPlace) {
   admission_.wait_for_room(first_);
   admission_.wait_for_room(second_);
   admission_.leave();
-  admission_.enter();  // Another listener's connection.
+  come();  // Another listener's connection.
   take_turn(first_);
   admission_.wait_for_room(first_);
   admission_.leave();
@@ -143,8 +147,8 @@ TEST_F(AdmissionTest, AConnectionOfAnotherWorkerThatLeavesTellsThisOneOfRoom) {
       admission_.on_room(waiters);
     }
   });
-  other_.enter();
-  other_.enter();
+  come(1);
+  come(1);
   admission_.wait_for_room(first_);
   other_.leave();
   EXPECT_FALSE(first_.is_linked());
@@ -154,8 +158,8 @@ TEST_F(AdmissionTest, AConnectionOfAnotherWorkerThatLeavesTellsThisOneOfRoom) {
 }
 
 TEST_F(AdmissionTest, RoomThatCameJustBeforeTheWaitIsNotMissed) {
-  admission_.enter();
-  other_.enter();
+  come();
+  come(1);
   EXPECT_FALSE(admission_.try_enter());
   other_.leave();
   admission_.wait_for_room(first_);
@@ -163,7 +167,7 @@ TEST_F(AdmissionTest, RoomThatCameJustBeforeTheWaitIsNotMissed) {
 }
 
 TEST_F(AdmissionTest, RoomThatNobodyCameForIsGivenBackAndPassedOn) {
-  admission_.enter();
+  come();
   EXPECT_TRUE(other_.try_enter());
   admission_.wait_for_room(first_);
   other_.give_back();

@@ -34,6 +34,7 @@ class AllocationTest : public testing::Test {
   void serve(sys::UniqueFd fd) {
     ASSERT_TRUE(context_.table.reserve());
     context_.admission.enter();
+    context_.roster->keep(context_.worker);
     context_.table.create(context_, std::move(fd), {}).start();
   }
   void iterate() {

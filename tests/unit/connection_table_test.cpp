@@ -23,6 +23,7 @@ class ConnectionTableTest : public testing::Test {
   Connection& create() {
     EXPECT_TRUE(table_.reserve());
     context_.admission.enter();
+    context_.roster->keep(context_.worker);
     return table_.create(context_, sys::UniqueFd(), {});
   }
   // Ends it as the end of a connection does.

@@ -40,7 +40,8 @@ class RosterTest : public testing::Test {
     const std::vector<std::uint32_t> wanted{first, second, third};
     for (std::size_t worker = 0; worker < kWorkers; ++worker) {
       while (roster_.connections_of(worker) < wanted[worker]) {
-        roster_.enter(worker);
+        roster_.enter();
+        roster_.keep(worker);
       }
     }
   }
@@ -49,9 +50,12 @@ class RosterTest : public testing::Test {
   }
   // `worker` accepts; whether another one gets it.
   bool accept(std::size_t worker, sys::TimePoint now = kStart) {
-    EXPECT_TRUE(roster_.try_enter(worker));
+    EXPECT_TRUE(roster_.try_enter());
     sys::Accepted accepted = connection();
     const bool is_handed_over = roster_.spread(worker, accepted, now);
+    if (!is_handed_over) {
+      roster_.keep(worker);
+    }
     EXPECT_EQ(accepted.fd.is_open(), !is_handed_over);
     return is_handed_over;
   }
@@ -124,16 +128,17 @@ TEST_F(RosterTest, AWorkerThatHasEndedIsGivenNothing) {
 
 TEST_F(RosterTest, NobodyEntersBeyondTheBoundButThoseWhoMust) {
   Roster roster(2, kWorkers);
-  EXPECT_TRUE(roster.try_enter(0));
-  EXPECT_TRUE(roster.try_enter(1));
+  EXPECT_TRUE(roster.try_enter());
+  EXPECT_TRUE(roster.try_enter());
   EXPECT_TRUE(roster.is_full());
-  EXPECT_FALSE(roster.try_enter(2));
-  roster.enter(2);
+  EXPECT_FALSE(roster.try_enter());
+  roster.enter();
   EXPECT_EQ(roster.connections(), 3U);
-  roster.leave(0);
-  EXPECT_FALSE(roster.try_enter(0));
+  roster.give_back();
+  EXPECT_FALSE(roster.try_enter());
+  roster.keep(1);
   roster.leave(1);
-  EXPECT_TRUE(roster.try_enter(0));
+  EXPECT_TRUE(roster.try_enter());
 }
 
 TEST_F(RosterTest, WorkersThatWaitAreToldInTurnsAndOnce) {
