@@ -45,6 +45,8 @@ class Workers {
   [[nodiscard]] std::uint32_t connections_of(std::size_t number) const noexcept {
     return roster_->connections_of(number);
   }
+  // How many have not ended.
+  [[nodiscard]] std::size_t running() const noexcept { return running_.load(); }
 
  private:
   std::shared_ptr<Roster> roster_;

@@ -10,7 +10,7 @@ enum class ExitCode : int {
   stopped = 0,         // As asked: SIGTERM, SIGINT, --quit-on-stdin.
   usage = 64,          // The command line is wrong.
   cannot_listen = 69,  // An address is in use or not this host's.
-  internal = 70,       // An error that should not happen.
+  internal = 70,       // An error that should not happen; a worker that does not stop.
   system = 71,         // The operating system refused: descriptors, memory, threads.
   no_permission = 77,  // A port below 1024 without the right to it.
   configuration = 78,  // The configuration is wrong.

@@ -50,7 +50,7 @@ Logs::Logs(const LogConfig& config)
 
 // The writing thread ends first, with its queue, whose lines hold the loggers: otherwise the last
 // one of them could be destroyed there.
-Logs::~Logs() {
+void Logs::finish() noexcept {
   writer_.reset();
 }
 

@@ -30,8 +30,7 @@ class Logs {
   // Starts the writing thread: signals must be blocked by now. A file that cannot be opened is
   // reported on standard error, and is no failure.
   explicit Logs(const LogConfig& config);
-  // Writes what is queued.
-  ~Logs();
+  ~Logs() { finish(); }
   Logs(const Logs&) = delete;
   Logs& operator=(const Logs&) = delete;
 
@@ -40,6 +39,8 @@ class Logs {
 
   // Takes over levels and file, and opens the file anew. The queue's length stays.
   void apply(const LogConfig& config);
+  // Writes what is queued. Nothing may be logged afterwards.
+  void finish() noexcept;
   // Whether there is a log file, and it could be opened.
   [[nodiscard]] bool is_file_open() const;
 

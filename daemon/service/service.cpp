@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <numeric>
@@ -23,6 +24,9 @@ namespace echod {
 namespace {
 
 constexpr std::chrono::seconds kHousekeepingInterval{10};
+// How long workers may take to close all their connections. One close takes
+// microseconds.
+constexpr std::chrono::seconds kEndPatience{5};
 
 StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
   const int code = error.code().value();
@@ -67,8 +71,8 @@ Service::Service(CommandLine options, Config config)
                {.on_ended = [this] { loop_.post([this] { are_workers_ended_ = true; }); },
                 .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
-      drain_deadline_(loop_.timers(),
-                      [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
+      drain_deadline_(loop_.timers(), [this] { close_connections(CloseReason::drain_deadline); }),
+      end_deadline_(loop_.timers(), [this] { end_without_stuck_workers(); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
       worker_watch_(loop_, workers_, *logs_.logger()) {
   warn_of(limit_under(config_));
@@ -86,6 +90,11 @@ ExitCode Service::run() {
   while (!are_workers_ended_) {
     loop_.run_once();
   }
+  report_end();
+  return exit_code_;
+}
+
+void Service::report_end() {
   report_dropped_lines();
   logs_.logger()->info("{}", counters_line());
   const auto counters = workers_.counters();
@@ -95,7 +104,6 @@ ExitCode Service::run() {
   logs_.notices().info("stopped: {} connections served, {} bytes received, {} bytes sent",
                        count(Counter::accepted), count(Counter::bytes_received),
                        count(Counter::bytes_sent));
-  return exit_code_;
 }
 
 ConnectionLimit Service::limit_under(const Config& config) const {
@@ -185,7 +193,7 @@ void Service::obey(int signal) {
 void Service::stop(std::string_view cause) {
   if (is_stopping_) {
     logs_.notices().info("stopping: {} again, closing everything now", cause);
-    workers_.abort_connections(CloseReason::forced);
+    close_connections(CloseReason::forced);
     return;
   }
   is_stopping_ = true;
@@ -196,6 +204,20 @@ void Service::stop(std::string_view cause) {
   worker_watch_.stop();
   workers_.drain();
   drain_deadline_.expire_at(loop_.now() + deadline);
+}
+
+void Service::close_connections(CloseReason reason) {
+  workers_.abort_connections(reason);
+  end_deadline_.expire_at(loop_.now() + kEndPatience);
+}
+
+// Without destructors, which would wait for the threads that are stuck.
+void Service::end_without_stuck_workers() {
+  logs_.logger()->critical("workers that are stuck and do not end: {} of {}; ending without them",
+                           workers_.running(), worker_count_);
+  report_end();
+  logs_.finish();
+  std::_Exit(static_cast<int>(ExitCode::internal));
 }
 
 void Service::on_listener_lost() {

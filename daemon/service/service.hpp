@@ -52,12 +52,15 @@ class Service {
   void on_signal(int signal);
   void obey(int signal);
   void stop(std::string_view cause);
+  void close_connections(CloseReason reason);
+  [[noreturn]] void end_without_stuck_workers();
   void on_listener_lost();
   void reload();
   void refuse_reload(const std::vector<std::string>& errors);
   void reopen_log_file();
   [[nodiscard]] std::string counters_line() const;
   void report_dropped_lines();
+  void report_end();
 
   const CommandLine options_;
   Config config_;
@@ -71,6 +74,7 @@ class Service {
   SignalWatch signal_watch_;
   std::optional<StdinWatch> stdin_watch_;
   Timer drain_deadline_;
+  Timer end_deadline_;
   Timer housekeeping_;
   WorkerWatch worker_watch_;
   bool is_stopping_ = false;

@@ -1,4 +1,6 @@
 // A worker that is stuck is found and named; it holds up nobody else, and loses nothing.
+#include <csignal>
+
 #include "daemon_test.hpp"
 #include "stopped_thread.hpp"
 
@@ -34,6 +36,23 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
     EXPECT_EQ(peer.receive_exactly(12), "all the same");
   }
   peers.clear();
+}
+
+TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
+  start("workers = 2\n[timeouts]\ndrain_s = 0.2\n");
+  daemon().expect_log("workers that are stuck and do not end: 1 of 2; ending without them");
+  daemon().expect_log("stopped: 2 connections served");
+  TcpPeer first = connect();
+  TcpPeer second = connect();
+  ASSERT_TRUE(first.echoes("hello"));
+  ASSERT_TRUE(second.echoes("hello"));
+  {
+    const StoppedThread stuck(daemon().pid(), "worker-0");
+    daemon().signal(SIGTERM);
+    (void)daemon().wait_for_log("stopped: ");
+  }
+  constexpr int kInternalError = 70;
+  daemon().finish_stopped(kInternalError);
 }
 
 }  // namespace

@@ -36,7 +36,9 @@ StoppedThread::StoppedThread(pid_t process, const std::string& name)
 }
 
 StoppedThread::~StoppedThread() {
-  (void)ptrace(PTRACE_DETACH, thread_, nullptr, nullptr);  // Fails if it has ended: as well.
+  if (ptrace(PTRACE_DETACH, thread_, nullptr, nullptr) != 0) {
+    (void)waitpid(thread_, nullptr, __WALL);  // It was killed; its process ends when this is known.
+  }
 }
 
 }  // namespace echod::test
