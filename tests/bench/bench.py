@@ -33,15 +33,15 @@ def parse_arguments():
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("build/bench-report"), metavar="DIR")
     parser.add_argument("--publish", action="store_true", help="write docs/performance/ instead")
     parser.add_argument("--quick", action="store_true", help="fewer scenarios, peers and rounds: under 5 minutes")
-    parser.add_argument("--rounds", type=int, metavar="N", help="how often everything is measured (5; quick: 3)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="how long each run measures (1.5; quick: 0.8)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="how often everything is measured (9; quick: 5)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long each run measures (0.5; quick: 0.4)")
     parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers; echod: none")
     parser.add_argument("--scenarios", nargs="*", default=[], metavar="PATTERN", help="only these, such as '64 conn*'")
     parser.add_argument("--list", action="store_true", help="print the names of scenarios and peers")
     parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="only report these results")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 5)
-    options.seconds = options.seconds or (0.8 if options.quick else 1.5)
+    options.rounds = options.rounds or (5 if options.quick else 9)
+    options.seconds = options.seconds or (0.4 if options.quick else 0.5)
     if options.publish:
         options.output = PUBLISHED
     options.build = options.build.resolve()
@@ -161,8 +161,8 @@ def add_curves(options, results, tools, runs):
     closed = results.median(extras.CURVE, "echod", "rate")
     if not closed:
         return
-    # In the first round echod is the first.
     present = [run.server for run in runs if run.round == 0 and run.scenario.name == extras.CURVE]
+    present.sort(key=lambda server: (server.kind != "echod", server.name))
     everywhere = [server for server in present if server.kind != "floor" and not server.core_only]
     asked = [("latency", server, 0.5, server.name) for server in everywhere if not options.quick]
     for share in extras.SHARES:

@@ -7,6 +7,7 @@ import unittest
 import extras
 import plots
 import report
+import rounds
 import scenarios
 import servers
 import targets
@@ -106,32 +107,33 @@ class ExclusionTest(unittest.TestCase):
 
 class TargetTest(unittest.TestCase):
     def test_is_missed_when_one_peer_is_better_in_all_rounds(self):
-        results = results_of({"echod": [10, 10, 10], "libuv": [9, 8, 9], "asio": [12, 12, 12]})
+        results = results_of({"echod": [10] * 5, "libuv": [9, 8, 9, 9, 9], "asio": [12] * 5})
         verdict = verdict_of(results, "every correct peer")
         self.assertEqual(verdict.verdict, "MISS")
         self.assertIn("above libuv", verdict.figure)
 
     def test_is_tied_when_one_peer_is_better_at_times(self):
-        results = results_of({"echod": [10, 10, 10], "libuv": [9, 11, 9], "asio": [12, 12, 12]})
+        results = results_of({"echod": [10] * 5, "libuv": [9, 11, 9, 9, 9], "asio": [12] * 5})
         self.assertEqual(verdict_of(results, "every correct peer").verdict, "tie")
 
     def test_is_met_against_correct_peers_only(self):
-        results = results_of({"echod": [10, 10, 10], "libuv": [11, 11, 12], "broken": [5, 5, 5], "floor": [9, 9, 9]})
+        figures = {"echod": [10] * 5, "libuv": [11, 11, 12, 11, 11], "broken": [5] * 5, "floor": [9] * 5}
+        results = results_of(figures)
         self.assertEqual(verdict_of(results, "every correct peer").verdict, "met")
         self.assertEqual(verdict_of(results, "floor").verdict, "met")
 
-    def test_has_no_verdict_of_fewer_than_three_rounds(self):
-        results = results_of({"echod": [10, 10], "libuv": [11, 11]})
+    def test_has_no_verdict_of_fewer_than_five_rounds(self):
+        results = results_of({"echod": [10] * 4, "libuv": [11] * 4})
         self.assertEqual(verdict_of(results, "every correct peer").verdict, "too few rounds")
 
     def test_of_busy_polling_is_half_of_the_best_peers_latency(self):
-        figures = {"echod": [30] * 3, servers.BUSY: [12, 13, 12], "libuv": [40] * 3, "asio": [31] * 3}
+        figures = {"echod": [30] * 5, servers.BUSY: [12, 13, 12, 12, 12], "libuv": [40] * 5, "asio": [31] * 5}
         results = results_of(figures, "ping, spinning client", "p50")
         verdict = verdict_of(results, "busy polling: p50 at most")
         self.assertEqual((verdict.verdict, "asio" in verdict.figure), ("met", True))
 
     def test_that_cannot_be_judged_is_not_measured(self):
-        self.assertEqual(verdict_of(results_of({"echod": [10] * 3}), "15 000 idle").verdict, "not measured")
+        self.assertEqual(verdict_of(results_of({"echod": [10] * 5}), "15 000 idle").verdict, "not measured")
 
 
 class ReportTest(unittest.TestCase):
@@ -150,6 +152,16 @@ class ReportTest(unittest.TestCase):
 
     def test_plots_names_with_underscores_as_they_are(self):
         self.assertEqual(plots.quoted("io_uring"), '"io\\\\_uring"')
+
+
+class PlanTest(unittest.TestCase):
+    def test_has_another_order_in_each_round_and_the_same_when_repeated(self):
+        wanted = [servers.Server(name, "library", ()) for name in "abcdefgh"]
+        scenario = next(item for item in scenarios.matrix() if item.name == SCENARIO)
+        orders = [[run.server.name for run in rounds.plan(2, [scenario], wanted, False)] for _ in range(2)]
+        self.assertEqual(orders[0], orders[1])
+        self.assertEqual(sorted(orders[0][:8]), sorted(orders[0][8:]))
+        self.assertNotEqual(orders[0][:8], orders[0][8:])
 
 
 class ParsingTest(unittest.TestCase):

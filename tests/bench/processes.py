@@ -17,6 +17,12 @@ def pinned(index):
     return ["taskset", "-c", str(cpus[index])] if len(cpus) > 1 else []
 
 
+def stolen_s():
+    """CPU time that the host of this virtual machine gave to others, of all CPUs since the boot."""
+    fields = pathlib.Path("/proc/stat").read_text().split(maxsplit=10)
+    return int(fields[8]) / TICKS_PER_S
+
+
 @contextlib.contextmanager
 def child(words, **options):
     """A process in a group of its own, which is killed at the end, with its children."""

@@ -65,7 +65,19 @@ def introduction(results):
         f"scenario (twice that with 10 000 active connections), after a warm-up.{state} {pinned}\n\n"
         "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is "
         "the median of the ratios of each round, with the lowest and the highest; when these enclose 1, it is called "
-        "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another.\n"
+        "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another."
+        f"{stolen_text(results)}\n"
+    )
+
+
+def stolen_text(results):
+    """What the verdicts on the slowest of all messages are worth."""
+    shares = [run["stolen"] for run in results.runs if "stolen" in run]
+    if not any(shares):
+        return ""
+    return (
+        f" The host of this virtual machine took {sum(shares) / len(shares):.1%} of a CPU while it was measured, "
+        f"{max(shares):.1%} in the worst run."
     )
 
 

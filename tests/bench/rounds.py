@@ -1,14 +1,17 @@
 """All servers in all scenarios, in turns, round by round.
 
 In a round every scenario has one run of each server, one after the other, so that what they are compared
-by was measured within the same minute. Who is first changes from round to round.
+by was measured within the same minute. Their order is another one each time, so that nobody always follows
+the same server; it is the same when the benchmark is repeated.
 """
 
 import dataclasses
+import random
 import resource
 import sys
 import time
 
+import processes
 import running
 import scenarios
 import servers
@@ -61,8 +64,8 @@ def plan(rounds, wanted_scenarios, wanted_servers, is_quick):
     for number in range(rounds):
         for scenario in wanted_scenarios:
             present = [server for server in wanted_servers if servers.takes_part(server, scenario, is_quick)]
-            shift = number % len(present) if present else 0
-            runs += [Run(number, scenario, server) for server in present[shift:] + present[:shift]]
+            random.Random(f"{number} {scenario.name}").shuffle(present)
+            runs += [Run(number, scenario, server) for server in present]
     return runs
 
 
@@ -109,8 +112,10 @@ def measure(tools, runs, rounds, results, after_round):
     for index, run in enumerate(runs):
         progress.show(run)
         entry = {"round": run.round, "scenario": run.scenario.name, "server": run.server.name}
+        begin_at, stolen_s = time.monotonic(), processes.stolen_s()
         try:
             entry.update(running.run(tools, run.server, run.scenario))
+            entry["stolen"] = round((processes.stolen_s() - stolen_s) / (time.monotonic() - begin_at), 4)
         except (running.Failure, running.CannotRun) as error:
             entry["failure"] = str(error)
             say(f"{run.scenario.name}: {run.server.name}: {error}")
