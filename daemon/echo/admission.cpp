@@ -8,20 +8,23 @@ namespace echod {
 
 void Admission::leave() noexcept {
   roster_.leave(worker_);
-  if (!is_full() && roster_.wake_one(worker_, Waiters::any)) {
-    resume_first(Waiters::any);
-  }
+  resume_anybody(Waiters::any);
 }
 
 void Admission::pass_on() noexcept {
-  if (!is_full() && roster_.wake_one(worker_, Waiters::for_room)) {
-    resume_first(Waiters::for_room);
-  }
+  resume_anybody(Waiters::for_room);
 }
 
 // The room may be gone again: who is resumed sees for itself.
 void Admission::on_room(Waiters waiters) noexcept {
-  resume_first(waiters);
+  if (!resume_first(waiters)) {
+    resume_anybody(waiters);
+  }
+}
+
+void Admission::catch_up() noexcept {
+  tell_roster();
+  pass_on();
 }
 
 void Admission::set_max_connections(std::uint32_t max_connections) noexcept {
@@ -44,7 +47,7 @@ void Admission::wait_for_room(Listener& listener) noexcept {
   tell_roster();
   // Another worker's connection may have left before the roster knew that somebody waits.
   if (!is_full()) {
-    resume_first(Waiters::for_room);
+    (void)resume_first(Waiters::for_room);
   }
 }
 
@@ -61,14 +64,24 @@ void Admission::forget(Listener& listener) noexcept {
   }
 }
 
-void Admission::resume_first(Waiters waiters) noexcept {
+// Of all workers.
+void Admission::resume_anybody(Waiters waiters) noexcept {
+  if (!is_full() && roster_.wake_one(worker_, waiters)) {
+    (void)resume_first(waiters);
+  }
+}
+
+// Of this worker. False: nobody here waits for that.
+bool Admission::resume_first(Waiters waiters) noexcept {
   const auto first = std::find_if(line_.begin(), line_.end(), [waiters](const Place& place) {
     return place.want == Want::room || (place.want == Want::resources && waiters == Waiters::any);
   });
-  if (first != line_.end()) {
+  const bool is_found = first != line_.end();
+  if (is_found) {
     resume(*first);
   }
   tell_roster();
+  return is_found;
 }
 
 void Admission::resume(Place& place) noexcept {

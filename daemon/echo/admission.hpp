@@ -44,8 +44,11 @@ class Admission {
   // Resumes the first who waits for room, if there is any. Not those who wait for resources: the
   // one who calls this may have found just now that there are none.
   void pass_on() noexcept;
-  // From another worker: it is this one's turn to be resumed.
+  // From another worker: it is this one's turn to be resumed. If nobody waits here any more, it is
+  // somebody else's.
   void on_room(Waiters waiters) noexcept;
+  // This worker was late: what it should have been told may have been told to others.
+  void catch_up() noexcept;
 
   // Established connections stay when the bound sinks below their number. If there is room then,
   // resumes all who wait.
@@ -67,7 +70,8 @@ class Admission {
     Want want;
   };
 
-  void resume_first(Waiters waiters) noexcept;
+  bool resume_first(Waiters waiters) noexcept;
+  void resume_anybody(Waiters waiters) noexcept;
   void resume(Place& place) noexcept;
   void tell_roster() noexcept;
 

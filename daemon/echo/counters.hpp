@@ -61,12 +61,13 @@ inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::close
 class Counters {
  public:
   void add(Counter counter, std::uint64_t amount = 1) noexcept {
-    // One writer: a plain addition, made visible without a locked instruction.
+    // One writer: a plain addition, made visible without a locked instruction. In order: who sees a
+    // connection's close, in whichever worker, finds its accept counted.
     auto& value = values_[static_cast<std::size_t>(counter)];
-    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
+    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_release);
   }
   [[nodiscard]] std::uint64_t get(Counter counter) const noexcept {
-    return values_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
+    return values_[static_cast<std::size_t>(counter)].load(std::memory_order_acquire);
   }
 
  private:

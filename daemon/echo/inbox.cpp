@@ -1,7 +1,5 @@
 #include "inbox.hpp"
 
-#include <algorithm>
-#include <iterator>
 #include <new>
 #include <utility>
 
@@ -32,12 +30,12 @@ bool Inbox::close_if_empty() noexcept {
 bool Inbox::hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept {
   const std::scoped_lock lock(mutex_);
   const bool is_first = mail_.connections.empty();
-  if (loop_ == nullptr || (!is_first && now - oldest_ > kPatience)) {
+  const bool is_out_of_patience = !is_first && now - oldest_ > kPatience;
+  if (loop_ == nullptr || is_late() || is_out_of_patience) {
     return false;
   }
   try {
-    notify();
-    mail_.connections.push_back(std::move(connection));  // Or nothing was moved.
+    put(connection);
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -47,50 +45,82 @@ bool Inbox::hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept {
   return true;
 }
 
-std::size_t Inbox::move_connections(Inbox& to, sys::TimePoint now) noexcept {
-  const std::scoped_lock locks(mutex_, to.mutex_);
-  const std::size_t count = mail_.connections.size();
-  if (count == 0 || to.loop_ == nullptr) {
-    return 0;
-  }
-  try {
-    to.mail_.connections.reserve(to.mail_.connections.size() + count);
-    to.notify();
-  } catch (const std::bad_alloc&) {
-    return 0;
-  }
-  std::move(mail_.connections.begin(), mail_.connections.end(),
-            std::back_inserter(to.mail_.connections));
-  mail_.connections.clear();
-  to.oldest_ = now;
-  return count;
-}
-
-void Inbox::tell_of_room(Waiters waiters) noexcept {
+bool Inbox::tell_of_room(Waiters waiters) noexcept {
   const std::scoped_lock lock(mutex_);
-  if (loop_ == nullptr) {
-    return;
+  if (loop_ == nullptr || is_late()) {
+    return false;
   }
   try {
     notify();
-    mail_.room.push_back(waiters);
   } catch (const std::bad_alloc&) {
-    // The next connection that leaves tells of room again.
+    return false;
+  }
+  ++mail_.room.at(static_cast<std::size_t>(waiters));
+  return true;
+}
+
+// Not without a look that will end it.
+void Inbox::set_late() noexcept {
+  const std::scoped_lock lock(mutex_);
+  try {
+    notify();
+    is_late_.store(true);
+  } catch (const std::bad_alloc&) {
+    // Who hands something over finds out again.
+  }
+}
+
+std::optional<sys::Accepted> Inbox::take_back_connection() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (mail_.connections.empty()) {
+    return std::nullopt;
+  }
+  std::optional<sys::Accepted> last(std::move(mail_.connections.back()));
+  mail_.connections.pop_back();
+  return last;
+}
+
+std::optional<Waiters> Inbox::take_back_room() noexcept {
+  const std::scoped_lock lock(mutex_);
+  for (const Waiters waiters : {Waiters::any, Waiters::for_room}) {
+    if (std::uint32_t& news = mail_.room.at(static_cast<std::size_t>(waiters)); news > 0) {
+      --news;
+      return waiters;
+    }
+  }
+  return std::nullopt;
+}
+
+// Closes it if there is no memory: there was, for it was in here.
+void Inbox::put_back(sys::Accepted connection) noexcept {
+  const std::scoped_lock lock(mutex_);
+  try {
+    if (loop_ != nullptr) {
+      put(connection);
+    }
+  } catch (const std::bad_alloc&) {
+    return;
   }
 }
 
 Inbox::Mail& Inbox::take() noexcept {
   taken_.connections.clear();
-  taken_.room.clear();
   const std::scoped_lock lock(mutex_);
-  std::swap(taken_, mail_);
+  taken_.connections.swap(mail_.connections);
+  taken_.room = std::exchange(mail_.room, {});
+  taken_.was_late = is_late_.exchange(false);
   is_notified_ = false;
   return taken_;
 }
 
+void Inbox::put(sys::Accepted& connection) {
+  notify();
+  mail_.connections.push_back(std::move(connection));  // Or nothing was moved.
+}
+
 // The task waits for the lock that the caller holds, so it finds what the caller puts in next.
 void Inbox::notify() {
-  if (!is_notified_) {
+  if (!is_notified_ && loop_ != nullptr) {
     loop_->post([this] { on_mail_(); });
     is_notified_ = true;
   }

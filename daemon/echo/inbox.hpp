@@ -4,11 +4,13 @@
 // than it takes to add a line to a list: for when connections come and go, not for their bytes.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "clock.hpp"
@@ -25,11 +27,12 @@ class Inbox {
  public:
   struct Mail {
     std::vector<sys::Accepted> connections;
-    std::vector<Waiters> room;
+    std::array<std::uint32_t, 2> room{};  // How often there was news for each kind of Waiters.
+    bool was_late = false;                // Some of it may have been taken back.
   };
 
   // How long a worker may leave a connection in here. One that takes longer is busy with something,
-  // and is given no more until it has looked.
+  // maybe stuck.
   static constexpr std::chrono::milliseconds kPatience{100};
 
   Inbox() = default;
@@ -43,22 +46,31 @@ class Inbox {
   // The same, unless there is mail. Returns whether it is closed.
   [[nodiscard]] bool close_if_empty() noexcept;
 
-  // False, and the connection stays the caller's: closed, late, or no memory.
+  // False, and the connection stays the caller's: closed, late, out of patience, or no memory.
   [[nodiscard]] bool hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept;
-  void tell_of_room(Waiters waiters) noexcept;
-  // Moves the connections that nobody has taken to another inbox, late or not. Returns how many:
-  // none if that is closed or there is no memory.
-  std::size_t move_connections(Inbox& to, sys::TimePoint now) noexcept;
+  // False: it has not been told, for the same reasons.
+  [[nodiscard]] bool tell_of_room(Waiters waiters) noexcept;
 
-  // Everything that came since the last call. The worker's thread alone. The reference holds until
-  // the next call.
+  // From now on it takes nothing in, until the worker has looked, which it is told to.
+  void set_late() noexcept;
+  [[nodiscard]] bool is_late() const noexcept { return is_late_.load(); }
+  // What the worker has not taken yet, one by one, the last first; then nothing.
+  [[nodiscard]] std::optional<sys::Accepted> take_back_connection() noexcept;
+  [[nodiscard]] std::optional<Waiters> take_back_room() noexcept;
+  // What was taken back and nobody else wants; late or not.
+  void put_back(sys::Accepted connection) noexcept;
+
+  // Everything that came since the last call; it is late no more. The worker's thread alone. The
+  // reference holds until the next call.
   [[nodiscard]] Mail& take() noexcept;
 
  private:
+  void put(sys::Accepted& connection);
   void notify();
 
   std::mutex mutex_;
-  EventLoop* loop_ = nullptr;  // Guarded by mutex_, like all but taken_. Null: closed.
+  std::atomic<bool> is_late_{false};  // Written under mutex_.
+  EventLoop* loop_ = nullptr;         // Guarded by mutex_, like all but taken_. Null: closed.
   std::function<void()> on_mail_;
   Mail mail_;
   sys::TimePoint oldest_{};  // When mail_.connections got its first.

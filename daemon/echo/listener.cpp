@@ -79,7 +79,8 @@ void Listener::begin_emptying() noexcept {
   is_emptying_ = true;
   is_waiting_ = false;
   context_.admission.forget(*this);
-  // No more than can have waited when this began, or a flood of newcomers would keep us here.
+  // No worker takes more than can have waited when this began, or a flood of newcomers would keep
+  // it.
   left_to_empty_ = socket_->backlog + 1;
   empty();
 }
@@ -121,7 +122,8 @@ Listener::Accepting Listener::accept_one() noexcept {
   sys::Accepted accepted = sys::accept(socket_->fd.get());
   if (accepted.error == 0) {
     context_.counters.add(Counter::accepted);
-    if (context_.roster->spread(context_.worker, accepted, context_.loop.now())) {
+    // While emptying it stays here: a worker that is stuck would keep it for ever.
+    if (!is_emptying_ && context_.roster->spread(context_.worker, accepted, context_.loop.now())) {
       context_.counters.add(Counter::handed_over);
     } else {
       context_.roster->keep(context_.worker);

@@ -1,5 +1,8 @@
 #include "roster.hpp"
 
+#include <optional>
+#include <utility>
+
 #include "invariant.hpp"
 
 namespace echod {
@@ -23,43 +26,60 @@ void Roster::leave(std::size_t worker) noexcept {
   connections_.fetch_sub(1);
 }
 
+// An even spread is worth handing over for, an exact one is not: `worker` keeps it unless another
+// one has fewer by over a sixteenth of the mean.
 bool Roster::spread(std::size_t worker, sys::Accepted& connection, sys::TimePoint now) noexcept {
-  for (std::size_t other = emptier_than(worker); other != kNobody; other = emptier_than(worker)) {
-    // Counted before it is there, so that those who accept at the same time look further.
-    seats_[other].connections.fetch_add(1, std::memory_order_relaxed);
-    if (seats_[other].inbox.hand_over(connection, now)) {
+  constexpr std::uint32_t kTolerance = 16;
+  const auto mean = static_cast<std::uint32_t>(connections() / seats_.size());
+  const std::uint32_t tolerated = mean / kTolerance;
+  const std::uint32_t own = connections_of(worker);
+  return own > tolerated && give(connection, own - tolerated, now);
+}
+
+void Roster::relieve(std::size_t late, sys::TimePoint now) noexcept {
+  Inbox& inbox = seats_[late].inbox;
+  inbox.set_late();
+  for (auto news = inbox.take_back_room(); news; news = inbox.take_back_room()) {
+    (void)wake_one(kNobody, *news);
+  }
+  while (inbox.is_late()) {  // Not if it looks meanwhile: it takes the rest itself.
+    auto connection = inbox.take_back_connection();
+    if (!connection) {
+      return;
+    }
+    if (!give(*connection, std::numeric_limits<std::uint32_t>::max(), now)) {
+      inbox.put_back(std::move(*connection));
+      return;
+    }
+    seats_[late].connections.fetch_sub(1, std::memory_order_relaxed);
+  }
+}
+
+// To the worker with the fewest connections, if that is below `below`.
+bool Roster::give(sys::Accepted& connection, std::uint32_t below, sys::TimePoint now) noexcept {
+  for (std::size_t tried = 0; tried < seats_.size(); ++tried) {
+    const std::size_t worker = emptiest(below);
+    if (worker == kNobody) {
+      return false;
+    }
+    // Counted before it is there, so that those who accept at the same time look further, and so
+    // that it cannot leave before it is counted.
+    keep(worker);
+    if (seats_[worker].inbox.hand_over(connection, now)) {
       return true;
     }
-    seats_[other].connections.fetch_sub(1, std::memory_order_relaxed);
-    relieve(other, worker, now);
+    seats_[worker].connections.fetch_sub(1, std::memory_order_relaxed);
+    relieve(worker, now);
   }
   return false;
 }
 
-void Roster::relieve(std::size_t late, std::size_t worker, sys::TimePoint now) noexcept {
-  seats_[late].is_late.store(true);
-  const auto moved =
-      static_cast<std::uint32_t>(seats_[late].inbox.move_connections(seats_[worker].inbox, now));
-  seats_[late].connections.fetch_sub(moved, std::memory_order_relaxed);
-  seats_[worker].connections.fetch_add(moved, std::memory_order_relaxed);
-}
-
-// The one with the fewest connections, if `worker` has more than that by over a sixteenth of the
-// mean: an even spread is worth handing over for, an exact one is not.
-std::size_t Roster::emptier_than(std::size_t worker) const noexcept {
-  constexpr std::uint32_t kTolerance = 16;
-  std::uint32_t fewest = connections_of(worker);
-  const auto mean = static_cast<std::uint32_t>(connections() / seats_.size());
-  const std::uint32_t tolerated = mean / kTolerance;
-  if (fewest <= tolerated) {
-    return kNobody;
-  }
-  fewest -= tolerated;
+std::size_t Roster::emptiest(std::uint32_t below) const noexcept {
   std::size_t found = kNobody;
-  for (std::size_t other = 0; other < seats_.size(); ++other) {
-    if (connections_of(other) < fewest && other != worker && !seats_[other].is_late.load()) {
-      fewest = connections_of(other);
-      found = other;
+  for (std::size_t worker = 0; worker < seats_.size(); ++worker) {
+    if (connections_of(worker) < below && !seats_[worker].inbox.is_late()) {
+      below = connections_of(worker);
+      found = worker;
     }
   }
   return found;
@@ -89,8 +109,10 @@ bool Roster::wake_one(std::size_t worker, Waiters waiters) noexcept {
     if (one == worker) {
       return true;
     }
-    seats_[one].inbox.tell_of_room(waiters);
-    return false;
+    if (seats_[one].inbox.tell_of_room(waiters)) {
+      return false;
+    }
+    set_wait(one, wait);
   }
   return false;
 }

@@ -55,23 +55,20 @@ class Roster {
   // A connection of `worker` has gone, its room with it. Wakes nobody.
   void leave(std::size_t worker) noexcept;
 
-  // `worker` takes the connections that were given to `late`, which has not looked at them, maybe
-  // because it is stuck; `late` is given no more until it has looked. Any thread, not only that of
-  // one of the two.
-  void relieve(std::size_t late, std::size_t worker, sys::TimePoint now) noexcept;
+  // `late` has not looked into its inbox, maybe because it is stuck: what is in there goes to the
+  // others, and it is given nothing until it has looked.
+  void relieve(std::size_t late, sys::TimePoint now) noexcept;
 
   // What `worker` waits for from now on, or nothing. Whoever sets for_room must look at is_full()
   // once more afterwards: room that came just before was told to nobody.
   enum class Wait : std::uint8_t { nothing, for_resources, for_room };
   void set_wait(std::size_t worker, Wait wait) noexcept;
-  // Picks one of the workers that wait, each in its turn, and sets its wait to nothing. True if it
-  // is `worker` itself; another one is told.
+  // Picks one of the workers that wait, each in its turn, but for those that are late, and sets its
+  // wait to nothing. True if it is `worker` itself; another one is told.
   [[nodiscard]] bool wake_one(std::size_t worker, Waiters waiters) noexcept;
 
   [[nodiscard]] LineLimits& line_limits() noexcept { return line_limits_; }
   [[nodiscard]] Inbox& inbox(std::size_t worker) noexcept { return seats_[worker].inbox; }
-  // From `worker`, when it has looked into its inbox: it can be given connections again.
-  void set_prompt(std::size_t worker) noexcept { seats_[worker].is_late.store(false); }
 
  private:
   static constexpr std::size_t kCacheLine = 64;
@@ -80,11 +77,12 @@ class Roster {
   struct alignas(kCacheLine) Seat {
     std::atomic<std::uint32_t> connections{0};
     std::atomic<Wait> wait{Wait::nothing};
-    std::atomic<bool> is_late{false};  // Refused a connection, and has not looked since.
     Inbox inbox;
   };
 
-  [[nodiscard]] std::size_t emptier_than(std::size_t worker) const noexcept;
+  [[nodiscard]] bool give(sys::Accepted& connection, std::uint32_t below,
+                          sys::TimePoint now) noexcept;
+  [[nodiscard]] std::size_t emptiest(std::uint32_t below) const noexcept;
 
   alignas(kCacheLine) std::atomic<std::uint32_t> connections_{0};
   std::atomic<std::uint32_t> max_connections_;

@@ -68,6 +68,7 @@ void Worker::run() {
     }
   }
   context_.log.report_suppressed();
+  has_ended_.store(true);
   events_.on_ended();
 }
 
@@ -81,22 +82,26 @@ void Worker::begin_drain() {
   sweep_.restart();
 }
 
-// Other workers may still hand over what they find in the queues that they empty.
+// Another one may have handed over a connection just before it began to drain.
 bool Worker::has_drained() noexcept {
   return listeners_.empty() && context_.table.size() == 0 && context_.inbox().close_if_empty();
 }
 
 void Worker::take_mail() noexcept {
   Inbox::Mail& mail = context_.inbox().take();
-  context_.roster->set_prompt(context_.worker);
   for (sys::Accepted& accepted : mail.connections) {
     Connection* const connection = context_.adopt(std::move(accepted));
     if (connection != nullptr && aborting_) {
       connection->abort(*aborting_);
     }
   }
-  for (const Waiters waiters : mail.room) {
-    context_.admission.on_room(waiters);
+  for (const Waiters waiters : {Waiters::any, Waiters::for_room}) {
+    for (std::uint32_t i = 0; i < mail.room.at(static_cast<std::size_t>(waiters)); ++i) {
+      context_.admission.on_room(waiters);
+    }
+  }
+  if (mail.was_late) {
+    context_.admission.catch_up();
   }
 }
 

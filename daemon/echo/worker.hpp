@@ -55,6 +55,8 @@ class Worker {
   // time.
   void ask();
   [[nodiscard]] std::uint64_t answers() const noexcept { return answers_.load(); }
+  // Its thread answers no more, as it should.
+  [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(); }
 
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
   [[nodiscard]] std::size_t buffered_bytes() const noexcept {
@@ -76,6 +78,7 @@ class Worker {
   std::optional<CloseReason> aborting_;  // Set: connections that arrive yet are closed for this.
   bool is_ended_ = false;                // The worker's thread alone, like everything above.
   std::atomic<std::uint64_t> answers_{0};
+  std::atomic<bool> has_ended_{false};
   std::thread thread_;
 };
 

@@ -32,9 +32,7 @@ class Workers {
   [[nodiscard]] Worker& at(std::size_t number) noexcept { return *workers_[number]; }
 
   // `worker` takes over what is under way to `late` (roster.hpp).
-  void relieve(std::size_t late, std::size_t worker, sys::TimePoint now) noexcept {
-    roster_->relieve(late, worker, now);
-  }
+  void relieve(std::size_t late, sys::TimePoint now) noexcept { roster_->relieve(late, now); }
 
   // Sums over all workers. No close is seen in them without its accept.
   [[nodiscard]] std::array<std::uint64_t, kCounters> counters() const noexcept;

@@ -24,9 +24,6 @@ namespace echod {
 namespace {
 
 constexpr std::chrono::seconds kHousekeepingInterval{10};
-// How long workers may take to close all their connections. One close takes
-// microseconds.
-constexpr std::chrono::seconds kEndPatience{5};
 
 StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
   const int code = error.code().value();
@@ -72,9 +69,8 @@ Service::Service(CommandLine options, Config config)
                 .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       drain_deadline_(loop_.timers(), [this] { close_connections(CloseReason::drain_deadline); }),
-      end_deadline_(loop_.timers(), [this] { end_without_stuck_workers(); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
-      worker_watch_(loop_, workers_, *logs_.logger()) {
+      worker_watch_(loop_, workers_, *logs_.logger(), [this] { end_if_the_rest_is_stuck(); }) {
   warn_of(limit_under(config_));
   listen();
   if (options_.quit_on_stdin) {
@@ -201,20 +197,23 @@ void Service::stop(std::string_view cause) {
   logs_.notices().info("stopping: {}, draining for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
   listeners_.clear();  // The workers have them too: the last one closes them, when it is empty.
-  worker_watch_.stop();
   workers_.drain();
   drain_deadline_.expire_at(loop_.now() + deadline);
 }
 
 void Service::close_connections(CloseReason reason) {
+  is_closing_ = true;
   workers_.abort_connections(reason);
-  end_deadline_.expire_at(loop_.now() + kEndPatience);
 }
 
 // Without destructors, which would wait for the threads that are stuck.
-void Service::end_without_stuck_workers() {
+void Service::end_if_the_rest_is_stuck() {
+  const std::size_t running = workers_.running();
+  if (!is_closing_ || running == 0 || worker_watch_.stuck() < running) {
+    return;
+  }
   logs_.logger()->critical("workers that are stuck and do not end: {} of {}; ending without them",
-                           workers_.running(), worker_count_);
+                           running, worker_count_);
   report_end();
   logs_.finish();
   std::_Exit(static_cast<int>(ExitCode::internal));

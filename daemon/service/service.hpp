@@ -53,7 +53,7 @@ class Service {
   void obey(int signal);
   void stop(std::string_view cause);
   void close_connections(CloseReason reason);
-  [[noreturn]] void end_without_stuck_workers();
+  void end_if_the_rest_is_stuck();
   void on_listener_lost();
   void reload();
   void refuse_reload(const std::vector<std::string>& errors);
@@ -74,10 +74,10 @@ class Service {
   SignalWatch signal_watch_;
   std::optional<StdinWatch> stdin_watch_;
   Timer drain_deadline_;
-  Timer end_deadline_;
   Timer housekeeping_;
   WorkerWatch worker_watch_;
   bool is_stopping_ = false;
+  bool is_closing_ = false;  // All connections, to stop.
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
   std::string limit_warning_;  // The last that was given.

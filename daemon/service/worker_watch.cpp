@@ -4,64 +4,63 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 namespace echod {
 
 namespace {
 
 constexpr std::chrono::seconds kInterval{2};
-constexpr std::chrono::seconds kStuckAfter{
-    6};  // Far beyond any turn; a swapping machine may take seconds.
+// Far beyond any turn; a swapping machine may take seconds.
+constexpr std::chrono::seconds kStuckAfter{6};
 
 }  // namespace
 
-WorkerWatch::WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log)
+WorkerWatch::WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
+                         std::function<void()> on_looked)
     : loop_(loop),
       workers_(workers),
       log_(log),
+      on_looked_(std::move(on_looked)),
       timer_(loop.timers(), [this] { look(); }),
       watched_(workers.size()) {}
 
-void WorkerWatch::start() {
-  look();
+std::size_t WorkerWatch::stuck() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(watched_.begin(), watched_.end(),
+                    [](const Watched& watched) { return watched.silent >= kStuckAfter; }));
 }
 
 void WorkerWatch::look() {
   for (std::size_t number = 0; number < watched_.size(); ++number) {
     look_at(number);
   }
+  on_looked_();
   timer_.expire_at(loop_.now() + kInterval);
 }
 
 void WorkerWatch::look_at(std::size_t number) {
   Watched& watched = watched_[number];
-  if (workers_.at(number).answers() == watched.asked) {
+  Worker& worker = workers_.at(number);
+  const bool answers = worker.answers() == watched.asked;
+  if (answers || worker.has_ended()) {
     if (watched.silent >= kStuckAfter) {
       log_.warn("worker {} answers again after {} s", number, watched.silent.count());
     }
     watched.silent = std::chrono::seconds(0);
+  } else {
+    watched.silent += kInterval;
+    workers_.relieve(number, loop_.now());
+    if (watched.silent == kStuckAfter) {
+      ++stalls_;
+      log_.error("worker {} has not answered for {} s: its {} connections stand still{}", number,
+                 watched.silent.count(), workers_.connections_of(number),
+                 watched_.size() > 1 ? "; the others are served on" : "");
+    }
+  }
+  if (answers) {
     ++watched.asked;
-    workers_.at(number).ask();
-    return;
-  }
-  watched.silent += kInterval;
-  relieve(number);
-  if (watched.silent == kStuckAfter) {
-    ++stalls_;
-    log_.error(
-        "worker {} has not answered for {} s: its {} connections stand still; the others are "
-        "served on",
-        number, watched.silent.count(), workers_.connections_of(number));
-  }
-}
-
-// Whoever was given to it just before it got stuck is served by a worker that answers.
-void WorkerWatch::relieve(std::size_t number) {
-  const auto prompt = std::find_if(watched_.begin(), watched_.end(), [](const Watched& other) {
-    return other.silent == std::chrono::seconds(0);
-  });
-  if (prompt != watched_.end()) {
-    workers_.relieve(number, static_cast<std::size_t>(prompt - watched_.begin()), loop_.now());
+    worker.ask();
   }
 }
 

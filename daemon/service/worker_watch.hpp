@@ -1,6 +1,6 @@
-// Finds workers that are stuck: each is asked every other second, and is stuck when it has not
-// answered for some seconds. Its connections stand still then; the others are served, and new ones
-// go to other workers.
+// Finds workers that are stuck: each is asked every other second until it ends, and is stuck when
+// it has not answered for some seconds. Its connections stand still then; the others are served,
+// and new ones go to other workers.
 //
 // Time is counted in questions, not read from a clock: when the whole process was stopped or the
 // machine slept, nobody is blamed.
@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "event_loop.hpp"
@@ -21,11 +22,14 @@ namespace echod {
 
 class WorkerWatch {
  public:
-  WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log);
+  // Calls `on_looked` whenever it has looked at all of them.
+  WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
+              std::function<void()> on_looked);
 
-  void start();
-  // Workers that end do not answer.
-  void stop() noexcept { timer_.cancel(); }
+  void start() { look(); }
+
+  // How many workers are stuck now.
+  [[nodiscard]] std::size_t stuck() const noexcept;
 
   // How often a worker was found stuck, since start.
   [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
@@ -38,11 +42,11 @@ class WorkerWatch {
 
   void look();
   void look_at(std::size_t number);
-  void relieve(std::size_t number);
 
   EventLoop& loop_;
   Workers& workers_;
   spdlog::logger& log_;
+  std::function<void()> on_looked_;
   Timer timer_;
   std::vector<Watched> watched_;
   std::uint64_t stalls_ = 0;

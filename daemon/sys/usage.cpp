@@ -1,7 +1,6 @@
 #include "usage.hpp"
 
-#include <unistd.h>
-
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -20,14 +19,20 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
-std::chrono::nanoseconds from_ticks(std::uint64_t ticks) {
-  constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
-  const auto per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(ticks * kNanosPerSecond / per_second));
+// Of all threads of a process, to the nanosecond.
+std::optional<std::chrono::nanoseconds> cpu_clock(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+    return std::nullopt;
+  }
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// Fields 14 and 15 of /proc/PID/stat. The name, field 2, may hold anything, even parentheses.
-bool read_cpu_time(const std::string& directory, ProcessUsage& usage) {
+// Fields 14 and 15 of /proc/PID/stat say in ticks how the time divides. The name, field 2, may hold
+// anything, even parentheses.
+bool read_cpu_time(const std::string& directory, std::chrono::nanoseconds sum,
+                   ProcessUsage& usage) {
   const std::string stat = contents(directory + "/stat");
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos) {
@@ -40,11 +45,12 @@ bool read_cpu_time(const std::string& directory, ProcessUsage& usage) {
   for (int field = kFirstField; field < kUserField; ++field) {
     fields >> skipped;
   }
-  std::uint64_t user = 0;
-  std::uint64_t system = 0;
+  double user = 0;
+  double system = 0;
   fields >> user >> system;
-  usage.user = from_ticks(user);
-  usage.system = from_ticks(system);
+  const double share = user + system > 0 ? user / (user + system) : 0;
+  usage.user = std::chrono::duration_cast<std::chrono::nanoseconds>(share * sum);
+  usage.system = sum - usage.user;
   return !fields.fail();
 }
 
@@ -62,7 +68,8 @@ std::uint64_t status_value(const std::string& status, const std::string& name) {
 std::optional<ProcessUsage> process_usage(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
   ProcessUsage usage;
-  if (!read_cpu_time(directory, usage)) {
+  const auto cpu_time = cpu_clock(pid);
+  if (!cpu_time || !read_cpu_time(directory, *cpu_time, usage)) {
     return std::nullopt;
   }
   constexpr std::uint64_t kBytesPerKib = 1024;

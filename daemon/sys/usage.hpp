@@ -11,7 +11,8 @@
 namespace echod::sys {
 
 struct ProcessUsage {
-  std::chrono::nanoseconds user{0};  // CPU time of all threads, exact to a clock tick (10 ms).
+  // CPU time of all threads. The sum is exact; how it divides is known to a clock tick (10 ms).
+  std::chrono::nanoseconds user{0};
   std::chrono::nanoseconds system{0};
   std::uint64_t resident_bytes = 0;
   std::uint64_t voluntary_switches = 0;    // It waited.

@@ -35,11 +35,17 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
   for (TcpPeer& peer : peers) {
     EXPECT_EQ(peer.receive_exactly(12), "all the same");
   }
+  while (peers.size() < 60) {
+    peers.push_back(connect());
+    ASSERT_TRUE(peers.back().echoes("hello"));
+  }
+  daemon().expect_counter("connections_of_fullest_worker", 30);
   peers.clear();
 }
 
 TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
   start("workers = 2\n[timeouts]\ndrain_s = 0.2\n");
+  daemon().expect_log("worker 0 has not answered for 6 s");
   daemon().expect_log("workers that are stuck and do not end: 1 of 2; ending without them");
   daemon().expect_log("stopped: 2 connections served");
   TcpPeer first = connect();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <spdlog/logger.h>
 
+#include <array>
 #include <memory>
 
 #include "echo_context.hpp"
@@ -143,9 +144,8 @@ TEST_F(AdmissionTest, ABoundThatSinksKeepsEverybodyAndResumesNobodyUntilThereIsR
 
 TEST_F(AdmissionTest, AConnectionOfAnotherWorkerThatLeavesTellsThisOneOfRoom) {
   roster_->inbox(0).open(loop_, [this] {
-    for (const Waiters waiters : roster_->inbox(0).take().room) {
-      admission_.on_room(waiters);
-    }
+    EXPECT_EQ(roster_->inbox(0).take().room, (std::array<std::uint32_t, 2>{0, 1}));
+    admission_.on_room(Waiters::any);
   });
   come(1);
   come(1);
@@ -155,6 +155,25 @@ TEST_F(AdmissionTest, AConnectionOfAnotherWorkerThatLeavesTellsThisOneOfRoom) {
   loop_.run_once();  // The message; the turn comes in the next iteration.
   EXPECT_TRUE(first_.is_linked());
   roster_->inbox(0).close();
+}
+
+TEST_F(AdmissionTest, NewsOfRoomThatNobodyHereWaitsForIsPassedOn) {
+  roster_->inbox(1).open(loop_, [] {});
+  roster_->set_wait(1, Roster::Wait::for_room);
+  admission_.on_room(Waiters::any);
+  EXPECT_EQ(roster_->inbox(1).take().room, (std::array<std::uint32_t, 2>{0, 1}));
+  roster_->inbox(1).close();
+}
+
+TEST_F(AdmissionTest, WhoWasLateLooksForRoomItself) {
+  fill();
+  admission_.wait_for_room(first_);
+  EXPECT_TRUE(roster_->wake_one(0, Waiters::any)) << "it is told, and does not hear it";
+  admission_.catch_up();
+  EXPECT_FALSE(first_.is_linked()) << "there is no room";
+  roster_->leave(0);
+  admission_.catch_up();
+  EXPECT_TRUE(first_.is_linked());
 }
 
 TEST_F(AdmissionTest, RoomThatCameJustBeforeTheWaitIsNotMissed) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "files.hpp"
@@ -60,6 +61,12 @@ TEST_F(AvailableCpusTest, AreNoMoreThanAQuotaOfVersionOne) {
   have("sys/fs/cgroup/cpu,cpuacct/docker/1/cpu.cfs_quota_us", "80000\n");
   have("sys/fs/cgroup/cpu,cpuacct/docker/1/cpu.cfs_period_us", "100000\n");
   EXPECT_EQ(cpus(), 1U);
+}
+
+TEST_F(AvailableCpusTest, OfAQuotaThatIsNoWholeNumberAreRoundedUp) {
+  have("proc/self/cgroup", "0::/\n");
+  have("sys/fs/cgroup/cpu.max", "110000 100000\n");
+  EXPECT_EQ(cpus(), std::min<std::size_t>(2, affinity()));
 }
 
 TEST_F(AvailableCpusTest, IgnoreWhatIsNoQuota) {

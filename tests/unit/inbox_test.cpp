@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 
+#include <array>
+
 #include "event_loop.hpp"
 
 namespace echod::test {
@@ -26,6 +28,9 @@ class InboxTest : public testing::Test {
     return inbox_.hand_over(accepted, now);
   }
 
+  static constexpr std::array<std::uint32_t, 2> kNone{};
+  static constexpr std::array<std::uint32_t, 2> kOneOfAny{0, 1};
+
   int calls_ = 0;
   EventLoop loop_;
   Inbox inbox_;
@@ -34,12 +39,12 @@ class InboxTest : public testing::Test {
 TEST_F(InboxTest, CallsOnceForAllThatCameBetweenTwoLooks) {
   EXPECT_TRUE(hand_over());
   EXPECT_TRUE(hand_over());
-  inbox_.tell_of_room(Waiters::any);
+  EXPECT_TRUE(inbox_.tell_of_room(Waiters::any));
   loop_.run_once();
   EXPECT_EQ(calls_, 1);
   const Inbox::Mail& mail = inbox_.take();
   EXPECT_EQ(mail.connections.size(), 2U);
-  EXPECT_EQ(mail.room, std::vector<Waiters>{Waiters::any});
+  EXPECT_EQ(mail.room, kOneOfAny);
   EXPECT_TRUE(inbox_.take().connections.empty());
   EXPECT_TRUE(hand_over());
   loop_.run_once();
@@ -59,8 +64,8 @@ TEST_F(InboxTest, LeavesWhatItRefusesToTheCaller) {
   sys::Accepted accepted = connection();
   EXPECT_FALSE(inbox_.hand_over(accepted, kNow));
   EXPECT_TRUE(accepted.fd.is_open());
-  inbox_.tell_of_room(Waiters::any);
-  EXPECT_TRUE(inbox_.take().room.empty());
+  EXPECT_FALSE(inbox_.tell_of_room(Waiters::any));
+  EXPECT_EQ(inbox_.take().room, kNone);
 }
 
 TEST_F(InboxTest, ThatClosesClosesWhatIsLeft) {
@@ -72,21 +77,33 @@ TEST_F(InboxTest, ThatClosesClosesWhatIsLeft) {
   EXPECT_EQ(fcntl(fd, F_GETFD), -1);
 }
 
-TEST_F(InboxTest, GivesItsConnectionsToAnotherThatIsOpen) {
+TEST_F(InboxTest, GivesBackWhatNobodyHasTaken) {
   EXPECT_TRUE(hand_over());
-  Inbox other;
-  EXPECT_EQ(inbox_.move_connections(other, kNow), 0U);
-  int calls = 0;
-  EventLoop loop;
-  other.open(loop, [&calls] { ++calls; });
-  EXPECT_EQ(inbox_.move_connections(other, kNow + 1h), 1U);
-  EXPECT_EQ(inbox_.move_connections(other, kNow + 1h), 0U);
-  EXPECT_TRUE(inbox_.take().connections.empty());
-  loop.run_once();
-  EXPECT_EQ(calls, 1);
-  sys::Accepted accepted = connection();
-  EXPECT_TRUE(other.hand_over(accepted, kNow + 1h)) << "late, as if it had waited there";
-  EXPECT_EQ(other.take().connections.size(), 2U);
+  EXPECT_TRUE(hand_over());
+  EXPECT_TRUE(inbox_.tell_of_room(Waiters::for_room));
+  EXPECT_TRUE(inbox_.tell_of_room(Waiters::any));
+  EXPECT_TRUE(inbox_.take_back_connection());
+  auto second = inbox_.take_back_connection();
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(inbox_.take_back_connection());
+  EXPECT_EQ(inbox_.take_back_room(), Waiters::any);
+  EXPECT_EQ(inbox_.take_back_room(), Waiters::for_room);
+  EXPECT_EQ(inbox_.take_back_room(), std::nullopt);
+  inbox_.put_back(std::move(*second));
+  EXPECT_EQ(inbox_.take().connections.size(), 1U);
+}
+
+TEST_F(InboxTest, ThatIsLateTakesNothingInUntilItIsLookedInto) {
+  inbox_.set_late();
+  EXPECT_TRUE(inbox_.is_late());
+  EXPECT_FALSE(hand_over());
+  EXPECT_FALSE(inbox_.tell_of_room(Waiters::any));
+  loop_.run_once();
+  EXPECT_EQ(calls_, 1) << "or it would be late for ever";
+  EXPECT_TRUE(inbox_.take().was_late);
+  EXPECT_FALSE(inbox_.is_late());
+  EXPECT_TRUE(hand_over());
+  EXPECT_FALSE(inbox_.take().was_late);
 }
 
 TEST_F(InboxTest, StaysOpenWhileThereIsAConnectionToTake) {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
 
-#include <memory>
+#include <array>
 #include <vector>
 
 #include "event_loop.hpp"
@@ -21,6 +21,8 @@ using Counts = std::vector<std::uint32_t>;
 class RosterTest : public testing::Test {
  protected:
   static constexpr std::size_t kWorkers = 3;
+  static constexpr std::array<std::uint32_t, 2> kNone{};
+  static constexpr std::array<std::uint32_t, 2> kOneOfAny{0, 1};
 
   RosterTest() {
     for (std::size_t worker = 0; worker < kWorkers; ++worker) {
@@ -101,22 +103,53 @@ TEST_F(RosterTest, ManyNeedNotBeSpreadExactly) {
   EXPECT_LE(roster_.connections_of(0), 1.1 * mean);
 }
 
-TEST_F(RosterTest, AWorkerThatDoesNotLookIntoItsInboxLosesWhatIsThereAndIsGivenNoMoreUntilItLooks) {
+TEST_F(RosterTest, AWorkerThatDoesNotLookIntoItsInboxLosesWhatIsThereToThoseWhoDo) {
   have(5, 0, 5);
   EXPECT_TRUE(accept(0));
   EXPECT_TRUE(accept(0, kStart + Inbox::kPatience));
   EXPECT_EQ(counts(), (Counts{5, 2, 5}));
   const sys::TimePoint late = kStart + Inbox::kPatience + 1ms;
-  EXPECT_TRUE(accept(0, late));
-  EXPECT_EQ(counts(), (Counts{7, 0, 6})) << "two came back, one went to the third";
-  EXPECT_EQ(roster_.inbox(0).take().connections.size(), 2U);
-  have(7, 0, 8);
+  have(6, 2, 5);
   EXPECT_FALSE(accept(0, late));
-  EXPECT_TRUE(roster_.inbox(1).take().connections.empty());
-  roster_.set_prompt(1);
-  EXPECT_TRUE(accept(0, late));
-  EXPECT_EQ(counts(), (Counts{8, 1, 8}));
-  EXPECT_EQ(roster_.connections(), 17U);
+  EXPECT_EQ(counts(), (Counts{8, 0, 6})) << "of the two that were taken back each got one";
+  EXPECT_EQ(roster_.inbox(0).take().connections.size(), 1U);
+  EXPECT_EQ(roster_.inbox(2).take().connections.size(), 1U);
+  EXPECT_EQ(roster_.connections(), 14U);
+}
+
+TEST_F(RosterTest, AWorkerThatWasLateIsGivenNothingUntilItHasLooked) {
+  have(5, 0, 5);
+  roster_.relieve(1, kStart);
+  EXPECT_FALSE(accept(0));
+  EXPECT_EQ(counts(), (Counts{6, 0, 5}));
+  EXPECT_TRUE(roster_.inbox(1).take().was_late);
+  EXPECT_TRUE(accept(0));
+  EXPECT_EQ(counts(), (Counts{6, 1, 5}));
+}
+
+TEST_F(RosterTest, WhatNobodyElseTakesStays) {
+  have(5, 0, 5);
+  EXPECT_TRUE(accept(0));
+  roster_.inbox(0).close();
+  roster_.inbox(2).close();
+  roster_.relieve(1, kStart);
+  EXPECT_EQ(counts(), (Counts{5, 1, 5}));
+  EXPECT_EQ(roster_.inbox(1).take().connections.size(), 1U);
+}
+
+TEST_F(RosterTest, NewsOfRoomForAWorkerThatIsLateGoesToAnother) {
+  roster_.set_wait(1, Roster::Wait::for_room);
+  EXPECT_FALSE(roster_.wake_one(0, Waiters::any));
+  roster_.set_wait(2, Roster::Wait::for_room);
+  roster_.relieve(1, kStart);
+  EXPECT_EQ(roster_.inbox(1).take().room, kNone);
+  EXPECT_EQ(roster_.inbox(2).take().room, kOneOfAny);
+  roster_.set_wait(1, Roster::Wait::for_room);
+  roster_.inbox(1).set_late();
+  EXPECT_FALSE(roster_.wake_one(0, Waiters::any)) << "nobody hears of it";
+  EXPECT_EQ(roster_.inbox(1).take().room, kNone);
+  EXPECT_FALSE(roster_.wake_one(0, Waiters::any)) << "it waits still, and is told";
+  EXPECT_EQ(roster_.inbox(1).take().room, kOneOfAny);
 }
 
 TEST_F(RosterTest, AWorkerThatHasEndedIsGivenNothing) {
@@ -150,24 +183,24 @@ TEST_F(RosterTest, WorkersThatWaitAreToldInTurnsAndOnce) {
     own += roster_.wake_one(0, Waiters::any) ? 1 : 0;
   }
   EXPECT_EQ(own, 1);
-  EXPECT_EQ(roster_.inbox(1).take().room.size(), 1U);
-  EXPECT_EQ(roster_.inbox(2).take().room.size(), 1U);
+  EXPECT_EQ(roster_.inbox(1).take().room, kOneOfAny);
+  EXPECT_EQ(roster_.inbox(2).take().room, kOneOfAny);
   EXPECT_FALSE(roster_.wake_one(0, Waiters::any));
 }
 
 TEST_F(RosterTest, WhoWaitsForResourcesIsNotToldOfMereRoom) {
   roster_.set_wait(1, Roster::Wait::for_resources);
   EXPECT_FALSE(roster_.wake_one(0, Waiters::for_room));
-  EXPECT_TRUE(roster_.inbox(1).take().room.empty());
+  EXPECT_EQ(roster_.inbox(1).take().room, kNone);
   EXPECT_FALSE(roster_.wake_one(0, Waiters::any));
-  EXPECT_EQ(roster_.inbox(1).take().room, std::vector<Waiters>{Waiters::any});
+  EXPECT_EQ(roster_.inbox(1).take().room, kOneOfAny);
 }
 
 TEST_F(RosterTest, WhoWaitsNoMoreIsNotTold) {
   roster_.set_wait(1, Roster::Wait::for_room);
   roster_.set_wait(1, Roster::Wait::nothing);
   EXPECT_FALSE(roster_.wake_one(0, Waiters::any));
-  EXPECT_TRUE(roster_.inbox(1).take().room.empty());
+  EXPECT_EQ(roster_.inbox(1).take().room, kNone);
 }
 
 }  // namespace
