@@ -1,7 +1,6 @@
 // Ten thousand idle connections: what each costs in user memory, and what they cost in CPU time.
-#include <sys/resource.h>
-
 #include "daemon_test.hpp"
+#include "descriptors.hpp"
 
 namespace echod::test {
 namespace {
@@ -15,16 +14,9 @@ class MemoryTest : public DaemonTest {
     if (kSanitized) {
       GTEST_SKIP() << "sanitizers have a memory of their own";
     }
-    rlimit limit{};
-    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    constexpr rlim_t kSpare = 200;
-    if (limit.rlim_max < kMany + kSpare) {
-      GTEST_SKIP() << "needs " << kMany + kSpare
-                   << " descriptors in this process and as many in the "
-                   << "daemon; ulimit -Hn is " << limit.rlim_max;
+    if (!can_hold(kMany)) {
+      GTEST_SKIP() << "needs descriptors for " << kMany << " connections (ulimit -Hn)";
     }
-    limit.rlim_cur = limit.rlim_max;
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
     start("[log]\nfile_level = \"info\"\n");
   }
 

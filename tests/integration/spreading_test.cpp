@@ -1,10 +1,9 @@
 // Connections are spread evenly over workers, however they come and go.
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <random>
 
 #include "daemon_test.hpp"
+#include "descriptors.hpp"
 #include "one_cpu.hpp"
 #include "seed.hpp"
 
@@ -16,15 +15,9 @@ constexpr std::size_t kMany = kSanitized ? 1000 : 10'000;
 class SpreadingTest : public DaemonTest, public testing::WithParamInterface<int> {
  protected:
   void SetUp() override {
-    rlimit limit{};
-    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
-    constexpr rlim_t kSpare = 200;
-    if (limit.rlim_max < kMany + kSpare) {
-      GTEST_SKIP() << "needs " << kMany + kSpare << " descriptors; ulimit -Hn is "
-                   << limit.rlim_max;
+    if (!can_hold(kMany)) {
+      GTEST_SKIP() << "needs descriptors for " << kMany << " connections (ulimit -Hn)";
     }
-    limit.rlim_cur = limit.rlim_max;
-    ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
     start("workers = " + std::to_string(GetParam()) + "\n[log]\nfile_level = \"info\"\n");
   }
 
