@@ -63,6 +63,7 @@ def introduction(results):
         f"Written by `scripts/bench`; not edited. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
         f"echod {about['echod']}: {rounds_text(results)}, interleaved, of {about['seconds']} s for each server in each "
         f"scenario (twice that with 10 000 active connections), after a warm-up.{state} {pinned}\n\n"
+        "Peers that choose themselves how much they read at once read up to 128 KiB, as echod does. "
         "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is "
         "the median of the ratios of each round, with the lowest and the highest; when these enclose 1, it is called "
         "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another."

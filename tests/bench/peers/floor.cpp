@@ -14,7 +14,7 @@
 //
 // Limits: all connections must be active (none idle, no connect-echo-close, no ping beside floods):
 // a silent one can hold the others up for kPatience each round. What a connection has outstanding
-// must fit into one recv (64 KiB), so no bulk. Client and server move in step: the CPU time for an
+// must fit into one recv (128 KiB), so no bulk. Client and server move in step: the CPU time for an
 // echo means something, rate and latency do not; with one connection it is mostly the sleep's. A
 // client with several threads answers in another order, which shows as `empty`.
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // Echo with Go's net package: a goroutine for each connection, which reads into its buffer of
-// 64 KiB and writes it back. The runtime polls with edge-triggered epoll, sets TCP_NODELAY and
+// 128 KiB and writes it back. The runtime polls with edge-triggered epoll, sets TCP_NODELAY and
 // raises the limit of open files by itself. GOMAXPROCS is the caller's choice.
-// Limits: 64 KiB and a stack for each connection, and collecting them; the backlog is somaxconn.
+// Limits: 128 KiB and a stack for each connection, and collecting them; the backlog is somaxconn.
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-const bufferSize = 64 * 1024
+const bufferSize = 128 * 1024
 
 func echo(connection net.Conn) {
 	defer connection.Close()

@@ -1,7 +1,7 @@
 // Echo with io_uring through liburing: one ring, multishot accept, and for each connection a recv
 // or a send under way, submitted in batches by the call that waits. IORING_RECVSEND_POLL_FIRST
 // saves the attempt to read where the last recv left nothing behind.
-// Limits: 64 KiB for each connection, touched as far as it is used. Linux 5.19 or later; exit code
+// Limits: 128 KiB for each connection, touched as far as it is used. Linux 5.19 or later; exit code
 // 77 if the kernel does not let us (kernel.io_uring_disabled, seccomp).
 #include <liburing.h>
 #include <unistd.h>

@@ -63,6 +63,7 @@ void on_connection(evconnlistener* listener, evutil_socket_t fd, sockaddr* /*add
     evutil_closesocket(fd);
     return;
   }
+  (void)bufferevent_set_max_single_write(client, peers::kBufferSize);
   bufferevent_setcb(client, on_readable, nullptr, on_event, context);
   bufferevent_enable(client, EV_READ | EV_WRITE);
 }

@@ -1,7 +1,7 @@
 // Echo with libuv: one loop, all reads into one buffer, and uv_try_write at once, as Node does it;
 // what that does not take is copied for uv_write, and reading stops until it is sent. (The echo
 // server of libuv's guide allocates 64 KiB for each read instead, and its queue has no bound.)
-// Limits: up to 32 reads of 64 KiB in a row for one connection, so a flood delays the others.
+// Limits: up to 32 reads of 128 KiB in a row for one connection, so a flood delays the others.
 #include <uv.h>
 
 #include <array>

@@ -15,7 +15,8 @@
 namespace peers {
 
 constexpr int kBacklog = 1024;
-constexpr std::size_t kBufferSize = 64UL * 1024;
+// As much as echod reads at once, so that it is not the sizes that are compared.
+constexpr std::size_t kBufferSize = 128UL * 1024;
 constexpr int kCannotRunHere = 77;  // The exit code for what this machine does not permit.
 
 [[noreturn]] inline void fail(const char* what) {

@@ -10,7 +10,7 @@ import select
 import socket
 import sys
 
-BUFFER_SIZE = 64 * 1024
+BUFFER_SIZE = 128 * 1024
 FD_SETSIZE = 1024
 
 

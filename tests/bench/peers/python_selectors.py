@@ -10,7 +10,7 @@ import selectors
 import socket
 import sys
 
-BUFFER_SIZE = 64 * 1024
+BUFFER_SIZE = 128 * 1024
 
 
 class Server:
