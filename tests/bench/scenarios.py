@@ -91,11 +91,14 @@ def ping_scenarios():
 
 
 def worker_scenarios():
-    """One worker against two, which share the CPUs with the client."""
+    """One worker against two, which share the CPUs with the client: one of a single thread would be the limit."""
     common = {"family": "workers", "is_pinned": False}
+    threads = ("--threads", "2")
+    echo = {"kind": "echo", "connections": 64, "arguments": threads, "is_quick": True}
+    connect = {"kind": "connect", "connections": 16, "arguments": (*CONNECT, *threads)}
     return [
-        Scenario("workers: 64 connections, 64 bytes", kind="echo", connections=64, is_quick=True, **common),
-        Scenario("workers: connect, echo, close", kind="connect", connections=16, arguments=CONNECT, **common),
+        Scenario("workers: 64 connections, 64 bytes", **echo, **common),
+        Scenario("workers: connect, echo, close", **connect, **common),
     ]
 
 
