@@ -14,12 +14,13 @@ import targets
 from results import Ratio, Results
 
 SCENARIO = "64 connections, 64 bytes"
+VARIANTS = (servers.BUSY, servers.ONE_WORKER, servers.TWO_WORKERS)
 
 
 def results_of(figures, scenario=SCENARIO, figure="cpu_us"):
     """Of server to its values, one for each round; None is a run that failed."""
     matrix = [scenarios_dict(item) for item in scenarios.matrix()]
-    kinds = {"echod": "echod", "floor": "floor", servers.BUSY: "variant"}
+    kinds = {"echod": "echod", "floor": "floor"} | dict.fromkeys(VARIANTS, "variant")
     results = Results(about={"rounds": max(map(len, figures.values())), "cpus": 2}, scenarios=matrix)
     for name, values in figures.items():
         server = servers.Server(name, kinds.get(name, "library"), (), fails_checks=("x",) if name == "broken" else ())
@@ -28,6 +29,11 @@ def results_of(figures, scenario=SCENARIO, figure="cpu_us"):
             outcome = {"failure": "it broke"} if value is None else {figure: value}
             results.runs.append({"round": number, "scenario": scenario, "server": name, **outcome})
     return results
+
+
+def ratio_of(low, median, high):
+    """Of enough rounds."""
+    return Ratio.of((value, 1) for value in (low, median, median, median, high))
 
 
 def scenarios_dict(scenario):
@@ -52,13 +58,17 @@ class RatioTest(unittest.TestCase):
         self.assertIsNone(Ratio.of([(1, None), (None, 1), (1, 0)]))
 
     def test_is_a_tie_when_its_spread_encloses_one(self):
-        self.assertTrue(Ratio.of([(9, 10), (11, 10), (12, 10)]).is_tie)
-        self.assertFalse(Ratio.of([(11, 10), (12, 10), (13, 10)]).is_tie)
+        self.assertTrue(ratio_of(0.9, 1.1, 1.2).is_tie)
+        self.assertFalse(ratio_of(1.1, 1.2, 1.3).is_tie)
 
     def test_is_held_to_a_bound_with_its_whole_spread(self):
-        ratio = Ratio.of([(10, 10), (11, 10), (12, 10)])
+        ratio = ratio_of(1.0, 1.1, 1.2)
         self.assertEqual([ratio.at_most(bound) for bound in (1.2, 1.1, 0.9)], ["met", "tie", "MISS"])
         self.assertEqual([ratio.at_least(bound) for bound in (1.0, 1.1, 1.3)], ["met", "tie", "MISS"])
+
+    def test_says_nothing_of_fewer_than_five_rounds(self):
+        ratio = Ratio.of([(1, 1)] * 4)
+        self.assertEqual((ratio.at_most(1), ratio.at_least(1), ratio.is_tie), ("too few rounds",) * 2 + (False,))
 
 
 class ExclusionTest(unittest.TestCase):
@@ -116,6 +126,34 @@ class TargetTest(unittest.TestCase):
         results = results_of({"echod": [10] * 5, "libuv": [9, 11, 9, 9, 9], "asio": [12] * 5})
         self.assertEqual(verdict_of(results, "every correct peer").verdict, "tie")
 
+    def test_shows_the_peer_that_decides(self):
+        # The highest median is that of a peer which is not always better.
+        noise = [5, 6, 12, 5, 6]
+        results = results_of({"echod": [10] * 5, "noise": noise, "libuv": [9.5] * 5, "asio": [8, 9, 9, 9, 9]})
+        verdict = verdict_of(results, "every correct peer")
+        self.assertEqual((verdict.verdict, verdict.figure), ("MISS", "1.11 (1.11 to 1.25) of asio; above libuv, asio"))
+        results = results_of({"echod": [10] * 5, "noise": noise, "libuv": [11] * 5})
+        verdict = verdict_of(results, "every correct peer")
+        self.assertEqual((verdict.verdict, verdict.figure), ("tie", "1.67 (0.83 to 2.00) of noise"))
+
+    def test_is_missed_when_echod_fails(self):
+        for mine in ([10, None] + [10] * 4, [None] * 6):
+            verdict = verdict_of(results_of({"echod": mine, "libuv": [11] * 6}), "every correct peer")
+            failed = f"echod failed in {mine.count(None)} of 6 rounds"
+            self.assertEqual((verdict.verdict, verdict.figure), ("MISS", failed))
+
+    def test_has_no_verdict_when_a_peer_fails_too_often(self):
+        results = results_of({"echod": [10] * 6, "libuv": [11] * 6, "asio": [12, 12, 12, 12, None, None]})
+        verdict = verdict_of(results, "every correct peer")
+        self.assertEqual((verdict.verdict, "asio" in verdict.figure), ("too few rounds", True))
+
+    def test_of_a_lone_ping_holds_against_every_peer(self):
+        # The peer of the lowest median is noisy; another one is better in all rounds.
+        figures = {"echod": [30] * 5, "noise": [20, 20, 20, 20, 40], "libuv": [29] * 5}
+        results = results_of(figures, "ping, spinning client", "p50")
+        verdict = verdict_of(results, "no busy polling")
+        self.assertEqual((verdict.verdict, "of libuv" in verdict.figure), ("MISS", True))
+
     def test_is_met_against_correct_peers_only(self):
         figures = {"echod": [10] * 5, "libuv": [11, 11, 12, 11, 11], "broken": [5] * 5, "floor": [9] * 5}
         results = results_of(figures)
@@ -131,6 +169,22 @@ class TargetTest(unittest.TestCase):
         results = results_of(figures, "ping, spinning client", "p50")
         verdict = verdict_of(results, "busy polling: p50 at most")
         self.assertEqual((verdict.verdict, "asio" in verdict.figure), ("met", True))
+
+    def test_of_two_workers_is_open_when_something_else_was_the_limit(self):
+        figures = {servers.ONE_WORKER: [10] * 5, servers.TWO_WORKERS: [12] * 5}
+        results = results_of(figures, "workers: 64 connections, 64 bytes", "rate")
+        self.assertEqual(verdict_of(results, "two workers give").verdict, "cannot show with 2 CPUs")
+        results.about["cpus"] = 4
+        self.assertEqual(verdict_of(results, "two workers give").verdict, "MISS")
+        for run in results.runs:
+            run["client_share"] = 0.95
+        self.assertEqual(verdict_of(results, "two workers give").verdict, "the client was the limit")
+
+    def test_of_two_workers_is_missed_when_one_of_them_fails(self):
+        figures = {servers.ONE_WORKER: [10] * 5 + [None], servers.TWO_WORKERS: [20] * 6}
+        results = results_of(figures, "workers: 64 connections, 64 bytes", "rate")
+        verdict = verdict_of(results, "two workers give")
+        self.assertEqual((verdict.verdict, verdict.figure), ("MISS", "echod, 1 worker failed in 1 of 6 rounds"))
 
     def test_that_cannot_be_judged_is_not_measured(self):
         self.assertEqual(verdict_of(results_of({"echod": [10] * 5}), "15 000 idle").verdict, "not measured")

@@ -24,7 +24,7 @@ def relative(results, scenario, server, figure="cpu_us"):
     if server == reference:
         return "1"
     ratio = results.ratio(figure, (scenario, server), (scenario, reference))
-    return f"{ratio}{', a tie' if ratio.is_tie and ratio.rounds >= ENOUGH_ROUNDS else ''}" if ratio else "-"
+    return f"{ratio}{', a tie' if ratio.is_tie else ''}" if ratio else "-"
 
 
 def report(results, plots):
@@ -94,7 +94,12 @@ def targets_text(results):
     summary = f"{words.count('met')} met, {words.count('tie')} tied, {words.count('MISS')} missed, {others} open. "
     rows = [[item.target, item.where, item.figure, item.verdict.replace("MISS", "**MISS**")] for item in found]
     heads = ["target", "scenario", "measured", "verdict"]
-    return summary + "A tie: the spread of the rounds encloses the bound.\n\n" + table(heads, rows)
+    rule = (
+        "Met or missed: all rounds, from the lowest to the highest, are on the same side of the bound. A tie: they are "
+        f"not. With fewer than {ENOUGH_ROUNDS} rounds there is no verdict. Of several peers the one that decides is "
+        "shown: of those with this verdict the worst for echod. A run in which echod fails is a miss.\n\n"
+    )
+    return summary + rule + table(heads, rows)
 
 
 def servers_text(results):
@@ -135,7 +140,7 @@ def overview_cell(results, scenario, server):
     failed = " F" if results.failures(scenario, server) else ""
     if not ratio:
         return failed.strip()
-    return f"{ratio.median:.2f}{' =' if ratio.is_tie and ratio.rounds >= ENOUGH_ROUNDS else ''}{failed}"
+    return f"{ratio.median:.2f}{' =' if ratio.is_tie else ''}{failed}"
 
 
 def scenario_text(results, scenario):

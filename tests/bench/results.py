@@ -31,18 +31,19 @@ class Ratio:
 
     @property
     def is_tie(self):
-        return self.low <= 1 <= self.high
+        return self.rounds >= ENOUGH_ROUNDS and self.low <= 1 <= self.high
 
     def at_most(self, bound):
-        """met, MISS, or tie: the spread is wider than the distance to the bound."""
-        if self.high <= bound:
-            return "met"
-        return "MISS" if self.low > bound else "tie"
+        """met or MISS, if it is so in all rounds; tie, if it is not; or too few rounds."""
+        return self._verdict(self.high <= bound, self.low > bound)
 
     def at_least(self, bound):
-        if self.low >= bound:
-            return "met"
-        return "MISS" if self.high < bound else "tie"
+        return self._verdict(self.low >= bound, self.high < bound)
+
+    def _verdict(self, is_met, is_missed):
+        if self.rounds < ENOUGH_ROUNDS:
+            return "too few rounds"
+        return "met" if is_met else "MISS" if is_missed else "tie"
 
     def __str__(self):
         return f"{self.median:.2f} ({self.low:.2f} to {self.high:.2f})"
@@ -95,6 +96,11 @@ class Results:
 
     def failures(self, scenario, server):
         return [run["failure"] for run in self._runs_of(scenario, server) if run.get("failure")]
+
+    def failed(self, scenario, server):
+        """In words; "" if it never did."""
+        failures, runs = self.failures(scenario, server), self._runs_of(scenario, server)
+        return f"{server} failed in {len(failures)} of {len(runs)} rounds" if failures else ""
 
     def by_round(self, scenario, server, figure):
         """Round to the figure, of runs that succeeded and have it."""

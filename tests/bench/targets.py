@@ -3,15 +3,17 @@
 import dataclasses
 
 import servers
-from results import ENOUGH_ROUNDS, Ratio
+from results import Ratio
 
 FLOOR_AIM = 1.15
 IDLE_BOUND = 1.05
 BUSY_BOUND = 0.5
 FLOOD_P99_US, FLOOD_MAX_US = 1000, 5000
 WORKERS_GAIN, WORKERS_COST = 1.8, 1.1
-# With fewer CPUs two workers and their client cannot have one each.
+# With fewer CPUs two workers and the two threads of their client cannot have one each.
 ENOUGH_CPUS = 4
+# Of its time: a thread of the client that works for more than this is what the rate depends on.
+BUSY_CLIENT = 0.9
 
 PING = "a ping beside 8 floods"
 
@@ -22,6 +24,7 @@ class Verdict:
     where: str
     figure: str
     verdict: str  # met, tie, MISS, or why there is none.
+    needed: tuple  # (scenario, server): the runs of echod that must not fail.
 
 
 def verdicts(results):
@@ -34,33 +37,36 @@ def verdicts(results):
         *floods(results),
         *workers(results),
     ]
-    if results.about.get("rounds", 0) < ENOUGH_ROUNDS:
-        return [dataclasses.replace(item, verdict="too few rounds") for item in found]
-    return found
+    return [unless_failed(results, item) for item in found]
+
+
+def unless_failed(results, item):
+    failed = [text for text in (results.failed(*runs) for runs in item.needed) if text]
+    return dataclasses.replace(item, figure="; ".join(failed), verdict="MISS") if failed else item
 
 
 def worst(words):
-    return next((word for word in ("MISS", "tie", "met") if word in words), "not measured")
+    return next(word for word in ("MISS", "tie", "too few rounds", "met") if word in words)
 
 
 def against_peers(results, target, *families):
-    """A verdict for each scenario: that against the peer which is hardest to beat."""
+    """A verdict for each scenario."""
     scenarios = [scenario["name"] for scenario in results.scenarios_of(*families) if not scenario["only"]]
     return [peers_verdict(results, target, scenario) for scenario in scenarios]
 
 
-def peers_verdict(results, target, scenario):
-    ratios = {}
-    for peer in results.correct_peers_in(scenario):
-        ratio = results.ratio("cpu_us", (scenario, "echod"), (scenario, peer))
-        if ratio:
-            ratios[peer] = ratio
-    if not ratios:
-        return Verdict(target, scenario, "-", "not measured")
-    hardest = max(ratios, key=lambda peer: ratios[peer].median)
-    better = [peer for peer, ratio in ratios.items() if ratio.at_most(1) == "MISS"]
-    figure = f"{ratios[hardest]} of {hardest}" + (f"; above {', '.join(better)}" if better else "")
-    return Verdict(target, scenario, figure, worst([ratio.at_most(1) for ratio in ratios.values()]))
+def peers_verdict(results, target, scenario, figure="cpu_us"):
+    """The worst of those against each correct peer, and the ratio to the worst of the peers that it holds for."""
+    mine = (scenario, "echod")
+    ratios = {peer: results.ratio(figure, mine, (scenario, peer)) for peer in results.correct_peers_in(scenario)}
+    words = {peer: ratio.at_most(1) for peer, ratio in ratios.items() if ratio}
+    if not words:
+        return Verdict(target, scenario, "-", "not measured", (mine,))
+    verdict = worst(words.values())
+    deciding = max((peer for peer in words if words[peer] == verdict), key=lambda peer: ratios[peer].median)
+    better = [peer for peer, word in words.items() if word == "MISS"]
+    shown = f"{ratios[deciding]} of {deciding}" + (f"; above {', '.join(better)}" if better else "")
+    return Verdict(target, scenario, shown, verdict, (mine,))
 
 
 def against_floor(results):
@@ -68,80 +74,89 @@ def against_floor(results):
     found = []
     for scenario in results.scenarios_of("echo", "deep"):
         name = scenario["name"]
-        ratio = results.ratio("cpu_us", (name, "echod"), (name, "floor"))
-        if scenario["connections"] >= 64 and ratio:
-            found.append(Verdict(target, name, str(ratio), ratio.at_most(FLOOR_AIM)))
+        if scenario["connections"] >= 64 and "floor" in results.servers_in(name):
+            found.append(bounded(results, target, "cpu_us", (name, "echod"), (name, "floor"), FLOOR_AIM))
     return found
 
 
 def idle(results):
     alone, among = "100 active among 0 idle", "100 active among 15000 idle"
-    ratio = results.ratio("cpu_us", (among, "echod"), (alone, "echod"))
-    return [bounded(f"15 000 idle connections cost at most {IDLE_BOUND}", among, ratio, IDLE_BOUND)]
+    target = f"15 000 idle connections cost at most {IDLE_BOUND}"
+    return [bounded(results, target, "cpu_us", (among, "echod"), (alone, "echod"), IDLE_BOUND)]
 
 
-def bounded(target, where, ratio, bound, than=""):
+def bounded(results, target, figure, mine, other, bound, judge=Ratio.at_most):
+    """Of (scenario, server), of which `mine` is an echod, to another."""
+    needed = tuple(runs for runs in (mine, other) if is_echod(results, runs[1]))
+    ratio = results.ratio(figure, mine, other)
     if not ratio:
-        return Verdict(target, where, "-", "not measured")
-    return Verdict(target, where, f"{ratio}{than}", ratio.at_most(bound))
+        return Verdict(target, mine[0], "-", "not measured", needed)
+    than = f" of {other[1]}" if len(needed) == 1 else ""
+    return Verdict(target, mine[0], f"{ratio}{than}", judge(ratio, bound), needed)
+
+
+def is_echod(results, name):
+    server = results.server(name)
+    return bool(server) and server["kind"] in ("echod", "variant")
 
 
 def pings(results):
     blocking, spinning = "ping, blocking client", "ping, spinning client"
-    cases = (
-        (f"busy polling: p50 at most {BUSY_BOUND} of the best peer's", spinning, servers.BUSY, BUSY_BOUND),
-        ("no busy polling: p50 no worse than the best peer's", spinning, "echod", 1),
-        ("no busy polling: p50 no worse than the best peer's", blocking, "echod", 1),
-    )
-    found = []
-    for target, scenario, name, bound in cases:
-        best = results.best_peer(scenario, "p50")
-        ratio = results.ratio("p50", (scenario, name), (scenario, best)) if best else None
-        found.append(bounded(target, scenario, ratio, bound, f" of {best}"))
-    return found
+    plain = "no busy polling: p50 at or below every correct peer's"
+    return [
+        busy_ping(results, f"busy polling: p50 at most {BUSY_BOUND} of the best peer's", spinning),
+        peers_verdict(results, plain, spinning, "p50"),
+        peers_verdict(results, plain, blocking, "p50"),
+    ]
+
+
+def busy_ping(results, target, scenario):
+    best = results.best_peer(scenario, "p50")
+    return bounded(results, target, "p50", (scenario, servers.BUSY), (scenario, best), BUSY_BOUND)
 
 
 def floods(results):
-    p99 = results.by_round(PING, "echod", "p99")
-    if not p99:
-        return [Verdict("a ping beside floods", PING, "-", "not measured")]
-    longest = max(results.by_round(PING, "echod", "max").values())
-    p99_us = Ratio.of((value, 1) for value in p99.values())
-    figure = f"{p99_us.median:.0f} ({p99_us.low:.0f} to {p99_us.high:.0f}) us"
-    verdict = "met" if longest <= FLOOD_MAX_US else "MISS"
+    mine = (PING, "echod")
+    p99_us, longest_us = (
+        Ratio.of((value, 1) for value in results.by_round(*mine, figure).values()) for figure in ("p99", "max")
+    )
+    if not p99_us:
+        return [Verdict("a ping beside floods", PING, "-", "not measured", (mine,))]
+    shown = f"{p99_us.median:.0f} ({p99_us.low:.0f} to {p99_us.high:.0f}) us"
+    longest = longest_us.at_most(FLOOD_MAX_US).replace("tie", "MISS")  # A single message above it is one.
     found = [
-        Verdict("p99 at most 1 ms", PING, figure, p99_us.at_most(FLOOD_P99_US)),
-        Verdict("max at most 5 ms", PING, f"{longest:.0f} us in all rounds", verdict),
+        Verdict("p99 at most 1 ms", PING, shown, p99_us.at_most(FLOOD_P99_US), (mine,)),
+        Verdict("max at most 5 ms", PING, f"{longest_us.high:.0f} us in all rounds", longest, (mine,)),
     ]
-    fairest = results.best_peer(PING, "p99")
-    if fairest:
-        ratio = results.ratio("p99", (PING, "echod"), (PING, fairest))
-        found.append(bounded("p99 at or below the best peer's", PING, ratio, 1, f" of {fairest}"))
-        found.append(throughput("the floods get no less than with that peer", results, fairest))
-        fastest = results.best_peer(PING, "mb_per_s", max)
-        found.append(throughput("the floods get no less than with any peer", results, fastest))
-    return found
-
-
-def throughput(target, results, peer):
-    ratio = results.ratio("mb_per_s", (PING, "echod"), (PING, peer))
-    if not ratio:
-        return Verdict(target, PING, "-", "not measured")
-    return Verdict(target, PING, f"{ratio} of {peer}", ratio.at_least(1))
+    fairest = (PING, results.best_peer(PING, "p99"))
+    fastest = (PING, results.best_peer(PING, "mb_per_s", max))
+    same, most = "the floods get no less than with that peer", "the floods get no less than with any peer"
+    return [
+        *found,
+        bounded(results, "p99 at or below the best peer's", "p99", mine, fairest, 1),
+        bounded(results, same, "mb_per_s", mine, fairest, 1, Ratio.at_least),
+        bounded(results, most, "mb_per_s", mine, fastest, 1, Ratio.at_least),
+    ]
 
 
 def workers(results):
+    gain, cost = f"two workers give at least {WORKERS_GAIN} of one", f"two workers cost at most {WORKERS_COST} of one"
     found = []
-    cpus = results.about.get("cpus", 0)
     for scenario in results.scenarios_of("workers"):
-        name = scenario["name"]
-        pair = (name, servers.TWO_WORKERS), (name, servers.ONE_WORKER)
-        gain = results.ratio("rate", *pair)
-        if gain:
-            verdict = gain.at_least(WORKERS_GAIN)
-            if verdict != "met" and cpus < ENOUGH_CPUS:
-                verdict = f"cannot show with {cpus} CPUs"
-            found.append(Verdict(f"two workers give at least {WORKERS_GAIN} of one", name, str(gain), verdict))
-        cost = results.ratio("cpu_us", *pair)
-        found.append(bounded(f"two workers cost at most {WORKERS_COST} of one for an echo", name, cost, WORKERS_COST))
+        two, one = ((scenario["name"], name) for name in (servers.TWO_WORKERS, servers.ONE_WORKER))
+        rate = bounded(results, gain, "rate", two, one, WORKERS_GAIN, Ratio.at_least)
+        if rate.verdict in ("MISS", "tie"):
+            rate = dataclasses.replace(rate, verdict=why_not_shown(results, two) or rate.verdict)
+        found.append(rate)
+        found.append(bounded(results, f"{cost} for an echo", "cpu_us", two, one, WORKERS_COST))
     return found
+
+
+def why_not_shown(results, two_workers):
+    """What the rate depends on, if that is not echod."""
+    cpus = results.about.get("cpus", 0)
+    if cpus < ENOUGH_CPUS:
+        return f"cannot show with {cpus} CPUs"
+    if (results.median(*two_workers, "client_share") or 0) > BUSY_CLIENT:
+        return "the client was the limit"
+    return None
