@@ -1,5 +1,6 @@
 """How the benchmark compares, leaves out and judges; no server is started."""
 
+import itertools
 import pathlib
 import tempfile
 import unittest
@@ -216,6 +217,15 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(orders[0], orders[1])
         self.assertEqual(sorted(orders[0][:8]), sorted(orders[0][8:]))
         self.assertNotEqual(orders[0][:8], orders[0][8:])
+
+    def test_mixes_the_scenarios_with_idle_connections_and_no_others(self):
+        wanted = [servers.Server(name, "library", ()) for name in "abcdefgh"]
+        runs = [run.scenario for run in rounds.plan(1, scenarios.matrix(), wanted, False)]
+        turns = [name for name, _ in itertools.groupby(runs, rounds.group_of)]
+        self.assertEqual(len(turns), len(set(turns)))
+        self.assertIn(SCENARIO, turns)
+        idle = [scenario.name for scenario in runs if scenario.family == "idle"]
+        self.assertGreater(len(list(itertools.groupby(idle))), len(set(idle)))
 
 
 class ParsingTest(unittest.TestCase):

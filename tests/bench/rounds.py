@@ -1,8 +1,9 @@
 """All servers in all scenarios, in turns, round by round.
 
 In a round every scenario has one run of each server, one after the other, so that what they are compared
-by was measured within the same minute. Their order is another one each time, so that nobody always follows
-the same server; it is the same when the benchmark is repeated.
+by was measured within the same minute. The scenarios with idle connections are compared with each other
+too: all their runs are one group. The order in a group is another one each time, so that nobody always
+follows the same server; it is the same when the benchmark is repeated.
 """
 
 import dataclasses
@@ -59,18 +60,26 @@ class Run:
         return 0.25 + 0.00013 * self.scenario.connections + warmup_s + running.measured_s(self.scenario, seconds)
 
 
+def group_of(scenario):
+    """What is measured together: each scenario for itself, but those with idle connections, which are compared."""
+    return scenario.family if scenario.family == "idle" else scenario.name
+
+
 def plan(rounds, wanted_scenarios, wanted_servers, is_quick):
+    groups = {}
+    for scenario in wanted_scenarios:
+        present = [server for server in wanted_servers if servers.takes_part(server, scenario, is_quick)]
+        groups.setdefault(group_of(scenario), []).extend((scenario, server) for server in present)
     runs = []
     for number in range(rounds):
-        for scenario in wanted_scenarios:
-            present = [server for server in wanted_servers if servers.takes_part(server, scenario, is_quick)]
-            random.Random(f"{number} {scenario.name}").shuffle(present)
-            runs += [Run(number, scenario, server) for server in present]
+        for name, pairs in groups.items():
+            shuffled = random.Random(f"{number} {name}").sample(pairs, len(pairs))
+            runs += [Run(number, *pair) for pair in shuffled]
     return runs
 
 
 class Progress:
-    """A line on a terminal; elsewhere one for each scenario."""
+    """A line on a terminal; elsewhere one for each group."""
 
     def __init__(self, runs, rounds, seconds):
         self._rounds = rounds
@@ -88,12 +97,14 @@ class Progress:
 
     def show(self, run):
         left = round(self.left_s())
-        where = f"round {run.round + 1} of {self._rounds}, {left // 60}:{left % 60:02} left: {run.scenario.name}"
+        where = f"round {run.round + 1} of {self._rounds}, {left // 60}:{left % 60:02} left"
+        group = group_of(run.scenario)
         if sys.stderr.isatty():
-            print(f"\r\033[K{where}: {run.server.name}", end="", file=sys.stderr, flush=True)
-        elif self._last != (run.round, run.scenario.name):
-            print(where, file=sys.stderr, flush=True)
-        self._last = (run.round, run.scenario.name)
+            name = f"{run.scenario.name}: {run.server.name}"
+            print(f"\r\033[K{where}: {name}", end="", file=sys.stderr, flush=True)
+        elif self._last != (run.round, group):
+            print(f"{where}: {group}", file=sys.stderr, flush=True)
+        self._last = (run.round, group)
 
     def done(self, run):
         self._estimated_left_s -= run.estimated_s(self._seconds)
