@@ -1,12 +1,15 @@
 """How the benchmark compares, leaves out and judges; no server is started."""
 
 import itertools
+import os
 import pathlib
 import tempfile
 import unittest
+from unittest import mock
 
 import extras
 import plots
+import processes
 import report
 import rounds
 import scenarios
@@ -199,6 +202,12 @@ class ReportTest(unittest.TestCase):
     def test_shows_failed_runs(self):
         self.assertIn("**libuv failed** in 1 of 3 rounds: it broke", report.report(self.results, {}))
 
+    def test_says_what_else_the_machine_did(self):
+        for run, share in zip(self.results.runs, (0.01, 0.03)):
+            run["others"] = share
+        text = "Other processes took 2.0% of a CPU while it was measured, 3.0% in the worst run."
+        self.assertIn(text, report.report(self.results, {}))
+
     def test_is_the_same_of_saved_results(self):
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "results.json"
@@ -226,6 +235,14 @@ class PlanTest(unittest.TestCase):
         self.assertIn(SCENARIO, turns)
         idle = [scenario.name for scenario in runs if scenario.family == "idle"]
         self.assertGreater(len(list(itertools.groupby(idle))), len(set(idle)))
+
+
+class ProcessesTest(unittest.TestCase):
+    def test_counts_the_time_of_others_and_of_their_children(self):
+        stat = {"1": ["S"] * 11 + ["1", "2", "3", "4"], "7": None, str(os.getpid()): ["R"] * 11 + ["100"] * 4}
+        with mock.patch.object(os, "listdir", return_value=[*stat, "self"]):
+            with mock.patch.object(processes, "stat_fields", side_effect=stat.get):
+                self.assertEqual(processes.others_s(), 10 / processes.TICKS_PER_S)
 
 
 class ParsingTest(unittest.TestCase):

@@ -67,19 +67,19 @@ def introduction(results):
         "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is "
         "the median of the ratios of each round, with the lowest and the highest; when these enclose 1, it is called "
         "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another."
-        f"{stolen_text(results)}\n"
+        f"{disturbance_text(results)}\n"
     )
 
 
-def stolen_text(results):
+def disturbance_text(results):
     """What the verdicts on the slowest of all messages are worth."""
-    shares = [run["stolen"] for run in results.runs if "stolen" in run]
-    if not any(shares):
-        return ""
-    return (
-        f" The host of this virtual machine took {sum(shares) / len(shares):.1%} of a CPU while it was measured, "
-        f"{max(shares):.1%} in the worst run."
-    )
+    text = ""
+    for figure, who in (("stolen", "The host of this virtual machine"), ("others", "Other processes")):
+        shares = [run[figure] for run in results.runs if figure in run]
+        if any(shares):
+            mean = sum(shares) / len(shares)
+            text += f" {who} took {mean:.1%} of a CPU while it was measured, {max(shares):.1%} in the worst run."
+    return text
 
 
 def rounds_text(results):

@@ -123,10 +123,13 @@ def measure(tools, runs, rounds, results, after_round):
     for index, run in enumerate(runs):
         progress.show(run)
         entry = {"round": run.round, "scenario": run.scenario.name, "server": run.server.name}
-        begin_at, stolen_s = time.monotonic(), processes.stolen_s()
+        begin_at, stolen_s, others_s = time.monotonic(), processes.stolen_s(), processes.others_s()
         try:
             entry.update(running.run(tools, run.server, run.scenario))
-            entry["stolen"] = round((processes.stolen_s() - stolen_s) / (time.monotonic() - begin_at), 4)
+            elapsed_s = time.monotonic() - begin_at
+            entry["stolen"] = round((processes.stolen_s() - stolen_s) / elapsed_s, 4)
+            if not run.server.forks:  # Its last children were killed with it: nobody of ours waited for them.
+                entry["others"] = round(max(0, processes.others_s() - others_s) / elapsed_s, 4)
         except (running.Failure, running.CannotRun) as error:
             entry["failure"] = str(error)
             say(f"{run.scenario.name}: {run.server.name}: {error}")
