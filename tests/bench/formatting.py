@@ -5,6 +5,18 @@ def number(value, decimals=1):
     return "-" if value is None else f"{value:,.{decimals}f}".replace(",", " ")
 
 
+def whole(value):
+    return number(value, 0)
+
+
+def mib(size):
+    return "-" if size is None else f"{number(size / 2**20)} MiB"
+
+
+def gib(size):
+    return f"{size / 2**30:.1f} GiB"
+
+
 def significant(value):
     """Three digits."""
     if value is None:

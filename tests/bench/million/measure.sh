@@ -1,7 +1,7 @@
 #!/bin/sh
 # measure.sh
 # Holds CONNECTIONS to one echod, has each echo one message, leaves them idle, and prints what the
-# kernel says of it as raw lines, which million.py reads:
+# kernel says of it as raw lines, which measurement.py reads:
 #
 #   progress SECONDS CONNECTIONS   how far it is
 #   sample NAME SOURCE LINE        a line of a file below /proc at the moment NAME
