@@ -52,7 +52,7 @@ pass() {
 
 echoload=0
 active_s=$((CONNECTIONS / RATE + 1 + SETTLE_S))
-# shellcheck disable=SC2086 # It may be several words: a program that runs it.
+# shellcheck disable=SC2086 # It may be several words: a program that runs it, options.
 $ECHOD --config "$CONFIG" --port "$PORT" 2>"$WORK/echod.log" &
 echod=$!
 trap 'kill $echod $echoload 2>/dev/null' INT TERM

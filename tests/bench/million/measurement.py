@@ -118,7 +118,8 @@ def run_here(options):
         old.unlink()
     environment = {key: str(value).strip('"') for key, value in parameters(options, ports, free_port()).items()}
     environment |= {
-        "ECHOD": str(options.build / "daemon/echod"),
+        # For nobody else on the network, which the virtual machine has none of.
+        "ECHOD": f"{options.build / 'daemon/echod'} --address 127.0.0.1",
         "ECHOLOAD": str(options.build / "client/echoload"),
         "CONFIG": str(HERE / "echod.toml"),
         "WORK": str(work),

@@ -8,6 +8,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # What both b
 
 import costs
 import measurement
+import summary
 
 LINES = """kernel 6.1.0
 accelerator kvm
@@ -76,6 +77,12 @@ class ReportTest(unittest.TestCase):
         self.report["connections"]["connected"] = 999
         self.report["echod"]["exit_code"] = 3
         self.assertEqual(list(costs.complaints(self.report)), ["999 connections of 1 000", "echod ended with 3"])
+
+    def test_says_which_listener_the_connections_are_of(self):
+        self.assertIn("| connections | 1 000 of 1 000 |", summary.markdown(self.report))
+        self.assertNotIn("listener on `::`", summary.markdown(self.report))
+        self.report["environment"].update(virtual_machine=True, memory_bytes=1 << 30)
+        self.assertIn("listener on `::`", summary.markdown(self.report))
 
 
 if __name__ == "__main__":

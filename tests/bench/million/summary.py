@@ -40,8 +40,10 @@ def markdown(report):
             f"In a virtual machine ({environment['accelerator']}, Linux {environment['kernel']}, "
             f"{environment['cpus']} CPUs, {gib(environment['memory_bytes'])})"
         )
+        listener = ", and the server's, of a listener on `::`, is of the larger kind"
     else:
         place = f"On Linux {environment['kernel']}, {environment['cpus']} CPUs, without a virtual machine"
+        listener = ""
     text = [
         f"# {whole(report['parameters']['connections'])} connections to one echod",
         "",
@@ -58,8 +60,7 @@ def markdown(report):
         "",
         "Client and server share the kernel, so its memory is that of two sockets for each connection. Halving it is "
         "right to a few percent: both ends have a socket, an inode, a file and an epoll registration, but only the "
-        "client's has an entry in the table of local ports, and the server's, of a listener on `::`, is of the larger "
-        "kind.",
+        f"client's has an entry in the table of local ports{listener}.",
         "",
     ]
     if environment["accelerator"] == "tcg":
