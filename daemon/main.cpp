@@ -71,6 +71,7 @@ ExitCode run(CommandLine options) {
 int main(int argc, char** argv) {
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
+  echod::sys::use_small_pages();
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {
     (void)std::fputs(parsed.text.c_str(), stderr);

@@ -25,6 +25,10 @@ void fill_standard_descriptors() noexcept {
   }
 }
 
+void use_small_pages() noexcept {
+  (void)prctl(PR_SET_THP_DISABLE, 1UL, 0UL, 0UL, 0UL);
+}
+
 void name_this_thread(const std::string& name) noexcept {
   (void)prctl(PR_SET_NAME, name.c_str());  // Cannot fail with a string.
 }

@@ -13,6 +13,11 @@ void ignore_write_signals() noexcept;
 // would get that number, and what is printed would go to a peer.
 void fill_standard_descriptors() noexcept;
 
+// No transparent huge pages (prctl(2), PR_SET_THP_DISABLE): where they are on for everybody, a page
+// of 2 MiB is paid for when the first of its bytes is used. Does nothing where the kernel knows
+// none.
+void use_small_pages() noexcept;
+
 // The name that tools such as top -H show for this thread; at most 15 bytes are kept.
 void name_this_thread(const std::string& name) noexcept;
 

@@ -1,6 +1,7 @@
 // Ten thousand idle connections: what each costs in user memory, and what they cost in CPU time.
 #include "daemon_test.hpp"
 #include "descriptors.hpp"
+#include "files.hpp"
 
 namespace echod::test {
 namespace {
@@ -48,6 +49,11 @@ TEST_F(MemoryTest, AnIdleConnectionTakesAtMost128Bytes) {
             << kMany << " connections: " << slope << " bytes each" << std::endl;
   EXPECT_LE(slope, 128.0);
   daemon().expect_counter("buffered_bytes", 0);
+}
+
+TEST_F(MemoryTest, ComesInSmallPages) {
+  const std::string status = read_file("/proc/" + std::to_string(daemon().pid()) + "/status");
+  EXPECT_NE(status.find("THP_enabled:\t0\n"), std::string::npos) << status;
 }
 
 TEST_F(MemoryTest, IdleConnectionsTakeNextToNoCpuTime) {
