@@ -18,9 +18,11 @@ std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsag
   const auto since = [](std::uint64_t earlier, std::uint64_t later) {
     return later - std::min(earlier, later);  // Threads that ended took their counts along.
   };
+  const auto sum = end->user + end->system - begin->user - begin->system;
+  const auto user = std::min(end->user - begin->user, sum);  // Its ticks may say more.
   return sys::ProcessUsage{
-      .user = end->user - begin->user,
-      .system = end->system - begin->system,
+      .user = user,
+      .system = sum - user,
       .resident_bytes = end->resident_bytes,
       .voluntary_switches = since(begin->voluntary_switches, end->voluntary_switches),
       .involuntary_switches = since(begin->involuntary_switches, end->involuntary_switches)};

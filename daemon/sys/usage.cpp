@@ -1,5 +1,7 @@
 #include "usage.hpp"
 
+#include <unistd.h>
+
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -19,6 +21,12 @@ std::string contents(const std::string& path) {
   return text.str();
 }
 
+std::chrono::nanoseconds from_ticks(std::uint64_t ticks) {
+  constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
+  const auto per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  return std::chrono::nanoseconds(static_cast<std::int64_t>(ticks * kNanosPerSecond / per_second));
+}
+
 // Of all threads of a process, to the nanosecond.
 std::optional<std::chrono::nanoseconds> cpu_clock(pid_t pid) {
   clockid_t clock{};
@@ -29,14 +37,12 @@ std::optional<std::chrono::nanoseconds> cpu_clock(pid_t pid) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// Fields 14 and 15 of /proc/PID/stat say in ticks how the time divides. The name, field 2, may hold
-// anything, even parentheses.
-bool read_cpu_time(const std::string& directory, std::chrono::nanoseconds sum,
-                   ProcessUsage& usage) {
+// Field 14 of /proc/PID/stat. The name, field 2, may hold anything, even parentheses.
+std::optional<std::chrono::nanoseconds> user_time(const std::string& directory) {
   const std::string stat = contents(directory + "/stat");
   const std::size_t name_end = stat.rfind(')');
   if (name_end == std::string::npos) {
-    return false;
+    return std::nullopt;
   }
   constexpr int kFirstField = 3;
   constexpr int kUserField = 14;
@@ -45,13 +51,9 @@ bool read_cpu_time(const std::string& directory, std::chrono::nanoseconds sum,
   for (int field = kFirstField; field < kUserField; ++field) {
     fields >> skipped;
   }
-  double user = 0;
-  double system = 0;
-  fields >> user >> system;
-  const double share = user + system > 0 ? user / (user + system) : 0;
-  usage.user = std::chrono::duration_cast<std::chrono::nanoseconds>(share * sum);
-  usage.system = sum - usage.user;
-  return !fields.fail();
+  std::uint64_t user = 0;
+  fields >> user;
+  return fields.fail() ? std::nullopt : std::optional(from_ticks(user));
 }
 
 std::uint64_t status_value(const std::string& status, const std::string& name) {
@@ -68,10 +70,13 @@ std::uint64_t status_value(const std::string& status, const std::string& name) {
 std::optional<ProcessUsage> process_usage(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
   ProcessUsage usage;
-  const auto cpu_time = cpu_clock(pid);
-  if (!cpu_time || !read_cpu_time(directory, *cpu_time, usage)) {
+  const auto user = user_time(directory);
+  const auto sum = cpu_clock(pid);  // After it, so that it is no less.
+  if (!user || !sum) {
     return std::nullopt;
   }
+  usage.user = *user;
+  usage.system = *sum - *user;
   constexpr std::uint64_t kBytesPerKib = 1024;
   usage.resident_bytes = status_value(contents(directory + "/status"), "VmRSS") * kBytesPerKib;
   std::error_code error;
