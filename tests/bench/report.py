@@ -1,5 +1,7 @@
 """The report: Markdown with tables, beside the plots and the raw figures."""
 
+import statistics
+
 import targets
 from formatting import number, percent, significant, table
 from results import ENOUGH_ROUNDS
@@ -131,8 +133,17 @@ def overview(results):
     for scenario in found:
         name = scenario["name"]
         rows.append([name, *(overview_cell(results, name, server) for server in across)])
+    means = [geometric_mean(results, [item["name"] for item in found], server) for server in across]
+    rows.append(["**geometric mean** of the scenarios of each", *means])
     note = "Above 1: more than echod. `=` is a tie, `F` a run that failed.\n\n"
     return note + table(["scenario", *across], rows)
+
+
+def geometric_mean(results, scenarios, server):
+    """Of the medians: noise that makes ties of single scenarios cancels out in it."""
+    ratios = [results.ratio("cpu_us", (scenario, server), (scenario, "echod")) for scenario in scenarios]
+    medians = [ratio.median for ratio in ratios if ratio]
+    return f"{statistics.geometric_mean(medians):.2f} ({len(medians)})" if medians else ""
 
 
 def overview_cell(results, scenario, server):
