@@ -91,16 +91,17 @@ std::optional<Waiters> Inbox::take_back_room() noexcept {
   return std::nullopt;
 }
 
-// Closes it if there is no memory: there was, for it was in here.
-void Inbox::put_back(sys::Accepted connection) noexcept {
+bool Inbox::put_back(sys::Accepted& connection) noexcept {
   const std::scoped_lock lock(mutex_);
-  try {
-    if (loop_ != nullptr) {
-      put(connection);
-    }
-  } catch (const std::bad_alloc&) {
-    return;
+  if (loop_ == nullptr) {
+    return false;
   }
+  try {
+    put(connection);
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return true;
 }
 
 Inbox::Mail& Inbox::take() noexcept {

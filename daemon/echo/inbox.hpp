@@ -57,8 +57,8 @@ class Inbox {
   // What the worker has not taken yet, one by one, the last first; then nothing.
   [[nodiscard]] std::optional<sys::Accepted> take_back_connection() noexcept;
   [[nodiscard]] std::optional<Waiters> take_back_room() noexcept;
-  // What was taken back and nobody else wants; late or not.
-  void put_back(sys::Accepted connection) noexcept;
+  // What was taken back and nobody else wants; late or not. False: closed, or no memory.
+  [[nodiscard]] bool put_back(sys::Accepted& connection) noexcept;
 
   // Everything that came since the last call; it is late no more. The worker's thread alone. The
   // reference holds until the next call.

@@ -75,6 +75,12 @@ void Listener::resume() noexcept {
   context_.loop.enqueue(*this);
 }
 
+void Listener::look() noexcept {
+  if (!is_closed()) {
+    context_.loop.enqueue(*this);
+  }
+}
+
 void Listener::begin_emptying() noexcept {
   is_emptying_ = true;
   is_waiting_ = false;

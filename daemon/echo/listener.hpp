@@ -38,6 +38,8 @@ class Listener final : public Channel {
   Turn on_turn(std::uint32_t events) noexcept override;
   // Ends the wait for room.
   void resume() noexcept;
+  // Has a turn, though no event came for it.
+  void look() noexcept;
 
   // Takes everybody who waits in the queue, whatever the limit on connections, and then lets go of
   // the socket: whoever is in the queue of a socket that closes gets an RST. If descriptors run

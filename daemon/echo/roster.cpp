@@ -42,16 +42,18 @@ void Roster::relieve(std::size_t late, sys::TimePoint now) noexcept {
   for (auto news = inbox.take_back_room(); news; news = inbox.take_back_room()) {
     (void)wake_one(kNobody, *news);
   }
-  while (inbox.is_late()) {  // Not if it looks meanwhile: it takes the rest itself.
+  constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
+  // Not if it looks meanwhile: it takes the rest itself.
+  while (inbox.is_late() && emptiest(kAnyNumber) != kNobody) {
     auto connection = inbox.take_back_connection();
     if (!connection) {
       return;
     }
-    if (!give(*connection, std::numeric_limits<std::uint32_t>::max(), now)) {
-      inbox.put_back(std::move(*connection));
-      return;
+    if (give(*connection, kAnyNumber, now)) {
+      seats_[late].connections.fetch_sub(1, std::memory_order_relaxed);
+    } else if (!inbox.put_back(*connection)) {
+      leave(late);  // That worker has ended, or there is no memory.
     }
-    seats_[late].connections.fetch_sub(1, std::memory_order_relaxed);
   }
 }
 
@@ -112,7 +114,11 @@ bool Roster::wake_one(std::size_t worker, Waiters waiters) noexcept {
     if (seats_[one].inbox.tell_of_room(waiters)) {
       return false;
     }
-    set_wait(one, wait);
+    // It waits on, unless it has changed its mind.
+    Wait none = Wait::nothing;
+    if (seats_[one].wait.compare_exchange_strong(none, wait)) {
+      waiting_.fetch_add(1);
+    }
   }
   return false;
 }

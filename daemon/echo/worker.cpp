@@ -52,6 +52,15 @@ void Worker::abort_connections(CloseReason reason) {
   });
 }
 
+void Worker::look_around() {
+  loop_.post([this] {
+    for (const auto& listener : listeners_) {
+      listener->look();
+    }
+    context_.admission.catch_up();
+  });
+}
+
 void Worker::ask() {
   loop_.post([this] { answers_.fetch_add(1); });
 }

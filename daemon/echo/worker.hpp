@@ -51,6 +51,10 @@ class Worker {
   // While draining: closes all connections, and the listeners that are not empty yet.
   void abort_connections(CloseReason reason);
 
+  // Looks into the accept queues, and for room, as if it had been woken: another worker may have
+  // been woken instead, and got stuck.
+  void look_around();
+
   // Asks for an answer: answers() grows by one when the worker has come to it. One question at a
   // time.
   void ask();

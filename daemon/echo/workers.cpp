@@ -50,6 +50,15 @@ void Workers::abort_connections(CloseReason reason) {
   }
 }
 
+void Workers::relieve(std::size_t late, sys::TimePoint now) {
+  roster_->relieve(late, now);
+  for (std::size_t number = 0; number < workers_.size(); ++number) {
+    if (number != late) {
+      workers_[number]->look_around();
+    }
+  }
+}
+
 std::array<std::uint64_t, kCounters> Workers::counters() const noexcept {
   std::array<std::uint64_t, kCounters> sums{};
   // Backwards, since a connection is accepted before it is closed.

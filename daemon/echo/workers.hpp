@@ -31,8 +31,8 @@ class Workers {
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
   [[nodiscard]] Worker& at(std::size_t number) noexcept { return *workers_[number]; }
 
-  // `worker` takes over what is under way to `late` (roster.hpp).
-  void relieve(std::size_t late, sys::TimePoint now) noexcept { roster_->relieve(late, now); }
+  // `late` does not answer: the others take what was meant for it.
+  void relieve(std::size_t late, sys::TimePoint now);
 
   // Sums over all workers. No close is seen in them without its accept.
   [[nodiscard]] std::array<std::uint64_t, kCounters> counters() const noexcept;

@@ -68,7 +68,8 @@ Service::Service(CommandLine options, Config config)
                {.on_ended = [this] { loop_.post([this] { are_workers_ended_ = true; }); },
                 .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
-      drain_deadline_(loop_.timers(), [this] { close_connections(CloseReason::drain_deadline); }),
+      drain_deadline_(loop_.timers(),
+                      [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
       worker_watch_(loop_, workers_, *logs_.logger(), [this] { end_if_the_rest_is_stuck(); }) {
   warn_of(limit_under(config_));
@@ -189,7 +190,7 @@ void Service::obey(int signal) {
 void Service::stop(std::string_view cause) {
   if (is_stopping_) {
     logs_.notices().info("stopping: {} again, closing everything now", cause);
-    close_connections(CloseReason::forced);
+    workers_.abort_connections(CloseReason::forced);
     return;
   }
   is_stopping_ = true;
@@ -201,19 +202,14 @@ void Service::stop(std::string_view cause) {
   drain_deadline_.expire_at(loop_.now() + deadline);
 }
 
-void Service::close_connections(CloseReason reason) {
-  is_closing_ = true;
-  workers_.abort_connections(reason);
-}
-
-// Without destructors, which would wait for the threads that are stuck.
+// Without destructors, which would wait for the threads that are stuck. Nor does it wait for the
+// drain deadline: as long as such a worker has the listening sockets, clients connect to nobody.
 void Service::end_if_the_rest_is_stuck() {
-  const std::size_t running = workers_.running();
-  if (!is_closing_ || running == 0 || worker_watch_.stuck() < running) {
+  if (!is_stopping_ || !worker_watch_.are_only_stuck_left()) {
     return;
   }
   logs_.logger()->critical("workers that are stuck and do not end: {} of {}; ending without them",
-                           running, worker_count_);
+                           workers_.running(), worker_count_);
   report_end();
   logs_.finish();
   std::_Exit(static_cast<int>(ExitCode::internal));

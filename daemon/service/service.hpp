@@ -52,7 +52,6 @@ class Service {
   void on_signal(int signal);
   void obey(int signal);
   void stop(std::string_view cause);
-  void close_connections(CloseReason reason);
   void end_if_the_rest_is_stuck();
   void on_listener_lost();
   void reload();
@@ -77,7 +76,6 @@ class Service {
   Timer housekeeping_;
   WorkerWatch worker_watch_;
   bool is_stopping_ = false;
-  bool is_closing_ = false;  // All connections, to stop.
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
   std::string limit_warning_;  // The last that was given.

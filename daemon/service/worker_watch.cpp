@@ -2,7 +2,6 @@
 
 #include <spdlog/logger.h>
 
-#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -25,10 +24,17 @@ WorkerWatch::WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
       timer_(loop.timers(), [this] { look(); }),
       watched_(workers.size()) {}
 
-std::size_t WorkerWatch::stuck() const noexcept {
-  return static_cast<std::size_t>(
-      std::count_if(watched_.begin(), watched_.end(),
-                    [](const Watched& watched) { return watched.silent >= kStuckAfter; }));
+bool WorkerWatch::are_only_stuck_left() const noexcept {
+  bool is_any_left = false;
+  for (std::size_t number = 0; number < watched_.size(); ++number) {
+    if (!workers_.at(number).has_ended()) {
+      is_any_left = true;
+      if (watched_[number].silent < kStuckAfter) {
+        return false;
+      }
+    }
+  }
+  return is_any_left;
 }
 
 void WorkerWatch::look() {

@@ -28,8 +28,8 @@ class WorkerWatch {
 
   void start() { look(); }
 
-  // How many workers are stuck now.
-  [[nodiscard]] std::size_t stuck() const noexcept;
+  // Whether there are workers that have not ended, and all of them are stuck.
+  [[nodiscard]] bool are_only_stuck_left() const noexcept;
 
   // How often a worker was found stuck, since start.
   [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }

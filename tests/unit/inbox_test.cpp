@@ -89,8 +89,12 @@ TEST_F(InboxTest, GivesBackWhatNobodyHasTaken) {
   EXPECT_EQ(inbox_.take_back_room(), Waiters::any);
   EXPECT_EQ(inbox_.take_back_room(), Waiters::for_room);
   EXPECT_EQ(inbox_.take_back_room(), std::nullopt);
-  inbox_.put_back(std::move(*second));
+  EXPECT_TRUE(inbox_.put_back(*second));
   EXPECT_EQ(inbox_.take().connections.size(), 1U);
+  inbox_.close();
+  sys::Accepted third = connection();
+  EXPECT_FALSE(inbox_.put_back(third));
+  EXPECT_TRUE(third.fd.is_open());
 }
 
 TEST_F(InboxTest, ThatIsLateTakesNothingInUntilItIsLookedInto) {
