@@ -11,8 +11,8 @@
 namespace echod::sys {
 
 struct ProcessUsage {
-  // CPU time of all threads. The sum is exact; user time is known to a clock tick (10 ms), and system
-  // time is the rest, so it may shrink by a tick from one look to the next.
+  // CPU time of all threads. The sum is exact; user time is known to a clock tick (10 ms), and
+  // system time is the rest, so it may shrink by a tick from one look to the next.
   std::chrono::nanoseconds user{0};
   std::chrono::nanoseconds system{0};
   std::uint64_t resident_bytes = 0;
