@@ -198,7 +198,7 @@ TEST_F(HardshipTest, TheLingerTimeIsKeptThoughThePeerSendsOn) {
   daemon().signal(SIGTERM);
   Background sender([&peer](const std::atomic<bool>& is_over) {
     while (!is_over && send(peer.fd(), "x", 1, MSG_NOSIGNAL) == 1) {
-      std::this_thread::sleep_for(80ms);
+      std::this_thread::sleep_for(80ms);  // It sends on, but floods nobody.
     }
   });
   EXPECT_EQ(daemon().wait(), 0);

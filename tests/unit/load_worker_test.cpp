@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "deadline.hpp"
+#include "descriptors.hpp"
 #include "listen_socket.hpp"
-#include "open_files.hpp"
 
 namespace echod::test {
 namespace {
@@ -147,9 +147,8 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
 
 TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {
   constexpr std::uint32_t kMany = 2500;
-  constexpr std::uint32_t kSpare = 100;
-  if (const auto limit = sys::set_open_files(0); limit.soft < kMany + kSpare) {
-    GTEST_SKIP() << "needs " << kMany + kSpare << " descriptors; ulimit -Hn is " << limit.hard;
+  if (!can_hold(kMany)) {
+    GTEST_SKIP() << "needs descriptors for " << kMany << " connections (ulimit -Hn)";
   }
   listener_ = sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), kMany, false, {});
   plan_.server = listener_.address;
