@@ -10,8 +10,10 @@
 #include "config_errors.hpp"
 #include "config_file.hpp"
 #include "exit_codes.hpp"
+#include "passed_sockets.hpp"
 #include "process.hpp"
 #include "service.hpp"
+#include "service_manager.hpp"
 #include "stderr_sink.hpp"
 #include "toml_value.hpp"
 
@@ -34,6 +36,14 @@ std::string valid_text(const CommandLine& options) {
   return std::string("there is no ") + kDefaultConfigFile + "; the built-in defaults are valid\n";
 }
 
+// Before anybody serves. `error` is 0 where no call failed.
+ExitCode fail(const CommandLine& options, ExitCode code, const std::string& line, int error = 0) {
+  if (!options.check_config && !options.dump_config) {  // A check, by ExecReload=, is no service.
+    ServiceManager::failed(line, error);
+  }
+  return code;
+}
+
 ExitCode run(CommandLine options) {
   try {
     options.config_file = config_file_in_use(options);  // One that is there now must stay.
@@ -44,24 +54,24 @@ ExitCode run(CommandLine options) {
     if (options.dump_config) {
       return print(dump_config(config));
     }
-    return Service(options, config).run();
+    return Service(options, config, take_passed_sockets()).run();
   } catch (const ConfigErrors& errors) {
     for (const std::string& line : errors.lines()) {
       report_on_stderr(line, errors.begin_with_positions() ? "" : kProgramPrefix);
     }
-    return ExitCode::configuration;
+    return fail(options, ExitCode::configuration, errors.lines().front());
   } catch (const StartupError& error) {
     report_on_stderr(error.what());
-    return error.code();
+    return fail(options, error.code(), error.what(), error.error());
   } catch (const std::system_error& error) {
     report_on_stderr(error.what());
-    return ExitCode::system;
+    return fail(options, ExitCode::system, error.what(), error.code().value());
   } catch (const std::bad_alloc&) {
     report_on_stderr("not enough memory");
-    return ExitCode::system;
+    return fail(options, ExitCode::system, "not enough memory", ENOMEM);
   } catch (const std::exception& error) {
     report_on_stderr(error.what());
-    return ExitCode::internal;
+    return fail(options, ExitCode::internal, error.what());
   }
 }
 

@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds kRetryInterval{250};
 }  // namespace
 
 Listener::Listener(EchoContext& context, std::shared_ptr<const sys::ListenSocket> socket,
-                   std::function<void()> on_lost)
+                   std::function<void(int)> on_lost)
     : context_(context),
       socket_(std::move(socket)),
       on_lost_(std::move(on_lost)),
@@ -88,7 +88,12 @@ void Listener::begin_emptying() noexcept {
   // No worker takes more than can have waited when this began, or a flood of newcomers would keep
   // it.
   left_to_empty_ = socket_->backlog + 1;
-  empty();
+  if (socket_->is_passed) {
+    let_go();  // Who waits in its queue is not reset: whoever passed it has it open, for our
+               // successor.
+  } else {
+    empty();
+  }
 }
 
 void Listener::empty() noexcept {
@@ -152,7 +157,7 @@ Listener::Accepting Listener::accept_one() noexcept {
       break;
   }
   context_.log.listener_lost(socket_->address, accepted.error);
-  on_lost_();
+  on_lost_(accepted.error);
   return Accepting::lost;
 }
 

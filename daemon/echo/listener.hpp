@@ -28,9 +28,9 @@ struct EchoContext;
 class Listener final : public Channel {
  public:
   // Shares the socket with its owner and with other workers' listeners; the last one closes it.
-  // `on_lost` is called if the socket turns out to be broken for good.
+  // `on_lost` is called with the errno if the socket turns out to be broken for good.
   Listener(EchoContext& context, std::shared_ptr<const sys::ListenSocket> socket,
-           std::function<void()> on_lost);
+           std::function<void(int)> on_lost);
   ~Listener() override;
 
   // Registers with the loop. Throws std::system_error.
@@ -58,7 +58,7 @@ class Listener final : public Channel {
 
   EchoContext& context_;
   std::shared_ptr<const sys::ListenSocket> socket_;
-  std::function<void()> on_lost_;
+  std::function<void(int)> on_lost_;
   Timer retry_;
   bool is_waiting_ = false;
   bool is_emptying_ = false;

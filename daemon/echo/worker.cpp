@@ -83,7 +83,6 @@ void Worker::run() {
 
 void Worker::begin_drain() {
   context_.is_draining = true;
-  context_.admission.set_max_connections(UINT32_MAX);  // Everybody who waits is let in.
   context_.table.visit_all([](Connection& connection) { connection.begin_drain(); });
   for (const auto& listener : listeners_) {
     listener->begin_emptying();

@@ -27,8 +27,8 @@ namespace echod {
 
 // Called in the worker's thread; must not block.
 struct WorkerEvents {
-  std::function<void()> on_ended;          // The thread is about to end.
-  std::function<void()> on_listener_lost;  // A listening socket is broken for good.
+  std::function<void()> on_ended;             // The thread is about to end.
+  std::function<void(int)> on_listener_lost;  // A listening socket is broken for good: its errno.
 };
 
 class Worker {

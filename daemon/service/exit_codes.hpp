@@ -16,15 +16,18 @@ enum class ExitCode : int {
   configuration = 78,  // The configuration is wrong.
 };
 
-// Why the daemon cannot start: one line for the operator.
+// Why the daemon cannot start: one line for the operator, and the errno if a call failed.
 class StartupError : public std::runtime_error {
  public:
-  StartupError(ExitCode code, const std::string& line) : std::runtime_error(line), code_(code) {}
+  StartupError(ExitCode code, const std::string& line, int error = 0)
+      : std::runtime_error(line), code_(code), error_(error) {}
 
   [[nodiscard]] ExitCode code() const noexcept { return code_; }
+  [[nodiscard]] int error() const noexcept { return error_; }
 
  private:
   ExitCode code_;
+  int error_;
 };
 
 }  // namespace echod

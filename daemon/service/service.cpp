@@ -24,27 +24,39 @@ namespace echod {
 namespace {
 
 constexpr std::chrono::seconds kHousekeepingInterval{10};
+// While draining the service manager is asked for more time at each look at the workers.
+constexpr std::chrono::seconds kStopExtension{10};
+constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 
 StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
   const int code = error.code().value();
   const std::string line = "cannot listen on " + wanted.address.text() + ": " + error.what();
   if (code == EACCES || code == EPERM) {
     return {ExitCode::no_permission,
-            line + "; a port below 1024 needs root or CAP_NET_BIND_SERVICE"};
+            line + "; a port below 1024 needs root or CAP_NET_BIND_SERVICE", code};
   }
   if (code == EADDRINUSE) {
-    return {ExitCode::cannot_listen, line + "; see who has it with: ss -ltnp sport = :" +
-                                         std::to_string(wanted.address.port())};
+    return {
+        ExitCode::cannot_listen,
+        line + "; see who has it with: ss -ltnp sport = :" + std::to_string(wanted.address.port()),
+        code};
   }
   if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT) {
-    return {ExitCode::cannot_listen, line + "; see this host's addresses with: ip address"};
+    return {ExitCode::cannot_listen, line + "; see this host's addresses with: ip address", code};
   }
-  return {ExitCode::system, code == EMFILE ? line + "; raise ulimit -n (LimitNOFILE=)" : line};
+  return {ExitCode::system, code == EMFILE ? line + "; raise ulimit -n (LimitNOFILE=)" : line,
+          code};
 }
 
 std::string signal_name(int signal) {
   const char* const name = sigabbrev_np(signal);
   return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
+}
+
+// Accepted and not closed.
+std::uint64_t connections_of(const std::array<std::uint64_t, kCounters>& counters) {
+  return counters.at(static_cast<std::size_t>(Counter::accepted)) -
+         std::accumulate(counters.end() - kCloseReasons, counters.end(), std::uint64_t{0});
 }
 
 std::string list(const std::vector<std::string>& names) {
@@ -57,8 +69,9 @@ std::string list(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Service::Service(CommandLine options, Config config)
-    : options_(std::move(options)),
+Service::Service(CommandLine options, Config config, std::vector<PassedSocket> passed)
+    : passed_(std::move(passed)),
+      options_(std::move(options)),
       config_(std::move(config)),
       open_files_(sys::set_open_files(config_.limits.open_files)),
       worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
@@ -66,12 +79,13 @@ Service::Service(CommandLine options, Config config)
       logs_(config_.log),
       workers_(worker_count_, settings_under(config_), logs_.logger(),
                {.on_ended = [this] { loop_.post([this] { are_workers_ended_ = true; }); },
-                .on_listener_lost = [this] { loop_.post([this] { on_listener_lost(); }); }}),
+                .on_listener_lost =
+                    [this](int error) { loop_.post([this, error] { on_listener_lost(error); }); }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       drain_deadline_(loop_.timers(),
                       [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
-      worker_watch_(loop_, workers_, *logs_.logger(), [this] { end_if_the_rest_is_stuck(); }) {
+      worker_watch_(loop_, workers_, *logs_.logger(), [this] { on_workers_watched(); }) {
   warn_of(limit_under(config_));
   listen();
   if (options_.quit_on_stdin) {
@@ -83,11 +97,15 @@ ExitCode Service::run() {
   workers_.start();
   worker_watch_.start();
   announce_start();
+  manager_.ready(status_line());
   housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
   while (!are_workers_ended_) {
     loop_.run_once();
   }
   report_end();
+  if (exit_code_ != ExitCode::stopped) {
+    ServiceManager::failed("a listening socket was lost", lost_error_);
+  }
   return exit_code_;
 }
 
@@ -131,6 +149,13 @@ void Service::warn_of_buffers(const EchoSettings& settings) {
 }
 
 void Service::listen() {
+  if (!passed_.empty()) {
+    for (sys::ListenSocket& socket : adopt_passed_sockets(std::exchange(passed_, {}), config_)) {
+      listeners_.push_back(std::make_shared<const sys::ListenSocket>(std::move(socket)));
+      workers_.listen(listeners_.back());
+    }
+    return;
+  }
   for (const ListenConfig& wanted : config_.listen) {
     try {
       listeners_.push_back(std::make_shared<const sys::ListenSocket>(
@@ -144,14 +169,14 @@ void Service::listen() {
 
 void Service::announce_start() {
   spdlog::logger& notices = logs_.notices();
-  const int somaxconn = sys::max_backlog();
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     const int backlog = config_.listen[i].backlog;
     notices.info("listening on {}, backlog {}{}", listeners_[i]->address.text(), backlog,
                  listeners_[i]->fell_back_to_v4 ? " (IPv4 alone: this host has no IPv6)" : "");
-    if (somaxconn > 0 && backlog > somaxconn) {
+    const int granted = sys::granted_backlog(listeners_[i]->fd.get());
+    if (granted > 0 && granted < backlog) {
       notices.warn("the kernel cuts the backlog of {} to {}; raise net.core.somaxconn", backlog,
-                   somaxconn);
+                   granted);
     }
   }
   notices.info(
@@ -159,6 +184,11 @@ void Service::announce_start() {
       limit_under(config_).max_connections, open_files_.soft, config_.buffers.per_connection_kib,
       config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
   warn_of_buffers(settings_under(config_));
+  if (manager_.watchdog().count() > 0 && manager_.watchdog() < kShortestWatchdog) {
+    notices.warn(
+        "WatchdogSec= of the unit is shorter than the {} s in which echod answers for sure",
+        kShortestWatchdog.count());
+  }
   notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
 }
 
@@ -195,11 +225,34 @@ void Service::stop(std::string_view cause) {
   }
   is_stopping_ = true;
   const auto deadline = config_.timeouts.drain;
+  manager_.stopping("draining");
+  manager_.extend_timeout(kStopExtension);
   logs_.notices().info("stopping: {}, draining for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
   listeners_.clear();  // The workers have them too: the last one closes them, when it is empty.
   workers_.drain();
   drain_deadline_.expire_at(loop_.now() + deadline);
+}
+
+void Service::on_workers_watched() {
+  if (manager_.is_there()) {
+    try {
+      tell_manager();
+    } catch (const std::bad_alloc&) {
+      // It hears of us again when there is memory, or finds that we do not answer.
+    }
+  }
+  end_if_the_rest_is_stuck();
+}
+
+void Service::tell_manager() {
+  if (worker_watch_.all_answer()) {
+    manager_.alive();
+  }
+  manager_.status(status_line());
+  if (is_stopping_) {
+    manager_.extend_timeout(kStopExtension);
+  }
 }
 
 // Without destructors, which would wait for the threads that are stuck. Nor does it wait for the
@@ -215,7 +268,8 @@ void Service::end_if_the_rest_is_stuck() {
   std::_Exit(static_cast<int>(ExitCode::internal));
 }
 
-void Service::on_listener_lost() {
+void Service::on_listener_lost(int error) {
+  lost_error_ = error;
   exit_code_ = ExitCode::system;
   if (!is_stopping_) {
     stop("a listening socket was lost");
@@ -224,6 +278,7 @@ void Service::on_listener_lost() {
 
 void Service::reload() {
   spdlog::logger& notices = logs_.notices();
+  manager_.reloading();
   try {
     const Config wanted = effective_config(options_);
     const std::string restart_keys = list(keys_needing_restart(config_, wanted));
@@ -233,9 +288,11 @@ void Service::reload() {
     workers_.apply(settings_under(next));
     config_ = std::move(next);  // The last step, which cannot fail: now it is in force.
     ++reloads_;
+    refusal_.clear();
     warn_of(limit);
     warn_of_buffers(settings_under(config_));
     notices.info("reload: applied");
+    manager_.ready(status_line());
     if (!restart_keys.empty()) {
       notices.warn("reload: needs a restart: {}", restart_keys);
     }
@@ -254,6 +311,9 @@ void Service::refuse_reload(const std::vector<std::string>& errors) {
   }
   ++reloads_refused_;
   logs_.notices().error("reload: refused, the running configuration stays");
+  // systemd knows no reload that failed: the process serves on, as before.
+  refusal_ = errors.front();
+  manager_.ready(status_line());
 }
 
 void Service::reopen_log_file() {
@@ -263,11 +323,20 @@ void Service::reopen_log_file() {
   }
 }
 
+std::string Service::status_line() const {
+  const auto counters = workers_.counters();
+  const auto count = [&counters](Counter counter) {
+    return std::to_string(counters.at(static_cast<std::size_t>(counter)));
+  };
+  return (is_stopping_ ? "draining, " : "") + std::to_string(connections_of(counters)) +
+         " connections; " + count(Counter::accepted) + " accepted, " + count(Counter::echoes) +
+         " echoes, " + count(Counter::bytes_received) + " bytes received, " +
+         count(Counter::bytes_sent) + " sent" +
+         (refusal_.empty() ? "" : "; the last reload was refused: " + refusal_);
+}
+
 std::string Service::counters_line() const {
   const auto values = workers_.counters();
-  const std::uint64_t closed =
-      std::accumulate(values.end() - kCloseReasons, values.end(), std::uint64_t{0});
-
   std::string line = "counters:";
   const auto append = [&line](std::string_view name, std::uint64_t value) {
     line.append(" ").append(name).append("=").append(std::to_string(value));
@@ -280,7 +349,7 @@ std::string Service::counters_line() const {
   append("log_write_failures", logs_.lost_lines());
   append("reloads", reloads_);
   append("reloads_refused", reloads_refused_);
-  append("connections", values.at(static_cast<std::size_t>(Counter::accepted)) - closed);
+  append("connections", connections_of(values));
   append("buffered_bytes", workers_.buffered_bytes());
   append("workers", workers_.size());
   append("connections_of_fullest_worker", workers_.fullest());

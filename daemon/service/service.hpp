@@ -24,6 +24,8 @@
 #include "listen_socket.hpp"
 #include "logs.hpp"
 #include "open_files.hpp"
+#include "passed_sockets.hpp"
+#include "service_manager.hpp"
 #include "signal_fd.hpp"
 #include "signal_watch.hpp"
 #include "stdin_watch.hpp"
@@ -37,7 +39,7 @@ class Service {
  public:
   // Raises the limit on descriptors, opens logs and listeners. Must run before any other thread.
   // Throws StartupError, or std::system_error when the operating system refuses.
-  Service(CommandLine options, Config config);
+  Service(CommandLine options, Config config, std::vector<PassedSocket> passed);
 
   // Serves until it is told to stop, and drains.
   [[nodiscard]] ExitCode run();
@@ -52,15 +54,20 @@ class Service {
   void on_signal(int signal);
   void obey(int signal);
   void stop(std::string_view cause);
+  void on_workers_watched();
+  void tell_manager();
   void end_if_the_rest_is_stuck();
-  void on_listener_lost();
+  void on_listener_lost(int error);
   void reload();
   void refuse_reload(const std::vector<std::string>& errors);
   void reopen_log_file();
   [[nodiscard]] std::string counters_line() const;
+  [[nodiscard]] std::string status_line() const;
   void report_dropped_lines();
   void report_end();
 
+  std::vector<PassedSocket> passed_;  // Until they are adopted.
+  ServiceManager manager_;
   const CommandLine options_;
   Config config_;
   const sys::OpenFilesLimit open_files_;
@@ -78,7 +85,9 @@ class Service {
   bool is_stopping_ = false;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
+  int lost_error_ = 0;         // errno of a listening socket that was lost.
   std::string limit_warning_;  // The last that was given.
+  std::string refusal_;        // Why the last reload was refused, if it was.
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_refused_ = 0;
   std::uint64_t reported_dropped_lines_ = 0;

@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -9,7 +10,6 @@ namespace echod {
 
 namespace {
 
-constexpr std::chrono::seconds kInterval{2};
 // Far beyond any turn; a swapping machine may take seconds.
 constexpr std::chrono::seconds kStuckAfter{6};
 
@@ -23,6 +23,12 @@ WorkerWatch::WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
       on_looked_(std::move(on_looked)),
       timer_(loop.timers(), [this] { look(); }),
       watched_(workers.size()) {}
+
+bool WorkerWatch::all_answer() const noexcept {
+  return std::all_of(watched_.begin(), watched_.end(), [](const Watched& watched) {
+    return watched.silent == std::chrono::seconds(0);
+  });
+}
 
 bool WorkerWatch::are_only_stuck_left() const noexcept {
   bool is_any_left = false;

@@ -26,8 +26,13 @@ class WorkerWatch {
   WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
               std::function<void()> on_looked);
 
+  // How often it looks.
+  static constexpr std::chrono::seconds kInterval{2};
+
   void start() { look(); }
 
+  // Whether every worker had answered when it looked last, or has ended.
+  [[nodiscard]] bool all_answer() const noexcept;
   // Whether there are workers that have not ended, and all of them are stuck.
   [[nodiscard]] bool are_only_stuck_left() const noexcept;
 

@@ -1,11 +1,10 @@
 #include "listen_socket.hpp"
 
-#include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
-#include <array>
-#include <charconv>
 #include <system_error>
+#include <utility>
 
 namespace echod::sys {
 
@@ -48,6 +47,13 @@ SocketAddress bound_address(int fd) {
   return SocketAddress::from(storage);
 }
 
+// -1 if it has no such option.
+int int_option(int fd, int level, int option) noexcept {
+  int value = -1;
+  socklen_t length = sizeof value;
+  return calls::getsockopt(fd, level, option, &value, &length) == 0 ? value : -1;
+}
+
 }  // namespace
 
 ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
@@ -62,6 +68,32 @@ ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6onl
     listener.fd = open_bound(SocketAddress::any_v4(address.port()), false);
     listener.fell_back_to_v4 = true;
   }
+  set_tcp_options(listener.fd.get(), options);
+  set_backlog(listener.fd.get(), backlog);
+  listener.backlog = backlog;
+  listener.address = bound_address(listener.fd.get());
+  return listener;
+}
+
+std::optional<Binding> binding_of(int fd) noexcept {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (int_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP ||
+      int_option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 1 ||
+      calls::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+    return std::nullopt;
+  }
+  return Binding{.address = SocketAddress::from(storage),
+                 .v6only = int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1};
+}
+
+ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options) {
+  ListenSocket listener;
+  listener.fd = std::move(fd);
+  listener.is_passed = true;
+  int on = 1;
+  require(calls::ioctl(listener.fd.get(), FIONBIO, &on), "FIONBIO");
+  set_option(listener.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
   set_tcp_options(listener.fd.get(), options);
   set_backlog(listener.fd.get(), backlog);
   listener.backlog = backlog;
@@ -113,16 +145,11 @@ Accepted accept(int listener) noexcept {
   return accepted;
 }
 
-int max_backlog() noexcept {
-  const UniqueFd fd =
-      UniqueFd::adopt(calls::open("/proc/sys/net/core/somaxconn", O_RDONLY | O_CLOEXEC, 0));
-  std::array<char, 32> text{};
-  const ssize_t length = fd.is_open() ? calls::read(fd.get(), text.data(), text.size()) : 0;
-  int value = 0;
-  if (length > 0) {
-    (void)std::from_chars(text.data(), text.data() + length, value);
-  }
-  return value;
+int granted_backlog(int fd) noexcept {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  const bool is_known = calls::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
+  return is_known ? static_cast<int>(info.tcpi_sacked) : 0;  // So it is for a socket that listens.
 }
 
 }  // namespace echod::sys

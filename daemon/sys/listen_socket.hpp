@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "io_result.hpp"
 #include "socket_address.hpp"
@@ -29,8 +30,9 @@ struct TcpOptions {
 struct ListenSocket {
   UniqueFd fd;
   SocketAddress address;         // As bound: with the real port when 0 was asked for.
-  int backlog = 0;               // As asked for; the kernel may have cut it (max_backlog()).
+  int backlog = 0;               // As asked for; the kernel may have cut it (granted_backlog()).
   bool fell_back_to_v4 = false;  // "::" was asked for, and the host has no IPv6.
+  bool is_passed = false;        // Somebody else has it open too.
 };
 
 // Binds and listens: non-blocking, SO_REUSEADDR, SO_OOBINLINE (an urgent byte is owed like any
@@ -38,6 +40,19 @@ struct ListenSocket {
 // host without IPv6. Throws std::system_error that names the failed call.
 [[nodiscard]] ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
                                          const TcpOptions& options);
+
+// What a listening TCP socket that somebody else opened was bound to.
+struct Binding {
+  SocketAddress address;
+  bool v6only = false;
+};
+
+// Nothing if `fd` is no TCP socket that listens.
+[[nodiscard]] std::optional<Binding> binding_of(int fd) noexcept;
+
+// Makes a socket that somebody else opened, and may hold open too, one as open_listener() returns.
+// Throws std::system_error.
+[[nodiscard]] ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options);
 
 // Sets `options` on a listener that is open already; connections accepted from now on have them.
 // Throws std::system_error.
@@ -56,7 +71,8 @@ struct Accepted {
 // Takes one connection from the queue; EAGAIN when it is empty, never EINTR.
 [[nodiscard]] Accepted accept(int listener) noexcept;
 
-// net.core.somaxconn, to which listen(2) silently clamps a backlog; 0 if it cannot be read.
-[[nodiscard]] int max_backlog() noexcept;
+// What listen(2) made of the backlog: it is cut to net.core.somaxconn of the socket's network
+// namespace, which need not be ours. 0 if the kernel does not say (TCP_INFO).
+[[nodiscard]] int granted_backlog(int fd) noexcept;
 
 }  // namespace echod::sys

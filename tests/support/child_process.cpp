@@ -10,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <csignal>
 #include <cstdlib>
@@ -20,6 +22,7 @@
 #include <span>
 #include <sstream>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 
 namespace echod::test {
@@ -74,9 +77,38 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   return pointers;
 }
 
+constexpr std::string_view kListenPid = "LISTEN_PID=";
+constexpr int kFirstPassed = 3;
+
+// In the child, between fork and exec, like become(): the process's number, where there is room for
+// it.
+void write_listen_pid(char* variable) {
+  constexpr std::size_t kRoom = 10;
+  char* const digits = variable + kListenPid.size();
+  *std::to_chars(digits, digits + kRoom, getpid()).ptr = '\0';
+}
+
+// The test's own, should it be run by one.
+bool is_of_a_service_manager(std::string_view variable) {
+  return variable.starts_with("NOTIFY_SOCKET=") || variable.starts_with("LISTEN_") ||
+         variable.starts_with("WATCHDOG_");
+}
+
+// Numbers beyond those that they will have in the child.
+std::vector<int> out_of_the_way(const std::vector<int>& descriptors) {
+  constexpr int kFirst = 100;
+  std::vector<int> copies;
+  copies.reserve(descriptors.size());
+  for (const int descriptor : descriptors) {
+    copies.push_back(fcntl(descriptor, F_DUPFD_CLOEXEC, kFirst));
+  }
+  return copies;
+}
+
 // In the child, between fork and exec: only calls that are safe there.
 [[noreturn]] void become(const ChildOptions& options, char* const* arguments,
-                         char* const* environment, int in, int out, int err) {
+                         char* const* environment, const std::vector<int>& passed, int in, int out,
+                         int err) {
   (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
   sigset_t none;
   (void)sigemptyset(&none);
@@ -84,7 +116,11 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   (void)std::signal(SIGPIPE, SIG_DFL);  // NOLINT(concurrency-mt-unsafe)
   bool is_ready =
       dup2(in, STDIN_FILENO) >= 0 && dup2(out, STDOUT_FILENO) >= 0 && dup2(err, STDERR_FILENO) >= 0;
-  (void)close_range(STDERR_FILENO + 1, UINT_MAX, 0);  // What the test itself inherited.
+  int next = kFirstPassed;
+  for (const int descriptor : passed) {
+    is_ready = is_ready && dup2(descriptor, next++) >= 0;
+  }
+  (void)close_range(static_cast<unsigned>(next), UINT_MAX, 0);  // What the test itself inherited.
   is_ready = is_ready && (options.directory.empty() || chdir(options.directory.c_str()) == 0);
   for (const auto& [resource, limit] : options.limits) {
     is_ready = is_ready && setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) == 0;
@@ -118,15 +154,27 @@ ChildProcess::ChildProcess(const ChildOptions& options) {
     environment_texts.push_back("JOURNAL_STREAM=" + stream_name(err.write));
   }
   for (char** variable = environ; *variable != nullptr; ++variable) {
-    environment_texts.emplace_back(*variable);  // After ours: getenv(3) takes the first.
+    if (!is_of_a_service_manager(*variable)) {
+      environment_texts.emplace_back(*variable);  // After ours: getenv(3) takes the first.
+    }
   }
+  if (!options.passes.empty()) {
+    environment_texts.push_back("LISTEN_FDS=" + std::to_string(options.passes.size()));
+    environment_texts.push_back(std::string(kListenPid) + "0000000000");
+  }
+  char* const listen_pid = options.passes.empty() ? nullptr : environment_texts.back().data();
   const std::vector<char*> arguments = pointers_to(argument_texts);
   const std::vector<char*> environment = pointers_to(environment_texts);
 
+  std::vector<int> passed = out_of_the_way(options.passes);
   pid_ = fork();
   if (pid_ == 0) {
-    become(options, arguments.data(), environment.data(), in.read, out.write, err.write);
+    if (listen_pid != nullptr) {
+      write_listen_pid(listen_pid);
+    }
+    become(options, arguments.data(), environment.data(), passed, in.read, out.write, err.write);
   }
+  std::for_each(passed.begin(), passed.end(), close_if_open);
   close_if_open(in.read);
   close_if_open(out.write);
   close_if_open(err.write);

@@ -24,6 +24,8 @@ struct ChildOptions {
   std::vector<std::string> environment = {};  // "NAME=value", on top of the test's own.
   std::string directory = {};                 // Working directory; empty: the test's own.
   std::vector<std::pair<int, rlimit>> limits = {};
+  // Its descriptors from 3 on, with $LISTEN_FDS and $LISTEN_PID as sd_listen_fds(3) wants them.
+  std::vector<int> passes = {};
   std::optional<uid_t> user = {};  // Drop root for this user and the group of the same number.
   bool has_stdin = false;          // A pipe, see write_stdin(); else /dev/null.
   bool names_journal = false;      // $JOURNAL_STREAM names its stderr, as under systemd.

@@ -74,6 +74,7 @@ ChildOptions child_options(const DaemonOptions& options, const TemporaryDirector
   child.environment = options.environment;
   child.directory = directory.path();
   child.user = options.user;
+  child.passes = options.passes;
   child.has_stdin = options.has_stdin;
   child.names_journal = options.names_journal;
   child.closes_stderr = options.closes_stderr;

@@ -31,6 +31,7 @@ struct DaemonOptions {
   std::optional<rlimit> open_files_range = {};  // The two apart.
   std::optional<rlim_t> address_space = {};     // RLIMIT_AS.
   std::optional<uid_t> user = {};
+  std::vector<int> passes = {};  // Listening sockets, as in socket activation.
 };
 
 struct ListenAddress {

@@ -41,7 +41,7 @@ class ListenerTest : public EchoFixture {
   }
 
   int lost_ = 0;
-  Listener listener_{context_, listening_on(kListener), [this] { ++lost_; }};
+  Listener listener_{context_, listening_on(kListener), [this](int) { ++lost_; }};
 };
 
 }  // namespace echod::test

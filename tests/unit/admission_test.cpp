@@ -36,8 +36,8 @@ class AdmissionTest : public testing::Test {
   EventLoop loop_;
   std::shared_ptr<Roster> roster_ = std::make_shared<Roster>(2, 2);
   EchoContext context_{loop_, EchoSettings{}, logger_, roster_, 0};
-  Listener first_{context_, std::make_shared<sys::ListenSocket>(), [] {}};
-  Listener second_{context_, std::make_shared<sys::ListenSocket>(), [] {}};
+  Listener first_{context_, std::make_shared<sys::ListenSocket>(), [](int) {}};
+  Listener second_{context_, std::make_shared<sys::ListenSocket>(), [](int) {}};
   Admission admission_{*roster_, 0};
   Admission other_{*roster_, 1};  // Of another worker.
 };

@@ -179,25 +179,5 @@ TEST_F(ListenSocketFailureTest, AnAcceptThatASignalInterruptsIsMadeAgain) {
   kernel_.verify();
 }
 
-// net.core.somaxconn.
-
-TEST_F(ListenSocketFailureTest, TheKernelsBacklogIsReadFromProc) {
-  kernel_.expect_open("/proc/sys/net/core/somaxconn", kFd);
-  kernel_.expect_read(kFd, "4096\n");
-  kernel_.expect_close(kFd);
-  EXPECT_EQ(sys::max_backlog(), 4096);
-}
-
-TEST_F(ListenSocketFailureTest, AKernelsBacklogThatCannotBeReadIsZero) {
-  kernel_.expect_open_error("/proc/sys/net/core/somaxconn", ENOENT);
-  EXPECT_EQ(sys::max_backlog(), 0);
-  kernel_.expect_open("/proc/sys/net/core/somaxconn", kFd);
-  kernel_.expect_read_error(kFd, EIO);
-  EXPECT_EQ(sys::max_backlog(), 0);
-  kernel_.expect_open("/proc/sys/net/core/somaxconn", kFd);
-  kernel_.expect_read(kFd, "many\n");
-  EXPECT_EQ(sys::max_backlog(), 0);
-}
-
 }  // namespace
 }  // namespace echod::test

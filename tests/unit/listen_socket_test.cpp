@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "deadline.hpp"
+#include "passed_listener.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -163,8 +164,33 @@ TEST(ListenSocketTest, ADescriptorThatIsNoneIsAFailureOfEachCall) {
   EXPECT_THROW(sys::set_tcp_options(-1, {}), std::system_error);
 }
 
-TEST(ListenSocketTest, TheKernelSaysHowLongItsQueuesMayBe) {
-  EXPECT_GT(sys::max_backlog(), 0);
+TEST(ListenSocketTest, TheKernelSaysHowLongAQueueMayBe) {
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  sys::set_backlog(listener.fd.get(), 5);
+  EXPECT_EQ(sys::granted_backlog(listener.fd.get()), 5);
+  EXPECT_EQ(sys::granted_backlog(-1), 0);
+}
+
+TEST(ListenSocketTest, TakesOverASocketThatSomebodyElseOpened) {
+  const PassedListener passed;
+  const auto binding = sys::binding_of(passed.fd());
+  ASSERT_TRUE(binding);
+  EXPECT_EQ(binding->address.text(), "127.0.0.1:" + std::to_string(passed.port()));
+  EXPECT_FALSE(binding->v6only);
+  const sys::ListenSocket listener =
+      sys::adopt_listener(sys::UniqueFd::adopt(fcntl(passed.fd(), F_DUPFD_CLOEXEC, 0)), 9, {});
+  EXPECT_EQ(listener.address, binding->address);
+  EXPECT_EQ(sys::granted_backlog(listener.fd.get()), 9);
+  EXPECT_EQ(sys::accept(listener.fd.get()).error, EAGAIN) << "or it would wait";
+}
+
+TEST(ListenSocketTest, TakesNoSocketThatIsNoListenerForOne) {
+  const PassedListener datagrams(SOCK_DGRAM);
+  EXPECT_FALSE(sys::binding_of(datagrams.fd()));
+  EXPECT_FALSE(sys::binding_of(-1));
+  const PassedListener listener;
+  const TcpPeer peer("127.0.0.1", listener.port());
+  EXPECT_FALSE(sys::binding_of(peer.fd()));
 }
 
 }  // namespace

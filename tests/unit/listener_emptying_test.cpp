@@ -136,7 +136,7 @@ TEST_F(ListenerEmptyingTest, ErrorsWhileItsQueueIsEmptiedDoNotKeepItFromLettingG
 
 TEST_F(ListenerEmptyingTest, ThatIsForbiddenToAcceptTriesAgainUntilItGoes) {
   {
-    Listener other(context_, listening_on(kListener + 1), [] {});
+    Listener other(context_, listening_on(kListener + 1), [](int) {});
     other.start();
     kernel_.expect_accept_error(kListener + 1, EPERM);
     other.begin_emptying();
@@ -169,7 +169,7 @@ TEST_F(ListenerEmptyingTest, ThatHasLetGoIsNotResumedByACloseThoughItHadRunShort
 
 TEST_F(ListenerEmptyingTest, ASocketThatItSharesStaysOpenWhenItLetsGo) {
   const auto shared = listening_on(kListener + 1);
-  Listener other(context_, shared, [] {});
+  Listener other(context_, shared, [](int) {});
   other.start();
   kernel_.expect_accept_error(kListener + 1, EAGAIN);
   kernel_.expect_remove(kListener + 1);

@@ -21,7 +21,7 @@ TEST_F(ListenerTest, IsRegisteredForReadingByEdges) {
 }
 
 TEST_F(ListenerTest, ThatCannotBeRegisteredSaysSo) {
-  Listener other(context_, listening_on(kListener + 1), [] {});
+  Listener other(context_, listening_on(kListener + 1), [](int) {});
   kernel_.expect_add(kListener + 1, EPOLLIN | EPOLLEXCLUSIVE | EPOLLET, ENOSPC);
   kernel_.expect_remove(kListener + 1, ENOENT);  // When it goes.
   try {
@@ -129,7 +129,7 @@ TEST_F(ListenerTest, ThatGoesWhileItWaitsForRoomIsForgotten) {
     connect(fd);
   }
   {
-    Listener other(context_, listening_on(kListener + 1), [] {});
+    Listener other(context_, listening_on(kListener + 1), [](int) {});
     other.start();
     kernel_.expect_epoll_wait({{kListener + 1, EPOLLIN}});
     iterate();
@@ -178,7 +178,7 @@ class TwoListenersTest : public ListenerTest {
     iterate();
   }
 
-  Listener second_{context_, listening_on(kSecond), [] {}};
+  Listener second_{context_, listening_on(kSecond), [](int) {}};
 };
 
 TEST_F(TwoListenersTest, TakeTurnsAtTheRoomThatClosesMake) {

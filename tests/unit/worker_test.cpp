@@ -29,7 +29,7 @@ class WorkerTest : public testing::Test {
   void start() {
     worker_.emplace(settings(), logger_, alone_, 0U,
                     WorkerEvents{.on_ended = [this] { ended_.set_value(); },
-                                 .on_listener_lost = [this] { lost_.set_value(); }});
+                                 .on_listener_lost = [this](int /*error*/) { lost_.set_value(); }});
     worker_->listen(listen());
     worker_->start();
   }

@@ -1,0 +1,132 @@
+// Socket activation: echod serves sockets that somebody else listens on, and leaves them open.
+#include <csignal>
+
+#include "background.hpp"
+#include "daemon_test.hpp"
+#include "passed_listener.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr int kConfiguration = 78;
+
+class ActivationTest : public DaemonTest {
+ protected:
+  void start_with(const PassedListener& listener, const std::string& more = "") {
+    start(DaemonOptions{.config = listener.config(more), .passes = {listener.fd()}});
+  }
+  // Runs echod to its end: it does not start.
+  [[nodiscard]] static ChildResult refuse(const std::string& config, const std::vector<int>& passes,
+                                          const std::string& names) {
+    const TemporaryDirectory directory;
+    write_file(directory.file("echod.toml"), config);
+    return run(
+        {.arguments = {ECHOD_BINARY, "--config", directory.file("echod.toml"), "--log-file", ""},
+         .environment = {"LISTEN_FDNAMES=" + names},
+         .passes = passes});
+  }
+};
+
+TEST_F(ActivationTest, EchoesOnASocketThatWasPassed) {
+  const PassedListener listener;
+  start_with(listener);
+  EXPECT_EQ(daemon().port(), listener.port());
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+}
+
+TEST_F(ActivationTest, TheConfiguredBacklogHolds) {
+  const PassedListener listener;
+  ASSERT_EQ(listener.backlog(), PassedListener::kBacklog);
+  start_with(listener, "backlog = 100\n");
+  EXPECT_EQ(listener.backlog(), 100);
+}
+
+TEST_F(ActivationTest, SeveralSocketsAreFoundByTheirAddresses) {
+  const PassedListener first;
+  const PassedListener second;
+  start(DaemonOptions{.config = first.config() + second.config(),
+                      .passes = {second.fd(), first.fd()}});
+  for (const PassedListener* listener : {&first, &second}) {
+    TcpPeer peer("127.0.0.1", listener->port());
+    EXPECT_TRUE(peer.echoes("hello"));
+  }
+}
+
+TEST_F(ActivationTest, ARestartRefusesNobody) {
+  const PassedListener listener;
+  start_with(listener);
+  std::atomic<int> served = 0;
+  Background clients([&](const std::atomic<bool>& is_over) {
+    while (!is_over) {
+      TcpPeer peer("127.0.0.1", listener.port());  // Throws if it is refused.
+      peer.send_all("hello");
+      peer.half_close();
+      const Tail tail = peer.receive_to_end();
+      EXPECT_EQ(tail.ending, Ending::fin);
+      // Who was accepted just before the stop and had not sent yet gets its FIN.
+      EXPECT_TRUE(tail.bytes == "hello" || tail.bytes.empty()) << tail.bytes;
+      served += tail.bytes.empty() ? 0 : 1;
+    }
+  });
+  for (int i = 0; i < 3; ++i) {
+    const int before = served;
+    wait_until("some to be served", [&] { return served > before + 20; });
+    daemon().signal(SIGTERM);
+    daemon().finish_stopped();
+    start_with(listener);
+  }
+  clients.finish();
+  EXPECT_GT(served, 60);
+}
+
+TEST_F(ActivationTest, WhoWaitsInTheQueueWhenEchodStopsIsServedByTheNext) {
+  const PassedListener listener;
+  start(
+      DaemonOptions{.config = "workers = 1\n" + listener.config("[limits]\nmax_connections = 1\n"),
+                    .passes = {listener.fd()}});
+  daemon().expect_log("full on 127.0.0.1");
+  TcpPeer served("127.0.0.1", listener.port());
+  ASSERT_TRUE(served.echoes("hello"));
+  TcpPeer waits("127.0.0.1", listener.port());
+  (void)daemon().wait_for_log("full on");
+  daemon().signal(SIGTERM);
+  EXPECT_EQ(served.receive_to_end().ending, Ending::fin);  // The worker has begun to drain.
+  served.half_close();
+  daemon().finish_stopped();
+  start_with(listener);
+  EXPECT_TRUE(waits.echoes("hello"));
+}
+
+TEST_F(ActivationTest, AConfiguredListenerThatWasNotPassedIsAnError) {
+  const PassedListener passed;
+  const PassedListener other;
+  const ChildResult result = refuse(other.config(), {passed.fd()}, "echo");
+  EXPECT_EQ(result.exit_code, kConfiguration);
+  EXPECT_EQ(result.err,
+            "echod: socket activation: [[listen]] 127.0.0.1:" + std::to_string(other.port()) +
+                " is not among the sockets that were passed: 127.0.0.1:" +
+                std::to_string(passed.port()) + " (echo)\n");
+}
+
+TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
+  const PassedListener first;
+  const PassedListener second;
+  const ChildResult result = refuse(first.config(), {first.fd(), second.fd()}, "echo:more");
+  EXPECT_EQ(result.exit_code, kConfiguration);
+  EXPECT_EQ(result.err,
+            "echod: socket activation: sockets were passed that no [[listen]] is for: 127.0.0.1:" +
+                std::to_string(second.port()) + " (more)\n");
+}
+
+TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
+  const PassedListener datagrams(SOCK_DGRAM);
+  const ChildResult result = refuse(datagrams.config(), {datagrams.fd()}, "udp");
+  EXPECT_EQ(result.exit_code, kConfiguration);
+  EXPECT_EQ(result.err,
+            "echod: socket activation: udp is no TCP socket that listens; its unit needs "
+            "ListenStream= with a port, and Accept=no\n");
+}
+
+}  // namespace
+}  // namespace echod::test

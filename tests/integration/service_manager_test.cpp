@@ -1,0 +1,137 @@
+// What systemd hears of echod, and when.
+#include <csignal>
+
+#include "daemon_test.hpp"
+#include "echo_pump.hpp"
+#include "notify_socket.hpp"
+#include "passed_listener.hpp"
+#include "stopped_thread.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ServiceManagerTest : public DaemonTest {
+ protected:
+  void start_managed(const std::string& config = "", const std::string& variable = "") {
+    std::vector<std::string> environment{manager_.variable()};
+    if (!variable.empty()) {
+      environment.push_back(variable);
+    }
+    start(DaemonOptions{.config = config, .environment = environment});
+  }
+
+  NotifySocket manager_;
+};
+
+TEST_F(ServiceManagerTest, HearsThatEchodIsReadyWhenItTakesConnections) {
+  const std::uint16_t port =
+      PassedListener().port();  // Closed again, and hardly anybody's so soon.
+  ChildProcess echod({.arguments = {ECHOD_BINARY, "--config", "/dev/null", "--log-file", "",
+                                    "--address", "127.0.0.1", "--port", std::to_string(port)},
+                      .environment = {manager_.variable()}});
+  EXPECT_NE(manager_.wait_for("READY=1").find("STATUS=0 connections"), std::string::npos);
+  TcpPeer peer("127.0.0.1", port);
+  EXPECT_TRUE(peer.echoes("hello"));
+  peer.close();
+  echod.signal(SIGTERM);
+  EXPECT_EQ(echod.wait(), 0);
+}
+
+TEST_F(ServiceManagerTest, SeesFiguresThatAreRefreshed) {
+  start_managed();
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("hello"));
+  const std::string message = manager_.wait_for("1 connections; 1 accepted, 1 echoes");
+  EXPECT_NE(message.find("5 bytes received, 5 sent"), std::string::npos) << message;
+  EXPECT_EQ(manager_.count_during(5s, "STATUS="), 0U) << "as long as nothing changes";
+}
+
+TEST_F(ServiceManagerTest, HearsOfAReloadAndItsEnd) {
+  start_managed();
+  daemon().reload("[timeouts]\nidle_s = 5\n");
+  const std::string message = manager_.wait_for("RELOADING=1");
+  const std::string name = "\nMONOTONIC_USEC=";
+  const std::size_t at = message.find(name);
+  ASSERT_NE(at, std::string::npos) << message;
+  const std::chrono::microseconds said(std::stoll(message.substr(at + name.size())));
+  const auto age = std::chrono::steady_clock::now().time_since_epoch() - said;
+  EXPECT_GE(age, 0s);
+  EXPECT_LE(age, 10s);
+  (void)manager_.wait_for("READY=1");
+}
+
+TEST_F(ServiceManagerTest, HearsWhyAReloadWasRefusedUntilOneIsNot) {
+  start_managed();
+  daemon().expect_log("reload: refused");
+  daemon().expect_log("idle_s");
+  daemon().reload("[timeouts]\nidle_s = -5\n");
+  (void)manager_.wait_for("RELOADING=1");
+  const std::string message = manager_.wait_for("READY=1");
+  EXPECT_NE(message.find("; the last reload was refused: "), std::string::npos) << message;
+  EXPECT_NE(message.find("idle_s"), std::string::npos) << message;
+  EXPECT_TRUE(connect().echoes("hello"));
+  EXPECT_NE(manager_.wait_for("1 accepted").find("refused"), std::string::npos);
+  daemon().reload("");
+  EXPECT_EQ(manager_.wait_for("READY=1").find("refused"), std::string::npos);
+}
+
+TEST_F(ServiceManagerTest, IsAskedForTimeWhileEchodDrains) {
+  start_managed("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
+  TcpPeer peer = connect(kLateReader);
+  std::vector<EchoPump> pumps;
+  pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 1, .reads = false});
+  send_until_blocked(pumps);
+  daemon().signal(SIGTERM);
+  EXPECT_NE(manager_.wait_for("STOPPING=1").find("STATUS=draining"), std::string::npos);
+  EXPECT_GE(manager_.count_during(5s, "EXTEND_TIMEOUT_USEC="), 2U);
+  peer.reset();
+  daemon().finish_stopped();
+}
+
+TEST_F(ServiceManagerTest, IsFedItsWatchdogAsLongAsAllWorkersAnswer) {
+  start_managed("workers = 2\n", "WATCHDOG_USEC=30000000");
+  daemon().expect_log("worker 0 has not answered");
+  daemon().expect_log("worker 0 answers again");
+  (void)manager_.wait_for("WATCHDOG=1");
+  EXPECT_GE(manager_.count_during(5s, "WATCHDOG=1"), 2U);
+  {
+    const StoppedThread stuck(daemon().pid(), "worker-0");
+    (void)daemon().wait_for_log("worker 0 has not answered");
+    (void)manager_.count_during(100ms, "");  // What came before.
+    EXPECT_EQ(manager_.count_during(3s, "WATCHDOG=1"), 0U);
+  }
+  (void)manager_.wait_for("WATCHDOG=1");
+}
+
+TEST_F(ServiceManagerTest, WithoutAWatchdogIsNotFed) {
+  start_managed();
+  EXPECT_EQ(manager_.count_during(3s, "WATCHDOG=1"), 0U);
+}
+
+TEST_F(ServiceManagerTest, HearsWhyEchodDidNotStart) {
+  start();
+  const ChildResult result =
+      run({.arguments = {ECHOD_BINARY, "--config", daemon().config_path(), "--log-file", "",
+                         "--address", "127.0.0.1", "--port", std::to_string(daemon().port())},
+           .environment = {manager_.variable()}});
+  constexpr int kCannotListen = 69;
+  EXPECT_EQ(result.exit_code, kCannotListen);
+  const std::string message = manager_.wait_for("ERRNO=" + std::to_string(EADDRINUSE));
+  EXPECT_NE(message.find("STATUS=cannot listen on 127.0.0.1:"), std::string::npos) << message;
+}
+
+TEST_F(ServiceManagerTest, HearsNothingOfACheckOfTheConfiguration) {
+  const TemporaryDirectory directory;
+  write_file(directory.file("bad.toml"), "nonsense = 1\n");
+  const ChildResult result =
+      run({.arguments = {ECHOD_BINARY, "--check-config", "--config", directory.file("bad.toml")},
+           .environment = {manager_.variable()}});
+  constexpr int kConfiguration = 78;
+  EXPECT_EQ(result.exit_code, kConfiguration);
+  EXPECT_EQ(manager_.count_during(200ms, "="), 0U);
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,64 @@
+#include "notify_socket.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <stdexcept>
+#include <system_error>
+
+namespace echod::test {
+
+NotifySocket::NotifySocket() : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  const std::string path = directory_.file("notify");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    throw std::system_error(errno, std::system_category(), "bind " + path);
+  }
+}
+
+NotifySocket::~NotifySocket() {
+  (void)close(fd_);
+}
+
+std::string NotifySocket::variable() const {
+  return "NOTIFY_SOCKET=" + directory_.file("notify");
+}
+
+std::string NotifySocket::wait_for(const std::string& text) {
+  std::string message;
+  std::string others;
+  for (const Deadline deadline; receive(deadline, message); others += message + "\n\n") {
+    if (message.find(text) != std::string::npos) {
+      return message;
+    }
+  }
+  throw std::runtime_error("the manager was not told " + text + ", but:\n" + others);
+}
+
+std::size_t NotifySocket::count_during(std::chrono::milliseconds time, const std::string& text) {
+  std::size_t count = 0;
+  std::string message;
+  for (const Deadline deadline(time); receive(deadline, message);) {
+    count += message.find(text) != std::string::npos ? 1U : 0U;
+  }
+  return count;
+}
+
+bool NotifySocket::receive(const Deadline& deadline, std::string& message) const {
+  pollfd readable{.fd = fd_, .events = POLLIN, .revents = 0};
+  if (poll(&readable, 1, deadline.left_ms()) <= 0) {
+    return false;
+  }
+  std::array<char, 4096> bytes{};
+  const ssize_t count = recv(fd_, bytes.data(), bytes.size(), 0);
+  message.assign(bytes.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  return count > 0;
+}
+
+}  // namespace echod::test

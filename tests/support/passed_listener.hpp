@@ -1,0 +1,57 @@
+// A listening socket of the test's, to be passed to echod as a service manager does.
+// Thread-safety: none.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <string>
+#include <system_error>
+
+namespace echod::test {
+
+class PassedListener {
+ public:
+  explicit PassedListener(int type = SOCK_STREAM) : fd_(socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
+        getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length) != 0 ||
+        (type == SOCK_STREAM && listen(fd_, kBacklog) != 0)) {
+      throw std::system_error(errno, std::system_category(), "listening socket of the test");
+    }
+    port_ = ntohs(address.sin_port);
+  }
+  ~PassedListener() { (void)close(fd_); }
+  PassedListener(const PassedListener&) = delete;
+  PassedListener& operator=(const PassedListener&) = delete;
+
+  static constexpr int kBacklog = 7;
+
+  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  // What echod needs in its configuration to take it.
+  [[nodiscard]] std::string config(const std::string& more = "") const {
+    return "[[listen]]\naddress = \"127.0.0.1\"\nport = " + std::to_string(port_) + '\n' + more;
+  }
+  // The length of its accept queue, as listen(2) set it last.
+  [[nodiscard]] int backlog() const {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    (void)getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length);
+    return static_cast<int>(info.tcpi_sacked);  // That of a listening socket: linux/tcp.h.
+  }
+
+ private:
+  int fd_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace echod::test
