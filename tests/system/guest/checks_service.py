@@ -1,0 +1,249 @@
+"""The service: start, configuration, reload, watchdog, stop."""
+
+import os
+import re
+import signal
+import socket
+import time
+
+from machine import (CONFIG, LOG, Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect,
+                     exposure, main_pid, restarts, run, show, start, status_text, systemctl, use_example,
+                     wait_until, write)
+from peers import (connect, echo, expect_silence, is_refused, ping, receive_to_end, send_until_blocked,
+                   stop_thread, wait_until_acknowledged)
+
+KEY_WITH_ERROR = "\n[limits]\nmax_conections = 5\n"
+
+
+def break_configuration():
+    write(CONFIG, KEY_WITH_ERROR)
+
+
+def echoes():
+    """systemctl start, and bytes come back over IPv4, over IPv6 and to nc"""
+    start()
+    echo()
+    echo(host="::1", data=bytes(range(256)) * 4096)
+    shown = run("bash", "-c", "echo hello | nc -N localhost 2003").stdout
+    expect(shown == "hello\n", f"nc shows {shown!r}")
+
+
+def ready_means_listening():
+    """when systemctl start and restart return, the port is open: five times in a row"""
+    start()
+    for _ in range(5):
+        echo()
+        systemctl("restart", "echod.service")
+    echo()
+
+
+def takes_an_edited_port_and_backlog():
+    """port and backlog of the edited configuration are in force after a restart"""
+    start()
+    configure(port=2004, backlog=77)
+    systemctl("restart", "echod.service")
+    echo(port=2004)
+    expect(is_refused(), "the old port is still open")
+    expect(backlog(2004) == 77, f"the backlog is {backlog(2004)}")
+
+
+def tells_its_status():
+    """systemctl status shows connections, echoes and bytes, and follows them"""
+    start()
+    with connect() as peer:
+        ping(peer)
+        text = wait_until(lambda: re.search("^1 connections; 1 accepted, 1 echoes, 4 bytes.*", status_text()),
+                          "a status with one connection and one echo").group()
+    wait_until(lambda: status_text().startswith("0 connections; 1 accepted"), "a status without connections")
+    return text
+
+
+def reload_takes_a_good_configuration():
+    """systemctl reload puts a limit in force and keeps process and connections"""
+    start()
+    pid, log = main_pid(), Log()
+    with connect() as peer:
+        ping(peer)
+        configure(max_connections=1)
+        systemctl("reload", "echod.service")
+        log.wait_for("reload: applied")
+        ping(peer)
+        with connect() as second:
+            second.sendall(b"x")
+            expect_silence(second, "the new limit does not hold")
+            peer.close()
+            expect(second.recv(1) == b"x", "who waited was not served")
+    expect(main_pid() == pid, "it is another process")
+
+
+def reload_refuses_a_broken_configuration():
+    """with a broken configuration systemctl reload fails, says where, and the old one serves on"""
+    start()
+    pid, journal = main_pid(), Journal()
+    break_configuration()
+    result = systemctl("reload", "echod.service", may_fail=True)
+    expect(result.returncode != 0, "systemctl reload succeeded")
+    line = journal.wait_for(rf"{CONFIG}:3:1: .*did you mean limits\.max_connections.*").group()
+    expect(main_pid() == pid and show("ActiveState") == "active", "the service did not survive it")
+    echo()
+    return line
+
+
+def hangup_refuses_a_broken_configuration():
+    """SIGHUP itself with a broken configuration is refused too, and the status says so"""
+    start()
+    pid, log = main_pid(), Log()
+    break_configuration()
+    systemctl("kill", "--kill-whom=main", "--signal=HUP", "echod.service")
+    log.wait_for("reload: refused")
+    wait_until(lambda: "the last reload was refused" in status_text(), "a status that says it")
+    expect(main_pid() == pid and show("ActiveState") == "active", "the service did not survive it")
+    echo()
+
+
+def restart_fails_clearly():
+    """with a broken configuration systemctl restart fails, says where, and systemd does not try again"""
+    start()
+    journal = Journal()
+    break_configuration()
+    result = systemctl("restart", "echod.service", may_fail=True)
+    expect(result.returncode != 0, "systemctl restart succeeded")
+    journal.wait_for(rf"{CONFIG}:3:1: .*did you mean")
+    expect((show("ActiveState"), show("ExecMainStatus")) == ("failed", "78"),
+           f"it is {show('ActiveState')}, with status {show('ExecMainStatus')}")
+    expect("max_conections" in status_text(), f"the status is {status_text()!r}")
+    expect(restarts() == 0, "it was started again")
+
+
+def waits_for_its_port():
+    """a port that is in use is named, and tried again until it is free"""
+    as_installed()
+    journal = Journal()
+    with socket.create_server(("::", 2003), family=socket.AF_INET6):
+        expect(systemctl("start", "echod.service", may_fail=True).returncode != 0, "it started on a port in use")
+        journal.wait_for("cannot listen on .*2003.*in use")
+        wait_until(lambda: restarts() > 1, "it was tried again")
+    wait_until(lambda: show("ActiveState") == "active", "it runs, now that the port is free")
+    echo()
+
+
+def survives_a_kill():
+    """after kill -9 systemd starts it again"""
+    start()
+    pid = main_pid()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: main_pid() not in (0, pid) and show("ActiveState") == "active", "another process")
+    expect(restarts() == 1, f"NRestarts is {restarts()}")
+    echo()
+
+
+def start_with_watchdog():
+    """With the watchdog at 12 s instead of the shipped unit's 30, which only wait longer."""
+    as_installed()
+    drop_in("[Service]\nWatchdogSec=12\n")
+    systemctl("start", "echod.service")
+
+
+def watchdog_finds_a_stuck_worker():
+    """a worker that is stopped is logged, then the watchdog restarts echod"""
+    start_with_watchdog()
+    pid, log, journal = main_pid(), Log(), Journal()
+    tracer = stop_thread(pid, "worker-0")
+    log.wait_for("worker 0 has not answered", 15)
+    journal.wait_for("[Ww]atchdog timeout", 60)
+    wait_until(lambda: main_pid() not in (0, pid) and show("ActiveState") == "active", "another process", 60)
+    os.waitpid(tracer, 0)
+    echo()
+
+
+def watchdog_finds_a_stopped_process():
+    """a process that is stopped as a whole (SIGSTOP) is restarted by the watchdog"""
+    start_with_watchdog()
+    pid, journal = main_pid(), Journal()
+    os.kill(pid, signal.SIGSTOP)
+    journal.wait_for("[Ww]atchdog timeout", 60)
+    wait_until(lambda: main_pid() not in (0, pid) and show("ActiveState") == "active", "another process", 60)
+    echo()
+
+
+def stop_drains():
+    """systemctl stop gives a connection all that it is owed, and its end"""
+    start()
+    data = b"0123456789abcdef" * 4096
+    with connect() as peer:
+        peer.sendall(data)
+        wait_until_acknowledged(peer)
+        systemctl("stop", "--no-block", "echod.service")
+        wait_until(is_refused, "the port is closed")
+        expect(receive_to_end(peer) == data, "not all of it came back")
+    wait_until(lambda: show("ActiveState") == "inactive", "it stopped")
+    expect(show("Result") == "success", f"it ended with {show('Result')}")
+
+
+def stop_is_given_time():
+    """while it drains it is given more time than TimeoutStopSec=, and loses nothing to a late reader"""
+    start()
+    drop_in("[Service]\nTimeoutStopSec=3\n")
+    systemctl("restart", "echod.service")
+    with connect() as peer:
+        sent = send_until_blocked(peer)
+        systemctl("stop", "--no-block", "echod.service")
+        wait_until(lambda: "draining" in status_text(), "a status that says so")
+        time.sleep(8)  # The time itself is what is tested.
+        got = receive_to_end(peer)
+        expect(got and sent.startswith(got), f"{len(got)} bytes came back, which are not the first that were sent")
+    wait_until(lambda: show("ActiveState") != "deactivating", "it stopped", 20)
+    expect(show("Result") == "success", f"it ended with {show('Result')}")
+    return f"{len(got) >> 10} KiB, read after 8 s"
+
+
+def stop_ends_with_a_stuck_worker():
+    """a stop ends though a worker is stuck, in time, and says so by its exit code"""
+    start(drain_s=1)
+    pid, journal = main_pid(), Journal()
+    tracer = stop_thread(pid, "worker-0")
+    systemctl("stop", "echod.service", may_fail=True)
+    os.waitpid(tracer, 0)
+    expect((show("Result"), show("ExecMainStatus")) == ("exit-code", "70"),
+           f"it ended with {show('Result')}, {show('ExecMainStatus')}")
+    expect("imed out" not in journal.text(), "systemd had to kill it")
+
+
+def is_hardened():
+    """systemd-analyze security gives the shipped unit at most 1.2, and it runs as its own user without capabilities"""
+    start()
+    expect(exposure() <= 1.2, f"the score is {exposure()}")
+    expect(capabilities(main_pid()) == 0, "it has capabilities")
+    owner = run("stat", "--format=%U %a", os.path.dirname(LOG)).stdout.strip()
+    expect(owner == "echod 750", f"the log directory belongs to {owner}")
+    return f"score {exposure()}"
+
+
+def port_7_needs_the_capability():
+    """port 7 without the capability is refused, with the reason, and not tried again"""
+    as_installed()
+    configure(port=7)
+    journal = Journal()
+    expect(systemctl("start", "echod.service", may_fail=True).returncode != 0, "it started")
+    journal.wait_for("CAP_NET_BIND_SERVICE")
+    expect((show("ActiveState"), show("ExecMainStatus"), restarts()) == ("failed", "77", 0),
+           f"it is {show('ActiveState')}, with status {show('ExecMainStatus')}")
+
+
+def port_7_works_with_the_example():
+    """with port-7.conf it serves port 7, has one capability, and a score of at most 1.6"""
+    as_installed()
+    configure(port=7)
+    use_example("port-7.conf")
+    systemctl("start", "echod.service")
+    echo(port=7)
+    expect(capabilities(main_pid()) == 1 << 10, f"its capabilities are {capabilities(main_pid()):#x}")
+    expect(exposure() <= 1.6, f"the score is {exposure()}")
+    return f"score {exposure()}"
+
+
+CHECKS = [echoes, ready_means_listening, takes_an_edited_port_and_backlog, tells_its_status,
+          reload_takes_a_good_configuration, reload_refuses_a_broken_configuration,
+          hangup_refuses_a_broken_configuration, restart_fails_clearly, waits_for_its_port, survives_a_kill,
+          watchdog_finds_a_stuck_worker, watchdog_finds_a_stopped_process, stop_drains, stop_is_given_time,
+          stop_ends_with_a_stuck_worker, is_hardened, port_7_needs_the_capability, port_7_works_with_the_example]

@@ -1,0 +1,96 @@
+"""Socket activation."""
+
+import os
+
+from machine import (Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect, exposure,
+                     main_pid, show, systemctl, use_example, wait_until)
+from peers import Load, echo, is_refused
+
+
+def listen_on(port):
+    drop_in(f"[Socket]\nListenStream=\nListenStream={port}\n", unit="echod.socket")
+
+
+def first_connection_starts_it():
+    """with echod.socket enabled the port is open before echod runs, and the first connection starts it"""
+    as_installed()
+    configure(backlog=99)
+    systemctl("enable", "--now", "echod.socket")
+    expect(show("ActiveState") == "inactive", "echod runs already")
+    echo()
+    expect(show("ActiveState") == "active", f"echod.service is {show('ActiveState')}")
+    expect(backlog(2003) == 99, f"the backlog is {backlog(2003)}, not the configured one")
+    echo(host="::1")
+
+
+def mismatch_is_named():
+    """a configuration that does not agree with the socket unit fails clearly and is not tried again for ever"""
+    as_installed()
+    configure(port=2004)
+    systemctl("start", "echod.socket")
+    journal = Journal()
+    expect(systemctl("start", "echod.service", may_fail=True).returncode != 0, "it started")
+    line = journal.wait_for(r"socket activation: .*2004.* is not among .*2003.*\(echo\)").group()
+    expect((show("ActiveState"), show("ExecMainStatus")) == ("failed", "78"),
+           f"it is {show('ActiveState')}, with status {show('ExecMainStatus')}")
+    return line
+
+
+def restart_refuses_nobody():
+    """three restarts under load: no connection is refused or reset"""
+    as_installed()
+    systemctl("start", "echod.socket", "echod.service")
+    load = Load(clients=8)
+    for _ in range(3):
+        load.wait_for(200)
+        pid = main_pid()
+        systemctl("restart", "echod.service")
+        expect(main_pid() not in (0, pid), "it was not restarted")
+    load.wait_for(200)
+    load.stop()
+    return f"{load.echoed} connections, {load.cut} of them ended by a stop before they had sent"
+
+
+def stopping_both_closes_the_port():
+    """the port is closed when the socket is stopped too"""
+    as_installed()
+    systemctl("start", "echod.socket", "echod.service")
+    echo()
+    systemctl("stop", "echod.socket", "echod.service")
+    expect(is_refused(), "somebody still listens")
+
+
+def needs_no_network_of_its_own():
+    """with socket-activated.conf it serves port 7 without a capability and without a network, score at most 0.5"""
+    as_installed()
+    configure(port=7)
+    listen_on(7)
+    use_example("socket-activated.conf")
+    systemctl("start", "echod.service")  # Which requires the socket.
+    echo(port=7)
+    echo(port=7, host="::1", data=bytes(range(256)) * 4096)
+    pid = main_pid()
+    expect(capabilities(pid) == 0, f"its capabilities are {capabilities(pid):#x}")
+    expect(os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/1/ns/net"), "its network is that of the host")
+    expect(exposure() <= 0.5, f"the score is {exposure()}")
+    log = Log()
+    systemctl("reload", "echod.service")
+    log.wait_for("reload: applied")
+    systemctl("restart", "echod.service")
+    echo(port=7)
+    return f"score {exposure()}"
+
+
+def killed_it_comes_back():
+    """killed while the socket is open, it is started again and the port never closes"""
+    as_installed()
+    systemctl("start", "echod.socket", "echod.service")
+    pid = main_pid()
+    systemctl("kill", "--signal=KILL", "echod.service")
+    expect(not is_refused(), "the port was closed")
+    wait_until(lambda: main_pid() not in (0, pid) and show("ActiveState") == "active", "another process")
+    echo()
+
+
+CHECKS = [first_connection_starts_it, mismatch_is_named, restart_refuses_nobody, stopping_both_closes_the_port,
+          needs_no_network_of_its_own, killed_it_comes_back]

@@ -1,0 +1,169 @@
+"""Clients of the echo service."""
+
+import array
+import ctypes
+import fcntl
+import os
+import socket
+import termios
+import threading
+import time
+
+from machine import Failure, expect, read, wait_until
+
+TIMEOUT_S = 20
+
+
+def connect(port=2003, host="127.0.0.1"):
+    return socket.create_connection((host, port), timeout=TIMEOUT_S)
+
+
+def receive_to_end(peer):
+    parts = []
+    while part := peer.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def echo(port=2003, host="127.0.0.1", data=b"hello\n"):
+    """Sends, half-closes, and expects the same and the end."""
+    with connect(port, host) as peer:
+        peer.sendall(data)
+        peer.shutdown(socket.SHUT_WR)
+        expect(receive_to_end(peer) == data, f"port {port} of {host} did not send back what it was sent")
+
+
+def ping(peer, data=b"ping"):
+    """To and fro on a connection that stays."""
+    peer.sendall(data)
+    got = b""
+    while len(got) < len(data):
+        part = peer.recv(len(data) - len(got))
+        expect(part, "the connection was closed")
+        got += part
+    expect(got == data, "other bytes came back")
+
+
+def is_refused(port=2003):
+    try:
+        connect(port).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def expect_silence(peer, what):
+    """Nothing comes, neither bytes nor the end: the connection waits to be accepted."""
+    peer.settimeout(0.5)
+    try:
+        peer.recv(1)
+    except TimeoutError:
+        peer.settimeout(TIMEOUT_S)
+        return
+    raise Failure(what)
+
+
+def wait_until_acknowledged(peer):
+    """Until nothing that was sent is under way any more: then it is echod's kernel that has it."""
+    left = array.array("i", [1])
+
+    def is_all_acknowledged():
+        fcntl.ioctl(peer, termios.TIOCOUTQ, left)
+        return left[0] == 0
+
+    wait_until(is_all_acknowledged, "everything that was sent is acknowledged")
+
+
+def send_until_blocked(peer):
+    """Sends a pattern, reading nothing, until no more is taken for half a second. Returns what was sent."""
+    sent = bytearray()
+    block = bytes(i * 31 % 251 for i in range(65521))
+    peer.settimeout(0.5)
+    try:
+        while len(sent) < 64 << 20:
+            sent += block[:peer.send(block)]
+    except TimeoutError:
+        pass
+    peer.settimeout(TIMEOUT_S)
+    return bytes(sent)
+
+
+class Load:
+    """Clients that connect, echo and close, one after the other, until stop()."""
+
+    def __init__(self, port=2003, clients=4, pause_s=0.001):
+        self.port = port
+        self.pause_s = pause_s
+        self.echoed = 0
+        self.cut = 0       # End of file instead of an echo: the service stopped while they were connected.
+        self.failures = []
+        self.lock = threading.Lock()
+        self.is_stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.work, daemon=True) for _ in range(clients)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self):
+        number = 0
+        while not self.is_stopping.is_set():
+            number += 1
+            data = b"message %d of %d\n" % (number, threading.get_ident())
+            try:
+                with connect(self.port) as peer:
+                    peer.sendall(data)
+                    peer.shutdown(socket.SHUT_WR)
+                    got = receive_to_end(peer)
+                with self.lock:
+                    self.echoed += got == data
+                    self.cut += got == b""
+                if got not in (data, b""):
+                    self.failures.append(f"{got!r} instead of {data!r}")
+            except OSError as error:
+                self.failures.append(repr(error))
+            time.sleep(self.pause_s)
+
+    def wait_for(self, echoes):
+        wanted = self.echoed + echoes
+        wait_until(lambda: self.echoed >= wanted or self.failures, f"{echoes} more echoes", 60)
+
+    def stop(self):
+        self.is_stopping.set()
+        for thread in self.threads:
+            thread.join(2 * TIMEOUT_S)
+            expect(not thread.is_alive(), "a client hangs")
+        expect(not self.failures, f"{len(self.failures)} clients failed, the first: {(self.failures or [''])[0]}")
+
+
+PTRACE_SEIZE = 0x4206
+PTRACE_INTERRUPT = 0x4207
+WAIT_ALL = 0x40000000  # __WALL
+
+
+def thread_named(process, name):
+    for task in os.listdir(f"/proc/{process}/task"):
+        if read(f"/proc/{process}/task/{task}/comm") == name + "\n":
+            return int(task)
+    raise Failure(f"echod has no thread {name}")
+
+
+def stop_thread(process, name):
+    """Stops one thread of a process for good. Returns the process id of the tracer, which ends when the thread does."""
+    thread = thread_named(process, name)
+    reader, writer = os.pipe()
+    tracer = os.fork()
+    if tracer == 0:
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+        libc.ptrace.restype = ctypes.c_long
+        is_stopped = libc.ptrace(PTRACE_SEIZE, thread, None, None) == 0 and \
+            libc.ptrace(PTRACE_INTERRUPT, thread, None, None) == 0 and os.waitpid(thread, WAIT_ALL)[0] == thread
+        os.write(writer, b"1" if is_stopped else b"0")
+        # Until it is killed with its process, which is not gone before its tracer has heard of it.
+        while is_stopped and os.WIFSTOPPED(os.waitpid(thread, WAIT_ALL)[1]):
+            pass
+        os._exit(0)
+    os.close(writer)
+    answer = os.read(reader, 1)
+    os.close(reader)
+    expect(answer == b"1", f"cannot stop thread {name}")
+    return tracer
