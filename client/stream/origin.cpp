@@ -99,17 +99,20 @@ bool is_of_some_run(std::span<const std::byte> bytes) noexcept {
   return false;
 }
 
-// Whether they are bytes of a stream, but not of any of this run. Where some are right in their
-// place, it is our own stream with wrong bytes in it.
-bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
-  constexpr std::size_t kLooked = 16;
-  constexpr int kMostByChance = 4;  // More is likely once in a hundred million.
-  const auto looked = evidence.bytes.first(std::min(evidence.bytes.size(), kLooked));
-  int right = 0;
-  for (std::size_t i = 0; i < looked.size(); ++i) {
-    right += looked[i] == stream.at(evidence.offset + i) ? 1 : 0;
+// Whether at least half of the first `looked` bytes are right in their place: then it is our own
+// stream with wrong bytes in it. Two streams agree in so many once in fifty million.
+bool is_own_with_errors(const KeyedStream& stream, const Evidence& evidence, std::size_t looked) {
+  looked = std::min(evidence.bytes.size(), looked);
+  std::size_t right = 0;
+  for (std::size_t i = 0; i < looked; ++i) {
+    right += evidence.bytes[i] == stream.at(evidence.offset + i) ? 1U : 0U;
   }
-  return right <= kMostByChance && is_of_some_run(evidence.bytes);
+  return 2 * right >= looked;
+}
+
+// Whether they are bytes of a stream, but not of any of this run.
+bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
+  return !is_own_with_errors(stream, evidence, 2 * kKeyBytes) && is_of_some_run(evidence.bytes);
 }
 
 std::string what_happened(const Fault& fault) {
@@ -136,13 +139,27 @@ std::string what_happened(const Fault& fault) {
 
 }  // namespace
 
+// 8 bytes give a key for each of 2^19 places (in the block and in the key), and every connection
+// has one of the 2^64 keys for each epoch. A byte more makes a match by chance 256 times less
+// likely.
+std::size_t telling_bytes(const Streams& streams) noexcept {
+  constexpr int kBitsOfPlaces = 19;
+  constexpr int kBitsOfKeys = 64;
+  constexpr int kBitsOfChance = 30;
+  constexpr int kBitsPerByte = 8;
+  const auto bits_of = [](std::uint64_t count) { return static_cast<int>(std::bit_width(count)); };
+  const int bits_of_streams = bits_of(streams.connections) + bits_of(streams.longest / kEpochBytes);
+  const int missing = kBitsOfChance + kBitsOfPlaces + bits_of_streams - kBitsOfKeys;
+  return kTellingBytes +
+         static_cast<std::size_t>(std::max(0, missing + kBitsPerByte - 1) / kBitsPerByte);
+}
+
 std::optional<Origin> origin_of(std::span<const std::byte> bytes, const Streams& streams) {
-  if (bytes.size() < kTellingBytes) {
+  const std::size_t enough = telling_bytes(streams);
+  if (bytes.size() < enough) {
     return std::nullopt;
   }
-  // No more than are needed: what follows may be from elsewhere again.
-  constexpr std::size_t kEnough = 12;
-  bytes = bytes.first(std::min(bytes.size(), kEnough));
+  bytes = bytes.first(enough);  // What follows may be from elsewhere again.
   for (std::uint64_t place = 0; place < kPeriod; ++place) {
     if (may_be_from(bytes, place)) {
       if (const auto origin = origin_at(bytes, place, streams)) {

@@ -32,10 +32,11 @@ struct Streams {
   std::uint64_t longest = 0;  // How much any of them has sent, roughly.
 };
 
+// How many bytes tell which of these streams they are from: wrongly once in a thousand million.
+// kTellingBytes for up to 63 streams of up to 255 MiB each, 12 for a million of a TiB.
+[[nodiscard]] std::size_t telling_bytes(const Streams& streams) noexcept;
 // The place that `bytes` are from; nothing if they are from none of `streams`, or too few, or
-// across the end of an epoch. Looks at the first 12 of them at most. Wrong with a chance of less
-// than one in a million at kTellingBytes and ten million connections, and of nothing to speak of
-// with one byte more.
+// across the end of an epoch. Looks at the first telling_bytes() of them.
 [[nodiscard]] std::optional<Origin> origin_of(std::span<const std::byte> bytes,
                                               const Streams& streams);
 

@@ -18,6 +18,8 @@ using Bytes = std::vector<std::byte>;
 
 constexpr std::uint32_t kConnections = 1'000'000;
 constexpr int kRounds = 150;
+// Tell in any of these streams (telling_bytes()).
+constexpr std::size_t kAlwaysTelling = kTellingBytes + 4;
 
 // What a connection had sent, and what a server made of it.
 class OriginTest : public testing::Test {
@@ -98,7 +100,7 @@ class OriginTest : public testing::Test {
 
 TEST_F(OriginTest, EveryPlaceOfEveryStreamIsFound) {
   for (int round = 0; round < kRounds; ++round) {
-    begin(random_between(kTellingBytes, 100));
+    begin(random_between(kAlwaysTelling, 100));
     EXPECT_EQ(origin_of(received_, {.connections = kConnections, .longest = sent_}),
               (Origin{.connection = connection_, .offset = begin_}))
         << connection_ << ", " << begin_ << ", " << received_.size();
@@ -121,6 +123,18 @@ TEST_F(OriginTest, TooFewBytesDoNotTell) {
   begin(kTellingBytes - 1);
   EXPECT_EQ(origin_of(received_, {.connections = kConnections, .longest = sent_}), std::nullopt);
   EXPECT_EQ(origin_of({}, {.connections = kConnections}), std::nullopt);
+}
+
+TEST_F(OriginTest, MoreStreamsNeedMoreBytesToTell) {
+  EXPECT_EQ(telling_bytes({.connections = 63, .longest = std::uint64_t{255} << 20}), kTellingBytes);
+  EXPECT_EQ(telling_bytes({.connections = 64, .longest = std::uint64_t{255} << 20}),
+            kTellingBytes + 1);
+  EXPECT_EQ(telling_bytes({.connections = kConnections, .longest = std::uint64_t{1} << 40}),
+            kAlwaysTelling);
+  begin(kAlwaysTelling);
+  const Streams streams{.connections = kConnections, .longest = std::uint64_t{1} << 40};
+  EXPECT_NE(origin_of(received_, streams), std::nullopt);
+  EXPECT_EQ(origin_of(std::span(received_).first(kAlwaysTelling - 1), streams), std::nullopt);
 }
 
 TEST_F(OriginTest, LostBytesAreCounted) {
@@ -208,7 +222,7 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAreCrossedAndTellItsNumberAndOffset) 
 
 TEST_F(OriginTest, TwoSmallMessagesThatWereSwappedBetweenConnectionsAreCrossed) {
   for (int round = 0; round < kRounds; ++round) {
-    const std::size_t size = random_between(kTellingBytes + 4, 32);
+    const std::size_t size = random_between(kAlwaysTelling, 32);
     begin(size);
     KeyedStream(connection_ ^ 1U).fill(received_, begin_);
     const Fault fault = identified();
@@ -225,6 +239,16 @@ TEST_F(OriginTest, AByteThatWasFlippedIsOneCorruptedByte) {
     EXPECT_EQ(fault.bytes, 1U);
     EXPECT_EQ(fault.origin, std::nullopt);
     expect_place(fault);
+  }
+}
+
+// Every eight bytes are from some stream, which may be one of those that others could have sent.
+TEST_F(OriginTest, AFlippedByteIsCorruptedWhereThereAreTooFewToTellOtherwise) {
+  constexpr int kManyRounds = 20'000;
+  for (int round = 0; round < kManyRounds; ++round) {
+    begin(kTellingBytes);
+    received_.front() ^= std::byte{1};
+    ASSERT_EQ(name_of(identified().kind), "corrupted");
   }
 }
 
@@ -327,7 +351,7 @@ TEST_F(OriginTest, EvidenceTooShortToTellIsCorruptionOfAsManyBytes) {
   EXPECT_EQ(fault.origin, std::nullopt);
   EXPECT_GE(fault.bytes, 1U);
   EXPECT_LE(fault.bytes, kTellingBytes - 1);
-  EXPECT_EQ(identified(kTellingBytes).kind, FaultKind::lost);
+  EXPECT_EQ(identified(kAlwaysTelling).kind, FaultKind::lost);
 }
 
 TEST_F(OriginTest, BytesThatHaveNotBeenSentYetCannotHaveBeenLost) {
