@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <system_error>
 
 #include "command_line.hpp"
@@ -36,10 +37,18 @@ std::string valid_text(const CommandLine& options) {
   return std::string("there is no ") + kDefaultConfigFile + "; the built-in defaults are valid\n";
 }
 
+void tell_manager(std::string_view line, int error) noexcept {
+  try {
+    ServiceManager().failed(line, error);
+  } catch (const std::bad_alloc&) {
+    // The exit code tells it.
+  }
+}
+
 // Before anybody serves. `error` is 0 where no call failed.
-ExitCode fail(const CommandLine& options, ExitCode code, const std::string& line, int error = 0) {
+ExitCode fail(const CommandLine& options, ExitCode code, std::string_view line, int error = 0) {
   if (!options.check_config && !options.dump_config) {  // A check, by ExecReload=, is no service.
-    ServiceManager::failed(line, error);
+    tell_manager(line, error);
   }
   return code;
 }
@@ -85,6 +94,7 @@ int main(int argc, char** argv) {
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {
     (void)std::fputs(parsed.text.c_str(), stderr);
+    echod::tell_manager(parsed.text.substr(0, parsed.text.find('\n')), 0);
     return parsed.exit_code;
   }
   return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));

@@ -27,9 +27,7 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   log.set_logs_echoes(wanted.logs_echoes);
   loop.set_busy_poll(wanted.busy_poll);
   buffers.set_limits(wanted.block_bytes, wanted.buffer_bytes);
-  if (!is_draining) {  // Then everybody who waits is let in, whatever the limit.
-    admission.set_max_connections(wanted.max_connections);
-  }
+  admission.set_max_connections(wanted.max_connections);
 }
 
 Connection* EchoContext::adopt(sys::Accepted accepted) noexcept {

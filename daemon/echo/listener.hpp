@@ -43,7 +43,8 @@ class Listener final : public Channel {
 
   // Takes everybody who waits in the queue, whatever the limit on connections, and then lets go of
   // the socket: whoever is in the queue of a socket that closes gets an RST. If descriptors run
-  // short, it goes on as connections leave.
+  // short, it goes on as connections leave. The queue of a socket that was passed stays as it is,
+  // for whoever serves it next.
   void begin_emptying() noexcept;
   [[nodiscard]] bool is_closed() const noexcept { return socket_ == nullptr; }
 

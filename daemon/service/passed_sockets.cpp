@@ -80,7 +80,8 @@ std::vector<PassedSocket> take_passed_sockets() {
   char** names = nullptr;
   const int count = sd_listen_fds_with_names(1, &names);
   if (count < 0) {
-    throw std::system_error(-count, std::system_category(), "sd_listen_fds");
+    throw refusal("LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES are not as systemd sets them: " +
+                  std::system_category().message(-count));
   }
   std::vector<PassedSocket> passed;
   for (int i = 0; i < count; ++i) {

@@ -17,7 +17,7 @@ struct PassedSocket {
 };
 
 // Those of $LISTEN_FDS, which is removed from the environment; none if echod was not started like
-// that. Before the first thread. Throws std::system_error.
+// that. Before the first thread. Throws StartupError.
 [[nodiscard]] std::vector<PassedSocket> take_passed_sockets();
 
 // A listener for each [[listen]], in their order: the passed socket of that address, with the

@@ -59,6 +59,14 @@ std::uint64_t connections_of(const std::array<std::uint64_t, kCounters>& counter
          std::accumulate(counters.end() - kCloseReasons, counters.end(), std::uint64_t{0});
 }
 
+std::string_view why_v4_alone(const sys::ListenSocket& socket) {
+  if (!socket.fell_back_to_v4) {
+    return "";
+  }
+  return socket.is_passed ? " (IPv4 alone: the socket that was passed is)"
+                          : " (IPv4 alone: this host has no IPv6)";
+}
+
 std::string list(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
@@ -70,8 +78,7 @@ std::string list(const std::vector<std::string>& names) {
 }  // namespace
 
 Service::Service(CommandLine options, Config config, std::vector<PassedSocket> passed)
-    : passed_(std::move(passed)),
-      options_(std::move(options)),
+    : options_(std::move(options)),
       config_(std::move(config)),
       open_files_(sys::set_open_files(config_.limits.open_files)),
       worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
@@ -87,7 +94,7 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
       worker_watch_(loop_, workers_, *logs_.logger(), [this] { on_workers_watched(); }) {
   warn_of(limit_under(config_));
-  listen();
+  listen(std::move(passed));
   if (options_.quit_on_stdin) {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
   }
@@ -104,7 +111,7 @@ ExitCode Service::run() {
   }
   report_end();
   if (exit_code_ != ExitCode::stopped) {
-    ServiceManager::failed("a listening socket was lost", lost_error_);
+    manager_.failed("a listening socket was lost", lost_error_);
   }
   return exit_code_;
 }
@@ -148,9 +155,9 @@ void Service::warn_of_buffers(const EchoSettings& settings) {
   }
 }
 
-void Service::listen() {
-  if (!passed_.empty()) {
-    for (sys::ListenSocket& socket : adopt_passed_sockets(std::exchange(passed_, {}), config_)) {
+void Service::listen(std::vector<PassedSocket> passed) {
+  if (!passed.empty()) {
+    for (sys::ListenSocket& socket : adopt_passed_sockets(std::move(passed), config_)) {
       listeners_.push_back(std::make_shared<const sys::ListenSocket>(std::move(socket)));
       workers_.listen(listeners_.back());
     }
@@ -172,7 +179,7 @@ void Service::announce_start() {
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     const int backlog = config_.listen[i].backlog;
     notices.info("listening on {}, backlog {}{}", listeners_[i]->address.text(), backlog,
-                 listeners_[i]->fell_back_to_v4 ? " (IPv4 alone: this host has no IPv6)" : "");
+                 why_v4_alone(*listeners_[i]));
     const int granted = sys::granted_backlog(listeners_[i]->fd.get());
     if (granted > 0 && granted < backlog) {
       notices.warn("the kernel cuts the backlog of {} to {}; raise net.core.somaxconn", backlog,
@@ -197,6 +204,9 @@ void Service::on_signal(int signal) {
     obey(signal);
   } catch (const std::bad_alloc&) {
     report_on_stderr("no memory to act on a signal; send it again");
+    if (!is_stopping_) {
+      manager_.ready();  // It may have heard of a reload.
+    }
   }
 }
 
@@ -265,6 +275,7 @@ void Service::end_if_the_rest_is_stuck() {
                            workers_.running(), worker_count_);
   report_end();
   logs_.finish();
+  manager_.failed("workers that are stuck were left behind", 0);
   std::_Exit(static_cast<int>(ExitCode::internal));
 }
 
@@ -277,29 +288,35 @@ void Service::on_listener_lost(int error) {
 }
 
 void Service::reload() {
-  spdlog::logger& notices = logs_.notices();
   manager_.reloading();
+  std::string restart_keys;
   try {
     const Config wanted = effective_config(options_);
-    const std::string restart_keys = list(keys_needing_restart(config_, wanted));
+    restart_keys = list(keys_needing_restart(config_, wanted));
     Config next = reloaded(config_, wanted);
-    const ConnectionLimit limit = limit_under(next);
     logs_.apply(next.log);  // A refusal after this sets the logs back.
     workers_.apply(settings_under(next));
     config_ = std::move(next);  // The last step, which cannot fail: now it is in force.
-    ++reloads_;
-    refusal_.clear();
-    warn_of(limit);
-    warn_of_buffers(settings_under(config_));
-    notices.info("reload: applied");
-    manager_.ready(status_line());
-    if (!restart_keys.empty()) {
-      notices.warn("reload: needs a restart: {}", restart_keys);
-    }
   } catch (const ConfigErrors& errors) {
     refuse_reload(errors.lines());
+    return;
   } catch (const std::exception& error) {  // No memory to read it, for one.
     refuse_reload({error.what()});
+    return;
+  }
+  ++reloads_;
+  refusal_.clear();
+  announce_reload(restart_keys);
+  manager_.ready(status_line());
+}
+
+void Service::announce_reload(const std::string& restart_keys) {
+  spdlog::logger& notices = logs_.notices();
+  warn_of(limit_under(config_));
+  warn_of_buffers(settings_under(config_));
+  notices.info("reload: applied");
+  if (!restart_keys.empty()) {
+    notices.warn("reload: needs a restart: {}", restart_keys);
   }
 }
 

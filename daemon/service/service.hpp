@@ -49,7 +49,7 @@ class Service {
   [[nodiscard]] EchoSettings settings_under(const Config& config) const;
   void warn_of(const ConnectionLimit& limit);
   void warn_of_buffers(const EchoSettings& settings);
-  void listen();
+  void listen(std::vector<PassedSocket> passed);
   void announce_start();
   void on_signal(int signal);
   void obey(int signal);
@@ -59,6 +59,7 @@ class Service {
   void end_if_the_rest_is_stuck();
   void on_listener_lost(int error);
   void reload();
+  void announce_reload(const std::string& restart_keys);
   void refuse_reload(const std::vector<std::string>& errors);
   void reopen_log_file();
   [[nodiscard]] std::string counters_line() const;
@@ -66,7 +67,6 @@ class Service {
   void report_dropped_lines();
   void report_end();
 
-  std::vector<PassedSocket> passed_;  // Until they are adopted.
   ServiceManager manager_;
   const CommandLine options_;
   Config config_;

@@ -9,56 +9,65 @@
 
 namespace echod {
 
-ServiceManager::ServiceManager()
-    : is_there_(std::getenv("NOTIFY_SOCKET") != nullptr) {  // NOLINT(concurrency-mt-unsafe)
+namespace {
+
+std::string_view notify_socket() {
+  const char* const name = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe)
+  return name != nullptr ? name : "";
+}
+
+}  // namespace
+
+ServiceManager::ServiceManager() : sender_(notify_socket()) {
   std::uint64_t microseconds = 0;
-  if (is_there_ && sd_watchdog_enabled(0, &microseconds) > 0) {
+  if (is_there() && sd_watchdog_enabled(0, &microseconds) > 0) {
     watchdog_ = std::chrono::microseconds(microseconds);
   }
 }
 
 void ServiceManager::ready(const std::string& status) {
-  status_ = status;
-  send("READY=1\nSTATUS=" + status);
+  if (status.empty()) {
+    (void)sender_.send("READY=1");
+  } else {
+    send_status("READY=1\n", status);
+  }
 }
 
 void ServiceManager::reloading() {
   const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       sys::MonotonicClock::now().time_since_epoch());
-  send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()));
+  (void)sender_.send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()));
 }
 
 void ServiceManager::stopping(const std::string& status) {
-  status_ = status;
-  send("STOPPING=1\nSTATUS=" + status);
+  send_status("STOPPING=1\n", status);
 }
 
 void ServiceManager::status(const std::string& status) {
   if (status != status_) {
-    status_ = status;
-    send("STATUS=" + status);
+    send_status("", status);
   }
 }
 
 void ServiceManager::alive() {
   if (watchdog_.count() > 0) {
-    send("WATCHDOG=1");
+    (void)sender_.send("WATCHDOG=1");
   }
 }
 
 void ServiceManager::extend_timeout(std::chrono::microseconds time) {
-  send("EXTEND_TIMEOUT_USEC=" + std::to_string(time.count()));
+  (void)sender_.send("EXTEND_TIMEOUT_USEC=" + std::to_string(time.count()));
 }
 
-void ServiceManager::failed(const std::string& line, int error) {
+void ServiceManager::failed(std::string_view line, int error) const {
   const std::string number = error != 0 ? "\nERRNO=" + std::to_string(error) : "";
-  (void)sd_notify(0, ("STATUS=" + line + number).c_str());
+  (void)sender_.send("STATUS=" + std::string(line) + number);
 }
 
-// It may be gone, or take no more: the service goes on without it.
-void ServiceManager::send(const std::string& message) const {
-  if (is_there_) {
-    (void)sd_notify(0, message.c_str());
+// The manager may be gone: the service goes on without it.
+void ServiceManager::send_status(const std::string& prefix, const std::string& status) {
+  if (sender_.send(prefix + "STATUS=" + status)) {
+    status_ = status;
   }
 }
 

@@ -1,5 +1,8 @@
-// What echod says to the service manager that started it: sd_notify(3), WATCHDOG_USEC of
-// sd_watchdog_enabled(3). Without one (no $NOTIFY_SOCKET) all of it is silent.
+// What echod says to the service manager that started it: the protocol of sd_notify(3), and
+// WATCHDOG_USEC of sd_watchdog_enabled(3). Without one (no $NOTIFY_SOCKET) all of it is silent.
+//
+// sd_notify() itself opens a socket for each message. Here one is kept, because echod has most to
+// say while it drains, and then its clients may have all descriptors.
 //
 // Thread-safety: one thread, the service's. A message may wait for the manager, so workers send
 // none.
@@ -7,6 +10,9 @@
 
 #include <chrono>
 #include <string>
+#include <string_view>
+
+#include "local_sender.hpp"
 
 namespace echod {
 
@@ -15,12 +21,12 @@ class ServiceManager {
   ServiceManager();
 
   // Whether there is one.
-  [[nodiscard]] bool is_there() const noexcept { return is_there_; }
+  [[nodiscard]] bool is_there() const noexcept { return sender_.is_open(); }
   // Within this time it wants to hear alive(), again and again; 0: never.
   [[nodiscard]] std::chrono::microseconds watchdog() const noexcept { return watchdog_; }
 
-  // READY=1: serving, for the first time or after reloading().
-  void ready(const std::string& status);
+  // READY=1: serving, for the first time or after reloading(). Without a status it needs no memory.
+  void ready(const std::string& status = {});
   // RELOADING=1, with the time that systemd 253 and later insist on.
   void reloading();
   // STOPPING=1.
@@ -32,14 +38,14 @@ class ServiceManager {
   // EXTEND_TIMEOUT_USEC=: this long, from now on, is not too long for stopping.
   void extend_timeout(std::chrono::microseconds time);
   // STATUS= and ERRNO=: why the process is about to end. `error` is 0 where no call failed.
-  static void failed(const std::string& line, int error);
+  void failed(std::string_view line, int error) const;
 
  private:
-  void send(const std::string& message) const;
+  void send_status(const std::string& prefix, const std::string& status);
 
-  bool is_there_;
+  sys::LocalSender sender_;
   std::chrono::microseconds watchdog_{0};
-  std::string status_;
+  std::string status_;  // That the manager knows.
 };
 
 }  // namespace echod

@@ -57,6 +57,7 @@ TEST_F(ActivationTest, ARestartRefusesNobody) {
   const PassedListener listener;
   start_with(listener);
   std::atomic<int> served = 0;
+  std::atomic<int> cut = 0;
   Background clients([&](const std::atomic<bool>& is_over) {
     while (!is_over) {
       TcpPeer peer("127.0.0.1", listener.port());  // Throws if it is refused.
@@ -66,7 +67,7 @@ TEST_F(ActivationTest, ARestartRefusesNobody) {
       EXPECT_EQ(tail.ending, Ending::fin);
       // Who was accepted just before the stop and had not sent yet gets its FIN.
       EXPECT_TRUE(tail.bytes == "hello" || tail.bytes.empty()) << tail.bytes;
-      served += tail.bytes.empty() ? 0 : 1;
+      ++(tail.bytes.empty() ? cut : served);
     }
   });
   for (int i = 0; i < 3; ++i) {
@@ -78,6 +79,7 @@ TEST_F(ActivationTest, ARestartRefusesNobody) {
   }
   clients.finish();
   EXPECT_GT(served, 60);
+  EXPECT_LE(cut, 3) << "at most the one that was there at each stop";
 }
 
 TEST_F(ActivationTest, WhoWaitsInTheQueueWhenEchodStopsIsServedByTheNext) {
@@ -96,6 +98,30 @@ TEST_F(ActivationTest, WhoWaitsInTheQueueWhenEchodStopsIsServedByTheNext) {
   daemon().finish_stopped();
   start_with(listener);
   EXPECT_TRUE(waits.echoes("hello"));
+}
+
+TEST_F(ActivationTest, SocketsThatWerePassedToAnotherProcessAreNotOurs) {
+  start(DaemonOptions{.environment = {"LISTEN_FDS=1", "LISTEN_PID=1"}});
+  EXPECT_TRUE(connect().echoes("hello"));
+}
+
+TEST_F(ActivationTest, AReloadLeavesThemAndSaysThatOthersNeedARestart) {
+  const PassedListener listener;
+  const PassedListener other;
+  start_with(listener);
+  daemon().expect_log("reload: needs a restart: listen");
+  daemon().reload(other.config());
+  (void)daemon().wait_for_log("reload: needs a restart: listen");
+  EXPECT_TRUE(TcpPeer("127.0.0.1", listener.port()).echoes("hello"));
+}
+
+TEST_F(ActivationTest, NamesThatAreNotAsManyAsTheSocketsAreAnError) {
+  const PassedListener passed;
+  const ChildResult result = refuse(passed.config(), {passed.fd()}, "echo:more");
+  EXPECT_EQ(result.exit_code, kConfiguration);
+  EXPECT_EQ(result.err,
+            "echod: socket activation: LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES are not as systemd "
+            "sets them: Invalid argument\n");
 }
 
 TEST_F(ActivationTest, AConfiguredListenerThatWasNotPassedIsAnError) {

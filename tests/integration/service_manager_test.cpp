@@ -4,7 +4,7 @@
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
 #include "notify_socket.hpp"
-#include "passed_listener.hpp"
+#include "reserved_port.hpp"
 #include "stopped_thread.hpp"
 
 namespace echod::test {
@@ -26,8 +26,8 @@ class ServiceManagerTest : public DaemonTest {
 };
 
 TEST_F(ServiceManagerTest, HearsThatEchodIsReadyWhenItTakesConnections) {
-  const std::uint16_t port =
-      PassedListener().port();  // Closed again, and hardly anybody's so soon.
+  const ReservedPort reserved;
+  const std::uint16_t port = reserved.port();
   ChildProcess echod({.arguments = {ECHOD_BINARY, "--config", "/dev/null", "--log-file", "",
                                     "--address", "127.0.0.1", "--port", std::to_string(port)},
                       .environment = {manager_.variable()}});
@@ -90,6 +90,30 @@ TEST_F(ServiceManagerTest, IsAskedForTimeWhileEchodDrains) {
   daemon().finish_stopped();
 }
 
+// Those who wait when echod stops are let in until no descriptor is left.
+TEST_F(ServiceManagerTest, HearsEverythingWhenClientsHaveAllDescriptors) {
+  start(DaemonOptions{.config = "[timeouts]\nlinger_s = 60\ndrain_s = 60\n",
+                      .environment = {manager_.variable()},
+                      .open_files = 64});
+  daemon().expect_log("ulimit -n allows 64 open files");
+  daemon().expect_log("full on ");
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 100; ++i) {
+    peers.push_back(connect());
+  }
+  daemon().wait_for_counter("paused_full", 1);
+  daemon().signal(SIGTERM);
+  (void)daemon().wait_for_log("stopping: clients still wait on ");
+  (void)manager_.count_during(100ms, "");  // What came before.
+  EXPECT_NE(manager_.wait_for("STATUS=draining, ").find(" connections"), std::string::npos);
+  (void)manager_.wait_for("EXTEND_TIMEOUT_USEC=");
+  for (TcpPeer& peer : peers) {
+    EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
+    peer.close();
+  }
+  daemon().finish_stopped();
+}
+
 TEST_F(ServiceManagerTest, IsFedItsWatchdogAsLongAsAllWorkersAnswer) {
   start_managed("workers = 2\n", "WATCHDOG_USEC=30000000");
   daemon().expect_log("worker 0 has not answered");
@@ -120,6 +144,16 @@ TEST_F(ServiceManagerTest, HearsWhyEchodDidNotStart) {
   EXPECT_EQ(result.exit_code, kCannotListen);
   const std::string message = manager_.wait_for("ERRNO=" + std::to_string(EADDRINUSE));
   EXPECT_NE(message.find("STATUS=cannot listen on 127.0.0.1:"), std::string::npos) << message;
+}
+
+TEST_F(ServiceManagerTest, HearsOfAWrongCommandLine) {
+  const ChildResult result =
+      run({.arguments = {ECHOD_BINARY, "--nonsense"}, .environment = {manager_.variable()}});
+  constexpr int kUsage = 64;
+  EXPECT_EQ(result.exit_code, kUsage);
+  const std::string message = manager_.wait_for("STATUS=");
+  EXPECT_NE(message.find("--nonsense"), std::string::npos) << message;
+  EXPECT_EQ(message.find('\n'), std::string::npos) << message;
 }
 
 TEST_F(ServiceManagerTest, HearsNothingOfACheckOfTheConfiguration) {

@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "daemon_test.hpp"
+#include "notify_socket.hpp"
 #include "stopped_thread.hpp"
 
 namespace echod::test {
@@ -45,7 +46,9 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
 }
 
 TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
-  start("workers = 2\n[timeouts]\ndrain_s = 0.2\n");
+  NotifySocket manager;
+  start(DaemonOptions{.config = "workers = 2\n[timeouts]\ndrain_s = 0.2\n",
+                      .environment = {manager.variable()}});
   daemon().expect_log("worker 0 has not answered for 6 s");
   daemon().expect_log("workers that are stuck and do not end: 1 of 2; ending without them");
   daemon().expect_log("stopped: 2 connections served");
@@ -60,6 +63,7 @@ TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
   }
   constexpr int kInternalError = 70;
   daemon().finish_stopped(kInternalError);
+  (void)manager.wait_for("STATUS=workers that are stuck were left behind");
 }
 
 }  // namespace

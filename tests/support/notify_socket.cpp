@@ -7,18 +7,26 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <stdexcept>
 #include <system_error>
 
 namespace echod::test {
 
-NotifySocket::NotifySocket() : fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-  const std::string path = directory_.file("notify");
+NotifySocket::NotifySocket(const std::string& name)
+    : path_(name.empty() ? directory_.file("notify") : name),
+      fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+  const bool is_abstract = path_.front() == '@';
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    throw std::system_error(errno, std::system_category(), "bind " + path);
+  path_.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (is_abstract) {
+    address.sun_path[0] = '\0';
+  }
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size() +
+                                             (is_abstract ? 0 : 1));
+  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+    throw std::system_error(errno, std::system_category(), "bind " + path_);
   }
 }
 
@@ -27,7 +35,7 @@ NotifySocket::~NotifySocket() {
 }
 
 std::string NotifySocket::variable() const {
-  return "NOTIFY_SOCKET=" + directory_.file("notify");
+  return "NOTIFY_SOCKET=" + path_;
 }
 
 std::string NotifySocket::wait_for(const std::string& text) {

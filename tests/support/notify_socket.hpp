@@ -13,11 +13,13 @@ namespace echod::test {
 
 class NotifySocket {
  public:
-  NotifySocket();
+  // A path of its own unless a name is given: "@..." is one in the abstract namespace.
+  explicit NotifySocket(const std::string& name = "");
   ~NotifySocket();
   NotifySocket(const NotifySocket&) = delete;
   NotifySocket& operator=(const NotifySocket&) = delete;
 
+  [[nodiscard]] const std::string& path() const { return path_; }
   // For the environment of who is to use it.
   [[nodiscard]] std::string variable() const;
 
@@ -30,6 +32,7 @@ class NotifySocket {
   [[nodiscard]] bool receive(const Deadline& deadline, std::string& message) const;
 
   TemporaryDirectory directory_;
+  std::string path_;
   int fd_;
 };
 

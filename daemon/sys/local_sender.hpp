@@ -1,0 +1,32 @@
+// Datagrams to a socket of this host: AF_UNIX, SOCK_DGRAM, unix(7).
+//
+// Thread-safety: one thread at a time.
+#pragma once
+
+#include <sys/un.h>
+
+#include <string_view>
+
+#include "syscalls.hpp"
+#include "unique_fd.hpp"
+
+namespace echod::sys {
+
+class LocalSender {
+ public:
+  // `receiver` is a path, or a name in the abstract namespace after '@'. Of anything else, or
+  // without a descriptor, comes a sender that sends nothing.
+  explicit LocalSender(std::string_view receiver) noexcept;
+
+  [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
+  // Needs no descriptor. Finds whoever has the receiver's name now; may wait until it has room.
+  // False if it took nothing.
+  [[nodiscard]] bool send(std::string_view datagram) const noexcept;
+
+ private:
+  sockaddr_un receiver_{};
+  socklen_t length_ = 0;
+  UniqueFd fd_;
+};
+
+}  // namespace echod::sys

@@ -1,0 +1,62 @@
+// Datagrams to AF_UNIX sockets of the real kernel.
+#include "local_sender.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstddef>
+#include <string>
+
+#include "files.hpp"
+#include "notify_socket.hpp"
+
+namespace echod::test {
+namespace {
+
+using sys::LocalSender;
+
+TEST(LocalSenderTest, SendsToAPath) {
+  NotifySocket receiver;
+  const LocalSender sender(receiver.path());
+  ASSERT_TRUE(sender.is_open());
+  EXPECT_TRUE(sender.send("first"));
+  EXPECT_TRUE(sender.send("second"));
+  EXPECT_EQ(receiver.wait_for("first"), "first");
+  EXPECT_EQ(receiver.wait_for("second"), "second");
+}
+
+TEST(LocalSenderTest, SendsToAnAbstractName) {
+  const std::string name = "@echod-test-" + std::to_string(::getpid());
+  NotifySocket receiver(name);
+  EXPECT_TRUE(LocalSender(name).send("hello"));
+  EXPECT_EQ(receiver.wait_for("hello"), "hello");
+}
+
+TEST(LocalSenderTest, FindsWhoeverHasTheNameNow) {
+  const std::string name = "@echod-test-again-" + std::to_string(::getpid());
+  const LocalSender sender(name);
+  EXPECT_FALSE(sender.send("to nobody"));
+  {
+    const NotifySocket receiver(name);
+    EXPECT_TRUE(sender.send("to one"));
+  }
+  EXPECT_FALSE(sender.send("to nobody"));
+  NotifySocket receiver(name);
+  EXPECT_TRUE(sender.send("to another"));
+  EXPECT_EQ(receiver.wait_for("to"), "to another");
+}
+
+TEST(LocalSenderTest, OfWhatIsNoAddressSendsNothing) {
+  for (const std::string& receiver :
+       {std::string(), std::string("relative"), std::string("vsock:2:1"),
+        '/' + std::string(sizeof(sockaddr_un::sun_path), 'x')}) {
+    const LocalSender sender(receiver);
+    EXPECT_FALSE(sender.is_open()) << receiver;
+    EXPECT_FALSE(sender.send("hello"));
+  }
+}
+
+}  // namespace
+}  // namespace echod::test
