@@ -17,13 +17,14 @@ LINE = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - .+$"
 def log_can_be_followed():
     """tail -f shows a connection as it comes and goes, in lines of the documented form"""
     start()
-    with subprocess.Popen(["tail", "-n", "1", "-f", LOG], stdout=subprocess.PIPE, text=True) as tail:
+    command = ["timeout", "20", "tail", "-n", "1", "-f", LOG]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
         try:
             tail.stdout.readline()  # The last line that there was: now it follows.
             echo()
-            line = next(line for line in tail.stdout if " close peer=" in line)
+            line = next((line for line in tail.stdout if " close peer=" in line), "no close")
         finally:
-            tail.kill()
+            tail.terminate()
     bad = [line for line in read(LOG).splitlines() if not re.match(LINE, line)]
     expect(re.match(LINE, line.rstrip()), f"tail shows {line!r}")
     expect(not bad, f"lines of another form: {bad[:1]}")
@@ -127,9 +128,11 @@ def open_files_can_be_lowered_and_raised():
 
 def shipped_limit_is_the_hard_one():
     """the shipped unit asks for what the kernel or the container allows"""
+    log = Log()
     start()
+    log.wait_for("started: echod")
     hard = int(re.search(r"Max open files\s+\d+\s+(\d+)", read(f"/proc/{main_pid()}/limits")).group(1))
-    connections, open_files = limits_in(read(LOG))
+    connections, open_files = limits_in(log.text())
     expect(open_files == hard, f"{open_files} of {hard} open files")
     return f"{connections} connections, {open_files} open files"
 

@@ -63,15 +63,11 @@ def expect_silence(peer, what):
     raise Failure(what)
 
 
-def wait_until_acknowledged(peer):
-    """Until nothing that was sent is under way any more: then it is echod's kernel that has it."""
-    left = array.array("i", [1])
-
-    def is_all_acknowledged():
-        fcntl.ioctl(peer, termios.TIOCOUTQ, left)
-        return left[0] == 0
-
-    wait_until(is_all_acknowledged, "everything that was sent is acknowledged")
+def unacknowledged(peer):
+    """How many bytes of what was sent echod's kernel has not got yet."""
+    left = array.array("i", [0])
+    fcntl.ioctl(peer, termios.TIOCOUTQ, left)
+    return left[0]
 
 
 def send_until_blocked(peer):
@@ -126,11 +122,18 @@ class Load:
         wanted = self.echoed + echoes
         wait_until(lambda: self.echoed >= wanted or self.failures, f"{echoes} more echoes", 60)
 
-    def stop(self):
+    def leave(self):
+        """Ends the clients, whatever became of them."""
         self.is_stopping.set()
         for thread in self.threads:
             thread.join(2 * TIMEOUT_S)
             expect(not thread.is_alive(), "a client hangs")
+
+    def stop(self, service_stops=0):
+        """Ends the clients. None may have failed, and each may have been cut once by each stop of the service."""
+        self.leave()
+        most = service_stops * len(self.threads)
+        expect(self.cut <= most, f"{self.cut} connections got their end instead of an echo, at most {most} may")
         expect(not self.failures, f"{len(self.failures)} clients failed, the first: {(self.failures or [''])[0]}")
 
 
