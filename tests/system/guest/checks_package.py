@@ -4,10 +4,12 @@ import glob
 import os
 import re
 
-from machine import CONFIG, EXAMPLE, LOGS, as_installed, expect, main_pid, read, run, show, start, systemctl, write
-from peers import echo, is_refused
+from machine import (CONFIG, EXAMPLE, LOGS, as_installed, expect, main_pid, read, run, show, start, systemctl,
+                     use_example, write)
+from peers import Load, echo, is_refused
 
 PATHS = {"debs": "", "source": ""}  # Set by in_guest.
+PREVIOUS = "# Of the previous version.\n"
 
 
 def packages(is_previous):
@@ -18,8 +20,22 @@ def packages(is_previous):
     return files
 
 
-def install(files):
-    run("apt-get", "install", "--yes", "--no-install-recommends", *files)
+def previous_packages():
+    """Those of the older version, whose echod has another /etc/echod.toml."""
+    directory = "/tmp/previous"
+    if not os.path.exists(directory):
+        os.mkdir(directory)
+        for file in packages(is_previous=True):
+            tree = f"{directory}/{os.path.basename(file)}.d"
+            run("dpkg-deb", "--raw-extract", file, tree)
+            if os.path.exists(tree + CONFIG):
+                write(tree + CONFIG, read(tree + CONFIG) + PREVIOUS)
+            run("dpkg-deb", "--build", tree, directory)
+    return glob.glob(directory + "/*.deb")
+
+
+def install(files, *options):
+    run("apt-get", "install", "--yes", "--no-install-recommends", *options, *files)
 
 
 def installed_version():
@@ -35,7 +51,7 @@ def lintian_is_content():
 
 def install_starts_it():
     """installing the package makes the user, starts and enables the service, and leaves the socket alone"""
-    install(packages(is_previous=True))
+    install(previous_packages())
     expect(show("ActiveState") == "active", f"echod.service is {show('ActiveState')}")
     expect(systemctl("is-enabled", "echod.service").stdout.strip() == "enabled", "echod.service is not enabled")
     socket_state = systemctl("is-enabled", "echod.socket", may_fail=True).stdout.strip()
@@ -49,18 +65,36 @@ def install_starts_it():
 
 
 def upgrade_keeps_configuration():
-    """an upgrade restarts the service and keeps the edited configuration"""
+    """an upgrade restarts the service, keeps the edited configuration, and puts the new one beside it"""
     start(port=2010)
     text = "# The operator's.\n" + read(CONFIG)
     write(CONFIG, text)
     before, pid = installed_version(), main_pid()
-    install(packages(is_previous=False))
+    install(packages(is_previous=False), "--option", "Dpkg::Options::=--force-confold")
     expect(installed_version() != before, f"still {before}")
     expect(read(CONFIG) == text, f"{CONFIG} was changed")
+    expect(read(CONFIG + ".dpkg-dist") == read(f"{EXAMPLE}/echod.toml"), "the new configuration is not the example")
     expect(main_pid() not in (0, pid), "the service was not restarted")
     echo(port=2010)
     as_installed()
     return f"{before} to {installed_version()}"
+
+
+def upgrade_refuses_nobody():
+    """with echod.socket a downgrade and an upgrade under load refuse nobody, and exchange an unedited configuration"""
+    as_installed()
+    systemctl("start", "echod.socket", "echod.service")
+    load = Load(pause_s=0.01)
+    for files, options, end in ((previous_packages(), ["--allow-downgrades"], PREVIOUS),
+                                (packages(is_previous=False), [], read(CONFIG))):
+        load.wait_for(100)
+        pid = main_pid()
+        install(files, *options)
+        expect(main_pid() not in (0, pid), "the service was not restarted")
+        expect(read(CONFIG).endswith(end), f"{CONFIG} is not that of {installed_version()}")
+    load.wait_for(100)
+    load.stop(service_stops=2)
+    return f"{load.echoed} connections, {load.cut} of them ended by a stop before they had sent"
 
 
 def what_belongs_to_it_is_there():
@@ -71,43 +105,73 @@ def what_belongs_to_it_is_there():
                  "examples/socket-activated.conf", "doc/echod/operations.md", "logrotate.d/echod",
                  "sysusers.d/echod.conf", "echoload-run.schema.json"):
         expect(re.search(rf"(?m)/{re.escape(name)}(\.gz)?$", files), f"no {name}")
-    for program in ("echod", "echoload"):
-        run("bash", "-c", f". /usr/share/bash-completion/completions/{program} && complete -p {program}")
-    expect(read(f"{EXAMPLE}/echod.toml") == read(CONFIG), "the example is not the configuration that was installed")
+
+
+def completions_of(*words):
+    """What bash offers when TAB is pressed behind the last of these words."""
+    line = " ".join(words)
+    script = f""". /usr/share/bash-completion/bash_completion
+        . /usr/share/bash-completion/completions/{words[0]}
+        COMP_WORDS=({line}) COMP_CWORD={len(words) - 1} COMP_LINE='{line}' COMP_POINT={len(line)}
+        _{words[0]} && echo "${{COMPREPLY[@]}}\""""
+    return run("bash", "-c", script).stdout.split()
+
+
+def completions_complete():
+    """in bash TAB completes options and their values, of echod and echoload"""
+    for words, wanted in ((("echod", "--ch"), ["--check-config"]), (("echod", "--log-level", "w"), ["warning"]),
+                          (("echoload", "--mod"), ["--mode"]), (("echoload", "--mode", "s"), ["stream"])):
+        offered = completions_of(*words)
+        expect(offered == wanted, f"{' '.join(words)}: {offered} instead of {wanted}")
 
 
 def units_are_sound():
-    """systemd has nothing to say against the units"""
+    """systemd has nothing to say against the units and the drop-ins"""
+    as_installed()
+    use_example("port-7.conf")
+    use_example("socket-activated.conf")
     shown = run("systemd-analyze", "verify", "--man=no", "echod.service", "echod.socket", may_fail=True)
     lines = [line for line in shown.stdout.splitlines() if "echod" in line]
     expect(not lines, (lines or [""])[0])
 
 
 def autopkgtest_passes():
-    """the test that comes with the package (autopkgtest) passes"""
+    """the tests that come with the package (autopkgtest) pass, with the packages that they ask for"""
     start()
-    run(PATHS["source"] + "/packaging/debian/tests/echo", timeout_s=300)
+    directory = PATHS["source"] + "/packaging/debian/tests"
+    control = dict(line.split(": ", 1) for line in read(f"{directory}/control").splitlines())
+    run("dpkg-query", "--show", *control["Depends"].split(", "))
+    for test in control["Tests"].split(", "):
+        run(f"{directory}/{test}", timeout_s=300)
 
 
 def remove_stops_it():
-    """removing the package stops the service and keeps configuration and logs"""
-    start()
-    echo()
+    """removing the package stops service and socket, under load too, and keeps configuration and logs"""
+    as_installed()
+    systemctl("enable", "--now", "echod.socket")
+    load = Load(pause_s=0.01)
+    load.wait_for(100)
     run("apt-get", "remove", "--yes", "echod")
+    load.leave()
     expect(is_refused(), "somebody still listens on its port")
+    for unit in ("echod.service", "echod.socket"):
+        expect(show("ActiveState", unit) == "inactive", f"{unit} is {show('ActiveState', unit)}")
     expect(os.path.exists(CONFIG), f"{CONFIG} is gone")
     expect(os.listdir(LOGS), "the logs are gone")
 
 
 def purge_leaves_nothing():
-    """purging it removes configuration, logs and user"""
+    """purging it removes configuration, logs, user, group, and what enabled it"""
+    run("usermod", "--append", "--groups", "echod", "games")
     run("apt-get", "purge", "--yes", "echod")
-    for path in (CONFIG, LOGS, "/etc/logrotate.d/echod"):
-        expect(not os.path.exists(path), f"{path} is still there")
-    expect(run("getent", "passwd", "echod", may_fail=True).returncode != 0, "the user is still there")
+    left = [path for pattern in (CONFIG + "*", LOGS, "/etc/logrotate.d/echod", "/etc/systemd/system/*.wants/echod.*")
+            for path in glob.glob(pattern)]
+    expect(not left, f"{left} is still there")
+    for database in ("passwd", "group"):
+        expect(run("getent", database, "echod", may_fail=True).returncode != 0, f"echod is still in {database}")
     expect(show("LoadState") == "not-found", f"echod.service is {show('LoadState')}")
 
 
-FIRST = [lintian_is_content, install_starts_it, upgrade_keeps_configuration, what_belongs_to_it_is_there,
-         units_are_sound, autopkgtest_passes]
+FIRST = [lintian_is_content, install_starts_it, upgrade_keeps_configuration, upgrade_refuses_nobody,
+         what_belongs_to_it_is_there, completions_complete, units_are_sound, autopkgtest_passes]
 LAST = [remove_stops_it, purge_leaves_nothing]
