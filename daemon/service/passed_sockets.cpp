@@ -19,8 +19,13 @@ struct Candidate {
   sys::Binding binding;
 };
 
+// Only all IPv6 addresses may serve IPv4 too; bind(2) makes a socket of a single one v6only.
+bool may_serve_v4(const sys::SocketAddress& address) {
+  return address.is_v6() && address.is_any();
+}
+
 std::string text_of(const sys::SocketAddress& address, bool v6only) {
-  return address.text() + (v6only && address.is_v6() ? " (v6only)" : "");
+  return address.text() + (v6only && may_serve_v4(address) ? " (v6only)" : "");
 }
 
 std::string text_of(const std::vector<Candidate>& candidates) {
@@ -51,12 +56,12 @@ std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
 
 bool is_for(const Candidate& candidate, const ListenConfig& wanted) {
   return candidate.binding.address == wanted.address &&
-         (!wanted.address.is_v6() || candidate.binding.v6only == wanted.v6only);
+         (!may_serve_v4(wanted.address) || candidate.binding.v6only == wanted.v6only);
 }
 
 // What systemd makes of a mere port, and open_listener() of "::", on a host without IPv6.
 bool is_fallback_for(const Candidate& candidate, const ListenConfig& wanted) {
-  return wanted.address.is_v6() && wanted.address.is_any() && !wanted.v6only &&
+  return may_serve_v4(wanted.address) && !wanted.v6only &&
          candidate.binding.address == sys::SocketAddress::any_v4(wanted.address.port());
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -21,6 +22,15 @@ constexpr int kBacklog = 16;
 
 sys::SocketAddress address_of(const char* host, std::uint16_t port) {
   return *sys::SocketAddress::parse(host, port);
+}
+
+bool host_has_ipv6() {
+  try {
+    (void)sys::open_listener(address_of("::1", 0), kBacklog, false, {});
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
 }
 
 // A socket as systemd opens it, on a port of the kernel's choice.
@@ -63,6 +73,9 @@ TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
 }
 
 TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
+  if (!host_has_ipv6()) {
+    GTEST_SKIP() << "no IPv6 here";
+  }
   Passed both("::");
   const std::uint16_t port = both.port();
   EXPECT_NE(refusal_of(both.take(), {.address = address_of("::", port), .v6only = true})
@@ -71,6 +84,17 @@ TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
   Passed alone("::", true);
   EXPECT_NE(refusal_of(alone.take(), {.address = address_of("::", alone.port())}).find("(v6only)"),
             std::string::npos);
+}
+
+TEST(PassedSocketsTest, ASingleIpv6AddressIsTheSameWithAndWithoutV6only) {
+  if (!host_has_ipv6()) {
+    GTEST_SKIP() << "no IPv6 here";
+  }
+  for (const bool v6only : {false, true}) {
+    Passed passed("::1");
+    const ListenConfig wanted{.address = address_of("::1", passed.port()), .v6only = v6only};
+    EXPECT_EQ(adopt(passed.take(), wanted).size(), 1U);
+  }
 }
 
 // A mere port in a socket unit is that on a host without IPv6, as [[listen]] is by default.
