@@ -37,7 +37,7 @@ std::string valid_text(const CommandLine& options) {
 }
 
 // Before anybody serves. `error` is 0 where no call failed.
-ExitCode fail(const CommandLine& options, ExitCode code, const std::string& line, int error = 0) {
+ExitCode fail(const CommandLine& options, ExitCode code, const char* line, int error = 0) noexcept {
   if (!options.check_config && !options.dump_config) {  // A check, by ExecReload=, is no service.
     ServiceManager::failed(line, error);
   }
@@ -59,7 +59,7 @@ ExitCode run(CommandLine options) {
     for (const std::string& line : errors.lines()) {
       report_on_stderr(line, errors.begin_with_positions() ? "" : kProgramPrefix);
     }
-    return fail(options, ExitCode::configuration, errors.lines().front());
+    return fail(options, ExitCode::configuration, errors.lines().front().c_str());
   } catch (const StartupError& error) {
     report_on_stderr(error.what());
     return fail(options, error.code(), error.what(), error.error());
@@ -78,7 +78,7 @@ ExitCode run(CommandLine options) {
 }  // namespace
 }  // namespace echod
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
   echod::sys::use_small_pages();
@@ -88,4 +88,7 @@ int main(int argc, char** argv) {
     return parsed.exit_code;
   }
   return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));
+} catch (const std::bad_alloc&) {  // Of the command line, or of what run() had to say.
+  echod::report_on_stderr("not enough memory");
+  return static_cast<int>(echod::ExitCode::system);
 }
