@@ -97,7 +97,7 @@ ExitCode Service::run() {
   workers_.start();
   worker_watch_.start();
   announce_start();
-  manager_.ready(status_line());
+  tell_ready();
   housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
   while (!are_workers_ended_) {
     loop_.run_once();
@@ -109,9 +109,13 @@ ExitCode Service::run() {
   return exit_code_;
 }
 
-void Service::report_end() {
+void Service::report_end() noexcept {
   report_dropped_lines();
-  logs_.logger()->info("{}", counters_line());
+  try {
+    logs_.logger()->info("{}", counters_line());
+  } catch (const std::bad_alloc&) {
+    report_on_stderr("no memory for the line of counters");
+  }
   const auto counters = workers_.counters();
   const auto count = [&counters](Counter counter) {
     return counters.at(static_cast<std::size_t>(counter));
@@ -131,11 +135,11 @@ EchoSettings Service::settings_under(const Config& config) const {
 }
 
 // Once for the same numbers, not at every reload.
-void Service::warn_of(const ConnectionLimit& limit) {
+void Service::warn_of(ConnectionLimit limit) noexcept {
   if (!limit.warning.empty() && limit.warning != limit_warning_) {
     logs_.notices().warn("{}", limit.warning);
   }
-  limit_warning_ = limit.warning;
+  limit_warning_ = std::move(limit.warning);
 }
 
 // Correct all the same, but slow: nobody expects that of a key that says how much memory to use.
@@ -197,6 +201,7 @@ void Service::on_signal(int signal) {
     obey(signal);
   } catch (const std::bad_alloc&) {
     report_on_stderr("no memory to act on a signal; send it again");
+    tell_ready();  // It may have been told of a reload.
   }
 }
 
@@ -225,7 +230,7 @@ void Service::stop(std::string_view cause) {
   }
   is_stopping_ = true;
   const auto deadline = config_.timeouts.drain;
-  manager_.stopping("draining");
+  manager_.stopping();
   manager_.extend_timeout(kStopExtension);
   logs_.notices().info("stopping: {}, draining for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
@@ -257,6 +262,18 @@ void Service::tell_manager() {
 
 // Without destructors, which would wait for the threads that are stuck. Nor does it wait for the
 // drain deadline: as long as such a worker has the listening sockets, clients connect to nobody.
+// At all costs: a manager that was told of a reload waits for its end.
+void Service::tell_ready() noexcept {
+  if (!manager_.is_there()) {
+    return;
+  }
+  try {
+    manager_.ready(status_line());
+  } catch (const std::bad_alloc&) {
+    manager_.ready();
+  }
+}
+
 void Service::end_if_the_rest_is_stuck() {
   if (!is_stopping_ || !worker_watch_.are_only_stuck_left()) {
     return;
@@ -283,16 +300,17 @@ void Service::reload() {
     const Config wanted = effective_config(options_);
     const std::string restart_keys = list(keys_needing_restart(config_, wanted));
     Config next = reloaded(config_, wanted);
-    const ConnectionLimit limit = limit_under(next);
+    ConnectionLimit limit = limit_under(next);
     logs_.apply(next.log);  // A refusal after this sets the logs back.
-    workers_.apply(settings_under(next));
-    config_ = std::move(next);  // The last step, which cannot fail: now it is in force.
+    const EchoSettings settings = settings_under(next);
+    workers_.apply(settings);
+    config_ = std::move(next);  // Now it is in force, and nothing may fail any more.
     ++reloads_;
     refusal_.clear();
-    warn_of(limit);
-    warn_of_buffers(settings_under(config_));
+    warn_of(std::move(limit));
+    warn_of_buffers(settings);
     notices.info("reload: applied");
-    manager_.ready(status_line());
+    tell_ready();
     if (!restart_keys.empty()) {
       notices.warn("reload: needs a restart: {}", restart_keys);
     }
@@ -313,7 +331,7 @@ void Service::refuse_reload(const std::vector<std::string>& errors) {
   logs_.notices().error("reload: refused, the running configuration stays");
   // systemd knows no reload that failed: the process serves on, as before.
   refusal_ = errors.front();
-  manager_.ready(status_line());
+  tell_ready();
 }
 
 void Service::reopen_log_file() {

@@ -47,7 +47,7 @@ class Service {
  private:
   [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
   [[nodiscard]] EchoSettings settings_under(const Config& config) const;
-  void warn_of(const ConnectionLimit& limit);
+  void warn_of(ConnectionLimit limit) noexcept;
   void warn_of_buffers(const EchoSettings& settings);
   void listen();
   void announce_start();
@@ -56,6 +56,7 @@ class Service {
   void stop(std::string_view cause);
   void on_workers_watched();
   void tell_manager();
+  void tell_ready() noexcept;
   void end_if_the_rest_is_stuck();
   void on_listener_lost(int error);
   void reload();
@@ -64,7 +65,7 @@ class Service {
   [[nodiscard]] std::string counters_line() const;
   [[nodiscard]] std::string status_line() const;
   void report_dropped_lines();
-  void report_end();
+  void report_end() noexcept;
 
   std::vector<PassedSocket> passed_;  // Until they are adopted.
   ServiceManager manager_;

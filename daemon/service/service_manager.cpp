@@ -2,10 +2,16 @@
 
 #include <systemd/sd-daemon.h>
 
+#include <array>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
 
 #include "clock.hpp"
+#include "stderr_sink.hpp"
 
 namespace echod {
 
@@ -19,46 +25,57 @@ ServiceManager::ServiceManager()
 
 void ServiceManager::ready(const std::string& status) {
   status_ = status;
-  send("READY=1\nSTATUS=" + status);
+  send(("READY=1\nSTATUS=" + status).c_str());
 }
 
 void ServiceManager::reloading() {
   const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       sys::MonotonicClock::now().time_since_epoch());
-  send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()));
+  send(("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count())).c_str());
 }
 
-void ServiceManager::stopping(const std::string& status) {
-  status_ = status;
-  send("STOPPING=1\nSTATUS=" + status);
+void ServiceManager::stopping() noexcept {
+  status_.clear();
+  send("STOPPING=1\nSTATUS=draining");
 }
 
 void ServiceManager::status(const std::string& status) {
   if (status != status_) {
     status_ = status;
-    send("STATUS=" + status);
+    send(("STATUS=" + status).c_str());
   }
 }
 
-void ServiceManager::alive() {
+void ServiceManager::alive() noexcept {
   if (watchdog_.count() > 0) {
     send("WATCHDOG=1");
   }
 }
 
-void ServiceManager::extend_timeout(std::chrono::microseconds time) {
-  send("EXTEND_TIMEOUT_USEC=" + std::to_string(time.count()));
+void ServiceManager::extend_timeout(std::chrono::microseconds time) noexcept {
+  constexpr std::size_t kNameAndNumber = 48;
+  std::array<char, kNameAndNumber> message{};
+  (void)std::snprintf(message.data(), message.size(), "EXTEND_TIMEOUT_USEC=%jd",
+                      std::intmax_t{time.count()});
+  send(message.data());
 }
 
-void ServiceManager::failed(const std::string& line, int error) {
-  const std::string number = error != 0 ? "\nERRNO=" + std::to_string(error) : "";
-  (void)sd_notify(0, ("STATUS=" + line + number).c_str());
+void ServiceManager::failed(const char* line, int error) noexcept {
+  try {
+    const std::string number = error != 0 ? "\nERRNO=" + std::to_string(error) : "";
+    (void)sd_notify(0, (std::string("STATUS=") + line + number).c_str());
+  } catch (const std::bad_alloc&) {
+    return;  // It finds that we end; standard error has the reason.
+  }
 }
 
-// It may be gone, or take no more: the service goes on without it.
-void ServiceManager::send(const std::string& message) const {
-  if (is_there_) {
-    (void)sd_notify(0, message.c_str());
+// It may be gone, or take no more: the service goes on without it, and says so once.
+void ServiceManager::send(const char* message) noexcept {
+  const int sent = is_there_ ? sd_notify(0, message) : 0;
+  if (sent < 0 && !std::exchange(is_failing_, true)) {
+    report_on_stderr(strerrordesc_np(-sent), "echod: cannot reach the service manager: ");
+  } else if (sent > 0) {
+    is_failing_ = false;
   }
 }
 

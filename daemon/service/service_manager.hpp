@@ -21,23 +21,26 @@ class ServiceManager {
 
   // READY=1: serving, for the first time or after reloading().
   void ready(const std::string& status);
+  // The same without a status.
+  void ready() noexcept { send("READY=1"); }
   // RELOADING=1, with the time that systemd 253 and later insist on.
   void reloading();
-  // STOPPING=1.
-  void stopping(const std::string& status);
+  // STOPPING=1. Allocates nothing, like all that is noexcept: the end must not fail for memory.
+  void stopping() noexcept;
   // STATUS=, for systemctl status; sent when it is another than the last.
   void status(const std::string& status);
   // WATCHDOG=1.
-  void alive();
+  void alive() noexcept;
   // EXTEND_TIMEOUT_USEC=: this long, from now on, is not too long for stopping.
-  void extend_timeout(std::chrono::microseconds time);
+  void extend_timeout(std::chrono::microseconds time) noexcept;
   // STATUS= and ERRNO=: why the process is about to end. `error` is 0 where no call failed.
-  static void failed(const std::string& line, int error);
+  static void failed(const char* line, int error) noexcept;
 
  private:
-  void send(const std::string& message) const;
+  void send(const char* message) noexcept;
 
   bool is_there_;
+  bool is_failing_ = false;  // The last message did not reach it.
   std::chrono::microseconds watchdog_{0};
   std::string status_;
 };
