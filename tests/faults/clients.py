@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import random
+import select
 import selectors
 import socket
 import struct
@@ -52,7 +53,11 @@ class Client:
 
     @property
     def has_arrived(self) -> bool:
-        """All that it sent is in the receive queue of the other side, at least."""
+        """All that it sent is in the receive queue of the other side, at least, or the connection has ended."""
+        poll = select.poll()
+        poll.register(self.socket, 0)  # For errors and hangups alone.
+        if poll.poll(0):
+            return True
         left = struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
         return self.sent == len(self.data) and left == 0
 

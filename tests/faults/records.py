@@ -11,7 +11,7 @@ DEPTH = 3
 PATHS = 2048
 HEADER = struct.Struct("=29Q")
 PATH = struct.Struct(f"={DEPTH + 2}Q")
-CALL = re.compile(r"\tcall +[0-9a-f]+ <echod::sys::calls::(\w+)\(")
+CALL = re.compile(r"\tcall +[0-9a-f]+ <echod::sys::calls::(\w+)\([^{]*\)>$")  # Not to a lambda within it.
 ADDRESS = re.compile(r" *([0-9a-f]+):\t")
 
 
@@ -74,7 +74,7 @@ class Binary:
                 if "echod::sys::calls::" in line:
                     if " jmp" in line and "+0x" not in line:
                         raise ValueError(f"a tail call hides who calls: {line}")
-                    if found := CALL.search(line):
+                    if found := CALL.search(line.rstrip()):
                         call = found[1]
         return sites
 
