@@ -37,8 +37,10 @@ std::string read_file(const std::string& path) {
     return refuse("cannot be read: " + std::generic_category().message(error));
   };
   // O_NONBLOCK: a FIFO without a writer would hang a reload, and be empty the second time.
-  const auto fd =
-      sys::UniqueFd::adopt(sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0));
+  sys::UniqueFd fd;
+  do {
+    fd = sys::UniqueFd::adopt(sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0));
+  } while (!fd.is_open() && errno == EINTR);
   struct stat status {};
   if (!fd.is_open() || sys::calls::fstat(fd.get(), &status) != 0) {
     throw unreadable(errno);

@@ -40,13 +40,14 @@ std::string valid_text(const CommandLine& options) {
 void tell_manager(std::string_view line, int error) noexcept {
   try {
     ServiceManager().failed(line, error);
-  } catch (const std::bad_alloc&) {
-    // The exit code tells it.
+  } catch (const std::system_error&) {
+    return;  // No descriptor is left: the exit code tells it, and standard error.
   }
 }
 
 // Before anybody serves. `error` is 0 where no call failed.
-ExitCode fail(const CommandLine& options, ExitCode code, std::string_view line, int error = 0) {
+ExitCode fail(const CommandLine& options, ExitCode code, std::string_view line,
+              int error = 0) noexcept {
   if (!options.check_config && !options.dump_config) {  // A check, by ExecReload=, is no service.
     tell_manager(line, error);
   }
@@ -87,15 +88,18 @@ ExitCode run(CommandLine options) {
 }  // namespace
 }  // namespace echod
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
   echod::sys::use_small_pages();
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {
     (void)std::fputs(parsed.text.c_str(), stderr);
-    echod::tell_manager(parsed.text.substr(0, parsed.text.find('\n')), 0);
+    echod::tell_manager(std::string_view(parsed.text).substr(0, parsed.text.find('\n')), 0);
     return parsed.exit_code;
   }
   return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));
+} catch (const std::bad_alloc&) {  // Of the command line, or of what run() had to say.
+  echod::report_on_stderr("not enough memory");
+  return static_cast<int>(echod::ExitCode::system);
 }

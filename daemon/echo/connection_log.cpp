@@ -15,21 +15,21 @@ std::string text_of(int error) {
   return std::system_category().message(error);
 }
 
-// Formatting allocates. A line that there is no memory for is lost; a connection is not.
-template <typename Write>
-void unless_out_of_memory(Write write) noexcept {
-  try {
-    write();
-  } catch (const std::bad_alloc&) {
-    return;
-  }
-}
-
 double seconds(sys::Duration duration) noexcept {
   return std::chrono::duration<double>(duration).count();
 }
 
 }  // namespace
+
+// Formatting allocates. A line that there is no memory for is lost; a connection is not.
+template <typename Write>
+void ConnectionLog::unless_out_of_memory(Write write) noexcept {
+  try {
+    write();
+  } catch (const std::bad_alloc&) {
+    counters_.add(Counter::connection_lines_suppressed);
+  }
+}
 
 ConnectionLog::ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters,
                              LineLimits& limits, Timers& timers)

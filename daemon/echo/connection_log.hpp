@@ -66,6 +66,8 @@ class ConnectionLog {
  private:
   using Seldom = LineLimits::Seldom;
 
+  template <typename Write>
+  void unless_out_of_memory(Write write) noexcept;
   [[nodiscard]] bool admits_line(sys::TimePoint now) noexcept;
   void report_left_out(std::uint64_t lines) noexcept;
 

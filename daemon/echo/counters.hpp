@@ -45,7 +45,8 @@ enum class Counter : std::uint8_t {
   accept_errors,      // Connections that were lost while they waited to be accepted.
   register_failures,  // Accepted connections that had to be closed: refused by epoll(7) because of
                       // fs.epoll.max_user_watches, or no memory in the worker they were given to.
-  connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second.
+  connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second, or without
+                                // memory.
   closed,                       // First of one counter for each CloseReason; see counter_of().
 };
 inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::closed) + kCloseReasons;

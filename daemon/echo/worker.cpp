@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include "process.hpp"
@@ -30,14 +31,18 @@ void Worker::listen(std::shared_ptr<const sys::ListenSocket> socket) {
 }
 
 void Worker::start() {
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& error) {
+    throw std::system_error(error.code(), "cannot start a worker's thread");
+  }
 }
 
-void Worker::apply(const EchoSettings& settings) {
-  loop_.post([this, settings] {
+std::function<void()> Worker::task_to_apply(const EchoSettings& settings) {
+  return [this, settings] {
     context_.apply(settings);
     sweep_.restart();
-  });
+  };
 }
 
 void Worker::drain() {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "echo_context.hpp"
@@ -45,7 +46,9 @@ class Worker {
   void listen(std::shared_ptr<const sys::ListenSocket> socket);
   void start();
 
-  void apply(const EchoSettings& settings);
+  // A task for post() that takes over new settings.
+  [[nodiscard]] std::function<void()> task_to_apply(const EchoSettings& settings);
+  void post(std::function<void()> task) { loop_.post(std::move(task)); }
   // Empties the accept queues, lets go of the listeners, drains every connection, then ends.
   void drain();
   // While draining: closes all connections, and the listeners that are not empty yet.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 namespace echod {
 
@@ -33,8 +34,12 @@ void Workers::start() {
 }
 
 void Workers::apply(const EchoSettings& settings) {
+  std::vector<std::function<void()>> tasks;
   for (const auto& worker : workers_) {
-    worker->apply(settings);
+    tasks.push_back(worker->task_to_apply(settings));
+  }
+  for (std::size_t number = 0; number < workers_.size(); ++number) {
+    workers_[number]->post(std::move(tasks[number]));
   }
 }
 

@@ -24,6 +24,7 @@ class Workers {
   // As for one worker (worker.hpp).
   void listen(const std::shared_ptr<const sys::ListenSocket>& socket);
   void start();
+  // All of them or, if there is no memory, none: throws std::bad_alloc.
   void apply(const EchoSettings& settings);
   void drain();
   void abort_connections(CloseReason reason);

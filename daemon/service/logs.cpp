@@ -4,6 +4,7 @@
 #include <spdlog/details/thread_pool.h>
 
 #include <cstdlib>
+#include <system_error>
 
 #include "log_file_sink.hpp"
 #include "logger_name.hpp"
@@ -29,6 +30,14 @@ std::string resolved(const std::string& file) {
   return list.substr(0, list.find(':')) + '/' + file;
 }
 
+std::shared_ptr<spdlog::details::thread_pool> start_writer(std::size_t queue_lines) {
+  try {
+    return std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
+  } catch (const std::system_error& error) {
+    throw std::system_error(error.code(), "cannot start the thread that writes the log");
+  }
+}
+
 std::shared_ptr<spdlog::logger> async_logger(
     std::initializer_list<spdlog::sink_ptr> sinks,
     const std::shared_ptr<spdlog::details::thread_pool>& writer) {
@@ -42,7 +51,7 @@ Logs::Logs(const LogConfig& config)
     : stderr_(std::make_shared<StderrSink>()),
       notice_stderr_(std::make_shared<StderrSink>()),
       file_(std::make_shared<LogFileSink>(notice_stderr_)),
-      writer_(std::make_shared<spdlog::details::thread_pool>(config.queue_lines, 1)),
+      writer_(start_writer(config.queue_lines)),
       logger_(async_logger({file_, stderr_}, writer_)),
       notices_(async_logger({file_, notice_stderr_}, writer_)) {
   apply(config);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
+#include <memory>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -41,10 +43,23 @@ StartupError refusal(const std::string& line) {
   return {ExitCode::configuration, "socket activation: " + line};
 }
 
+StartupError system_refusal(const std::string& what, const std::system_error& error) {
+  return {ExitCode::system, "socket activation: " + what + ": " + error.what(),
+          error.code().value()};
+}
+
+std::optional<sys::Binding> binding_of(const PassedSocket& socket) {
+  try {
+    return sys::binding_of(socket.fd.get());
+  } catch (const std::system_error& error) {
+    throw system_refusal(socket.name, error);
+  }
+}
+
 std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
   std::vector<Candidate> candidates;
   for (PassedSocket& socket : passed) {
-    const auto binding = sys::binding_of(socket.fd.get());
+    const auto binding = binding_of(socket);
     if (!binding) {
       throw refusal(socket.name + " is no TCP socket that listens; its unit needs ListenStream= " +
                     "with a port, and Accept=no");
@@ -72,10 +87,7 @@ sys::ListenSocket adopt(PassedSocket socket, const ListenConfig& wanted,
     listener.fell_back_to_v4 = wanted.address.is_v6() && !listener.address.is_v6();
     return listener;
   } catch (const std::system_error& error) {
-    throw StartupError(
-        ExitCode::system,
-        "socket activation: " + wanted.address.text() + " (" + socket.name + "): " + error.what(),
-        error.code().value());
+    throw system_refusal(wanted.address.text() + " (" + socket.name + ')', error);
   }
 }
 
@@ -88,12 +100,15 @@ std::vector<PassedSocket> take_passed_sockets() {
     throw refusal("LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES are not as systemd sets them: " +
                   std::system_category().message(-count));
   }
+  const auto free_names = [count](char** list) {
+    std::for_each_n(list, count, &std::free);  // NOLINT(*-no-malloc): they are libsystemd's.
+    std::free(static_cast<void*>(list));       // NOLINT(*-no-malloc)
+  };
+  const std::unique_ptr<char*, decltype(free_names)> owner(names, free_names);
   std::vector<PassedSocket> passed;
   for (int i = 0; i < count; ++i) {
     passed.push_back({.fd = sys::UniqueFd::adopt(SD_LISTEN_FDS_START + i), .name = names[i]});
-    std::free(names[i]);  // NOLINT(*-no-malloc): it is libsystemd's.
   }
-  std::free(static_cast<void*>(names));  // NOLINT(*-no-malloc)
   return passed;
 }
 

@@ -104,7 +104,7 @@ ExitCode Service::run() {
   workers_.start();
   worker_watch_.start();
   announce_start();
-  manager_.ready(status_line());
+  tell_ready();
   housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
   while (!are_workers_ended_) {
     loop_.run_once();
@@ -116,9 +116,13 @@ ExitCode Service::run() {
   return exit_code_;
 }
 
-void Service::report_end() {
+void Service::report_end() noexcept {
   report_dropped_lines();
-  logs_.logger()->info("{}", counters_line());
+  try {
+    logs_.logger()->info("{}", counters_line());
+  } catch (const std::bad_alloc&) {
+    report_on_stderr("no memory for the line of counters");
+  }
   const auto counters = workers_.counters();
   const auto count = [&counters](Counter counter) {
     return counters.at(static_cast<std::size_t>(counter));
@@ -138,15 +142,15 @@ EchoSettings Service::settings_under(const Config& config) const {
 }
 
 // Once for the same numbers, not at every reload.
-void Service::warn_of(const ConnectionLimit& limit) {
+void Service::warn_of(ConnectionLimit limit) noexcept {
   if (!limit.warning.empty() && limit.warning != limit_warning_) {
     logs_.notices().warn("{}", limit.warning);
   }
-  limit_warning_ = limit.warning;
+  limit_warning_ = std::move(limit.warning);
 }
 
 // Correct all the same, but slow: nobody expects that of a key that says how much memory to use.
-void Service::warn_of_buffers(const EchoSettings& settings) {
+void Service::warn_of_buffers(const EchoSettings& settings) noexcept {
   if (settings.buffer_bytes < settings.block_bytes) {
     logs_.notices().warn(
         "buffers.total_mib leaves {} KiB to each of {} workers, less than one reply buffer of {} "
@@ -204,9 +208,7 @@ void Service::on_signal(int signal) {
     obey(signal);
   } catch (const std::bad_alloc&) {
     report_on_stderr("no memory to act on a signal; send it again");
-    if (!is_stopping_) {
-      manager_.ready();  // It may have heard of a reload.
-    }
+    tell_ready();  // It may have been told of a reload.
   }
 }
 
@@ -235,7 +237,7 @@ void Service::stop(std::string_view cause) {
   }
   is_stopping_ = true;
   const auto deadline = config_.timeouts.drain;
-  manager_.stopping("draining");
+  manager_.stopping();
   manager_.extend_timeout(kStopExtension);
   logs_.notices().info("stopping: {}, draining for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
@@ -265,6 +267,18 @@ void Service::tell_manager() {
   }
 }
 
+// At all costs: a manager that was told of a reload waits for its end.
+void Service::tell_ready() noexcept {
+  if (!manager_.is_there()) {
+    return;
+  }
+  try {
+    manager_.ready(status_line());
+  } catch (const std::bad_alloc&) {
+    manager_.ready();
+  }
+}
+
 // Without destructors, which would wait for the threads that are stuck. Nor does it wait for the
 // drain deadline: as long as such a worker has the listening sockets, clients connect to nobody.
 void Service::end_if_the_rest_is_stuck() {
@@ -289,34 +303,33 @@ void Service::on_listener_lost(int error) {
 
 void Service::reload() {
   manager_.reloading();
-  std::string restart_keys;
   try {
     const Config wanted = effective_config(options_);
-    restart_keys = list(keys_needing_restart(config_, wanted));
+    const std::string restart_keys = list(keys_needing_restart(config_, wanted));
     Config next = reloaded(config_, wanted);
+    ConnectionLimit limit = limit_under(next);
     logs_.apply(next.log);  // A refusal after this sets the logs back.
-    workers_.apply(settings_under(next));
-    config_ = std::move(next);  // The last step, which cannot fail: now it is in force.
+    const EchoSettings settings = settings_under(next);
+    workers_.apply(settings);
+    config_ = std::move(next);  // Now it is in force, and nothing may fail any more.
+    announce_reload(std::move(limit), settings, restart_keys);
   } catch (const ConfigErrors& errors) {
     refuse_reload(errors.lines());
-    return;
   } catch (const std::exception& error) {  // No memory to read it, for one.
     refuse_reload({error.what()});
-    return;
   }
-  ++reloads_;
-  refusal_.clear();
-  announce_reload(restart_keys);
-  manager_.ready(status_line());
+  tell_ready();
 }
 
-void Service::announce_reload(const std::string& restart_keys) {
-  spdlog::logger& notices = logs_.notices();
-  warn_of(limit_under(config_));
-  warn_of_buffers(settings_under(config_));
-  notices.info("reload: applied");
+void Service::announce_reload(ConnectionLimit limit, const EchoSettings& settings,
+                              const std::string& restart_keys) noexcept {
+  ++reloads_;
+  refusal_.clear();
+  warn_of(std::move(limit));
+  warn_of_buffers(settings);
+  logs_.notices().info("reload: applied");
   if (!restart_keys.empty()) {
-    notices.warn("reload: needs a restart: {}", restart_keys);
+    logs_.notices().warn("reload: needs a restart: {}", restart_keys);
   }
 }
 
@@ -330,7 +343,6 @@ void Service::refuse_reload(const std::vector<std::string>& errors) {
   logs_.notices().error("reload: refused, the running configuration stays");
   // systemd knows no reload that failed: the process serves on, as before.
   refusal_ = errors.front();
-  manager_.ready(status_line());
 }
 
 void Service::reopen_log_file() {

@@ -47,8 +47,8 @@ class Service {
  private:
   [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
   [[nodiscard]] EchoSettings settings_under(const Config& config) const;
-  void warn_of(const ConnectionLimit& limit);
-  void warn_of_buffers(const EchoSettings& settings);
+  void warn_of(ConnectionLimit limit) noexcept;
+  void warn_of_buffers(const EchoSettings& settings) noexcept;
   void listen(std::vector<PassedSocket> passed);
   void announce_start();
   void on_signal(int signal);
@@ -56,16 +56,18 @@ class Service {
   void stop(std::string_view cause);
   void on_workers_watched();
   void tell_manager();
+  void tell_ready() noexcept;
   void end_if_the_rest_is_stuck();
   void on_listener_lost(int error);
   void reload();
-  void announce_reload(const std::string& restart_keys);
+  void announce_reload(ConnectionLimit limit, const EchoSettings& settings,
+                       const std::string& restart_keys) noexcept;
   void refuse_reload(const std::vector<std::string>& errors);
   void reopen_log_file();
   [[nodiscard]] std::string counters_line() const;
   [[nodiscard]] std::string status_line() const;
   void report_dropped_lines();
-  void report_end();
+  void report_end() noexcept;
 
   ServiceManager manager_;
   const CommandLine options_;

@@ -4,6 +4,9 @@
 // sd_notify() itself opens a socket for each message. Here one is kept, because echod has most to
 // say while it drains, and then its clients may have all descriptors.
 //
+// What is noexcept allocates nothing, but for failed(), which says nothing without memory: neither
+// the end nor the watchdog may fail for want of it.
+//
 // Thread-safety: one thread, the service's. A message may wait for the manager, so workers send
 // none.
 #pragma once
@@ -18,6 +21,7 @@ namespace echod {
 
 class ServiceManager {
  public:
+  // Throws std::system_error if there is one, but no descriptor to reach it.
   ServiceManager();
 
   // Whether there is one.
@@ -25,27 +29,30 @@ class ServiceManager {
   // Within this time it wants to hear alive(), again and again; 0: never.
   [[nodiscard]] std::chrono::microseconds watchdog() const noexcept { return watchdog_; }
 
-  // READY=1: serving, for the first time or after reloading(). Without a status it needs no memory.
-  void ready(const std::string& status = {});
+  // READY=1: serving, for the first time or after reloading().
+  void ready(const std::string& status);
+  // The same without a status.
+  void ready() noexcept { (void)send("READY=1"); }
   // RELOADING=1, with the time that systemd 253 and later insist on.
   void reloading();
   // STOPPING=1.
-  void stopping(const std::string& status);
+  void stopping() noexcept { (void)send("STOPPING=1\nSTATUS=draining"); }
   // STATUS=, for systemctl status; sent when it is another than the last.
   void status(const std::string& status);
   // WATCHDOG=1.
-  void alive();
+  void alive() noexcept;
   // EXTEND_TIMEOUT_USEC=: this long, from now on, is not too long for stopping.
-  void extend_timeout(std::chrono::microseconds time);
+  void extend_timeout(std::chrono::microseconds time) noexcept;
   // STATUS= and ERRNO=: why the process is about to end. `error` is 0 where no call failed.
-  void failed(std::string_view line, int error) const;
+  void failed(std::string_view line, int error) noexcept;
 
  private:
-  void send_status(const std::string& prefix, const std::string& status);
+  [[nodiscard]] bool send(std::string_view message) noexcept;
 
   sys::LocalSender sender_;
   std::chrono::microseconds watchdog_{0};
-  std::string status_;  // That the manager knows.
+  std::string status_;       // That the manager knows.
+  bool is_failing_ = false;  // The last message did not reach it.
 };
 
 }  // namespace echod

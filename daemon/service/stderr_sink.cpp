@@ -2,8 +2,8 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
-#include <string>
 
 #include "append_file.hpp"
 #include "line_format.hpp"
@@ -14,15 +14,15 @@ namespace echod {
 namespace {
 
 constexpr int kPatienceMs = 100;
+constexpr std::size_t kPart = 4096;  // PIPE_BUF: a pipe that is writable takes so much (pipe(7)).
 
-bool is_stderr_the_journal() {
+bool is_stderr_the_journal() noexcept {
   const char* const stream = std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe)
   return stream != nullptr && sys::is_journal_stream(STDERR_FILENO, stream);
 }
 
 // Whether all of `text` was written, waiting at most `patience_ms` for each part of it.
 bool write_out(std::string_view text, int patience_ms) noexcept {
-  constexpr std::size_t kPart = 4096;  // PIPE_BUF: a pipe that is writable takes so much (pipe(7)).
   while (!text.empty()) {
     pollfd stream{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
     if (sys::calls::poll(&stream, 1, patience_ms) != 1) {
@@ -51,10 +51,24 @@ void StderrSink::sink_it_(const spdlog::details::log_msg& message) {
   }
 }
 
-void report_on_stderr(std::string_view line, std::string_view prefix) {
+void report_on_stderr(std::string_view line, std::string_view prefix) noexcept {
+  const std::string_view priority = is_stderr_the_journal() ? "<3>" : "";
+  std::array<char, kPart> text{};  // So that a line goes out as one.
+  std::size_t length = 0;
   // There is nowhere left to report a failure to.
-  const std::string priority = is_stderr_the_journal() ? "<3>" : "";
-  (void)write_out(priority + std::string(prefix) + std::string(line) + '\n', kPatienceMs);
+  const auto write_text = [&] { (void)write_out({text.data(), length}, kPatienceMs); };
+  for (std::string_view piece : {priority, prefix, line, std::string_view("\n")}) {
+    while (!piece.empty()) {
+      if (length == text.size()) {
+        write_text();
+        length = 0;
+      }
+      const std::size_t count = piece.copy(&text[length], text.size() - length);
+      length += count;
+      piece.remove_prefix(count);
+    }
+  }
+  write_text();
 }
 
 }  // namespace echod

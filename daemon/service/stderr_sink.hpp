@@ -31,7 +31,7 @@ class StderrSink final : public spdlog::sinks::base_sink<std::mutex> {
 inline constexpr std::string_view kProgramPrefix = "echod: ";
 
 // Writes `line` to standard error after `prefix`, with the priority of an error when that is
-// systemd's journal. For what must be said when there is no log.
-void report_on_stderr(std::string_view line, std::string_view prefix = kProgramPrefix);
+// systemd's journal. For what must be said when there is no log, and no memory.
+void report_on_stderr(std::string_view line, std::string_view prefix = kProgramPrefix) noexcept;
 
 }  // namespace echod

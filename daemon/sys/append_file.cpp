@@ -2,14 +2,22 @@
 
 #include <fcntl.h>
 
+#include <array>
+#include <cstdint>
+#include <cstdio>
+
 namespace echod::sys {
 
 IoResult AppendFile::open(const std::string& path) noexcept {
   constexpr mode_t kOwnerWritesGroupReads = 0640;
   // O_NONBLOCK: opening a FIFO that nobody reads fails instead of hanging; files ignore it.
-  const int fd = calls::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
-                             kOwnerWritesGroupReads);
-  const IoResult result = IoResult::of(fd);
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
+  int fd = -1;
+  IoResult result = IoResult::failure(EINTR);
+  while (result.error() == EINTR) {
+    fd = calls::open(path.c_str(), kFlags, kOwnerWritesGroupReads);
+    result = IoResult::of(fd);
+  }
   fd_ = UniqueFd::adopt(fd);
   is_mid_line_ = false;
   return result;
@@ -40,7 +48,11 @@ bool is_journal_stream(int fd, std::string_view journal_stream) noexcept {
   if (journal_stream.empty() || calls::fstat(fd, &status) != 0) {
     return false;
   }
-  return journal_stream == std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino);
+  constexpr std::size_t kTwoNumbers = 48;
+  std::array<char, kTwoNumbers> stream{};
+  const int length = std::snprintf(stream.data(), stream.size(), "%ju:%ju",
+                                   std::uintmax_t{status.st_dev}, std::uintmax_t{status.st_ino});
+  return journal_stream == std::string_view(stream.data(), static_cast<std::size_t>(length));
 }
 
 }  // namespace echod::sys

@@ -25,7 +25,8 @@ class AppendFile {
 };
 
 // Whether `fd` is the very stream that `journal_stream` (the value of $JOURNAL_STREAM,
-// "device:inode", systemd.exec(5)) names: then lines may carry a priority prefix.
+// "device:inode", systemd.exec(5)) names: then lines may carry a priority prefix. Allocates
+// nothing.
 [[nodiscard]] bool is_journal_stream(int fd, std::string_view journal_stream) noexcept;
 
 }  // namespace echod::sys

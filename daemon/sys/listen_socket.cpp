@@ -47,11 +47,23 @@ SocketAddress bound_address(int fd) {
   return SocketAddress::from(storage);
 }
 
-// -1 if it has no such option.
-int int_option(int fd, int level, int option) noexcept {
-  int value = -1;
+int int_option(int fd, int level, int option, const char* name) {
+  int value = 0;
   socklen_t length = sizeof value;
-  return calls::getsockopt(fd, level, option, &value, &length) == 0 ? value : -1;
+  require(calls::getsockopt(fd, level, option, &value, &length), name);
+  return value;
+}
+
+bool is_tcp_listener(int fd) {
+  try {
+    return int_option(fd, SOL_SOCKET, SO_PROTOCOL, "SO_PROTOCOL") == IPPROTO_TCP &&
+           int_option(fd, SOL_SOCKET, SO_ACCEPTCONN, "SO_ACCEPTCONN") == 1;
+  } catch (const std::system_error& error) {
+    if (error.code().value() == ENOTSOCK) {
+      return false;
+    }
+    throw;
+  }
 }
 
 }  // namespace
@@ -75,16 +87,14 @@ ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6onl
   return listener;
 }
 
-std::optional<Binding> binding_of(int fd) noexcept {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  if (int_option(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP ||
-      int_option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 1 ||
-      calls::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
+std::optional<Binding> binding_of(int fd) {
+  if (!is_tcp_listener(fd)) {
     return std::nullopt;
   }
-  return Binding{.address = SocketAddress::from(storage),
-                 .v6only = int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1};
+  // The family that the socket has, not that of an IPv4 address within IPv6.
+  const bool is_v6 = int_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN") == AF_INET6;
+  return Binding{.address = bound_address(fd),
+                 .v6only = is_v6 && int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY") == 1};
 }
 
 ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options) {

@@ -47,8 +47,8 @@ struct Binding {
   bool v6only = false;
 };
 
-// Nothing if `fd` is no TCP socket that listens.
-[[nodiscard]] std::optional<Binding> binding_of(int fd) noexcept;
+// Nothing if `fd` is no TCP socket that listens. Throws std::system_error if it cannot be asked.
+[[nodiscard]] std::optional<Binding> binding_of(int fd);
 
 // Makes a socket that somebody else opened, and may hold open too, one as open_listener() returns.
 // Throws std::system_error.

@@ -2,10 +2,12 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <string>
+#include <system_error>
 
 namespace echod::sys {
 
-LocalSender::LocalSender(std::string_view receiver) noexcept {
+LocalSender::LocalSender(std::string_view receiver) {
   const bool is_abstract = receiver.starts_with('@');
   if ((!is_abstract && !receiver.starts_with('/')) ||
       receiver.size() >= sizeof receiver_.sun_path) {
@@ -20,18 +22,21 @@ LocalSender::LocalSender(std::string_view receiver) noexcept {
   length_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + receiver.size() +
                                    (is_abstract ? 0 : 1));
   fd_ = UniqueFd::adopt(calls::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!is_open()) {
+    throw std::system_error(errno, std::system_category(), "socket for " + std::string(receiver));
+  }
 }
 
-bool LocalSender::send(std::string_view datagram) const noexcept {
-  if (!is_open() ||
-      calls::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&receiver_), length_) != 0) {
-    return false;
+IoResult LocalSender::send(std::string_view datagram) const noexcept {
+  IoResult result = IoResult::of(
+      calls::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&receiver_), length_));
+  if (!result.ok()) {
+    return result;
   }
-  ssize_t sent = 0;
   do {
-    sent = calls::send(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent >= 0;
+    result = IoResult::of(calls::send(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL));
+  } while (result.error() == EINTR);
+  return result;
 }
 
 }  // namespace echod::sys

@@ -7,6 +7,7 @@
 
 #include <string_view>
 
+#include "io_result.hpp"
 #include "syscalls.hpp"
 #include "unique_fd.hpp"
 
@@ -14,14 +15,14 @@ namespace echod::sys {
 
 class LocalSender {
  public:
-  // `receiver` is a path, or a name in the abstract namespace after '@'. Of anything else, or
-  // without a descriptor, comes a sender that sends nothing.
-  explicit LocalSender(std::string_view receiver) noexcept;
+  // `receiver` is a path, or a name in the abstract namespace after '@'. Of anything else comes a
+  // sender that is not open. Throws std::system_error if there is no descriptor.
+  explicit LocalSender(std::string_view receiver);
 
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
-  // Needs no descriptor. Finds whoever has the receiver's name now; may wait until it has room.
-  // False if it took nothing.
-  [[nodiscard]] bool send(std::string_view datagram) const noexcept;
+  // Must be open. Needs no descriptor. Finds whoever has the receiver's name now; may wait until it
+  // has room.
+  [[nodiscard]] IoResult send(std::string_view datagram) const noexcept;
 
  private:
   sockaddr_un receiver_{};

@@ -9,13 +9,17 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "allocations.hpp"
 #include "deadline.hpp"
 #include "echo_context.hpp"
 #include "event_loop.hpp"
+#include "service_manager.hpp"
+#include "stderr_sink.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -154,6 +158,28 @@ TEST(PostTest, AFewTasksWaitWithoutAllocating) {
     loop.run_once();
     EXPECT_EQ(done, 16 * round);
   }
+}
+
+// What must go well when there is no memory.
+
+TEST(WithoutMemoryTest, AReportOnStandardErrorGoesOutWhole) {
+  const std::string line(5000, 'x');  // Longer than the part that is written at once.
+  testing::internal::CaptureStderr();
+  {
+    const AllocationFailure no_memory;
+    report_on_stderr(line, "echod: ");
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "echod: " + line + '\n');
+}
+
+TEST(WithoutMemoryTest, TheServiceManagerIsToldOfTheEnd) {
+  ServiceManager manager;
+  const AllocationFailure no_memory;
+  manager.ready();
+  manager.stopping();
+  manager.extend_timeout(std::chrono::seconds(10));
+  manager.alive();
+  EXPECT_FALSE(manager.is_there());
 }
 
 }  // namespace

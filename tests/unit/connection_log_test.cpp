@@ -225,6 +225,7 @@ TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
     log_.listener_lost(peer_, EBADF);
     log_.opened(peer_, 7, kNow);  // Beyond the limit.
   }
+  EXPECT_EQ(counters_.get(Counter::connection_lines_suppressed), 10U);
   EXPECT_EQ(said(), "");
   log_.opened(peer_, 8, kNow + 1s);
   EXPECT_EQ(said(),

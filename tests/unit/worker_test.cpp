@@ -122,7 +122,7 @@ TEST_F(WorkerTest, PeersThatDoNotSendTheirFinAreNotWaitedForBeyondTheLingerTime)
   start();
   EchoSettings impatient = settings();
   impatient.timeouts.linger = std::chrono::milliseconds(10);
-  worker_->apply(impatient);
+  worker_->post(worker_->task_to_apply(impatient));
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.echoes("hello"));
   worker_->drain();
@@ -137,7 +137,7 @@ TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {
   worker_->listen(listen());
   EchoSettings terse = settings();
   terse.log_lines_per_second = 1;
-  worker_->apply(terse);
+  worker_->post(worker_->task_to_apply(terse));
   worker_->start();
   {
     TcpPeer peer = connect();
@@ -151,13 +151,13 @@ TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {
 
 TEST_F(WorkerTest, NewSettingsHoldForThoseWhoWaitAlready) {
   start();
-  worker_->apply(settings(1));
+  worker_->post(worker_->task_to_apply(settings(1)));
   TcpPeer first = connect();
   EXPECT_TRUE(first.echoes("hello"));
   TcpPeer second = connect();
   second.send_all("hello");
   wait_until("the pause", [this] { return count(Counter::paused_full) == 1; });
-  worker_->apply(settings(2));
+  worker_->post(worker_->task_to_apply(settings(2)));
   EXPECT_EQ(second.receive_exactly(5), "hello");
 }
 

@@ -1,0 +1,214 @@
+"""One echod under faults: its process, what it says, what it holds open."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PORT = re.compile(r"listening on \S+:(\d+), backlog")
+STARTED = re.compile(r"- started: echod")
+AGAIN = "no memory to act on a signal; send it again"
+REACTION_S = 0.6  # Then it is told again, as an operator would; the reaction or its message may be what was hit.
+END_S = 20.0
+
+CONFIG = """
+workers = 2
+[[listen]]
+address = "{address}"
+port = {port}
+backlog = 128
+[limits]
+max_connections = 40
+open_files = 512
+[buffers]
+per_connection_kib = 512
+total_mib = 1
+[turn]
+bytes_kib = 16
+reads = 4
+accepts = 4
+[timeouts]
+idle_s = 30
+stalled_write_s = 5
+linger_s = 0.5
+drain_s = 5
+[socket]
+send_buffer_kib = 64
+[log]
+file = "network-server.log"
+file_level = "{level}"
+connection_lines_per_second = 0
+"""
+
+
+class Hung(Exception):
+    """Something that the daemon owes did not come."""
+
+
+@dataclass
+class Manager:
+    """The part of systemd: a socket for messages, a listening socket to pass."""
+
+    notify: socket.socket
+    listener: socket.socket
+    messages: list[str] = field(default_factory=list)
+
+    @classmethod
+    def make(cls, directory: Path) -> "Manager":
+        notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        notify.bind(str(directory / "notify"))
+        listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        return cls(notify, listener)
+
+    def listen(self) -> None:
+        """Takes what has come: a queue that is full would hold the daemon up."""
+        while True:
+            try:
+                self.messages.append(self.notify.recv(65536).decode())
+            except BlockingIOError:
+                return
+
+    def close(self) -> None:
+        self.notify.close()
+        self.listener.close()
+
+
+class Daemon:
+    """`manager`: it is started by one, ends by a line on standard input, and logs every message."""
+
+    def __init__(self, command: list[str], directory: Path, plan: str, manager: Manager | None):
+        self.directory = directory
+        self.log_file = directory / "network-server.log"
+        self.stderr_file = directory / "stderr"
+        self.record_file = directory / "record"
+        self.manager = manager
+        self.status: int | None = None  # As subprocess has it: negative for a signal.
+        self.cpu_s = 0.0
+        self.retries = 0
+        self._seen = 0
+        config = directory / "echod.toml"
+        config.write_text(CONFIG.format(
+            address="127.0.0.1" if manager else "::", level="trace" if manager else "debug",
+            port=manager.listener.getsockname()[1] if manager else 0), encoding="utf-8")
+        environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "ECHOD_FAULTS": str(self.record_file),
+                       "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1:exitcode=99"),
+                       "UBSAN_OPTIONS": "print_stacktrace=1"}
+        if plan:
+            environment["ECHOD_FAULT"] = plan
+        full = [*command, "--config", str(config)]
+        passes: tuple[int, ...] = ()
+        with self.stderr_file.open("wb") as stderr:
+            if manager:
+                status = os.fstat(stderr.fileno())
+                number = manager.listener.fileno()
+                passes = (number,)
+                environment |= {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": "20000000",
+                                "LISTEN_FDS": "1", "LISTEN_FDNAMES": "echod.socket",
+                                "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+                move = "" if number == 3 else f"exec 3<&{number} {number}<&-;"
+                # LISTEN_PID is the process that is to take the sockets.
+                full = ["/bin/bash", "-c", move + 'export LISTEN_PID=$$; exec "$@"', "bash", *full, "--quit-on-stdin"]
+            # Ended by wait(), which the with statement would do without the resources used.
+            self.process = subprocess.Popen(full, cwd=directory, env=environment, stderr=stderr, pass_fds=passes,
+                                            stdin=subprocess.PIPE if manager else subprocess.DEVNULL)
+
+    def text(self) -> str:
+        """All that it has said, on standard error and in its log files."""
+        files = [self.stderr_file, *sorted(self.directory.glob("network-server.log*"))]
+        return "".join(file.read_text("utf-8", "replace") for file in files if file.exists())
+
+    def has_ended(self) -> bool:
+        if self.status is None:
+            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+            if pid != 0:
+                self.cpu_s = usage.ru_utime + usage.ru_stime
+                self.status = self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.status is not None
+
+    def wait_until(self, what: str, is_so, seconds: float = END_S) -> None:
+        """Polls, since there is no event for what is looked at: lines in files, descriptors, an end."""
+        deadline = time.monotonic() + seconds
+        while not is_so():
+            if self.manager:
+                self.manager.listen()
+            if time.monotonic() > deadline:
+                raise Hung(what)
+            time.sleep(0.002)
+
+    def start(self) -> int | None:
+        """The port that it serves, or None if it has ended."""
+        self.wait_until("it neither serves nor ends", lambda: self.has_ended() or STARTED.search(self.text()))
+        port = PORT.search(self.text())
+        if self.has_ended() or port is None:
+            return None
+        return int(port[1])
+
+    def tell(self, number: int, reaction: str) -> None:
+        """Sends a signal until the text that it is to cause has come once more."""
+        seen = len(re.findall(reaction, self.text()))
+        for attempt in range(3):
+            if self.has_ended():
+                return
+            self.retries += attempt > 0
+            try:
+                self.wait_until(f"no reaction to {signal.Signals(number).name}: {reaction}",
+                                self.reacts(number, reaction, seen), REACTION_S)
+                return
+            except Hung:
+                if attempt == 2:
+                    raise
+
+    def reacts(self, number: int, reaction: str, seen: int):
+        """Sends the signal, and again as often as it says that it had no memory for that."""
+        refused = -1
+
+        def has_reacted() -> bool:
+            nonlocal refused
+            text = self.text()
+            if text.count(AGAIN) > refused and not self.has_ended():
+                refused = text.count(AGAIN)
+                os.kill(self.process.pid, number)
+            return self.has_ended() or len(re.findall(reaction, text)) > seen
+        return has_reacted
+
+    def descriptors(self) -> list[str]:
+        """What it holds open, by kind, but for the log file, which faults may close."""
+        folder = Path(f"/proc/{self.process.pid}/fd")
+        kinds = []
+        for entry in folder.iterdir() if folder.exists() else ():
+            try:
+                target = os.readlink(entry)
+            except FileNotFoundError:
+                continue
+            if "network-server.log" not in target:
+                kinds.append(re.sub(r":\[\d+\]", "", target))
+        return sorted(kinds)
+
+    def stop(self) -> None:
+        """By a signal, or by a line; who sees that one goes unnoticed ends another."""
+        if not self.manager:
+            os.kill(self.process.pid, signal.SIGTERM)
+            return
+        assert self.process.stdin is not None
+        for line in (b"x" * 5000 + b"\n", b"\n", b"\n"):  # More than one read takes, and the end behind it.
+            os.write(self.process.stdin.fileno(), line)
+            try:
+                self.wait_until("it does not stop", lambda: self.has_ended() or "- stopping: " in self.text(),
+                                REACTION_S)
+                return
+            except Hung:
+                self.retries += 1
+
+    def wait(self) -> None:
+        self.wait_until("it does not end", self.has_ended)
+
+    def kill(self) -> None:
+        if not self.has_ended():
+            self.process.kill()
+            self.wait()
+        if self.process.stdin:
+            self.process.stdin.close()

@@ -1,0 +1,141 @@
+"""Which faults each system call of the daemon is made to have: those that its manual page documents
+and that come from outside the program.
+
+Left out are codes that only a bug of our own can cause (EBADF, EFAULT, EINVAL, ENOTSOCK, EISCONN, ...): to handle
+them would hide the bug. getrlimit(2), clock_gettime(2) and ioctl(2) on a TCP socket document no others.
+"""
+
+import errno
+import re
+from dataclasses import dataclass
+
+CLASSES = {
+    "resources": ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EDQUOT", "EFBIG"),
+    "transient": ("EINTR", "EAGAIN"),
+    "network and peer": ("ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH",
+                         "ENETDOWN", "EPROTO", "ENOTCONN", "EADDRINUSE", "EADDRNOTAVAIL", "EAFNOSUPPORT"),
+    "permission": ("EPERM", "EACCES", "EROFS"),
+    "I/O": ("EIO", "ENXIO", "ENODEV", "EOVERFLOW", "ENOENT", "ENOPROTOOPT"),
+    "short": ("cut",),
+    "memory": ("allocation",),
+}
+NO_DESCRIPTORS = ("EMFILE", "ENFILE", "ENOMEM")
+DISK = ("ENOSPC", "EDQUOT", "EFBIG", "EIO")
+ACCEPT = ("ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH", *NO_DESCRIPTORS, "ENOBUFS", "EINTR", "EAGAIN")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What happens to one call. `action`: `fail` (not made, reports `code`), `after` (made, and reports `code`),
+    `cut` (made with a length of at most `length`), `part` (made with a few bytes, and the next one fails)."""
+
+    action: str
+    code: str = ""
+    length: int = 0
+
+    @property
+    def name(self) -> str:
+        return {"cut": f"cut-to-{self.length}", "part": f"part-then-{self.code}"}.get(self.action, self.code)
+
+    @property
+    def kind(self) -> str:
+        wanted = self.action if self.action == "cut" else self.code
+        return next(kind for kind, codes in CLASSES.items() if wanted in codes)
+
+    @property
+    def value(self) -> int:
+        return self.length if self.action == "cut" else getattr(errno, self.code)
+
+    @property
+    def is_transient(self) -> bool:
+        """It says "again", or did a part: nobody may notice."""
+        return self.kind in ("transient", "short")
+
+
+def failures(*codes: str) -> list[Fault]:
+    return [Fault("fail", code) for code in codes]
+
+
+CUTS = [Fault("cut", length=1), Fault("cut", length=7)]
+NOTHING: list[Fault] = []
+# By call, and then by the function that makes it: the first whose name is in that of the function.
+TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
+    "socket": [("", failures(*NO_DESCRIPTORS, "ENOBUFS", "EACCES", "EAFNOSUPPORT"))],
+    "bind": [("", failures("EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "ENOMEM"))],
+    "listen": [("", failures("EADDRINUSE"))],
+    "accept4": [("", failures(*ACCEPT))],
+    "getsockname": [("", failures("ENOBUFS"))],
+    "setsockopt": [("", failures("ENOPROTOOPT", "ENOMEM"))],
+    "getsockopt": [("", failures("ENOPROTOOPT", "ENOBUFS"))],
+    # After a peek its bytes are there, and nobody else takes them: EAGAIN cannot be.
+    "recv": [("discard", failures("EINTR", "ECONNRESET", "ETIMEDOUT", "ENOMEM") + CUTS),
+             ("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
+    "send": [("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOBUFS", "ENOMEM")
+              + CUTS)],
+    "shutdown": [("", failures("ENOTCONN"))],
+    "ioctl": [("", NOTHING)],
+    "epoll_create1": [("", failures(*NO_DESCRIPTORS))],
+    "epoll_ctl": [("", failures("ENOSPC", "ENOMEM"))],
+    "epoll_wait": [("", failures("EINTR"))],
+    "eventfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
+    "signalfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
+    "open": [("fill_standard_descriptors", failures(*NO_DESCRIPTORS, "EACCES", "ENOENT")),
+             ("AppendFile", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENXIO")),
+             ("", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EIO"))],
+    # Neither of an eventfd nor of a signalfd, which do not block: EINTR. EAGAIN of an eventfd says that it is in the
+    # state already that the call is for.
+    "read": [("EventFd", [Fault("after", "EAGAIN")]),
+             ("SignalFd", failures("EAGAIN")),
+             ("StdinWatch", failures("EINTR", "EAGAIN", "EIO") + CUTS),
+             ("", failures("EINTR", "EIO") + CUTS)],
+    "write": [("EventFd", [Fault("after", "EAGAIN")]),
+              ("", failures("EINTR", "EAGAIN", "EPIPE", *DISK) + CUTS + [Fault("part", "ENOSPC")])],
+    "fstat": [("", failures("ENOMEM", "EOVERFLOW"))],
+    "poll": [("", failures("EINTR", "ENOMEM"))],
+    # It has closed whatever it reports.
+    "close": [("", [Fault("after", code) for code in ("EINTR", "EIO", "ENOSPC")])],
+    "getrlimit": [("", NOTHING)],
+    "setrlimit": [("", failures("EPERM"))],
+    "clock_gettime": [("", NOTHING)],
+}
+
+# Files whose calls are echoload's: they come along in a library that both use.
+CLIENT_FILES = ("client_socket.cpp", "timer_fd.cpp", "wait_ready.cpp")
+CLIENT_FUNCTIONS = ("send_more",)
+
+# (call, function, why nobody is told.) What is handled so that nothing changes for anybody, beside what is transient.
+SILENT = (
+    ("close", "", "the descriptor is closed all the same"),
+    ("open", "fill_standard_descriptors", "whichever descriptors are open stay so"),
+    ("epoll_ctl", "Epoll::remove", "closing the descriptor ends its registration"),
+    ("getsockopt", "granted_backlog", "the backlog is not compared with what was granted"),
+    ("operator new", "Inbox::hand_over", "the connection stays with the worker that accepted it"),
+    ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),
+    ("operator new", "Service::tell_ready", "READY=1 goes without a status"),
+    ("operator new", "Service::tell_manager", "the next status is sent in 2 s"),
+    ("fstat", "is_journal_stream", "lines go to standard error without a priority"),
+    ("poll", "StdinWatch", "a part of a line on standard input does not stop echod; the next edge does"),
+)
+# (call, function, pattern.) What the log says in words of its own.
+TOLD = (
+    ("setrlimit", "", "limits: .* open files"),
+    ("socket", "open_bound", "this host has no IPv6"),
+    ("bind", "open_bound", "this host has no IPv6"),
+    ("read", "StdinWatch", "stopping: standard input"),
+)
+
+
+def faults_of(call: str, function: str) -> list[Fault]:
+    return next(faults for part, faults in TABLE[call] if part in function)
+
+
+def is_silent(call: str, function: str) -> bool:
+    return any(call == silent and part in function for silent, part, _ in SILENT)
+
+
+def is_told_otherwise(call: str, function: str, text: str) -> bool:
+    return any(call == told and part in function and re.search(pattern, text) for told, part, pattern in TOLD)
+
+
+def is_client(place: str, function: str) -> bool:
+    return place.startswith(CLIENT_FILES) or any(name in function for name in CLIENT_FUNCTIONS)

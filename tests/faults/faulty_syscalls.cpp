@@ -1,0 +1,196 @@
+// The functions of daemon/sys/syscalls.hpp: the real calls, but for what the plan fails
+// (fault_layer.hpp).
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "fault_layer.hpp"
+#include "syscalls.hpp"
+
+namespace echod::sys::calls {
+
+namespace {
+
+using test::CallPath;
+using test::Fault;
+using test::FaultLayer;
+
+// Makes `call`, or not, for the function with this frame. `call` takes the length that is left of
+// `length`.
+template <typename Call>
+auto transfer(const void* frame, int fd, size_t length, Call call) noexcept {
+  FaultLayer& layer = FaultLayer::instance();
+  const Fault fault = layer.on_call(CallPath::above(frame), fd);
+  using Result = decltype(call(length));
+  Result result = -1;
+  if (fault.action == Fault::Action::cut) {
+    result = call(std::min(length, static_cast<size_t>(fault.value)));
+  } else if (fault.action != Fault::Action::fail) {
+    result = call(length);
+  }
+  if (fault.action == Fault::Action::cut || fault.value == EAGAIN) {
+    const int error = errno;
+    layer.raise_again(fd);
+    errno = error;
+  }
+  if (fault.action == Fault::Action::fail || fault.action == Fault::Action::after) {
+    errno = fault.value;
+    result = -1;
+  }
+  return result;
+}
+
+// The same without a length.
+template <typename Call>
+auto perform(const void* frame, int fd, Call call) noexcept {
+  return transfer(frame, fd, 0, [&](size_t) { return call(); });
+}
+
+std::uint16_t port_of(const sockaddr* address) noexcept {
+  // The port stands at the same place in both families.
+  return ntohs(reinterpret_cast<const sockaddr_in*>(address)->sin_port);
+}
+
+}  // namespace
+
+#define FRAME __builtin_frame_address(0)
+
+int socket(int domain, int type, int protocol) noexcept {
+  return perform(FRAME, -1, [&] { return ::socket(domain, type, protocol); });
+}
+
+int bind(int fd, const sockaddr* address, socklen_t length) noexcept {
+  return perform(FRAME, fd, [&] { return ::bind(fd, address, length); });
+}
+
+int listen(int fd, int backlog) noexcept {
+  return perform(FRAME, fd, [&] { return ::listen(fd, backlog); });
+}
+
+int connect(int fd, const sockaddr* address, socklen_t length) noexcept {
+  return perform(FRAME, fd, [&] { return ::connect(fd, address, length); });
+}
+
+int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept {
+  const int accepted = perform(FRAME, fd, [&] { return ::accept4(fd, address, length, flags); });
+  if (accepted >= 0) {
+    FaultLayer::instance().note_peer(accepted, port_of(address));
+  }
+  return accepted;
+}
+
+int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
+  return perform(FRAME, fd, [&] { return ::getsockname(fd, address, length); });
+}
+
+int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
+  return perform(FRAME, fd, [&] { return ::setsockopt(fd, level, option, value, length); });
+}
+
+int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept {
+  return perform(FRAME, fd, [&] { return ::getsockopt(fd, level, option, value, length); });
+}
+
+ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
+  return transfer(FRAME, fd, length, [&](size_t left) {
+    // As in daemon/sys/syscalls.cpp: a sanitizer's recv takes no null pointer.
+    return data == nullptr ? ::syscall(SYS_recvfrom, fd, nullptr, left, flags, nullptr, nullptr)
+                           : ::recv(fd, data, left, flags);
+  });
+}
+
+ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
+  return transfer(FRAME, fd, length, [&](size_t left) { return ::send(fd, data, left, flags); });
+}
+
+int shutdown(int fd, int how) noexcept {
+  return perform(FRAME, fd, [&] { return ::shutdown(fd, how); });
+}
+
+int ioctl(int fd, unsigned long request, int* value) noexcept {
+  return perform(FRAME, fd, [&] { return ::ioctl(fd, request, value); });
+}
+
+int epoll_create1(int flags) noexcept {
+  return perform(FRAME, -1, [&] { return ::epoll_create1(flags); });
+}
+
+int epoll_ctl(int epoll, int operation, int fd, epoll_event* event) noexcept {
+  const int result = perform(FRAME, fd, [&] { return ::epoll_ctl(epoll, operation, fd, event); });
+  if (result == 0) {
+    FaultLayer::instance().note_registration(epoll, operation, fd, event);
+  }
+  return result;
+}
+
+int epoll_wait(int epoll, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  return perform(FRAME, -1, [&] { return ::epoll_wait(epoll, events, capacity, timeout_ms); });
+}
+
+int eventfd(unsigned initial, int flags) noexcept {
+  return perform(FRAME, -1, [&] { return ::eventfd(initial, flags); });
+}
+
+int signalfd(int fd, const sigset_t* mask, int flags) noexcept {
+  return perform(FRAME, fd, [&] { return ::signalfd(fd, mask, flags); });
+}
+
+int timerfd_create(clockid_t clock, int flags) noexcept {
+  return perform(FRAME, -1, [&] { return ::timerfd_create(clock, flags); });
+}
+
+int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept {
+  return perform(FRAME, fd, [&] { return ::timerfd_settime(fd, flags, time, nullptr); });
+}
+
+int open(const char* path, int flags, mode_t mode) noexcept {
+  return perform(FRAME, -1, [&] { return ::open(path, flags, mode); });
+}
+
+ssize_t read(int fd, void* data, size_t length) noexcept {
+  return transfer(FRAME, fd, length, [&](size_t left) { return ::read(fd, data, left); });
+}
+
+ssize_t write(int fd, const void* data, size_t length) noexcept {
+  return transfer(FRAME, fd, length, [&](size_t left) { return ::write(fd, data, left); });
+}
+
+int fstat(int fd, struct stat* status) noexcept {
+  return perform(FRAME, fd, [&] { return ::fstat(fd, status); });
+}
+
+int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept {
+  return perform(FRAME, fds->fd, [&] { return ::poll(fds, count, timeout_ms); });
+}
+
+int close(int fd) noexcept {
+  return perform(FRAME, fd, [&] {
+    FaultLayer::instance().forget(fd);
+    return ::close(fd);
+  });
+}
+
+int getrlimit(int resource, rlimit* limit) noexcept {
+  return perform(FRAME, -1,
+                 [&] { return ::getrlimit(static_cast<__rlimit_resource_t>(resource), limit); });
+}
+
+int setrlimit(int resource, const rlimit* limit) noexcept {
+  return perform(FRAME, -1,
+                 [&] { return ::setrlimit(static_cast<__rlimit_resource_t>(resource), limit); });
+}
+
+int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  return perform(FRAME, -1, [&] { return ::clock_gettime(clock, time); });
+}
+
+#undef FRAME
+
+}  // namespace echod::sys::calls

@@ -1,0 +1,104 @@
+"""What echod-faults wrote down (fault_layer.hpp), and where in the source that was."""
+
+import re
+import struct
+import subprocess
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+DEPTH = 3
+PATHS = 2048
+HEADER = struct.Struct("=29Q")
+PATH = struct.Struct(f"={DEPTH + 2}Q")
+CALL = re.compile(r"\tcall +[0-9a-f]+ <echod::sys::calls::(\w+)\([^{]*\)>$")  # Not to a lambda within it.
+ADDRESS = re.compile(r" *([0-9a-f]+):\t")
+
+
+@dataclass(frozen=True)
+class Record:
+    """The counts of one run. `paths`: calls by path, a path being the addresses that it returns to."""
+
+    calls: int = 0
+    allocations: int = 0
+    faults: int = 0
+    peer_port: int = 0
+    allocated_by: tuple[int, ...] = ()  # The last allocation that failed: the addresses that it returns to.
+    paths: dict[tuple[int, ...], int] = field(default_factory=dict)
+    hashes: dict[tuple[int, ...], int] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, file: Path) -> "Record":
+        data = file.read_bytes() if file.exists() else b""
+        if len(data) < HEADER.size + PATHS * PATH.size:
+            return cls()
+        calls, allocations, faults, port, lost, *places = HEADER.unpack_from(data)
+        if lost:
+            raise ValueError("there is no room for so many paths: fault_layer.hpp")
+        paths, hashes = {}, {}
+        for number in range(PATHS):
+            hashed, *returns, count = PATH.unpack_from(data, HEADER.size + number * PATH.size)
+            if hashed:
+                paths[tuple(returns)] = count
+                hashes[tuple(returns)] = hashed
+        return cls(calls, allocations, faults, port, tuple(filter(None, places)), paths, hashes)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an address is: the innermost function, inlined or not, and its line."""
+
+    function: str
+    line: str  # "file.cpp:12"
+
+
+class Binary:
+    """The calls in the machine code of an executable."""
+
+    def __init__(self, file: Path):
+        self.file = file
+        self._places: dict[int, Place] = {}
+
+    @cached_property
+    def sites(self) -> dict[int, str]:
+        """All system calls in it: by the address that they return to, which one it is."""
+        sites: dict[int, str] = {}
+        command = ["objdump", "-d", "-C", "--no-show-raw-insn", "-j", ".text", str(self.file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            call = ""
+            for line in process.stdout:
+                if call and (address := ADDRESS.match(line)):
+                    sites[int(address[1], 16)] = call
+                    call = ""
+                if "echod::sys::calls::" in line:
+                    if " jmp" in line and "+0x" not in line:
+                        raise ValueError(f"a tail call hides who calls: {line}")
+                    if found := CALL.search(line.rstrip()):
+                        call = found[1]
+        return sites
+
+    def learn(self, addresses: set[int]) -> None:
+        """Looks the places of these addresses up, all at once."""
+        unknown = sorted(addresses - self._places.keys())
+        if not unknown:
+            return
+        # The call stands before the address that it returns to.
+        text = "".join(f"{address - 1:#x}\n" for address in unknown)
+        lines = subprocess.run(["addr2line", "-f", "-C", "-e", str(self.file)], input=text, check=True,
+                               capture_output=True, text=True).stdout.splitlines()
+        for address, function, line in zip(unknown, lines[::2], lines[1::2], strict=True):
+            self._places[address] = Place(function, line.rpartition("/")[2].partition(" ")[0])
+
+    def place(self, address: int) -> Place:
+        self.learn({address})
+        return self._places[address]
+
+    def name(self, path: tuple[int, ...]) -> str:
+        """Such as "recv stream_socket.cpp:33 connection.cpp:131"."""
+        called = [address for address in path if address]
+        return " ".join([self.sites.get(path[0], "?")] + [self.place(address).line for address in called])
+
+    def functions(self, path: tuple[int, ...]) -> str:
+        """The functions of a path, the innermost first."""
+        return " < ".join(self.place(address).function for address in path if address)

@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""Fails the daemon's system calls and allocations, one in each run of a scenario, and judges what comes of it."""
+
+import argparse
+import json
+import multiprocessing
+import random
+import shutil
+import sys
+import tempfile
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import outside
+from fault_table import CLASSES, Fault, faults_of, is_client
+from records import Binary, Record
+from scenario import SCENARIOS, Run, run
+from verdict import Bounds, Injected, judge
+
+UNDISTURBED_RUNS = 3
+TRIES = 3  # A call that came once need not come again, or not as often.
+BURST = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault in one run. `nth`: of the calls on `path`, or of all allocations."""
+
+    scenario: str
+    name: str
+    nth: int
+    fault: Fault | None = None  # None: an allocation.
+    path: tuple[int, ...] = ()
+    hash: int = 0
+    call: str = "operator new"
+    functions: str = ""
+    count: int = 1  # Of allocations in a row.
+    attempt: outside.Attempt | None = None  # By strace.
+
+    @property
+    def plan(self) -> str:
+        if self.attempt:
+            return ""
+        if self.fault is None:
+            return f"allocation {self.nth} {self.count}"
+        return f"call {self.hash:x} {self.nth} {self.fault.action} {self.fault.value}"
+
+    @property
+    def kind(self) -> str:
+        return "memory" if self.fault is None else self.fault.kind
+
+
+@dataclass
+class Result:
+    case: Case
+    record: Record = field(default_factory=Record)
+    is_hit: bool = False
+    has_served: bool = False
+    failures: list[str] = field(default_factory=list)
+    directory: str = ""  # Kept, if there are failures.
+    functions: str = ""  # That were hit, the innermost first.
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What a run needs, in whichever process it is."""
+
+    binary: Binary
+    echod: str
+    seed: int
+    bounds: dict[str, Bounds]
+    keep: Path
+
+
+setup: Setup
+
+
+def set_up(value: Setup) -> None:
+    global setup
+    setup = value
+
+
+def play(case: Case) -> Result:
+    """Once, or again if the call that was to fail did not come."""
+    nth = case.nth
+    result = Result(case)
+    for number in range(TRIES):
+        directory = Path(tempfile.mkdtemp(prefix="torture-"))
+        played = Case(**{**case.__dict__, "nth": nth})
+        command = case.attempt.command(setup.echod, directory) if case.attempt else [str(setup.binary.file)]
+        seed = zlib.crc32(f"{setup.seed} {case.name} {case.nth} {number}".encode())
+        ran = run(command, case.scenario, directory, seed, played.plan)
+        is_hit = case.attempt.is_hit(directory) if case.attempt else ran.record.faults > 0
+        functions = case.functions if case.fault else setup.binary.functions(ran.record.allocated_by)
+        injected = Injected(case.call, functions, case.fault) if is_hit else None
+        bounds = None if case.attempt else setup.bounds.get(case.scenario)
+        result = Result(played, ran.record, is_hit, ran.has_served, judge(ran, injected, bounds),
+                        functions=functions)
+        if result.failures:
+            kept = setup.keep / directory.name
+            shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("notify", "record"))
+            result.directory = str(kept)
+        shutil.rmtree(directory)
+        if is_hit or result.failures:
+            break
+        nth = min(nth, ran.record.paths.get(case.path, 0)) or 1
+    return result
+
+
+def positions(count: int, rng: random.Random, randoms: int) -> list[int]:
+    chosen = {1, (count + 1) // 2, count} | {rng.randint(1, count) for _ in range(randoms)}
+    return sorted(chosen)
+
+
+def plan_calls(binary: Binary, undisturbed: dict[str, list[Run]], rng: random.Random) -> list[Case]:
+    cases = []
+    planned: set[tuple[int, ...]] = set()
+    for scenario in SCENARIOS:
+        records = [ran.record for ran in undisturbed[scenario]]
+        paths = sorted(set.intersection(*(set(record.paths) for record in records)) - planned)
+        planned |= set(paths)
+        for path in paths:
+            call, functions = binary.sites[path[0]], binary.functions(path)
+            name = binary.name(path)
+            for fault in faults_of(call, functions):
+                for nth in positions(min(record.paths[path] for record in records), rng, 2):
+                    cases.append(Case(scenario, f"{scenario} {name} {fault.name}", nth, fault, path,
+                                      records[0].hashes[path], call, functions))
+    return cases
+
+
+def plan_allocations(undisturbed: dict[str, list[Run]]) -> list[Case]:
+    cases = []
+    for scenario in SCENARIOS:
+        most = max(ran.record.allocations for ran in undisturbed[scenario])
+        cases += [Case(scenario, f"{scenario} allocation", nth) for nth in range(1, most + 1)]
+        cases += [Case(scenario, f"{scenario} allocations", nth, count=BURST) for nth in range(1, most + 1, BURST // 2)]
+    return cases
+
+
+def sample(cases: list[Case], number: int, rng: random.Random) -> list[Case]:
+    """One of each call site and of each entry for strace at least, and of the rest by lot."""
+    rng.shuffle(cases)
+    first: dict[object, Case] = {}
+    rest = []
+    for case in cases:
+        place = case.attempt or (case.call, case.name.split()[2]) if case.fault else case.scenario
+        if place not in first:
+            first[place] = case
+        else:
+            rest.append(case)
+    # What makes the daemon go where it does not go otherwise.
+    rest.sort(key=lambda case: not (case.fault and (case.fault.action == "part" or case.call == "setrlimit")))
+    return (list(first.values()) + rest)[:max(number, len(first))]
+
+
+class Progress:
+    """A bar on a terminal, else a line now and then."""
+
+    def __init__(self, total: int):
+        self.total, self.done, self.failures = total, 0, 0
+        self.began = self.shown = time.monotonic()
+
+    def step(self, failed: bool) -> None:
+        self.done += 1
+        self.failures += failed
+        now = time.monotonic()
+        is_terminal = sys.stderr.isatty()
+        if self.done < self.total and now - self.shown < (0.2 if is_terminal else 30):
+            return
+        self.shown = now
+        left = (now - self.began) / self.done * (self.total - self.done)
+        bar = "#" * (30 * self.done // self.total)
+        text = f"[{bar:30}] {self.done}/{self.total}, {self.failures} failures, {left / 60:.1f} min left"
+        print(f"\r{text} " if is_terminal else text, end="" if is_terminal and self.done < self.total else "\n",
+              file=sys.stderr, flush=True)
+
+
+def unreached(binary: Binary, records: list[Record]) -> list[str]:
+    """Lines of the source that make a system call which no run has made; inlined copies are one."""
+    binary.learn(set(binary.sites))
+    reached = {binary.place(path[0]).line for record in records for path in record.paths}
+    wrong = []
+    for address, call in sorted(binary.sites.items()):
+        place = binary.place(address)
+        if is_client(place.line, place.function):
+            if place.line in reached:
+                wrong.append(f"{call} {place.line} was reached, though it is listed as echoload's")
+        elif place.line not in reached:
+            wrong.append(f"{call} {place.line} was never reached")
+    return sorted(set(wrong))
+
+
+def sites(binary: Binary) -> int:
+    binary.learn(set(binary.sites))
+    places = [(call, binary.place(address)) for address, call in binary.sites.items()]
+    return len({(call, place.line) for call, place in places if not is_client(place.line, place.function)})
+
+
+def report(results: list[Result], wrong: list[str], facts: dict, options: argparse.Namespace) -> dict:
+    hit = [result for result in results if result.is_hit]
+    kinds = Counter(result.case.kind for result in hit)
+    summary = {
+        **facts,
+        "runs": len(results),
+        "faults": len(hit),
+        "missed": len(results) - len(hit),
+        "refused_to_start": sum(not result.has_served for result in hit),
+        "served": sum(result.has_served for result in hit),
+        "by_class": {kind: kinds[kind] for kind in CLASSES if kinds[kind]},
+        "by_call": dict(sorted(Counter(result.case.call for result in hit).items())),
+        "unreached": wrong,
+        "failures": [{"case": result.case.name, "nth": result.case.nth, "why": result.failures,
+                      "where": result.functions, "kept": result.directory} for result in results if result.failures],
+    }
+    print(f"\n{summary['call_sites']} call sites, on {summary['paths']} paths; {summary['allocations']} allocations")
+    print(f"{summary['faults']} faults: {summary['served']} times served on, {summary['refused_to_start']} times "
+          f"refused to start; {summary['missed']} did not come about")
+    for kind, number in summary["by_class"].items():
+        print(f"  {kind:18} {number:6}")
+    for line in wrong:
+        print(f"FAILED  {line}")
+    for result in results:
+        if result.failures:
+            print(f"FAILED  {result.case.name}, number {result.case.nth}")
+            for why in result.failures:
+                print(f"        {why}")
+            print(f"        in {result.functions}")
+            print(f"        kept: {result.directory}")
+            print(f"        again: scripts/torture --seed {options.seed} --only '{result.case.name}' "
+                  f"--nth {result.case.nth}")
+    print(f"{len(summary['failures']) + len(wrong)} failures in {summary['seconds']:.0f} s, seed {options.seed}")
+    return summary
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/torture", description=__doc__)
+    parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--sample", type=int, metavar="N", help="so many faults by lot instead of all")
+    parser.add_argument("--seed", type=int, default=1, help="of positions, lots and what clients do; default 1")
+    parser.add_argument("--only", metavar="NAME", help="cases whose name has this in it")
+    parser.add_argument("--nth", type=int, help="of those, the one with this number")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time; default 2")
+    return parser.parse_args()
+
+
+def run_undisturbed(pool) -> dict[str, list[Run]]:
+    """The scenarios as they go without faults; ends the program if they do not go well."""
+    wanted = [scenario for scenario in SCENARIOS for _ in range(UNDISTURBED_RUNS)]
+    found: dict[str, list[Run]] = {scenario: [] for scenario in SCENARIOS}
+    for scenario, (ran, failures) in zip(wanted, pool.map(play_undisturbed, wanted), strict=True):
+        if failures:
+            sys.exit(f"torture: {scenario} fails without any fault: {failures}\n{ran.text}")
+        found[scenario].append(ran)
+    return found
+
+
+def play_undisturbed(scenario: str) -> tuple[Run, list[str]]:
+    with tempfile.TemporaryDirectory(prefix="torture-") as directory:
+        ran = run([str(setup.binary.file)], scenario, Path(directory), setup.seed)
+    failures = judge(ran, None, None)
+    ran.clients = []  # Sockets do not go to another process.
+    return ran, failures
+
+
+def main() -> int:
+    options = arguments()
+    began = time.monotonic()
+    rng = random.Random(options.seed)
+    options.build = options.build.absolute()
+    keep = options.build / "torture"
+    shutil.rmtree(keep, ignore_errors=True)
+    keep.mkdir(parents=True)
+    binary = Binary(options.build / "tests/echod-faults")
+    basic = Setup(binary, str(options.build / "daemon/echod"), options.seed, {}, keep)
+    with multiprocessing.Pool(options.jobs, set_up, (basic,)) as pool:
+        undisturbed = run_undisturbed(pool)
+    bounds = {scenario: Bounds(max(ran.record.calls for ran in runs), max(ran.cpu_s for ran in runs))
+              for scenario, runs in undisturbed.items()}
+    cases = plan_calls(binary, undisturbed, rng) + plan_allocations(undisturbed)
+    cases += [Case("managed", f"managed strace {attempt.name}", 1, attempt.fault, call=attempt.call,
+                   functions=attempt.functions, attempt=attempt) for attempt in outside.ATTEMPTS]
+    if options.only:
+        cases = [case for case in cases if options.only in case.name and options.nth in (None, case.nth)]
+    elif options.sample:
+        cases = sample(cases, options.sample, rng)
+    print(f"torture: {len(cases)} faults, seed {options.seed}", file=sys.stderr, flush=True)
+    progress = Progress(len(cases))
+    results = []
+    ready = Setup(basic.binary, basic.echod, basic.seed, bounds, keep)
+    with multiprocessing.Pool(options.jobs, set_up, (ready,)) as pool:
+        for result in pool.imap_unordered(play, cases):
+            results.append(result)
+            progress.step(bool(result.failures))
+    records = [ran.record for runs in undisturbed.values() for ran in runs]
+    facts = {
+        "seed": options.seed,
+        "whole": not options.only and not options.sample,
+        "call_sites": sites(binary),
+        "paths": len({path for record in records for path in record.paths}),
+        "allocations": sum(max(ran.record.allocations for ran in runs) for runs in undisturbed.values()),
+        "seconds": time.monotonic() - began,
+    }
+    wrong = [] if options.only else unreached(binary, records + [result.record for result in results])
+    summary = report(results, wrong, facts, options)
+    (keep / "result.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    return 1 if summary["failures"] or wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

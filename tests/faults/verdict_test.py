@@ -1,0 +1,104 @@
+"""The judge of the torture finds each kind of damage; no daemon is started."""
+
+import random
+import unittest
+from types import SimpleNamespace
+
+from fault_table import CLASSES, SILENT, TABLE, Fault, faults_of
+from records import Record
+from scenario import Run
+from torture import positions
+from verdict import Bounds, Injected, judge
+
+BOUNDS = Bounds(calls=1000, cpu_s=0.1)
+LINE = "2026-11-21 02:50:20,123 - network-server - INFO - "
+SERVED = f"{LINE}started: echod 0.1.0, pid 1\n{LINE}stopped: 1 connections served\n"
+RESET = Injected("recv", "echod::sys::receive", Fault("fail", "ECONNRESET"))
+
+
+def served(**changes) -> Run:
+    run = Run(status=0, has_served=True, text=SERVED + "close reason=reset (Connection reset by peer)\n",
+              stderr=SERVED, record=Record(calls=900, faults=1, peer_port=1001), cpu_s=0.1)
+    return SimpleNamespace(**{**run.__dict__, **changes})
+
+
+def refused(**changes) -> Run:
+    said = "echod: cannot listen: Connection reset by peer\n"
+    return SimpleNamespace(**{**Run(status=71, text=said, stderr=said).__dict__, **changes})
+
+
+def client(port: int, error: str = "the end after 1 of 2 bytes") -> SimpleNamespace:
+    return SimpleNamespace(port=port, error=error)
+
+
+class VerdictTest(unittest.TestCase):
+    def assert_finds(self, text: str, run, injected: Injected | None = RESET) -> None:
+        self.assertIn(text, " ".join(judge(run, injected, BOUNDS)))
+
+    def test_a_run_that_served_everybody_is_good(self):
+        self.assertEqual(judge(served(), RESET, BOUNDS), [])
+
+    def test_a_refusal_that_says_why_is_good(self):
+        self.assertEqual(judge(refused(), RESET, BOUNDS), [])
+
+    def test_only_the_connection_that_was_hit_may_lose(self):
+        self.assertEqual(judge(served(clients=[client(1001)]), RESET, BOUNDS), [])
+        self.assert_finds("was not hit", served(clients=[client(1002)]))
+
+    def test_what_is_transient_may_hit_nobody(self):
+        interrupted = Injected("recv", "echod::sys::receive", Fault("fail", "EINTR"))
+        self.assert_finds("was not hit", served(clients=[client(1001)]), interrupted)
+        self.assert_finds("without need", refused(), interrupted)
+
+    def test_allocations_may_cost_as_many_connections_as_are_counted(self):
+        injected = Injected("operator new", "f")
+        text = SERVED + "counters: closed_io_error=1\n"
+        self.assertEqual(judge(served(clients=[client(1)], text=text), injected, BOUNDS), [])
+        self.assert_finds("was not hit", served(clients=[client(1), client(2)], text=text), injected)
+
+    def test_a_death_a_sanitizer_and_a_hang_are_found(self):
+        self.assert_finds("ended with -11", served(status=-11))
+        self.assert_finds("ended with -6", refused(status=-6))
+        self.assert_finds("broken", served(text="ERROR: LeakSanitizer: detected memory leaks"))
+        self.assert_finds("hung", served(hung="it does not end"))
+
+    def test_leaks_of_descriptors_and_spinning_are_found(self):
+        self.assert_finds("leaked", served(leaked="socket"))
+        self.assert_finds("spins", served(record=Record(calls=10_000)))
+        self.assert_finds("spins", served(cpu_s=3.0))
+
+    def test_a_fault_that_nobody_is_told_of_is_found(self):
+        self.assert_finds("nobody is told", served(text=SERVED))
+        self.assertEqual(judge(served(text=SERVED + "accept_errors=1"), RESET, BOUNDS), [])
+
+    def test_a_refusal_of_no_line_or_another_is_found(self):
+        self.assert_finds("0 lines", refused(stderr=""))
+        self.assert_finds("does not say", refused(stderr="echod: it is no use\n"))
+
+    def test_a_reload_without_an_end_is_found(self):
+        self.assert_finds("of its end", served(messages=["READY=1", "RELOADING=1\nMONOTONIC_USEC=1"]))
+
+
+class TableTest(unittest.TestCase):
+    def test_every_fault_is_of_a_class(self):
+        for entries in TABLE.values():
+            for _, faults in entries:
+                for fault in faults:
+                    self.assertIn(fault.kind, CLASSES)
+
+    def test_every_call_ends_with_an_entry_for_all_functions(self):
+        for call, entries in TABLE.items():
+            self.assertEqual(entries[-1][0], "", call)
+            self.assertIsInstance(faults_of(call, "any function"), list)
+
+    def test_what_is_silent_has_a_reason(self):
+        self.assertTrue(all(reason for _, _, reason in SILENT))
+
+    def test_positions_are_the_first_the_middle_the_last_and_some(self):
+        chosen = positions(100, random.Random(1), 2)
+        self.assertTrue({1, 50, 100} <= set(chosen))
+        self.assertEqual(positions(1, random.Random(1), 2), [1])
+
+
+if __name__ == "__main__":
+    unittest.main()
