@@ -230,6 +230,9 @@ void Connection::end_of_input() noexcept {
       fail(shut.error());
       return;
     }
+  } else if (const int error = sys::take_error(fd_.get()); error != 0) {
+    fail(error);  // An RST came behind the FIN: recv does not tell, and its event is used up.
+    return;
   }
   state_ = State::delivering;
   unacknowledged_ = kNotAsked;

@@ -253,6 +253,18 @@ TEST_F(ConnectionDrainTest, AResetWhileLingeringIsTheReason) {
   EXPECT_EQ(closed(CloseReason::reset), 1U);
 }
 
+// The turn that reads the FIN is the one that the RST's event brought: there is no other.
+TEST_F(ConnectionDrainTest, AResetBehindTheirFinIsTheReason) {
+  connect_lingering();
+  kernel_.set_unacknowledged(kFd, 1);
+  kernel_.set_socket_error(kFd, ECONNRESET);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP}});
+  kernel_.expect_discard(kFd, 0);
+  kernel_.expect_close(kFd);
+  iterate();
+  EXPECT_EQ(closed(CloseReason::reset), 1U);
+}
+
 // Abort.
 
 class ConnectionAbortTest : public ConnectionDrainTest {

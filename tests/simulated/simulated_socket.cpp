@@ -1,0 +1,167 @@
+#include "simulated_socket.hpp"
+
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace echod::test {
+
+bool SimulatedSocket::can_send() const noexcept {
+  return !has_fin_ && !is_reset_ && unread() < limits_.receive_bytes;
+}
+
+bool SimulatedSocket::can_take() const noexcept {
+  return !is_reset_ && unacknowledged() > 0;
+}
+
+std::uint32_t SimulatedSocket::client_sends(bool is_urgent) noexcept {
+  if (is_urgent) {
+    mark_ = sent_;  // One mark at a time: a later one takes the place of an earlier one.
+  }
+  ++sent_;
+  return EPOLLIN | EPOLLPRI;  // sock_def_readable(), whatever it was that came.
+}
+
+std::uint32_t SimulatedSocket::client_finishes() noexcept {
+  has_fin_ = true;
+  return kEverything;
+}
+
+std::uint32_t SimulatedSocket::client_resets() noexcept {
+  error_ = has_fin_ && !is_shut_ ? EPIPE : ECONNRESET;
+  is_reset_ = true;
+  return kEverything;
+}
+
+std::uint32_t SimulatedSocket::client_takes() noexcept {
+  if (untaken() == 0) {
+    is_fin_taken_ = true;
+    return kEverything;
+  }
+  ++taken_;
+  if (wants_room_ && is_writable()) {
+    wants_room_ = false;
+    return EPOLLOUT;
+  }
+  return kNothing;
+}
+
+// sk_stream_is_writeable(): there is room for half of what is queued. To send(2) any room will do.
+bool SimulatedSocket::is_writable() const noexcept {
+  return 2 * (limits_.send_bytes - untaken()) >= untaken();
+}
+
+std::int64_t SimulatedSocket::readable(std::size_t most) noexcept {
+  if (unread() == 0) {
+    if (has_fin_) {
+      return 0;
+    }
+    if (error_ != 0) {
+      return -std::exchange(error_, 0);
+    }
+    return is_reset_ ? 0 : -EAGAIN;
+  }
+  auto bytes = std::min<std::int64_t>(unread(), static_cast<std::int64_t>(most));
+  if (mark_ && *mark_ > read_) {
+    bytes = std::min(bytes, static_cast<std::int64_t>(*mark_ - read_));
+  }
+  return bytes;
+}
+
+void SimulatedSocket::read_past(std::int64_t bytes) noexcept {
+  read_ += static_cast<std::uint64_t>(bytes);
+  if (mark_ && *mark_ < read_) {
+    mark_.reset();
+  }
+}
+
+std::int64_t SimulatedSocket::receive(std::span<std::byte> into, bool is_peek) noexcept {
+  const std::int64_t bytes = readable(into.size());
+  for (std::int64_t i = 0; i < bytes; ++i) {
+    into[static_cast<std::size_t>(i)] = byte_at(read_ + static_cast<std::uint64_t>(i));
+  }
+  if (bytes > 0 && !is_peek) {
+    read_past(bytes);
+  }
+  return bytes;
+}
+
+std::int64_t SimulatedSocket::discard(std::size_t bytes) noexcept {
+  const std::int64_t discarded = readable(bytes);
+  if (discarded > 0) {
+    read_past(discarded);
+  }
+  return discarded;
+}
+
+std::int64_t SimulatedSocket::send(std::size_t bytes, std::size_t most) noexcept {
+  if (error_ != 0) {
+    return -std::exchange(error_, 0);
+  }
+  if (is_shut_ || is_reset_) {
+    return -EPIPE;
+  }
+  const auto taken = std::min<std::size_t>({bytes, most, limits_.send_bytes - untaken()});
+  if (taken < bytes) {
+    wants_room_ = true;
+  }
+  written_ += taken;
+  return taken > 0 ? static_cast<std::int64_t>(taken) : -EAGAIN;
+}
+
+std::int64_t SimulatedSocket::shut_write(std::uint32_t& wakes) noexcept {
+  wakes = kEverything;
+  if (is_reset_ || is_over_both_ways()) {
+    return -ENOTCONN;
+  }
+  is_shut_ = true;
+  return 0;
+}
+
+int SimulatedSocket::take_error() noexcept {
+  return std::exchange(error_, 0);
+}
+
+std::uint32_t SimulatedSocket::poll() noexcept {
+  std::uint32_t events = 0;
+  if (is_reset_ || (has_fin_ && is_shut_)) {
+    events |= EPOLLHUP;
+  }
+  if (is_reset_ || has_fin_) {
+    events |= EPOLLIN | EPOLLRDHUP;
+  }
+  if (unread() > 0) {
+    events |= EPOLLIN;
+  }
+  if (is_reset_ || is_shut_ || is_writable()) {
+    events |= EPOLLOUT;
+  } else {
+    wants_room_ = true;
+  }
+  if (mark_) {
+    events |= EPOLLPRI;
+  }
+  if (error_ != 0) {
+    events |= EPOLLERR;
+  }
+  return events;
+}
+
+void SimulatedSocket::describe(Fingerprint& into) const noexcept {
+  into.add(unread());
+  into.add(untaken());
+  // Negative while bytes are peeked at: it wraps, and is distinct. After our FIN nothing is owed,
+  // and what is discarded is without bound.
+  into.add(is_shut_ ? 0 : read_ - written_);
+  into.add(mark_ ? *mark_ - read_ + 1 : 0);
+  into.add(static_cast<std::uint64_t>(error_));
+  std::uint64_t flags = 0;
+  for (const bool flag : {has_fin_, is_shut_, is_fin_taken_, is_reset_, wants_room_}) {
+    flags = 2 * flags + (flag ? 1 : 0);
+  }
+  into.add(flags);
+}
+
+}  // namespace echod::test

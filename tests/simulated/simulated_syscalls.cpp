@@ -1,0 +1,154 @@
+// The functions of daemon/sys/syscalls.hpp, to the simulated kernel. It has what connections need;
+// any other call is a mistake of the test, and ends it.
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+
+#include "simulated_kernel.hpp"
+#include "syscalls.hpp"
+
+namespace echod::sys::calls {
+
+namespace {
+
+using test::SimulatedKernel;
+
+template <typename T>
+T returned(std::int64_t result) noexcept {
+  if (result >= 0) {
+    return static_cast<T>(result);
+  }
+  errno = static_cast<int>(-result);
+  return T{-1};
+}
+
+[[noreturn]] void is_not_simulated(const char* call) noexcept {
+  (void)std::fprintf(stderr, "%s is not simulated\n", call);
+  std::abort();
+}
+
+}  // namespace
+
+ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
+  SimulatedKernel& kernel = SimulatedKernel::active();
+  return returned<ssize_t>(
+      (flags & MSG_TRUNC) != 0
+          ? kernel.on_discard(fd, length)
+          : kernel.on_recv(fd, {static_cast<std::byte*>(data), length}, (flags & MSG_PEEK) != 0));
+}
+
+ssize_t send(int fd, const void* data, size_t length, int /*flags*/) noexcept {
+  return returned<ssize_t>(
+      SimulatedKernel::active().on_send(fd, {static_cast<const std::byte*>(data), length}));
+}
+
+int shutdown(int fd, int /*how*/) noexcept {
+  return returned<int>(SimulatedKernel::active().on_shutdown(fd));
+}
+
+int ioctl(int fd, unsigned long request, int* value) noexcept {
+  const std::int64_t length = SimulatedKernel::active().on_queue_length(fd, request == SIOCINQ);
+  *value = static_cast<int>(length);
+  return returned<int>(length < 0 ? length : 0);
+}
+
+int getsockopt(int fd, int /*level*/, int /*option*/, void* value, socklen_t* /*length*/) noexcept {
+  *static_cast<int*>(value) = SimulatedKernel::active().on_take_error(fd);
+  return 0;
+}
+
+int epoll_create1(int /*flags*/) noexcept {
+  return SimulatedKernel::active().on_epoll_create();
+}
+
+int epoll_ctl(int /*epoll*/, int operation, int fd, epoll_event* event) noexcept {
+  if (operation == EPOLL_CTL_DEL) {
+    is_not_simulated("EPOLL_CTL_DEL");
+  }
+  return returned<int>(
+      SimulatedKernel::active().on_register(fd, operation == EPOLL_CTL_ADD, *event));
+}
+
+int epoll_wait(int /*epoll*/, epoll_event* events, int capacity, int timeout_ms) noexcept {
+  return SimulatedKernel::active().on_wait({events, static_cast<std::size_t>(capacity)},
+                                           timeout_ms);
+}
+
+int eventfd(unsigned /*initial*/, int /*flags*/) noexcept {
+  return SimulatedKernel::active().on_eventfd();
+}
+
+ssize_t read(int /*fd*/, void* data, size_t /*length*/) noexcept {
+  *static_cast<std::uint64_t*>(data) = 1;
+  return returned<ssize_t>(SimulatedKernel::active().on_eventfd_read()
+                               ? std::int64_t{sizeof(std::uint64_t)}
+                               : std::int64_t{-EAGAIN});
+}
+
+ssize_t write(int /*fd*/, const void* /*data*/, size_t length) noexcept {
+  SimulatedKernel::active().on_eventfd_write();
+  return static_cast<ssize_t>(length);
+}
+
+int close(int fd) noexcept {
+  return SimulatedKernel::active().on_close(fd);
+}
+
+// Time stands still: what is explored must come about without a timeout.
+int clock_gettime(clockid_t /*clock*/, timespec* time) noexcept {
+  *time = {.tv_sec = 1000, .tv_nsec = 0};
+  return 0;
+}
+
+// NOLINTBEGIN(readability-named-parameter): none is used, and syscalls.hpp names them.
+int socket(int, int, int) noexcept {
+  is_not_simulated("socket");
+}
+int bind(int, const sockaddr*, socklen_t) noexcept {
+  is_not_simulated("bind");
+}
+int listen(int, int) noexcept {
+  is_not_simulated("listen");
+}
+int connect(int, const sockaddr*, socklen_t) noexcept {
+  is_not_simulated("connect");
+}
+int accept4(int, sockaddr*, socklen_t*, int) noexcept {
+  is_not_simulated("accept4");
+}
+int getsockname(int, sockaddr*, socklen_t*) noexcept {
+  is_not_simulated("getsockname");
+}
+int setsockopt(int, int, int, const void*, socklen_t) noexcept {
+  is_not_simulated("setsockopt");
+}
+int signalfd(int, const sigset_t*, int) noexcept {
+  is_not_simulated("signalfd");
+}
+int timerfd_create(clockid_t, int) noexcept {
+  is_not_simulated("timerfd_create");
+}
+int timerfd_settime(int, int, const itimerspec*) noexcept {
+  is_not_simulated("timerfd_settime");
+}
+int open(const char*, int, mode_t) noexcept {
+  is_not_simulated("open");
+}
+int fstat(int, struct stat*) noexcept {
+  is_not_simulated("fstat");
+}
+int poll(pollfd*, nfds_t, int) noexcept {
+  is_not_simulated("poll");
+}
+int getrlimit(int, rlimit*) noexcept {
+  is_not_simulated("getrlimit");
+}
+int setrlimit(int, const rlimit*) noexcept {
+  is_not_simulated("setrlimit");
+}
+// NOLINTEND(readability-named-parameter)
+
+}  // namespace echod::sys::calls

@@ -1,0 +1,184 @@
+#include "world.hpp"
+
+#include <spdlog/logger.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "internals.hpp"
+#include "socket_address.hpp"
+
+namespace echod::test {
+
+namespace {
+
+EchoSettings settings_of(const WorldSettings& settings) {
+  EchoSettings result;
+  result.max_connections = static_cast<std::uint32_t>(settings.connections);
+  result.block_bytes = settings.block_bytes;
+  result.buffer_bytes = settings.blocks * settings.block_bytes;
+  result.turn_bytes = settings.turn_bytes;
+  result.turn_reads = settings.turn_reads;
+  result.turn_accepts = 1;
+  result.timeouts.idle = {};
+  result.timeouts.stalled_write = {};
+  return result;
+}
+
+std::shared_ptr<spdlog::logger> silent_logger() {
+  static const auto logger = [] {
+    auto made = std::make_shared<spdlog::logger>("silent");
+    made->set_level(spdlog::level::off);
+    return made;
+  }();
+  return logger;
+}
+
+// What the reason of a connection's end should be, the first error it was told being this one.
+CloseReason reason_for(int first_error) {
+  switch (first_error) {
+    case 0:
+      return CloseReason::peer_closed;
+    case ECONNRESET:
+    case EPIPE:
+    case ENOTCONN:
+      return CloseReason::reset;
+    case ETIMEDOUT:
+      return CloseReason::timed_out;
+    default:
+      return CloseReason::io_error;
+  }
+}
+
+}  // namespace
+
+World::World(Outside& outside, const WorldSettings& settings)
+    : settings_(settings),
+      kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0),
+      roster_(std::make_shared<Roster>(static_cast<std::uint32_t>(settings.connections), 1)),
+      context_(loop_, settings_of(settings), silent_logger(), roster_, 0) {
+  for (std::size_t i = 0; i < settings_.connections; ++i) {
+    (void)kernel_.connect();
+  }
+}
+
+void World::run() {
+  static const sys::SocketAddress peer = *sys::SocketAddress::parse("192.0.2.1", 5555);
+  for (std::size_t i = 0; i < settings_.connections; ++i) {
+    context_.admission.enter();
+    roster_->keep(context_.worker);
+    const int fd = SimulatedKernel::kFirstFd + static_cast<int>(i);
+    (void)context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});
+  }
+  context_.table.destroy_retired();  // Accepting is part of an iteration too.
+  while (!kernel_.is_stopped()) {
+    loop_.run_once();
+    context_.table.destroy_retired();
+    if (context_.buffers.bytes_taken() > context_.settings.buffer_bytes) {
+      kernel_.violate("it keeps more than its buffers may be");
+    }
+  }
+}
+
+void World::drain() {
+  kernel_.note("echod is told to drain");
+  was_told_to_drain_ = true;
+  loop_.post([this] {
+    context_.is_draining = true;
+    context_.table.visit_all([](Connection& connection) { connection.begin_drain(); });
+  });
+}
+
+bool World::let_all(Act act) {
+  bool has_acted = false;
+  for (std::size_t i = 0; i < kernel_.connections(); ++i) {
+    while (kernel_.can(act, i)) {
+      kernel_.act(act, i);
+      has_acted = true;
+    }
+  }
+  return has_acted;
+}
+
+bool World::let_end() {
+  if (let_all(Act::take)) {
+    return true;
+  }
+  check_rest();
+  if (!kernel_.is_stopped() && let_all(Act::finish)) {
+    return true;
+  }
+  check_end();
+  return false;
+}
+
+// The daemon waits for an event, and no client will do anything any more.
+void World::check_rest() {
+  for (std::size_t i = 0; i < kernel_.connections(); ++i) {
+    if (kernel_.is_closed(i)) {
+      continue;
+    }
+    const SimulatedSocket& socket = kernel_.socket(i);
+    if (socket.is_reset()) {
+      kernel_.violate("a reset has not been noticed, and nobody is scheduled");
+    }
+    if (socket.written() != kernel_.owed_end(i) || socket.unread() > 0) {
+      kernel_.violate("bytes wait, and nobody is scheduled");
+    }
+    if (socket.has_fin() || (kernel_.is_draining(i) && !socket.is_shut())) {
+      kernel_.violate("the end is owed, and nobody is scheduled");
+    }
+  }
+  if (context_.buffers.bytes_taken() > 0) {
+    kernel_.violate("a buffer is kept though nothing is owed");
+  }
+}
+
+void World::check_end() {
+  if (context_.table.size() > 0 || context_.admission.connections() > 0) {
+    kernel_.violate("a connection is kept beyond its end");
+  }
+  for (const CloseReason reason : {CloseReason::peer_closed, CloseReason::reset,
+                                   CloseReason::timed_out, CloseReason::io_error}) {
+    if (closed_for(reason) != expected_for(reason)) {
+      kernel_.violate("the first error is not the reason that is counted");
+    }
+  }
+}
+
+std::uint64_t World::closed_for(CloseReason reason) const {
+  const std::uint64_t drained = reason == CloseReason::peer_closed
+                                    ? context_.counters.get(counter_of(CloseReason::drained))
+                                    : 0;
+  return context_.counters.get(counter_of(reason)) + drained;
+}
+
+std::uint64_t World::expected_for(CloseReason reason) const {
+  std::uint64_t expected = 0;
+  for (std::size_t i = 0; i < kernel_.connections(); ++i) {
+    expected += reason_for(kernel_.first_error(i)) == reason ? 1U : 0U;
+  }
+  return expected;
+}
+
+void World::describe(Fingerprint& into) {
+  context_.table.visit_all([&into](Connection& connection) {
+    into.add(connection.table_index());
+    into.add(static_cast<std::uint64_t>(connection.*member(StateOf{})));
+    into.add(connection.*member(MustReadToEagainOf{}) ? 1 : 0);
+    into.add(connection.*member(DrainAllowanceOf{}));
+    const auto& block = connection.*member(BlockOf{});
+    into.add(block != nullptr ? block->owed().size() + 1 : 0);
+  });
+  // In order; who waits there at this point is a connection.
+  IntrusiveList<Channel>& ready = loop_.*member(ReadyListOf{});
+  IntrusiveList<Channel> waiting;
+  waiting.take_all(ready);
+  while (Channel* const channel = waiting.pop_front()) {
+    into.add(static_cast<Connection*>(channel)->table_index());
+    ready.push_back(*channel);
+  }
+  into.add(context_.is_draining ? 1 : 0);
+}
+
+}  // namespace echod::test

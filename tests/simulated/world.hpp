@@ -1,0 +1,67 @@
+// A worker without its thread, above a simulated kernel: the real loop, connections, buffers and
+// admission, with clients that somebody else moves.
+//
+// Thread-safety: none.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "echo_context.hpp"
+#include "event_loop.hpp"
+#include "simulated_kernel.hpp"
+
+namespace echod::test {
+
+// As small as can be: every state that is large is like one that is small.
+struct WorldSettings {
+  std::size_t connections = 1;
+  SocketLimits socket{};
+  std::size_t block_bytes = 2;
+  std::size_t blocks = 1;  // For all connections; 0: they are served without.
+  std::size_t turn_bytes = 2;
+  std::uint32_t turn_reads = 2;
+};
+
+class World {
+ public:
+  World(Outside& outside, const WorldSettings& settings);
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  [[nodiscard]] SimulatedKernel& kernel() noexcept { return kernel_; }
+
+  // Registers the connections, then makes iterations until the kernel is stopped. Each of them may
+  // make a call that acts or stops.
+  void run();
+
+  // Has the daemon drain from the next iteration on, as a worker does.
+  void drain();
+  [[nodiscard]] bool was_told_to_drain() const noexcept { return was_told_to_drain_; }
+
+  // For Outside::on_block(), when nothing more is to happen but what every client does in the end:
+  // they take all that is there for them; what should be then is checked; then they send FIN.
+  // False: that is done, and all is as it should be, or something is not.
+  bool let_end();
+
+  // What the daemon knows at the beginning of a wait, that decides what it does later.
+  void describe(Fingerprint& into);
+
+ private:
+  bool let_all(Act act);
+  void check_rest();
+  void check_end();
+  [[nodiscard]] std::uint64_t closed_for(CloseReason reason) const;
+  [[nodiscard]] std::uint64_t expected_for(CloseReason reason) const;
+
+  WorldSettings settings_;
+  SimulatedKernel kernel_;
+  EventLoop loop_;
+  std::shared_ptr<Roster> roster_;
+  EchoContext context_;
+  bool was_told_to_drain_ = false;
+};
+
+}  // namespace echod::test

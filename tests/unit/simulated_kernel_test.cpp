@@ -1,0 +1,371 @@
+// What the simulated kernel is trusted for, each case on a connection of the real kernel too.
+#include "simulated_kernel.hpp"
+
+#include <gtest/gtest.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+
+#include "tcp_peer.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr std::uint32_t kIn = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
+constexpr std::uint32_t kOut = EPOLLOUT | EPOLLET;
+constexpr std::size_t kMany = std::size_t{64} * 1024;
+
+// The daemon's end of a connection, and the client at the other. A negative result is an errno.
+class RealPair {
+ public:
+  RealPair() {
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    const int on = 1;
+    if (::bind(listener, generic, length) != 0 || ::listen(listener, 1) != 0 ||
+        ::getsockname(listener, generic, &length) != 0 ||
+        ::setsockopt(listener, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on) != 0) {
+      throw std::runtime_error("no listener");
+    }
+    client_ = std::make_unique<TcpPeer>("127.0.0.1", ntohs(address.sin_port));
+    fd_ = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK);
+    (void)::close(listener);
+  }
+  ~RealPair() {
+    (void)::close(fd_);
+    (void)::close(epoll_);
+  }
+  RealPair(const RealPair&) = delete;
+  RealPair& operator=(const RealPair&) = delete;
+
+  void add(std::uint32_t mask) { control(EPOLL_CTL_ADD, mask); }
+  void modify(std::uint32_t mask) { control(EPOLL_CTL_MOD, mask); }
+  // What epoll_wait(2) reports at once, 0 if nothing.
+  std::uint32_t events() {
+    epoll_event event{};
+    return ::epoll_wait(epoll_, &event, 1, 0) == 1 ? event.events : 0;
+  }
+  std::int64_t receive(std::size_t bytes, int flags = 0) {
+    return result(::recv(fd_, buffer_.data(), bytes, flags));
+  }
+  std::int64_t discard(std::size_t bytes) { return result(::recv(fd_, nullptr, bytes, MSG_TRUNC)); }
+  std::int64_t send(std::size_t bytes) {
+    return result(::send(fd_, buffer_.data(), bytes, MSG_NOSIGNAL));
+  }
+  // Until EAGAIN, and until the client's kernel takes no more either.
+  void fill() {
+    wait_until("a full connection", [this] {
+      while (send(kMany) > 0) {
+      }
+      const int before = queued(SIOCOUTQ);
+      return before > 0 && before == queued(SIOCOUTQ) && send(1) == -EAGAIN;
+    });
+  }
+  std::int64_t shut_write() { return result(::shutdown(fd_, SHUT_WR)); }
+  int take_error() {
+    int error = 0;
+    socklen_t length = sizeof error;
+    (void)::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &length);
+    return error;
+  }
+  int unread() { return queued(SIOCINQ); }
+  int unacknowledged() { return queued(SIOCOUTQ); }
+
+  void client_sends(int bytes) {
+    const int wanted = unread() + bytes;
+    client_->send_all(std::string(static_cast<std::size_t>(bytes), 'x'));
+    wait_until("bytes", [&] { return unread() == wanted; });
+  }
+  void client_sends_urgent() {
+    const int wanted = unread() + 1;
+    client_->send_urgent('u');
+    wait_until("the urgent byte", [&] { return unread() == wanted; });
+  }
+  void client_finishes() {
+    client_->half_close();
+    wait_until("FIN", [this] { return is_pending(POLLRDHUP); });
+  }
+  void client_resets() {
+    client_->reset();
+    wait_until("RST", [this] { return is_pending(POLLHUP); });
+  }
+  void client_takes_all() {
+    wait_until("an empty send queue", [this] {
+      while (client_->has_news() && ::recv(client_->fd(), buffer_.data(), buffer_.size(), 0) > 0) {
+      }
+      return unacknowledged() == 0;
+    });
+  }
+
+ private:
+  static std::int64_t result(ssize_t returned) { return returned < 0 ? -errno : returned; }
+  void control(int operation, std::uint32_t mask) {
+    epoll_event event{};
+    event.events = mask;
+    ASSERT_EQ(::epoll_ctl(epoll_, operation, fd_, &event), 0);
+  }
+  int queued(unsigned long request) {
+    int bytes = 0;
+    (void)::ioctl(fd_, request, &bytes);
+    return bytes;
+  }
+  bool is_pending(short events) {
+    pollfd asked{.fd = fd_, .events = events, .revents = 0};
+    return ::poll(&asked, 1, 0) == 1 && (asked.revents & events) != 0;
+  }
+
+  std::unique_ptr<TcpPeer> client_;
+  int fd_ = -1;
+  int epoll_ = ::epoll_create1(0);
+  std::array<char, kMany> buffer_{};
+};
+
+class SimulatedPair : private Outside {
+ public:
+  SimulatedPair() { kernel_.allow_everything(); }
+
+  void add(std::uint32_t mask) { control(true, mask); }
+  void modify(std::uint32_t mask) { control(false, mask); }
+  std::uint32_t events() {
+    epoll_event event{};
+    return kernel_.on_wait({&event, 1}, 0) == 1 ? event.events : 0;
+  }
+  std::int64_t receive(std::size_t bytes, int flags = 0) {
+    return socket().receive(std::span(buffer_).first(bytes), flags == MSG_PEEK);
+  }
+  std::int64_t discard(std::size_t bytes) { return socket().discard(bytes); }
+  std::int64_t send(std::size_t bytes) { return socket().send(bytes, bytes); }
+  void fill() {
+    while (send(kMany) > 0) {
+    }
+  }
+  std::int64_t shut_write() { return kernel_.on_shutdown(fd_); }
+  int take_error() { return socket().take_error(); }
+  int unread() { return static_cast<int>(socket().unread()); }
+  int unacknowledged() { return static_cast<int>(socket().unacknowledged()); }
+
+  void client_sends(int bytes) {
+    for (int i = 0; i < bytes; ++i) {
+      kernel_.act(Act::send, 0);
+    }
+  }
+  void client_sends_urgent() { kernel_.act(Act::send_urgent, 0); }
+  void client_finishes() { kernel_.act(Act::finish, 0); }
+  void client_resets() { kernel_.act(Act::reset, 0); }
+  void client_takes_all() {
+    while (kernel_.can(Act::take, 0)) {
+      kernel_.act(Act::take, 0);
+    }
+  }
+
+ private:
+  void on_call(Call /*call*/) noexcept override {}
+  bool on_block() noexcept override { return false; }
+  // The socket itself, so that calls need not be those of an echo.
+  SimulatedSocket& socket() { return const_cast<SimulatedSocket&>(kernel_.socket(0)); }
+  void control(bool is_new, std::uint32_t mask) {
+    epoll_event event{};
+    event.events = mask;
+    ASSERT_EQ(kernel_.on_register(fd_, is_new, event), 0);
+  }
+
+  SimulatedKernel kernel_{*this, {.receive_bytes = 100, .send_bytes = 100}, 100};
+  int fd_ = kernel_.connect();
+  std::array<std::byte, kMany> buffer_{};
+};
+
+template <typename Pair>
+class KernelTest : public testing::Test {
+ protected:
+  Pair pair_;
+};
+using Pairs = testing::Types<SimulatedPair, RealPair>;
+TYPED_TEST_SUITE(KernelTest, Pairs);
+
+TYPED_TEST(KernelTest, AddReportsOnceWhatIsPending) {
+  auto& pair = this->pair_;
+  pair.client_sends(1);
+  pair.add(kIn);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+  EXPECT_EQ(pair.events(), 0U);
+  pair.client_sends(1);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+}
+
+TYPED_TEST(KernelTest, ModifyReportsAgainWhatIsPendingThoughTheMaskIsTheSame) {
+  auto& pair = this->pair_;
+  pair.client_sends(1);
+  pair.add(kIn);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+  pair.modify(kIn);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+}
+
+TYPED_TEST(KernelTest, DataAndFinRaiseNothingWhileOutIsWaitedForAndAreReportedAtTheModBack) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.fill();
+  pair.modify(kOut);
+  EXPECT_EQ(pair.events(), 0U);
+  pair.client_sends(1);
+  pair.client_finishes();
+  EXPECT_EQ(pair.events(), 0U);
+  pair.modify(kIn);
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP);
+}
+
+TYPED_TEST(KernelTest, RoomIsReportedOnceWhenItComes) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.fill();
+  pair.modify(kOut);
+  EXPECT_EQ(pair.events(), 0U);
+  pair.client_takes_all();
+  EXPECT_EQ(pair.events(), EPOLLOUT);
+  EXPECT_EQ(pair.events(), 0U);
+}
+
+TYPED_TEST(KernelTest, RoomThatCameBeforeTheFlipIsReportedAfterIt) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.fill();
+  pair.client_takes_all();
+  pair.modify(kOut);
+  EXPECT_EQ(pair.events(), EPOLLOUT);
+}
+
+TYPED_TEST(KernelTest, AFinIsReportedWithTheRoomThatThereIs) {
+  auto& pair = this->pair_;
+  pair.add(kOut);
+  EXPECT_EQ(pair.events(), EPOLLOUT);
+  pair.client_finishes();
+  EXPECT_EQ(pair.events(), EPOLLOUT);  // The change of state wakes whatever the mask is.
+}
+
+TYPED_TEST(KernelTest, AResetWhileOutIsWaitedForIsReportedOnce) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.fill();
+  pair.modify(kOut);
+  EXPECT_EQ(pair.events(), 0U);
+  pair.client_resets();
+  EXPECT_EQ(pair.events(), EPOLLOUT | EPOLLERR | EPOLLHUP);
+  EXPECT_EQ(pair.events(), 0U);
+  EXPECT_EQ(pair.send(1), -ECONNRESET);
+  EXPECT_EQ(pair.send(1), -EPIPE);
+}
+
+TYPED_TEST(KernelTest, AfterAResetTheDataComesThenTheErrorThenTheEnd) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.client_sends(2);
+  pair.client_resets();
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP);
+  EXPECT_EQ(pair.receive(10), 2);
+  EXPECT_EQ(pair.receive(10), -ECONNRESET);
+  EXPECT_EQ(pair.receive(10), 0);
+  EXPECT_EQ(pair.shut_write(), -ENOTCONN);
+}
+
+TYPED_TEST(KernelTest, AResetThatSendTookLooksLikeACleanEnd) {
+  auto& pair = this->pair_;
+  pair.client_sends(2);
+  pair.client_resets();
+  EXPECT_EQ(pair.send(1), -ECONNRESET);
+  EXPECT_EQ(pair.receive(10), 2);
+  EXPECT_EQ(pair.receive(10), 0);
+}
+
+// The case that the state lingering has to ask about.
+TYPED_TEST(KernelTest, RecvTellsNothingOfAResetBehindTheFin) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.fill();
+  EXPECT_EQ(pair.shut_write(), 0);
+  EXPECT_EQ(pair.events(), 0U);
+  pair.client_finishes();
+  pair.client_resets();
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP);
+  EXPECT_EQ(pair.receive(10), 0);
+  EXPECT_EQ(pair.receive(10), 0);
+  EXPECT_GT(pair.unacknowledged(), 0);
+  EXPECT_EQ(pair.events(), 0U);
+  EXPECT_EQ(pair.take_error(), ECONNRESET);
+  EXPECT_EQ(pair.take_error(), 0);
+}
+
+TYPED_TEST(KernelTest, AResetAfterTheFinIsABrokenPipe) {
+  auto& pair = this->pair_;
+  pair.client_finishes();
+  pair.client_resets();
+  EXPECT_EQ(pair.receive(10), 0);
+  EXPECT_EQ(pair.take_error(), EPIPE);
+}
+
+TYPED_TEST(KernelTest, AReadStopsAtAnUrgentMarkAndTheNextBeginsThere) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.client_sends(2);
+  pair.client_sends_urgent();
+  pair.client_sends(1);
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLPRI);
+  EXPECT_EQ(pair.receive(10, MSG_PEEK), 2);
+  EXPECT_EQ(pair.receive(10), 2);
+  EXPECT_EQ(pair.receive(10, MSG_PEEK), 2);
+  EXPECT_EQ(pair.receive(10), 2);
+  EXPECT_EQ(pair.receive(10), -EAGAIN);
+  pair.client_sends(1);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+}
+
+TYPED_TEST(KernelTest, APeekLeavesTheBytesAndADiscardTakesThem) {
+  auto& pair = this->pair_;
+  pair.client_sends(3);
+  EXPECT_EQ(pair.receive(2, MSG_PEEK), 2);
+  EXPECT_EQ(pair.unread(), 3);
+  EXPECT_EQ(pair.discard(2), 2);
+  EXPECT_EQ(pair.unread(), 1);
+  EXPECT_EQ(pair.discard(10), 1);
+  EXPECT_EQ(pair.discard(10), -EAGAIN);
+}
+
+TYPED_TEST(KernelTest, OurFinCountsAsOneByteUntilItIsAcknowledged) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.fill();
+  const int before = pair.unacknowledged();
+  EXPECT_EQ(pair.shut_write(), 0);
+  EXPECT_EQ(pair.unacknowledged(), before + 1);
+  EXPECT_EQ(pair.send(1), -EPIPE);
+  pair.client_finishes();
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+  pair.client_takes_all();
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+  EXPECT_EQ(pair.unacknowledged(), 0);
+}
+
+TYPED_TEST(KernelTest, OurShutdownReportsAgainWhatIsPending) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.client_sends(1);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+  EXPECT_EQ(pair.shut_write(), 0);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+}
+
+}  // namespace
+}  // namespace echod::test
