@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "exit_codes.hpp"
+#include "toml_value.hpp"
 
 namespace echod {
 
@@ -77,6 +78,7 @@ sys::ListenSocket adopt(PassedSocket socket, const ListenConfig& wanted,
 }  // namespace
 
 std::vector<PassedSocket> take_passed_sockets() {
+  constexpr std::size_t kMaxNameBytes = 255;  // FDNAME_MAX of systemd.
   char** names = nullptr;
   const int count = sd_listen_fds_with_names(1, &names);
   if (count < 0) {
@@ -84,7 +86,8 @@ std::vector<PassedSocket> take_passed_sockets() {
   }
   std::vector<PassedSocket> passed;
   for (int i = 0; i < count; ++i) {
-    passed.push_back({.fd = sys::UniqueFd::adopt(SD_LISTEN_FDS_START + i), .name = names[i]});
+    passed.push_back({.fd = sys::UniqueFd::adopt(SD_LISTEN_FDS_START + i),
+                      .name = one_line(names[i], kMaxNameBytes)});
     std::free(names[i]);  // NOLINT(*-no-malloc): it is libsystemd's.
   }
   std::free(static_cast<void*>(names));  // NOLINT(*-no-malloc)
