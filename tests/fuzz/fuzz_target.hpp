@@ -54,7 +54,7 @@ class FuzzInput {
   }
   // Up to the next NUL, which is removed too.
   [[nodiscard]] std::string field() {
-    const std::string text(take(left_.find('\0')));
+    std::string text(take(left_.find('\0')));
     (void)take(1);
     return text;
   }

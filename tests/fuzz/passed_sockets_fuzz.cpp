@@ -3,7 +3,7 @@
 // the descriptors that it took.
 //
 // An input is fields that end in NUL: the kind of each descriptor from 3 on, the kind of each
-// [[listen]] (see kKinds), $LISTEN_PID ("self": this process's), $LISTEN_FDS, and, if there are
+// [[listen]] (see make_kinds), $LISTEN_PID ("self": this process's), $LISTEN_FDS, and, if there are
 // more bytes, $LISTEN_FDNAMES. An empty variable is not set.
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -34,7 +34,7 @@ void fill_places() noexcept {
     }
   }
 }
-[[maybe_unused]] const bool kAreFilled = (fill_places(), true);
+[[maybe_unused]] const bool are_filled = (fill_places(), true);
 
 // What is passed: a socket or file for each kind, and what it is for the configuration.
 struct Kind {
@@ -94,10 +94,10 @@ std::map<char, Kind> make_kinds() {
 }
 
 const Kind& kind_of(char letter) {
-  static const std::map<char, Kind> kKinds = make_kinds();
-  static const Kind kNone;
-  const auto found = kKinds.find(letter);
-  return found == kKinds.end() ? kNone : found->second;
+  static const std::map<char, Kind> all_kinds = make_kinds();
+  static const Kind none;
+  const auto found = all_kinds.find(letter);
+  return found == all_kinds.end() ? none : found->second;
 }
 
 bool is_open(int fd) noexcept {
