@@ -82,7 +82,8 @@ class Target:
     def report(self, elapsed, seconds):
         text = self.log.read_text(errors="replace")
         executions = last(r"^#(\d+)", text)
-        print(f"{self.name}: {elapsed:.0f} of {seconds} s, about {executions} executions, {last(r' cov: ([0-9]+)', text)} edges",
+        edges = last(r" cov: (\d+)", text)
+        print(f"{self.name}: {elapsed:.0f} of {seconds} s, at least {executions} executions, {edges} edges",
               file=sys.stderr, flush=True)
 
     def merge(self):
@@ -90,7 +91,8 @@ class Target:
         before = len(list(self.seeds.iterdir()))
         subprocess.run(self.command("-merge=1", "-use_counters=0", self.seeds, self.found), check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        print(f"{self.name}: {len(list(self.seeds.iterdir())) - before} inputs added to {self.seeds.relative_to(SOURCE)}")
+        added = len(list(self.seeds.iterdir())) - before
+        print(f"{self.name}: {added} inputs added to {self.seeds.relative_to(SOURCE)}")
 
 
 def last(pattern, text):
