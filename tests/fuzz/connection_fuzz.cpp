@@ -8,6 +8,8 @@
 #include <spdlog/logger.h>
 
 #include <cerrno>
+#include <memory>
+#include <utility>
 
 #include "connection.hpp"
 #include "echo_context.hpp"

@@ -13,6 +13,7 @@
 #include <array>
 #include <map>
 #include <system_error>
+#include <utility>
 
 #include "exit_codes.hpp"
 #include "fuzz_target.hpp"
