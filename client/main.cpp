@@ -7,6 +7,7 @@
 #include "check_command.hpp"
 #include "command_line.hpp"
 #include "exit_codes.hpp"
+#include "figures.hpp"
 #include "load_command.hpp"
 #include "output.hpp"
 #include "process.hpp"
@@ -15,7 +16,7 @@ namespace echod::client {
 namespace {
 
 void report(const std::string& line) {
-  (void)std::fprintf(stderr, "echoload: %s\n", line.c_str());
+  (void)std::fprintf(stderr, "echoload: %s\n", one_line(line).c_str());
 }
 
 ExitCode run(const Options& options) {

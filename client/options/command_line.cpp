@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "figures.hpp"
 #include "option_table.hpp"
 
 namespace echod::client {
@@ -25,7 +26,7 @@ ParsedCommandLine final_text(std::string text, int exit_code = 0) {
 }
 
 ParsedCommandLine usage_error(const std::string& what) {
-  return final_text("echoload: " + what + "; see echoload --help\n", EX_USAGE);
+  return final_text("echoload: " + one_line(what) + "; see echoload --help\n", EX_USAGE);
 }
 
 std::string in_quotes(std::string_view text) {

@@ -115,6 +115,18 @@ std::string preview(std::span<const std::byte> bytes) {
   return text + (bytes.size() > kShown ? "\"..." : "\"");
 }
 
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char character : text) {
+    const auto byte = static_cast<unsigned char>(character);
+    // U+0080 to U+009F, which terminals act on too: the second byte of two.
+    const bool is_c1 = line.ends_with('\xC2') && byte >= 0x80 && byte < 0xA0;
+    line +=
+        byte < ' ' || byte == 0x7F || is_c1 ? escaped(std::byte{byte}) : std::string(1, character);
+  }
+  return line;
+}
+
 std::string errno_text(int error) {
   return std::system_category().message(error);
 }

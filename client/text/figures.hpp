@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace echod::client {
@@ -34,6 +35,9 @@ inline constexpr double kPercent = 100;
 // The first bytes between quotes, what is not printable as in C, and "..." if there are more:
 // "GET \r\n\x00"...
 [[nodiscard]] std::string preview(std::span<const std::byte> bytes);
+
+// `text` with its control characters as in C: on one line, whatever it quotes.
+[[nodiscard]] std::string one_line(std::string_view text);
 
 // What errno stands for.
 [[nodiscard]] std::string errno_text(int error);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "exit_codes.hpp"
+#include "toml_value.hpp"
 
 namespace echod {
 
@@ -94,6 +95,7 @@ sys::ListenSocket adopt(PassedSocket socket, const ListenConfig& wanted,
 }  // namespace
 
 std::vector<PassedSocket> take_passed_sockets() {
+  constexpr std::size_t kMaxNameBytes = 255;  // FDNAME_MAX of systemd.
   char** names = nullptr;
   const int count = sd_listen_fds_with_names(1, &names);
   if (count < 0) {
@@ -107,7 +109,8 @@ std::vector<PassedSocket> take_passed_sockets() {
   const std::unique_ptr<char*, decltype(free_names)> owner(names, free_names);
   std::vector<PassedSocket> passed;
   for (int i = 0; i < count; ++i) {
-    passed.push_back({.fd = sys::UniqueFd::adopt(SD_LISTEN_FDS_START + i), .name = names[i]});
+    passed.push_back({.fd = sys::UniqueFd::adopt(SD_LISTEN_FDS_START + i),
+                      .name = one_line(names[i], kMaxNameBytes)});
   }
   return passed;
 }

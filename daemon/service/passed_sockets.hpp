@@ -13,7 +13,7 @@ namespace echod {
 
 struct PassedSocket {
   sys::UniqueFd fd;
-  std::string name;  // FileDescriptorName= of the socket unit.
+  std::string name;  // FileDescriptorName= of the socket unit, on one line.
 };
 
 // Those of $LISTEN_FDS, which is removed from the environment; none if echod was not started like

@@ -154,5 +154,15 @@ TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
             "ListenStream= with a port, and Accept=no\n");
 }
 
+TEST_F(ActivationTest, WhateverTheNameOfASocketTheErrorIsOneLine) {
+  const PassedListener datagrams(SOCK_DGRAM);
+  const ChildResult result = refuse(datagrams.config(), {datagrams.fd()}, "two\nlines\x1b[2J");
+  EXPECT_EQ(result.exit_code, kConfiguration);
+  EXPECT_EQ(
+      result.err,
+      "echod: socket activation: two\\u000Alines\\u001B[2J is no TCP socket that listens; its "
+      "unit needs ListenStream= with a port, and Accept=no\n");
+}
+
 }  // namespace
 }  // namespace echod::test

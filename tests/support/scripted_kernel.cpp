@@ -155,6 +155,9 @@ void ScriptedKernel::verify() {
 
 // State.
 
+void ScriptedKernel::improvise(std::function<std::optional<Step>(const MadeCall&)> answer) {
+  answer_ = std::move(answer);
+}
 void ScriptedKernel::advance(std::chrono::nanoseconds time) {
   now_ += time;
 }
@@ -253,9 +256,16 @@ void ScriptedKernel::note(Call call, int fd, const std::string& text) {
   }
 }
 
-std::optional<Step> ScriptedKernel::take(Call call, int fd, const std::string& text,
+std::optional<Step> ScriptedKernel::take(const MadeCall& made, const std::string& text,
                                          bool needs_script) {
+  const Call call = made.call;
+  const int fd = made.fd;
   note(call, fd, text);
+  if (script_.empty() && answer_) {
+    if (std::optional<Step> answer = answer_(made)) {
+      return answer;
+    }
+  }
   const auto is_this = [&](const Step& step) { return step.call == call && step.fd == fd; };
   if (!script_.empty() && is_this(script_.front())) {
     Step step = std::move(script_.front());
@@ -286,7 +296,7 @@ void ScriptedKernel::created(int fd) {
 // Calls.
 
 int ScriptedKernel::on_create(Call call, const std::string& text) {
-  const std::optional<Step> step = take(call, -1, text, false);
+  const std::optional<Step> step = take({.call = call}, text, false);
   const int fd = step ? static_cast<int>(finish(*step)) : next_fd_++;
   created(fd);
   if (fd >= 0 && call == Call::eventfd) {
@@ -299,7 +309,8 @@ int ScriptedKernel::on_create(Call call, const std::string& text) {
 
 int ScriptedKernel::on_simple(Call call, int fd, std::optional<std::int64_t> argument,
                               const std::string& text) {
-  const std::optional<Step> step = take(call, fd, text, call == Call::shutdown);
+  const std::optional<Step> step = take({.call = call, .fd = fd, .argument = argument.value_or(0)},
+                                        text, call == Call::shutdown);
   if (!step) {
     return 0;
   }
@@ -310,7 +321,8 @@ int ScriptedKernel::on_simple(Call call, int fd, std::optional<std::int64_t> arg
 }
 
 int ScriptedKernel::on_bind(int fd, const sockaddr* address, socklen_t length) {
-  const std::optional<Step> step = take(Call::bind, fd, "bind(" + fd_text(fd) + ')', false);
+  const std::optional<Step> step =
+      take({.call = Call::bind, .fd = fd}, "bind(" + fd_text(fd) + ')', false);
   const int result = step ? static_cast<int>(finish(*step)) : 0;
   if (result == 0) {
     constexpr std::uint16_t kFirstPort = 40000;
@@ -325,7 +337,8 @@ int ScriptedKernel::on_bind(int fd, const sockaddr* address, socklen_t length) {
 }
 
 int ScriptedKernel::on_connect(int fd, const sockaddr* address, socklen_t length) {
-  const std::optional<Step> step = take(Call::connect, fd, "connect(" + fd_text(fd) + ')', false);
+  const std::optional<Step> step =
+      take({.call = Call::connect, .fd = fd}, "connect(" + fd_text(fd) + ')', false);
   std::memcpy(&connected_[fd], address, std::min<std::size_t>(length, sizeof(sockaddr_storage)));
   return step ? static_cast<int>(finish(*step)) : 0;
 }
@@ -336,7 +349,7 @@ int ScriptedKernel::on_timer_set(int fd, int flags, const itimerspec* time) {
   const bool is_once = time->it_interval.tv_sec == 0 && time->it_interval.tv_nsec == 0;
   const std::string text =
       "timerfd_settime(" + fd_text(fd) + ", at " + std::to_string(moment.count()) + " ns)";
-  const std::optional<Step> step = take(Call::timerfd_settime, fd, text, false);
+  const std::optional<Step> step = take({.call = Call::timerfd_settime, .fd = fd}, text, false);
   if (flags != TFD_TIMER_ABSTIME || !is_once || moment.count() == 0) {
     fail("not an absolute moment, once: " + text);
   }
@@ -348,7 +361,8 @@ int ScriptedKernel::on_timer_set(int fd, int flags, const itimerspec* time) {
 }
 
 int ScriptedKernel::on_accept(int fd, sockaddr* address, socklen_t* length) {
-  const std::optional<Step> step = take(Call::accept4, fd, "accept4(" + fd_text(fd) + ')', true);
+  const std::optional<Step> step =
+      take({.call = Call::accept4, .fd = fd}, "accept4(" + fd_text(fd) + ')', true);
   if (!step) {
     return fail_with(EAGAIN);
   }
@@ -361,7 +375,7 @@ int ScriptedKernel::on_accept(int fd, sockaddr* address, socklen_t* length) {
 }
 
 int ScriptedKernel::on_getsockname(int fd, sockaddr* address, socklen_t* length) {
-  (void)take(Call::getsockname, fd, "getsockname(" + fd_text(fd) + ')', false);
+  (void)take({.call = Call::getsockname, .fd = fd}, "getsockname(" + fd_text(fd) + ')', false);
   give_address(bound_to(fd), address, length);
   return 0;
 }
@@ -409,7 +423,8 @@ int ScriptedKernel::on_getsockopt(int fd, int level, int option, void* value, so
 ssize_t ScriptedKernel::on_recv(int fd, void* data, std::size_t length, int flags) {
   const std::string text = "recv(" + fd_text(fd) + ", up to " + std::to_string(length) + " bytes" +
                            flags_text(flags) + ')';
-  std::optional<Step> step = take(Call::recv, fd, text, true);
+  std::optional<Step> step =
+      take({.call = Call::recv, .fd = fd, .length = length, .flags = flags}, text, true);
   if (!step) {
     return fail_with(EAGAIN);
   }
@@ -437,7 +452,8 @@ ssize_t ScriptedKernel::on_send(int fd, const void* data, std::size_t length, in
   const std::string_view bytes(static_cast<const char*>(data), length);
   const std::string text =
       "send(" + fd_text(fd) + ", " + bytes_text(bytes) + flags_text(flags) + ')';
-  std::optional<Step> step = take(Call::send, fd, text, true);
+  std::optional<Step> step =
+      take({.call = Call::send, .fd = fd, .length = length, .bytes = bytes}, text, true);
   if (!step) {
     return fail_with(EAGAIN);
   }
@@ -469,7 +485,8 @@ int ScriptedKernel::on_epoll_ctl(int operation, int fd, const epoll_event* event
   const std::string text = std::string(call_name(call)) + '(' + fd_text(fd) +
                            (has_mask ? ", " + mask_text(mask) : "") + ')';
   const bool is_known = registrations_.contains(fd);
-  const std::optional<Step> step = take(call, fd, text, call == Call::epoll_modify);
+  const std::optional<Step> step =
+      take({.call = call, .fd = fd, .argument = mask}, text, call == Call::epoll_modify);
   if (step && step->argument.value_or(mask) != mask) {
     mismatch(*step, text);
   }
@@ -489,7 +506,7 @@ int ScriptedKernel::on_epoll_ctl(int operation, int fd, const epoll_event* event
 
 int ScriptedKernel::on_epoll_wait(epoll_event* events, int capacity, int timeout_ms) {
   const std::string text = "epoll_wait(timeout " + std::to_string(timeout_ms) + " ms)";
-  std::optional<Step> step = take(Call::epoll_wait, -1, text, true);
+  std::optional<Step> step = take({.call = Call::epoll_wait, .argument = timeout_ms}, text, true);
   if (!step) {
     return 0;
   }
@@ -513,7 +530,7 @@ int ScriptedKernel::on_epoll_wait(epoll_event* events, int capacity, int timeout
 
 int ScriptedKernel::on_open(const char* path) {
   const std::string text = "open(" + std::string(path) + ')';
-  const std::optional<Step> step = take(Call::open, -1, text, true);
+  const std::optional<Step> step = take({.call = Call::open}, text, true);
   if (!step) {
     return fail_with(ENOENT);
   }
@@ -544,7 +561,7 @@ ssize_t ScriptedKernel::on_read(int fd, void* data, std::size_t length) {
     std::memcpy(data, &info, std::min(length, sizeof info));
     return static_cast<ssize_t>(sizeof info);
   }
-  const std::optional<Step> step = take(Call::read, fd, text, true);
+  const std::optional<Step> step = take({.call = Call::read, .fd = fd}, text, true);
   if (!step) {
     return fail_with(EAGAIN);
   }
@@ -560,7 +577,7 @@ ssize_t ScriptedKernel::on_write(int fd, const void* data, std::size_t length) {
     ++found->second;
     return static_cast<ssize_t>(length);
   }
-  const std::optional<Step> step = take(Call::write, fd, text, true);
+  const std::optional<Step> step = take({.call = Call::write, .fd = fd}, text, true);
   if (!step) {
     return fail_with(EAGAIN);
   }
@@ -571,7 +588,8 @@ ssize_t ScriptedKernel::on_write(int fd, const void* data, std::size_t length) {
 }
 
 int ScriptedKernel::on_close(int fd) {
-  const std::optional<Step> step = take(Call::close, fd, "close(" + fd_text(fd) + ')', false);
+  const std::optional<Step> step =
+      take({.call = Call::close, .fd = fd}, "close(" + fd_text(fd) + ')', false);
   closed_.insert(fd);
   registrations_.erase(fd);
   eventfds_.erase(fd);
@@ -581,7 +599,7 @@ int ScriptedKernel::on_close(int fd) {
 
 int ScriptedKernel::on_setrlimit(std::uint64_t soft) {
   const std::string text = "setrlimit(RLIMIT_NOFILE, " + std::to_string(soft) + ')';
-  const std::optional<Step> step = take(Call::setrlimit, -1, text, false);
+  const std::optional<Step> step = take({.call = Call::setrlimit}, text, false);
   if (step && step->argument.value_or(0) != static_cast<std::int64_t>(soft)) {
     mismatch(*step, text);
   }

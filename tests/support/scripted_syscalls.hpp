@@ -21,6 +21,9 @@
 // script that. A timerfd never fires by itself: timer() tells what it was set to, and an event on
 // it is one of epoll_wait's. poll(2) finds everything ready.
 //
+// A test whose answers depend on what was done before gives a function that makes up a step for
+// each call beyond the script: improvise().
+//
 // Descriptors that the code creates and the script does not number count from 1000. One that was
 // closed may not be used or closed again until a call has returned it anew. Without a
 // ScriptedKernel alive, calls go to the real kernel.
@@ -153,6 +156,16 @@ struct Step {
   }
 };
 
+// A call that was made, for improvise().
+struct MadeCall {
+  Call call;
+  int fd = -1;
+  std::size_t length = 0;       // recv, send.
+  int flags = 0;                // recv.
+  std::string_view bytes = {};  // send.
+  std::int64_t argument = 0;    // epoll_ctl: the mask; epoll_wait: the timeout.
+};
+
 struct Registration {
   std::uint32_t mask = 0;
   std::uint64_t token = 0;
@@ -241,6 +254,10 @@ class ScriptedKernel {
                      Where where = Where::here());
   Step& expect_write_error(int fd, int error, Where where = Where::here());
 
+  // Calls that come when the script is at its end, of those that would fail the test or that
+  // succeed by themselves, are answered by the step that `answer` makes, if it makes one.
+  void improvise(std::function<std::optional<Step>(const MadeCall&)> answer);
+
   // What calls without a script answer from now on.
   void advance(std::chrono::nanoseconds time);  // CLOCK_MONOTONIC stands still otherwise.
   void set_unread(int fd, int bytes);           // SIOCINQ.
@@ -299,7 +316,7 @@ class ScriptedKernel {
   Step& add(Step step, Where where);
   // The next step if it is this call; else nothing, and a failure unless the call `needs_script` is
   // false and no later step is this call either.
-  std::optional<Step> take(Call call, int fd, const std::string& text, bool needs_script);
+  std::optional<Step> take(const MadeCall& made, const std::string& text, bool needs_script);
   // Fails the test: what was passed is not what `step` says.
   void mismatch(const Step& step, const std::string& text);
   void unexpected(const std::string& text);
@@ -312,6 +329,7 @@ class ScriptedKernel {
   static ScriptedKernel* current;
 
   std::deque<Step> script_;
+  std::function<std::optional<Step>(const MadeCall&)> answer_;
   std::deque<std::string> history_;
   std::map<Call, std::size_t> counts_;
   int failures_ = 0;

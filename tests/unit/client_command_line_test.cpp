@@ -233,6 +233,13 @@ struct Refused {
   const char* allowed;
 };
 
+TEST(ClientCommandLineTest, SaysWhatIsWrongOnOneLine) {
+  EXPECT_EQ(usage_error({"--mode", "a\nb", "localhost:7"}),
+            "--mode: \"a\\nb\" given, allowed is echo, connect or stream");
+  EXPECT_EQ(usage_error({"localhost\r"}),
+            "\"localhost\\r\" has no port: give HOST:PORT, such as localhost:2003");
+}
+
 TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
   const char* const count = "1 to 10000000";
   const char* const time = "a time of at least 1ms, such as 10s";

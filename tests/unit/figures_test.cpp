@@ -15,6 +15,7 @@ using client::bytes_text;
 using client::count_text;
 using client::duration_text;
 using client::number_text;
+using client::one_line;
 using client::rate_text;
 using client::size_text;
 
@@ -87,6 +88,12 @@ TEST(FiguresTest, NumbersAreWrittenWithTheDecimalsAskedFor) {
   EXPECT_EQ(number_text(2, 0), "2");
   EXPECT_EQ(number_text(2, 3), "2.000");
   EXPECT_EQ(number_text(-0.5, 2), "-0.50");
+}
+
+TEST(FiguresTest, WhatIsQuotedStaysOnOneLineAndMovesNoCursor) {
+  EXPECT_EQ(one_line("gr\xC3\xBCn \"x\" \\"), "gr\xC3\xBCn \"x\" \\");
+  EXPECT_EQ(one_line("a\nb\r\t\x1b[2J\x7f"), "a\\nb\\r\\t\\x1b[2J\\x7f");
+  EXPECT_EQ(one_line("\xC2\x9B\xC2\xA0"), "\xC2\\x9b\xC2\xA0");
 }
 
 }  // namespace

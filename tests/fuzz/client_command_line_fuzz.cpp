@@ -1,0 +1,70 @@
+// The command line of echoload, the address of the server included: words are either refused on one
+// line, or make a plan that a run can follow.
+#include "command_line.hpp"
+#include "fuzz_target.hpp"
+
+namespace echod::test {
+namespace {
+
+using client::LoadPlan;
+using client::Options;
+
+void require_final(const client::ParsedCommandLine& parsed) {
+  constexpr int kUsage = 64;
+  if (parsed.exit_code == kUsage) {
+    require_usage_error(parsed.text, "echoload");
+    return;
+  }
+  require(parsed.exit_code == 0, "what is not refused succeeds");
+  require(parsed.text.starts_with("echoload ") && parsed.text.ends_with('\n'),
+          "help and version name the program", parsed.text);
+}
+
+void require_plan(const Options& options) {
+  const LoadPlan& plan = options.plan;
+  require(plan.connections >= 1 && plan.active <= plan.connections, "some connections are active");
+  require(plan.threads >= 1 && plan.threads <= plan.connections, "each thread has a connection");
+  require(plan.sizes.smallest >= 1 && plan.sizes.smallest <= plan.sizes.largest,
+          "a message has a size");
+  require(plan.depth >= 1, "a message may be outstanding");
+  require(plan.timeout.count() > 0 && plan.duration.count() > 0 && plan.warmup.count() >= 0,
+          "times are not negative");
+  require(!plan.rate_per_s || (*plan.rate_per_s > 0 && plan.active > 0), "an open loop sends");
+  require(!plan.connect_rate_per_s || *plan.connect_rate_per_s > 0, "connections are made");
+  for (const client::LatencyLimit& limit : options.limits) {
+    require(limit.percent > 0 && limit.percent <= 100 && limit.most.count() >= 0,
+            "a limit is of a percentile", limit.text);
+  }
+}
+
+// echod and echoload print addresses so that they can be given to echoload.
+void require_server(const Options& options) {
+  require(options.port != 0 && !options.host.empty(), "a server has host and port", options.target);
+  const auto address = sys::SocketAddress::parse(options.host, options.port);
+  if (!address) {
+    return;  // A name.
+  }
+  const std::string text = address->text();
+  const FuzzArguments arguments("echoload",
+                                {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
+  const auto again = client::parse_command_line(arguments.count(), arguments.pointers());
+  require(!again.is_final, "an address as it is printed is a server", text);
+  require(sys::SocketAddress::parse(again.options.host, again.options.port) == address,
+          "an address as it is printed is the same", text);
+}
+
+}  // namespace
+}  // namespace echod::test
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace echod;
+  const test::FuzzArguments arguments("echoload", {data, size});
+  const auto parsed = client::parse_command_line(arguments.count(), arguments.pointers());
+  if (parsed.is_final) {
+    test::require_final(parsed);
+  } else {
+    test::require_plan(parsed.options);
+    test::require_server(parsed.options);
+  }
+  return 0;
+}

@@ -1,0 +1,187 @@
+// Connections of one worker, which share reply buffers, on a kernel that the input decides:
+// whatever arrives in whatever pieces, whatever recv, send and epoll give, what came in goes out in
+// order and once, and in the end nobody waits for what will not come.
+//
+// An input is a sequence of what happens between two iterations of the loop (do_next), and of what
+// the calls within an iteration find (simulated_peers.cpp).
+#include <gtest/gtest.h>
+#include <spdlog/logger.h>
+
+#include <cerrno>
+#include <memory>
+#include <utility>
+
+#include "connection.hpp"
+#include "echo_context.hpp"
+#include "event_loop.hpp"
+#include "simulated_peers.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr std::size_t kBlockBytes = 16;
+constexpr std::size_t kMostOpen = 4;
+
+EchoSettings fuzz_settings() {
+  EchoSettings settings;
+  settings.max_connections = kMostOpen;
+  settings.block_bytes = kBlockBytes;
+  settings.buffer_bytes = 2 * kBlockBytes;
+  settings.turn_bytes = 64;
+  settings.turn_reads = 8;
+  settings.turn_accepts = 4;
+  settings.timeouts.idle = std::chrono::seconds(4);
+  settings.timeouts.stalled_write = std::chrono::seconds(3);
+  settings.timeouts.linger = std::chrono::seconds(2);
+  return settings;
+}
+
+class FuzzedWorker {
+ public:
+  explicit FuzzedWorker(FuzzInput input) : input_(input) {
+    // What the scripted kernel takes for a failed test ends the process.
+    GTEST_FLAG_SET(break_on_failure, true);
+  }
+
+  void run() {
+    while (!input_.is_empty()) {
+      do_next();
+    }
+    settle();
+    require(context_.buffers.bytes_taken() == 0, "all reply buffers are given back");
+    require(context_.table.size() == 0 && roster_->connections() == 0, "no connection is left");
+    std::uint64_t sent = 0;
+    for (const SimulatedPeer& peer : peers_.all()) {
+      sent += peer.sent;
+    }
+    require(context_.counters.get(Counter::bytes_sent) == sent, "what is sent is counted");
+  }
+
+ private:
+  void iterate() {
+    loop_.run_once();
+    context_.table.destroy_retired();
+  }
+
+  void do_next() {
+    constexpr std::uint8_t kAtOnce = 0x80;  // More happens before the iteration.
+    const std::uint8_t what = input_.byte();
+    constexpr std::uint8_t kToAll = 4;
+    if (what % kAtOnce < kToAll || peers_.all().empty()) {
+      do_to_all(what % kAtOnce);
+    } else {
+      auto& all = peers_.all();
+      SimulatedPeer& peer = all[input_.byte() % all.size()];
+      if (!peer.is_closed) {
+        do_to_one(what % kAtOnce - kToAll, peer);
+      }
+    }
+    if ((what & kAtOnce) == 0) {
+      iterate();
+    }
+  }
+
+  void do_to_all(unsigned what) {
+    switch (what) {
+      case 1:
+        return let_time_pass();
+      case 2:
+        return stop();
+      case 3: {
+        EchoSettings settings = fuzz_settings();
+        settings.buffer_bytes = input_.byte() % 4 * kBlockBytes;
+        return context_.apply(settings);
+      }
+      default:
+        return connect();
+    }
+  }
+
+  void do_to_one(unsigned what, SimulatedPeer& peer) {
+    switch (what % 8) {
+      case 0:
+        return peers_.arrive(peer, input_.byte());
+      case 1:
+        return peers_.make_room(peer, input_.byte());
+      case 2:
+        return peers_.acknowledge(peer, input_.byte());
+      case 3:
+        return peers_.finish(peer);
+      case 4:
+        return peers_.arrive_urgent(peer);
+      case 5:
+        return peers_.raise(peer);
+      case 6:
+        return peers_.fail(peer, input_.byte() % 2 == 0 ? ECONNRESET : ETIMEDOUT);
+      default:
+        peers_.arrive(peer, input_.byte());
+        return peers_.make_room(peer, input_.byte());
+    }
+  }
+
+  void connect() {
+    if (peers_.open() == kMostOpen) {
+      return;
+    }
+    require(context_.table.reserve(), "there is memory for a connection");
+    context_.admission.enter();
+    roster_->keep(0);
+    auto fd = sys::UniqueFd::adopt(peers_.add(input_.byte()));
+    context_.table.create(context_, std::move(fd), {}).start();
+  }
+
+  void let_time_pass() {
+    kernel_.advance(std::chrono::milliseconds(40) * input_.byte());
+    loop_.run_once();
+    context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+    context_.table.destroy_retired();
+  }
+
+  // The first time to stop, and then to stop at once.
+  void stop() {
+    if (!std::exchange(context_.is_draining, true)) {
+      peers_.drain();
+      context_.table.visit_all([](Connection& connection) { connection.begin_drain(); });
+      return;
+    }
+    peers_.allow_abort();
+    context_.table.visit_all([](Connection& connection) { connection.abort(CloseReason::forced); });
+    context_.table.destroy_retired();
+  }
+
+  // Nothing fails any more, and peers take everything and send no more: all connections must end.
+  void settle() {
+    constexpr std::size_t kPlenty = std::size_t{1} << 30;
+    for (SimulatedPeer& peer : peers_.all()) {
+      peers_.finish(peer);
+      peers_.make_room(peer, kPlenty);
+    }
+    constexpr int kMostRounds = 100'000;
+    for (int round = 0; peers_.open() > 0; ++round) {
+      require(round < kMostRounds, "nobody takes turns without end");
+      for (SimulatedPeer& peer : peers_.all()) {
+        peers_.acknowledge(peer, kPlenty);
+      }
+      const bool is_anything = peers_.is_any_raised();
+      iterate();
+      require(is_anything || !peers_.is_at_rest(), "nobody waits for what will not come");
+    }
+    context_.table.destroy_retired();  // No iteration may have come after the last end.
+  }
+
+  FuzzInput input_;
+  ScriptedKernel kernel_;
+  std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
+  EventLoop loop_;
+  std::shared_ptr<Roster> roster_ = std::make_shared<Roster>(kMostOpen, 1);
+  EchoContext context_{loop_, fuzz_settings(), logger_, roster_, 0};
+  SimulatedPeers peers_{kernel_, input_, context_.counters};
+};
+
+}  // namespace
+}  // namespace echod::test
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  echod::test::FuzzedWorker({data, size}).run();
+  return 0;
+}

@@ -1,0 +1,195 @@
+// Socket activation: whatever $LISTEN_FDS, $LISTEN_PID and $LISTEN_FDNAMES say, and whatever the
+// descriptors are, echod has a listener for each [[listen]], or refuses on one line; and it owns
+// the descriptors that it took.
+//
+// An input is fields that end in NUL: the kind of each descriptor from 3 on, the kind of each
+// [[listen]] (see make_kinds), $LISTEN_PID ("self": this process's), $LISTEN_FDS, and, if there are
+// more bytes, $LISTEN_FDNAMES. An empty variable is not set.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "exit_codes.hpp"
+#include "fuzz_target.hpp"
+#include "passed_sockets.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr int kFirst = 3;  // SD_LISTEN_FDS_START
+constexpr int kMost = 6;   // Descriptors that are passed; the one behind them is closed.
+
+// The fuzzer, too, opens files: it gets none of the descriptors that the target uses.
+void fill_places() noexcept {
+  for (;;) {
+    const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (fd < 0 || fd > kFirst + kMost) {
+      (void)close(fd);
+      return;
+    }
+  }
+}
+[[maybe_unused]] const bool are_filled = (fill_places(), true);
+
+// What is passed: a socket or file for each kind, and what it is for the configuration.
+struct Kind {
+  sys::UniqueFd fd;  // Closed: passed as a descriptor that is not open.
+  ListenConfig listen;
+};
+
+// Out of the way of those that are passed.
+sys::UniqueFd high(sys::UniqueFd fd) {
+  constexpr int kHigh = 64;
+  return sys::UniqueFd::adopt(fcntl(fd.get(), F_DUPFD_CLOEXEC, kHigh));
+}
+
+Kind listening(const char* host, bool v6only = false) {
+  Kind kind;
+  kind.listen.address = *sys::SocketAddress::parse(host, 0);
+  kind.listen.v6only = v6only;
+  try {
+    sys::ListenSocket socket = sys::open_listener(kind.listen.address, 1, v6only, {});
+    kind.listen.address = socket.address;
+    kind.fd = high(std::move(socket.fd));
+  } catch (const std::system_error&) {
+    kind.listen.address.set_port(kDefaultPort);  // A host without IPv6.
+  }
+  return kind;
+}
+
+Kind of(int fd) {
+  return {.fd = high(sys::UniqueFd::adopt(fd)), .listen = {}};
+}
+
+sys::UniqueFd listening_on_unix() {
+  auto fd = sys::UniqueFd::adopt(socket(AF_UNIX, SOCK_STREAM, 0));
+  const sockaddr_un any{.sun_family = AF_UNIX, .sun_path = {}};  // The kernel finds a name.
+  const bool listens =
+      bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any.sun_family) == 0 &&
+      listen(fd.get(), 1) == 0;
+  require(listens, "a UNIX socket listens");
+  return fd;
+}
+
+std::map<char, Kind> make_kinds() {
+  std::map<char, Kind> kinds;
+  kinds['4'] = listening("127.0.0.1");
+  kinds['5'] = listening("127.0.0.2");
+  kinds['6'] = listening("::1");
+  kinds['d'] = listening("::");
+  kinds['o'] = listening("::", true);
+  kinds['z'] = listening("0.0.0.0");
+  // What systemd makes of a mere port, where there is no IPv6: not 'd', but 'z'.
+  kinds['D'].listen.address = sys::SocketAddress::any_v6(kinds['z'].listen.address.port());
+  kinds['t'] = of(socket(AF_INET, SOCK_STREAM, 0));
+  kinds['u'] = of(socket(AF_INET, SOCK_DGRAM, 0));
+  kinds['x'] = of(listening_on_unix().release());
+  kinds['f'] = of(open("/dev/null", O_RDONLY));
+  return kinds;
+}
+
+const Kind& kind_of(char letter) {
+  static const std::map<char, Kind> all_kinds = make_kinds();
+  static const Kind none;
+  const auto found = all_kinds.find(letter);
+  return found == all_kinds.end() ? none : found->second;
+}
+
+bool is_open(int fd) noexcept {
+  return fcntl(fd, F_GETFD) >= 0;
+}
+
+// Puts descriptors in place; afterwards fills the places of those that were closed.
+class PassedDescriptors {
+ public:
+  explicit PassedDescriptors(const std::string& kinds) {
+    for (int i = 0; i <= kMost; ++i) {
+      const auto at = static_cast<std::size_t>(i);
+      const bool is_passed = at < kinds.size() && i < kMost;
+      const int fd = is_passed ? kind_of(kinds[at]).fd.get() : -1;
+      (void)(fd >= 0 ? dup2(fd, kFirst + i) : close(kFirst + i));
+    }
+  }
+  PassedDescriptors(const PassedDescriptors&) = delete;
+  PassedDescriptors& operator=(const PassedDescriptors&) = delete;
+  ~PassedDescriptors() { fill_places(); }
+};
+
+void set_variable(const char* name, const std::string& value) {
+  // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread.
+  (void)(value.empty() ? unsetenv(name) : setenv(name, value.c_str(), 1));
+  // NOLINTEND(concurrency-mt-unsafe)
+}
+
+void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
+  const std::size_t count = passed.size();
+  try {
+    const auto listeners = adopt_passed_sockets(std::move(passed), config);
+    require(listeners.size() == config.listen.size() && listeners.size() == count,
+            "passed sockets and configuration agree one to one");
+    for (std::size_t i = 0; i < count; ++i) {
+      const sys::SocketAddress& wanted = config.listen[i].address;
+      const sys::ListenSocket& got = listeners[i];
+      require(got.fd.is_open() && got.is_passed, "a listener has its socket");
+      require(got.address == wanted ||
+                  (got.fell_back_to_v4 && got.address == sys::SocketAddress::any_v4(wanted.port())),
+              "a listener has its address", got.address.text());
+    }
+  } catch (const StartupError& error) {
+    require(is_one_line(error.what()), "a refusal is one line", error.what());
+    require(error.code() == ExitCode::configuration, "the configuration is to be changed",
+            error.what());
+  }
+}
+
+void check_taking(const Config& config) {
+  std::vector<PassedSocket> passed;
+  try {
+    passed = take_passed_sockets();
+  } catch (const std::system_error&) {
+    return;  // The variables contradict the descriptors: echod does not start.
+  }
+  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread.
+    require(std::getenv(name) == nullptr, "the variables are not passed on", name);
+  }
+  const int count = static_cast<int>(passed.size());
+  for (int i = 0; i < count; ++i) {
+    require(passed[static_cast<std::size_t>(i)].fd.get() == kFirst + i && is_open(kFirst + i),
+            "descriptors are taken in their order");
+  }
+  if (count > 0) {  // Else the service opens its own.
+    check_adoption(std::move(passed), config);
+  }
+  for (int fd = kFirst; fd < kFirst + count; ++fd) {
+    require(!is_open(fd), "descriptors that were taken are closed");
+  }
+}
+
+}  // namespace
+}  // namespace echod::test
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace echod;
+  test::FuzzInput input(data, size);
+  const std::string kinds = input.field();
+  Config config;
+  config.listen.clear();
+  constexpr std::size_t kMostListeners = 8;
+  for (const char letter : input.field().substr(0, kMostListeners)) {
+    config.listen.push_back(test::kind_of(letter).listen);
+  }
+  const std::string pid = input.field();
+  test::set_variable("LISTEN_PID", pid == "self" ? std::to_string(getpid()) : pid);
+  test::set_variable("LISTEN_FDS", input.field());
+  test::set_variable("LISTEN_FDNAMES", input.field());
+  const test::PassedDescriptors descriptors(kinds);
+  test::check_taking(config);
+  return 0;
+}
