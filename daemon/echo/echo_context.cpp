@@ -27,7 +27,9 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   log.set_logs_echoes(wanted.logs_echoes);
   loop.set_busy_poll(wanted.busy_poll);
   buffers.set_limits(wanted.block_bytes, wanted.buffer_bytes);
-  admission.set_max_connections(wanted.max_connections);
+  if (!is_draining) {  // Then everybody who waits in a queue that is emptied is let in.
+    admission.set_max_connections(wanted.max_connections);
+  }
 }
 
 Connection* EchoContext::adopt(sys::Accepted accepted) noexcept {

@@ -41,6 +41,8 @@ class Listener final : public Channel {
   // Has a turn, though no event came for it.
   void look() noexcept;
 
+  // Whether somebody else has the socket open too.
+  [[nodiscard]] bool is_passed() const noexcept { return !is_closed() && socket_->is_passed; }
   // Takes everybody who waits in the queue, whatever the limit on connections, and then lets go of
   // the socket: whoever is in the queue of a socket that closes gets an RST. If descriptors run
   // short, it goes on as connections leave. The queue of a socket that was passed stays as it is,

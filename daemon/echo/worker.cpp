@@ -1,5 +1,6 @@
 #include "worker.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <system_error>
@@ -88,6 +89,11 @@ void Worker::run() {
 
 void Worker::begin_drain() {
   context_.is_draining = true;
+  const bool empties_queues = std::any_of(listeners_.begin(), listeners_.end(),
+                                          [](const auto& one) { return !one->is_passed(); });
+  if (empties_queues) {
+    context_.admission.set_max_connections(UINT32_MAX);  // Everybody who waits is let in.
+  }
   context_.table.visit_all([](Connection& connection) { connection.begin_drain(); });
   for (const auto& listener : listeners_) {
     listener->begin_emptying();
