@@ -13,12 +13,14 @@ CLASSES = {
     "resources": ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EDQUOT", "EFBIG"),
     "transient": ("EINTR", "EAGAIN"),
     "network and peer": ("ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH",
-                         "ENETDOWN", "EPROTO", "ENOTCONN", "EADDRINUSE", "EADDRNOTAVAIL", "EAFNOSUPPORT"),
+                         "ENETDOWN", "EPROTO", "ENOTCONN", "ECONNREFUSED", "EADDRINUSE", "EADDRNOTAVAIL",
+                         "EAFNOSUPPORT"),
     "permission": ("EPERM", "EACCES", "EROFS"),
-    "I/O": ("EIO", "ENXIO", "ENODEV", "EOVERFLOW", "ENOENT", "ENOPROTOOPT"),
+    "I/O": ("EIO", "ENXIO", "ENODEV", "EOVERFLOW", "ENOENT", "ENOPROTOOPT", "EINVAL"),
     "short": ("cut",),
     "memory": ("allocation",),
 }
+KINDS = {code: kind for kind, codes in CLASSES.items() for code in codes}
 NO_DESCRIPTORS = ("EMFILE", "ENFILE", "ENOMEM")
 DISK = ("ENOSPC", "EDQUOT", "EFBIG", "EIO")
 ACCEPT = ("ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH", *NO_DESCRIPTORS, "ENOBUFS", "EINTR", "EAGAIN")
@@ -40,7 +42,7 @@ class Fault:
     @property
     def kind(self) -> str:
         wanted = self.action if self.action == "cut" else self.code
-        return next(kind for kind, codes in CLASSES.items() if wanted in codes)
+        return KINDS[wanted]
 
     @property
     def value(self) -> int:
@@ -62,6 +64,7 @@ NOTHING: list[Fault] = []
 TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "socket": [("", failures(*NO_DESCRIPTORS, "ENOBUFS", "EACCES", "EAFNOSUPPORT"))],
     "bind": [("", failures("EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "ENOMEM"))],
+    "connect": [("", failures("EACCES", "ECONNREFUSED", "ENOENT", "ENOMEM"))],
     "listen": [("", failures("EADDRINUSE"))],
     "accept4": [("", failures(*ACCEPT))],
     "getsockname": [("", failures("ENOBUFS"))],
@@ -70,7 +73,8 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     # After a peek its bytes are there, and nobody else takes them: EAGAIN cannot be.
     "recv": [("discard", failures("EINTR", "ECONNRESET", "ETIMEDOUT", "ENOMEM") + CUTS),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
-    "send": [("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOBUFS", "ENOMEM")
+    "send": [("LocalSender", failures("EINTR", "ECONNREFUSED", "ENOTCONN", "ENOBUFS", "ENOMEM")),
+             ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOBUFS", "ENOMEM")
               + CUTS)],
     "shutdown": [("", failures("ENOTCONN"))],
     "ioctl": [("", NOTHING)],
@@ -113,6 +117,8 @@ SILENT = (
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),
     ("operator new", "Service::tell_ready", "READY=1 goes without a status"),
     ("operator new", "Service::tell_manager", "the next status is sent in 2 s"),
+    ("openat", "localtime", "times are in UTC"),
+    ("prctl", "", "memory may come in huge pages, or a thread has the name of the process"),
     ("fstat", "is_journal_stream", "lines go to standard error without a priority"),
     ("poll", "StdinWatch", "a part of a line on standard input does not stop echod; the next edge does"),
 )

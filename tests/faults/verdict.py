@@ -118,7 +118,7 @@ def judge(run: Run, injected: Injected | None, bounds: Bounds | None) -> list[st
     if injected is None and run.retries:
         faults.append("did not react to a signal at once")
     faults += judge_clients(run, injected)
-    if injected is None or injected.call not in ("sendmsg", "socket"):  # Then it was that message that was hit.
+    if injected is None or "LocalSender" not in injected.functions:  # Then it was a message that was hit.
         faults += judge_messages(run.messages)
     if injected and not injected.is_silent and not is_told(run, injected):
         faults.append(f"nobody is told: neither {injected.text!r} nor a counter")

@@ -127,6 +127,12 @@ void set_variable(const char* name, const std::string& value) {
   // NOLINTEND(concurrency-mt-unsafe)
 }
 
+void check_refusal(const StartupError& error) {
+  require(is_one_line(error.what()), "a refusal is one line", error.what());
+  require(error.code() == ExitCode::configuration, "the configuration is to be changed",
+          error.what());
+}
+
 void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
   const std::size_t count = passed.size();
   try {
@@ -142,9 +148,7 @@ void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
               "a listener has its address", got.address.text());
     }
   } catch (const StartupError& error) {
-    require(is_one_line(error.what()), "a refusal is one line", error.what());
-    require(error.code() == ExitCode::configuration, "the configuration is to be changed",
-            error.what());
+    check_refusal(error);
   }
 }
 
@@ -152,8 +156,9 @@ void check_taking(const Config& config) {
   std::vector<PassedSocket> passed;
   try {
     passed = take_passed_sockets();
-  } catch (const std::system_error&) {
-    return;  // The variables contradict the descriptors: echod does not start.
+  } catch (const StartupError& error) {
+    check_refusal(error);  // The variables contradict the descriptors.
+    return;
   }
   for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
     // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread.

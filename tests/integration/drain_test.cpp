@@ -334,9 +334,7 @@ TEST_F(DrainTest, AResetByAClientThatHadItsFinEndsIt) {
 TEST_F(DrainTest, AClientThatDoesNotReadIsLeftAtTheDrainDeadline) {
   start("[timeouts]\nlinger_s = 60\ndrain_s = 0.5\n");
   TcpPeer peer = connect(kLateReader);
-  std::vector<EchoPump> pumps;
-  pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 1, .reads = false});
-  send_until_blocked(pumps);
+  send_until_blocked(peer);
   daemon().signal(SIGTERM);
   expect_reason(peer.name(), "drain_deadline");
   daemon().finish_stopped();

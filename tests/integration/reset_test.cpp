@@ -10,9 +10,7 @@ class ResetTest : public DaemonTest {
   // Blocks a connection on a reader that does not read, with bytes owed.
   void block(TcpPeer& peer) {
     const std::uint64_t flips = daemon().counter("flips_to_write");
-    std::vector<EchoPump> pumps;
-    pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 1, .reads = false});
-    send_until_blocked(pumps);
+    send_until_blocked(peer);
     daemon().wait_for_counter("flips_to_write", flips + 1);
   }
 

@@ -80,9 +80,7 @@ TEST_F(ServiceManagerTest, HearsWhyAReloadWasRefusedUntilOneIsNot) {
 TEST_F(ServiceManagerTest, IsAskedForTimeWhileEchodDrains) {
   start_managed("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   TcpPeer peer = connect(kLateReader);
-  std::vector<EchoPump> pumps;
-  pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 1, .reads = false});
-  send_until_blocked(pumps);
+  send_until_blocked(peer);
   daemon().signal(SIGTERM);
   EXPECT_NE(manager_.wait_for("STOPPING=1").find("STATUS=draining"), std::string::npos);
   EXPECT_GE(manager_.count_during(5s, "EXTEND_TIMEOUT_USEC="), 2U);

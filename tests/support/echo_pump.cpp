@@ -134,6 +134,12 @@ void send_until_blocked(std::vector<EchoPump>& pumps) {
   }
 }
 
+void send_until_blocked(TcpPeer& peer) {
+  std::vector<EchoPump> pumps;
+  pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold, .reads = false});
+  send_until_blocked(pumps);
+}
+
 void run_pumps(std::vector<EchoPump>& pumps, const std::function<bool()>& is_enough) {
   run_all(pumps, is_enough);
 }

@@ -62,6 +62,8 @@ inline constexpr PeerOptions kLateReader{.receive_buffer_bytes = 256 * kKib};
 // Sends on all, reading on none, until nobody's kernel has taken a byte for a while: all buffers on
 // the way are full then. Throws if a plan has too few bytes for that.
 void send_until_blocked(std::vector<EchoPump>& pumps);
+// The same of one client that never reads.
+void send_until_blocked(TcpPeer& peer);
 
 // Runs all until they are done, or until `is_enough` says so (asked after every round). Throws if
 // none of them makes progress for kPatience.

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "exit_codes.hpp"
+#include "ipv6.hpp"
 #include "listen_socket.hpp"
 
 namespace echod::test {
@@ -22,15 +23,6 @@ constexpr int kBacklog = 16;
 
 sys::SocketAddress address_of(const char* host, std::uint16_t port) {
   return *sys::SocketAddress::parse(host, port);
-}
-
-bool host_has_ipv6() {
-  try {
-    (void)sys::open_listener(address_of("::1", 0), kBacklog, false, {});
-    return true;
-  } catch (const std::system_error&) {
-    return false;
-  }
 }
 
 // A socket as systemd opens it, on a port of the kernel's choice.
@@ -73,7 +65,7 @@ TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
 }
 
 TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
-  if (!host_has_ipv6()) {
+  if (!has_ipv6()) {
     GTEST_SKIP() << "no IPv6 here";
   }
   Passed both("::");
@@ -87,7 +79,7 @@ TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
 }
 
 TEST(PassedSocketsTest, ASingleIpv6AddressIsTheSameWithAndWithoutV6only) {
-  if (!host_has_ipv6()) {
+  if (!has_ipv6()) {
     GTEST_SKIP() << "no IPv6 here";
   }
   for (const bool v6only : {false, true}) {
