@@ -180,9 +180,9 @@ TEST_F(EcholoadRunTest, TheHistogramIsAPercentileTable) {
 TEST_F(EcholoadRunTest, JsonOnStandardOutputIsAllThereIs) {
   start();
   const ChildResult result =
-      run({.arguments = {ECHOLOAD_BINARY, "--duration", "50ms", "--warmup", "0", "--json", "-",
+      run({.arguments = {ECHOLOAD_BINARY, "--duration", "500ms", "--warmup", "0", "--json", "-",
                          local_target(daemon().port())}});
-  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.exit_code, 0) << result.err << result.out;
   EXPECT_EQ(nlohmann::json::parse(result.out)["kind"], "run");
 }
 

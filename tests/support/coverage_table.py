@@ -22,10 +22,10 @@ def main():
         row(part["filename"], part)
     row("all", summary)
     is_low = False
-    for kind, floor in (("line", float(sys.argv[2])), ("branch", float(sys.argv[3]))):
+    for kind, plural, floor in (("line", "lines", float(sys.argv[2])), ("branch", "branches", float(sys.argv[3]))):
         value = percent(summary[f"{kind}_covered"], summary[f"{kind}_total"])
         if value < floor:
-            print(f"coverage: {value:.2f} % of {kind}s, the floor is {floor:g} %", file=sys.stderr)
+            print(f"coverage: {value:.2f} % of the {plural}, the floor is {floor:g} %", file=sys.stderr)
             is_low = True
     return 1 if is_low else 0
 
