@@ -88,6 +88,10 @@ class EchodProcess:
         return self.process.pid
 
     @property
+    def _proc(self) -> Path:
+        return Path(f"/proc/{self.pid}")
+
+    @property
     def port(self) -> int:
         return self.listeners[0][1]
 
@@ -143,14 +147,29 @@ class EchodProcess:
     def rss_kib(self) -> int:
         return self._kib("status", "VmRSS")
 
+    def virtual_kib(self) -> int:
+        """What RLIMIT_AS bounds."""
+        return self._kib("status", "VmSize")
+
+    def data_kib(self) -> int:
+        """What RLIMIT_DATA bounds."""
+        return self._kib("status", "VmData")
+
+    def forget_peak(self) -> None:
+        (self._proc / "clear_refs").write_text("5", encoding="ascii")
+
+    def peak_kib(self) -> int:
+        """The most that rss_kib() ever was, since forget_peak()."""
+        return self._kib("status", "VmHWM")
+
     def _kib(self, file: str, name: str) -> int:
-        for line in Path(f"/proc/{self.pid}/{file}").read_text("ascii").splitlines():
+        for line in (self._proc / file).read_text("ascii").splitlines():
             if line.startswith(f"{name}:"):
                 return int(line.split()[1])
         raise Broken(f"no {name} in {file} of process {self.pid}")
 
     def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return len(os.listdir(self._proc / "fd"))
 
     # What is done to it.
 
@@ -159,7 +178,7 @@ class EchodProcess:
 
     def freeze(self) -> None:
         self.signal(signal.SIGSTOP)
-        tasks = Path(f"/proc/{self.pid}/task")
+        tasks = self._proc / "task"
         wait_until("every thread to stop",
                    lambda: all("\nState:\tT" in (task / "status").read_text() for task in tasks.iterdir()))
 
