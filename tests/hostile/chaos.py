@@ -1,4 +1,4 @@
-"""Many streams through a gate that delays, gathers, splits, throttles, stalls and cuts them (tests/support/chaos_gate.py).
+"""Many streams through a gate that delays, gathers, splits, throttles, stalls and cuts them (support/chaos_gate.py).
 
 Who was not cut has every byte back, then the end; who was cut, a right beginning.
 """

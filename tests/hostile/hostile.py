@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
+import chaos
 import pressure
 import slow_clients
 import storms
@@ -27,7 +28,8 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for
     storms.rst_storm, storms.syn_and_close, storms.connect_flood, storms.port_scanner, storms.raw_scanner,
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
     pressure.few_descriptors, pressure.address_space, pressure.data_segment, pressure.stopped, pressure.cpu_starvation,
-    pressure.full_disk, pressure.memory_cgroup)}
+    pressure.full_disk, pressure.memory_cgroup,
+    chaos.chaos_gate)}
 
 
 def run(name: str, settings: Settings) -> Result:

@@ -167,6 +167,9 @@ class ChaosGate:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
+        self.kill()
+
+    def kill(self) -> None:
         self._process.kill()
         self._process.join()
 

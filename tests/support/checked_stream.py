@@ -79,6 +79,7 @@ class Stream:
         self.received_hash = hashlib.sha256()
         self.may_be_cut = False  # The server is stopping: its FIN may come early.
         self.timer_at = math.inf  # Of Crowd.
+        self.is_leaving = False
         self.is_shut = False
         self.is_over = False
         self.is_ended = False  # By the server: its FIN came, or a reset.
@@ -162,7 +163,7 @@ class Stream:
             self.end(f"wrong bytes within {len(got)} at {self.received} of {self.sent}")
             return
         self.received += len(got)
-        if self.plan.read_pause_s:
+        if not self.is_leaving:
             self.reads_at = now + self.plan.read_pause_s
         self.end_sending()
 
@@ -208,6 +209,7 @@ class Stream:
 
     def leave(self, now: float) -> None:
         """Ends it soon, in the way that it was to end, but for silence: that takes long."""
+        self.is_leaving = True
         self.total = self.sent
         self.sends_at = self.reads_at = now
         if self.ending is Ending.SILENCE:
