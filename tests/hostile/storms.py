@@ -14,9 +14,9 @@ HELLO = b"hello"
 def rst_storm(stage: Stage) -> None:
     """An RST comes at any moment: before a byte, amid bytes under way in both directions, behind a FIN."""
     count, at_a_time = 20_000, 50
-    stage.start("workers = 2\n")
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n", bulk=True)
     data = stage.rng.randbytes(65536)
-    with stage.attack(connections=at_a_time, buffers_kib=at_a_time * 128):
+    with stage.attack(connections=at_a_time, buffers_kib=2048):
         held: list[socket.socket] = []
         for number in range(count):
             one = clients.connect(stage.port, number)
@@ -28,11 +28,11 @@ def rst_storm(stage: Stage) -> None:
         for one in held:
             clients.reset(one)
         stage.visitors += count
-        wait_until("all to be closed", lambda: sum(stage.closed().values()) >= count)
+        wait_until("most to be closed", lambda: sum(stage.closed().values()) >= count)
     stage.did(count, "connections reset")
     stage.check(stage.closed()["reset"] > count // 10, f"only {stage.closed()['reset']} resets were seen")
     stage.bound_cpu(visits=count, mib=stage.moved("bytes_sent") / 2**20)
-    stage.finish(kept_kib=at_a_time * 128)
+    stage.finish(kept_kib=2048)
 
 
 def misbehave(one: socket.socket, data: bytes, rng: random.Random) -> None:
@@ -125,9 +125,7 @@ def port_scanner(stage: Stage) -> None:
             else:
                 one.close()
         stage.visitors += count
-        wait_until("all to be closed", lambda: sum(stage.closed().values()) >= count)
-    empty = stage.moved("empty_connections")
-    stage.check(empty >= count, f"{empty} of {count} were counted as empty")
+        wait_until("all to be counted as empty", lambda: stage.moved("empty_connections") >= count)
     stage.did(count, f"connections to {ports} ports")
     stage.bound_cpu(visits=count)
     stage.finish()

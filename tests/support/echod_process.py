@@ -121,6 +121,8 @@ class EchodProcess:
         seen = len(COUNTERS.findall(self.stderr_text()))
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
+            if not self.is_running():
+                raise Broken(f"it has ended, with status {self.process.returncode}\n{self.text()[-2000:]}")
             self.signal(signal.SIGUSR2)
             try:
                 wait_until("the counters", lambda: len(COUNTERS.findall(self.stderr_text())) > seen, ASK_AGAIN_S)
@@ -139,6 +141,11 @@ class EchodProcess:
         """CPU time of all its threads so far, to the nanosecond."""
         cpu_clock = (~self.pid << 3) | 2  # As clock_getcpuclockid(3) makes it.
         return time.clock_gettime_ns(cpu_clock) / 1e9
+
+    def waited_for_cpu_s(self) -> float:
+        """For how long its threads could have run, but others did."""
+        return sum(int((task / "schedstat").read_text("ascii").split()[1])
+                   for task in (self._proc / "task").iterdir()) / 1e9
 
     def private_kib(self) -> int:
         """Memory that it wrote to and that nobody shares."""
