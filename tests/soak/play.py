@@ -224,9 +224,10 @@ class Play:
         totals.echoes += result["echoes"]
         totals.bytes_received += result["bytes_received"]
         totals.errors += result["errors"]["total"]
-        if load.returncode != 0:
-            self.faults.append(f"echoload: status {load.returncode}: {result['failures']} "
-                               f"{result['errors']['details']}")
+        # While it waits in the backlog, behind limits.max_connections, nothing comes back.
+        failures = [failure for failure in result["failures"] if not failure.startswith("nothing came back")]
+        if failures or load.returncode not in (0, 1):
+            self.faults.append(f"echoload: status {load.returncode}: {failures} {result['errors']['details']}")
 
     # When all have left.
 
