@@ -1,0 +1,62 @@
+"""Many streams through a gate that delays, gathers, splits, throttles, stalls and cuts them (support/chaos_gate.py).
+
+Who was not cut has every byte back, then the end; who was cut, a right beginning.
+"""
+
+import random
+from collections import Counter
+
+from chaos_gate import ChaosGate
+from chaos_relay import GatePlan
+from checked_stream import POOL_BYTES, Crowd, Ending, Plan, Stream
+from echod_process import wait_until
+from stage import MIB, Stage
+
+STREAMS = 600
+AT_A_TIME = 60
+CUT_SHARE = 0.3
+PATIENCE_S = 60.0
+
+
+def draw(rng: random.Random) -> Plan:
+    size, most = rng.choice(((0, 1), (1, 1), (rng.randint(1, 3000), 10), (rng.randint(1, 100_000), 1500),
+                             (rng.randint(100_000, 1_500_000), 65536)))
+    cut_at = rng.choice((0, 1, rng.randint(0, size), rng.randint(0, size))) if rng.random() < CUT_SHARE else -1
+    gate = GatePlan(rng.getrandbits(64), cut_at, *(rng.random() < 0.5 for _ in range(3)))
+    ending = rng.choice((Ending.HALF_CLOSE,) * 6 + (Ending.RESET, Ending.CLOSE))
+    return Plan(ending.value, size, ending=ending, end_at=rng.randint(0, size), most=most,
+                reads_after_s=rng.choice((0.0, 0.0, 0.5)), receive_buffer=rng.choice((0, 0, 4096)), gate=gate)
+
+
+def chaos_gate(stage: Stage) -> None:
+    stage.start("workers = 3\n[timeouts]\nidle_s = 30\n")
+    pool = stage.rng.randbytes(POOL_BYTES)
+    kinds: Counter[str] = Counter()
+
+    def judge(stream: Stream) -> None:
+        kinds["whole" if stream.plan.is_whole else "cut"] += 1
+        kinds["bytes"] += stream.received
+        stage.check(not stream.error, f"stream {stream.name}, {stream.plan}: {stream.error}")
+
+    with ChaosGate(("127.0.0.1", stage.port)) as gate, stage.attack(connections=AT_A_TIME, buffers_kib=AT_A_TIME * 128):
+        crowd = Crowd(judge)
+        for number in range(STREAMS):
+            rng = random.Random(f"{stage.settings.seed} {number}")
+            crowd.add(Stream(str(number), draw(rng), gate.address, rng, pool))
+            while len(crowd.streams) >= AT_A_TIME:
+                crowd.run_once(PATIENCE_S)
+        while crowd.streams:
+            crowd.run_once(PATIENCE_S)
+        wait_until("the gate to see all streams end", lambda: gate.counts()["open"] == 0)
+        counts = gate.stop()
+        came = counts["whole_plans"] + counts["cut_plans"]
+        stage.visitors += came
+        wait_until("all to be closed", lambda: sum(stage.closed().values()) >= came)
+    stage.did(kinds["whole"], f"streams came back whole, {kinds['cut']} were cut or abandoned")
+    stage.did(counts["cuts"], f"streams were cut, {counts['pieces_up']} pieces went to echod")
+    stage.check(counts["cuts"] > STREAMS * CUT_SHARE / 3, f"only {counts['cuts']} streams were cut")
+    stage.check(counts["pieces_up"] > 20 * STREAMS, f"only {counts['pieces_up']} pieces went to echod")
+    stage.check(kinds["whole"] > STREAMS / 3, f"only {kinds['whole']} streams were to be whole")
+    # A piece that comes alone wakes a worker that sleeps, which costs more than an echo of one that is awake.
+    stage.bound_cpu(visits=came, echoes=counts["pieces_up"], mib=stage.moved("bytes_sent") / MIB, factor=8)
+    stage.finish(kept_kib=AT_A_TIME * 128)

@@ -1,0 +1,210 @@
+"""Sockets of clients, and what they do to a server."""
+
+import fcntl
+import random
+import resource
+import select
+import selectors
+import socket
+import struct
+import termios
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from echod_process import PATIENCE_S, Broken, wait_until
+
+RESET = struct.pack("ii", 1, 0)
+BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h: the port is chosen at connect().
+PORTS_OF_A_SOURCE = 10_000  # Fewer than net.ipv4.ip_local_port_range has.
+
+
+def allow_descriptors() -> None:
+    """As many as may be had: the clients' ends are in this process."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def source(number: int) -> str:
+    """The address that connection `number` comes from: ports of closed connections stay taken for a minute."""
+    return f"127.0.{1 + number // PORTS_OF_A_SOURCE % 250}.1"
+
+
+def make(number: int = 0, receive_buffer: int = 0) -> socket.socket:
+    made = socket.socket()
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    made.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
+    made.bind((source(number), 0))
+    if receive_buffer:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    return made
+
+
+def connect(port: int, number: int = 0, receive_buffer: int = 0) -> socket.socket:
+    made = make(number, receive_buffer)
+    made.settimeout(PATIENCE_S)
+    made.connect(("127.0.0.1", port))
+    return made
+
+
+def connect_many(port: int, count: int, receive_buffer: int = 0) -> list[socket.socket]:
+    """They do not block."""
+    made = [connect(port, number, receive_buffer) for number in range(count)]
+    for one in made:
+        one.setblocking(False)
+    return made
+
+
+def begin_connect(port: int, number: int = 0) -> socket.socket:
+    """Returns with the connection made or still under way."""
+    made = make(number)
+    made.setblocking(False)
+    made.connect_ex(("127.0.0.1", port))
+    return made
+
+
+def reset(one: socket.socket) -> None:
+    """Closes it with an RST."""
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    one.close()
+
+
+def close_all(those: Iterable[socket.socket]) -> None:
+    for one in those:
+        one.close()
+
+
+def receive(one: socket.socket, size: int) -> bytes:
+    """Exactly so many bytes, of a socket with a timeout."""
+    parts: list[bytes] = []
+    while size > 0:
+        part = one.recv(size)
+        if not part:
+            raise Broken(f"the end, {size} bytes too early")
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
+
+
+def echo(one: socket.socket, payload: bytes) -> None:
+    one.sendall(payload)
+    if receive(one, len(payload)) != payload:
+        raise Broken(f"wrong bytes in an echo of {len(payload)}")
+
+
+def ends_orderly(one: socket.socket) -> bool:
+    """With the server's FIN, and nothing before it."""
+    try:
+        return one.recv(1) == b""
+    except OSError:
+        return False
+
+
+def has_ended(one: socket.socket) -> bool:
+    """The server has closed or reset it; what it sent is not read."""
+    poll = select.poll()
+    poll.register(one, select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
+def send_until_full(one: socket.socket, data: bytes) -> int:
+    """What a socket that does not block takes, at once."""
+    sent = 0
+    try:
+        while True:
+            sent += one.send(data)
+    except BlockingIOError:
+        return sent
+
+
+def unacknowledged(one: socket.socket) -> int:
+    return struct.unpack("i", fcntl.ioctl(one, termios.TIOCOUTQ, bytes(4)))[0]
+
+
+def wait_until_arrived(those: Sequence[socket.socket]) -> None:
+    """What was sent is in the server's receive queues."""
+    for one in those:
+        wait_until("bytes to arrive", lambda one=one: unacknowledged(one) == 0)
+
+
+def kernel_count(protocol: str, name: str) -> int:
+    """What the kernel has counted in this network namespace; its names are in /proc/net/netstat and /proc/net/snmp."""
+    lines = [line.split() for file in ("netstat", "snmp")
+             for line in Path(f"/proc/net/{file}").read_text("ascii").splitlines() if line.startswith(f"{protocol}:")]
+    return int(lines[1][lines[0].index(name)])
+
+
+def overflows() -> int:
+    """Connections that were dropped because an accept queue was full."""
+    return kernel_count("TcpExt", "ListenOverflows")
+
+
+class Stream:
+    """Sends random data in random pieces, and checks what comes back, at its own pace.
+
+    `urgent`: the chance that a piece ends in an urgent byte. `reads`: the most bytes that it takes at a time. With the
+    last byte it sends its FIN, and it is over with the server's.
+    """
+
+    def __init__(self, one: socket.socket, data: bytes, rng: random.Random, *, reads: int = 65536, urgent: float = 0.0):
+        self.socket = one
+        self.data = data
+        self.rng = rng
+        self.reads = reads
+        self.urgent = urgent
+        self.sent = 0
+        self.received = 0
+        self.calls = 0  # Sends and reads that moved bytes.
+        self.urgent_sent = 0
+        self.is_over = False
+        if not data:
+            one.shutdown(socket.SHUT_WR)
+
+    @property
+    def wants(self) -> int:
+        return selectors.EVENT_READ | (selectors.EVENT_WRITE if self.sent < len(self.data) else 0)
+
+    def turn(self, events: int) -> None:
+        if events & selectors.EVENT_WRITE:
+            size = self.rng.randint(1, max(64, len(self.data) // 6))
+            flags = socket.MSG_OOB if self.rng.random() < self.urgent else 0
+            self.urgent_sent += flags != 0
+            self.sent += self.socket.send(self.data[self.sent:self.sent + size], flags)
+            self.calls += 1
+            if self.sent == len(self.data):
+                self.socket.shutdown(socket.SHUT_WR)
+        if events & selectors.EVENT_READ:
+            got = self.socket.recv(self.rng.randint(1, self.reads))
+            self.calls += 1
+            if got != self.data[self.received:self.received + len(got)]:
+                raise Broken(f"wrong bytes at {self.received} of {len(self.data)}")
+            self.received += len(got)
+            if not got:
+                if self.received != len(self.data):
+                    raise Broken(f"the end after {self.received} of {len(self.data)} bytes")
+                self.socket.close()
+                self.is_over = True
+
+
+def run_streams(streams: Sequence[Stream], is_enough: Callable[[], bool] = lambda: False) -> None:
+    """Until all are over or it is enough; patience is for each step forward of any of them."""
+    left = len(streams)
+    deadline = time.monotonic() + PATIENCE_S
+    with selectors.DefaultSelector() as selector:
+        for stream in streams:
+            selector.register(stream.socket, stream.wants, stream)
+        while left > 0 and not is_enough():
+            ready = selector.select(0.1)
+            if ready:
+                deadline = time.monotonic() + PATIENCE_S
+            elif time.monotonic() > deadline:
+                raise Broken(f"nothing more on {left} streams")
+            for key, events in ready:
+                stream: Stream = key.data
+                one, wants = stream.socket, stream.wants
+                stream.turn(events)
+                if stream.is_over:
+                    selector.unregister(key.fd)
+                    left -= 1
+                elif stream.wants != wants:
+                    selector.modify(one, stream.wants, stream)

@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Lets hostile clients, and hostile surroundings, loose on the real binary, one scenario after another, and judges."""
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "support"))
+
+import chaos
+import pressure
+import slow_clients
+import storms
+import streams
+import table
+from stage import NotPossible, Result, Settings, Stage, fail
+
+SKIPPED = 77  # As ctest has it.
+
+SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for scenario in (
+    slow_clients.slow_loris, slow_clients.never_reads, slow_clients.tiny_windows,
+    storms.rst_storm, storms.syn_and_close, storms.connect_flood, storms.port_scanner, storms.raw_scanner,
+    streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
+    pressure.few_descriptors, pressure.address_space, pressure.data_segment, pressure.stopped, pressure.cpu_starvation,
+    pressure.full_disk, pressure.memory_cgroup,
+    chaos.chaos_gate)}
+
+
+def run(name: str, settings: Settings) -> Result:
+    result = Result(name)
+    start = time.monotonic()
+    stage = Stage(settings, result)
+    try:
+        SCENARIOS[name](stage)
+    except NotPossible as reason:
+        result.skipped = f"not possible here: {reason}"
+    except Exception as error:  # Whatever it is: the other scenarios are to be run.
+        fail(result, error)
+    finally:
+        stage.close()
+    result.seconds = time.monotonic() - start
+    return result
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; all of them if none is named")
+    parser.add_argument("--echod", type=Path, default=ROOT / "build/release/daemon/echod", help="the binary")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="to repeat what was random")
+    parser.add_argument("--long", action="store_true", help="stops the daemon for 30 s where 5 s are the default")
+    parser.add_argument("--json", type=Path, default=ROOT / "build/hostile.json", help="where the results go")
+    parser.add_argument("--list", action="store_true", help="prints the names")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(SCENARIOS)
+    if unknown:
+        parser.error(f"no scenario is called {', '.join(sorted(unknown))}; --list prints the names")
+    return arguments
+
+
+def main() -> int:
+    arguments = parse()
+    if arguments.list:
+        print("\n".join(SCENARIOS))
+        return 0
+    print(f"seed {arguments.seed}", flush=True)
+    settings = Settings(arguments.echod.resolve(strict=True), arguments.seed, arguments.long)
+    results = []
+    for name in arguments.names or SCENARIOS:
+        result = run(name, settings)
+        results.append(result)
+        print(f"{name}: {table.verdict(result)}, {result.seconds:.1f} s", flush=True)
+    print(table.render(results))
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps({"seed": arguments.seed, "scenarios": [asdict(one) for one in results]},
+                                         indent=1) + "\n", encoding="utf-8")
+    if any(result.failures for result in results):
+        return 1
+    return SKIPPED if all(result.skipped for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""TCP segments made by hand, as scanners and forgers of addresses send them. Needs CAP_NET_RAW."""
+
+import random
+import socket
+import struct
+
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+SCANS = {"SYN": SYN, "FIN": FIN, "NULL": 0, "XMAS": FIN | PSH | URG, "ACK": ACK, "all flags": 63}
+Endpoint = tuple[str, int]
+
+
+def checksum(data: bytes) -> int:
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total > 0xFFFF:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def segment(source: Endpoint, target: Endpoint, flags: int, rng: random.Random, payload: bytes = b"") -> bytes:
+    """With random numbers of sequence and acknowledgement, as one has who does not see the answers."""
+    def header(check: int) -> bytes:
+        return struct.pack("!HHIIBBHHH", source[1], target[1], sequence, acknowledged, 5 << 4, flags, 1024, check, 0)
+
+    sequence, acknowledged = rng.randrange(2**32), rng.randrange(2**32)
+    pseudo = socket.inet_aton(source[0]) + socket.inet_aton(target[0]) + struct.pack(
+        "!BBH", 0, socket.IPPROTO_TCP, 20 + len(payload))
+    return header(checksum(pseudo + header(0) + payload)) + payload
+
+
+class Sender:
+    """From any address of the loopback interface."""
+
+    def __init__(self, source: str):
+        self.source = source
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # What comes in is not looked at.
+        self.socket.bind((source, 0))
+
+    def send(self, port: int, target: Endpoint, flags: int, rng: random.Random, payload: bytes = b"") -> None:
+        self.socket.sendto(segment((self.source, port), target, flags, rng, payload), (target[0], 0))
+
+    def close(self) -> None:
+        self.socket.close()

@@ -1,0 +1,100 @@
+"""Those who take their time: they send a byte now and then, or never read, or read through a keyhole."""
+
+import socket
+
+import clients
+from echod_process import PATIENCE_S, wait_until
+from stage import MIB, Stage
+
+TCP_WINDOW_CLAMP = 10  # linux/tcp.h
+SMALLEST = 1  # The kernel makes it the smallest buffer that it has.
+
+
+def slow_loris(stage: Stage) -> None:
+    """Who sends a byte now and then stays and gets it back; who is silent goes in time; neither has a buffer."""
+    each, rounds = 3000, 5
+    stage.start("workers = 2\n[timeouts]\nidle_s = 3\n")
+    with stage.attack(connections=2 * each):
+        silent = clients.connect_many(stage.port, each)
+        slow = [clients.connect(stage.port, number) for number in range(each)]
+        stage.visitors += 2 * each
+        done = 0
+        while done < rounds or stage.closed()["idle_timeout"] < each:
+            for one in slow:
+                one.send(bytes([done % 256]))
+            for one in slow:
+                stage.check(clients.receive(one, 1) == bytes([done % 256]), "a wrong byte")
+            done += 1
+        stage.check(all(clients.ends_orderly(one) for one in silent), "a silent client got no orderly end")
+        stage.check(stage.closed()["idle_timeout"] == each, f"idle_timeout ended {stage.closed()['idle_timeout']}")
+    stage.did(each, "silent connections")
+    stage.did(each * done, f"single bytes on {each} others")
+    stage.bound_cpu(visits=2 * each, echoes=each * done)
+    clients.close_all(silent + slow)
+    stage.finish()
+
+
+STALLING = """
+workers = 2
+[buffers]
+per_connection_kib = 32
+total_mib = {total_mib}
+[timeouts]
+stalled_write_s = 4
+[socket]
+receive_buffer_kib = 32
+send_buffer_kib = 32
+"""
+
+
+def never_reads(stage: Stage) -> None:
+    """Each gets the little that it takes; what echod keeps of the rest has a bound, and so has its patience."""
+    total_mib = 4
+    stage.start(STALLING.format(total_mib=total_mib), bulk=True)
+    stall(stage, 800, total_mib)
+
+
+def stall(stage: Stage, count: int, total_mib: int) -> None:
+    data = stage.rng.randbytes(16384)
+    with stage.attack(connections=count, buffers_kib=total_mib * 1024):
+        those = clients.connect_many(stage.port, count, SMALLEST)
+        stage.visitors += count
+        for one in those:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALLEST)
+        sent = sum(clients.send_until_full(one, data) for one in those)
+        for one in those[::2]:
+            one.shutdown(socket.SHUT_WR)  # Its FIN waits behind what is not read.
+        stage.hold()
+        stage.check(stage.moved("unbuffered_reads") > 0, "the bound on buffers was never reached")
+        wait_until("stalled_write to end them all", lambda: stage.closed()["stalled_write"] == count)
+        orphans = sum(not clients.has_ended(one) for one in those)
+        stage.check(orphans == 0, f"{orphans} connections that were ended are kept by the kernel, with what they owe")
+    stage.did(count, "connections that sent and never read")
+    stage.did(sent // MIB, "MiB sent")
+    stage.bound_cpu(visits=count, mib=sent / MIB, echoes=stage.moved("echoes"), seconds=5)
+    clients.close_all(those)
+    stage.finish(kept_kib=total_mib * 1024)
+
+
+def tiny_windows(stage: Stage) -> None:
+    """Windows of 1152 bytes, segments of 88, few bytes read at a time: all that was sent comes back, then the FIN."""
+    count, size = 200, 20_000
+    stage.start("workers = 2\n[socket]\nsend_buffer_kib = 4\n[buffers]\ntotal_mib = 2\n")
+    streams = []
+    with stage.attack(connections=count, buffers_kib=2048):
+        for number in range(count):
+            one = clients.make(number, 8192)
+            one.setsockopt(socket.IPPROTO_TCP, TCP_WINDOW_CLAMP, 1)  # The kernel makes it the least that it has.
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
+            one.settimeout(PATIENCE_S)
+            one.connect(("127.0.0.1", stage.port))
+            one.setblocking(False)
+            streams.append(clients.Stream(one, stage.rng.randbytes(size), stage.rng, reads=100))
+        stage.visitors += count
+        clients.run_streams(streams)
+    stage.did(count, f"streams of {size} bytes")
+    stage.did(sum(stream.calls for stream in streams), "sends and reads, of 1 to 100 bytes")
+    held_up = stage.moved("flips_to_write") + stage.moved("unbuffered_reads")
+    stage.check(held_up > count // 4, f"only {held_up} replies did not fit")
+    stage.bound_cpu(visits=count, echoes=stage.moved("echoes") + held_up)
+    stage.finish(kept_kib=2048)

@@ -1,0 +1,108 @@
+"""Those who send a lot, in ways that are allowed: urgent bytes, half-closes, floods."""
+
+import multiprocessing
+import random
+import selectors
+import socket
+from ctypes import c_bool, c_uint64
+
+import clients
+from stage import MIB, Stage
+
+
+def urgent_data(stage: Stage) -> None:
+    """Urgent bytes, amid others and at their end, are bytes: all come back in order."""
+    count, size = 150, 30_000
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n", bulk=True)
+    with stage.attack(connections=count, buffers_kib=2048):
+        those = clients.connect_many(stage.port, count)
+        stage.visitors += count
+        streams = [clients.Stream(one, stage.rng.randbytes(size), stage.rng, urgent=0.5) for one in those]
+        clients.run_streams(streams)
+    stage.did(count, f"streams of {size} bytes")
+    stage.did(sum(stream.urgent_sent for stream in streams), "urgent bytes")
+    stage.bound_cpu(visits=count, echoes=sum(stream.calls for stream in streams), mib=count * size / MIB)
+    stage.finish(kept_kib=2048)
+
+
+def half_close_swarm(stage: Stage) -> None:
+    """Each sends its bytes, none or many, and its FIN; each gets all of them, and then ours."""
+    count, largest = 2500, 50_000
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n", bulk=True)
+    with stage.attack(connections=count, buffers_kib=2048):
+        those = clients.connect_many(stage.port, count)
+        stage.visitors += count
+        streams = [clients.Stream(one, stage.rng.randbytes(min(largest, int(stage.rng.expovariate(1 / 4000)))),
+                                  stage.rng) for one in those]
+        clients.run_streams(streams)
+        closed = stage.closed()
+        stage.check(closed["reset"] == 0, f"{closed['reset']} were reset")
+    sent = sum(stream.received for stream in streams)
+    stage.did(count, "streams half-closed")
+    stage.did(sent, "bytes on them")
+    stage.bound_cpu(visits=count, echoes=sum(stream.calls for stream in streams), mib=sent / MIB)
+    stage.finish(kept_kib=2048)
+
+
+def flood_and_pings(stage: Stage) -> None:
+    """Floods that read what comes back, and floods that do not: neither keeps 300 pings from being answered."""
+    reading, deaf, pings = 6, 60, 300
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[socket]\nreceive_buffer_kib = 64\nsend_buffer_kib = 64\n",
+                bulk=True)
+    context = multiprocessing.get_context("fork")
+    is_over, moved = context.RawValue(c_bool), context.RawValue(c_uint64)
+    with stage.attack(connections=reading + deaf, buffers_kib=2048):
+        flood = context.Process(target=run_flood, args=(stage.port, reading, stage.rng.random(), is_over, moved),
+                                daemon=True)
+        flood.start()
+        those = clients.connect_many(stage.port, deaf)
+        stage.visitors += reading + deaf
+        data = stage.rng.randbytes(65536)
+        unread = sum(clients.send_until_full(one, data) for one in those)
+        stage.pinger.wait_for_pings(pings)
+        is_over.value = True
+        flood.join()
+        clients.close_all(those)
+    stage.check(flood.exitcode == 0, "a flood did not get back what it had sent")
+    stage.check(moved.value > 64 * MIB, f"the floods moved {moved.value} bytes")
+    stage.did(moved.value // MIB, f"MiB flooded by {reading}")
+    stage.did(unread // MIB, f"MiB by {deaf} that never read")
+    stage.bound_cpu(visits=reading + deaf, mib=stage.moved("bytes_sent") / MIB, factor=4,  # Its buffers are small.
+                    events=stage.moved("echoes"))
+    stage.finish(kept_kib=2048)
+
+
+def run_flood(port: int, count: int, seed: float, is_over, moved) -> None:
+    """Both directions as fast as they go, until told; then to the end of what is owed. Bytes are verified."""
+    rng = random.Random(seed)
+    block = rng.randbytes(MIB)
+    twice = block + block
+    sent, received = [0] * count, [0] * count
+    those = clients.connect_many(port, count)
+    open_ones = set(range(count))
+    with selectors.DefaultSelector() as selector:
+        for number, one in enumerate(those):
+            selector.register(one, selectors.EVENT_READ | selectors.EVENT_WRITE, number)
+        has_ended = False
+        while open_ones:
+            if is_over.value and not has_ended:
+                has_ended = True
+                for one in those:
+                    one.shutdown(socket.SHUT_WR)
+                    selector.modify(one, selectors.EVENT_READ, selector.get_key(one).data)
+            for key, events in selector.select(1):
+                number, one = key.data, those[key.data]
+                if events & selectors.EVENT_WRITE and not has_ended:
+                    at = sent[number] % MIB
+                    sent[number] += one.send(memoryview(twice)[at:at + 65536])
+                if events & selectors.EVENT_READ:
+                    got = one.recv(65536)
+                    at = received[number] % MIB
+                    assert got == twice[at:at + len(got)], f"wrong bytes at {received[number]}"
+                    received[number] += len(got)
+                    moved.value += len(got)
+                    if not got:
+                        assert received[number] == sent[number], f"{received[number]} of {sent[number]} bytes came back"
+                        selector.unregister(one)
+                        one.close()
+                        open_ones.discard(number)

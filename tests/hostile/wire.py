@@ -1,0 +1,152 @@
+"""A wire between echod and clients, which can lose packets, be unplugged, and cut some peers off: two network
+namespaces, joined by a veth pair and filtered by nftables.
+"""
+
+import contextlib
+import ctypes
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from echod_process import PATIENCE_S, Broken
+from stage import NotPossible
+
+CLONE_NEWNET = 0x40000000  # Of linux/sched.h.
+PACKAGES = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
+SERVER, HEALTHY, DOOMED = "192.0.2.1", "192.0.2.2", "192.0.2.3"  # RFC 5737: nobody has them.
+BUFFER = 16384  # Of a client's socket, each way; the kernel doubles it.
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def call(name: str, *arguments: int) -> None:
+    if getattr(LIBC, name)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"{name}: {os.strerror(ctypes.get_errno())}")
+
+
+def open_namespace() -> int:
+    """That of this thread."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+class Namespace:
+    """It has no name, so there is nothing to be removed: it goes with the last process, socket or descriptor in it."""
+
+    def __init__(self) -> None:
+        before = open_namespace()
+        try:
+            call("unshare", CLONE_NEWNET)
+            self._descriptor = open_namespace()
+            call("setns", before, CLONE_NEWNET)
+        finally:
+            os.close(before)
+        self.path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread is in it. Sockets and processes stay in the one where they were made."""
+        before = open_namespace()
+        try:
+            call("setns", self._descriptor, CLONE_NEWNET)
+            yield
+        finally:
+            call("setns", before, CLONE_NEWNET)
+            os.close(before)
+
+    def run(self, *command: str, text: str = "") -> str:
+        ended = subprocess.run(["nsenter", f"--net={self.path}", "--", *command], input=text, capture_output=True,
+                               text=True, check=False)
+        if ended.returncode != 0:
+            raise NotPossible(f"{' '.join(command)}: {ended.stderr.strip()}")
+        return ended.stdout
+
+    def filter(self, name: str, rule: str, hook: str = "prerouting") -> None:
+        """`rule`: of nft(8), for packets that arrive here, such as "ip daddr 192.0.2.3 counter drop"."""
+        self.run("nft", "-f", "-", text=f"table ip {name} {{\n chain arriving {{\n type filter hook {hook} priority 0\n"
+                 f" {rule}\n }}\n}}\n")
+
+    def filtered(self, name: str) -> int:
+        """How many packets the rule of that name has hit."""
+        entries = json.loads(self.run("nft", "--json", "list", "table", "ip", name))["nftables"]
+        counts = [part["counter"]["packets"] for entry in entries if "rule" in entry
+                  for part in entry["rule"]["expr"] if "counter" in part]
+        if len(counts) != 1:
+            raise Broken(f"{len(counts)} counters in the table {name}")
+        return counts[0]
+
+    def resent(self) -> int:
+        """Segments that were sent again, by all its sockets."""
+        with self.entered():
+            lines = Path("/proc/thread-self/net/snmp").read_text("ascii").splitlines()
+        names, values = [line.split() for line in lines if line.startswith("Tcp:")]
+        return int(values[names.index("RetransSegs")])
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+class Wire:
+    """A context, in which this thread, and so the echod and the pinger that it starts, are at the server's end. That
+    end has 127.0.0.1 too, where nothing gets lost.
+
+    `rto_min_ms`: after which TCP sends again at the earliest; 200 is the kernel's.
+    """
+
+    def __init__(self, mtu: int = 1500, rto_min_ms: int = 200) -> None:
+        for program, package in PACKAGES.items():
+            if shutil.which(program) is None:
+                raise NotPossible(f"{program} is missing: it is in the package {package}")
+        try:
+            self.server, self.clients = Namespace(), Namespace()
+        except OSError as error:
+            raise NotPossible(f"a network namespace cannot be made: {error}") from error
+        self._rto_min = f"{rto_min_ms}ms"
+        self._inside = contextlib.ExitStack()
+        self.server.run("ip", "link", "set", "lo", "up")
+        self.server.run("ip", "link", "add", "wire", "mtu", str(mtu), "type", "veth",
+                        "peer", "name", "wire", "mtu", str(mtu), "netns", self.clients.path)
+        for end, addresses in ((self.server, [SERVER]), (self.clients, [HEALTHY, DOOMED])):
+            for address in addresses:
+                end.run("ip", "address", "add", f"{address}/24", "dev", "wire")
+            # A segment is a packet, as on a real wire: what gets lost is not 64 KiB at a time.
+            end.run("ip", "link", "set", "wire", "up", "gso_max_segs", "1")
+            self._set_route(end)
+
+    def __enter__(self) -> Self:
+        self._inside.enter_context(self.server.entered())
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._inside.close()
+        self.server.close()
+        self.clients.close()
+
+    def connect(self, port: int, source: str) -> socket.socket:
+        """From the clients' end. The packets of all that are under way shall find room in the queue that the kernel
+        has for each CPU (net.core.netdev_max_backlog): those that do not are lost, loopback's too.
+        """
+        with self.clients.entered():
+            made = socket.socket()
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            made.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.bind((source, 0))
+        made.settimeout(PATIENCE_S)
+        made.connect((SERVER, port))
+        return made
+
+    def unplug(self) -> None:
+        self.server.run("ip", "link", "set", "wire", "down")
+
+    def plug_in(self) -> None:
+        self.server.run("ip", "link", "set", "wire", "up")
+        self._set_route(self.server)
+
+    def _set_route(self, end: Namespace) -> None:
+        end.run("ip", "route", "change", "192.0.2.0/24", "dev", "wire", "rto_min", self._rto_min)

@@ -1,0 +1,79 @@
+"""What echod's log files say of its connections, added up by the address of the peer, whatever is rotated meanwhile."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - ([A-Z]+) - (.+)")
+OPEN = re.compile(r"open peer=([\d.]+):\d+ fd=\d+")
+CLOSE = re.compile(r"close peer=([\d.]+):\d+ fd=\d+ in=(\d+) out=(\d+) duration=[\d.]+s reason=(\w+).*")
+NOISE = ("DEBUG", "INFO")
+MOST_STRANGE = 20
+
+
+class DaemonLog:
+    """`allowed`: what warnings and errors may say. Files that were read to their end after rotation are removed."""
+
+    def __init__(self, file: Path, allowed: tuple[str, ...]):
+        self.file = file
+        self.allowed = allowed
+        self.opened: Counter[str] = Counter()
+        self.closed: Counter[str] = Counter()
+        self.reasons: Counter[tuple[str, str]] = Counter()
+        self.bytes_in: Counter[str] = Counter()
+        self.bytes_out: Counter[str] = Counter()
+        self.lines = 0
+        self.complaints: Counter[str] = Counter()  # By what they said of what is allowed.
+        self.strange: list[str] = []
+        self.rotations = 0
+        self._at = 0
+        self._rest = b""
+
+    def read(self, file: Path | None = None) -> None:
+        """What has come since."""
+        with (file or self.file).open("rb") as log:
+            log.seek(self._at)
+            data = self._rest + log.read()
+            self._at = log.tell()
+        lines = data.split(b"\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self.take(line.decode("utf-8", "replace"))
+
+    def take(self, text: str) -> None:
+        self.lines += 1
+        line = LINE.fullmatch(text)
+        if line is None:
+            self.wonder(text)
+        elif found := OPEN.fullmatch(line[2]):
+            self.opened[found[1]] += 1
+        elif found := CLOSE.fullmatch(line[2]):
+            self.closed[found[1]] += 1
+            self.bytes_in[found[1]] += int(found[2])
+            self.bytes_out[found[1]] += int(found[3])
+            self.reasons[found[1], found[4]] += 1
+        elif line[1] not in NOISE:
+            known = [words for words in self.allowed if words in line[2]]
+            if known:
+                self.complaints[known[0]] += 1
+            else:
+                self.wonder(text)
+
+    def wonder(self, text: str) -> None:
+        if len(self.strange) < MOST_STRANGE:
+            self.strange.append(text[:300])
+
+    def rename(self) -> Path:
+        """The first half of a rotation: the name under which echod writes on until it is told."""
+        self.rotations += 1
+        old = self.file.with_name(f"{self.file.name}.{self.rotations}")
+        self.file.rename(old)
+        return old
+
+    def finish(self, old: Path) -> None:
+        """The second half, when echod writes to a new file."""
+        self.read(old)
+        if self._rest:
+            self.wonder(f"half a line at the end of a rotated file: {self._rest.decode('utf-8', 'replace')}")
+        self._at, self._rest = 0, b""
+        old.unlink()

@@ -1,0 +1,122 @@
+"""The kinds of streams of a soak. Each connects from an address that says what must come of it, so that echod's log
+lines can be added up and compared with what the clients know.
+"""
+
+import math
+import random
+from collections.abc import Callable
+
+from chaos_relay import GatePlan
+from checked_stream import Ending, Plan
+
+WHOLE = "127.0.0.2"  # All comes back, then the end.
+CUT = "127.0.0.3"  # The client goes when it likes.
+IDLE = "127.0.0.4"  # All comes back, then echod finds that the client is silent.
+STALLED = "127.0.0.5"  # Reads nothing until echod has enough of it.
+GATE_WHOLE = "127.0.0.6"  # As those above, but through the chaos gate.
+GATE_CUT = "127.0.0.7"
+LOAD = "127.0.0.8"  # echoload.
+
+KIB = 1024
+MIB = 1024 * KIB
+
+
+def spread(rng: random.Random, least: int, most: int) -> int:
+    """Evenly over the orders of magnitude."""
+    return round(math.exp(rng.uniform(math.log(least), math.log(most))))
+
+
+def ping(rng: random.Random) -> Plan:
+    size = spread(rng, 1, 4096)
+    return Plan("ping", size * spread(rng, 10, 500), least=size, most=size, waits_for_echo=True, source=WHOLE)
+
+
+def stays(rng: random.Random) -> Plan:
+    """To the end of the phase."""
+    return Plan("stays", 100 * MIB, most=16 * KIB, waits_for_echo=True, send_pause_s=rng.uniform(0.02, 1.0),
+                source=WHOLE)
+
+
+def short(rng: random.Random) -> Plan:
+    return Plan("short", rng.randint(0, 4096), most=4096, source=WHOLE)
+
+
+def dribble(rng: random.Random) -> Plan:
+    return Plan("dribble", rng.randint(1, 3000), most=3, source=WHOLE)
+
+
+def mixed(rng: random.Random) -> Plan:
+    return Plan("mixed", spread(rng, 1, 8 * MIB), least=rng.choice((1, 100, 10_000)), most=MIB, source=WHOLE)
+
+
+def bulk(rng: random.Random) -> Plan:
+    return Plan("bulk", rng.randint(MIB, 48 * MIB), least=64 * KIB, most=MIB, source=WHOLE)
+
+
+def slow_reader(rng: random.Random) -> Plan:
+    total, window = rng.choice(((20 * KIB, 2304), (600 * KIB, 16 * KIB)))
+    return Plan("slow_reader", rng.randint(1, total), least=100, read_most=rng.randint(1000, 16 * KIB),
+                read_pause_s=rng.uniform(0.002, 0.03), receive_buffer=window, source=WHOLE)
+
+
+def late_reader(rng: random.Random) -> Plan:
+    return Plan("late_reader", spread(rng, 10 * KIB, 8 * MIB), least=1000, most=MIB,
+                reads_after_s=rng.uniform(0.2, 2.0), source=WHOLE)
+
+
+def urgent(rng: random.Random) -> Plan:
+    return Plan("urgent", rng.randint(1, 300 * KIB), most=10 * KIB, is_urgent=True, source=WHOLE)
+
+
+def reset(rng: random.Random) -> Plan:
+    return leaving("reset", Ending.RESET, rng)
+
+
+def close(rng: random.Random) -> Plan:
+    return leaving("close", Ending.CLOSE, rng)
+
+
+def leaving(kind: str, ending: Ending, rng: random.Random) -> Plan:
+    total = spread(rng, 1, 4 * MIB)
+    return Plan(kind, total, ending=ending, end_at=rng.randint(0, total), most=256 * KIB,
+                read_pause_s=rng.choice((0.0, 0.02)), source=CUT)
+
+
+def connects_alone(rng: random.Random) -> Plan:
+    ending = rng.choice((Ending.HALF_CLOSE, Ending.RESET, Ending.CLOSE))
+    return Plan("connects_alone", 0, ending=ending, source=WHOLE if ending is Ending.HALF_CLOSE else CUT)
+
+
+def idle(rng: random.Random) -> Plan:
+    return Plan("idle", rng.randint(0, 5000), ending=Ending.SILENCE, source=IDLE)
+
+
+def stalled(rng: random.Random) -> Plan:
+    return Plan("stalled", 64 * MIB, ending=Ending.STALL, least=10 * KIB, receive_buffer=rng.choice((0, 8 * KIB)),
+                source=STALLED)
+
+
+def gate(rng: random.Random) -> Plan:
+    return Plan("gate", spread(rng, 1, 2 * MIB), least=100, gate=GatePlan(rng.getrandbits(64)), source=GATE_WHOLE)
+
+
+def gate_cut(rng: random.Random) -> Plan:
+    total = spread(rng, 1, 2 * MIB)
+    plan = GatePlan(rng.getrandbits(64), rng.randint(0, total), *(rng.random() < 0.5 for _ in range(3)))
+    return Plan("gate_cut", total, ending=rng.choice((Ending.HALF_CLOSE, Ending.RESET, Ending.CLOSE)),
+                end_at=rng.randint(0, total), least=100, gate=plan, source=GATE_CUT)
+
+
+WEIGHTS: dict[Callable[[random.Random], Plan], float] = {
+    short: 20, connects_alone: 10, ping: 12, dribble: 4, mixed: 15, reset: 8, close: 8, urgent: 4, bulk: 2,
+    slow_reader: 3, late_reader: 3, gate: 4, gate_cut: 3, idle: 0.5, stalled: 0.3, stays: 0.2}
+KINDS = [*WEIGHTS]
+STORM_SHARE = 0.0005  # Of streams: such a one brings a crowd of short ones with it.
+
+
+def draw(rng: random.Random) -> Plan:
+    return rng.choices(KINDS, [*WEIGHTS.values()])[0](rng)
+
+
+def size_of_storm(rng: random.Random) -> int:
+    return rng.randint(100, 300) if rng.random() < STORM_SHARE else 0

@@ -1,0 +1,301 @@
+"""One echod, its clients and what is done to it: loads, rests and the end of a soak."""
+
+import json
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import configs
+import kinds
+import verdict
+from chaos_gate import ChaosGate
+from client_process import PATIENCE_S, ClientProcess, Tally
+from daemon_log import DaemonLog
+from echod_process import COUNTERS, Broken, EchodProcess, wait_until
+
+CLIENT_PROCESSES = 2
+REST_S = 1.0
+SAMPLE_S = 1.0
+# What warnings and errors may say; the last names what is wrong in a bad configuration.
+REFUSED, NEEDS_RESTART = "reload: refused", "reload: needs a restart"
+ALLOWED = (REFUSED, NEEDS_RESTART, "full on ", "buffers.total_mib leaves", "ulimit -n", "echod.toml")
+ACTIONS = {"reload": 4, "reload_what_is_bad": 1, "reload_what_needs_a_restart": 1, "rotate": 2, "count": 1, "freeze": 1,
+           "start_echoload": 1}
+
+
+@dataclass(frozen=True)
+class Settings:
+    echod: Path
+    echoload: Path
+    seed: int
+    at_a_time: int
+
+    @property
+    def is_sanitized(self) -> bool:
+        """Then its memory and its time at rest are those of the sanitizer."""
+        binary = self.echod.read_bytes()
+        return b"__asan_init" in binary or b"__tsan_init" in binary
+
+
+@dataclass
+class Rest:
+    """What was seen when all had left."""
+
+    seconds: float
+    connections: int
+    private_kib: int
+    descriptors: int
+    threads: int
+    cpu_share: float
+
+
+@dataclass
+class LoadTotals:
+    """Of all runs of echoload."""
+
+    runs: int = 0
+    connections: int = 0
+    echoes: int = 0
+    bytes_received: int = 0
+    errors: int = 0
+
+
+class Play:
+    """`on_look` is called again and again, to show how it stands."""
+
+    def __init__(self, settings: Settings, on_look: Callable[["Play"], None]):
+        self.settings = settings
+        self.on_look = on_look
+        self.rng = random.Random(f"{settings.seed} play")
+        self.is_sanitized = settings.is_sanitized
+        self.faults: list[str] = []
+        self.actions: Counter[str] = Counter()
+        self.rests: list[Rest] = []
+        self.load_totals = LoadTotals()
+        self.counters: dict[str, int] = {}
+        self.gate_counts: Counter[str] = Counter()
+        self.open_at_the_end = 0
+        self.cpu_s = 0.0
+        self.peak_kib = 0
+        self.samples_at = 0.0
+        self.began = time.monotonic()
+        self.loads: list[subprocess.Popen[bytes]] = []
+        # In a session of its own: Ctrl-C is for the soak, which then stops it.
+        self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"])
+        self.daemon.allow_log(*ALLOWED)
+        self.threads_at_start = self.threads()
+        self.log = DaemonLog(self.daemon.log_file, ALLOWED)
+        self.gate = ChaosGate(self.daemon.listeners[0], (kinds.GATE_WHOLE, kinds.GATE_CUT))
+        self.clients = [ClientProcess(number, settings.seed, self.daemon.listeners, self.gate.address,
+                                      settings.at_a_time) for number in range(CLIENT_PROCESSES)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        for load in self.loads:
+            load.kill()
+            load.wait()
+        for client in self.clients:
+            client.kill()
+        self.gate.kill()
+        self.daemon.kill()
+
+    # What is known.
+
+    @property
+    def tally(self) -> Tally:
+        total = Tally()
+        for client in self.clients:
+            total.add(client.tally)
+        return total
+
+    @property
+    def came(self) -> Counter[str]:
+        """Connections to echod, by address. For those through the gate it is the gate that connects."""
+        gate = self.gate.counts()
+        return Counter({**self.tally.connections, kinds.GATE_WHOLE: gate["whole_plans"],
+                        kinds.GATE_CUT: gate["cut_plans"], kinds.LOAD: self.load_totals.connections})
+
+    def threads(self) -> int:
+        return len([*Path(f"/proc/{self.daemon.pid}/task").iterdir()])
+
+    def attend(self, seconds: float) -> None:
+        """Time passes: clients report, load clients end, memory is looked at."""
+        for ready in wait([client.control for client in self.clients], seconds):
+            next(client for client in self.clients if client.control is ready).listen()
+        for load in [load for load in self.loads if load.poll() is not None]:
+            self.loads.remove(load)
+            self.take_load(load)
+        if time.monotonic() >= self.samples_at and self.daemon.is_running():
+            self.samples_at = time.monotonic() + SAMPLE_S
+            self.peak_kib = max(self.peak_kib, self.daemon.private_kib())
+        self.on_look(self)
+
+    def attend_until(self, what: str, is_so: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 2 * PATIENCE_S
+        while not is_so():
+            if time.monotonic() > deadline:
+                raise Broken(f"in vain: waited {2 * PATIENCE_S:g} s for {what}")
+            self.attend(0.05)
+
+    def order(self, word: str) -> None:
+        for client in self.clients:
+            client.tell(word)
+        self.attend_until(f"the clients to {word}", lambda: all(client.tally.state == word for client in self.clients))
+
+    # What is done to it.
+
+    def load(self, ends_at: Callable[[], float]) -> None:
+        self.order("load")
+        acts_at = time.monotonic()
+        while time.monotonic() < ends_at():
+            if time.monotonic() >= acts_at:
+                action, = self.rng.choices([*ACTIONS], [*ACTIONS.values()])
+                getattr(self, action)()
+                self.actions[action] += 1
+                acts_at = time.monotonic() + self.rng.uniform(0.2, 1.5)
+            self.attend(0.05)
+
+    def tell(self, number: int, reaction: str) -> None:
+        """A signal, and what it must cause."""
+        seen = self.daemon.stderr_text().count(reaction)
+        self.daemon.signal(number)
+        self.attend_until(reaction, lambda: self.daemon.stderr_text().count(reaction) > seen)
+
+    def reload_config(self, text: str, reaction: str) -> None:
+        self.daemon.config_file.write_text(text, encoding="utf-8")
+        self.tell(signal.SIGHUP, reaction)
+
+    def reload(self) -> None:
+        self.reload_config(configs.good(self.rng), "reload: applied")
+
+    def reload_what_is_bad(self) -> None:
+        self.reload_config(configs.bad(self.rng), REFUSED)
+
+    def reload_what_needs_a_restart(self) -> None:
+        self.reload_config(configs.needs_restart(self.rng), NEEDS_RESTART)
+
+    def rotate(self) -> None:
+        old = self.log.rename()
+        self.daemon.signal(signal.SIGUSR1)
+        self.attend_until("a new log file", lambda: "log file reopened" in self.daemon.log_text())
+        self.log.finish(old)
+
+    def count(self) -> None:
+        self.tell(signal.SIGUSR2, "counters: ")
+
+    def freeze(self) -> None:
+        """For a time that is part of the play."""
+        self.daemon.freeze()
+        ends_at = time.monotonic() + self.rng.uniform(0.05, 1.5)
+        while time.monotonic() < ends_at:
+            self.attend(0.05)
+        self.daemon.thaw()
+
+    def start_echoload(self) -> None:
+        rng = self.rng
+        host, port = rng.choice(self.daemon.listeners)
+        mode = rng.choice((["--size", "1-64k", "--depth", str(rng.randint(1, 8))], ["--mode", "stream"]))
+        number = self.load_totals.runs + len(self.loads)
+        self.loads.append(subprocess.Popen(
+            [str(self.settings.echoload), *mode, "--connections", str(rng.randint(1, 60)), "--warmup", "0",
+             "--duration", f"{rng.uniform(0.5, 3):.1f}", "--timeout", f"{PATIENCE_S:g}", "--source", kinds.LOAD,
+             "--seed", str(rng.getrandbits(32)), "--json", f"load-{number}.json", f"{host}:{port}"],
+            cwd=self.daemon.directory, start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+
+    def take_load(self, load: "subprocess.Popen[bytes]") -> None:
+        assert isinstance(load.args, list)
+        file = self.daemon.directory / str(load.args[-2])
+        result = json.loads(file.read_text("utf-8"))
+        file.unlink()
+        totals = self.load_totals
+        totals.runs += 1
+        totals.connections += 1 + result["connected"]  # The first looks whether the server is there.
+        totals.echoes += result["echoes"]
+        totals.bytes_received += result["bytes_received"]
+        totals.errors += result["errors"]["total"]
+        # While it waits in the backlog, behind limits.max_connections, nothing comes back.
+        failures = [failure for failure in result["failures"] if not failure.startswith("nothing came back")]
+        if failures or load.returncode not in (0, 1):
+            self.faults.append(f"echoload: status {load.returncode}: {failures} {result['errors']['details']}")
+
+    # When all have left.
+
+    def rest(self) -> None:
+        self.reload_config(configs.at_rest(), "reload: applied")
+        self.order("rest")
+        self.attend_until("the clients to leave", lambda: not any(client.tally.open for client in self.clients))
+        self.attend_until("echoload to end", lambda: not self.loads)
+        wait_until("the gate to see all streams end", lambda: self.gate.counts()["open"] == 0)
+        wait_until("all connections to be closed", lambda: self.daemon.counters()["connections"] == 0)
+        self.counters = self.daemon.counters()
+        self.rotate()
+        wait_until("the lines of all closes", self.has_all_lines)
+        self.faults += verdict.judge_rest(self.log, self.counters, self.tally, self.came)
+        self.faults += self.judge_complaints()
+        self.faults += self.look_at_rest()
+
+    def has_all_lines(self) -> bool:
+        self.log.read()
+        return self.log.closed.total() >= verdict.closed(self.counters)
+
+    def judge_complaints(self) -> list[str]:
+        log, actions = self.log, self.actions
+        faults = [f"the log says: {line}" for line in log.strange]
+        for words, action in ((REFUSED, "reload_what_is_bad"), (NEEDS_RESTART, "reload_what_needs_a_restart")):
+            if log.complaints[words] != actions[action]:
+                faults.append(f"the log says '{words}' {log.complaints[words]} times; {actions[action]} were so")
+        return faults
+
+    def look_at_rest(self) -> list[str]:
+        daemon, faults = self.daemon, []
+        cpu, start = daemon.cpu_s(), time.monotonic()
+        time.sleep(REST_S)  # The time that is measured.
+        share = (daemon.cpu_s() - cpu) / (time.monotonic() - start)
+        rest = Rest(time.monotonic() - self.began, self.counters["accepted"], daemon.private_kib(),
+                    daemon.descriptors(), self.threads(), share)
+        self.rests.append(rest)
+        bound = verdict.MOST_REST_SHARE_SANITIZED if self.is_sanitized else verdict.MOST_REST_SHARE
+        if share > bound:
+            faults.append(f"{share:.1%} of a CPU at rest; the bound is {bound:.0%}")
+        if rest.descriptors != daemon.descriptors_at_start:
+            faults.append(f"{rest.descriptors} descriptors at rest, {daemon.descriptors_at_start} at the start")
+        if rest.threads != self.threads_at_start:
+            faults.append(f"{rest.threads} threads at rest, {self.threads_at_start} at the start")
+        most = verdict.peak_bound_kib(self.rests[0].private_kib)
+        if self.peak_kib > most and not self.is_sanitized:
+            faults.append(f"{self.peak_kib} KiB under load; the bound is {most}")
+        return faults
+
+    # The end, under load.
+
+    def stop(self) -> None:
+        self.attend_until("echoload to end", lambda: not self.loads)
+        self.order("hold")
+        through = self.tally.connections
+        self.attend_until("the gate to connect", lambda: self.came[kinds.GATE_WHOLE] == through[kinds.GATE_WHOLE]
+                          and self.came[kinds.GATE_CUT] == through[kinds.GATE_CUT])
+        self.open_at_the_end = self.tally.open
+        self.cpu_s = self.daemon.cpu_s()
+        self.daemon.stop()
+        self.order("rest")  # Who does not read does not see the end either.
+        self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
+        self.log.read()
+        pairs = COUNTERS.findall(self.log.file.read_text("utf-8"))[-1].split()
+        self.counters = {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
+        self.faults += verdict.judge_counts(self.log, self.counters, self.came)
+        self.gate_counts = self.gate.stop()
+        if self.open_at_the_end == 0:
+            self.faults.append("nobody was there when it was stopped")
+        if not self.is_sanitized:
+            self.faults += verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests])

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Everything at once, for as long as wanted: clients of many kinds, byte-checked, some of them through the chaos gate,
+and echoload, against one echod that is meanwhile reloaded, rotated, stopped and continued. Now and then all leave, and
+it must be as it was, and must have accounted for everything.
+"""
+
+import argparse
+import json
+import random
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "support"))
+
+import verdict
+from echod_process import Broken
+from play import Play, Settings
+
+PROGRESS_S = 10.0
+PHASE_S = 30.0
+MB = 1e6
+
+
+class Soak:
+    """Phases of load with a rest behind each; then the end, under load."""
+
+    def __init__(self, settings: Settings, seconds: float):
+        self.settings = settings
+        self.seconds = seconds
+        self.began = time.monotonic()
+        self.ends_at = self.began + seconds
+        self.shows_at = self.began + PROGRESS_S
+        self.is_interrupted = False
+
+    def interrupt(self, *_: object) -> None:
+        """Ctrl-C: an early end, but in order. A second one is not waited for."""
+        self.is_interrupted = True
+        self.ends_at = time.monotonic()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def run(self) -> dict[str, Any]:
+        signal.signal(signal.SIGINT, self.interrupt)
+        with Play(self.settings, self.look) as play:
+            try:
+                play.rest()
+                while time.monotonic() < self.ends_at:
+                    phase_ends_at = time.monotonic() + min(PHASE_S, self.seconds / 2.5)
+                    play.load(lambda: min(phase_ends_at, self.ends_at))
+                    play.rest()
+                last_ends_at = time.monotonic() + min(3.0, self.seconds / 5)
+                play.load(lambda: last_ends_at)
+                play.stop()
+            except (Broken, OSError, EOFError, ValueError) as error:
+                play.faults.append(f"{type(error).__name__}: {error}")
+            return self.result(play)
+
+    def look(self, play: Play) -> None:
+        now = time.monotonic()
+        if now < self.shows_at:
+            return
+        self.shows_at = now + PROGRESS_S
+        tally = play.tally
+        memory = f"{play.rests[-1].private_kib} KiB at rest" if play.rests else ""
+        print(f"{now - self.began:5.0f} of {self.seconds:.0f} s: {tally.kinds.total()} streams, {tally.open} open, "
+              f"{tally.received.total() / MB:.0f} MB back, {memory}, at most {play.peak_kib}, "
+              f"{tally.failed + len(play.faults)} faults", flush=True)
+
+    def result(self, play: Play) -> dict[str, Any]:
+        tally = play.tally
+        samples = [(rest.seconds, float(rest.private_kib)) for rest in play.rests]
+        faults = [*play.faults, *tally.failures]
+        if tally.failed > len(tally.failures):
+            faults.append(f"{tally.failed} streams failed; not all are told")
+        return {
+            "seed": self.settings.seed, "seconds": round(time.monotonic() - self.began, 1),
+            "interrupted": self.is_interrupted, "sanitized": play.is_sanitized,
+            "streams": dict(tally.kinds.most_common()), "whole_streams": tally.whole,
+            "open_at_the_end": play.open_at_the_end,
+            "bytes_sent": tally.sent.total(), "bytes_received": tally.received.total(),
+            "sent_hash": tally.sent_hash, "received_hash": tally.received_hash,
+            "failed_streams": tally.failed, "echoload": asdict(play.load_totals), "gate": dict(play.gate_counts),
+            "actions": dict(play.actions.most_common()), "rotations": play.log.rotations, "log_lines": play.log.lines,
+            "warnings_and_errors": dict(play.log.complaints),
+            "closes": {f"{source} {reason}": count for (source, reason), count in sorted(play.log.reasons.items())},
+            "counters": play.counters, "daemon_cpu_s": round(play.cpu_s, 2), "peak_kib": play.peak_kib,
+            "peak_bound_kib": verdict.peak_bound_kib(play.rests[0].private_kib) if play.rests else None,
+            "descriptors": [play.daemon.descriptors_at_start, play.rests[-1].descriptors] if play.rests else None,
+            "memory_slope_kib_per_hour": round(verdict.slope_kib(verdict.later(samples)), 1) if samples else None,
+            "memory_slope_is_judged": not play.is_sanitized and verdict.says_enough(samples),
+            "rests": [asdict(rest) for rest in play.rests], "faults": faults}
+
+
+def show(result: dict[str, Any]) -> None:
+    def line(name: str, text: object) -> None:
+        print(f"  {name:<12}{text}")
+
+    def pairs(name: str) -> str:
+        return ", ".join(f"{key} {value}" for key, value in result[name].items())
+
+    streams, rests = sum(result["streams"].values()), result["rests"]
+    print(f"\n{result['seconds']:.0f} s, seed {result['seed']}{', interrupted' if result['interrupted'] else ''}")
+    line("streams", f"{streams}, {result['whole_streams']} of them to be whole, {result['failed_streams']} failed")
+    line("", pairs("streams"))
+    line("bytes", f"{result['bytes_sent']} sent, {result['bytes_received']} received")
+    line("hash", f"{result['sent_hash']} sent")
+    line("", f"{result['received_hash']} received")
+    line("gate", pairs("gate"))
+    line("echoload", pairs("echoload"))
+    line("done to it", f"{pairs('actions')}; {result['rotations']} rotations")
+    line("log", f"{result['log_lines']} lines; {pairs('warnings_and_errors')}")
+    line("counters", " ".join(f"{name}={value}" for name, value in result["counters"].items() if value))
+    most = max((rest["cpu_share"] for rest in rests), default=0.0)
+    line("CPU", f"{result['daemon_cpu_s']} s; at rest at most {most:.2%} of one")
+    line("memory", f"at most {result['peak_kib']} KiB of {result['peak_bound_kib']}; {len(rests)} rests: "
+                   f"{[one['private_kib'] for one in rests]}")
+    line("", f"slope {result['memory_slope_kib_per_hour']} KiB per hour"
+             f"{'' if result['memory_slope_is_judged'] else ', not judged: too short, or a sanitizer'}")
+    line("descriptors", f"{result['descriptors']}, at the start and at the end")
+    for fault in result["faults"]:
+        line("FAULT", fault)
+    print("passed" if not result["faults"] else f"FAILED: to repeat it, --seed {result['seed']}")
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long, beside the end (default: 5)")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="to do the same again")
+    parser.add_argument("--at-a-time", type=int, default=120, metavar="N", help="streams of each of two processes")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="where both were built")
+    parser.add_argument("--echod", type=Path, help="another echod")
+    parser.add_argument("--echoload", type=Path, help="another echoload")
+    parser.add_argument("--json", type=Path, default=ROOT / "build/soak.json", help="where the result goes")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = parse()
+    echod = arguments.echod or arguments.build / "daemon/echod"
+    echoload = arguments.echoload or arguments.build / "client/echoload"
+    settings = Settings(echod.resolve(strict=True), echoload.resolve(strict=True), arguments.seed, arguments.at_a_time)
+    print(f"seed {settings.seed}", flush=True)
+    result = Soak(settings, 60 * arguments.minutes).run()
+    arguments.json.parent.mkdir(parents=True, exist_ok=True)
+    arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    show(result)
+    return 1 if result["faults"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Whether what the clients, the load client, the log and the counters know of a soak is the same, and whether the
+daemon stayed as it was.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import configs
+import kinds
+from client_process import Tally
+from daemon_log import DaemonLog
+
+# Of an hour, and of the later rests: the first fill what is kept for later. Streams come by the hundred in a second, so
+# a leak of one byte for each would be above it.
+MOST_SLOPE_KIB = 512.0
+WARM_UP_SHARE = 0.25
+LEAST_SPAN_S = 600.0  # Less says nothing about an hour.
+MOST_REST_SHARE = 0.02  # Of one CPU.
+MOST_REST_SHARE_SANITIZED = 0.10
+SLACK_KIB = 8 * 1024  # Of the allocator, which cannot give back pages that are used in part.
+BLOCKS_KEPT = 16  # By each worker, for later (daemon/echo/buffer_pool.hpp).
+
+EXACT = (kinds.WHOLE, kinds.IDLE, kinds.GATE_WHOLE)
+PARTS = (kinds.CUT, kinds.STALLED, kinds.GATE_CUT)
+REASONS = {
+    kinds.WHOLE: {"peer_closed"},
+    kinds.GATE_WHOLE: {"peer_closed"},
+    kinds.LOAD: {"peer_closed"},
+    kinds.CUT: {"peer_closed", "reset"},
+    kinds.GATE_CUT: {"peer_closed", "reset"},
+    kinds.IDLE: {"peer_closed", "idle_timeout"},
+    kinds.STALLED: {"peer_closed", "reset", "stalled_write", "idle_timeout"},
+}
+NEVER = ("closed_timed_out", "closed_io_error", "accept_errors", "register_failures", "paused_resources",
+         "connection_lines_suppressed", "log_lines_dropped", "log_write_failures", "worker_stalls", "connections",
+         "buffered_bytes")
+
+
+def closed(counters: dict[str, int]) -> int:
+    return sum(value for name, value in counters.items() if name.startswith("closed_"))
+
+
+def judge_counts(log: DaemonLog, counters: dict[str, int], came: Counter[str]) -> list[str]:
+    """Each connection is counted once, wherever. `came`: what the clients know, by address."""
+    faults = []
+    for source in sorted({*came, *log.opened, *log.closed}):
+        seen = came[source], log.opened[source], log.closed[source]
+        if len({*seen}) > 1:
+            faults.append("from {}: {} connections, {} lines of opens, {} of closes".format(source, *seen))
+    total = came.total(), counters["accepted"], closed(counters)
+    if len({*total}) > 1:
+        faults.append("{} connections, accepted={}, {} closed for a reason".format(*total))
+    return faults
+
+
+def judge_bytes(log: DaemonLog, counters: dict[str, int], clients: Tally) -> list[str]:
+    faults = []
+    for source in EXACT:
+        seen = clients.sent[source], log.bytes_in[source], log.bytes_out[source], clients.received[source]
+        if len({*seen}) > 1:
+            faults.append("from {}: {} bytes sent, in={}, out={}, {} received".format(source, *seen))
+    for source in PARTS:
+        seen = clients.sent[source], log.bytes_in[source], log.bytes_out[source], clients.received[source]
+        if list(seen) != sorted(seen, reverse=True):
+            faults.append("from {}: {} bytes sent, in={}, out={}, {} received".format(source, *seen))
+    if log.bytes_in[kinds.LOAD] != log.bytes_out[kinds.LOAD]:
+        faults.append(f"echoload: in={log.bytes_in[kinds.LOAD]}, out={log.bytes_out[kinds.LOAD]}")
+    for name, lines in (("bytes_received", log.bytes_in), ("bytes_sent", log.bytes_out)):
+        if counters[name] != lines.total():
+            faults.append(f"{name}={counters[name]}, in the lines of closes {lines.total()}")
+    return faults
+
+
+def judge_reasons(log: DaemonLog, clients: Tally) -> list[str]:
+    faults = [f"from {source}: {count} closed with reason={reason}"
+              for (source, reason), count in log.reasons.items() if reason not in REASONS.get(source, set())]
+    for source in (kinds.IDLE, kinds.STALLED):
+        in_log = log.reasons[source, "idle_timeout"] + log.reasons[source, "stalled_write"]
+        # More by those that left in the same moment.
+        if in_log < clients.ended_by_server[source]:
+            faults.append(f"from {source}: {clients.ended_by_server[source]} were ended by echod, {in_log} in the log")
+    return faults
+
+
+def judge_rest(log: DaemonLog, counters: dict[str, int], clients: Tally, came: Counter[str]) -> list[str]:
+    """When all have left."""
+    faults = judge_counts(log, counters, came) + judge_bytes(log, counters, clients) + judge_reasons(log, clients)
+    faults += [f"{name}={counters[name]}" for name in NEVER if counters[name] != 0]
+    if clients.sent_hash != clients.received_hash:
+        faults.append(f"the hash of all streams is {clients.sent_hash} sent, {clients.received_hash} received")
+    return faults
+
+
+def peak_bound_kib(at_rest_kib: int) -> int:
+    """The most that the configurations let it take."""
+    kept = BLOCKS_KEPT * configs.WORKERS * configs.MOST_BLOCK_KIB
+    return at_rest_kib + configs.MOST_TOTAL_MIB * 1024 + kept + SLACK_KIB
+
+
+def slope_kib(samples: Sequence[tuple[float, float]]) -> float:
+    """Of (seconds, KiB), per hour, by least squares."""
+    middle_s = sum(seconds for seconds, _ in samples) / len(samples)
+    middle_kib = sum(kib for _, kib in samples) / len(samples)
+    square = sum((seconds - middle_s) ** 2 for seconds, _ in samples)
+    return 3600 * sum((seconds - middle_s) * (kib - middle_kib) for seconds, kib in samples) / square if square else 0.0
+
+
+def later(samples: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [*samples[round(len(samples) * WARM_UP_SHARE):]]
+
+
+def says_enough(samples: Sequence[tuple[float, float]]) -> bool:
+    judged = later(samples)
+    return len(judged) > 2 and judged[-1][0] - judged[0][0] >= LEAST_SPAN_S
+
+
+def judge_memory(samples: Sequence[tuple[float, float]]) -> list[str]:
+    """Samples at rest. Of a short run there is nothing to say."""
+    slope = slope_kib(later(samples))
+    if says_enough(samples) and slope > MOST_SLOPE_KIB:
+        return [f"memory at rest grows by {slope:.0f} KiB per hour; the bound is {MOST_SLOPE_KIB:.0f}"]
+    return []

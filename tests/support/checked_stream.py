@@ -1,0 +1,289 @@
+"""Clients of echod that know what must come back: many streams in one thread, each checked byte for byte as it comes,
+and by a hash of all that was sent and of all that came.
+"""
+
+import errno
+import hashlib
+import heapq
+import itertools
+import math
+import random
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from chaos_relay import GatePlan
+from stream_sockets import connect, reset
+
+POOL_BYTES = 4 << 20
+
+
+class Ending(Enum):
+    """How a stream ends, and what must have come by then."""
+
+    HALF_CLOSE = "half_close"  # FIN behind the last byte; then everything, and the server's FIN.
+    SILENCE = "silence"  # Nothing more is sent; everything, then the server's FIN, since it was idle for too long.
+    STALL = "stall"  # Nothing is read until the server, which owes bytes, ends it; any part.
+    RESET = "reset"  # RST when `end_at` bytes are back; any part.
+    CLOSE = "close"  # The same with close(2), whatever is under way.
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stream does. The sizes of its chunks are spread evenly over the orders of magnitude."""
+
+    kind: str
+    total: int
+    ending: Ending = Ending.HALF_CLOSE
+    end_at: int = 0
+    least: int = 1
+    most: int = 64 * 1024
+    is_urgent: bool = False  # Some chunks end in an urgent byte.
+    waits_for_echo: bool = False  # Each chunk for that of the one before.
+    send_pause_s: float = 0.0
+    reads_after_s: float = 0.0
+    read_most: int = 256 * 1024
+    read_pause_s: float = 0.0
+    receive_buffer: int = 0
+    source: str = "127.0.0.1"
+    gate: GatePlan | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it must come back."""
+        return self.ending in (Ending.HALF_CLOSE, Ending.SILENCE) and not (self.gate and self.gate.cuts)
+
+
+class Stream:
+    """One connection. `pool`: its bytes are pieces of this, which its random numbers choose.
+
+    When it `is_over`, `error` says what was wrong with it; that is known from nothing else.
+    """
+
+    def __init__(self, name: str, plan: Plan, address: tuple[str, int], rng: random.Random, pool: bytes):
+        self.name = name
+        self.plan = plan
+        self.rng = rng
+        self.pool = pool
+        self.total = plan.total
+        self.ending = plan.ending
+        self.chunk = (0, 0)  # Its place in the pool, and how much of it is not sent.
+        self.expected: deque[tuple[int, int]] = deque()  # The same of what must come back next.
+        self.sent = 0
+        self.received = 0
+        self.sent_hash = hashlib.sha256()
+        self.received_hash = hashlib.sha256()
+        self.may_be_cut = False  # The server is stopping: its FIN may come early.
+        self.timer_at = math.inf  # Of Crowd.
+        self.is_leaving = False
+        self.is_shut = False
+        self.is_over = False
+        self.is_ended = False  # By the server: its FIN came, or a reset.
+        self.error = ""
+        self.socket = connect(address, plan.source, plan.receive_buffer)
+        self.number = self.socket.fileno()
+        if plan.gate:
+            self.socket.sendall(plan.gate.pack())
+        self.began = self.moved = time.monotonic()
+        self.sends_at = self.began
+        self.reads_at = math.inf if self.ending is Ending.STALL else self.began + plan.reads_after_s
+        self.end_sending()
+
+    # What it waits for.
+
+    @property
+    def has_to_send(self) -> bool:
+        return self.sent < self.total and not self.is_shut and not (self.plan.waits_for_echo and self.expected)
+
+    def wants(self, now: float) -> int:
+        reads = select.EPOLLIN if now >= self.reads_at else 0
+        sends = select.EPOLLOUT if self.has_to_send and now >= self.sends_at else 0
+        # One that stalls must hear of its end. One that only waits to read must not: it would hear of it all the time.
+        return reads | sends | (select.EPOLLRDHUP if self.reads_at == math.inf else 0)
+
+    def wakes_at(self, now: float) -> float:
+        """When it wants more; never if that depends on the server alone."""
+        times = [self.reads_at, self.sends_at if self.has_to_send else math.inf]
+        return min((at for at in times if at > now), default=math.inf)
+
+    # What it does.
+
+    def turn(self, events: int, now: float) -> None:
+        try:
+            if events & select.EPOLLOUT:
+                self.send(now)
+            if self.reads_at == math.inf and events & (select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR):
+                self.reads_at = now
+            if not self.is_over and now >= self.reads_at and events & ~select.EPOLLOUT:
+                self.receive(now)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self.lose(error)
+
+    def send(self, now: float) -> None:
+        offset, left = self.chunk
+        if left == 0:
+            most = min(self.plan.most, self.total - self.sent)
+            size = round(math.exp(self.rng.uniform(math.log(min(self.plan.least, most)), math.log(most))))
+            offset, left = self.rng.randrange(POOL_BYTES - size), size
+        piece = memoryview(self.pool)[offset:offset + min(left, self.total - self.sent)]
+        urgent = socket.MSG_OOB if self.plan.is_urgent and self.rng.random() < 0.1 else 0
+        sent = self.socket.send(piece, urgent)
+        self.sent += sent
+        self.moved = now
+        self.sent_hash.update(piece[:sent])
+        self.expected.append((offset, sent))
+        self.chunk = (offset + sent, left - sent)
+        if left == sent:
+            self.sends_at = now + self.plan.send_pause_s
+        self.end_sending()
+
+    def end_sending(self) -> None:
+        """What is to follow once so much is sent, or back."""
+        if self.ending in (Ending.RESET, Ending.CLOSE):
+            if self.received >= self.plan.end_at:
+                self.end()
+        elif self.sent >= self.total and self.ending is Ending.HALF_CLOSE and not self.is_shut:
+            self.is_shut = True
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def receive(self, now: float) -> None:
+        got = self.socket.recv(self.plan.read_most)
+        self.moved = now
+        if not got:
+            self.judge_end()
+            return
+        self.received_hash.update(got)
+        if not self.is_expected(got):
+            self.end(f"wrong bytes within {len(got)} at {self.received} of {self.sent}")
+            return
+        self.received += len(got)
+        if not self.is_leaving:
+            self.reads_at = now + self.plan.read_pause_s
+        self.end_sending()
+
+    def is_expected(self, got: bytes) -> bool:
+        at = 0
+        while at < len(got):
+            if not self.expected:
+                return False
+            offset, left = self.expected.popleft()
+            size = min(left, len(got) - at)
+            if not self.pool.startswith(got[at:at + size], offset):
+                return False
+            if size < left:
+                self.expected.appendleft((offset + size, left - size))
+            at += size
+        return True
+
+    # How it ends.
+
+    def lose(self, error: OSError) -> None:
+        """By a reset, or whatever send(2) or recv(2) said."""
+        self.is_ended = True
+        is_right = self.ending is Ending.STALL or (self.plan.gate and self.plan.gate.cuts)
+        self.end("" if is_right else f"{errno.errorcode.get(error.errno or 0)} after {self.received} of {self.sent}")
+
+    def judge_end(self) -> None:
+        self.is_ended = True
+        has_all = self.received == self.sent == self.total
+        has_ended = self.is_shut or self.ending in (Ending.SILENCE, Ending.STALL)
+        if self.may_be_cut or self.ending is Ending.STALL or (self.plan.gate and self.plan.gate.cuts):
+            self.end()
+        elif not has_all or not has_ended:
+            self.end(f"the end after {self.received} of {self.sent}")
+        else:
+            self.end("" if self.sent_hash.digest() == self.received_hash.digest() else "another hash")
+
+    def end(self, error: str = "") -> None:
+        self.is_over = True
+        self.error = error
+        if self.ending is Ending.RESET:
+            reset(self.socket)
+        self.socket.close()
+
+    def leave(self, now: float) -> None:
+        """Ends it soon, in the way that it was to end, but for silence: that takes long."""
+        self.is_leaving = True
+        self.total = self.sent
+        self.sends_at = self.reads_at = now
+        if self.ending is Ending.SILENCE:
+            self.ending = Ending.HALF_CLOSE
+        if self.ending is not Ending.HALF_CLOSE:
+            self.end()
+            return
+        try:
+            self.end_sending()
+        except OSError as error:
+            self.lose(error)
+
+
+class Crowd:
+    """Streams that are under way. `on_over` is told of each that has ended."""
+
+    def __init__(self, on_over: Callable[[Stream], None]):
+        self.on_over = on_over
+        self.streams: dict[int, Stream] = {}
+        self.masks: dict[int, int] = {}
+        self.timers: list[tuple[float, int, Stream]] = []
+        self.order = itertools.count()
+        self.epoll = select.epoll()
+        self.looks_at = 0.0  # For those that hang.
+
+    def add(self, stream: Stream) -> None:
+        self.streams[stream.number] = stream
+        self.refresh(stream, time.monotonic())
+
+    def run_once(self, patience_s: float, seconds: float = 1.0) -> None:
+        """Waits for at most `seconds`. Those for which nothing has moved for `patience_s` end, in error."""
+        now = time.monotonic()
+        if self.timers:
+            seconds = min(seconds, max(0.0, self.timers[0][0] - now))
+        events = self.epoll.poll(seconds)
+        now = time.monotonic()
+        for number, mask in events:
+            stream = self.streams[number]
+            stream.turn(mask, now)
+            self.refresh(stream, now)
+        while self.timers and self.timers[0][0] <= now:
+            stream = heapq.heappop(self.timers)[2]
+            if not stream.is_over:
+                self.refresh(stream, now)
+        if now >= self.looks_at:
+            self.looks_at = now + 1.0
+            for stream in [stream for stream in self.streams.values() if now - stream.moved > patience_s]:
+                stream.end(f"nothing more for {patience_s:g} s after {stream.received} of {stream.sent}")
+                self.refresh(stream, now)
+
+    def leave(self) -> None:
+        now = time.monotonic()
+        for stream in [*self.streams.values()]:
+            stream.leave(now)
+            self.refresh(stream, now)
+
+    def refresh(self, stream: Stream, now: float) -> None:
+        """Makes what epoll and the timers know of it agree with what it is."""
+        number = stream.number
+        if stream.is_over:  # Its socket is closed, and so gone from epoll too.
+            del self.streams[number]
+            self.masks.pop(number, None)
+            self.on_over(stream)
+            return
+        mask, known = stream.wants(now), self.masks.get(number, 0)
+        if mask != known:
+            if not known:
+                self.epoll.register(number, mask)
+            elif mask:
+                self.epoll.modify(number, mask)
+            else:
+                self.epoll.unregister(number)
+            self.masks[number] = mask
+        at = stream.wakes_at(now)
+        if at != stream.timer_at and at != math.inf:
+            heapq.heappush(self.timers, (at, next(self.order), stream))
+        stream.timer_at = at

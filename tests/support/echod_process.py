@@ -1,0 +1,231 @@
+"""echod itself, as a test in Python runs it: the built binary with a directory of its own, a configuration given as
+text, an ephemeral port; started when the constructor returns, and watched from outside.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+PATIENCE_S = 60.0  # Nothing here measures speed: who passes never waits for so long.
+ASK_AGAIN_S = 2.0
+
+LISTENING = re.compile(r"listening on (\S+):(\d+), backlog")
+COUNTERS = re.compile(r"counters: (.*)")
+BAD = (" - WARNING - ", " - ERROR - ", " - CRITICAL - ", "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
+       "runtime error:", "invariant violated")
+
+
+class Broken(Exception):
+    """The daemon has not done what it owes."""
+
+
+def wait_until(what: str, is_so: Callable[[], object], seconds: float = PATIENCE_S) -> None:
+    """Polls, for what has no event to wait on: lines in files, files under /proc."""
+    deadline = time.monotonic() + seconds
+    pause = 0.001
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise Broken(f"in vain: waited {seconds:g} s for {what}")
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
+
+
+class EchodProcess:
+    """`config` is TOML; without [[listen]] in it echod listens on any free port of 127.0.0.1.
+
+    `wrapper`: words before the command, of a program that ends in execve of it, such as `ip netns exec NAME` or
+    `taskset -c 1`. `limits`: of prlimit(1), soft and hard: {"nofile": 64, "as": 400 << 20}. `log_file`: where the
+    configuration puts it, if not to network-server.log. As a context it kills what was not stopped.
+    """
+
+    def __init__(self, echod: Path, config: str = "", *, wrapper: Sequence[str] = (),
+                 limits: Mapping[str, int] | None = None, arguments: Sequence[str] = (),
+                 environment: Mapping[str, str] | None = None, log_file: Path | None = None):
+        self.directory = Path(tempfile.mkdtemp(prefix="echod-test-"))
+        self.config_file = self.directory / "echod.toml"
+        self.log_file = log_file or self.directory / "network-server.log"
+        self.stderr_file = self.directory / "stderr"
+        self.config_file.write_text(config, encoding="utf-8")
+        self._allowed: list[str] = []
+        self._expected: list[str] = []
+        words = [*wrapper]
+        if limits:
+            words += ["prlimit", *(f"--{name}={value}:{value}" for name, value in limits.items()), "--"]
+        words += [str(echod), "--config", str(self.config_file)]
+        if "[[listen]]" not in config:
+            words += ["--address", "127.0.0.1", "--port", "0"]
+        with self.stderr_file.open("wb") as stderr:
+            self.process = subprocess.Popen([*words, *arguments], cwd=self.directory, stdin=subprocess.DEVNULL,
+                                            stderr=stderr, env={**os.environ, **(environment or {})})
+        try:
+            wait_until("the start", lambda: "- started: " in self.stderr_text() or not self.is_running())
+            if not self.is_running():
+                raise Broken(f"it ended at the start, with status {self.process.returncode}")
+        except BaseException as error:
+            said = self.text()
+            self.kill()
+            raise Broken(f"{error}\n{said}") from error
+        self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.stderr_text())]
+        self.descriptors_at_start = self.descriptors()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def _proc(self) -> Path:
+        return Path(f"/proc/{self.pid}")
+
+    @property
+    def port(self) -> int:
+        return self.listeners[0][1]
+
+    @property
+    def ports(self) -> list[int]:
+        return [port for _, port in self.listeners]
+
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    # What it says.
+
+    def stderr_text(self) -> str:
+        return self.stderr_file.read_text("utf-8", "replace")
+
+    def log_text(self) -> str:
+        return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
+
+    def text(self) -> str:
+        return self.stderr_text() + self.log_text()
+
+    def wait_for_log(self, words: str, times: int = 1) -> None:
+        wait_until(f"the log line '{words}'", lambda: self.log_text().count(words) >= times)
+
+    def counters(self) -> dict[str, int]:
+        """As they are now (SIGUSR2). Asked for more than once, because a full log queue drops lines, this one too."""
+        seen = len(COUNTERS.findall(self.stderr_text()))
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            if not self.is_running():
+                raise Broken(f"it has ended, with status {self.process.returncode}\n{self.text()[-2000:]}")
+            self.signal(signal.SIGUSR2)
+            try:
+                wait_until("the counters", lambda: len(COUNTERS.findall(self.stderr_text())) > seen, ASK_AGAIN_S)
+            except Broken:
+                continue
+            pairs = COUNTERS.findall(self.stderr_text())[-1].split()
+            return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
+        raise Broken("in vain: waited for the counters")
+
+    def wait_for_counter(self, name: str, value: int, seconds: float = PATIENCE_S) -> None:
+        wait_until(f"{name} to reach {value}", lambda: self.counters()[name] >= value, seconds)
+
+    # What the kernel says of it.
+
+    def cpu_s(self) -> float:
+        """CPU time of all its threads so far, to the nanosecond."""
+        cpu_clock = (~self.pid << 3) | 2  # As clock_getcpuclockid(3) makes it.
+        return time.clock_gettime_ns(cpu_clock) / 1e9
+
+    def waited_for_cpu_s(self) -> float:
+        """For how long its threads could have run, but others did."""
+        return sum(int((task / "schedstat").read_text("ascii").split()[1])
+                   for task in (self._proc / "task").iterdir()) / 1e9
+
+    def private_kib(self) -> int:
+        """Memory that it wrote to and that nobody shares."""
+        return self._kib("smaps_rollup", "Private_Dirty")
+
+    def rss_kib(self) -> int:
+        return self._kib("status", "VmRSS")
+
+    def virtual_kib(self) -> int:
+        """What RLIMIT_AS bounds."""
+        return self._kib("status", "VmSize")
+
+    def data_kib(self) -> int:
+        """What RLIMIT_DATA bounds."""
+        return self._kib("status", "VmData")
+
+    def forget_peak(self) -> None:
+        (self._proc / "clear_refs").write_text("5", encoding="ascii")
+
+    def peak_kib(self) -> int:
+        """The most that rss_kib() ever was, since forget_peak()."""
+        return self._kib("status", "VmHWM")
+
+    def _kib(self, file: str, name: str) -> int:
+        for line in (self._proc / file).read_text("ascii").splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1])
+        raise Broken(f"no {name} in {file} of process {self.pid}")
+
+    def descriptors(self) -> int:
+        return len(os.listdir(self._proc / "fd"))
+
+    # What is done to it.
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def freeze(self) -> None:
+        self.signal(signal.SIGSTOP)
+        tasks = self._proc / "task"
+        wait_until("every thread to stop",
+                   lambda: all("\nState:\tT" in (task / "status").read_text() for task in tasks.iterdir()))
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def reload(self, config: str) -> None:
+        """Replaces the config file and sends SIGHUP; returns when that was applied."""
+        applied = self.text().count("reload: applied")
+        self.config_file.write_text(config, encoding="utf-8")
+        self.signal(signal.SIGHUP)
+        wait_until("the reload", lambda: self.text().count("reload: applied") > applied)
+
+    def allow_log(self, *words: str) -> None:
+        """Warnings and errors with one of these in them are no failure in stop()."""
+        self._allowed += words
+
+    def expect_log(self, *words: str) -> None:
+        """The same; and they must have come by then."""
+        self._expected += words
+
+    def stop(self) -> None:
+        """What every test ends with: SIGTERM, exit status 0, no warning or error that was not allowed."""
+        self.signal(signal.SIGTERM)
+        try:
+            status = self.process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired as error:
+            raise Broken(f"it does not stop\n{self.text()[-4000:]}") from error
+        lines = self.text().splitlines()
+        known = self._allowed + self._expected
+        wrong = [line for line in lines
+                 if any(bad in line for bad in BAD) and not any(words in line for words in known)]
+        wrong += [f"never said: {words}" for words in self._expected if not any(words in line for line in lines)]
+        if status != 0:
+            wrong += [f"exit status {status}", *lines[-20:]]
+        if wrong:
+            raise Broken("at its end:\n" + "\n".join(wrong[:40]))
+
+    def kill(self) -> None:
+        if self.is_running():
+            self.process.kill()
+            self.process.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
