@@ -121,7 +121,7 @@ def cpu_starvation(stage: Stage) -> None:
     """The lowest priority on a CPU that four others keep busy: slow, but all comes back, and no timeout misfires."""
     count, size, cpu = 150, 60_000, max(os.sched_getaffinity(0))
     stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[timeouts]\nidle_s = 1\nstalled_write_s = 1\n",
-                connections=1, bulk=True, wrapper=["taskset", "-c", str(cpu), "nice", "-n", "19"])
+                connections=1, wrapper=["taskset", "-c", str(cpu), "nice", "-n", "19"])
     with stage.attack(connections=count, buffers_kib=2048), busy_loops(cpu, 4):
         waited, cpu_s = stage.daemon.waited_for_cpu_s(), stage.daemon.cpu_s()
         those = clients.connect_many(stage.port, count)
@@ -218,7 +218,7 @@ def memory_cgroup(stage: Stage) -> None:
     with memory_group(16 * KIB + total_mib * KIB + kernel_kib) as group:
         try:
             join = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
-            stage.start(STALLING.format(total_mib=total_mib), bulk=True,
+            stage.start(STALLING.format(total_mib=total_mib),
                         wrapper=["sh", "-c", join, str(group)])
             stall(stage, count, total_mib)
         finally:

@@ -93,17 +93,17 @@ class Stage:
         self.pinger: Pinger
         self._started = False
         self._before: dict[str, int] = {}
-        self._overflows = clients.overflows()
 
-    def start(self, config: str, *, comes_anew: bool = True, connections: int = 4, bulk: bool = False,
+    def start(self, config: str, *, comes_anew: bool = True, connections: int = 4, bulk: bool = True,
               wrapper: Sequence[str] = (), limits: Mapping[str, int] | None = None,
               prepare: Callable[[EchodProcess], None] = lambda daemon: None) -> None:
         """`comes_anew`: the well-behaved client does not only stay on its `connections`, it also connects again and
-        again. `bulk`: the bounds take the cost of a MiB. `prepare`: what is done to the daemon before anybody comes.
+        again. `bulk`: what a MiB costs matters. `prepare`: what is done to the daemon before anybody comes.
         """
         clients.allow_descriptors()
         self.daemon = EchodProcess(self.settings.echod, config, wrapper=wrapper, limits=limits)
         self._started = True
+        self._overflows = clients.overflows()
         prepare(self.daemon)
         self.pinger = Pinger(self.port, self.rng.randrange(2**32), connections, comes_anew)
         self.calibrate(bulk)
