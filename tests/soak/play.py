@@ -27,6 +27,8 @@ SAMPLE_S = 1.0
 # What warnings and errors may say; the last names what is wrong in a bad configuration.
 REFUSED, NEEDS_RESTART = "reload: refused", "reload: needs a restart"
 ALLOWED = (REFUSED, NEEDS_RESTART, "full on ", "buffers.total_mib leaves", "ulimit -n", "echod.toml")
+# Of mallopt(3): what is freed goes back to the kernel, so that memory at rest is what is held, give or take little.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "4096"}
 ACTIONS = {"reload": 4, "reload_what_is_bad": 1, "reload_what_needs_a_restart": 1, "rotate": 2, "count": 1, "freeze": 1,
            "start_echoload": 1}
 
@@ -82,6 +84,7 @@ class Play:
         self.load_totals = LoadTotals()
         self.counters: dict[str, int] = {}
         self.gate_counts: Counter[str] = Counter()
+        self.is_stopped = False
         self.open_at_the_end = 0
         self.cpu_s = 0.0
         self.peak_kib = 0
@@ -89,7 +92,7 @@ class Play:
         self.began = time.monotonic()
         self.loads: list[subprocess.Popen[bytes]] = []
         # In a session of its own: Ctrl-C is for the soak, which then stops it.
-        self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"])
+        self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"], environment=ALLOCATOR)
         self.daemon.allow_log(*ALLOWED)
         self.threads_at_start = self.threads()
         self.log = DaemonLog(self.daemon.log_file, ALLOWED)
@@ -136,7 +139,9 @@ class Play:
         for load in [load for load in self.loads if load.poll() is not None]:
             self.loads.remove(load)
             self.take_load(load)
-        if time.monotonic() >= self.samples_at and self.daemon.is_running():
+        if not self.daemon.is_running() and not self.is_stopped:
+            raise Broken(f"echod has gone, with status {self.daemon.process.returncode}:\n{self.daemon.text()[-4000:]}")
+        if time.monotonic() >= self.samples_at and not self.is_stopped:
             self.samples_at = time.monotonic() + SAMPLE_S
             self.peak_kib = max(self.peak_kib, self.daemon.private_kib())
         self.on_look(self)
@@ -287,6 +292,7 @@ class Play:
                           and self.came[kinds.GATE_CUT] == through[kinds.GATE_CUT])
         self.open_at_the_end = self.tally.open
         self.cpu_s = self.daemon.cpu_s()
+        self.is_stopped = True
         self.daemon.stop()
         self.order("rest")  # Who does not read does not see the end either.
         self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
