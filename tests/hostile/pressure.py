@@ -35,7 +35,7 @@ def address_space(stage: Stage) -> None:
     """`ulimit -v`: who can be served is served, the others wait or are closed, and that is counted."""
     stage.start("workers = 2\n", comes_anew=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib() + 256))
-    stage.daemon.allow_log(TOLD)  # It may even lack the memory for the line.
+    stage.daemon.expect_log(TOLD)
     run_out_of_memory(stage)
 
 
@@ -47,6 +47,37 @@ def data_segment(stage: Stage) -> None:
     run_out_of_memory(stage)
     refused = stage.result.counters.get("register_failures", 0)
     stage.check(refused == 0, f"{refused} were accepted and then closed for want of memory")
+
+
+def memoryless_worker(stage: Stage) -> None:
+    """One worker has memory for connections, the other has none: newcomers are served by who can."""
+    visits, served = 60, 0
+
+    def visit_without_memory(daemon: EchodProcess) -> None:
+        nonlocal served
+        with clients.connect(daemon.port) as first:
+            clients.echo(first, b"one worker makes room for more than this one")
+            cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib())
+            for _ in range(visits):
+                try:
+                    stage.visit()
+                    served += 1
+                except (Broken, OSError):
+                    stage.visitors += 1  # It came, though.
+        resource.prlimit(daemon.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        daemon.allow_log(TOLD)
+
+    stage.start("workers = 2\n", prepare=visit_without_memory)
+    stage.visitors += 1  # The first of all.
+    counters = stage.daemon.counters()
+    stage.check(served == visits, f"{served} of {visits} were served, {counters['register_failures']} refused")
+    lacks = counters["register_failures"] + counters["paused_resources"]
+    stage.check(lacks == 0 or TOLD in stage.daemon.log_text(), f"it lacked memory {lacks} times and never said so")
+    stage.did(visits, "visits")
+    with stage.attack(connections=1):
+        pass
+    stage.bound_cpu(visits=1)
+    stage.finish()
 
 
 def cap(daemon: EchodProcess, which: int, kib: int) -> None:
