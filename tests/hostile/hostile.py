@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
 import chaos
+import network
 import pressure
 import slow_clients
 import storms
@@ -30,9 +31,9 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
     pressure.few_descriptors, pressure.address_space, pressure.data_segment, pressure.memoryless_worker,
     pressure.stopped, pressure.cpu_starvation, pressure.full_disk, pressure.memory_cgroup,
-    chaos.chaos_gate)}
+    chaos.chaos_gate, *network.SCENARIOS)}
 
-NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup")
+NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", *(scenario.__name__ for scenario in network.SCENARIOS))
 
 
 def run(name: str, settings: Settings) -> Result:

@@ -29,7 +29,7 @@ SMALL_MTU = 576
 
 def start(stage: Stage, wire: Wire, config: str = CONFIG) -> None:
     """What a MiB costs is measured on the wire: in packets, which is more than on loopback."""
-    stage.start(config)
+    stage.start(config, bulk=False)
     with wire.connect(stage.port, HEALTHY) as one:
         stage.costs.mib = stage.cost_of(lambda: stage.echo_bulk(one), WIRE_MIB)
     stage.visitors += 1
@@ -111,7 +111,7 @@ def half_open(stage: Stage) -> None:
             # Not before: none shall be timed out while others are being connected.
             stage.daemon.reload(f"{config}[timeouts]\nidle_s = 3\nstalled_write_s = 2\n")
             see_gone(stage, wire, those + readers, {"idle_timeout": silent, "stalled_write": under_way + full})
-        stage.bound_cpu(visits=len(those + readers), mib=sent, seconds=5)
+        stage.bound_cpu(visits=len(those + readers), mib=sent, seconds=5, events=stage.moved("echoes"))
         stage.finish(kept_kib=TOTAL_MIB * 1024)
 
 
@@ -125,7 +125,7 @@ def half_open_probed(stage: Stage) -> None:
             have_bytes_under_way(wire, those[:under_way])
             vanish(wire)
             see_gone(stage, wire, those, {"timed_out": len(those)})
-        stage.bound_cpu(visits=len(those), seconds=5)
+        stage.bound_cpu(visits=len(those), seconds=5, events=stage.moved("echoes"))
         stage.finish()
 
 
@@ -160,7 +160,7 @@ def finish_streams(stage: Stage, wire: Wire, streams: Sequence[clients.Stream], 
     """`visits`, `mib`: of other connections."""
     stage.did(wire.clients.resent() + wire.server.resent(), "segments sent again")
     mib += sum(len(stream.data) for stream in streams) / MIB
-    stage.bound_cpu(visits=len(streams) + visits, mib=mib)
+    stage.bound_cpu(visits=len(streams) + visits, mib=mib, events=stage.moved("echoes"))
     stage.finish(kept_kib=TOTAL_MIB * 1024)
 
 

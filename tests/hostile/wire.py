@@ -10,10 +10,10 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import clients
 from echod_process import PATIENCE_S, Broken
 from stage import NotPossible
 
@@ -82,17 +82,15 @@ class Namespace:
     def resent(self) -> int:
         """Segments that were sent again, by all its sockets."""
         with self.entered():
-            lines = Path("/proc/thread-self/net/snmp").read_text("ascii").splitlines()
-        names, values = [line.split() for line in lines if line.startswith("Tcp:")]
-        return int(values[names.index("RetransSegs")])
+            return clients.kernel_count("Tcp", "RetransSegs")
 
     def close(self) -> None:
         os.close(self._descriptor)
 
 
 class Wire:
-    """A context, in which this thread, and so the echod and the pinger that it starts, are at the server's end. That
-    end has 127.0.0.1 too, where nothing gets lost.
+    """A context, in which this thread, the main one, and so the echod and the pinger that it starts, are at the
+    server's end. That end has 127.0.0.1 too, where nothing gets lost.
 
     `rto_min_ms`: after which TCP sends again at the earliest; 200 is the kernel's.
     """
