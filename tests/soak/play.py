@@ -113,6 +113,13 @@ class Play:
         self.gate.kill()
         self.daemon.kill()
 
+    def add_faults(self, faults: list[str]) -> None:
+        """Shown at once; what is still wrong at the next rest is not news."""
+        for fault in faults:
+            if fault not in self.faults:
+                self.faults.append(fault)
+                print(f"FAULT after {time.monotonic() - self.began:.0f} s: {fault}", flush=True)
+
     # What is known.
 
     @property
@@ -232,7 +239,7 @@ class Play:
         # While it waits in the backlog, behind limits.max_connections, nothing comes back.
         failures = [failure for failure in result["failures"] if not failure.startswith("nothing came back")]
         if failures or load.returncode not in (0, 1):
-            self.faults.append(f"echoload: status {load.returncode}: {failures} {result['errors']['details']}")
+            self.add_faults([f"echoload: status {load.returncode}: {failures} {result['errors']['details']}"])
 
     # When all have left.
 
@@ -246,9 +253,8 @@ class Play:
         self.counters = self.daemon.counters()
         self.rotate()
         wait_until("the lines of all closes", self.has_all_lines)
-        self.faults += verdict.judge_rest(self.log, self.counters, self.tally, self.came)
-        self.faults += self.judge_complaints()
-        self.faults += self.look_at_rest()
+        self.add_faults(verdict.judge_rest(self.log, self.counters, self.tally, self.came)
+                        + self.judge_complaints() + self.look_at_rest())
 
     def has_all_lines(self) -> bool:
         self.log.read()
@@ -299,9 +305,9 @@ class Play:
         self.log.read()
         pairs = COUNTERS.findall(self.log.file.read_text("utf-8"))[-1].split()
         self.counters = {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
-        self.faults += verdict.judge_counts(self.log, self.counters, self.came)
+        self.add_faults(verdict.judge_counts(self.log, self.counters, self.came))
         self.gate_counts = self.gate.stop()
         if self.open_at_the_end == 0:
-            self.faults.append("nobody was there when it was stopped")
+            self.add_faults(["nobody was there when it was stopped"])
         if not self.is_sanitized:
-            self.faults += verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests])
+            self.add_faults(verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests]))
