@@ -5,6 +5,7 @@ is starved.
 import os
 import re
 import resource
+import socket
 import subprocess
 import tempfile
 import time
@@ -87,7 +88,7 @@ def cap(daemon: EchodProcess, which: int, kib: int) -> None:
 def run_out_of_memory(stage: Stage) -> None:
     at_most = 8000  # Far more than that much memory is for.
     with stage.attack(connections=at_most):
-        those = []
+        those: list[socket.socket] = []
         while stage.moved("paused_resources") == 0:
             if len(those) >= at_most:
                 raise Broken(f"{at_most} connections have not used up the memory")

@@ -71,7 +71,7 @@ def flood_and_pings(stage: Stage) -> None:
     stage.finish(kept_kib=2048)
 
 
-def run_flood(port: int, count: int, seed: float, is_over, moved) -> None:
+def run_flood(port: int, count: int, seed: float, is_over: c_bool, moved: c_uint64) -> None:
     """Both directions as fast as they go, until told; then to the end of what is owed. Bytes are verified."""
     rng = random.Random(seed)
     block = rng.randbytes(MIB)
