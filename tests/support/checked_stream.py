@@ -92,7 +92,7 @@ class Stream:
         self.began = self.moved = time.monotonic()
         self.sends_at = self.began
         self.reads_at = math.inf if self.ending is Ending.STALL else self.began + plan.reads_after_s
-        self.end_sending()
+        self.end_sending_if_connected()
 
     # What it waits for.
 
@@ -152,6 +152,12 @@ class Stream:
         elif self.sent >= self.total and self.ending is Ending.HALF_CLOSE and not self.is_shut:
             self.is_shut = True
             self.socket.shutdown(socket.SHUT_WR)
+
+    def end_sending_if_connected(self) -> None:
+        try:
+            self.end_sending()
+        except OSError as error:  # Reset already.
+            self.lose(error)
 
     def receive(self, now: float) -> None:
         got = self.socket.recv(self.plan.read_most)
@@ -215,13 +221,10 @@ class Stream:
         self.sends_at = self.reads_at = now
         if self.ending is Ending.SILENCE:
             self.ending = Ending.HALF_CLOSE
-        if self.ending is not Ending.HALF_CLOSE:
+        if self.ending is Ending.HALF_CLOSE:
+            self.end_sending_if_connected()
+        else:
             self.end()
-            return
-        try:
-            self.end_sending()
-        except OSError as error:
-            self.lose(error)
 
 
 class Crowd:
