@@ -149,6 +149,12 @@ class GateTest(unittest.TestCase):
             self.assertLessEqual(stream.received, stream.plan.gate.cut_at)
         self.assertGreater(sum(stream.received for stream in streams), 0)
 
+    def test_who_is_reset_before_it_could_end_its_side_is_cut_too(self):
+        cut = GatePlan(1, cut_at=0, resets_server=True, resets_client=True)
+        streams = self.run_streams([Plan("any", 0, gate=cut)] * 200)
+        self.assertEqual({stream.error for stream in streams}, {""})
+        self.assertEqual(self.counts["cuts"], 200)
+
     def test_wrong_bytes_before_a_cut_are_found_too(self):
         gate = GatePlan(1, cut_at=1000, cuts_downstream=True, wrong_at=500)
         self.assertIn("wrong bytes", self.errors(Plan("any", 100_000, gate=gate)))

@@ -10,6 +10,7 @@ import struct
 import termios
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 from echod_process import PATIENCE_S, Broken, wait_until
@@ -117,14 +118,15 @@ def send_until_full(one: socket.socket, data: bytes) -> int:
         return sent
 
 
-def unacknowledged(one: socket.socket) -> int:
-    return struct.unpack("i", fcntl.ioctl(one, termios.TIOCOUTQ, bytes(4)))[0]
+def has_arrived(one: socket.socket) -> bool:
+    """What was sent is in the server's receive queue."""
+    left: int = struct.unpack("i", fcntl.ioctl(one, termios.TIOCOUTQ, bytes(4)))[0]
+    return left == 0
 
 
 def wait_until_arrived(those: Sequence[socket.socket]) -> None:
-    """What was sent is in the server's receive queues."""
     for one in those:
-        wait_until("bytes to arrive", lambda one=one: unacknowledged(one) == 0)
+        wait_until("bytes to arrive", partial(has_arrived, one))
 
 
 def kernel_count(protocol: str, name: str) -> int:
@@ -200,11 +202,11 @@ def run_streams(streams: Sequence[Stream], is_enough: Callable[[], bool] = lambd
             elif time.monotonic() > deadline:
                 raise Broken(f"nothing more on {left} streams")
             for key, events in ready:
-                stream: Stream = key.data
-                one, wants = stream.socket, stream.wants
-                stream.turn(events)
-                if stream.is_over:
+                ready_one: Stream = key.data
+                wants = ready_one.wants
+                ready_one.turn(events)
+                if ready_one.is_over:
                     selector.unregister(key.fd)
                     left -= 1
-                elif stream.wants != wants:
-                    selector.modify(one, stream.wants, stream)
+                elif ready_one.wants != wants:
+                    selector.modify(ready_one.socket, ready_one.wants, ready_one)

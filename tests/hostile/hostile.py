@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
 import chaos
+import network
 import pressure
 import slow_clients
 import storms
@@ -26,10 +27,13 @@ SKIPPED = 77  # As ctest has it.
 SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for scenario in (
     slow_clients.slow_loris, slow_clients.never_reads, slow_clients.tiny_windows,
     storms.rst_storm, storms.syn_and_close, storms.connect_flood, storms.port_scanner, storms.raw_scanner,
+    storms.syn_flood,
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
-    pressure.few_descriptors, pressure.address_space, pressure.data_segment, pressure.stopped, pressure.cpu_starvation,
-    pressure.full_disk, pressure.memory_cgroup,
-    chaos.chaos_gate)}
+    pressure.few_descriptors, pressure.address_space, pressure.data_segment, pressure.memoryless_worker,
+    pressure.stopped, pressure.cpu_starvation, pressure.full_disk, pressure.memory_cgroup,
+    chaos.chaos_gate, *network.SCENARIOS)}
+
+NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", *(scenario.__name__ for scenario in network.SCENARIOS))
 
 
 def run(name: str, settings: Settings) -> Result:
@@ -55,7 +59,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="to repeat what was random")
     parser.add_argument("--long", action="store_true", help="stops the daemon for 30 s where 5 s are the default")
     parser.add_argument("--json", type=Path, default=ROOT / "build/hostile.json", help="where the results go")
-    parser.add_argument("--list", action="store_true", help="prints the names")
+    parser.add_argument("--list", action="store_true", help="prints the names, and which need root")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(SCENARIOS)
     if unknown:
@@ -66,7 +70,7 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     arguments = parse()
     if arguments.list:
-        print("\n".join(SCENARIOS))
+        print("\n".join(f"{name} root" if name in NEED_ROOT else name for name in SCENARIOS))
         return 0
     print(f"seed {arguments.seed}", flush=True)
     settings = Settings(arguments.echod.resolve(strict=True), arguments.seed, arguments.long)

@@ -16,10 +16,9 @@ workers = 2
 address = "0.0.0.0"
 port = 0
 [buffers]
-per_connection_kib = 16
 total_mib = {TOTAL_MIB}
 """
-SMALL_BUFFERS = "[socket]\nreceive_buffer_kib = 16\nsend_buffer_kib = 16\n"  # So that echod has to use its own.
+SMALL_BUFFERS = "[socket]\nsend_buffer_kib = 16\n"  # So that echod has to use its own.
 WIRE_MIB = 8  # To find out what one costs.
 MESSAGE = 1000
 LOST_PERCENT = 5
@@ -29,7 +28,7 @@ SMALL_MTU = 576
 
 def start(stage: Stage, wire: Wire, config: str = CONFIG) -> None:
     """What a MiB costs is measured on the wire: in packets, which is more than on loopback."""
-    stage.start(config)
+    stage.start(config, bulk=False)
     with wire.connect(stage.port, HEALTHY) as one:
         stage.costs.mib = stage.cost_of(lambda: stage.echo_bulk(one), WIRE_MIB)
     stage.visitors += 1
@@ -46,16 +45,16 @@ def connect_many(stage: Stage, wire: Wire, count: int, source: str) -> list[sock
 
 
 def fill(stage: Stage, those: Sequence[socket.socket]) -> float:
-    """They send and do not read, until echod keeps bytes for each of them. Returns the MiB that they sent."""
+    """They send and do not read, until echod's buffers are spent on them. Returns the MiB that they sent."""
     data = stage.rng.randbytes(BUFFER)
     sent = 0
 
     def is_full() -> bool:
         nonlocal sent
         sent += sum(clients.send_until_full(one, data) for one in those)
-        return stage.moved("flips_to_write") >= len(those)
+        return stage.moved("unbuffered_reads") > 0
 
-    wait_until("echod to keep bytes for each", is_full)
+    wait_until("echod's buffers to be spent", is_full)
     return sent / MIB
 
 
@@ -111,7 +110,7 @@ def half_open(stage: Stage) -> None:
             # Not before: none shall be timed out while others are being connected.
             stage.daemon.reload(f"{config}[timeouts]\nidle_s = 3\nstalled_write_s = 2\n")
             see_gone(stage, wire, those + readers, {"idle_timeout": silent, "stalled_write": under_way + full})
-        stage.bound_cpu(visits=len(those + readers), mib=sent, seconds=5)
+        stage.bound_cpu(visits=len(those + readers), mib=sent, seconds=5, events=stage.moved("echoes"))
         stage.finish(kept_kib=TOTAL_MIB * 1024)
 
 
@@ -125,7 +124,7 @@ def half_open_probed(stage: Stage) -> None:
             have_bytes_under_way(wire, those[:under_way])
             vanish(wire)
             see_gone(stage, wire, those, {"timed_out": len(those)})
-        stage.bound_cpu(visits=len(those), seconds=5)
+        stage.bound_cpu(visits=len(those), seconds=5, events=stage.moved("echoes"))
         stage.finish()
 
 
@@ -160,7 +159,7 @@ def finish_streams(stage: Stage, wire: Wire, streams: Sequence[clients.Stream], 
     """`visits`, `mib`: of other connections."""
     stage.did(wire.clients.resent() + wire.server.resent(), "segments sent again")
     mib += sum(len(stream.data) for stream in streams) / MIB
-    stage.bound_cpu(visits=len(streams) + visits, mib=mib)
+    stage.bound_cpu(visits=len(streams) + visits, mib=mib, events=stage.moved("echoes"))
     stage.finish(kept_kib=TOTAL_MIB * 1024)
 
 

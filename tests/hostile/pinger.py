@@ -6,6 +6,7 @@ import socket
 import time
 from ctypes import c_bool, c_uint64
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 import clients
 from echod_process import PATIENCE_S, Broken, wait_until
@@ -65,7 +66,7 @@ class Pinger:
             self._process.kill()
         self._process.join()
 
-    def _run(self, port: int, rng: random.Random, reports) -> None:
+    def _run(self, port: int, rng: random.Random, reports: Connection) -> None:
         report = Report()
         try:
             self._ping(port, rng, report)

@@ -5,6 +5,7 @@ is starved.
 import os
 import re
 import resource
+import socket
 import subprocess
 import tempfile
 import time
@@ -35,7 +36,7 @@ def address_space(stage: Stage) -> None:
     """`ulimit -v`: who can be served is served, the others wait or are closed, and that is counted."""
     stage.start("workers = 2\n", comes_anew=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib() + 256))
-    stage.daemon.allow_log(TOLD)  # It may even lack the memory for the line.
+    stage.daemon.expect_log(TOLD)
     run_out_of_memory(stage)
 
 
@@ -49,6 +50,37 @@ def data_segment(stage: Stage) -> None:
     stage.check(refused == 0, f"{refused} were accepted and then closed for want of memory")
 
 
+def memoryless_worker(stage: Stage) -> None:
+    """One worker has memory for connections, the other has none: newcomers are served by who can."""
+    visits, served = 60, 0
+
+    def visit_without_memory(daemon: EchodProcess) -> None:
+        nonlocal served
+        with clients.connect(daemon.port) as first:
+            clients.echo(first, b"one worker makes room for more than this one")
+            cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib())
+            for _ in range(visits):
+                try:
+                    stage.visit()
+                    served += 1
+                except (Broken, OSError):
+                    stage.visitors += 1  # It came, though.
+        resource.prlimit(daemon.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        daemon.allow_log(TOLD)
+
+    stage.start("workers = 2\n", prepare=visit_without_memory)
+    stage.visitors += 1  # The first of all.
+    counters = stage.daemon.counters()
+    stage.check(served == visits, f"{served} of {visits} were served, {counters['register_failures']} refused")
+    lacks = counters["register_failures"] + counters["paused_resources"]
+    stage.check(lacks == 0 or TOLD in stage.daemon.log_text(), f"it lacked memory {lacks} times and never said so")
+    stage.did(visits, "visits")
+    with stage.attack(connections=1):
+        pass
+    stage.bound_cpu(visits=1)
+    stage.finish()
+
+
 def cap(daemon: EchodProcess, which: int, kib: int) -> None:
     resource.prlimit(daemon.pid, which, (kib * KIB, resource.RLIM_INFINITY))
 
@@ -56,7 +88,7 @@ def cap(daemon: EchodProcess, which: int, kib: int) -> None:
 def run_out_of_memory(stage: Stage) -> None:
     at_most = 8000  # Far more than that much memory is for.
     with stage.attack(connections=at_most):
-        those = []
+        those: list[socket.socket] = []
         while stage.moved("paused_resources") == 0:
             if len(those) >= at_most:
                 raise Broken(f"{at_most} connections have not used up the memory")
@@ -121,7 +153,8 @@ def cpu_starvation(stage: Stage) -> None:
     """The lowest priority on a CPU that four others keep busy: slow, but all comes back, and no timeout misfires."""
     count, size, cpu = 150, 60_000, max(os.sched_getaffinity(0))
     stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[timeouts]\nidle_s = 1\nstalled_write_s = 1\n",
-                connections=1, bulk=True, wrapper=["taskset", "-c", str(cpu), "nice", "-n", "19"])
+                connections=1, wrapper=["taskset", "-c", str(cpu), "nice", "-n", "19"])
+    stage.daemon.allow_log("has not answered for", "answers again")  # True, if the machine has more to do.
     with stage.attack(connections=count, buffers_kib=2048), busy_loops(cpu, 4):
         waited, cpu_s = stage.daemon.waited_for_cpu_s(), stage.daemon.cpu_s()
         those = clients.connect_many(stage.port, count)
@@ -218,7 +251,7 @@ def memory_cgroup(stage: Stage) -> None:
     with memory_group(16 * KIB + total_mib * KIB + kernel_kib) as group:
         try:
             join = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
-            stage.start(STALLING.format(total_mib=total_mib), bulk=True,
+            stage.start(STALLING.format(total_mib=total_mib),
                         wrapper=["sh", "-c", join, str(group)])
             stall(stage, count, total_mib)
         finally:

@@ -6,12 +6,13 @@ import struct
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 SCANS = {"SYN": SYN, "FIN": FIN, "NULL": 0, "XMAS": FIN | PSH | URG, "ACK": ACK, "all flags": 63}
+TRANSPARENT = 19  # IP_TRANSPARENT of linux/in.h.
 Endpoint = tuple[str, int]
 
 
 def checksum(data: bytes) -> int:
     data += b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total > 0xFFFF:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
@@ -29,12 +30,13 @@ def segment(source: Endpoint, target: Endpoint, flags: int, rng: random.Random, 
 
 
 class Sender:
-    """From any address of the loopback interface."""
+    """From any address: the kernel does not look whether it is ours."""
 
     def __init__(self, source: str):
         self.source = source
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # What comes in is not looked at.
+        self.socket.setsockopt(socket.IPPROTO_IP, TRANSPARENT, 1)
         self.socket.bind((source, 0))
 
     def send(self, port: int, target: Endpoint, flags: int, rng: random.Random, payload: bytes = b"") -> None:

@@ -9,8 +9,9 @@ import random
 import select
 import socket
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,21 +92,22 @@ class Stage:
         self.visitors = 0  # Connections that the daemon must have counted.
         self.daemon: EchodProcess
         self.pinger: Pinger
-        self._started = False
+        self._cleanup = ExitStack()
         self._before: dict[str, int] = {}
-        self._overflows = clients.overflows()
 
-    def start(self, config: str, *, comes_anew: bool = True, connections: int = 4, bulk: bool = False,
+    def start(self, config: str, *, comes_anew: bool = True, connections: int = 4, bulk: bool = True,
               wrapper: Sequence[str] = (), limits: Mapping[str, int] | None = None,
               prepare: Callable[[EchodProcess], None] = lambda daemon: None) -> None:
         """`comes_anew`: the well-behaved client does not only stay on its `connections`, it also connects again and
-        again. `bulk`: the bounds take the cost of a MiB. `prepare`: what is done to the daemon before anybody comes.
+        again. `bulk`: what a MiB costs matters. `prepare`: what is done to the daemon before anybody comes.
         """
         clients.allow_descriptors()
         self.daemon = EchodProcess(self.settings.echod, config, wrapper=wrapper, limits=limits)
-        self._started = True
+        self._cleanup.callback(self.daemon.kill)
+        self._overflows = clients.overflows()
         prepare(self.daemon)
         self.pinger = Pinger(self.port, self.rng.randrange(2**32), connections, comes_anew)
+        self._cleanup.callback(self.pinger.kill)
         self.calibrate(bulk)
 
     @property
@@ -120,9 +122,7 @@ class Stage:
         self.result.events.append(f"{count} {what}")
 
     def close(self) -> None:
-        if self._started:
-            self.daemon.kill()
-            self.pinger.kill()
+        self._cleanup.close()
 
     # What orderly clients cost.
 
@@ -245,4 +245,6 @@ class Stage:
 
 
 def fail(result: Result, error: BaseException) -> None:
-    result.failures.append(str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}")
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f" ({Path(place.filename).name}:{place.lineno})"
+    result.failures.append(str(error) if isinstance(error, Broken) else f"{type(error).__name__}: {error}{where}")

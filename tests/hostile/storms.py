@@ -2,11 +2,13 @@
 
 import random
 import socket
+import subprocess
 
 import clients
 import raw_packets
 from echod_process import wait_until
 from stage import NotPossible, Stage
+from wire import Namespace
 
 HELLO = b"hello"
 
@@ -14,7 +16,7 @@ HELLO = b"hello"
 def rst_storm(stage: Stage) -> None:
     """An RST comes at any moment: before a byte, amid bytes under way in both directions, behind a FIN."""
     count, at_a_time = 20_000, 50
-    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n", bulk=True)
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n")
     data = stage.rng.randbytes(65536)
     with stage.attack(connections=at_a_time, buffers_kib=2048):
         held: list[socket.socket] = []
@@ -165,3 +167,31 @@ def raw_scanner(stage: Stage) -> None:
     for one in (*senders, forgers[0][0]):
         one.close()
     stage.finish()
+
+
+def syn_flood(stage: Stage) -> None:
+    """Handshakes begun in the name of hosts that never answer, many more than the backlog takes."""
+    count, unanswering = 20_000, "198.51.100.0/24"  # RFC 5737: nobody has them.
+    try:
+        namespace = Namespace()
+    except OSError as error:
+        raise NotPossible(f"a network namespace: {error}") from error
+    with namespace.entered():
+        for command in ("link set lo up", f"route add {unanswering} dev lo"):
+            subprocess.run(["ip", *command.split()], check=True)
+        stage.start('workers = 2\n[[listen]]\naddress = "127.0.0.1"\nport = 0\nbacklog = 128\n')
+        senders = [raw_packets.Sender(f"198.51.100.{host}") for host in range(1, 250)]
+        cookies = clients.kernel_count("TcpExt", "SyncookiesSent")
+        with stage.attack(connections=128):
+            for number in range(count):
+                stage.rng.choice(senders).send(stage.rng.randint(1024, 65535), ("127.0.0.1", stage.port),
+                                               raw_packets.SYN, stage.rng)
+                if number % 1000 == 0:
+                    stage.pinger.wait_for_pings(30)  # Among them one on a new connection.
+            cookies = clients.kernel_count("TcpExt", "SyncookiesSent") - cookies
+        stage.check(cookies > count // 2, f"only {cookies} of {count} came when the queue was full")
+        stage.did(count, f"handshakes begun, {cookies} of them beyond the backlog")
+        stage.bound_cpu(visits=stage.moved("accepted"), events=count)
+        for one in senders:
+            one.close()
+        stage.finish()

@@ -13,7 +13,7 @@ from stage import MIB, Stage
 def urgent_data(stage: Stage) -> None:
     """Urgent bytes, amid others and at their end, are bytes: all come back in order."""
     count, size = 150, 30_000
-    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n", bulk=True)
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n")
     with stage.attack(connections=count, buffers_kib=2048):
         those = clients.connect_many(stage.port, count)
         stage.visitors += count
@@ -28,7 +28,7 @@ def urgent_data(stage: Stage) -> None:
 def half_close_swarm(stage: Stage) -> None:
     """Each sends its bytes, none or many, and its FIN; each gets all of them, and then ours."""
     count, largest = 2500, 50_000
-    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n", bulk=True)
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n")
     with stage.attack(connections=count, buffers_kib=2048):
         those = clients.connect_many(stage.port, count)
         stage.visitors += count
@@ -47,8 +47,7 @@ def half_close_swarm(stage: Stage) -> None:
 def flood_and_pings(stage: Stage) -> None:
     """Floods that read what comes back, and floods that do not: neither keeps 300 pings from being answered."""
     reading, deaf, pings = 6, 60, 300
-    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[socket]\nreceive_buffer_kib = 64\nsend_buffer_kib = 64\n",
-                bulk=True)
+    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[socket]\nreceive_buffer_kib = 64\nsend_buffer_kib = 64\n")
     context = multiprocessing.get_context("fork")
     is_over, moved = context.RawValue(c_bool), context.RawValue(c_uint64)
     with stage.attack(connections=reading + deaf, buffers_kib=2048):
@@ -72,7 +71,7 @@ def flood_and_pings(stage: Stage) -> None:
     stage.finish(kept_kib=2048)
 
 
-def run_flood(port: int, count: int, seed: float, is_over, moved) -> None:
+def run_flood(port: int, count: int, seed: float, is_over: c_bool, moved: c_uint64) -> None:
     """Both directions as fast as they go, until told; then to the end of what is owed. Bytes are verified."""
     rng = random.Random(seed)
     block = rng.randbytes(MIB)

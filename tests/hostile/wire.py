@@ -10,10 +10,10 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import clients
 from echod_process import PATIENCE_S, Broken
 from stage import NotPossible
 
@@ -62,13 +62,16 @@ class Namespace:
         ended = subprocess.run(["nsenter", f"--net={self.path}", "--", *command], input=text, capture_output=True,
                                text=True, check=False)
         if ended.returncode != 0:
-            raise NotPossible(f"{' '.join(command)}: {ended.stderr.strip()}")
+            raise Broken(f"{' '.join(command)}: {ended.stderr.strip()}")
         return ended.stdout
 
     def filter(self, name: str, rule: str, hook: str = "prerouting") -> None:
         """`rule`: of nft(8), for packets that arrive here, such as "ip daddr 192.0.2.3 counter drop"."""
-        self.run("nft", "-f", "-", text=f"table ip {name} {{\n chain arriving {{\n type filter hook {hook} priority 0\n"
-                 f" {rule}\n }}\n}}\n")
+        try:
+            self.run("nft", "-f", "-", text=f"table ip {name} {{\n chain arriving {{\n"
+                     f" type filter hook {hook} priority 0\n {rule}\n }}\n}}\n")
+        except Broken as refusal:
+            raise NotPossible(f"nftables: {rule}: {refusal}") from refusal
 
     def filtered(self, name: str) -> int:
         """How many packets the rule of that name has hit."""
@@ -82,31 +85,32 @@ class Namespace:
     def resent(self) -> int:
         """Segments that were sent again, by all its sockets."""
         with self.entered():
-            lines = Path("/proc/thread-self/net/snmp").read_text("ascii").splitlines()
-        names, values = [line.split() for line in lines if line.startswith("Tcp:")]
-        return int(values[names.index("RetransSegs")])
+            return clients.kernel_count("Tcp", "RetransSegs")
 
     def close(self) -> None:
         os.close(self._descriptor)
 
 
 class Wire:
-    """A context, in which this thread, and so the echod and the pinger that it starts, are at the server's end. That
-    end has 127.0.0.1 too, where nothing gets lost.
+    """A context, in which this thread, the main one, and so the echod and the pinger that it starts, are at the
+    server's end. That end has 127.0.0.1 too, where nothing gets lost.
 
     `rto_min_ms`: after which TCP sends again at the earliest; 200 is the kernel's.
     """
 
     def __init__(self, mtu: int = 1500, rto_min_ms: int = 200) -> None:
+        self._inside = contextlib.ExitStack()
+        self._rto_min = f"{rto_min_ms}ms"
         for program, package in PACKAGES.items():
             if shutil.which(program) is None:
                 raise NotPossible(f"{program} is missing: it is in the package {package}")
         try:
             self.server, self.clients = Namespace(), Namespace()
-        except OSError as error:
-            raise NotPossible(f"a network namespace cannot be made: {error}") from error
-        self._rto_min = f"{rto_min_ms}ms"
-        self._inside = contextlib.ExitStack()
+            self._lay(mtu)
+        except (OSError, Broken) as error:
+            raise NotPossible(f"two network namespaces and a wire between them: {error}") from error
+
+    def _lay(self, mtu: int) -> None:
         self.server.run("ip", "link", "set", "lo", "up")
         self.server.run("ip", "link", "add", "wire", "mtu", str(mtu), "type", "veth",
                         "peer", "name", "wire", "mtu", str(mtu), "netns", self.clients.path)

@@ -33,6 +33,7 @@ class Tally:
     failed: int = 0
     failures: list[str] = field(default_factory=list)
     open: int = 0
+    longest_turn_s: float = 0.0  # For which no stream was looked at: the process was busy, or had no CPU.
     sent_hash: str = ""  # Of the hashes of all whole streams.
     received_hash: str = ""
     state: str = "rest"
@@ -44,6 +45,7 @@ class Tally:
         self.failed += other.failed
         self.failures += other.failures
         self.open += other.open
+        self.longest_turn_s = max(self.longest_turn_s, other.longest_turn_s)
         self.sent_hash = hashlib.sha256((self.sent_hash + other.sent_hash).encode()).hexdigest()
         self.received_hash = hashlib.sha256((self.received_hash + other.received_hash).encode()).hexdigest()
 
@@ -73,11 +75,14 @@ class Clients:
     def run(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it.
         while True:
+            began = time.monotonic()
             if self.control.poll(0 if self.crowd.streams or self.tally.state == "load" else REPORT_S):
                 self.obey(self.control.recv())
             while self.tally.state == "load" and (self.storm > 0 or len(self.crowd.streams) < self.at_a_time):
                 self.start_one()
             self.crowd.run_once(PATIENCE_S, 0.02 if self.crowd.streams else 0)
+            if self.crowd.streams:
+                self.tally.longest_turn_s = max(self.tally.longest_turn_s, time.monotonic() - began)
             has_emptied = self.tally.open > 0 and not self.crowd.streams
             if has_emptied or time.monotonic() >= self.reports_at:
                 self.report()

@@ -3,7 +3,8 @@
 import random
 
 WORKERS = 3  # More than CPUs: they are interrupted anywhere.
-IDLE_S = 6
+IDLE_S = 12  # Far longer than a client that behaves is silent, on a machine that is overloaded too.
+STALLED_S = 10
 MOST_TOTAL_MIB = 32
 MOST_BLOCK_KIB = 256
 
@@ -30,7 +31,7 @@ reads = {reads}
 accepts = {accepts}
 [timeouts]
 idle_s = {idle_s}
-stalled_write_s = 5
+stalled_write_s = {stalled_s}
 linger_s = 2
 drain_s = 20
 [log]
@@ -40,7 +41,7 @@ queue_lines = 65536
 """
 
 REST = {"workers": WORKERS, "busy_poll_us": 0, "listen": "", "max_connections": 2000, "per_connection_kib": 4,
-        "total_mib": 1, "bytes_kib": 128, "reads": 16, "accepts": 64, "idle_s": IDLE_S}
+        "total_mib": 1, "bytes_kib": 128, "reads": 16, "accepts": 64, "idle_s": IDLE_S, "stalled_s": STALLED_S}
 
 # What each is refused for is said with file, line and column.
 BAD = ("idel_s = 1\n", "= = =\n", "workers = -1\n", '[limits]\nmax_connections = "many"\n',

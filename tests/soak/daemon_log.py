@@ -20,6 +20,7 @@ class DaemonLog:
         self.opened: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
+        self.examples: dict[tuple[str, str], str] = {}  # Of each reason, the first line.
         self.bytes_in: Counter[str] = Counter()
         self.bytes_out: Counter[str] = Counter()
         self.lines = 0
@@ -52,6 +53,7 @@ class DaemonLog:
             self.bytes_in[found[1]] += int(found[2])
             self.bytes_out[found[1]] += int(found[3])
             self.reasons[found[1], found[4]] += 1
+            self.examples.setdefault((found[1], found[4]), text)
         elif line[1] not in NOISE:
             known = [words for words in self.allowed if words in line[2]]
             if known:

@@ -27,6 +27,8 @@ SAMPLE_S = 1.0
 # What warnings and errors may say; the last names what is wrong in a bad configuration.
 REFUSED, NEEDS_RESTART = "reload: refused", "reload: needs a restart"
 ALLOWED = (REFUSED, NEEDS_RESTART, "full on ", "buffers.total_mib leaves", "ulimit -n", "echod.toml")
+# Of mallopt(3): what is freed goes back to the kernel, so that memory at rest is what is held, give or take little.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "4096"}
 ACTIONS = {"reload": 4, "reload_what_is_bad": 1, "reload_what_needs_a_restart": 1, "rotate": 2, "count": 1, "freeze": 1,
            "start_echoload": 1}
 
@@ -82,6 +84,7 @@ class Play:
         self.load_totals = LoadTotals()
         self.counters: dict[str, int] = {}
         self.gate_counts: Counter[str] = Counter()
+        self.is_stopped = False
         self.open_at_the_end = 0
         self.cpu_s = 0.0
         self.peak_kib = 0
@@ -89,7 +92,7 @@ class Play:
         self.began = time.monotonic()
         self.loads: list[subprocess.Popen[bytes]] = []
         # In a session of its own: Ctrl-C is for the soak, which then stops it.
-        self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"])
+        self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"], environment=ALLOCATOR)
         self.daemon.allow_log(*ALLOWED)
         self.threads_at_start = self.threads()
         self.log = DaemonLog(self.daemon.log_file, ALLOWED)
@@ -109,6 +112,13 @@ class Play:
             client.kill()
         self.gate.kill()
         self.daemon.kill()
+
+    def add_faults(self, faults: list[str]) -> None:
+        """Shown at once; what is still wrong at the next rest is not news."""
+        for fault in faults:
+            if fault not in self.faults:
+                self.faults.append(fault)
+                print(f"FAULT after {time.monotonic() - self.began:.0f} s: {fault}", flush=True)
 
     # What is known.
 
@@ -136,7 +146,9 @@ class Play:
         for load in [load for load in self.loads if load.poll() is not None]:
             self.loads.remove(load)
             self.take_load(load)
-        if time.monotonic() >= self.samples_at and self.daemon.is_running():
+        if not self.daemon.is_running() and not self.is_stopped:
+            raise Broken(f"echod has gone, with status {self.daemon.process.returncode}:\n{self.daemon.text()[-4000:]}")
+        if time.monotonic() >= self.samples_at and not self.is_stopped:
             self.samples_at = time.monotonic() + SAMPLE_S
             self.peak_kib = max(self.peak_kib, self.daemon.private_kib())
         self.on_look(self)
@@ -227,7 +239,7 @@ class Play:
         # While it waits in the backlog, behind limits.max_connections, nothing comes back.
         failures = [failure for failure in result["failures"] if not failure.startswith("nothing came back")]
         if failures or load.returncode not in (0, 1):
-            self.faults.append(f"echoload: status {load.returncode}: {failures} {result['errors']['details']}")
+            self.add_faults([f"echoload: status {load.returncode}: {failures} {result['errors']['details']}"])
 
     # When all have left.
 
@@ -241,9 +253,8 @@ class Play:
         self.counters = self.daemon.counters()
         self.rotate()
         wait_until("the lines of all closes", self.has_all_lines)
-        self.faults += verdict.judge_rest(self.log, self.counters, self.tally, self.came)
-        self.faults += self.judge_complaints()
-        self.faults += self.look_at_rest()
+        self.add_faults(verdict.judge_rest(self.log, self.counters, self.tally, self.came)
+                        + self.judge_complaints() + self.look_at_rest())
 
     def has_all_lines(self) -> bool:
         self.log.read()
@@ -287,15 +298,16 @@ class Play:
                           and self.came[kinds.GATE_CUT] == through[kinds.GATE_CUT])
         self.open_at_the_end = self.tally.open
         self.cpu_s = self.daemon.cpu_s()
+        self.is_stopped = True
         self.daemon.stop()
         self.order("rest")  # Who does not read does not see the end either.
         self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
         self.log.read()
         pairs = COUNTERS.findall(self.log.file.read_text("utf-8"))[-1].split()
         self.counters = {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
-        self.faults += verdict.judge_counts(self.log, self.counters, self.came)
+        self.add_faults(verdict.judge_counts(self.log, self.counters, self.came))
         self.gate_counts = self.gate.stop()
         if self.open_at_the_end == 0:
-            self.faults.append("nobody was there when it was stopped")
+            self.add_faults(["nobody was there when it was stopped"])
         if not self.is_sanitized:
-            self.faults += verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests])
+            self.add_faults(verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests]))

@@ -56,7 +56,7 @@ class Soak:
                 play.load(lambda: last_ends_at)
                 play.stop()
             except (Broken, OSError, EOFError, ValueError) as error:
-                play.faults.append(f"{type(error).__name__}: {error}")
+                play.add_faults([f"{type(error).__name__}: {error}"])
             return self.result(play)
 
     def look(self, play: Play) -> None:
@@ -80,7 +80,7 @@ class Soak:
             "seed": self.settings.seed, "seconds": round(time.monotonic() - self.began, 1),
             "interrupted": self.is_interrupted, "sanitized": play.is_sanitized,
             "streams": dict(tally.kinds.most_common()), "whole_streams": tally.whole,
-            "open_at_the_end": play.open_at_the_end,
+            "longest_turn_s": round(tally.longest_turn_s, 3), "open_at_the_end": play.open_at_the_end,
             "bytes_sent": tally.sent.total(), "bytes_received": tally.received.total(),
             "sent_hash": tally.sent_hash, "received_hash": tally.received_hash,
             "failed_streams": tally.failed, "echoload": asdict(play.load_totals), "gate": dict(play.gate_counts),
@@ -109,6 +109,7 @@ def show(result: dict[str, Any]) -> None:
     line("bytes", f"{result['bytes_sent']} sent, {result['bytes_received']} received")
     line("hash", f"{result['sent_hash']} sent")
     line("", f"{result['received_hash']} received")
+    line("clients", f"at most {result['longest_turn_s']} s without a look at their streams")
     line("gate", pairs("gate"))
     line("echoload", pairs("echoload"))
     line("done to it", f"{pairs('actions')}; {result['rotations']} rotations")

@@ -72,8 +72,8 @@ def judge_bytes(log: DaemonLog, counters: dict[str, int], clients: Tally) -> lis
 
 
 def judge_reasons(log: DaemonLog, clients: Tally) -> list[str]:
-    faults = [f"from {source}: {count} closed with reason={reason}"
-              for (source, reason), count in log.reasons.items() if reason not in REASONS.get(source, set())]
+    faults = [f"closed for a reason that cannot be: {log.examples[source, reason]}"
+              for source, reason in log.reasons if reason not in REASONS.get(source, set())]
     for source in (kinds.IDLE, kinds.STALLED):
         in_log = log.reasons[source, "idle_timeout"] + log.reasons[source, "stalled_write"]
         # More by those that left in the same moment.

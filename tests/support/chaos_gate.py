@@ -104,7 +104,10 @@ class Gate:
         self.refresh(relay, now)
 
     def begin(self, relay: Relay) -> None:
-        got = relay.client.recv(GatePlan.LAYOUT.size - len(relay.header))
+        try:
+            got = relay.client.recv(GatePlan.LAYOUT.size - len(relay.header))
+        except BlockingIOError:  # The event was of another, whose descriptor this one got meanwhile.
+            return
         relay.header += got
         if not got:
             relay.client.close()

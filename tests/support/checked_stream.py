@@ -20,6 +20,7 @@ from chaos_relay import GatePlan
 from stream_sockets import connect, reset
 
 POOL_BYTES = 4 << 20
+MOST_AT_ONCE = 128 * 1024  # Sent or read in a turn, so that the others come soon.
 
 
 class Ending(Enum):
@@ -46,7 +47,7 @@ class Plan:
     waits_for_echo: bool = False  # Each chunk for that of the one before.
     send_pause_s: float = 0.0
     reads_after_s: float = 0.0
-    read_most: int = 256 * 1024
+    read_most: int = MOST_AT_ONCE
     read_pause_s: float = 0.0
     receive_buffer: int = 0
     source: str = "127.0.0.1"
@@ -91,7 +92,7 @@ class Stream:
         self.began = self.moved = time.monotonic()
         self.sends_at = self.began
         self.reads_at = math.inf if self.ending is Ending.STALL else self.began + plan.reads_after_s
-        self.end_sending()
+        self.end_sending_if_connected()
 
     # What it waits for.
 
@@ -131,7 +132,7 @@ class Stream:
             most = min(self.plan.most, self.total - self.sent)
             size = round(math.exp(self.rng.uniform(math.log(min(self.plan.least, most)), math.log(most))))
             offset, left = self.rng.randrange(POOL_BYTES - size), size
-        piece = memoryview(self.pool)[offset:offset + min(left, self.total - self.sent)]
+        piece = memoryview(self.pool)[offset:offset + min(left, MOST_AT_ONCE)]
         urgent = socket.MSG_OOB if self.plan.is_urgent and self.rng.random() < 0.1 else 0
         sent = self.socket.send(piece, urgent)
         self.sent += sent
@@ -151,6 +152,12 @@ class Stream:
         elif self.sent >= self.total and self.ending is Ending.HALF_CLOSE and not self.is_shut:
             self.is_shut = True
             self.socket.shutdown(socket.SHUT_WR)
+
+    def end_sending_if_connected(self) -> None:
+        try:
+            self.end_sending()
+        except OSError as error:  # Reset already.
+            self.lose(error)
 
     def receive(self, now: float) -> None:
         got = self.socket.recv(self.plan.read_most)
@@ -214,13 +221,10 @@ class Stream:
         self.sends_at = self.reads_at = now
         if self.ending is Ending.SILENCE:
             self.ending = Ending.HALF_CLOSE
-        if self.ending is not Ending.HALF_CLOSE:
+        if self.ending is Ending.HALF_CLOSE:
+            self.end_sending_if_connected()
+        else:
             self.end()
-            return
-        try:
-            self.end_sending()
-        except OSError as error:
-            self.lose(error)
 
 
 class Crowd:

@@ -10,7 +10,8 @@ import resource
 import sys
 import time
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # What both benchmarks use.
+HERE = pathlib.Path(__file__).resolve()
+sys.path += [str(HERE.parents[1]), str(HERE.parents[2] / "support")]  # What both benchmarks use, and other tests.
 
 from costs import complaints, figures
 from machine import run_in_machine
