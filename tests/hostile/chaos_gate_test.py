@@ -152,15 +152,22 @@ class GateTest(unittest.TestCase):
         self.assertGreater(sum(stream.received for stream in streams), 0)
 
     def test_a_reset_before_a_stream_could_end_its_side_is_found(self):
+        is_connected = threading.Event()
+
         def connect_and_wait(*arguments) -> socket.socket:
             connected = connect(*arguments)
+            is_connected.set()
             errors = select.poll()
             errors.register(connected, 0)
             errors.poll()
             return connected
 
+        def reset_then(connected: socket.socket) -> None:
+            is_connected.wait()
+            reset(connected)
+
         with mock.patch("checked_stream.connect", connect_and_wait):
-            self.assertIn("ENOTCONN", self.errors(Plan("any", 0), reset))
+            self.assertIn("ENOTCONN", self.errors(Plan("any", 0), reset_then))
 
     def test_wrong_bytes_before_a_cut_are_found_too(self):
         gate = GatePlan(1, cut_at=1000, cuts_downstream=True, wrong_at=500)
