@@ -185,7 +185,7 @@ for scenario in $SCENARIOS; do
   case $scenario in
     delay) network delay delay 20ms 10ms reorder 25% 50% ;;
     loss) network loss delay 2ms 1ms loss 2% ;;
-    duplicates) network duplicates delay 2ms 1ms duplicate 5% ;;
+    duplicates) network duplicates delay 2ms 1ms duplicate 20% ;;
     corruption) network corruption delay 2ms 1ms corrupt 0.5% ;;
     all) network all delay 20ms 10ms reorder 25% 50% loss 2% duplicate 1% corrupt 0.1% ;;
     clock_jumps) clock ;;
