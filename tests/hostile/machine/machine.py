@@ -195,7 +195,7 @@ def judge_pause(scenario: Scenario) -> None:
 JUDGES: dict[str, Callable[[Scenario], None]] = {
     "delay": lambda one: judge_network(one, {"TCPOFOQueue": 0.02}),
     "loss": lambda one: judge_network(one, {"dropped": 0.01}),
-    "duplicates": lambda one: judge_network(one, {"TCPDSACKRecv": 0.08}),
+    "duplicates": lambda one: judge_network(one, {"TCPDSACKRecv": 0.05}),
     "corruption": lambda one: judge_network(one, {"InCsumErrors": 0.001}),
     "all": lambda one: judge_network(one, {"dropped": 0.01, "TCPOFOQueue": 0.02}),
     "clock_jumps": judge_clock,
