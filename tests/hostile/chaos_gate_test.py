@@ -3,12 +3,14 @@ lost one and an early end. Against a plain echo in this process; no daemon is st
 """
 
 import random
+import select
 import socket
 import sys
 import threading
 import unittest
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
@@ -16,7 +18,7 @@ from chaos_gate import ChaosGate
 from chaos_relay import GatePlan
 from checked_stream import POOL_BYTES, Crowd, Ending, Plan, Stream
 from echod_process import wait_until
-from stream_sockets import reset
+from stream_sockets import connect, reset
 
 PATIENCE_S = 60.0
 POOL = random.Random(1).randbytes(POOL_BYTES)
@@ -149,11 +151,23 @@ class GateTest(unittest.TestCase):
             self.assertLessEqual(stream.received, stream.plan.gate.cut_at)
         self.assertGreater(sum(stream.received for stream in streams), 0)
 
-    def test_who_is_reset_before_it_could_end_its_side_is_cut_too(self):
-        cut = GatePlan(1, cut_at=0, resets_server=True, resets_client=True)
-        streams = self.run_streams([Plan("any", 0, gate=cut)] * 200)
-        self.assertEqual({stream.error for stream in streams}, {""})
-        self.assertEqual(self.counts["cuts"], 200)
+    def test_a_reset_before_a_stream_could_end_its_side_is_found(self):
+        is_connected = threading.Event()
+
+        def connect_and_wait(*arguments) -> socket.socket:
+            connected = connect(*arguments)
+            is_connected.set()
+            errors = select.poll()
+            errors.register(connected, 0)
+            errors.poll()
+            return connected
+
+        def reset_then(connected: socket.socket) -> None:
+            is_connected.wait()
+            reset(connected)
+
+        with mock.patch("checked_stream.connect", connect_and_wait):
+            self.assertIn("ENOTCONN", self.errors(Plan("any", 0), reset_then))
 
     def test_wrong_bytes_before_a_cut_are_found_too(self):
         gate = GatePlan(1, cut_at=1000, cuts_downstream=True, wrong_at=500)

@@ -23,14 +23,14 @@ log=network-server.log
 
 fact() { echo "fact $*"; }
 uptime_s() { cut -d ' ' -f 1 /proc/uptime; }
+whole_uptime_s() { cut -d . -f 1 /proc/uptime; }
 
 # Polls: there is no event for lines in files. Patience has an end.
 until_so() {
-  tries=0
+  local deadline_s=$(($(whole_uptime_s) + 90))
   until "$@"; do
     usleep 20000
-    tries=$((tries + 1))
-    [ $tries -lt 1000 ] || give_up "$@"
+    [ "$(whole_uptime_s)" -lt $deadline_s ] || give_up "$@"
   done
 }
 
@@ -49,7 +49,7 @@ start_echod() {
   printf '[timeouts]\nidle_s = %s\n' "$1" >echod.toml
   echod --config echod.toml --port $port 2>/dev/null &
   echod=$!
-  until_so grep -q ' started: ' $log
+  until_so grep -qs ' started: ' $log
 }
 
 lines_of_counters() { grep -c ' counters: ' $log; }
@@ -169,10 +169,10 @@ pause() {
   start_echod 3600
   talk 100
   be_idle
-  fact paused_at "$(uptime_s)"
+  fact paused "$(uptime_s) $(counter echoes)"
   echo "host $2"
   read -r _ </dev/ttyS1
-  fact resumed_at "$(uptime_s)"
+  fact resumed "$(uptime_s) $(counter echoes)"
   stop_talking
   rest after
   stop_idling
@@ -185,7 +185,7 @@ for scenario in $SCENARIOS; do
   case $scenario in
     delay) network delay delay 20ms 10ms reorder 25% 50% ;;
     loss) network loss delay 2ms 1ms loss 2% ;;
-    duplicates) network duplicates delay 2ms 1ms duplicate 5% ;;
+    duplicates) network duplicates delay 2ms 1ms duplicate 20% ;;
     corruption) network corruption delay 2ms 1ms corrupt 0.5% ;;
     all) network all delay 20ms 10ms reorder 25% 50% loss 2% duplicate 1% corrupt 0.1% ;;
     clock_jumps) clock ;;

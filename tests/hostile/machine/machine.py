@@ -6,6 +6,7 @@ a machine that stands still for a while. guest-init.sh does it in a virtual mach
 import argparse
 import json
 import lzma
+import math
 import os
 import re
 import signal
@@ -25,7 +26,7 @@ sys.path.append(str(ROOT / "tests" / "support"))
 import virtual_machine
 
 IDLERS, TALKERS, IDLE_S = 30, 20, 25.0  # As guest-init.sh has them.
-PAUSE_S = 10.0
+PAUSE_S, TALK_RATE = 10.0, 100  # How long the machine stands still, and how many messages a second are due then.
 PATIENCE_S = 300  # For the next line of the guest.
 REST_SHARE = 0.4  # Of one CPU, emulated, while hardly anything happens: who spins takes all of it.
 SWEEP = 1 / 8  # How late a timeout may be (timeout_sweep.hpp).
@@ -81,9 +82,13 @@ class Scenario:
             rests.append(Rest(name, share, float(until), logged[:19], numbers(logged.partition(" counters: ")[2])))
         return rests
 
-    def moved(self, name: str) -> int:
-        """Of the kernel's count, while there was load."""
-        return kernel_counts(self.facts["after"])[name] - kernel_counts(self.facts["before"])[name]
+    def moved(self) -> dict[str, int]:
+        """The kernel's counts, by as much as they moved while there was load, and what netem sent and dropped."""
+        before, after = kernel_counts(self.facts["before"]), kernel_counts(self.facts["after"])
+        netem = re.search(r"(\d+) pkt \(dropped (\d+)", "\n".join(self.facts["qdisc"]))
+        if not netem:
+            raise Failure("netem was not there")
+        return {name: after[name] - before[name] for name in after} | {"sent": int(netem[1]), "dropped": int(netem[2])}
 
 
 def numbers(text: str) -> dict[str, int]:
@@ -115,8 +120,8 @@ def judge_end(scenario: Scenario) -> None:
                    f"{counters['accepted']} were accepted, {closed} closed for a reason that is counted")
 
 
-def judge_network(scenario: Scenario, marks: dict[str, int]) -> None:
-    """`marks`: counts of the kernel that must have moved so far, or the network was not what it should be."""
+def judge_network(scenario: Scenario, marks: dict[str, float]) -> None:
+    """`marks`: the part of all packets that must show in these counts, or the network was not what it should be."""
     sent = cycles = 0
     for mode in MODES:
         status, said = scenario.fact(f"status_of_{mode}"), " ".join(scenario.facts.get(f"said_{mode}", []))
@@ -132,9 +137,12 @@ def judge_network(scenario: Scenario, marks: dict[str, int]) -> None:
     wrong = other_ends(counters)
     scenario.check(not wrong, f"closed were {wrong}")
     scenario.events += [f"{sent / 2**20:.1f} MiB echoed", f"{cycles} connections half-closed"]
-    for name, least in marks.items():
-        scenario.check(scenario.moved(name) >= least, f"{name} moved by {scenario.moved(name)} only")
-        scenario.events.append(f"{name} {scenario.moved(name)}")
+    moved = scenario.moved()
+    scenario.events.append(f"{moved['sent']} packets")
+    for name, part in marks.items():
+        least = math.ceil(part * moved["sent"])
+        scenario.check(moved[name] >= least, f"{name} moved by {moved[name]}; {least} are the least")
+        scenario.events.append(f"{name} {moved[name]}")
 
 
 def judge_rests(scenario: Scenario, connections: int) -> None:
@@ -176,17 +184,20 @@ def judge_clock(scenario: Scenario) -> None:
 def judge_pause(scenario: Scenario) -> None:
     judge_talkers(scenario)
     judge_rests(scenario, IDLERS)
-    went_on = float(scenario.fact("resumed_at")) - float(scenario.fact("paused_at"))
+    (paused_at, echoes_before), (resumed_at, echoes_after) = (
+        map(float, scenario.fact(name).split()) for name in ("paused", "resumed"))
+    went_on, meanwhile = resumed_at - paused_at, int(echoes_after - echoes_before)
     scenario.check((went_on >= PAUSE_S) == (scenario.name == "frozen"), f"the guest's clock went on by {went_on:.1f} s")
+    scenario.check(meanwhile < TALK_RATE * PAUSE_S / 2, f"{meanwhile} echoes came while the machine stood still")
     scenario.events.append(f"a pause of {PAUSE_S:g} s, of which the guest's clock has {went_on:.1f} s")
 
 
 JUDGES: dict[str, Callable[[Scenario], None]] = {
-    "delay": lambda one: judge_network(one, {"TCPOFOQueue": 50}),
-    "loss": lambda one: judge_network(one, {"RetransSegs": 20}),
-    "duplicates": lambda one: judge_network(one, {"TCPDSACKRecv": 5}),
-    "corruption": lambda one: judge_network(one, {"RetransSegs": 5, "InCsumErrors": 1}),
-    "all": lambda one: judge_network(one, {"RetransSegs": 20, "TCPOFOQueue": 50}),
+    "delay": lambda one: judge_network(one, {"TCPOFOQueue": 0.02}),
+    "loss": lambda one: judge_network(one, {"dropped": 0.01}),
+    "duplicates": lambda one: judge_network(one, {"TCPDSACKRecv": 0.05}),
+    "corruption": lambda one: judge_network(one, {"InCsumErrors": 0.001}),
+    "all": lambda one: judge_network(one, {"dropped": 0.01, "TCPOFOQueue": 0.02}),
     "clock_jumps": judge_clock,
     "frozen": judge_pause,
     "suspended": judge_pause,
@@ -223,6 +234,8 @@ class Guest:
                 elif word == "host":
                     self.serve(rest)
         if not has_ended:
+            if found:
+                conclude(found[-1])
             raise Failure("the machine ended early")
         return found
 
