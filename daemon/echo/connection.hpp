@@ -24,7 +24,8 @@
 //
 // Progress is a byte that arrives, that is sent or that the peer acknowledges. While echoing the
 // kernel may hold bytes that the peer has not acknowledged: without progress they end the
-// connection as a stalled write does, and with it they keep it from being idle.
+// connection as a stalled write does, and with it they keep it from being idle. A timeout that
+// finds bytes unacknowledged resets the connection, so that no orphan keeps them.
 //
 // Lingering exists because close(2) while the peer still sends makes the kernel send a reset, which
 // destroys what the peer has not read. So the linger time runs from the moment at which the peer
@@ -98,6 +99,7 @@ class Connection final : public Channel {
   void end_of_input() noexcept;
   [[nodiscard]] bool closes_if_delivered() noexcept;
   void close_if_stalled() noexcept;
+  void time_out(CloseReason reason) noexcept;
   void end_idleness() noexcept;
   void await_writable() noexcept;
   void await_readable() noexcept;

@@ -23,11 +23,20 @@ double seconds(sys::Duration duration) noexcept {
 
 // Formatting allocates. A line that there is no memory for is lost; a connection is not.
 template <typename Write>
-void ConnectionLog::unless_out_of_memory(Write write) noexcept {
+bool ConnectionLog::unless_out_of_memory(Write write) noexcept {
   try {
     write();
+    return true;
   } catch (const std::bad_alloc&) {
     counters_.add(Counter::connection_lines_suppressed);
+    return false;
+  }
+}
+
+template <typename Write>
+void ConnectionLog::seldom(Seldom kind, sys::TimePoint now, Write write) noexcept {
+  if (limits_.admits(kind, now) && !unless_out_of_memory(write)) {
+    limits_.readmit(kind);
   }
 }
 
@@ -66,60 +75,49 @@ void ConnectionLog::echoed(const sys::SocketAddress& peer, int fd, std::size_t i
 
 void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
                                 sys::TimePoint now) noexcept {
-  if (limits_.admits(Seldom::full, now)) {
-    unless_out_of_memory([&] {
-      logger_->warn(
-          "full on {}: {} connections; new ones wait in the backlog until one closes; raise "
-          "limits.max_connections (0 follows ulimit -n, LimitNOFILE=)",
-          listener.text(), max_connections);
-    });
-  }
+  seldom(Seldom::full, now, [&] {
+    logger_->warn(
+        "full on {}: {} connections; new ones wait in the backlog until one closes; raise "
+        "limits.max_connections (0 follows ulimit -n, LimitNOFILE=)",
+        listener.text(), max_connections);
+  });
 }
 
 void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int error,
                                      std::uint32_t connections, sys::TimePoint now) noexcept {
-  if (limits_.admits(Seldom::resources, now)) {
-    unless_out_of_memory([&] {
-      logger_->error(
-          "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog{}",
-          listener.text(), text_of(error), connections,
-          error == EMFILE ? "; raise ulimit -n (LimitNOFILE=) or lower limits.max_connections"
-                          : "");
-    });
-  }
+  seldom(Seldom::resources, now, [&] {
+    logger_->error(
+        "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog{}",
+        listener.text(), text_of(error), connections,
+        error == EMFILE ? "; raise ulimit -n (LimitNOFILE=) or lower limits.max_connections" : "");
+  });
 }
 
 void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int error,
                                     std::uint32_t connections, sys::TimePoint now) noexcept {
-  if (limits_.admits(Seldom::emptying, now)) {
-    unless_out_of_memory([&] {
-      logger_->info(
-          "stopping: clients still wait on {} ({}); they are served as the {} connections end",
-          listener.text(), text_of(error), connections);
-    });
-  }
+  seldom(Seldom::emptying, now, [&] {
+    logger_->info(
+        "stopping: clients still wait on {} ({}); they are served as the {} connections end",
+        listener.text(), text_of(error), connections);
+  });
 }
 
 void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
                                   sys::TimePoint now) noexcept {
-  if (limits_.admits(Seldom::accept_failed, now)) {
-    unless_out_of_memory([&] {
-      logger_->warn("a connection to {} was lost before it was accepted: {}; others are served",
-                    listener.text(), text_of(error));
-    });
-  }
+  seldom(Seldom::accept_failed, now, [&] {
+    logger_->warn("a connection to {} was lost before it was accepted: {}; others are served",
+                  listener.text(), text_of(error));
+  });
 }
 
 void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
-  if (limits_.admits(Seldom::register_failed, now)) {
-    unless_out_of_memory([&] {
-      logger_->error(
-          "no room for the connection of {}: {}; it is closed; see "
-          "fs.epoll.max_user_watches",
-          peer.text(), text_of(error));
-    });
-  }
+  seldom(Seldom::register_failed, now, [&] {
+    logger_->error(
+        "no room for the connection of {}: {}; it is closed; see "
+        "fs.epoll.max_user_watches",
+        peer.text(), text_of(error));
+  });
 }
 
 void ConnectionLog::listener_lost(const sys::SocketAddress& listener, int error) noexcept {

@@ -66,8 +66,12 @@ class ConnectionLog {
  private:
   using Seldom = LineLimits::Seldom;
 
+  // Whether there was memory for it.
   template <typename Write>
-  void unless_out_of_memory(Write write) noexcept;
+  bool unless_out_of_memory(Write write) noexcept;
+  // A line of which only the first in a minute is written.
+  template <typename Write>
+  void seldom(Seldom kind, sys::TimePoint now, Write write) noexcept;
   [[nodiscard]] bool admits_line(sys::TimePoint now) noexcept;
   void report_left_out(std::uint64_t lines) noexcept;
 

@@ -34,6 +34,9 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
 
 Connection* EchoContext::adopt(sys::Accepted accepted) noexcept {
   if (!table.reserve()) {
+    if (roster->pass_on(worker, accepted, loop.now())) {
+      return nullptr;
+    }
     counters.add(Counter::register_failures);
     counters.add(counter_of(CloseReason::io_error));
     log.register_failed(accepted.peer, ENOMEM, loop.now());

@@ -49,4 +49,9 @@ bool LineLimits::admits(Seldom kind, sys::TimePoint now) noexcept {
   return true;
 }
 
+void LineLimits::readmit(Seldom kind) noexcept {
+  const std::scoped_lock lock(mutex_);
+  next_.at(static_cast<std::size_t>(kind)) = {};
+}
+
 }  // namespace echod

@@ -34,6 +34,8 @@ class LineLimits {
   enum class Seldom : std::uint8_t { full, resources, emptying, accept_failed, register_failed };
   // Whether a line of this kind is admitted: the first in a minute.
   [[nodiscard]] bool admits(Seldom kind, sys::TimePoint now) noexcept;
+  // The line that was admitted last was not written: the next of this kind is the first again.
+  void readmit(Seldom kind) noexcept;
 
  private:
   static constexpr std::size_t kKinds = 5;

@@ -36,15 +36,25 @@ bool Roster::spread(std::size_t worker, sys::Accepted& connection, sys::TimePoin
   return own > tolerated && give(connection, own - tolerated, now);
 }
 
+// It has the fewest connections maybe just because it can take none.
+bool Roster::pass_on(std::size_t worker, sys::Accepted& connection, sys::TimePoint now) noexcept {
+  constexpr std::chrono::milliseconds kRest{100};
+  seats_[worker].out_of_memory_until.store(now + kRest, std::memory_order_relaxed);
+  const bool is_given = give(connection, kAnyNumber, now);
+  if (is_given) {
+    seats_[worker].connections.fetch_sub(1, std::memory_order_relaxed);
+  }
+  return is_given;
+}
+
 void Roster::relieve(std::size_t late, sys::TimePoint now) noexcept {
   Inbox& inbox = seats_[late].inbox;
   inbox.set_late();
   for (auto news = inbox.take_back_room(); news; news = inbox.take_back_room()) {
     (void)wake_one(kNobody, *news);
   }
-  constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
   // Not if it looks meanwhile: it takes the rest itself.
-  while (inbox.is_late() && emptiest(kAnyNumber) != kNobody) {
+  while (inbox.is_late() && emptiest(kAnyNumber, now) != kNobody) {
     auto connection = inbox.take_back_connection();
     if (!connection) {
       return;
@@ -60,7 +70,7 @@ void Roster::relieve(std::size_t late, sys::TimePoint now) noexcept {
 // To the worker with the fewest connections, if that is below `below`.
 bool Roster::give(sys::Accepted& connection, std::uint32_t below, sys::TimePoint now) noexcept {
   for (std::size_t tried = 0; tried < seats_.size(); ++tried) {
-    const std::size_t worker = emptiest(below);
+    const std::size_t worker = emptiest(below, now);
     if (worker == kNobody) {
       return false;
     }
@@ -76,10 +86,12 @@ bool Roster::give(sys::Accepted& connection, std::uint32_t below, sys::TimePoint
   return false;
 }
 
-std::size_t Roster::emptiest(std::uint32_t below) const noexcept {
+std::size_t Roster::emptiest(std::uint32_t below, sys::TimePoint now) const noexcept {
   std::size_t found = kNobody;
   for (std::size_t worker = 0; worker < seats_.size(); ++worker) {
-    if (connections_of(worker) < below && !seats_[worker].inbox.is_late()) {
+    const Seat& seat = seats_[worker];
+    if (connections_of(worker) < below && !seat.inbox.is_late() &&
+        seat.out_of_memory_until.load(std::memory_order_relaxed) <= now) {
       below = connections_of(worker);
       found = worker;
     }

@@ -55,6 +55,11 @@ class Roster {
   // A connection of `worker` has gone, its room with it. Wakes nobody.
   void leave(std::size_t worker) noexcept;
 
+  // `worker` has no memory for a connection that it was given: another one gets it, and for a while
+  // none is given to `worker`. False: nobody takes it, and it stays the caller's.
+  [[nodiscard]] bool pass_on(std::size_t worker, sys::Accepted& connection,
+                             sys::TimePoint now) noexcept;
+
   // `late` has not looked into its inbox, maybe because it is stuck: what is in there goes to the
   // others, and it is given nothing until it has looked.
   void relieve(std::size_t late, sys::TimePoint now) noexcept;
@@ -72,17 +77,19 @@ class Roster {
 
  private:
   static constexpr std::size_t kCacheLine = 64;
+  static constexpr std::uint32_t kAnyNumber = std::numeric_limits<std::uint32_t>::max();
   static constexpr std::size_t kNobody = std::numeric_limits<std::size_t>::max();
 
   struct alignas(kCacheLine) Seat {
     std::atomic<std::uint32_t> connections{0};
     std::atomic<Wait> wait{Wait::nothing};
+    std::atomic<sys::TimePoint> out_of_memory_until{};
     Inbox inbox;
   };
 
   [[nodiscard]] bool give(sys::Accepted& connection, std::uint32_t below,
                           sys::TimePoint now) noexcept;
-  [[nodiscard]] std::size_t emptiest(std::uint32_t below) const noexcept;
+  [[nodiscard]] std::size_t emptiest(std::uint32_t below, sys::TimePoint now) const noexcept;
 
   alignas(kCacheLine) std::atomic<std::uint32_t> connections_{0};
   std::atomic<std::uint32_t> max_connections_;

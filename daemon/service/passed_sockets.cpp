@@ -108,6 +108,7 @@ std::vector<PassedSocket> take_passed_sockets() {
   };
   const std::unique_ptr<char*, decltype(free_names)> owner(names, free_names);
   std::vector<PassedSocket> passed;
+  passed.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     passed.push_back({.fd = sys::UniqueFd::adopt(SD_LISTEN_FDS_START + i),
                       .name = one_line(names[i], kMaxNameBytes)});

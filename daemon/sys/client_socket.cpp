@@ -101,10 +101,4 @@ Opened connect_within(const SocketAddress& server, const std::optional<SocketAdd
   return opened;
 }
 
-void reset_on_close(int fd) noexcept {
-  const linger at_once{.l_onoff = 1, .l_linger = 0};
-  // A socket that does not take it is closed with FIN, which is all that is left to do.
-  (void)calls::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-}
-
 }  // namespace echod::sys

@@ -38,7 +38,4 @@ struct ReceivePath {
                                     const std::optional<SocketAddress>& source, Duration timeout,
                                     const ReceivePath& path = {}) noexcept;
 
-// Makes close(2) send RST at once, whatever is queued (SO_LINGER with a time of 0, socket(7)).
-void reset_on_close(int fd) noexcept;
-
 }  // namespace echod::sys

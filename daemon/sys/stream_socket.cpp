@@ -52,6 +52,12 @@ IoResult shut_write(int fd) noexcept {
   return IoResult::of(calls::shutdown(fd, SHUT_WR));
 }
 
+void reset_on_close(int fd) noexcept {
+  const linger at_once{.l_onoff = 1, .l_linger = 0};
+  // A socket that does not take it is closed with FIN, which is all that is left to do.
+  (void)calls::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 IoResult unread_bytes(int fd) noexcept {
   return queue_length(fd, SIOCINQ);
 }

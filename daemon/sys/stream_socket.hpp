@@ -25,6 +25,9 @@ IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept;
 // Sends our FIN once everything handed over before it has gone.
 IoResult shut_write(int fd) noexcept;
 
+// Makes close(2) send RST at once, whatever is queued (SO_LINGER with a time of 0, socket(7)).
+void reset_on_close(int fd) noexcept;
+
 // Bytes in the receive queue (SIOCINQ).
 IoResult unread_bytes(int fd) noexcept;
 // Bytes that the peer has not acknowledged, our FIN counted as one (SIOCOUTQ).

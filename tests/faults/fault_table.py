@@ -112,6 +112,7 @@ SILENT = (
     ("close", "", "the descriptor is closed all the same"),
     ("open", "fill_standard_descriptors", "whichever descriptors are open stay so"),
     ("epoll_ctl", "Epoll::remove", "closing the descriptor ends its registration"),
+    ("setsockopt", "reset_on_close", "the kernel keeps what a peer does not take, and has limits for that"),
     ("getsockopt", "granted_backlog", "the backlog is not compared with what was granted"),
     ("operator new", "Inbox::hand_over", "the connection stays with the worker that accepted it"),
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),

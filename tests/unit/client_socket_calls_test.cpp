@@ -6,6 +6,7 @@
 
 #include "client_socket.hpp"
 #include "scripted_syscalls.hpp"
+#include "stream_socket.hpp"
 
 namespace echod::test {
 namespace {

@@ -233,6 +233,18 @@ TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
             "debug open peer=[2001:db8::1:2:3:4]:5555 fd=8\n");
 }
 
+TEST_F(ConnectionLogTest, TheFirstLineOfAMinuteThatThereWasNoMemoryForIsMadeUpForByTheNext) {
+  {
+    const AllocationFailure no_memory;
+    log_.register_failed(peer_, ENOMEM, kNow);
+  }
+  EXPECT_EQ(said(), "");
+  log_.register_failed(peer_, ENOMEM, kNow);
+  EXPECT_NE(said(), "");
+  log_.register_failed(peer_, ENOMEM, kNow);
+  EXPECT_EQ(said(), "");
+}
+
 TEST(EchoSettingsTest, EchoesAreLoggedIfAnyLogThatIsThereShowsTraces) {
   Config config;
   config.log.file = "network-server.log";

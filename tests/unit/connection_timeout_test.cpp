@@ -63,6 +63,7 @@ TEST_F(ConnectionTimeoutTest, AnIdleConnectionIsClosedWhenItsTimeIsOverAndNotBef
   loop_.run_once();
   context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
   kernel_.verify();
+  EXPECT_EQ(kernel_.count(Call::setsockopt), 0U) << "nothing is owed, so FIN will do";
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
   EXPECT_EQ(closed_in_all(), 1U);
   EXPECT_TRUE(has_logged("duration=60.010s reason=idle_timeout\n"));
@@ -201,6 +202,21 @@ TEST_F(ConnectionTimeoutTest, SurviveTheWrapOfTheirTicksAfter497Days) {
   EXPECT_EQ(closed_in_all(), 0U);
   sweep_after(2s);
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+// An orphan of the kernel's would keep all that.
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsReset) {
+  connect_owing(kFd);
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(1ms);
+  kernel_.expect_epoll_wait({});
+  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_LINGER, 1);
+  kernel_.expect_close(kFd);
+  kernel_.advance(10s + 10ms);
+  loop_.run_once();
+  context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  kernel_.verify();
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
 }
 
 TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsClosedAsStalled) {

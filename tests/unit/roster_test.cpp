@@ -127,6 +127,33 @@ TEST_F(RosterTest, AWorkerThatWasLateIsGivenNothingUntilItHasLooked) {
   EXPECT_EQ(counts(), (Counts{6, 1, 5}));
 }
 
+TEST_F(RosterTest, WhatAWorkerHasNoMemoryForGoesToAnotherAndForAWhileNothingComes) {
+  have(5, 0, 3);
+  EXPECT_TRUE(accept(0));
+  sys::Accepted given = std::move(roster_.inbox(1).take().connections.at(0));
+  EXPECT_TRUE(roster_.pass_on(1, given, kStart));
+  EXPECT_EQ(counts(), (Counts{5, 0, 4}));
+  EXPECT_EQ(roster_.inbox(2).take().connections.size(), 1U);
+  EXPECT_EQ(roster_.connections(), 9U);
+  EXPECT_TRUE(accept(0));
+  EXPECT_EQ(counts(), (Counts{5, 0, 5}));
+  EXPECT_TRUE(accept(0, kStart + 1s));
+  EXPECT_EQ(counts(), (Counts{5, 1, 5}));
+}
+
+TEST_F(RosterTest, WhatNobodyHasMemoryForStaysTheCallers) {
+  have(1, 0, 0);
+  EXPECT_TRUE(accept(0));
+  sys::Accepted given = std::move(roster_.inbox(1).take().connections.at(0));
+  EXPECT_TRUE(roster_.pass_on(1, given, kStart));
+  given = std::move(roster_.inbox(2).take().connections.at(0));
+  EXPECT_TRUE(roster_.pass_on(2, given, kStart));
+  given = std::move(roster_.inbox(0).take().connections.at(0));
+  EXPECT_FALSE(roster_.pass_on(0, given, kStart));
+  EXPECT_TRUE(given.fd.is_open());
+  EXPECT_EQ(counts(), (Counts{2, 0, 0}));
+}
+
 TEST_F(RosterTest, WhatNobodyElseTakesStays) {
   have(5, 0, 5);
   EXPECT_TRUE(accept(0));
