@@ -3,16 +3,18 @@
 #include <spdlog/logger.h>
 
 #include <cerrno>
+#include <cstring>
 #include <new>
-#include <system_error>
 #include <utility>
 
 namespace echod {
 
 namespace {
 
-std::string text_of(int error) {
-  return std::system_category().message(error);
+// Static, for who has run out of memory.
+const char* text_of(int error) noexcept {
+  const char* const text = strerrordesc_np(error);
+  return text != nullptr ? text : "unknown error";
 }
 
 double seconds(sys::Duration duration) noexcept {
@@ -21,7 +23,8 @@ double seconds(sys::Duration duration) noexcept {
 
 }  // namespace
 
-// Formatting allocates. A line that there is no memory for is lost; a connection is not.
+// Formatting allocates for a long line, or the text of a long address. A line that there is no
+// memory for is lost; a connection is not.
 template <typename Write>
 bool ConnectionLog::unless_out_of_memory(Write write) noexcept {
   try {
@@ -61,7 +64,7 @@ void ConnectionLog::closed(const ConnectionSummary& summary, sys::TimePoint now)
     logger_->debug("close peer={} fd={} in={} out={} duration={:.3f}s reason={}{}",
                    summary.peer.text(), summary.fd, summary.bytes_received, summary.bytes_sent,
                    seconds(summary.duration), name_of(summary.reason),
-                   summary.error != 0 ? " (" + text_of(summary.error) + ')' : std::string());
+                   summary.error != 0 ? std::string(" (") + text_of(summary.error) + ')' : "");
   });
 }
 

@@ -9,6 +9,9 @@ namespace echod {
 
 void Inbox::open(EventLoop& loop, std::function<void()> on_mail) {
   const std::scoped_lock lock(mutex_);
+  for (Mail* mail : {&mail_, &taken_}) {
+    mail->connections.reserve(kReserved);
+  }
   on_mail_ = std::move(on_mail);
   loop_ = &loop;
 }

@@ -65,6 +65,9 @@ class Inbox {
   [[nodiscard]] Mail& take() noexcept;
 
  private:
+  // For so many there is room when there is no memory.
+  static constexpr std::size_t kReserved = 32;
+
   void put(sys::Accepted& connection);
   void notify();
 

@@ -233,6 +233,17 @@ TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
             "debug open peer=[2001:db8::1:2:3:4]:5555 fd=8\n");
 }
 
+TEST_F(ConnectionLogTest, AShortageOfMemoryItselfTakesNoneToTell) {
+  {
+    const AllocationFailure no_memory;
+    log_.paused_resources(*sys::SocketAddress::parse("::", 2003), ENOMEM, 1, kNow);
+  }
+  EXPECT_EQ(
+      said(),
+      "error cannot accept on [::]:2003: Cannot allocate memory; 1 connections are served on, "
+      "new ones wait in the backlog\n");
+}
+
 TEST_F(ConnectionLogTest, TheFirstLineOfAMinuteThatThereWasNoMemoryForIsMadeUpForByTheNext) {
   {
     const AllocationFailure no_memory;
