@@ -234,14 +234,14 @@ TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
 }
 
 TEST_F(ConnectionLogTest, AShortageOfMemoryItselfTakesNoneToTell) {
+  text_.str(std::string(200, '.'));  // Is overwritten: the test's own text takes no memory either.
   {
     const AllocationFailure no_memory;
     log_.paused_resources(*sys::SocketAddress::parse("::", 2003), ENOMEM, 1, kNow);
   }
-  EXPECT_EQ(
-      said(),
+  EXPECT_TRUE(said().starts_with(
       "error cannot accept on [::]:2003: Cannot allocate memory; 1 connections are served on, "
-      "new ones wait in the backlog\n");
+      "new ones wait in the backlog\n"));
 }
 
 TEST_F(ConnectionLogTest, TheFirstLineOfAMinuteThatThereWasNoMemoryForIsMadeUpForByTheNext) {
