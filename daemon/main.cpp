@@ -40,8 +40,8 @@ std::string valid_text(const CommandLine& options) {
 void tell_manager(std::string_view line, int error) noexcept {
   try {
     ServiceManager().failed(line, error);
-  } catch (const std::system_error&) {
-    return;  // No descriptor is left: the exit code tells it, and standard error.
+  } catch (const std::exception&) {
+    return;  // No descriptor or memory is left: the exit code tells it, and standard error.
   }
 }
 

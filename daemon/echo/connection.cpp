@@ -296,9 +296,13 @@ void Connection::begin_drain() noexcept {
 }
 
 void Connection::abort(CloseReason reason) noexcept {
-  if (state_ != State::closed) {
-    close(reason);
+  if (state_ == State::closed) {
+    return;
   }
+  if (block_ != nullptr) {
+    sys::reset_on_close(fd_.get());  // A FIN would say that this was all.
+  }
+  close(reason);
 }
 
 void Connection::await_writable() noexcept {

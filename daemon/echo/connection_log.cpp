@@ -3,19 +3,15 @@
 #include <spdlog/logger.h>
 
 #include <cerrno>
-#include <cstring>
 #include <new>
+#include <string>
 #include <utility>
+
+#include "io_result.hpp"
 
 namespace echod {
 
 namespace {
-
-// Static, for who has run out of memory.
-const char* text_of(int error) noexcept {
-  const char* const text = strerrordesc_np(error);
-  return text != nullptr ? text : "unknown error";
-}
 
 double seconds(sys::Duration duration) noexcept {
   return std::chrono::duration<double>(duration).count();
@@ -61,10 +57,11 @@ void ConnectionLog::closed(const ConnectionSummary& summary, sys::TimePoint now)
     return;
   }
   unless_out_of_memory([&] {
-    logger_->debug("close peer={} fd={} in={} out={} duration={:.3f}s reason={}{}",
-                   summary.peer.text(), summary.fd, summary.bytes_received, summary.bytes_sent,
-                   seconds(summary.duration), name_of(summary.reason),
-                   summary.error != 0 ? std::string(" (") + text_of(summary.error) + ')' : "");
+    logger_->debug(
+        "close peer={} fd={} in={} out={} duration={:.3f}s reason={}{}", summary.peer.text(),
+        summary.fd, summary.bytes_received, summary.bytes_sent, seconds(summary.duration),
+        name_of(summary.reason),
+        summary.error != 0 ? std::string(" (") + sys::error_text(summary.error) + ')' : "");
   });
 }
 
@@ -91,7 +88,7 @@ void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int err
   seldom(Seldom::resources, now, [&] {
     logger_->error(
         "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog{}",
-        listener.text(), text_of(error), connections,
+        listener.text(), sys::error_text(error), connections,
         error == EMFILE ? "; raise ulimit -n (LimitNOFILE=) or lower limits.max_connections" : "");
   });
 }
@@ -101,7 +98,7 @@ void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int erro
   seldom(Seldom::emptying, now, [&] {
     logger_->info(
         "stopping: clients still wait on {} ({}); they are served as the {} connections end",
-        listener.text(), text_of(error), connections);
+        listener.text(), sys::error_text(error), connections);
   });
 }
 
@@ -109,7 +106,14 @@ void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
                                   sys::TimePoint now) noexcept {
   seldom(Seldom::accept_failed, now, [&] {
     logger_->warn("a connection to {} was lost before it was accepted: {}; others are served",
-                  listener.text(), text_of(error));
+                  listener.text(), sys::error_text(error));
+  });
+}
+
+void ConnectionLog::passed_on(const sys::SocketAddress& peer, sys::TimePoint now) noexcept {
+  seldom(Seldom::passed_on, now, [&] {
+    logger_->error("a worker cannot take the connection of {}: {}; another one takes it",
+                   peer.text(), sys::error_text(ENOMEM));
   });
 }
 
@@ -119,14 +123,14 @@ void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
     logger_->error(
         "no room for the connection of {}: {}; it is closed; see "
         "fs.epoll.max_user_watches",
-        peer.text(), text_of(error));
+        peer.text(), sys::error_text(error));
   });
 }
 
 void ConnectionLog::listener_lost(const sys::SocketAddress& listener, int error) noexcept {
   unless_out_of_memory([&] {
     logger_->critical("the listening socket {} is broken: {}; stopping, so that a restart can help",
-                      listener.text(), text_of(error));
+                      listener.text(), sys::error_text(error));
   });
 }
 

@@ -38,7 +38,7 @@ void Connection::check_timeouts() noexcept {
       if (awaits_acknowledgement()) {
         close_if_stalled();  // A peer that still takes its tail is not asked for its FIN yet.
       } else if (is_over(timeouts.linger, since_progress())) {
-        time_out(CloseReason::linger_timeout);
+        close(CloseReason::linger_timeout);
       }
       break;
     case State::closed:
@@ -53,9 +53,9 @@ void Connection::close_if_stalled() noexcept {
 }
 
 // The kernel would keep what a peer does not take for minutes, of a connection that no limit of
-// ours counts any more.
+// ours counts any more; and a FIN would say that this was all.
 void Connection::time_out(CloseReason reason) noexcept {
-  if (unacknowledged_ != 0) {
+  if (unacknowledged_ != 0 || block_ != nullptr) {
     sys::reset_on_close(fd_.get());
   }
   close(reason);

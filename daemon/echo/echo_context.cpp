@@ -35,6 +35,8 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
 Connection* EchoContext::adopt(sys::Accepted accepted) noexcept {
   if (!table.reserve()) {
     if (roster->pass_on(worker, accepted, loop.now())) {
+      counters.add(Counter::passed_on);
+      log.passed_on(accepted.peer, loop.now());
       return nullptr;
     }
     counters.add(Counter::register_failures);

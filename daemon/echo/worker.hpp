@@ -48,6 +48,8 @@ class Worker {
 
   // A task for post() that takes over new settings.
   [[nodiscard]] std::function<void()> task_to_apply(const EchoSettings& settings);
+  // For what is told it next. Throws std::bad_alloc.
+  void make_room_to_post() { loop_.make_room_to_post(); }
   void post(std::function<void()> task) { loop_.post(std::move(task)); }
   // Empties the accept queues, lets go of the listeners, drains every connection, then ends.
   void drain();

@@ -33,23 +33,36 @@ void Workers::start() {
   }
 }
 
-void Workers::apply(const EchoSettings& settings) {
+void Workers::make_room_to_post() {
+  for (const auto& worker : workers_) {
+    worker->make_room_to_post();
+  }
+}
+
+std::vector<std::function<void()>> Workers::tasks_to_apply(const EchoSettings& settings) {
   std::vector<std::function<void()>> tasks;
   for (const auto& worker : workers_) {
     tasks.push_back(worker->task_to_apply(settings));
   }
+  make_room_to_post();
+  return tasks;
+}
+
+void Workers::post(std::vector<std::function<void()>> tasks) noexcept {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     workers_[number]->post(std::move(tasks[number]));
   }
 }
 
 void Workers::drain() {
+  make_room_to_post();
   for (const auto& worker : workers_) {
     worker->drain();
   }
 }
 
 void Workers::abort_connections(CloseReason reason) {
+  make_room_to_post();
   for (const auto& worker : workers_) {
     worker->abort_connections(reason);
   }

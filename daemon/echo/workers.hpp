@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -24,8 +25,10 @@ class Workers {
   // As for one worker (worker.hpp).
   void listen(const std::shared_ptr<const sys::ListenSocket>& socket);
   void start();
+  // What post() has all of them take over. Throws std::bad_alloc; post() does not fail.
+  [[nodiscard]] std::vector<std::function<void()>> tasks_to_apply(const EchoSettings& settings);
+  void post(std::vector<std::function<void()>> tasks) noexcept;
   // All of them or, if there is no memory, none: throws std::bad_alloc.
-  void apply(const EchoSettings& settings);
   void drain();
   void abort_connections(CloseReason reason);
 
@@ -48,6 +51,8 @@ class Workers {
   [[nodiscard]] std::size_t running() const noexcept { return running_.load(); }
 
  private:
+  void make_room_to_post();
+
   std::shared_ptr<Roster> roster_;
   std::atomic<std::size_t> running_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -14,6 +14,7 @@ namespace echod {
 namespace {
 
 constexpr unsigned kSlotBits = 32;
+constexpr std::size_t kFew = 16;  // Tasks that wait without allocating.
 
 std::uint64_t token_of(std::uint32_t slot, std::uint32_t generation) noexcept {
   return (std::uint64_t{generation} << kSlotBits) | slot;
@@ -22,7 +23,6 @@ std::uint64_t token_of(std::uint32_t slot, std::uint32_t generation) noexcept {
 }  // namespace
 
 EventLoop::EventLoop() {
-  constexpr std::size_t kFew = 16;
   posted_.reserve(kFew);
   running_.reserve(kFew);
   const sys::IoResult added = add(wake_up_, wake_up_fd_.fd(), EPOLLIN);
@@ -71,6 +71,11 @@ void EventLoop::post(std::function<void()> task) {
   const std::scoped_lock lock(posted_mutex_);
   posted_.push_back(std::move(task));
   wake_up_fd_.signal();
+}
+
+void EventLoop::make_room_to_post() {
+  const std::scoped_lock lock(posted_mutex_);
+  posted_.reserve(posted_.size() + kFew);
 }
 
 void EventLoop::run_once() {

@@ -62,6 +62,9 @@ class EventLoop {
   // Runs `task` in the loop's thread, soon. Any thread; takes a lock. A few small tasks wait
   // without allocating.
   void post(std::function<void()> task);
+  // Makes room for a few more tasks than wait now; post() does not fail then. Throws
+  // std::bad_alloc.
+  void make_room_to_post();
 
   // One iteration; waits until there is something to do.
   void run_once();

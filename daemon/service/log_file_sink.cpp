@@ -12,9 +12,10 @@ LogFileSink::LogFileSink(std::shared_ptr<spdlog::sinks::sink> complaints)
     : base_sink(line_format(false)), complaints_(std::move(complaints)) {}
 
 void LogFileSink::open(const std::string& path) {
+  std::string wanted = path;  // Nothing has changed if there is no memory for it.
   const std::scoped_lock lock(mutex_);
   is_failing_ = is_failing_ && path == path_;
-  path_ = path;
+  path_.swap(wanted);
   file_ = sys::AppendFile();
   if (path.empty()) {
     return;

@@ -63,11 +63,12 @@ void Logs::finish() noexcept {
   writer_.reset();
 }
 
+// All of it or, if there is no memory, nothing.
 void Logs::apply(const LogConfig& config) {
+  file_->open(resolved(config.file));
   stderr_->set_level(spdlog_level(config.stderr_level));
   file_->set_level(spdlog_level(config.file_level));
   logger_->set_level(spdlog_level(lowest_level(config)));
-  file_->open(resolved(config.file));
 }
 
 bool Logs::is_file_open() const {

@@ -235,7 +235,6 @@ void Service::stop(std::string_view cause) {
     workers_.abort_connections(CloseReason::forced);
     return;
   }
-  is_stopping_ = true;
   const auto deadline = config_.timeouts.drain;
   manager_.stopping();
   manager_.extend_timeout(kStopExtension);
@@ -243,6 +242,7 @@ void Service::stop(std::string_view cause) {
                        std::chrono::duration<double>(deadline).count());
   listeners_.clear();  // The workers have them too: the last one closes them, when it is empty.
   workers_.drain();
+  is_stopping_ = true;  // Not before: without memory the signal has to come again, as the first.
   drain_deadline_.expire_at(loop_.now() + deadline);
 }
 
@@ -308,10 +308,11 @@ void Service::reload() {
     const std::string restart_keys = list(keys_needing_restart(config_, wanted));
     Config next = reloaded(config_, wanted);
     ConnectionLimit limit = limit_under(next);
-    logs_.apply(next.log);  // A refusal after this sets the logs back.
     const EchoSettings settings = settings_under(next);
-    workers_.apply(settings);
-    config_ = std::move(next);  // Now it is in force, and nothing may fail any more.
+    auto tasks = workers_.tasks_to_apply(settings);
+    logs_.apply(next.log);  // The last that may fail, and if it does nothing has changed.
+    workers_.post(std::move(tasks));
+    config_ = std::move(next);
     announce_reload(std::move(limit), settings, restart_keys);
   } catch (const ConfigErrors& errors) {
     refuse_reload(errors.lines());

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <new>
 #include <utility>
 
@@ -79,7 +78,7 @@ bool ServiceManager::send(std::string_view message) noexcept {
   }
   const sys::IoResult sent = sender_.send(message);
   if (!sent.ok() && !std::exchange(is_failing_, true)) {
-    report_on_stderr(strerrordesc_np(sent.error()), "echod: cannot reach the service manager: ");
+    report_on_stderr(sys::error_text(sent.error()), "echod: cannot reach the service manager: ");
   } else if (sent.ok()) {
     is_failing_ = false;
   }

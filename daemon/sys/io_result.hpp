@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace echod::sys {
 
@@ -36,5 +37,11 @@ class [[nodiscard]] IoResult {
 
   std::int64_t value_;
 };
+
+// What an errno means, in English, for who has run out of memory: it is static.
+inline const char* error_text(int error) noexcept {
+  const char* const text = strerrordesc_np(error);
+  return text != nullptr ? text : "unknown error";
+}
 
 }  // namespace echod::sys

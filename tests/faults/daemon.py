@@ -89,6 +89,7 @@ class Daemon:
         self.status: int | None = None  # As subprocess has it: negative for a signal.
         self.cpu_s = 0.0
         self.retries = 0
+        self.reaction_s = REACTION_S if plan else END_S
         self._seen = 0
         config = directory / "echod.toml"
         config.write_text(CONFIG.format(
@@ -156,7 +157,7 @@ class Daemon:
             self.retries += attempt > 0
             try:
                 self.wait_until(f"no reaction to {signal.Signals(number).name}: {reaction}",
-                                self.reacts(number, reaction, seen), REACTION_S)
+                                self.reacts(number, reaction, seen), self.reaction_s)
                 return
             except Hung:
                 if attempt == 2:

@@ -1,5 +1,6 @@
 """What echod goes through while one fault hits it: all that a daemon's life has, in some tenths of a second."""
 
+import os
 import random
 import signal
 from collections import Counter
@@ -95,15 +96,19 @@ class Play:
         idle = self.connect(1000, stays=True)
         talker = self.connect(1000, stays=True)
         late = self.connect(60_000, stays=True, reads_late=True)
+        deaf = self.connect(400_000, stays=True, reads_late=True)
         talker.parting = b"x" * 100
         self.serve_until(lambda: all(client.is_over or client.has_all for client in (idle, talker))
-                         and (late.is_over or late.has_arrived))
+                         and all(client.is_over or client.has_arrived for client in (late, deaf)))
         if self.daemon.has_ended():
             return
         self.daemon.stop()
         late.reads = True
         self.serve_crowd([idle, talker, late])
+        if not self.daemon.has_ended():
+            os.kill(self.daemon.process.pid, signal.SIGTERM)  # Once more: now.
         self.daemon.wait()
+        deaf.end()
 
 
 def run(command: list[str], scenario: str, directory: Path, seed: int, plan: str = "") -> Run:

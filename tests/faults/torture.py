@@ -305,6 +305,9 @@ def main() -> int:
         "seconds": time.monotonic() - began,
     }
     wrong = [] if options.only else unreached(binary, records + [result.record for result in results])
+    missed = sum(not result.is_hit for result in results)
+    if missed > len(cases) // 20 or len(results) < len(cases):
+        wrong.append(f"of {len(cases)} faults {missed} did not come about, and {len(cases) - len(results)} have no result")
     summary = report(results, wrong, facts, options)
     (keep / "result.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return 1 if summary["failures"] or wrong else 0

@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "deadline.hpp"
 #include "echo_context.hpp"
 #include "event_loop.hpp"
+#include "notify_socket.hpp"
 #include "service_manager.hpp"
 #include "stderr_sink.hpp"
 #include "tcp_peer.hpp"
@@ -173,13 +175,19 @@ TEST(WithoutMemoryTest, AReportOnStandardErrorGoesOutWhole) {
 }
 
 TEST(WithoutMemoryTest, TheServiceManagerIsToldOfTheEnd) {
-  ServiceManager manager;
-  const AllocationFailure no_memory;
-  manager.ready();
-  manager.stopping();
-  manager.extend_timeout(std::chrono::seconds(10));
-  manager.alive();
-  EXPECT_FALSE(manager.is_there());
+  NotifySocket socket;
+  (void)setenv("NOTIFY_SOCKET", socket.path().c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  {
+    ServiceManager manager;
+    const AllocationFailure no_memory;
+    manager.ready();
+    manager.stopping();
+    manager.extend_timeout(std::chrono::seconds(10));
+  }
+  (void)unsetenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe)
+  EXPECT_EQ(socket.wait_for("READY=1"), "READY=1");
+  EXPECT_EQ(socket.wait_for("STOPPING=1"), "STOPPING=1\nSTATUS=draining");
+  EXPECT_EQ(socket.wait_for("EXTEND_"), "EXTEND_TIMEOUT_USEC=10000000");
 }
 
 }  // namespace

@@ -35,6 +35,12 @@ TEST_F(AppendFileTest, AWriteThatStopsShortOrIsInterruptedIsContinued) {
   EXPECT_EQ(file_.write("a line\n").count(), 7U);
 }
 
+TEST_F(AppendFileTest, AnOpenThatIsInterruptedIsMadeAgain) {
+  kernel_.expect_open_error("log", EINTR);
+  open();
+  EXPECT_TRUE(file_.is_open());
+}
+
 TEST_F(AppendFileTest, AWriteThatFailsSaysWhy) {
   open();
   kernel_.expect_write(kFd, "a line\n", 2);

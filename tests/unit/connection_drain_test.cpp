@@ -286,6 +286,7 @@ class ConnectionAbortTest : public ConnectionDrainTest {
 
 TEST_F(ConnectionAbortTest, ClosesAConnectionThatIsEchoing) {
   abort_and_expect_close(connect(kFd));
+  EXPECT_EQ(kernel_.count(Call::setsockopt), 0U) << "FIN is the truth";
 }
 
 TEST_F(ConnectionAbortTest, ClosesAConnectionThatIsInTheReadyList) {
@@ -298,8 +299,10 @@ TEST_F(ConnectionAbortTest, ClosesAConnectionThatIsInTheReadyList) {
   abort_and_expect_close(connection);
 }
 
-TEST_F(ConnectionAbortTest, ClosesAConnectionThatIsFlushingAndGivesItsBlockBack) {
+TEST_F(ConnectionAbortTest, ClosesAConnectionThatIsFlushingByAResetAndGivesItsBlockBack) {
   abort_and_expect_close(connect_owing(kFd));
+  EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1)
+      << "a FIN would say that this was all";
   EXPECT_TRUE(has_logged("in=5 out=2 duration=0.000s reason=drain_deadline\n"));
 }
 

@@ -137,6 +137,7 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfItsEchoesIsIdleIfThatTimeIs
   EXPECT_EQ(closed_in_all(), 0U);
   sweep_after(10ms);
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+  EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1);
 }
 
 TEST_F(ConnectionTimeoutTest, AnEchoAfterAllWasAcknowledgedIsAskedAboutAgain) {
@@ -217,6 +218,15 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsReset) {
   context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
   kernel_.verify();
   EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, WhoIsStillOwedBytesGetsNoFinThatSaysThatThisWasAll) {
+  connect_owing(kFd);
+  kernel_.set_unacknowledged(kFd, 0);
+  sweep_after(1ms);
+  sweep_after(10s + 10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+  EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1);
 }
 
 TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsClosedAsStalled) {
