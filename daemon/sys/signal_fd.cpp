@@ -12,17 +12,13 @@ SignalFd::SignalFd(std::initializer_list<int> signals) {
   for (const int signal : signals) {
     sigaddset(&mask, signal);
   }
-  if (const int error = pthread_sigmask(SIG_BLOCK, &mask, &previous_); error != 0) {
+  if (const int error = pthread_sigmask(SIG_BLOCK, &mask, nullptr); error != 0) {
     throw std::system_error(error, std::system_category(), "pthread_sigmask");
   }
   fd_ = UniqueFd::adopt(calls::signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd_.is_open()) {
     throw std::system_error(errno, std::system_category(), "signalfd");
   }
-}
-
-SignalFd::~SignalFd() {
-  (void)pthread_sigmask(SIG_SETMASK, &previous_, nullptr);  // Cannot fail with these arguments.
 }
 
 std::optional<int> SignalFd::take() noexcept {

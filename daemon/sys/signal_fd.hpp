@@ -1,7 +1,6 @@
 // Signals as a readable descriptor (signalfd(2)).
 #pragma once
 
-#include <csignal>
 #include <initializer_list>
 #include <optional>
 
@@ -12,11 +11,11 @@ namespace echod::sys {
 class SignalFd {
  public:
   // Blocks `signals` in the calling thread and takes them from here on. Must run before the first
-  // other thread starts: a thread that has not blocked a signal can still be killed by it. The
-  // destructor gives the thread its mask back.
+  // other thread starts: a thread that has not blocked a signal can still be killed by it. They
+  // stay blocked when this has gone: one that comes as the process ends must not kill it after all.
   // Throws std::system_error.
   explicit SignalFd(std::initializer_list<int> signals);
-  ~SignalFd();
+  ~SignalFd() = default;
   SignalFd(const SignalFd&) = delete;
   SignalFd& operator=(const SignalFd&) = delete;
 
@@ -26,7 +25,6 @@ class SignalFd {
 
  private:
   UniqueFd fd_;
-  sigset_t previous_{};
 };
 
 }  // namespace echod::sys

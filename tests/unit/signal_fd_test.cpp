@@ -42,6 +42,17 @@ TEST_F(SignalFdTest, TakesPendingSignalsInsteadOfTheProcessDying) {
   EXPECT_EQ(signals.take(), std::nullopt);
 }
 
+TEST_F(SignalFdTest, ASignalThatComesWhenItHasGoneKillsNobody) {
+  { const sys::SignalFd signals({SIGUSR1}); }
+  raise_here(SIGUSR1);
+  sigset_t usr1;
+  sigemptyset(&usr1);
+  sigaddset(&usr1, SIGUSR1);
+  int taken = 0;
+  EXPECT_EQ(sigwait(&usr1, &taken), 0);
+  EXPECT_EQ(taken, SIGUSR1);
+}
+
 TEST_F(SignalFdTest, SignalsAreTurnsOfALoop) {
   EventLoop loop;
   sys::SignalFd signals({SIGUSR1, SIGUSR2});
