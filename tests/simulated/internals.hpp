@@ -9,19 +9,19 @@
 namespace echod::test {
 
 struct StateOf {
-  friend constexpr auto member(StateOf which);
+  friend constexpr auto member([[maybe_unused]] StateOf which);
 };
 struct MustReadToEagainOf {
-  friend constexpr auto member(MustReadToEagainOf which);
+  friend constexpr auto member([[maybe_unused]] MustReadToEagainOf which);
 };
 struct BlockOf {
-  friend constexpr auto member(BlockOf which);
+  friend constexpr auto member([[maybe_unused]] BlockOf which);
 };
 struct DrainAllowanceOf {
-  friend constexpr auto member(DrainAllowanceOf which);
+  friend constexpr auto member([[maybe_unused]] DrainAllowanceOf which);
 };
 struct ReadyListOf {
-  friend constexpr auto member(ReadyListOf which);
+  friend constexpr auto member([[maybe_unused]] ReadyListOf which);
 };
 
 template <typename Tag, auto kMember>
