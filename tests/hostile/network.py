@@ -45,17 +45,20 @@ def connect_many(stage: Stage, wire: Wire, count: int, source: str) -> list[sock
 
 
 def fill(stage: Stage, those: Sequence[socket.socket]) -> float:
-    """They send and do not read, until echod's buffers are spent on them. Returns the MiB that they sent."""
+    """They send and do not read, until echod's buffers are spent on them. Returns the MiB that they sent.
+
+    Each sends more than its own receive buffer takes, so that each is owed some of it.
+    """
     data = stage.rng.randbytes(BUFFER)
-    sent = 0
+    sent = [0] * len(those)
 
     def is_full() -> bool:
-        nonlocal sent
-        sent += sum(clients.send_until_full(one, data) for one in those)
-        return stage.moved("unbuffered_reads") > 0
+        for number, one in enumerate(those):
+            sent[number] += clients.send_until_full(one, data)
+        return stage.moved("unbuffered_reads") > 0 and min(sent) >= 4 * BUFFER
 
     wait_until("echod's buffers to be spent", is_full)
-    return sent / MIB
+    return sum(sent) / MIB
 
 
 def have_bytes_under_way(wire: Wire, those: Sequence[socket.socket]) -> None:
