@@ -117,6 +117,13 @@ void ConnectionLog::passed_on(const sys::SocketAddress& peer, sys::TimePoint now
   });
 }
 
+void ConnectionLog::kept_waiting(const sys::SocketAddress& peer, sys::TimePoint now) noexcept {
+  seldom(Seldom::kept_waiting, now, [&] {
+    logger_->error("no worker can take the connection of {}: {}; it waits until one can",
+                   peer.text(), sys::error_text(ENOMEM));
+  });
+}
+
 void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
   seldom(Seldom::register_failed, now, [&] {

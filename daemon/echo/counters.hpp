@@ -42,10 +42,11 @@ enum class Counter : std::uint8_t {
   turns_over_budget,  // Turns ended by turn.bytes_kib or turn.reads with more to read.
   unbuffered_reads,   // Reads served without a buffer: buffers.total_mib was spent.
   paused_full,        // Accepting stopped at limits.max_connections.
-  paused_resources,   // Accepting stopped for want of descriptors or memory.
+  paused_resources,   // Accepting stopped for want of descriptors or memory, or a worker could not
+                      // take what another one had accepted for it.
   accept_errors,      // Connections that were lost while they waited to be accepted.
-  register_failures,  // Accepted connections that had to be closed: refused by epoll(7) because of
-                      // fs.epoll.max_user_watches, or no memory in the worker they were given to.
+  register_failures,  // Accepted connections that had to be closed: refused by epoll(7), because of
+                      // fs.epoll.max_user_watches or for want of the kernel's memory.
   connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second, or without
                                 // memory.
   closed,                       // First of one counter for each CloseReason; see counter_of().

@@ -1,6 +1,5 @@
 #include "echo_context.hpp"
 
-#include <cerrno>
 #include <utility>
 
 namespace echod {
@@ -32,23 +31,10 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   }
 }
 
-Connection* EchoContext::adopt(sys::Accepted accepted) noexcept {
-  if (!table.reserve()) {
-    if (roster->pass_on(worker, accepted, loop.now())) {
-      counters.add(Counter::passed_on);
-      log.passed_on(accepted.peer, loop.now());
-      return nullptr;
-    }
-    counters.add(Counter::register_failures);
-    counters.add(counter_of(CloseReason::io_error));
-    log.register_failed(accepted.peer, ENOMEM, loop.now());
-    accepted.fd.reset();
-    admission.leave();
-    return nullptr;
-  }
+Connection& EchoContext::adopt(sys::Accepted accepted) noexcept {
   Connection& connection = table.create(*this, std::move(accepted.fd), accepted.peer);
   connection.start();
-  return &connection;
+  return connection;
 }
 
 }  // namespace echod

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 
@@ -24,14 +25,18 @@ struct EchoContext {
               std::shared_ptr<spdlog::logger> logger, std::shared_ptr<Roster> all_workers,
               std::size_t worker_number);
 
-  // The connection, with room for it taken (admission.hpp), becomes this worker's. Null if there is
-  // no memory for it: then it was closed.
-  Connection* adopt(sys::Accepted accepted) noexcept;
+  // Makes sure that there is memory for one more connection; false when there is none.
+  [[nodiscard]] bool reserve() noexcept { return table.reserve() && loop.reserve(); }
+  // The connection, with room for it taken (admission.hpp), becomes this worker's. Only after
+  // reserve() returned true.
+  Connection& adopt(sys::Accepted accepted) noexcept;
   [[nodiscard]] Inbox& inbox() noexcept { return roster->inbox(worker); }
 
   // Takes over new settings; all of them hold from the next turn on.
   void apply(const EchoSettings& wanted) noexcept;
 
+  // How soon what a shortage prevented is tried again when no close of ours can end the shortage.
+  static constexpr std::chrono::milliseconds kRetryInterval{250};
   // Bytes looked at in one go when there is no block to read into.
   static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
 

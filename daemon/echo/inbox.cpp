@@ -1,5 +1,6 @@
 #include "inbox.hpp"
 
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -9,9 +10,6 @@ namespace echod {
 
 void Inbox::open(EventLoop& loop, std::function<void()> on_mail) {
   const std::scoped_lock lock(mutex_);
-  for (Mail* mail : {&mail_, &taken_}) {
-    mail->connections.reserve(kReserved);
-  }
   on_mail_ = std::move(on_mail);
   loop_ = &loop;
 }
@@ -20,28 +18,39 @@ void Inbox::close() noexcept {
   const std::scoped_lock lock(mutex_);
   loop_ = nullptr;
   mail_ = {};
+  taken_ = {};
 }
 
 bool Inbox::close_if_empty() noexcept {
   const std::scoped_lock lock(mutex_);
-  if (mail_.connections.empty()) {
+  if (mail_.connections.empty() && taken_.connections.empty()) {
     loop_ = nullptr;
   }
   return loop_ == nullptr;
 }
 
 bool Inbox::hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept {
-  const std::scoped_lock lock(mutex_);
-  const bool is_first = mail_.connections.empty();
-  const bool is_out_of_patience = !is_first && now - oldest_ > kPatience;
-  if (loop_ == nullptr || is_late() || is_out_of_patience) {
-    return false;
-  }
+  Connections one;
   try {
-    put(connection);
+    one.push_back(std::move(connection));  // Or nothing was moved.
   } catch (const std::bad_alloc&) {
     return false;
   }
+  const bool is_taken = hand_over(one, now);
+  if (!is_taken) {
+    connection = std::move(one.front());
+  }
+  return is_taken;
+}
+
+bool Inbox::hand_over(Connections& from, sys::TimePoint now) noexcept {
+  const std::scoped_lock lock(mutex_);
+  const bool is_first = mail_.connections.empty();
+  const bool is_out_of_patience = !is_first && now - oldest_ > kPatience;
+  if (loop_ == nullptr || is_late() || is_out_of_patience || !notify()) {
+    return false;
+  }
+  mail_.connections.splice(mail_.connections.end(), from, from.begin());
   if (is_first) {
     oldest_ = now;
   }
@@ -50,36 +59,28 @@ bool Inbox::hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept {
 
 bool Inbox::tell_of_room(Waiters waiters) noexcept {
   const std::scoped_lock lock(mutex_);
-  if (loop_ == nullptr || is_late()) {
-    return false;
-  }
-  try {
-    notify();
-  } catch (const std::bad_alloc&) {
+  if (loop_ == nullptr || is_late() || !notify()) {
     return false;
   }
   ++mail_.room.at(static_cast<std::size_t>(waiters));
   return true;
 }
 
-// Not without a look that will end it.
+// Not without a look that will end it: if there is no memory to ask for one, who hands something
+// over finds out again.
 void Inbox::set_late() noexcept {
   const std::scoped_lock lock(mutex_);
-  try {
-    notify();
+  if (notify()) {
     is_late_.store(true);
-  } catch (const std::bad_alloc&) {
-    // Who hands something over finds out again.
   }
 }
 
-std::optional<sys::Accepted> Inbox::take_back_connection() noexcept {
+Inbox::Connections Inbox::take_back_connection() noexcept {
   const std::scoped_lock lock(mutex_);
-  if (mail_.connections.empty()) {
-    return std::nullopt;
+  Connections last;
+  if (!mail_.connections.empty()) {
+    last.splice(last.end(), mail_.connections, std::prev(mail_.connections.end()));
   }
-  std::optional<sys::Accepted> last(std::move(mail_.connections.back()));
-  mail_.connections.pop_back();
   return last;
 }
 
@@ -94,40 +95,36 @@ std::optional<Waiters> Inbox::take_back_room() noexcept {
   return std::nullopt;
 }
 
-bool Inbox::put_back(sys::Accepted& connection) noexcept {
+bool Inbox::put_back(Connections& one) noexcept {
   const std::scoped_lock lock(mutex_);
-  if (loop_ == nullptr) {
+  if (loop_ == nullptr || !notify()) {
     return false;
   }
-  try {
-    put(connection);
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
+  mail_.connections.splice(mail_.connections.end(), one);
   return true;
 }
 
 Inbox::Mail& Inbox::take() noexcept {
-  taken_.connections.clear();
   const std::scoped_lock lock(mutex_);
-  taken_.connections.swap(mail_.connections);
+  taken_.connections.splice(taken_.connections.end(), mail_.connections);
   taken_.room = std::exchange(mail_.room, {});
   taken_.was_late = is_late_.exchange(false);
   is_notified_ = false;
   return taken_;
 }
 
-void Inbox::put(sys::Accepted& connection) {
-  notify();
-  mail_.connections.push_back(std::move(connection));  // Or nothing was moved.
-}
-
 // The task waits for the lock that the caller holds, so it finds what the caller puts in next.
-void Inbox::notify() {
+// False: no memory.
+bool Inbox::notify() noexcept {
   if (!is_notified_ && loop_ != nullptr) {
-    loop_->post([this] { on_mail_(); });
+    try {
+      loop_->post([this] { on_mail_(); });
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
     is_notified_ = true;
   }
+  return true;
 }
 
 }  // namespace echod

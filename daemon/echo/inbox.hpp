@@ -9,9 +9,9 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <mutex>
 #include <optional>
-#include <vector>
 
 #include "clock.hpp"
 #include "listen_socket.hpp"
@@ -25,8 +25,11 @@ enum class Waiters : std::uint8_t { for_room, any };
 
 class Inbox {
  public:
+  // A list, so that what is on its way between workers goes on without memory.
+  using Connections = std::list<sys::Accepted>;
+
   struct Mail {
-    std::vector<sys::Accepted> connections;
+    Connections connections;              // The first one first.
     std::array<std::uint32_t, 2> room{};  // How often there was news for each kind of Waiters.
     bool was_late = false;                // Some of it may have been taken back.
   };
@@ -48,6 +51,8 @@ class Inbox {
 
   // False, and the connection stays the caller's: closed, late, out of patience, or no memory.
   [[nodiscard]] bool hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept;
+  // The same with the first of `from`; takes no memory.
+  [[nodiscard]] bool hand_over(Connections& from, sys::TimePoint now) noexcept;
   // False: it has not been told, for the same reasons.
   [[nodiscard]] bool tell_of_room(Waiters waiters) noexcept;
 
@@ -55,21 +60,17 @@ class Inbox {
   void set_late() noexcept;
   [[nodiscard]] bool is_late() const noexcept { return is_late_.load(); }
   // What the worker has not taken yet, one by one, the last first; then nothing.
-  [[nodiscard]] std::optional<sys::Accepted> take_back_connection() noexcept;
+  [[nodiscard]] Connections take_back_connection() noexcept;
   [[nodiscard]] std::optional<Waiters> take_back_room() noexcept;
   // What was taken back and nobody else wants; late or not. False: closed, or no memory.
-  [[nodiscard]] bool put_back(sys::Accepted& connection) noexcept;
+  [[nodiscard]] bool put_back(Connections& one) noexcept;
 
-  // Everything that came since the last call; it is late no more. The worker's thread alone. The
-  // reference holds until the next call.
+  // Everything that came since the last call, behind the connections that were left in it then; it
+  // is late no more. The worker's thread alone. The reference holds until the next call.
   [[nodiscard]] Mail& take() noexcept;
 
  private:
-  // For so many there is room when there is no memory.
-  static constexpr std::size_t kReserved = 32;
-
-  void put(sys::Accepted& connection);
-  void notify();
+  [[nodiscard]] bool notify() noexcept;
 
   std::mutex mutex_;
   std::atomic<bool> is_late_{false};  // Written under mutex_.

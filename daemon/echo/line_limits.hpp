@@ -37,6 +37,7 @@ class LineLimits {
     emptying,
     accept_failed,
     passed_on,
+    kept_waiting,
     register_failed
   };
   // Whether a line of this kind is admitted: the first in a minute.
@@ -45,7 +46,7 @@ class LineLimits {
   void readmit(Seldom kind) noexcept;
 
  private:
-  static constexpr std::size_t kKinds = 6;
+  static constexpr std::size_t kKinds = 7;
 
   std::mutex mutex_;  // Guards all that follows.
   std::uint32_t per_second_ = 0;

@@ -1,7 +1,6 @@
 #include "listener.hpp"
 
 #include <cerrno>
-#include <chrono>
 #include <system_error>
 #include <utility>
 
@@ -9,13 +8,6 @@
 #include "echo_context.hpp"
 
 namespace echod {
-
-namespace {
-
-// How soon accepting is tried again when no close of ours can end a shortage.
-constexpr std::chrono::milliseconds kRetryInterval{250};
-
-}  // namespace
 
 Listener::Listener(EchoContext& context, std::shared_ptr<const sys::ListenSocket> socket,
                    std::function<void(int)> on_lost)
@@ -125,7 +117,7 @@ void Listener::let_go() noexcept {
 
 // With room for it taken, which is given back if nobody comes.
 Listener::Accepting Listener::accept_one() noexcept {
-  if (!context_.table.reserve()) {
+  if (!context_.reserve()) {
     context_.admission.give_back();
     pause_for_resources(ENOMEM);
     return Accepting::pause;
@@ -138,7 +130,7 @@ Listener::Accepting Listener::accept_one() noexcept {
       context_.counters.add(Counter::handed_over);
     } else {
       context_.roster->keep(context_.worker);
-      (void)context_.adopt(std::move(accepted));  // Reserved above.
+      context_.adopt(std::move(accepted));
     }
     return Accepting::next;
   }
@@ -171,7 +163,7 @@ void Listener::pause_for_resources(int error) noexcept {
   }
   is_waiting_ = true;
   context_.admission.wait_for_resources(*this);
-  retry_.expire_at(context_.loop.now() + kRetryInterval);
+  retry_.expire_at(context_.loop.now() + EchoContext::kRetryInterval);
 }
 
 }  // namespace echod

@@ -37,10 +37,10 @@ bool Roster::spread(std::size_t worker, sys::Accepted& connection, sys::TimePoin
 }
 
 // It has the fewest connections maybe just because it can take none.
-bool Roster::pass_on(std::size_t worker, sys::Accepted& connection, sys::TimePoint now) noexcept {
+bool Roster::pass_on(std::size_t worker, Inbox::Connections& given, sys::TimePoint now) noexcept {
   constexpr std::chrono::milliseconds kRest{100};
   seats_[worker].out_of_memory_until.store(now + kRest, std::memory_order_relaxed);
-  const bool is_given = give(connection, kAnyNumber, now);
+  const bool is_given = give(given, kAnyNumber, now);
   if (is_given) {
     seats_[worker].connections.fetch_sub(1, std::memory_order_relaxed);
   }
@@ -55,20 +55,21 @@ void Roster::relieve(std::size_t late, sys::TimePoint now) noexcept {
   }
   // Not if it looks meanwhile: it takes the rest itself.
   while (inbox.is_late() && emptiest(kAnyNumber, now) != kNobody) {
-    auto connection = inbox.take_back_connection();
-    if (!connection) {
+    Inbox::Connections one = inbox.take_back_connection();
+    if (one.empty()) {
       return;
     }
-    if (give(*connection, kAnyNumber, now)) {
+    if (give(one, kAnyNumber, now)) {
       seats_[late].connections.fetch_sub(1, std::memory_order_relaxed);
-    } else if (!inbox.put_back(*connection)) {
+    } else if (!inbox.put_back(one)) {
       leave(late);  // That worker has ended, or there is no memory.
     }
   }
 }
 
 // To the worker with the fewest connections, if that is below `below`.
-bool Roster::give(sys::Accepted& connection, std::uint32_t below, sys::TimePoint now) noexcept {
+template <typename ForHandOver>
+bool Roster::give(ForHandOver& connection, std::uint32_t below, sys::TimePoint now) noexcept {
   for (std::size_t tried = 0; tried < seats_.size(); ++tried) {
     const std::size_t worker = emptiest(below, now);
     if (worker == kNobody) {

@@ -55,9 +55,9 @@ class Roster {
   // A connection of `worker` has gone, its room with it. Wakes nobody.
   void leave(std::size_t worker) noexcept;
 
-  // `worker` has no memory for a connection that it was given: another one gets it, and for a while
-  // none is given to `worker`. False: nobody takes it, and it stays the caller's.
-  [[nodiscard]] bool pass_on(std::size_t worker, sys::Accepted& connection,
+  // `worker` has no memory for the connections it was given: another one gets the first, and for a
+  // while none is given to `worker`. False: nobody takes it, and it stays the caller's.
+  [[nodiscard]] bool pass_on(std::size_t worker, Inbox::Connections& given,
                              sys::TimePoint now) noexcept;
 
   // `late` has not looked into its inbox, maybe because it is stuck: what is in there goes to the
@@ -87,7 +87,8 @@ class Roster {
     Inbox inbox;
   };
 
-  [[nodiscard]] bool give(sys::Accepted& connection, std::uint32_t below,
+  template <typename ForHandOver>
+  [[nodiscard]] bool give(ForHandOver& connection, std::uint32_t below,
                           sys::TimePoint now) noexcept;
   [[nodiscard]] std::size_t emptiest(std::uint32_t below, sys::TimePoint now) const noexcept;
 

@@ -55,6 +55,7 @@ void Worker::abort_connections(CloseReason reason) {
     aborting_ = reason;
     listeners_.clear();
     context_.table.visit_all([reason](Connection& connection) { connection.abort(reason); });
+    take_mail();
   });
 }
 
@@ -108,12 +109,7 @@ bool Worker::has_drained() noexcept {
 
 void Worker::take_mail() noexcept {
   Inbox::Mail& mail = context_.inbox().take();
-  for (sys::Accepted& accepted : mail.connections) {
-    Connection* const connection = context_.adopt(std::move(accepted));
-    if (connection != nullptr && aborting_) {
-      connection->abort(*aborting_);
-    }
-  }
+  take_in(mail.connections);
   for (const Waiters waiters : {Waiters::any, Waiters::for_room}) {
     for (std::uint32_t i = 0; i < mail.room.at(static_cast<std::size_t>(waiters)); ++i) {
       context_.admission.on_room(waiters);
@@ -122,6 +118,49 @@ void Worker::take_mail() noexcept {
   if (mail.was_late) {
     context_.admission.catch_up();
   }
+}
+
+// Those that no worker has memory for stay, as if they waited to be accepted still.
+void Worker::take_in(Inbox::Connections& given) noexcept {
+  while (!given.empty()) {
+    if (aborting_) {
+      turn_away(given.front(), *aborting_);
+      given.pop_front();
+    } else if (context_.reserve()) {
+      context_.adopt(std::move(given.front()));
+      given.pop_front();
+    } else if (!pass_on(given)) {
+      context_.counters.add(Counter::paused_resources);
+      context_.log.kept_waiting(given.front().peer, loop_.now());
+      retry_.expire_at(loop_.now() + EchoContext::kRetryInterval);
+      return;
+    }
+  }
+}
+
+bool Worker::pass_on(Inbox::Connections& given) noexcept {
+  const sys::SocketAddress peer = given.front().peer;
+  const bool is_passed_on = context_.roster->pass_on(context_.worker, given, loop_.now());
+  if (is_passed_on) {
+    context_.counters.add(Counter::passed_on);
+    context_.log.passed_on(peer, loop_.now());
+  }
+  return is_passed_on;
+}
+
+void Worker::turn_away(sys::Accepted& accepted, CloseReason reason) noexcept {
+  context_.counters.add(counter_of(reason));
+  context_.counters.add(Counter::empty_connections);
+  context_.log.closed({.peer = accepted.peer,
+                       .fd = accepted.fd.get(),
+                       .bytes_received = 0,
+                       .bytes_sent = 0,
+                       .duration = {},
+                       .reason = reason,
+                       .error = 0},
+                      loop_.now());
+  accepted.fd.reset();
+  context_.admission.leave();
 }
 
 }  // namespace echod

@@ -23,6 +23,7 @@
 #include "event_loop.hpp"
 #include "listener.hpp"
 #include "timeout_sweep.hpp"
+#include "timer.hpp"
 
 namespace echod {
 
@@ -77,6 +78,9 @@ class Worker {
   void run();
   void begin_drain();
   void take_mail() noexcept;
+  void take_in(Inbox::Connections& given) noexcept;
+  [[nodiscard]] bool pass_on(Inbox::Connections& given) noexcept;
+  void turn_away(sys::Accepted& accepted, CloseReason reason) noexcept;
   [[nodiscard]] bool has_drained() noexcept;
 
   WorkerEvents events_;
@@ -84,6 +88,7 @@ class Worker {
   EchoContext context_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   TimeoutSweep sweep_{context_};
+  Timer retry_{loop_.timers(), [this] { take_mail(); }};
   std::optional<CloseReason> aborting_;  // Set: connections that arrive yet are closed for this.
   bool is_ended_ = false;                // The worker's thread alone, like everything above.
   std::atomic<std::uint64_t> answers_{0};

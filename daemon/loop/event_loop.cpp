@@ -35,11 +35,16 @@ EventLoop::~EventLoop() {
   remove(wake_up_);
 }
 
+bool EventLoop::reserve() noexcept {
+  return !free_slots_.empty() || slots_.size() < slots_.capacity() || grow_slots();
+}
+
 sys::IoResult EventLoop::add(Channel& channel, int fd, std::uint32_t events) noexcept {
   invariant(channel.slot_ == Channel::kNoSlot, "a channel is registered once");
-  if (!assign_slot(channel)) {
+  if (!reserve()) {
     return sys::IoResult::failure(ENOMEM);
   }
+  assign_slot(channel);
   const sys::IoResult added =
       epoll_.add(fd, events | EPOLLET, token_of(channel.slot_, channel.generation_));
   if (!added.ok()) {
@@ -136,11 +141,8 @@ Channel* EventLoop::find(std::uint64_t token) const noexcept {
   return channel != nullptr && channel->generation_ == token >> kSlotBits ? channel : nullptr;
 }
 
-bool EventLoop::assign_slot(Channel& channel) noexcept {
+void EventLoop::assign_slot(Channel& channel) noexcept {
   if (free_slots_.empty()) {
-    if (slots_.size() == slots_.capacity() && !grow_slots()) {
-      return false;
-    }
     free_slots_.push_back(static_cast<std::uint32_t>(slots_.size()));
     slots_.push_back(nullptr);
   }
@@ -148,7 +150,6 @@ bool EventLoop::assign_slot(Channel& channel) noexcept {
   free_slots_.pop_back();
   channel.generation_ = ++last_generation_;
   slots_[channel.slot_] = &channel;
-  return true;
 }
 
 bool EventLoop::grow_slots() noexcept {

@@ -36,6 +36,8 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
+  // Makes sure that there is memory for the next add(); false when there is none.
+  [[nodiscard]] bool reserve() noexcept;
   // Registers `fd` for `events` (EPOLL* bits; EPOLLET is added). The channel must be removed before
   // it dies. Fails with the errno of epoll_ctl(2), or ENOMEM.
   sys::IoResult add(Channel& channel, int fd, std::uint32_t events) noexcept;
@@ -83,7 +85,7 @@ class EventLoop {
   [[nodiscard]] std::span<const epoll_event> look() noexcept;
   [[nodiscard]] int wait_timeout_ms() const noexcept;
   [[nodiscard]] Channel* find(std::uint64_t token) const noexcept;
-  [[nodiscard]] bool assign_slot(Channel& channel) noexcept;
+  void assign_slot(Channel& channel) noexcept;
   [[nodiscard]] bool grow_slots() noexcept;
   void merge(Channel& channel, std::uint32_t events) noexcept;
   void make_pass() noexcept;

@@ -21,7 +21,6 @@ from storms import crowd
 
 KIB = 1024
 MIB = 1024 * KIB
-IN_FLIGHT = 8
 TOLD = "Cannot allocate memory"
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - ")
 
@@ -34,7 +33,7 @@ def few_descriptors(stage: Stage) -> None:
 
 
 def address_space(stage: Stage) -> None:
-    """`ulimit -v`: who can be served is served, the others wait or are closed, and that is counted."""
+    """`ulimit -v`: who can be served is served, the others wait, and nobody is closed."""
     stage.start("workers = 2\n", comes_anew=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib() + 256))
     stage.daemon.expect_log(TOLD)
@@ -42,14 +41,11 @@ def address_space(stage: Stage) -> None:
 
 
 def data_segment(stage: Stage) -> None:
-    """`ulimit -d`, which no arena of the allocator evades: who comes too late waits, hardly anybody is closed, it is told."""
+    """`ulimit -d`, which no arena of the allocator evades: the same."""
     stage.start("workers = 2\n", comes_anew=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_DATA, daemon.data_kib() + 512))
     stage.daemon.expect_log(TOLD)
     run_out_of_memory(stage)
-    refused = stage.result.counters.get("register_failures", 0)
-    # What is handed from one worker to the other as both run out is closed, and counted.
-    stage.check(refused <= IN_FLIGHT, f"{refused} were accepted and then closed for want of memory")
 
 
 def memoryless_worker(stage: Stage) -> None:
@@ -101,15 +97,14 @@ def run_out_of_memory(stage: Stage) -> None:
         stage.hold()
         served = stage.daemon.counters()["connections"]
         refused = stage.moved("register_failures")
-        stage.check(stage.closed()["io_error"] == refused, "not all who were refused are counted as closed")
+        stage.check(refused == 0, f"{refused} were accepted and then closed for want of memory")
         for one in those:
             clients.reset(one)
         stage.visitors += len(those)
         wait_until("all of them to be gone", lambda: stage.daemon.counters()["connections"] < 10)
         for _ in range(100):  # The limit is still there, the crowd is not.
             stage.visit()
-    stage.did(len(those), f"connections, {served} of which had memory")
-    stage.did(refused, "of them refused for want of it")
+    stage.did(len(those), f"connections, {served} of which were accepted")
     stage.bound_cpu(visits=len(those), seconds=2)
     stage.finish(may_lose=True)
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "internals.hpp"
+#include "invariant.hpp"
 #include "socket_address.hpp"
 
 namespace echod::test {
@@ -68,7 +69,8 @@ void World::run() {
     context_.admission.enter();
     roster_->keep(context_.worker);
     const int fd = SimulatedKernel::kFirstFd + static_cast<int>(i);
-    (void)context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});
+    invariant(context_.reserve(), "there is memory for a few connections");
+    context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});
   }
   context_.table.destroy_retired();  // Accepting is part of an iteration too.
   while (!kernel_.is_stopped()) {

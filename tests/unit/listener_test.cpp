@@ -316,6 +316,24 @@ TEST_F(ListenerTest, WithoutMemoryForAConnectionAcceptsNobodyAndTriesAgain) {
   iterate();
 }
 
+TEST_F(ListenerTest, WithoutMemoryToRegisterAConnectionAcceptsNobodyEither) {
+  // With the listener and the wake-up, all slots of the loop's first allocation.
+  constexpr int kCrowd = 62;
+  context_.admission.set_max_connections(100);
+  context_.settings.turn_accepts = kCrowd;
+  expect_edge();
+  expect_accepts(kFirst, kFirst + kCrowd - 1);
+  iterate();
+  const std::size_t accepts = kernel_.count(Call::accept4);
+  {
+    const AllocationFailure no_memory;
+    EXPECT_EQ(listener_.on_turn(EPOLLIN), Turn::wait);
+  }
+  EXPECT_EQ(kernel_.count(Call::accept4), accepts);
+  EXPECT_EQ(count(Counter::paused_resources), 1U);
+  EXPECT_EQ(count(Counter::register_failures), 0U);
+}
+
 TEST_F(ListenerTest, WithoutAnyMemoryAtAllPausesToo) {
   Turn turn = Turn::again;
   {

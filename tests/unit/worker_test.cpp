@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "allocations.hpp"
 #include "deadline.hpp"
 #include "tcp_peer.hpp"
 
@@ -41,6 +42,25 @@ class WorkerTest : public testing::Test {
     return socket;
   }
   [[nodiscard]] TcpPeer connect() const { return {"127.0.0.1", port_}; }
+  // As another worker hands over what it accepted.
+  TcpPeer connect_and_hand_over() {
+    const sys::ListenSocket elsewhere =
+        sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 1, false, {});
+    TcpPeer peer("127.0.0.1", elsewhere.address.port());
+    sys::Accepted accepted = sys::accept(elsewhere.fd.get());
+    EXPECT_EQ(accepted.error, 0);
+    alone_->enter();
+    alone_->keep(0);
+    EXPECT_TRUE(alone_->inbox(0).hand_over(accepted, sys::MonotonicClock::now()));
+    return peer;
+  }
+  // Of the worker's thread.
+  void take_memory_away() {
+    worker_->post([this] { no_memory_.emplace(); });
+  }
+  void give_memory_back() {
+    worker_->post([this] { no_memory_.reset(); });
+  }
   static bool comes(std::promise<void>& promise) {
     return promise.get_future().wait_for(kPatience) == std::future_status::ready;
   }
@@ -55,6 +75,7 @@ class WorkerTest : public testing::Test {
   std::promise<void> lost_;
   std::uint16_t port_ = 0;
   int listening_fd_ = -1;
+  std::optional<AllocationFailure> no_memory_;
   std::shared_ptr<Roster> alone_ = std::make_shared<Roster>(settings().max_connections, 1);
   std::optional<Worker> worker_;
 };
@@ -116,6 +137,34 @@ TEST_F(WorkerTest, ConnectionsThatDoNotLeaveAreAborted) {
   worker_->abort_connections(CloseReason::forced);
   EXPECT_TRUE(comes(ended_));
   EXPECT_EQ(count(counter_of(CloseReason::forced)), 1U);
+}
+
+TEST_F(WorkerTest, WhatItIsGivenWithoutMemoryWaitsUntilThereIsSome) {
+  start();
+  take_memory_away();
+  TcpPeer first = connect_and_hand_over();
+  TcpPeer second = connect_and_hand_over();
+  first.send_all("first");
+  second.send_all("second");
+  wait_until("it to try once more", [this] { return count(Counter::paused_resources) > 1; });
+  give_memory_back();
+  EXPECT_EQ(first.receive_exactly(5), "first");
+  EXPECT_EQ(second.receive_exactly(6), "second");
+  EXPECT_EQ(count(Counter::register_failures), 0U);
+}
+
+TEST_F(WorkerTest, ThatDrainsWaitsForMemoryForWhatItWasGivenUntilItIsAborted) {
+  start();
+  take_memory_away();
+  TcpPeer peer = connect_and_hand_over();
+  worker_->drain();
+  wait_until("it to try once more", [this] { return count(Counter::paused_resources) > 1; });
+  EXPECT_FALSE(worker_->has_ended());
+  worker_->abort_connections(CloseReason::forced);
+  EXPECT_TRUE(comes(ended_));
+  EXPECT_EQ(peer.receive_to_end().bytes, "");
+  EXPECT_EQ(count(counter_of(CloseReason::forced)), 1U);
+  EXPECT_EQ(alone_->connections(), 0U);
 }
 
 TEST_F(WorkerTest, PeersThatDoNotSendTheirFinAreNotWaitedForBeyondTheLingerTime) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "allocations.hpp"
 #include "deadline.hpp"
 #include "tcp_peer.hpp"
 
@@ -89,6 +90,16 @@ TEST_F(WorkersTest, AreFullTogetherAndLetInWhoWaitsWhoseverConnectionLeaves) {
     peer = std::move(waiting);
   }
   EXPECT_EQ(count(Counter::accepted), 12U);
+}
+
+TEST_F(WorkersTest, ServeWhatOneOfThemHasNoMemoryFor) {
+  start();
+  std::optional<AllocationFailure> no_memory;
+  workers_->at(1).post([&no_memory] { no_memory.emplace(); });  // For its thread.
+  const auto peers = connect_many(30);
+  EXPECT_EQ(workers_->connections_of(1), 0U);
+  EXPECT_GT(count(Counter::passed_on) + count(Counter::paused_resources), 0U);
+  EXPECT_EQ(count(Counter::register_failures), 0U);
 }
 
 TEST_F(WorkersTest, AnswerWhenTheyAreAsked) {
