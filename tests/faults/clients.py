@@ -1,16 +1,13 @@
 """Clients of echod that know what must come back."""
 
 import errno
-import fcntl
 import random
 import select
 import selectors
 import socket
-import struct
-import termios
 import time
 
-RESET = struct.pack("ii", 1, 0)
+import stream_sockets
 
 
 class Client:
@@ -33,12 +30,7 @@ class Client:
         self.parting = b""  # Is sent after the server's FIN.
         self.error = ""  # Why it has not got what it must get.
         self.most = max(64, size // 6)
-        self.socket = socket.socket()
-        if reads_late:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 * 1024)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.connect(("127.0.0.1", port))
-        self.socket.setblocking(False)
+        self.socket = stream_sockets.connect(("127.0.0.1", port), receive_buffer=32 * 1024 if reads_late else 0)
         self.port = self.socket.getsockname()[1]
         self.finish()
 
@@ -58,8 +50,7 @@ class Client:
         poll.register(self.socket, 0)  # For errors and hangups alone.
         if poll.poll(0):
             return True
-        left = struct.unpack("i", fcntl.ioctl(self.socket, termios.TIOCOUTQ, bytes(4)))[0]
-        return self.sent == len(self.data) and left == 0
+        return self.sent == len(self.data) and stream_sockets.has_arrived(self.socket)
 
     def end(self, error: str = "") -> None:
         if not self.is_over:
@@ -69,7 +60,7 @@ class Client:
 
     def reset(self) -> None:
         if not self.is_over:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            stream_sockets.reset(self.socket)
             self.end()
 
     def turn(self, events: int) -> None:

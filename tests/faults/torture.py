@@ -14,6 +14,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
+
 import outside
 from fault_table import CLASSES, Fault, faults_of, is_client
 from records import Binary, Record

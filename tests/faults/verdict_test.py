@@ -1,8 +1,12 @@
 """The judge of the torture finds each kind of damage; no daemon is started."""
 
 import random
+import sys
 import unittest
+from pathlib import Path
 from types import SimpleNamespace
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 from fault_table import CLASSES, SILENT, TABLE, Fault, faults_of
 from records import Record

@@ -1,22 +1,19 @@
 """Sockets of clients, and what they do to a server."""
 
-import fcntl
 import random
 import resource
 import select
 import selectors
 import socket
-import struct
-import termios
 import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+import stream_sockets
 from echod_process import PATIENCE_S, Broken, wait_until
+from stream_sockets import has_arrived, reset
 
-RESET = struct.pack("ii", 1, 0)
-BIND_ADDRESS_NO_PORT = 24  # IP_BIND_ADDRESS_NO_PORT of linux/in.h: the port is chosen at connect().
 PORTS_OF_A_SOURCE = 10_000  # Fewer than net.ipv4.ip_local_port_range has.
 
 
@@ -31,43 +28,24 @@ def source(number: int) -> str:
     return f"127.0.{1 + number // PORTS_OF_A_SOURCE % 250}.1"
 
 
-def make(number: int = 0, receive_buffer: int = 0) -> socket.socket:
-    made = socket.socket()
-    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    made.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
-    made.bind((source(number), 0))
-    if receive_buffer:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    return made
-
-
-def connect(port: int, number: int = 0, receive_buffer: int = 0) -> socket.socket:
-    made = make(number, receive_buffer)
+def connect(port: int, number: int = 0) -> socket.socket:
+    """It waits for at most PATIENCE_S."""
+    made = stream_sockets.connect(("127.0.0.1", port), source(number))
     made.settimeout(PATIENCE_S)
-    made.connect(("127.0.0.1", port))
     return made
 
 
 def connect_many(port: int, count: int, receive_buffer: int = 0) -> list[socket.socket]:
     """They do not block."""
-    made = [connect(port, number, receive_buffer) for number in range(count)]
-    for one in made:
-        one.setblocking(False)
-    return made
+    return [stream_sockets.connect(("127.0.0.1", port), source(number), receive_buffer) for number in range(count)]
 
 
 def begin_connect(port: int, number: int = 0) -> socket.socket:
     """Returns with the connection made or still under way."""
-    made = make(number)
+    made = stream_sockets.unconnected(source(number))
     made.setblocking(False)
     made.connect_ex(("127.0.0.1", port))
     return made
-
-
-def reset(one: socket.socket) -> None:
-    """Closes it with an RST."""
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    one.close()
 
 
 def close_all(those: Iterable[socket.socket]) -> None:
@@ -116,12 +94,6 @@ def send_until_full(one: socket.socket, data: bytes) -> int:
             sent += one.send(data)
     except BlockingIOError:
         return sent
-
-
-def has_arrived(one: socket.socket) -> bool:
-    """What was sent is in the server's receive queue."""
-    left: int = struct.unpack("i", fcntl.ioctl(one, termios.TIOCOUTQ, bytes(4)))[0]
-    return left == 0
 
 
 def wait_until_arrived(those: Sequence[socket.socket]) -> None:

@@ -3,6 +3,7 @@
 import socket
 
 import clients
+import stream_sockets
 from echod_process import PATIENCE_S, wait_until
 from stage import MIB, Stage
 
@@ -13,7 +14,7 @@ SMALLEST = 1  # The kernel makes it the smallest buffer that it has.
 def slow_loris(stage: Stage) -> None:
     """Who sends a byte now and then stays and gets it back; who is silent goes in time; neither has a buffer."""
     each, rounds = 3000, 5
-    stage.start("workers = 2\n[timeouts]\nidle_s = 3\n")
+    stage.start("workers = 2\n[timeouts]\nidle_s = 5\n")  # Far longer than connecting, and each round, take.
     with stage.attack(connections=2 * each):
         silent = clients.connect_many(stage.port, each)
         slow = [clients.connect(stage.port, number) for number in range(each)]
@@ -83,7 +84,7 @@ def tiny_windows(stage: Stage) -> None:
     streams = []
     with stage.attack(connections=count, buffers_kib=2048):
         for number in range(count):
-            one = clients.make(number, 8192)
+            one = stream_sockets.unconnected(clients.source(number), 8192)
             one.setsockopt(socket.IPPROTO_TCP, TCP_WINDOW_CLAMP, 1)  # The kernel makes it the least that it has.
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
             one.settimeout(PATIENCE_S)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DIRECTORIES = ("bin", "dev", "proc", "sys", "tmp")
+BEGIN = Path(__file__).with_name("guest-begin.sh")
 PROGRAMS = ("qemu-system-x86_64", "busybox", "cpio")
 
 
@@ -58,7 +59,8 @@ def accelerator() -> str:
 
 
 def make_initramfs(directory: Path, programs: Mapping[str, Path], files: Mapping[str, Path]) -> Path:
-    """In the directory. `programs` go to /bin with the libraries that they load, busybox too; one of `files` is /init.
+    """In the directory. `programs` go to /bin with the libraries that they load, busybox too; one of `files` is /init,
+    which sources /begin first.
     """
     root = directory / "root"
     shutil.rmtree(root, ignore_errors=True)
@@ -66,7 +68,7 @@ def make_initramfs(directory: Path, programs: Mapping[str, Path], files: Mapping
         (root / name).mkdir(parents=True)
     content = {library[1:]: Path(library) for program in programs.values() for library in libraries(program)}
     content |= {f"bin/{name}": path for name, path in programs.items()}
-    content |= {"bin/busybox": Path(shutil.which("busybox") or "busybox"), **files}
+    content |= {"bin/busybox": Path(shutil.which("busybox") or "busybox"), "begin": BEGIN, **files}
     for name, path in content.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, root / name)  # Follows symbolic links.

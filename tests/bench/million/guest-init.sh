@@ -1,16 +1,7 @@
 #!/bin/busybox sh
-# The first process of the virtual machine: makes room for very many sockets, measures, ends it. The
-# kernel's messages go to the first serial line, the measurements to the second.
-/bin/busybox --install -s /bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-mount -t tmpfs tmpfs /tmp
-stty -F /dev/ttyS1 -opost -echo
-exec </dev/null >/dev/ttyS1 2>&1
-
+# The first process of the virtual machine: makes room for very many sockets, measures, ends it.
+. /begin
 . /parameters
-ifconfig lo 127.0.0.1 netmask 255.0.0.0 up
 set_limit() { echo "$2" >"/proc/sys/$1" || echo "problem cannot set $1"; }
 set_limit fs/nr_open $((CONNECTIONS + 1048576))
 set_limit fs/file-max $((4 * CONNECTIONS + 1048576))

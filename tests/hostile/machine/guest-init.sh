@@ -6,17 +6,8 @@
 #   begin SCENARIO             the lines that follow are of it
 #   fact NAME VALUE            VALUE: the rest of the line
 #   host REQUEST               the host is to do that, and to answer with a line
-#
-# The kernel's messages go to the first serial line, these to the second.
-/bin/busybox --install -s /bin
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs devtmpfs /dev
-mount -t tmpfs tmpfs /tmp
-stty -F /dev/ttyS1 -opost -echo
-exec </dev/null >/dev/ttyS1 2>&1
+. /begin
 
-ifconfig lo 127.0.0.1 netmask 255.0.0.0 up
 cd /tmp || exit
 port=2003
 log=network-server.log
