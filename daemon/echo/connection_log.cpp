@@ -112,7 +112,7 @@ void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
 
 void ConnectionLog::passed_on(const sys::SocketAddress& peer, sys::TimePoint now) noexcept {
   seldom(Seldom::passed_on, now, [&] {
-    logger_->error("a worker cannot take the connection of {}: {}; another one takes it",
+    logger_->error("a worker cannot take the connection of {}: {}; another one is asked to",
                    peer.text(), sys::error_text(ENOMEM));
   });
 }
@@ -127,10 +127,9 @@ void ConnectionLog::kept_waiting(const sys::SocketAddress& peer, sys::TimePoint 
 void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
   seldom(Seldom::register_failed, now, [&] {
-    logger_->error(
-        "no room for the connection of {}: {}; it is closed; see "
-        "fs.epoll.max_user_watches",
-        peer.text(), sys::error_text(error));
+    logger_->error("no room for the connection of {}: {}; it is closed{}", peer.text(),
+                   sys::error_text(error),
+                   error == ENOSPC ? "; see fs.epoll.max_user_watches" : "");
   });
 }
 

@@ -32,7 +32,7 @@ inline constexpr std::size_t kCloseReasons = 10;
 enum class Counter : std::uint8_t {
   accepted,           // Connections taken from the accept queue.
   handed_over,        // Of those, given to another worker, which had fewer.
-  passed_on,          // Of those, given on once more by a worker without memory for them.
+  passed_on,          // Times that a worker without memory for one of those gave it on.
   echoes,             // Reads that brought bytes to send back.
   bytes_received,     // Bytes read to be echoed.
   bytes_sent,         // Of those, bytes handed to the kernel.

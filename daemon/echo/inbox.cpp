@@ -29,20 +29,6 @@ bool Inbox::close_if_empty() noexcept {
   return loop_ == nullptr;
 }
 
-bool Inbox::hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept {
-  Connections one;
-  try {
-    one.push_back(std::move(connection));  // Or nothing was moved.
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-  const bool is_taken = hand_over(one, now);
-  if (!is_taken) {
-    connection = std::move(one.front());
-  }
-  return is_taken;
-}
-
 bool Inbox::hand_over(Connections& from, sys::TimePoint now) noexcept {
   const std::scoped_lock lock(mutex_);
   const bool is_first = mail_.connections.empty();

@@ -25,7 +25,7 @@ enum class Waiters : std::uint8_t { for_room, any };
 
 class Inbox {
  public:
-  // A list, so that what is on its way between workers goes on without memory.
+  // A list: to give on what is on its way between workers takes no memory.
   using Connections = std::list<sys::Accepted>;
 
   struct Mail {
@@ -44,14 +44,13 @@ class Inbox {
 
   // From now on `on_mail` runs in the loop's thread when there is something to take().
   void open(EventLoop& loop, std::function<void()> on_mail);
-  // Nothing comes in any more; what is left is closed.
+  // Nothing comes in any more; what is left is closed. The worker's thread, or when that has ended.
   void close() noexcept;
-  // The same, unless there is mail. Returns whether it is closed.
+  // The same, unless there are connections. Returns whether it is closed. The worker's thread.
   [[nodiscard]] bool close_if_empty() noexcept;
 
-  // False, and the connection stays the caller's: closed, late, out of patience, or no memory.
-  [[nodiscard]] bool hand_over(sys::Accepted& connection, sys::TimePoint now) noexcept;
-  // The same with the first of `from`; takes no memory.
+  // Takes the first of `from`. False, and it stays there: closed, late, or out of patience; or too
+  // many tasks wait in the loop for the memory that there is.
   [[nodiscard]] bool hand_over(Connections& from, sys::TimePoint now) noexcept;
   // False: it has not been told, for the same reasons.
   [[nodiscard]] bool tell_of_room(Waiters waiters) noexcept;
@@ -59,7 +58,8 @@ class Inbox {
   // From now on it takes nothing in, until the worker has looked, which it is told to.
   void set_late() noexcept;
   [[nodiscard]] bool is_late() const noexcept { return is_late_.load(); }
-  // What the worker has not taken yet, one by one, the last first; then nothing.
+  // What the worker has not taken yet, one by one, the last first; then nothing. What it left in
+  // its mail is its own.
   [[nodiscard]] Connections take_back_connection() noexcept;
   [[nodiscard]] std::optional<Waiters> take_back_room() noexcept;
   // What was taken back and nobody else wants; late or not. False: closed, or no memory.

@@ -1,5 +1,6 @@
 #include "roster.hpp"
 
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -33,12 +34,26 @@ bool Roster::spread(std::size_t worker, sys::Accepted& connection, sys::TimePoin
   const auto mean = static_cast<std::uint32_t>(connections() / seats_.size());
   const std::uint32_t tolerated = mean / kTolerance;
   const std::uint32_t own = connections_of(worker);
-  return own > tolerated && give(connection, own - tolerated, now);
+  if (own <= tolerated || emptiest(own - tolerated, now) == kNobody) {
+    return false;
+  }
+  Inbox::Connections one;
+  try {
+    one.push_back(std::move(connection));  // Or nothing was moved.
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  if (!give(one, own - tolerated, now)) {
+    connection = std::move(one.front());
+    return false;
+  }
+  return true;
 }
 
-// It has the fewest connections maybe just because it can take none.
+// It has the fewest connections maybe just because it can take none. While it cannot it tries, and
+// comes here, more often than it has rested: two of them do not give each other the same ones.
 bool Roster::pass_on(std::size_t worker, Inbox::Connections& given, sys::TimePoint now) noexcept {
-  constexpr std::chrono::milliseconds kRest{100};
+  constexpr std::chrono::milliseconds kRest{500};
   seats_[worker].out_of_memory_until.store(now + kRest, std::memory_order_relaxed);
   const bool is_given = give(given, kAnyNumber, now);
   if (is_given) {
@@ -67,9 +82,8 @@ void Roster::relieve(std::size_t late, sys::TimePoint now) noexcept {
   }
 }
 
-// To the worker with the fewest connections, if that is below `below`.
-template <typename ForHandOver>
-bool Roster::give(ForHandOver& connection, std::uint32_t below, sys::TimePoint now) noexcept {
+// The first of `from`, to the worker with the fewest connections, if that is below `below`.
+bool Roster::give(Inbox::Connections& from, std::uint32_t below, sys::TimePoint now) noexcept {
   for (std::size_t tried = 0; tried < seats_.size(); ++tried) {
     const std::size_t worker = emptiest(below, now);
     if (worker == kNobody) {
@@ -78,7 +92,7 @@ bool Roster::give(ForHandOver& connection, std::uint32_t below, sys::TimePoint n
     // Counted before it is there, so that those who accept at the same time look further, and so
     // that it cannot leave before it is counted.
     keep(worker);
-    if (seats_[worker].inbox.hand_over(connection, now)) {
+    if (seats_[worker].inbox.hand_over(from, now)) {
       return true;
     }
     seats_[worker].connections.fetch_sub(1, std::memory_order_relaxed);

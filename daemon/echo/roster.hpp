@@ -46,7 +46,7 @@ class Roster {
   void give_back() noexcept { connections_.fetch_sub(1); }
 
   // Gives the connection, which `worker` accepted, to the one that should have it. False: it should
-  // stay where it is.
+  // stay where it is, or there is no memory to give it away.
   [[nodiscard]] bool spread(std::size_t worker, sys::Accepted& connection,
                             sys::TimePoint now) noexcept;
   void keep(std::size_t worker) noexcept {
@@ -87,8 +87,7 @@ class Roster {
     Inbox inbox;
   };
 
-  template <typename ForHandOver>
-  [[nodiscard]] bool give(ForHandOver& connection, std::uint32_t below,
+  [[nodiscard]] bool give(Inbox::Connections& from, std::uint32_t below,
                           sys::TimePoint now) noexcept;
   [[nodiscard]] std::size_t emptiest(std::uint32_t below, sys::TimePoint now) const noexcept;
 

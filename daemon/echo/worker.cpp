@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -14,6 +15,9 @@ Worker::Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> log
                std::shared_ptr<Roster> roster, std::size_t number, WorkerEvents events)
     : events_(std::move(events)),
       context_(loop_, settings, std::move(logger), std::move(roster), number) {
+  if (!context_.reserve()) {  // Some connections have room whatever happens.
+    throw std::bad_alloc();
+  }
   context_.inbox().open(loop_, [this] { take_mail(); });
 }
 
@@ -55,7 +59,6 @@ void Worker::abort_connections(CloseReason reason) {
     aborting_ = reason;
     listeners_.clear();
     context_.table.visit_all([reason](Connection& connection) { connection.abort(reason); });
-    take_mail();
   });
 }
 
@@ -77,7 +80,11 @@ void Worker::run() {
   sweep_.restart();
   while (!is_ended_) {
     loop_.run_once();
+    const std::size_t connections = context_.table.size();
     context_.table.destroy_retired();
+    if (retry_.is_running() && context_.table.size() < connections) {
+      take_mail();  // Who waits here came before those who wait to be accepted.
+    }
     if (context_.is_draining) {
       std::erase_if(listeners_, [](const auto& listener) { return listener->is_closed(); });
       is_ended_ = is_ended_ || has_drained();
@@ -122,19 +129,20 @@ void Worker::take_mail() noexcept {
 
 // Those that no worker has memory for stay, as if they waited to be accepted still.
 void Worker::take_in(Inbox::Connections& given) noexcept {
-  while (!given.empty()) {
+  while (!given.empty() && context_.reserve()) {
+    Connection& connection = context_.adopt(std::move(given.front()));
+    given.pop_front();
     if (aborting_) {
-      turn_away(given.front(), *aborting_);
-      given.pop_front();
-    } else if (context_.reserve()) {
-      context_.adopt(std::move(given.front()));
-      given.pop_front();
-    } else if (!pass_on(given)) {
-      context_.counters.add(Counter::paused_resources);
-      context_.log.kept_waiting(given.front().peer, loop_.now());
-      retry_.expire_at(loop_.now() + EchoContext::kRetryInterval);
-      return;
+      connection.abort(*aborting_);
     }
+  }
+  while (!given.empty() && pass_on(given)) {
+  }
+  retry_.cancel();
+  if (!given.empty()) {
+    context_.counters.add(Counter::paused_resources);
+    context_.log.kept_waiting(given.front().peer, loop_.now());
+    retry_.expire_at(loop_.now() + EchoContext::kRetryInterval);
   }
 }
 
@@ -146,21 +154,6 @@ bool Worker::pass_on(Inbox::Connections& given) noexcept {
     context_.log.passed_on(peer, loop_.now());
   }
   return is_passed_on;
-}
-
-void Worker::turn_away(sys::Accepted& accepted, CloseReason reason) noexcept {
-  context_.counters.add(counter_of(reason));
-  context_.counters.add(Counter::empty_connections);
-  context_.log.closed({.peer = accepted.peer,
-                       .fd = accepted.fd.get(),
-                       .bytes_received = 0,
-                       .bytes_sent = 0,
-                       .duration = {},
-                       .reason = reason,
-                       .error = 0},
-                      loop_.now());
-  accepted.fd.reset();
-  context_.admission.leave();
 }
 
 }  // namespace echod

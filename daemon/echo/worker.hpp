@@ -35,7 +35,7 @@ struct WorkerEvents {
 
 class Worker {
  public:
-  // The one with this number in the roster. Throws std::system_error.
+  // The one with this number in the roster. Throws std::system_error, std::bad_alloc.
   Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger,
          std::shared_ptr<Roster> roster, std::size_t number, WorkerEvents events);
   // Closes what is left, at once, and waits for the thread.
@@ -80,7 +80,6 @@ class Worker {
   void take_mail() noexcept;
   void take_in(Inbox::Connections& given) noexcept;
   [[nodiscard]] bool pass_on(Inbox::Connections& given) noexcept;
-  void turn_away(sys::Accepted& accepted, CloseReason reason) noexcept;
   [[nodiscard]] bool has_drained() noexcept;
 
   WorkerEvents events_;
@@ -88,7 +87,7 @@ class Worker {
   EchoContext context_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   TimeoutSweep sweep_{context_};
-  Timer retry_{loop_.timers(), [this] { take_mail(); }};
+  Timer retry_{loop_.timers(), [this] { take_mail(); }};  // Runs while some are left in the inbox.
   std::optional<CloseReason> aborting_;  // Set: connections that arrive yet are closed for this.
   bool is_ended_ = false;                // The worker's thread alone, like everything above.
   std::atomic<std::uint64_t> answers_{0};

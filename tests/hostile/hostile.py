@@ -29,7 +29,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for
     storms.rst_storm, storms.syn_and_close, storms.connect_flood, storms.port_scanner, storms.raw_scanner,
     storms.syn_flood,
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
-    pressure.few_descriptors, pressure.address_space, pressure.data_segment, pressure.memoryless_worker,
+    pressure.few_descriptors, pressure.address_space, pressure.data_segment,
     pressure.stopped, pressure.cpu_starvation, pressure.full_disk, pressure.memory_cgroup,
     chaos.chaos_gate, *network.SCENARIOS)}
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import clients
-from echod_process import Broken, EchodProcess, wait_until
+from echod_process import PATIENCE_S, Broken, EchodProcess, wait_until
 from slow_clients import STALLING, stall
 from stage import NotPossible, Stage
 from storms import crowd
@@ -48,43 +48,12 @@ def data_segment(stage: Stage) -> None:
     run_out_of_memory(stage)
 
 
-def memoryless_worker(stage: Stage) -> None:
-    """One worker has memory for connections, the other has none: newcomers are served by who can."""
-    visits, served = 60, 0
-
-    def visit_without_memory(daemon: EchodProcess) -> None:
-        nonlocal served
-        with clients.connect(daemon.port) as first:
-            clients.echo(first, b"one worker makes room for more than this one")
-            cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib())
-            for _ in range(visits):
-                try:
-                    stage.visit()
-                    served += 1
-                except (Broken, OSError):
-                    stage.visitors += 1  # It came, though.
-        resource.prlimit(daemon.pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        daemon.allow_log(TOLD)
-
-    stage.start("workers = 2\n", prepare=visit_without_memory)
-    stage.visitors += 1  # The first of all.
-    counters = stage.daemon.counters()
-    stage.check(served == visits, f"{served} of {visits} were served, {counters['register_failures']} refused")
-    lacks = counters["passed_on"] + counters["register_failures"] + counters["paused_resources"]
-    stage.check(lacks > 0, "it never lacked memory")
-    stage.check(TOLD in stage.daemon.log_text(), f"it lacked memory {lacks} times and never said so")
-    stage.did(visits, "visits")
-    with stage.attack(connections=1):
-        pass
-    stage.bound_cpu(visits=1)
-    stage.finish()
-
-
 def cap(daemon: EchodProcess, which: int, kib: int) -> None:
     resource.prlimit(daemon.pid, which, (kib * KIB, resource.RLIM_INFINITY))
 
 
 def run_out_of_memory(stage: Stage) -> None:
+    """The first half of those who came leaves. Then the other half is served, those too who had to wait."""
     at_most = 8000  # Far more than that much memory is for.
     with stage.attack(connections=at_most):
         those: list[socket.socket] = []
@@ -94,17 +63,24 @@ def run_out_of_memory(stage: Stage) -> None:
             those += [clients.begin_connect(stage.port, number) for number in range(100)]
             wait_until("them to be accepted, or not", lambda: stage.moved("accepted") >= len(those) or
                        stage.moved("paused_resources") > 0)
+        accepted = stage.daemon.counters()["connections"]
+        those += [clients.begin_connect(stage.port, number) for number in range(100)]
         stage.hold()
-        served = stage.daemon.counters()["connections"]
+        stage.visitors += len(those)
+        stay = those[len(those) // 2:]
+        for one in those[:len(those) // 2]:
+            clients.reset(one)
+        for one in stay:
+            one.settimeout(PATIENCE_S)
+            clients.echo(one, b"I have waited")
+        clients.close_all(stay)
         refused = stage.moved("register_failures")
         stage.check(refused == 0, f"{refused} were accepted and then closed for want of memory")
-        for one in those:
-            clients.reset(one)
-        stage.visitors += len(those)
         wait_until("all of them to be gone", lambda: stage.daemon.counters()["connections"] < 10)
         for _ in range(100):  # The limit is still there, the crowd is not.
             stage.visit()
-    stage.did(len(those), f"connections, {served} of which were accepted")
+    stage.did(len(those), f"connections, {accepted} of which had been accepted when memory ran out")
+    stage.did(len(stay), "of them stayed, and were served")
     stage.bound_cpu(visits=len(those), seconds=2)
     stage.finish(may_lose=True)
 

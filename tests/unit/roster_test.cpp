@@ -7,6 +7,7 @@
 #include <array>
 #include <vector>
 
+#include "allocations.hpp"
 #include "event_loop.hpp"
 
 namespace echod::test {
@@ -125,6 +126,20 @@ TEST_F(RosterTest, AWorkerThatWasLateIsGivenNothingUntilItHasLooked) {
   EXPECT_TRUE(roster_.inbox(1).take().was_late);
   EXPECT_TRUE(accept(0));
   EXPECT_EQ(counts(), (Counts{6, 1, 5}));
+}
+
+TEST_F(RosterTest, AWorkerWithoutMemoryToGiveAConnectionAwayKeepsIt) {
+  have(5, 0, 5);
+  sys::Accepted accepted = connection();
+  bool is_handed_over = true;
+  {
+    const AllocationFailure no_memory;
+    is_handed_over = roster_.spread(0, accepted, kStart);
+  }
+  EXPECT_FALSE(is_handed_over);
+  EXPECT_TRUE(accepted.fd.is_open());
+  EXPECT_FALSE(roster_.inbox(1).is_late()) << "who gives lacks memory, not who is given";
+  EXPECT_EQ(counts(), (Counts{5, 0, 5}));
 }
 
 TEST_F(RosterTest, WhatAWorkerHasNoMemoryForGoesToAnotherAndForAWhileNothingComes) {

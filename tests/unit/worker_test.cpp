@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ namespace {
 
 class WorkerTest : public testing::Test {
  protected:
-  static EchoSettings settings(std::uint32_t max_connections = 100) {
+  static constexpr std::size_t kFarTooMany = 500;
+
+  static EchoSettings settings(std::uint32_t max_connections = 1000) {
     return echo_settings(Config{}, max_connections, 1);
   }
 
@@ -47,11 +50,12 @@ class WorkerTest : public testing::Test {
     const sys::ListenSocket elsewhere =
         sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 1, false, {});
     TcpPeer peer("127.0.0.1", elsewhere.address.port());
-    sys::Accepted accepted = sys::accept(elsewhere.fd.get());
-    EXPECT_EQ(accepted.error, 0);
+    Inbox::Connections one;
+    one.push_back(sys::accept(elsewhere.fd.get()));
+    EXPECT_EQ(one.front().error, 0);
     alone_->enter();
     alone_->keep(0);
-    EXPECT_TRUE(alone_->inbox(0).hand_over(accepted, sys::MonotonicClock::now()));
+    EXPECT_TRUE(alone_->inbox(0).hand_over(one, {}));  // At a time that stands still.
     return peer;
   }
   // Of the worker's thread.
@@ -60,6 +64,18 @@ class WorkerTest : public testing::Test {
   }
   void give_memory_back() {
     worker_->post([this] { no_memory_.reset(); });
+  }
+  // Until no more can be accepted.
+  std::vector<TcpPeer> connect_until_memory_is_spent() {
+    take_memory_away();
+    std::vector<TcpPeer> peers;
+    while (count(Counter::paused_resources) == 0) {
+      peers.push_back(connect());
+      if (!peers.back().echoes("hello") || peers.size() > kFarTooMany) {
+        throw std::runtime_error("not spent after " + std::to_string(peers.size()));
+      }
+    }
+    return peers;
   }
   static bool comes(std::promise<void>& promise) {
     return promise.get_future().wait_for(kPatience) == std::future_status::ready;
@@ -141,29 +157,45 @@ TEST_F(WorkerTest, ConnectionsThatDoNotLeaveAreAborted) {
 
 TEST_F(WorkerTest, WhatItIsGivenWithoutMemoryWaitsUntilThereIsSome) {
   start();
-  take_memory_away();
+  const auto peers = connect_until_memory_is_spent();
   TcpPeer first = connect_and_hand_over();
   TcpPeer second = connect_and_hand_over();
   first.send_all("first");
   second.send_all("second");
-  wait_until("it to try once more", [this] { return count(Counter::paused_resources) > 1; });
+  const std::uint64_t paused = count(Counter::paused_resources);
+  wait_until("it to try again", [&] { return count(Counter::paused_resources) > paused + 4; });
   give_memory_back();
   EXPECT_EQ(first.receive_exactly(5), "first");
   EXPECT_EQ(second.receive_exactly(6), "second");
   EXPECT_EQ(count(Counter::register_failures), 0U);
 }
 
-TEST_F(WorkerTest, ThatDrainsWaitsForMemoryForWhatItWasGivenUntilItIsAborted) {
+TEST_F(WorkerTest, WhatItIsGivenComesBeforeThoseWhoWaitInTheQueue) {
   start();
+  auto peers = connect_until_memory_is_spent();
+  TcpPeer given = connect_and_hand_over();
+  TcpPeer queued = connect();
+  peers[0].close();
+  EXPECT_TRUE(given.echoes("given"));
+  EXPECT_EQ(count(Counter::accepted), peers.size());
+  peers[1].close();
+  EXPECT_TRUE(queued.echoes("queued"));
+}
+
+TEST_F(WorkerTest, ThatIsAbortedClosesWhatItHadNoMemoryForToo) {
+  worker_.emplace(settings(), logger_, alone_, 0U,
+                  WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
+  worker_->start();
   take_memory_away();
-  TcpPeer peer = connect_and_hand_over();
+  std::vector<TcpPeer> peers;
+  while (count(Counter::paused_resources) == 0) {
+    peers.push_back(connect_and_hand_over());
+    ASSERT_LT(peers.size(), kFarTooMany);
+  }
   worker_->drain();
-  wait_until("it to try once more", [this] { return count(Counter::paused_resources) > 1; });
-  EXPECT_FALSE(worker_->has_ended());
   worker_->abort_connections(CloseReason::forced);
   EXPECT_TRUE(comes(ended_));
-  EXPECT_EQ(peer.receive_to_end().bytes, "");
-  EXPECT_EQ(count(counter_of(CloseReason::forced)), 1U);
+  EXPECT_EQ(count(counter_of(CloseReason::forced)), peers.size());
   EXPECT_EQ(alone_->connections(), 0U);
 }
 
