@@ -29,7 +29,7 @@ class SpreadingTest : public DaemonTest, public testing::WithParamInterface<int>
   }
   // All those that the backlog holds wait when the daemon looks.
   void connect_in_bursts(std::size_t connections) {
-    constexpr std::size_t kBurst = 1000;
+    constexpr std::size_t kBurst = kMany / 10;
     while (peers_.size() < connections) {
       daemon().freeze();
       for (std::size_t i = 0; i < kBurst && peers_.size() < connections; ++i) {
