@@ -26,6 +26,7 @@ CPU_SLACK_S = 0.1
 REST_SHARE = 0.02  # Of one CPU.
 HELD_SHARE = 0.1  # Sweeps for timeouts, and probes of closed windows. A spin takes 1.
 MEASURED_S = 1.0
+LINES_KEPT = 30
 
 GAUGES = ("connections", "connections_of_fullest_worker", "buffered_bytes", "workers")  # As they are now.
 
@@ -70,6 +71,7 @@ class Result:
     pings: Report = field(default_factory=Report)
     counters: dict[str, int] = field(default_factory=dict)  # Those that moved.
     failures: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)  # If it failed, what the daemon said last.
     skipped: str = ""
     seconds: float = 0.0
 
@@ -104,6 +106,7 @@ class Stage:
         clients.allow_descriptors()
         self.daemon = EchodProcess(self.settings.echod, config, wrapper=wrapper, limits=limits)
         self._cleanup.callback(self.daemon.kill)
+        self._cleanup.callback(self.keep_what_was_said)
         self._overflows = clients.overflows()
         prepare(self.daemon)
         self.pinger = Pinger(self.port, self.rng.randrange(2**32), connections, comes_anew)
@@ -123,6 +126,10 @@ class Stage:
 
     def close(self) -> None:
         self._cleanup.close()
+
+    def keep_what_was_said(self) -> None:
+        if self.result.failures and not self.result.said:
+            self.result.said = self.daemon.stderr_text().splitlines()[-LINES_KEPT:]
 
     # What orderly clients cost.
 

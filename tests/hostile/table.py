@@ -42,4 +42,5 @@ def details(result: Result) -> list[str]:
         lines.append("    counters: " + " ".join(f"{name}={value}" for name, value in result.counters.items()))
     if result.skipped:
         lines.append(f"    {result.skipped}")
-    return lines + [f"    FAILED: {line}" for failure in result.failures for line in failure.splitlines()]
+    lines += [f"    FAILED: {line}" for failure in result.failures for line in failure.splitlines()]
+    return lines + [f"    said: {line}" for line in result.said]
