@@ -1,6 +1,7 @@
 #include "listener.hpp"
 
 #include <cerrno>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -117,16 +118,17 @@ void Listener::let_go() noexcept {
 
 // With room for it taken, which is given back if nobody comes.
 Listener::Accepting Listener::accept_one() noexcept {
-  if (!context_.reserve()) {
+  if (!reserve()) {
     context_.admission.give_back();
     pause_for_resources(ENOMEM);
     return Accepting::pause;
   }
-  sys::Accepted accepted = sys::accept(socket_->fd.get());
+  sys::Accepted& accepted = next_.front();
+  accepted = sys::accept(socket_->fd.get());
   if (accepted.error == 0) {
     context_.counters.add(Counter::accepted);
     // While emptying it stays here: a worker that is stuck would keep it for ever.
-    if (!is_emptying_ && context_.roster->spread(context_.worker, accepted, context_.loop.now())) {
+    if (!is_emptying_ && context_.roster->spread(context_.worker, next_, context_.loop.now())) {
       context_.counters.add(Counter::handed_over);
     } else {
       context_.roster->keep(context_.worker);
@@ -151,6 +153,18 @@ Listener::Accepting Listener::accept_one() noexcept {
   context_.log.listener_lost(socket_->address, accepted.error);
   on_lost_(accepted.error);
   return Accepting::lost;
+}
+
+// For a connection that stays here as for one that is handed over.
+bool Listener::reserve() noexcept {
+  try {
+    if (next_.empty()) {
+      next_.emplace_back();
+    }
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  return context_.reserve();
 }
 
 void Listener::pause_for_resources(int error) noexcept {

@@ -18,6 +18,7 @@
 #include <memory>
 
 #include "channel.hpp"
+#include "inbox.hpp"
 #include "listen_socket.hpp"
 #include "timer.hpp"
 
@@ -55,6 +56,7 @@ class Listener final : public Channel {
 
   [[nodiscard]] Turn accept_some() noexcept;
   [[nodiscard]] Accepting accept_one() noexcept;
+  [[nodiscard]] bool reserve() noexcept;
   void empty() noexcept;
   void let_go() noexcept;
   void pause_for_resources(int error) noexcept;
@@ -62,6 +64,8 @@ class Listener final : public Channel {
   EchoContext& context_;
   std::shared_ptr<const sys::ListenSocket> socket_;
   std::function<void(int)> on_lost_;
+  Inbox::Connections next_ =
+      Inbox::Connections(1);  // Room for the one to be accepted next; empty: to be made.
   Timer retry_;
   bool is_waiting_ = false;
   bool is_emptying_ = false;

@@ -1,6 +1,5 @@
 #include "roster.hpp"
 
-#include <new>
 #include <optional>
 #include <utility>
 
@@ -29,25 +28,12 @@ void Roster::leave(std::size_t worker) noexcept {
 
 // An even spread is worth handing over for, an exact one is not: `worker` keeps it unless another
 // one has fewer by over a sixteenth of the mean.
-bool Roster::spread(std::size_t worker, sys::Accepted& connection, sys::TimePoint now) noexcept {
+bool Roster::spread(std::size_t worker, Inbox::Connections& accepted, sys::TimePoint now) noexcept {
   constexpr std::uint32_t kTolerance = 16;
   const auto mean = static_cast<std::uint32_t>(connections() / seats_.size());
   const std::uint32_t tolerated = mean / kTolerance;
   const std::uint32_t own = connections_of(worker);
-  if (own <= tolerated || emptiest(own - tolerated, now) == kNobody) {
-    return false;
-  }
-  Inbox::Connections one;
-  try {
-    one.push_back(std::move(connection));  // Or nothing was moved.
-  } catch (const std::bad_alloc&) {
-    return false;
-  }
-  if (!give(one, own - tolerated, now)) {
-    connection = std::move(one.front());
-    return false;
-  }
-  return true;
+  return own > tolerated && give(accepted, own - tolerated, now);
 }
 
 // It has the fewest connections maybe just because it can take none. While it cannot it tries, and

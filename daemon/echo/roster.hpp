@@ -45,9 +45,9 @@ class Roster {
   void enter() noexcept { connections_.fetch_add(1); }
   void give_back() noexcept { connections_.fetch_sub(1); }
 
-  // Gives the connection, which `worker` accepted, to the one that should have it. False: it should
-  // stay where it is, or there is no memory to give it away.
-  [[nodiscard]] bool spread(std::size_t worker, sys::Accepted& connection,
+  // Gives the first of `accepted`, which `worker` accepted, to the one that should have it. False:
+  // it should stay where it is.
+  [[nodiscard]] bool spread(std::size_t worker, Inbox::Connections& accepted,
                             sys::TimePoint now) noexcept;
   void keep(std::size_t worker) noexcept {
     seats_[worker].connections.fetch_add(1, std::memory_order_relaxed);
