@@ -64,8 +64,8 @@ class Listener final : public Channel {
   EchoContext& context_;
   std::shared_ptr<const sys::ListenSocket> socket_;
   std::function<void(int)> on_lost_;
-  Inbox::Connections next_ =
-      Inbox::Connections(1);  // Room for the one to be accepted next; empty: to be made.
+  // Room for the one to be accepted next; empty: it was handed over.
+  Inbox::Connections next_ = Inbox::Connections(1);
   Timer retry_;
   bool is_waiting_ = false;
   bool is_emptying_ = false;
