@@ -85,9 +85,12 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
       workers_(worker_count_, settings_under(config_), logs_.logger(),
-               {.on_ended = [this] { loop_.post([this] { are_workers_ended_ = true; }); },
+               {.on_ended = [this] { on_workers_ended_.notify(); },
                 .on_listener_lost =
-                    [this](int error) { loop_.post([this, error] { on_listener_lost(error); }); }}),
+                    [this](int error) {
+                      lost_error_.store(error);
+                      on_listener_lost_.notify();
+                    }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       drain_deadline_(loop_.timers(),
                       [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
@@ -111,7 +114,7 @@ ExitCode Service::run() {
   }
   report_end();
   if (exit_code_ != ExitCode::stopped) {
-    manager_.failed("a listening socket was lost", lost_error_);
+    manager_.failed("a listening socket was lost", lost_error_.load());
   }
   return exit_code_;
 }
@@ -293,8 +296,7 @@ void Service::end_if_the_rest_is_stuck() {
   std::_Exit(static_cast<int>(ExitCode::internal));
 }
 
-void Service::on_listener_lost(int error) {
-  lost_error_ = error;
+void Service::on_listener_lost() {
   exit_code_ = ExitCode::system;
   if (!is_stopping_) {
     stop("a listening socket was lost");
@@ -309,9 +311,8 @@ void Service::reload() {
     Config next = reloaded(config_, wanted);
     ConnectionLimit limit = limit_under(next);
     const EchoSettings settings = settings_under(next);
-    auto tasks = workers_.tasks_to_apply(settings);
     logs_.apply(next.log);  // The last that may fail, and if it does nothing has changed.
-    workers_.post(std::move(tasks));
+    workers_.apply(settings);
     config_ = std::move(next);
     announce_reload(std::move(limit), settings, restart_keys);
   } catch (const ConfigErrors& errors) {

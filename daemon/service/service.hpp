@@ -9,6 +9,7 @@
 // Thread-safety: one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@
 #include "exit_codes.hpp"
 #include "listen_socket.hpp"
 #include "logs.hpp"
+#include "notifier.hpp"
 #include "open_files.hpp"
 #include "passed_sockets.hpp"
 #include "service_manager.hpp"
@@ -58,7 +60,7 @@ class Service {
   void tell_manager();
   void tell_ready() noexcept;
   void end_if_the_rest_is_stuck();
-  void on_listener_lost(int error);
+  void on_listener_lost();
   void reload();
   void announce_reload(ConnectionLimit limit, const EchoSettings& settings,
                        const std::string& restart_keys) noexcept;
@@ -77,6 +79,9 @@ class Service {
   sys::SignalFd signals_;  // Blocks them: before the first thread, which is the log's.
   Logs logs_;
   EventLoop loop_;
+  Notifier on_workers_ended_{loop_, [this] { are_workers_ended_ = true; }};
+  Notifier on_listener_lost_{loop_, [this] { on_listener_lost(); }};
+  std::atomic<int> lost_error_{0};  // errno of a listening socket that was lost.
   Workers workers_;
   std::vector<std::shared_ptr<const sys::ListenSocket>> listeners_;
   SignalWatch signal_watch_;
@@ -87,7 +92,6 @@ class Service {
   bool is_stopping_ = false;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
-  int lost_error_ = 0;         // errno of a listening socket that was lost.
   std::string limit_warning_;  // The last that was given.
   std::string refusal_;        // Why the last reload was refused, if it was.
   std::uint64_t reloads_ = 0;
