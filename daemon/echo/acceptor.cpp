@@ -52,10 +52,12 @@ Turn Acceptor::Queue::on_turn(std::uint32_t events) noexcept {
   return acceptor_.accept_some();
 }
 
-// A wish for room may be for clients of any socket, so their turns count here, too.
+// When room is scarce clients of any socket may wait for it: then all sockets take part, not only
+// those that have an event.
 Turn Acceptor::accept_some() noexcept {
   context_.admission.come(context_.worker);
-  if (context_.admission.take_wish()) {
+  const bool is_wished = context_.admission.take_wish();
+  if (is_wished || context_.admission.is_nearly_full()) {
     note_all();
   }
   for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
@@ -87,7 +89,11 @@ Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
     context_.admission.enter();
   } else {
     context_.admission.set_ready(context_.worker, true);
-    if (leaves_it_to_another() || !takes_room(queue)) {
+    const auto emptier = context_.admission.emptier_than(context_.worker, context_.loop.now());
+    if (emptier) {
+      return leave_to(*emptier, queue);
+    }
+    if (!takes_room(queue)) {
       return Result::stop;
     }
   }
@@ -103,6 +109,17 @@ Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
     let_go(queue);
   }
   return Result::next;
+}
+
+// Looks first, in place of the accept4(2) that would say EAGAIN: another thread is not woken for an
+// empty queue.
+Acceptor::Result Acceptor::leave_to(std::size_t emptier, Queue& queue) noexcept {
+  if (!sys::has_client(queue.socket->fd.get())) {
+    return after_error(queue, EAGAIN);
+  }
+  context_.counters.add(Counter::accepts_declined);
+  call(emptier);
+  return Result::stop;
 }
 
 Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
@@ -127,15 +144,6 @@ Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
   on_lost_(error);
   on_emptied(queue);
   return Result::next;
-}
-
-bool Acceptor::leaves_it_to_another() noexcept {
-  const auto other = context_.admission.emptier_than(context_.worker, context_.loop.now());
-  if (other) {
-    context_.counters.add(Counter::accepts_declined);
-    call(*other);
-  }
-  return other.has_value();
 }
 
 // The wish comes first: room that is made before it wakes nobody, room that is made after it does.

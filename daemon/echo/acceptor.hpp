@@ -85,8 +85,8 @@ class Acceptor {
   [[nodiscard]] Turn accept_some() noexcept;
   [[nodiscard]] Queue* next_queue() noexcept;
   [[nodiscard]] Result accept_from(Queue& queue) noexcept;
+  [[nodiscard]] Result leave_to(std::size_t emptier, Queue& queue) noexcept;
   [[nodiscard]] Result after_error(Queue& queue, int error) noexcept;
-  [[nodiscard]] bool leaves_it_to_another() noexcept;
   [[nodiscard]] bool takes_room(const Queue& queue) noexcept;
   void call(std::size_t worker) noexcept;
   void wait_for_memory(const Queue& queue) noexcept;

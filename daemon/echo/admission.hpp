@@ -42,6 +42,10 @@ class Admission {
   [[nodiscard]] std::uint32_t connections() const noexcept { return connections_.load(); }
   [[nodiscard]] std::uint32_t max_connections() const noexcept { return max_connections_.load(); }
   [[nodiscard]] bool is_full() const noexcept { return connections() >= max_connections(); }
+  // Whether there is room for one more connection at most.
+  [[nodiscard]] bool is_nearly_full() const noexcept {
+    return connections() + 1 >= max_connections();
+  }
   [[nodiscard]] std::uint32_t connections_of(std::size_t worker) const noexcept {
     return seats_[worker].connections.load(std::memory_order_relaxed);
   }
