@@ -29,6 +29,7 @@ void Acceptor::add(std::shared_ptr<const sys::ListenSocket> socket) {
   queues_.push_back(std::move(queue));
   const sys::IoResult added = context_.loop.add(*queues_.back(), fd, EPOLLIN | EPOLLEXCLUSIVE);
   if (!added.ok()) {
+    queues_.pop_back();
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
   }
 }
@@ -65,17 +66,26 @@ Turn Acceptor::accept_some() noexcept {
     if (queue == nullptr || accept_from(*queue) == Result::stop) {
       return Turn::wait;
     }
+    if (is_emptying_ && --queue->left_to_empty == 0) {
+      let_go(*queue);
+    }
   }
-  return Turn::again;
+  return may_have_clients() ? Turn::again : Turn::wait;
+}
+
+bool Acceptor::may_have_clients() const noexcept {
+  return std::any_of(queues_.begin(), queues_.end(), [](const auto& queue) {
+    return queue->socket != nullptr && queue->may_have_clients;
+  });
 }
 
 Acceptor::Queue* Acceptor::next_queue() noexcept {
   for (std::size_t tried = 0; tried < queues_.size(); ++tried) {
     Queue& queue = *queues_[next_];
-    next_ = (next_ + 1) % queues_.size();
     if (queue.socket != nullptr && queue.may_have_clients) {
       return &queue;
     }
+    next_ = (next_ + 1) % queues_.size();
   }
   return nullptr;
 }
@@ -97,17 +107,16 @@ Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
       return Result::stop;
     }
   }
+  next_ = (next_ + 1) % queues_.size();  // The socket has its turn, whatever comes of it.
   sys::Accepted accepted = sys::accept(queue.socket->fd.get());
   if (accepted.error != 0) {
     context_.admission.give_back();
     return after_error(queue, accepted.error);
   }
+  is_paused_ = false;
   context_.counters.add(Counter::accepted);
   context_.admission.add_to(context_.worker);
   context_.adopt(std::move(accepted));
-  if (is_emptying_ && --queue.left_to_empty == 0) {
-    let_go(queue);
-  }
   return Result::next;
 }
 
@@ -125,10 +134,10 @@ Acceptor::Result Acceptor::leave_to(std::size_t emptier, Queue& queue) noexcept 
 Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
   switch (verdict_on_accept(error)) {
     case AcceptVerdict::done:
+      on_emptied(queue);
       if (context_.admission.take_wish()) {
         note_all();  // Another worker found the daemon full because this one had taken room.
       }
-      on_emptied(queue);
       return Result::next;
     case AcceptVerdict::retry:
       context_.counters.add(Counter::accept_errors);
@@ -150,13 +159,11 @@ Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
 bool Acceptor::takes_room(const Queue& queue) noexcept {
   Admission& admission = context_.admission;
   while (!admission.try_enter()) {
-    const bool is_new = admission.wish_for_room();
+    admission.wish_for_room();
     if (admission.is_full()) {
-      if (is_new) {
-        context_.counters.add(Counter::paused_full);
-        context_.log.paused_full(queue.socket->address, admission.max_connections(),
-                                 context_.loop.now());
-      }
+      count_pause(Counter::paused_full);
+      context_.log.paused_full(queue.socket->address, admission.max_connections(),
+                               context_.loop.now());
       return false;
     }
   }
@@ -179,15 +186,20 @@ void Acceptor::wait_for_memory(const Queue& queue) noexcept {
 }
 
 void Acceptor::wait_for_resources(const Queue& queue, int error) noexcept {
-  if (context_.admission.wish_for_room()) {
-    context_.counters.add(Counter::paused_resources);
-    const std::uint32_t connections = context_.admission.connections();
-    const auto log =
-        is_emptying_ ? &ConnectionLog::paused_emptying : &ConnectionLog::paused_resources;
-    (context_.log.*log)(queue.socket->address, error, connections, context_.loop.now());
-  }
+  context_.admission.wish_for_room();
+  count_pause(Counter::paused_resources);
+  const auto log = is_emptying_ ? &ConnectionLog::paused_emptying : &ConnectionLog::paused_resources;
+  (context_.log.*log)(queue.socket->address, error, context_.admission.connections(),
+                      context_.loop.now());
   called_.reset();
   retry_.expire_at(context_.loop.now() + EchoContext::kRetryInterval);
+}
+
+// Once, however often it is tried in vain.
+void Acceptor::count_pause(Counter cause) noexcept {
+  if (!std::exchange(is_paused_, true)) {
+    context_.counters.add(cause);
+  }
 }
 
 void Acceptor::on_retry() noexcept {
@@ -232,6 +244,7 @@ bool Acceptor::is_closed() const noexcept {
 }
 
 void Acceptor::on_emptied(Queue& queue) noexcept {
+  is_paused_ = false;
   queue.may_have_clients = false;
   if (is_emptying_) {
     let_go(queue);

@@ -30,6 +30,7 @@
 
 #include "channel.hpp"
 #include "clock.hpp"
+#include "counters.hpp"
 #include "listen_socket.hpp"
 #include "notifier.hpp"
 #include "timer.hpp"
@@ -83,6 +84,7 @@ class Acceptor {
   enum class Result : std::uint8_t { next, stop };
 
   [[nodiscard]] Turn accept_some() noexcept;
+  [[nodiscard]] bool may_have_clients() const noexcept;
   [[nodiscard]] Queue* next_queue() noexcept;
   [[nodiscard]] Result accept_from(Queue& queue) noexcept;
   [[nodiscard]] Result leave_to(std::size_t emptier, Queue& queue) noexcept;
@@ -91,6 +93,7 @@ class Acceptor {
   void call(std::size_t worker) noexcept;
   void wait_for_memory(const Queue& queue) noexcept;
   void wait_for_resources(const Queue& queue, int error) noexcept;
+  void count_pause(Counter cause) noexcept;
   void on_retry() noexcept;
   void note_all() noexcept;
   void on_emptied(Queue& queue) noexcept;
@@ -108,6 +111,7 @@ class Acceptor {
   std::optional<Called> called_;  // The worker that should accept instead; retry_ runs.
   std::vector<std::unique_ptr<Queue>> queues_;
   std::size_t next_ = 0;  // Place in queues_ of the socket whose turn it is.
+  bool is_paused_ = false;  // Stopped because room or resources were used up, and has not accepted since.
   bool is_emptying_ = false;
 };
 

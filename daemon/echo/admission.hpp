@@ -72,6 +72,7 @@ class Admission {
   // Notes that clients wait for room. Check is_full() afterwards: a connection that ended just
   // before has told nobody. Returns false if that was noted already.
   bool wish_for_room() noexcept { return !is_room_wished_.exchange(true); }
+  [[nodiscard]] bool is_room_wished() const noexcept { return is_room_wished_.load(); }
   // Returns true, to one caller, if clients wait for room. That caller must look into the queues.
   [[nodiscard]] bool take_wish() noexcept {
     return is_room_wished_.load() && is_room_wished_.exchange(false);

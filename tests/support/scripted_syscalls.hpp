@@ -219,8 +219,7 @@ class ScriptedKernel {
   Step& expect_modify(int fd, std::uint32_t mask, int error = 0, Where where = Where::here());
   Step& expect_remove(int fd, int error = 0, Where where = Where::here());
   // Gives `events`; with `timeout_ms`, the call must pass exactly that.
-  Step& expect_epoll_wait(std::initializer_list<Event> events,
-                          std::optional<int> timeout_ms = std::nullopt,
+  Step& expect_epoll_wait(std::vector<Event> events, std::optional<int> timeout_ms = std::nullopt,
                           Where where = Where::here());
   // No events: the timeout passed, and with it the time (at -1, a failure: it would hang).
   Step& expect_epoll_wait_timeout(std::optional<int> timeout_ms = std::nullopt,
