@@ -164,12 +164,25 @@ bool EventLoop::grow_slots() noexcept {
 void EventLoop::merge(std::span<const epoll_event> events) noexcept {
   static_assert((EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP) <= UINT16_MAX);
   for (const epoll_event& event : events) {
-    if (Channel* const channel = find(event.data.u64)) {
-      channel->pending_events_ =
-          static_cast<std::uint16_t>(channel->pending_events_ | event.events);
-      enqueue(*channel);
-    } else {
+    Channel* const channel = find(event.data.u64);
+    if (channel == nullptr) {
       ++stale_events_;
+      continue;
+    }
+    channel->pending_events_ = static_cast<std::uint16_t>(channel->pending_events_ | event.events);
+    enqueue(*channel);
+    if (channel == &wake_up_channel_) {
+      enqueue_notified();
+    }
+  }
+}
+
+// The descriptor is cleared first: a notification that comes later wakes the loop once more.
+void EventLoop::enqueue_notified() noexcept {
+  wake_up_fd_.clear();
+  for (Notifier* const notifier : notifiers_) {
+    if (notifier->is_raised_.exchange(false)) {
+      enqueue(*notifier);
     }
   }
 }
@@ -189,15 +202,7 @@ void EventLoop::make_pass() noexcept {
   }
 }
 
-// The descriptor is cleared first: what is raised or posted after it was looked at wakes the loop
-// once more.
-void EventLoop::on_wake_up() {
-  wake_up_fd_.clear();
-  for (Notifier* const notifier : notifiers_) {
-    if (notifier->is_raised_.exchange(false)) {
-      enqueue(*notifier);
-    }
-  }
+void EventLoop::run_posted() {
   std::vector<std::function<void()>> tasks;
   {
     const std::scoped_lock lock(posted_mutex_);
@@ -209,7 +214,7 @@ void EventLoop::on_wake_up() {
 }
 
 Turn EventLoop::WakeUp::on_turn(std::uint32_t /*events*/) noexcept {
-  loop_.on_wake_up();
+  loop_.run_posted();
   return Turn::wait;
 }
 

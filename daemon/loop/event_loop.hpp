@@ -99,8 +99,9 @@ class EventLoop {
   void assign_slot(Channel& channel) noexcept;
   [[nodiscard]] bool grow_slots() noexcept;
   void merge(std::span<const epoll_event> events) noexcept;
+  void enqueue_notified() noexcept;
   void make_pass() noexcept;
-  void on_wake_up();
+  void run_posted();
 
   sys::Epoll epoll_;
   sys::TimePoint now_ = sys::MonotonicClock::now();

@@ -244,8 +244,6 @@ class SharingAcceptorTest : public AcceptorTest {
     iterate();
     kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}});
     iterate();
-    expect_no_wait();
-    iterate();
   }
   void come() { context_.admission.come(1); }
 
@@ -320,8 +318,6 @@ TEST_F(SharingAcceptorTest, LooksWhenItIsCalledItself) {
   kernel_.set_ready(kListener, true);
   EXPECT_EQ(context_.admission.call(0), loop_.now());
   kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}});
-  iterate();
-  expect_no_wait();
   iterate();
   context_.admission.close_seat(1);
   expect_no_wait();
