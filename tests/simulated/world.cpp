@@ -53,9 +53,9 @@ CloseReason reason_for(int first_error) {
 }  // namespace
 
 World::World(Outside& outside, const WorldSettings& settings)
-    : settings_(settings),
+    : shared_(settings_of(settings), 1),
+      settings_(settings),
       kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0),
-      shared_(settings_of(settings), 1),
       context_(loop_, settings_of(settings), silent_logger(), shared_, 0) {
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     (void)kernel_.connect();

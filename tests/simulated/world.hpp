@@ -62,10 +62,10 @@ class World {
   [[nodiscard]] std::uint64_t closed_for(CloseReason reason) const;
   [[nodiscard]] std::uint64_t expected_for(CloseReason reason) const;
 
+  Shared shared_;
   WorldSettings settings_;
   SimulatedKernel kernel_;
   EventLoop loop_;
-  Shared shared_;
   EchoContext context_;
   ConnectionVisit drain_visit_{loop_, context_.table,
                                [](Connection& connection) { connection.begin_drain(); }, [] {}};
