@@ -27,11 +27,11 @@ void Admission::leave(std::size_t worker) noexcept {
 // A small lead is kept: to even it out would wake another thread for many connections.
 std::optional<std::size_t> Admission::emptier_than(std::size_t worker,
                                                    sys::TimePoint now) const noexcept {
-  constexpr std::uint32_t kTolerance = 32;
+  constexpr std::size_t kPart = 32;
   const auto other = other_than(worker, now);
-  const auto mean = static_cast<std::uint32_t>(connections() / seats_.size());
-  const bool is_emptier =
-      other && connections_of(worker) > connections_of(*other) + mean / kTolerance;
+  const std::size_t parts = kPart * seats_.size();
+  const auto tolerated = static_cast<std::uint32_t>((connections() + parts / 2) / parts);
+  const bool is_emptier = other && connections_of(worker) > connections_of(*other) + tolerated;
   return is_emptier ? other : std::nullopt;
 }
 

@@ -79,7 +79,7 @@ class Admission {
   }
 
   // The worker that should accept the next client, if `worker` has clearly more connections: more
-  // than the fewest and a 32nd of the mean. `now` may be an older time: then a worker counts as
+  // than the fewest and a 32nd of the mean (rounded). `now` may be an older time: then a worker counts as
   // late later.
   [[nodiscard]] std::optional<std::size_t> emptier_than(std::size_t worker,
                                                         sys::TimePoint now) const noexcept;

@@ -1,4 +1,5 @@
-// Every connection of a table at once, where the daemon goes in slices (connection_visit.hpp).
+// Every connection of a table in one go, which a turn of the daemon must not do
+// (connection_visit.hpp).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +9,7 @@
 namespace echod::test {
 
 template <typename Visitor>
-void visit_all(ConnectionTable& table, const Visitor& visitor) {
+void visit_all(ConnectionTable& table, const Visitor& visitor) noexcept {
   (void)table.visit(0, SIZE_MAX, visitor);
 }
 
