@@ -1,18 +1,20 @@
 #include "load_command.hpp"
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdio>
 #include <optional>
 
 #include "environment.hpp"
 #include "json_report.hpp"
+#include "late_stops.hpp"
 #include "load_run.hpp"
 #include "output.hpp"
 #include "percentile_table.hpp"
 #include "server_address.hpp"
 #include "summary.hpp"
+#include "unique_fd.hpp"
 #include "usage.hpp"
 #include "verdict.hpp"
 
@@ -24,19 +26,31 @@ std::optional<Output> output_to(const std::optional<std::string>& name) {
   return name ? std::optional<Output>(std::in_place, *name) : std::nullopt;
 }
 
-// One line that is written over again and again, if there is a terminal to see it.
+// One line that is written over again and again, if there is a terminal to see it. What a terminal
+// that nobody reads does not take is dropped: the run must not wait for it. So the terminal is
+// opened anew, because O_NONBLOCK on stderr itself would also hold for the shell.
 class ProgressLine {
  public:
-  [[nodiscard]] static bool is_wanted() { return isatty(STDERR_FILENO) == 1; }
+  ProgressLine()
+      : terminal_(sys::UniqueFd::adopt(
+            isatty(STDERR_FILENO) == 1 ? open("/proc/self/fd/2", kNeverWaits) : -1)) {}
+
+  [[nodiscard]] bool is_wanted() const { return terminal_.is_open(); }
 
   // Cut to the width of the terminal: a line that wraps could not be taken back.
-  static void show(const std::string& line) {
+  void show(const std::string& line) const {
     winsize size{};
-    const bool has_size = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    const bool has_size = ioctl(terminal_.get(), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
     const std::size_t most = has_size ? size.ws_col - 1U : line.size();
-    (void)std::fprintf(stderr, "\r\033[K%s", line.substr(0, most).c_str());
+    const std::string shown = "\r\033[K" + line.substr(0, most);
+    (void)!write(terminal_.get(), shown.data(), shown.size());
   }
-  static void clear() { show(""); }
+  void clear() const { show(""); }
+
+ private:
+  static constexpr int kNeverWaits = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+  sys::UniqueFd terminal_;
 };
 
 }  // namespace
@@ -52,16 +66,19 @@ ExitCode run_load(Options options) {
   options.plan.server = reachable_address(options);
   require_sources(options);
 
+  const ProgressLine line;
   std::function<void(const LoadProgress&)> on_progress;
-  if (ProgressLine::is_wanted()) {
-    on_progress = [&options](const LoadProgress& progress) {
-      ProgressLine::show(progress_line(options, progress));
+  if (line.is_wanted()) {
+    on_progress = [&](const LoadProgress& progress) {
+      line.show(progress_line(options, progress));
     };
   }
-  const LoadResult result = LoadRun(options.plan, on_progress).run();
+  LoadRun run(options.plan, on_progress);
+  const LoadResult result = run.run();
   if (on_progress) {
-    ProgressLine::clear();
+    line.clear();
   }
+  let_late_stops_end_output(run.stops());
   const Environment where = environment();
   const Verdict verdict = verdict_on(options, result);
   const bool is_stdout_free =

@@ -1,8 +1,12 @@
 // echoload: options, command, exit code.
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "check_command.hpp"
 #include "command_line.hpp"
@@ -19,14 +23,20 @@ void report(const std::string& line) {
   (void)std::fprintf(stderr, "echoload: %s\n", one_line(line).c_str());
 }
 
+// Memory may be missing in any thread, and in functions that must not throw. echoload serves
+// nobody, so it ends there and then, with one line.
+[[noreturn]] void end_without_memory() {
+  constexpr std::string_view kLine = "echoload: not enough memory\n";
+  (void)!write(STDERR_FILENO, kLine.data(), kLine.size());
+  std::_Exit(static_cast<int>(ExitCode::system));
+}
+
 ExitCode run(const Options& options) {
   try {
     return options.command == Command::check ? run_check(options) : run_load(options);
   } catch (const Stop& stop) {
     report(stop.what());
     return stop.code();
-  } catch (const std::bad_alloc&) {
-    report("not enough memory");
   } catch (const std::exception& error) {
     report(error.what());
   }
@@ -52,6 +62,7 @@ ExitCode finish(const ParsedCommandLine& parsed) {
 }  // namespace echod::client
 
 int main(int argc, char** argv) {
+  std::set_new_handler(&echod::client::end_without_memory);
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
   const auto parsed = echod::client::parse_command_line(argc, argv);

@@ -19,7 +19,8 @@
 // All interest is registered once, edge-triggered: OUT is raised only after a send that did not
 // fit, so nothing is ever changed about a registration.
 //
-// Thread-safety: belongs to its worker's thread. Never blocks.
+// Thread-safety: belongs to its worker's thread. Never blocks. Memory that is missing ends the
+// process (client/main.cpp), so that functions that allocate may be noexcept.
 #pragma once
 
 #include <cstdint>

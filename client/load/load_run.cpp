@@ -93,12 +93,21 @@ void LoadRun::end_window() {
 }
 
 void LoadRun::on_signal() {
-  if (std::exchange(is_interrupted_, true)) {
-    for (const auto& worker : workers_) {
-      worker->abort();
-    }
-    return;
+  switch (stops_.on_signal(loop_.now())) {
+    case StopRequest::first:
+      stop();
+      break;
+    case StopRequest::duplicate:
+      break;
+    case StopRequest::now:
+      for (const auto& worker : workers_) {
+        worker->abort();
+      }
+      break;
   }
+}
+
+void LoadRun::stop() {
   if (phase_ == LoadPhase::connecting) {
     count_connected();
   }
@@ -160,7 +169,7 @@ LoadResult LoadRun::result() const {
   LoadResult result;
   result.measured =
       std::max<std::chrono::nanoseconds>(window_.end - window_.begin, std::chrono::nanoseconds(0));
-  result.is_interrupted = is_interrupted_;
+  result.is_interrupted = stops_.is_any();
   result.connected = connected_;
   result.connecting = connecting_;
   for (const auto& worker : workers_) {

@@ -1,7 +1,8 @@
 // A whole load run: connect, warm up, measure, wait for what is outstanding.
 //
 //   connecting --all up or failed--> warming up --> measuring --> finishing --> done
-//        SIGINT or SIGTERM: on to finishing, with the results so far; a second one: done at once
+//        SIGINT or SIGTERM: on to finishing, with the results so far; one that comes a second or
+//        more after the first: done at once (stop_requests.hpp)
 //
 // Thread-safety: none; the workers' threads are its own.
 #pragma once
@@ -18,6 +19,7 @@
 #include "load_worker.hpp"
 #include "signal_fd.hpp"
 #include "signal_watch.hpp"
+#include "stop_requests.hpp"
 #include "tally.hpp"
 #include "timer.hpp"
 #include "usage.hpp"
@@ -48,17 +50,20 @@ struct LoadResult {
 
 class LoadRun {
  public:
-  // `on_progress` may be empty. Blocks SIGINT and SIGTERM in the calling thread. Throws
-  // std::system_error.
+  // `on_progress` may be empty. Blocks SIGINT and SIGTERM in the calling thread, for good: see
+  // late_stops.hpp. Throws std::system_error.
   LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress);
 
   // Returns when it is over.
   [[nodiscard]] LoadResult run();
+  // The signals that it took so far.
+  [[nodiscard]] const StopRequests& stops() const noexcept { return stops_; }
 
  private:
   void on_ready();
   void on_ended();
   void on_signal();
+  void stop();
   void begin_window();
   void end_window();
   void ask_for_progress();
@@ -80,7 +85,7 @@ class LoadRun {
   sys::TimePoint begin_{};
   std::chrono::nanoseconds connecting_{0};
   Window window_;
-  bool is_interrupted_ = false;
+  StopRequests stops_;
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;

@@ -11,15 +11,28 @@ namespace echod::sys {
 
 namespace {
 
+// `text` as a C string in a buffer of `capacity` bytes, the final 0 included, so that parsing needs
+// no memory; nothing if it does not fit.
+template <std::size_t capacity>
+std::optional<std::array<char, capacity>> c_string(std::string_view text) noexcept {
+  std::array<char, capacity> copy{};
+  if (text.size() >= capacity) {
+    return std::nullopt;
+  }
+  std::copy(text.begin(), text.end(), copy.begin());
+  return copy;
+}
+
 // An interface by name or number; nothing if there is none of that name.
-std::optional<std::uint32_t> scope_of(const std::string& zone) noexcept {
+std::optional<std::uint32_t> scope_of(std::string_view zone) noexcept {
   std::uint32_t index = 0;
   const char* const end = zone.data() + zone.size();
   if (const auto [stop, error] = std::from_chars(zone.data(), end, index);
       error == std::errc{} && stop == end) {
     return index;
   }
-  index = if_nametoindex(zone.c_str());
+  const auto name = c_string<IF_NAMESIZE>(zone);
+  index = name ? if_nametoindex(name->data()) : 0;
   return index == 0 ? std::nullopt : std::optional(index);
 }
 
@@ -32,20 +45,24 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text,
   }
   SocketAddress address;
   address.port_ = port;
-  std::string host(text);
-  if (inet_pton(AF_INET, host.c_str(), address.bytes_.data()) == 1) {
+  const std::size_t percent = text.find('%');
+  const auto host = c_string<INET6_ADDRSTRLEN>(text.substr(0, percent));
+  if (!host) {
+    return std::nullopt;
+  }
+  if (percent == std::string_view::npos &&
+      inet_pton(AF_INET, host->data(), address.bytes_.data()) == 1) {
     return address;
   }
   address.is_v6_ = true;
-  if (const auto percent = host.find('%'); percent != std::string::npos) {
-    const auto scope = scope_of(host.substr(percent + 1));
+  if (percent != std::string_view::npos) {
+    const auto scope = scope_of(text.substr(percent + 1));
     if (!scope) {
       return std::nullopt;
     }
     address.scope_id_ = *scope;
-    host.resize(percent);
   }
-  if (inet_pton(AF_INET6, host.c_str(), address.bytes_.data()) == 1) {
+  if (inet_pton(AF_INET6, host->data(), address.bytes_.data()) == 1) {
     return address;
   }
   return std::nullopt;

@@ -9,18 +9,24 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PORT = re.compile(r"listening on \S+:(\d+), backlog")
+PORT = re.compile(r"listening on (?:\[::\]|0\.0\.0\.0|127\.0\.0\.1):(\d+), backlog")  # Not the further listeners.
 STARTED = re.compile(r"- started: echod")
 AGAIN = "no memory to act on a signal; send it again"
 REACTION_S = 0.6  # Then it is told again, as an operator would; the reaction or its message may be what was hit.
 END_S = 20.0
 
+# Addresses, names and paths are longer than what std::string holds without memory. (An IPv4 address may be written as
+# the IPv6 address that stands for it, and needs no IPv6 then.)
+LOGS = "the log files of a daemon that is tortured"
+NAMES = "a-socket-unit-with-a-long-name.socket"
+FURTHER = "".join(f'[[listen]]\naddress = "0000:0000:0000:0000:0000:ffff:127.0.0.{host}"\nport = 0\n' for host in (2, 3))
 CONFIG = """
 workers = 2
 [[listen]]
 address = "{address}"
 port = {port}
 backlog = 128
+{further}
 [limits]
 max_connections = 40
 open_files = 512
@@ -39,7 +45,7 @@ drain_s = 5
 [socket]
 send_buffer_kib = 64
 [log]
-file = "network-server.log"
+file = "{logs}/network-server.log"
 file_level = "{level}"
 connection_lines_per_second = 0
 """
@@ -82,7 +88,8 @@ class Daemon:
 
     def __init__(self, command: list[str], directory: Path, plan: str, manager: Manager | None):
         self.directory = directory
-        self.log_file = directory / "network-server.log"
+        self.log_file = directory / LOGS / "network-server.log"
+        self.log_file.parent.mkdir()
         self.stderr_file = directory / "stderr"
         self.record_file = directory / "record"
         self.manager = manager
@@ -91,9 +98,10 @@ class Daemon:
         self.retries = 0
         self.reaction_s = REACTION_S if plan else END_S
         self._seen = 0
-        config = directory / "echod.toml"
+        config = directory / "the configuration of a daemon that is tortured.toml"
         config.write_text(CONFIG.format(
-            address="127.0.0.1" if manager else "::", level="trace" if manager else "debug",
+            address="0000:0000:0000:0000:0000:ffff:127.0.0.1" if manager else "::",
+            further="" if manager else FURTHER, logs=LOGS, level="trace" if manager else "debug",
             port=manager.listener.getsockname()[1] if manager else 0), encoding="utf-8")
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "ECHOD_FAULTS": str(self.record_file),
                        "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1:exitcode=99"),
@@ -108,7 +116,7 @@ class Daemon:
                 number = manager.listener.fileno()
                 passes = (number,)
                 environment |= {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": "20000000",
-                                "LISTEN_FDS": "1", "LISTEN_FDNAMES": "echod.socket",
+                                "LISTEN_FDS": "1", "LISTEN_FDNAMES": NAMES,
                                 "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
                 move = "" if number == 3 else f"exec 3<&{number} {number}<&-;"
                 # LISTEN_PID is the process that is to take the sockets.
@@ -119,7 +127,7 @@ class Daemon:
 
     def text(self) -> str:
         """All that it has said, on standard error and in its log files."""
-        files = [self.stderr_file, *sorted(self.directory.glob("network-server.log*"))]
+        files = [self.stderr_file, *sorted(self.log_file.parent.glob("network-server.log*"))]
         return "".join(file.read_text("utf-8", "replace") for file in files if file.exists())
 
     def has_ended(self) -> bool:

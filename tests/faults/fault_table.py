@@ -114,7 +114,6 @@ SILENT = (
     ("epoll_ctl", "Epoll::remove", "closing the descriptor ends its registration"),
     ("setsockopt", "reset_on_close", "the kernel keeps what a peer does not take, and has limits for that"),
     ("getsockopt", "granted_backlog", "the backlog is not compared with what was granted"),
-    ("operator new", "Inbox::hand_over", "the connection stays with the worker that accepted it"),
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),
     ("operator new", "Service::tell_ready", "READY=1 goes without a status"),
     ("operator new", "Service::tell_manager", "the next status is sent in 2 s"),

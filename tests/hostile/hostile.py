@@ -20,6 +20,7 @@ import slow_clients
 import storms
 import streams
 import table
+import takers
 from stage import NotPossible, Result, Settings, Stage, fail
 
 SKIPPED = 77  # As ctest has it.
@@ -31,7 +32,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
     pressure.few_descriptors, pressure.address_space, pressure.data_segment,
     pressure.stopped, pressure.cpu_starvation, pressure.full_disk, pressure.memory_cgroup,
-    chaos.chaos_gate, *network.SCENARIOS)}
+    chaos.chaos_gate, *network.SCENARIOS)} | takers.SCENARIOS
 
 NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", *(scenario.__name__ for scenario in network.SCENARIOS))
 

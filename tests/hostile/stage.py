@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import clients
 from echod_process import Broken, EchodProcess, wait_until
@@ -99,12 +100,14 @@ class Stage:
 
     def start(self, config: str, *, comes_anew: bool = True, connections: int = 4, bulk: bool = True,
               wrapper: Sequence[str] = (), limits: Mapping[str, int] | None = None,
-              prepare: Callable[[EchodProcess], None] = lambda daemon: None) -> None:
+              prepare: Callable[[EchodProcess], None] = lambda daemon: None,
+              options: Mapping[str, Any] | None = None) -> None:
         """`comes_anew`: the well-behaved client does not only stay on its `connections`, it also connects again and
-        again. `bulk`: what a MiB costs matters. `prepare`: what is done to the daemon before anybody comes.
+        again. `bulk`: what a MiB costs matters. `prepare`: what is done to the daemon before anybody comes. `options`:
+        further ones of EchodProcess.
         """
         clients.allow_descriptors()
-        self.daemon = EchodProcess(self.settings.echod, config, wrapper=wrapper, limits=limits)
+        self.daemon = EchodProcess(self.settings.echod, config, **{"wrapper": wrapper, "limits": limits, **(options or {})})
         self._cleanup.callback(self.daemon.kill)
         self._cleanup.callback(self.keep_what_was_said)
         self._overflows = clients.overflows()

@@ -9,6 +9,7 @@
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
 #include "sizes.hpp"
+#include "strace.hpp"
 
 namespace echod::test {
 namespace {
@@ -120,6 +121,33 @@ TEST_F(DrainTest, WhatTheReceiveQueueHeldComesBackThenFin) {
   EXPECT_EQ(tail.bytes, bytes);
   peer.half_close();
   expect_reason(peer.name(), "drained");
+  daemon().finish_stopped();
+}
+
+// Each FIN takes 10 ms, all of them longer than a worker may be silent. A drain that makes progress
+// does not stand still.
+TEST_F(DrainTest, AWorkerWithSlowButSteadyProgressIsNotTakenForStuck) {
+  if (!is_installed("strace") || kSanitized) {
+    GTEST_SKIP() << "needs strace (scripts/test installs it), and a build without sanitizers";
+  }
+  constexpr int kClients = 900;
+  start("workers = 1\n[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < kClients; ++i) {
+    peers.push_back(connect());
+  }
+  daemon().wait_for_counter("connections", kClients);
+  const auto strace =
+      attach_strace(daemon().pid(), {"-o", "/dev/null", "-e", "trace=shutdown", "-e",
+                                     "inject=shutdown:delay_enter=10000"});  // In microseconds.
+  if (!strace) {
+    GTEST_SKIP() << "strace may not attach here";
+  }
+  daemon().signal(SIGTERM);
+  for (TcpPeer& peer : peers) {
+    ASSERT_EQ(peer.receive_to_end().ending, Ending::fin);
+    peer.close();
+  }
   daemon().finish_stopped();
 }
 

@@ -2,6 +2,9 @@
 // is, by connection and offset.
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <cstring>
+
 #include "broken_server.hpp"
 #include "load_client.hpp"
 
@@ -69,6 +72,43 @@ TEST(EcholoadErrorTest, ACorrectServerIsReportedAsCorrect) {
   const BrokenServer server(Fault::correct);
   const LoadOutcome outcome = run_load(server.port(), {"--connections", "4"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+}
+
+// Wherever memory runs out, in any thread and also where functions must not throw.
+TEST(EcholoadErrorTest, WithoutMemoryItSaysSoInOneLine) {
+  if (kSanitized) {
+    GTEST_SKIP() << "sanitizers bring an allocator of their own";
+  }
+  const TemporaryDirectory directory;
+  const std::string count_file = directory.file("count");
+  const auto run_failing_from = [&](std::uint64_t first) {
+    const BrokenServer server(Fault::closes_early);
+    write_file(count_file, std::string(sizeof(std::uint64_t), '\0'));
+    return run({.arguments = {ECHOLOAD_BINARY, "--connections", "20", "--threads", "2", "--warmup",
+                              "0", local_target(server.port())},
+                .environment = {"LD_PRELOAD=" ECHOD_ALLOCATION_COUNTER,
+                                "ECHOD_ALLOCATION_COUNT=" + count_file,
+                                "ECHOD_FAILING_ALLOCATION=" + std::to_string(first)}});
+  };
+  EXPECT_EQ(run_failing_from(UINT64_MAX).exit_code, 1);
+  std::uint64_t allocations = 0;
+  std::memcpy(&allocations, read_file(count_file).data(), sizeof allocations);
+  ASSERT_GT(allocations, 100U) << "the counter is not in place";
+  constexpr std::uint64_t kRuns = 100;
+  constexpr std::uint64_t kLoader = 4;  // The first are not echoload's.
+  std::uint64_t ended = 0;
+  for (std::uint64_t i = 0; i < kRuns; ++i) {
+    const std::uint64_t first = kLoader + i * (allocations - kLoader) / kRuns;
+    const ChildResult result = run_failing_from(first);
+    constexpr int kSystem = 71;
+    ended += result.exit_code == kSystem ? 1 : 0;
+    // What the C library lacks memory for, it does without, or says why not.
+    EXPECT_LE(result.exit_code, kSystem) << "allocation " << first << ": " << result.err;
+    EXPECT_LE(lines_of(result.err).size(), 1U) << "allocation " << first << ": " << result.err;
+    EXPECT_TRUE(result.exit_code != kSystem || result.err == "echoload: not enough memory\n")
+        << "allocation " << first << ": " << result.err;
+  }
+  EXPECT_GT(ended, kRuns * 3 / 4);
 }
 
 TEST(EcholoadErrorTest, ARunEndsWhenNoConnectionIsLeft) {

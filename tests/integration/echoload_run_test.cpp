@@ -1,8 +1,10 @@
 // echoload run against echod: every mode completes without a wrong byte, and the result says what
 // was asked, done and used.
+#include <chrono>
 #include <csignal>
 
 #include "daemon_test.hpp"
+#include "full_outputs.hpp"
 #include "load_client.hpp"
 #include "strace_table.hpp"
 
@@ -26,6 +28,26 @@ class EcholoadRunTest : public DaemonTest {
     EXPECT_GT(outcome.json["bytes_received"], 0);
     EXPECT_TRUE(outcome.json["passed"]);
     return outcome.json;
+  }
+
+  // A shell's command line: a run with standard output to `file`.
+  [[nodiscard]] std::vector<std::string> run_into(const std::string& file) {
+    return {"sh",
+            "-c",
+            R"(exec "$0" --warmup 0 --duration "$1" "$2" >"$3")",
+            ECHOLOAD_BINARY,
+            kMoment,
+            local_target(daemon().port()),
+            file};
+  }
+
+  [[nodiscard]] static bool is_ended_by_further_signals(ChildProcess& client) {
+    return eventually([&client] {
+      if (client.is_running()) {
+        client.signal(SIGTERM);
+      }
+      return !client.is_running();
+    });
   }
 };
 
@@ -143,17 +165,39 @@ TEST_F(EcholoadRunTest, InterruptedItReportsWhatItHas) {
   EXPECT_NE(client.out().find("passed:"), std::string::npos) << client.out();
 }
 
-TEST_F(EcholoadRunTest, ASecondSignalDoesNotWaitForAnswers) {
+TEST_F(EcholoadRunTest, ASignalTwiceIsOneStopAndOneThatComesASecondLaterDoesNotWaitForAnswers) {
   start();
   ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s",
                                      "--timeout", "1000s", local_target(daemon().port())}});
   wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
   daemon().freeze();
+  const auto begin = std::chrono::steady_clock::now();
   client.signal(SIGINT);
-  client.signal(SIGTERM);
+  EXPECT_TRUE(is_ended_by_further_signals(client));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(1));
   EXPECT_EQ(client.wait(), 1);
   EXPECT_NE(client.out().find("the run was over before"), std::string::npos) << client.out();
   daemon().thaw();
+}
+
+TEST_F(EcholoadRunTest, SignalsEndItAlsoWhereNothingTakesItsOutput) {
+  start();
+  const FullFifo output;
+  ChildProcess client({.arguments = run_into(output.path())});
+  wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
+  EXPECT_TRUE(is_ended_by_further_signals(client));
+  constexpr int kKilled = 128;
+  EXPECT_EQ(client.wait(), kKilled + SIGTERM) << client.err();
+}
+
+TEST_F(EcholoadRunTest, ATerminalThatNobodyReadsHoldsUpNoRun) {
+  start();
+  const FullTerminal terminal;
+  ChildProcess client(
+      {.arguments = {"sh", "-c", R"(exec "$0" --duration 1s "$1" 2>"$2")", ECHOLOAD_BINARY,
+                     local_target(daemon().port()), terminal.path()}});
+  EXPECT_EQ(client.wait(), 0);
+  EXPECT_NE(client.out().find("passed:"), std::string::npos) << client.out();
 }
 
 TEST_F(EcholoadRunTest, AMissedLatencyLimitFails) {

@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "daemon_test.hpp"
+#include "strace.hpp"
 #include "strace_table.hpp"
 
 namespace echod::test {
@@ -54,18 +55,13 @@ TEST_F(SyscallsTest, AnEchoTakesOneRecvOneSendAndAShareOfOneEpollWait) {
   start();
   connect_all();
   const std::string table = daemon().directory().file("strace");
-  ChildProcess strace(
-      {.arguments = {"strace", "-f", "-c", "-o", table, "-p", std::to_string(daemon().pid())}});
-  if (!strace.wait_for_err([](const std::string& err) {
-        return err.find(" attached") != std::string::npos ||
-               err.find("Operation not permitted") != std::string::npos;
-      }) ||
-      strace.err().find("Operation not permitted") != std::string::npos) {
-    GTEST_SKIP() << "strace may not attach here: " << strace.err();
+  const auto strace = attach_strace(daemon().pid(), {"-c", "-o", table});
+  if (!strace) {
+    GTEST_SKIP() << "strace may not attach here";
   }
   ping_all(kRounds);
-  strace.signal(SIGINT);
-  ASSERT_TRUE(strace.wait().has_value());
+  strace->signal(SIGINT);
+  ASSERT_TRUE(strace->wait().has_value());
   auto calls = parse_strace_table(read_file(table));
   const std::uint64_t waits = calls["epoll_wait"] + calls["epoll_pwait"];
   std::cout << kEchoes << " echoes: " << calls["recvfrom"] << " recv, " << calls["sendto"]

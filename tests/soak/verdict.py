@@ -32,7 +32,7 @@ REASONS = {
     kinds.STALLED: {"peer_closed", "reset", "stalled_write", "idle_timeout"},
 }
 NEVER = ("closed_timed_out", "closed_io_error", "accept_errors", "register_failures", "paused_resources",
-         "connection_lines_suppressed", "log_lines_dropped", "log_write_failures", "worker_stalls", "passed_on",
+         "connection_lines_suppressed", "log_lines_dropped", "log_write_failures", "worker_stalls",
          "connections", "buffered_bytes")
 
 

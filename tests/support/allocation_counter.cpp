@@ -1,6 +1,6 @@
 // A library to preload (LD_PRELOAD): counts allocations of the program into the eight bytes of the
-// file that $ECHOD_ALLOCATION_COUNT names, where a test can watch them. The allocator stays
-// glibc's.
+// file that $ECHOD_ALLOCATION_COUNT names, where a test can watch them. From allocation number
+// $ECHOD_FAILING_ALLOCATION on, counted from 1, they all fail. The allocator stays glibc's.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,9 +25,14 @@ using Count = std::atomic<std::uint64_t>;
 
 Count unwatched{0};  // Until the file is mapped, and if there is none.
 std::atomic<Count*> counter{&unwatched};
+std::atomic<std::uint64_t> first_to_fail{UINT64_MAX};
 
-__attribute__((constructor)) void map_counter() {
-  const char* const path = std::getenv("ECHOD_ALLOCATION_COUNT");  // NOLINT(concurrency-mt-unsafe)
+// NOLINTBEGIN(concurrency-mt-unsafe): before any thread.
+__attribute__((constructor)) void read_environment() {
+  if (const char* const number = std::getenv("ECHOD_FAILING_ALLOCATION"); number != nullptr) {
+    first_to_fail = std::strtoull(number, nullptr, 10);
+  }
+  const char* const path = std::getenv("ECHOD_ALLOCATION_COUNT");
   const int fd = path == nullptr ? -1 : open(path, O_RDWR | O_CLOEXEC);
   if (fd < 0) {
     return;
@@ -38,9 +43,13 @@ __attribute__((constructor)) void map_counter() {
     counter = static_cast<Count*>(page);
   }
 }
+// NOLINTEND(concurrency-mt-unsafe)
 
-void count_one() {
-  counter.load()->fetch_add(1);
+// Whether it may be given.
+bool count_one() {
+  const bool is_given = counter.load()->fetch_add(1) + 1 < first_to_fail.load();
+  errno = is_given ? errno : ENOMEM;
+  return is_given;
 }
 
 }  // namespace
@@ -49,23 +58,19 @@ void count_one() {
 extern "C" {
 
 void* malloc(std::size_t size) {
-  count_one();
-  return __libc_malloc(size);
+  return count_one() ? __libc_malloc(size) : nullptr;
 }
 
 void* calloc(std::size_t count, std::size_t size) {
-  count_one();
-  return __libc_calloc(count, size);
+  return count_one() ? __libc_calloc(count, size) : nullptr;
 }
 
 void* realloc(void* old, std::size_t size) {
-  count_one();
-  return __libc_realloc(old, size);
+  return count_one() ? __libc_realloc(old, size) : nullptr;
 }
 
 void* memalign(std::size_t alignment, std::size_t size) {
-  count_one();
-  return __libc_memalign(alignment, size);
+  return count_one() ? __libc_memalign(alignment, size) : nullptr;
 }
 
 void* aligned_alloc(std::size_t alignment, std::size_t size) {

@@ -18,6 +18,7 @@ PATIENCE_S = 60.0  # Nothing here measures speed: who passes never waits for so 
 ASK_AGAIN_S = 2.0
 
 LISTENING = re.compile(r"listening on (\S+):(\d+), backlog")
+TRACER = re.compile(r"^TracerPid:\t(\d+)$", re.MULTILINE)
 COUNTERS = re.compile(r"counters: (.*)")
 BAD = (" - WARNING - ", " - ERROR - ", " - CRITICAL - ", "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
        "runtime error:", "invariant violated")
@@ -43,17 +44,20 @@ class EchodProcess:
 
     `wrapper`: words before the command, of a program that ends in execve of it, such as `ip netns exec NAME` or
     `taskset -c 1`. `limits`: of prlimit(1), soft and hard: {"nofile": 64, "as": 400 << 20}. `log_file`: where the
-    configuration puts it, if not to network-server.log. As a context it kills what was not stopped.
+    configuration puts it, if not to network-server.log. `stderr`: a descriptor, instead of a file that is read here; then
+    the log file must hold the level INFO. As a context it kills what was not stopped.
     """
 
     def __init__(self, echod: Path, config: str = "", *, wrapper: Sequence[str] = (),
                  limits: Mapping[str, int] | None = None, arguments: Sequence[str] = (),
-                 environment: Mapping[str, str] | None = None, log_file: Path | None = None):
+                 environment: Mapping[str, str] | None = None, log_file: Path | None = None,
+                 stderr: int | None = None):
         self.directory = Path(tempfile.mkdtemp(prefix="echod-test-"))
         self.config_file = self.directory / "echod.toml"
         self.log_file = log_file or self.directory / "network-server.log"
         self.stderr_file = self.directory / "stderr"
         self.config_file.write_text(config, encoding="utf-8")
+        self.told = self.stderr_text if stderr is None else self.log_text  # What every operator is to see.
         self._allowed: list[str] = []
         self._expected: list[str] = []
         words = [*wrapper]
@@ -62,18 +66,19 @@ class EchodProcess:
         words += [str(echod), "--config", str(self.config_file)]
         if "[[listen]]" not in config:
             words += ["--address", "127.0.0.1", "--port", "0"]
-        with self.stderr_file.open("wb") as stderr:
+        with self.stderr_file.open("wb") as stderr_file:
             self.process = subprocess.Popen([*words, *arguments], cwd=self.directory, stdin=subprocess.DEVNULL,
-                                            stderr=stderr, env={**os.environ, **(environment or {})})
+                                            stderr=stderr_file if stderr is None else stderr,
+                                            env={**os.environ, **(environment or {})})
         try:
-            wait_until("the start", lambda: "- started: " in self.stderr_text() or not self.is_running())
+            wait_until("the start", lambda: "- started: " in self.told() or not self.is_running())
             if not self.is_running():
                 raise Broken(f"it ended at the start, with status {self.process.returncode}")
         except BaseException as error:
             said = self.text()
             self.kill()
             raise Broken(f"{error}\n{said}") from error
-        self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.stderr_text())]
+        self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.told())]
         self.descriptors_at_start = self.descriptors()
 
     def __enter__(self) -> Self:
@@ -102,6 +107,10 @@ class EchodProcess:
     def is_running(self) -> bool:
         return self.process.poll() is None
 
+    def has_exited(self) -> bool:
+        """Also while a thread of it is delayed by a tracer. To be asked before is_running()."""
+        return "\nState:\tZ" in (self._proc / "status").read_text()
+
     # What it says.
 
     def stderr_text(self) -> str:
@@ -118,17 +127,17 @@ class EchodProcess:
 
     def counters(self) -> dict[str, int]:
         """As they are now (SIGUSR2). Asked for more than once, because a full log queue drops lines, this one too."""
-        seen = len(COUNTERS.findall(self.stderr_text()))
+        seen = len(COUNTERS.findall(self.told()))
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if not self.is_running():
                 raise Broken(f"it has ended, with status {self.process.returncode}\n{self.text()[-2000:]}")
             self.signal(signal.SIGUSR2)
             try:
-                wait_until("the counters", lambda: len(COUNTERS.findall(self.stderr_text())) > seen, ASK_AGAIN_S)
+                wait_until("the counters", lambda: len(COUNTERS.findall(self.told())) > seen, ASK_AGAIN_S)
             except Broken:
                 continue
-            pairs = COUNTERS.findall(self.stderr_text())[-1].split()
+            pairs = COUNTERS.findall(self.told())[-1].split()
             return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
         raise Broken("in vain: waited for the counters")
 
@@ -224,7 +233,16 @@ class EchodProcess:
         if wrong:
             raise Broken("at its end:\n" + "\n".join(wrong[:40]))
 
+    def release(self) -> None:
+        """Ends whoever traces it, such as strace(1): a system call that this delays would keep the process from ending."""
+        for status in self._proc.glob("task/*/status"):
+            tracer = TRACER.search(status.read_text())
+            if tracer and tracer[1] != "0":
+                os.kill(int(tracer[1]), signal.SIGKILL)
+                wait_until("the tracer to end", lambda: "\nTracerPid:\t0\n" in status.read_text())
+
     def kill(self) -> None:
+        self.release()
         if self.is_running():
             self.process.kill()
             self.process.wait()

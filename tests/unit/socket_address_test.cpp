@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "allocations.hpp"
+
 namespace echod::test {
 namespace {
 
@@ -66,6 +68,37 @@ TEST(SocketAddressTest, ThatIsNoneIsNotRead) {
        {"", " ", "localhost", "192.0.2", "192.0.2.256", "192.0.2.1 ", "192.0.2.1:2003",
         "192.0.2.1%1", ":", ":::", "2001:db8::1::2", "[::1]", "fe80::1%",
         "fe80::1%no-such-interface", "fe80::1%-1", "%1"}) {
+    EXPECT_FALSE(SocketAddress::parse(text, 1).has_value()) << text;
+  }
+}
+
+TEST(SocketAddressTest, IsReadWithoutMemoryAlsoWhereItIsAsLongAsAddressesGet) {
+  constexpr std::string_view kLongest = "0000:0000:0000:0000:0000:ffff:255.255.255.255";
+  static_assert(kLongest.size() == INET6_ADDRSTRLEN - 1);
+  const std::string on_interface = std::string(kLongest) + "%lo";
+  std::optional<SocketAddress> full;
+  std::optional<SocketAddress> longest;
+  bool has_scope = false;
+  bool has_no_scope = false;
+  {
+    const AllocationFailure no_memory;
+    full = SocketAddress::parse("2001:0db8:0000:0000:0000:0000:0000:0001", 1);
+    longest = SocketAddress::parse(kLongest, 1);
+    has_scope = SocketAddress::parse(on_interface, 1).has_value();
+    has_no_scope = !SocketAddress::parse("fe80::1%an-interface-of-no-host", 1).has_value();
+  }
+  ASSERT_TRUE(full);
+  EXPECT_EQ(full->host(), "2001:db8::1");
+  ASSERT_TRUE(longest);
+  EXPECT_EQ(round_trip(*longest).host(), "255.255.255.255");
+  EXPECT_EQ(has_scope, if_nametoindex("lo") != 0);
+  EXPECT_TRUE(has_no_scope);
+}
+
+TEST(SocketAddressTest, ThatIsLongerThanAnyIsNone) {
+  const std::string zeros(INET6_ADDRSTRLEN, '0');
+  for (const std::string& text : {zeros + "::1", "::1%" + zeros + "x", zeros,
+                                  "::1%" + zeros + zeros + "x", std::string(100'000, ':')}) {
     EXPECT_FALSE(SocketAddress::parse(text, 1).has_value()) << text;
   }
 }

@@ -1,0 +1,43 @@
+#include "late_stops.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+namespace echod::client {
+
+namespace {
+
+StopRequests late_stops;  // Once the handler is in place, for the handler only.
+
+void on_signal(int signal) noexcept {
+  if (late_stops.on_signal(sys::MonotonicClock::now()) == StopRequest::now) {
+    (void)std::signal(signal, SIG_DFL);
+    (void)raise(signal);  // Ends the process when this handler returns: it is blocked until then.
+  }
+}
+
+void require(int returned, const char* call) {
+  if (returned != 0) {
+    throw std::system_error(errno, std::system_category(), call);
+  }
+}
+
+}  // namespace
+
+void let_late_stops_end_output(const StopRequests& stops) {
+  late_stops = stops;
+  struct sigaction action {};
+  action.sa_handler = &on_signal;
+  action.sa_flags = SA_RESTART;  // A duplicate does not disturb the output.
+  require(sigemptyset(&action.sa_mask), "sigemptyset");
+  for (const int signal : {SIGINT, SIGTERM}) {
+    require(sigaddset(&action.sa_mask, signal), "sigaddset");
+  }
+  for (const int signal : {SIGINT, SIGTERM}) {
+    require(sigaction(signal, &action, nullptr), "sigaction");
+  }
+  require(sigprocmask(SIG_UNBLOCK, &action.sa_mask, nullptr), "sigprocmask");
+}
+
+}  // namespace echod::client

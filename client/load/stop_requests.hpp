@@ -1,0 +1,34 @@
+// What a signal that asks for a stop means: the first one ends the run with the results so far. A
+// stop often arrives twice: timeout(1) signals its child and then its group, and a terminal and a
+// supervisor may both signal. So a second one counts only after a second: it means "now".
+// Thread-safety: none. on_signal() may be called in a signal handler.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "clock.hpp"
+
+namespace echod::client {
+
+enum class StopRequest : std::uint8_t { first, duplicate, now };
+
+class StopRequests {
+ public:
+  static constexpr std::chrono::seconds kSameStop{1};
+
+  [[nodiscard]] StopRequest on_signal(sys::TimePoint arrived) noexcept {
+    if (!first_) {
+      first_ = arrived;
+      return StopRequest::first;
+    }
+    return arrived - *first_ < kSameStop ? StopRequest::duplicate : StopRequest::now;
+  }
+  [[nodiscard]] bool is_any() const noexcept { return first_.has_value(); }
+
+ private:
+  std::optional<sys::TimePoint> first_;
+};
+
+}  // namespace echod::client

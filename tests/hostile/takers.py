@@ -1,0 +1,351 @@
+"""Those that the daemon reports to take nothing: a service manager, a terminal, a pipe, a socket, a disk; from before
+its start on, from some time while it serves, or from the beginning of its end.
+
+Its main thread makes no call that can wait for them: clients are served, SIGUSR1 and SIGHUP are obeyed, and a stop ends
+within drain_s and a fixed time.
+"""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+from threading import Event, Thread
+from typing import Any
+
+import clients
+from echod_process import wait_until
+from stage import HELD_SHARE, NotPossible, Stage
+
+MOMENTS = ("before", "serving", "draining")
+DRAIN_S = 2
+END_S = 5.0  # A stop may take so much longer than drain_s.
+OBEY_S = 10.0
+HANG_S = 300  # Longer than anything here takes.
+VISITS = 200
+IDLE = 50
+
+CONFIG = """
+workers = 2
+[timeouts]
+idle_s = {idle_s}
+drain_s = {drain_s}
+[log]
+file = "{log}"
+stderr_level = "debug"
+connection_lines_per_second = 0
+"""
+
+LOG = "network-server.log"
+
+
+@dataclass(frozen=True)
+class Setting:
+    folder: Path  # Of the log.
+    moment: str  # When it begins.
+    stage: Stage
+
+
+@dataclass
+class Taker:
+    """`block`: from then on it takes nothing. `options`: for the daemon that it belongs to."""
+
+    block: Callable[[], None]
+    options: dict[str, object] = field(default_factory=dict)
+    obeys_reopen: bool = True  # A new log file can be seen.
+    obeys_reload: bool = True
+    is_traced: bool = False  # Each system call costs more.
+    recover: Callable[[], None] = lambda: None  # It takes all for a moment, and judges what comes.
+
+
+def fill(put: Callable[[bytes], int], most: float = float("inf")) -> int:
+    """`put` raises when it would wait. Returns how many bytes it took."""
+    size, taken = 4096, 0
+    while size > 0 and taken < most:
+        try:
+            taken += put(b"." * int(min(size, most - taken)))
+        except BlockingIOError:
+            size //= 2
+    return taken
+
+
+def fill_file(path: str, most: float = float("inf")) -> int:
+    """By a description of its own: O_NONBLOCK would also hold for the daemon."""
+    fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        return fill(partial(os.write, fd), most)
+    finally:
+        os.close(fd)
+
+
+class Reader:
+    """Reads what comes, until it is stopped."""
+
+    def __init__(self, fd: int):
+        self._fd = fd
+        self._is_stopped = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        poll = select.poll()
+        poll.register(self._fd, select.POLLIN)
+        while not self._is_stopped.is_set():
+            if poll.poll(10):
+                os.read(self._fd, 65536)
+
+    def stop(self) -> None:
+        self._is_stopped.set()
+        self._thread.join()
+
+
+@contextmanager
+def read_until_blocked(fd: int, fill_it: Callable[[], object], **how: Any) -> Iterator[Taker]:
+    reader = Reader(fd)
+
+    def block() -> None:
+        reader.stop()
+        fill_it()
+
+    try:
+        yield Taker(block, **how)
+    finally:
+        reader.stop()
+
+
+@contextmanager
+def manager(setting: Setting) -> Iterator[Taker]:
+    """A service manager whose socket is full."""
+    path = str(setting.folder / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver, \
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        receiver.bind(path)
+        receiver.setblocking(False)
+        sender.setblocking(False)
+        said: list[bytes] = []
+
+        def is_ready() -> bool:
+            try:
+                while True:
+                    said.append(receiver.recv(65536))
+            except BlockingIOError:
+                return any(b"READY=1" in message.split(b"\n") for message in said)
+
+        def fill_queue() -> None:
+            fill(lambda _: sender.sendto(b".", path))
+
+        def take_some() -> None:
+            wait_until("READY=1 to be sent again", is_ready, OBEY_S)
+            fill_queue()
+
+        with read_until_blocked(receiver.fileno(), fill_queue, recover=take_some, options={
+                "environment": {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"}}) as taker:
+            yield taker
+
+
+@contextmanager
+def terminal(_: Setting) -> Iterator[Taker]:
+    """A terminal in scroll mode. It has some room left, which poll(2) reports, but soon not for a line."""
+    room = 500
+    ends = [*os.openpty(), *os.openpty()]
+    try:
+        most = fill_file(os.ttyname(ends[3]))
+        with read_until_blocked(ends[0], lambda: fill_file(os.ttyname(ends[1]), most - room),
+                                options={"stderr": ends[1]}) as taker:
+            yield taker
+    finally:
+        for end in ends:
+            os.close(end)
+
+
+@contextmanager
+def pipe(_: Setting) -> Iterator[Taker]:
+    """A pipe whose reader has stopped reading."""
+    reader, writer = os.pipe()
+    try:
+        with read_until_blocked(reader, lambda: fill_file(f"/proc/self/fd/{writer}"),
+                                options={"stderr": writer}) as taker:
+            yield taker
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+@contextmanager
+def trickle(_: Setting) -> Iterator[Taker]:
+    """A full pipe whose reader takes a line now and then."""
+    line_s = 0.09
+    reader, writer = os.pipe2(os.O_DIRECT)  # Each line takes a buffer of the pipe.
+
+    def read_slowly() -> None:
+        while os.read(reader, 65536):
+            time.sleep(line_s)
+        os.close(reader)
+
+    thread = Thread(target=read_slowly, daemon=True)
+
+    def fill_and_read_slowly() -> None:
+        fill_file(f"/proc/self/fd/{writer}")
+        thread.start()
+
+    try:
+        with read_until_blocked(reader, fill_and_read_slowly, options={"stderr": writer}) as taker:
+            yield taker
+    finally:
+        os.close(writer)
+
+
+@contextmanager
+def stream(_: Setting) -> Iterator[Taker]:
+    """A stream socket whose reader has stopped reading, as a logger that hangs."""
+    reader, writer = socket.socketpair()
+    with reader, writer, read_until_blocked(
+            reader.fileno(), lambda: fill(lambda data: writer.send(data, socket.MSG_DONTWAIT)),
+            options={"stderr": writer.fileno()}) as taker:
+        yield taker
+
+
+class Tracer:
+    """strace(1), which delays system calls on a file by HANG_S."""
+
+    def __init__(self, stage: Stage, calls: str):
+        if not which("strace"):
+            raise NotPossible("strace(1) is missing")
+        self.stage = stage
+        self.words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
+                      "-e", f"inject={calls}:delay_enter={HANG_S}s"]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def wrapper(self, file: Path) -> list[str]:
+        """-D: the daemon stays our own child."""
+        return [*self.words, "-D", "-P", str(file)]
+
+    def attach(self, file: Path) -> None:
+        pid = self.stage.daemon.pid
+        process = subprocess.Popen([*self.words, "-P", str(file), "-p", str(pid)], stderr=subprocess.PIPE)
+        self.process = process
+        tasks = Path(f"/proc/{pid}/task")
+        wait_until("strace(1)", lambda: process.poll() is not None or all(
+            "\nTracerPid:\t0\n" not in (task / "status").read_text() for task in tasks.iterdir()))
+        if process.poll() is not None:
+            assert process.stderr
+            raise NotPossible(f"strace(1): {process.stderr.read().decode().strip()}")
+
+    def end(self) -> None:
+        self.stage.close()
+        if self.process:
+            self.process.communicate()
+
+
+@contextmanager
+def hung(calls: str, setting: Setting, **how: bool) -> Iterator[Taker]:
+    tracer = Tracer(setting.stage, calls)
+    log_file = setting.folder / LOG
+    try:
+        if setting.moment == "before":
+            yield Taker(lambda: None, {"wrapper": tracer.wrapper(log_file)}, is_traced=True, **how)
+        else:
+            yield Taker(lambda: tracer.attach(log_file if how.get("obeys_reload", True) else
+                                              setting.stage.daemon.config_file), is_traced=True, **how)
+    finally:
+        tracer.end()
+
+
+def hung_disk(setting: Setting) -> AbstractContextManager[Taker]:
+    """Writing the log hangs."""
+    return hung("write,writev,fsync,fdatasync", setting, obeys_reopen=False)
+
+
+def hung_folder(setting: Setting) -> AbstractContextManager[Taker]:
+    """Opening the log hangs, as SIGUSR1 asks for it."""
+    return hung("openat,open", setting, obeys_reopen=False)
+
+
+def hung_config(setting: Setting) -> AbstractContextManager[Taker]:
+    """Opening the configuration hangs, as SIGHUP asks for it."""
+    return hung("openat,open", setting, obeys_reload=False)
+
+
+def takes_nothing(taker: Callable[[Setting], AbstractContextManager[Taker]], moment: str, stage: Stage) -> None:
+    with TemporaryDirectory(prefix="echod-takers-") as name:
+        setting = Setting(Path(name), moment, stage)
+        with taker(setting) as its:
+            if moment == "before":
+                its.block()
+            log_file = setting.folder / LOG
+            stage.start(config(setting, 0), bulk=False, connections=2,
+                        options={"log_file": log_file, **its.options})
+            if moment == "serving":
+                its.block()
+            if moment != "draining":
+                serve_and_obey(setting, its)
+            stop(setting, its)
+
+
+def config(setting: Setting, idle_s: int) -> str:
+    return CONFIG.format(idle_s=idle_s, drain_s=DRAIN_S, log=setting.folder / LOG)
+
+
+def serve_and_obey(setting: Setting, its: Taker) -> None:
+    stage = setting.stage
+    for _ in range(VISITS):  # A line in the log for each, and more.
+        stage.visit()
+    if not its.is_traced:
+        stage.pinger.wait_for_pings(20)
+        share = stage.share_of_cpu(HELD_SHARE)
+        stage.check(share.is_kept, f"{share.most:.1%} of a CPU while nothing moves; the bound is {share.bound:.1%}")
+    log_file = setting.folder / LOG
+    if its.obeys_reopen:
+        log_file.rename(log_file.with_suffix(".1"))
+    stage.daemon.signal(signal.SIGUSR1)
+    if its.obeys_reopen:
+        wait_until("the log to be opened anew", log_file.exists, OBEY_S)
+    with clients.connect(stage.port) as silent:
+        clients.echo(silent, b"I am served")
+        stage.daemon.config_file.write_text(config(setting, 1), encoding="utf-8")
+        stage.daemon.signal(signal.SIGHUP)
+        if its.obeys_reload:
+            silent.settimeout(OBEY_S)
+            stage.check(clients.ends_orderly(silent), "SIGHUP is not obeyed: nobody was closed by the new idle_s")
+    for _ in range(VISITS):
+        stage.visit()
+    stage.did(2 * VISITS, "clients were served")
+    its.recover()
+
+
+def stop(setting: Setting, its: Taker) -> None:
+    """One client takes nothing, so that the daemon drains for drain_s."""
+    stage = setting.stage
+    report = stage.pinger.stop()
+    stage.result.pings = report
+    stage.check(not report.error, f"the well-behaved client: {report.error}")
+    idle = clients.connect_many(stage.port, IDLE)
+    deaf, = clients.connect_many(stage.port, 1, 4096)
+    with deaf:
+        clients.send_until_full(deaf, bytes(65536))
+        start = time.monotonic()
+        stage.daemon.signal(signal.SIGTERM)
+        if setting.moment == "draining":
+            wait_until("the drain", lambda: "stopping: " in stage.daemon.text())
+            its.block()
+        wait_until(f"its end, with drain_s = {DRAIN_S}", stage.daemon.has_exited, DRAIN_S + END_S)
+        stage.did(round(1000 * (time.monotonic() - start)), f"ms for the end, of which drain_s is {1000 * DRAIN_S}")
+        stage.daemon.release()
+        status = stage.daemon.process.wait()
+        stage.check(status == 0, f"it ended with {status}")
+    clients.close_all(idle)
+
+
+TAKERS = (manager, terminal, pipe, trickle, stream, hung_disk, hung_folder, hung_config)
+# The start reads the configuration.
+SCENARIOS: dict[str, Callable[[Stage], None]] = {
+    f"{taker.__name__}_{moment}": partial(takes_nothing, taker, moment)
+    for taker in TAKERS for moment in MOMENTS if (taker, moment) != (hung_config, "before")}

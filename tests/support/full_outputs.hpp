@@ -1,0 +1,80 @@
+// Files that take nothing: full, and nobody reads them. Writing to them blocks.
+// Thread-safety: none.
+#pragma once
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "files.hpp"
+
+namespace echod::test {
+
+// A descriptor that is closed with the object.
+class OpenedFile {
+ public:
+  explicit OpenedFile(int fd) : fd_(fd) {
+    if (fd_ < 0) {
+      throw std::system_error(errno, std::system_category(),
+                              "cannot open a file that takes nothing");
+    }
+  }
+  ~OpenedFile() { (void)close(fd_); }
+  OpenedFile(const OpenedFile&) = delete;
+  OpenedFile& operator=(const OpenedFile&) = delete;
+
+  [[nodiscard]] int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+inline void fill(int fd) {
+  const std::vector<char> bytes(4096, '.');
+  for (std::size_t size = bytes.size(); size > 0;) {
+    size = write(fd, bytes.data(), size) > 0 ? size : size / 2;  // The last piece may be small.
+  }
+}
+
+// A named pipe.
+class FullFifo {
+ public:
+  FullFifo() { fill(fd_.get()); }
+  [[nodiscard]] std::string path() const { return directory_.file("fifo"); }
+
+ private:
+  [[nodiscard]] int make() const {
+    return mkfifo(path().c_str(), S_IRUSR | S_IWUSR) == 0
+               ? open(path().c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)
+               : -1;
+  }
+
+  TemporaryDirectory directory_;
+  OpenedFile fd_{make()};
+};
+
+// A terminal. Its other end, which would show what is written, is open.
+class FullTerminal {
+ public:
+  FullTerminal() { fill(fd_.get()); }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  [[nodiscard]] std::string name() const {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a test opens one terminal at a time.
+    const char* const name = unlockpt(shows_.get()) == 0 ? ptsname(shows_.get()) : nullptr;
+    return name != nullptr ? name : "";
+  }
+
+  OpenedFile shows_{posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+  std::string path_ = name();
+  OpenedFile fd_{open(path_.c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+};
+
+}  // namespace echod::test
