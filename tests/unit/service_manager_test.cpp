@@ -27,12 +27,9 @@ class UnreadManagerTest : public testing::Test {
   static void name(const char* variable, const std::string& value) {
     setenv(variable, value.c_str(), 1);
   }
-  // Until it takes no message more.
   void fill() {
-    const sys::LocalSender sender(socket_->path());
-    while (sender.send("filler").ok()) {
-    }
-    EXPECT_TRUE(sender.send("filler").would_block());
+    socket_->fill();
+    EXPECT_TRUE(sys::LocalSender(socket_->path()).send("filler").would_block());
   }
   // The next message that is no filler.
   std::string next(const std::string& text) { return socket_->wait_for(text); }
