@@ -93,12 +93,17 @@ void LoadRun::end_window() {
 }
 
 void LoadRun::on_signal() {
-  if (std::exchange(is_interrupted_, true)) {
-    for (const auto& worker : workers_) {
-      worker->abort();
+  // timeout(1) signals its child and then the child's group: that is one interruption.
+  constexpr std::chrono::seconds kOneInterruption{1};
+  if (interrupted_at_) {
+    if (loop_.now() - *interrupted_at_ >= kOneInterruption) {
+      for (const auto& worker : workers_) {
+        worker->abort();
+      }
     }
     return;
   }
+  interrupted_at_ = loop_.now();
   if (phase_ == LoadPhase::connecting) {
     count_connected();
   }
@@ -160,7 +165,7 @@ LoadResult LoadRun::result() const {
   LoadResult result;
   result.measured =
       std::max<std::chrono::nanoseconds>(window_.end - window_.begin, std::chrono::nanoseconds(0));
-  result.is_interrupted = is_interrupted_;
+  result.is_interrupted = interrupted_at_.has_value();
   result.connected = connected_;
   result.connecting = connecting_;
   for (const auto& worker : workers_) {

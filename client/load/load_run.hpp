@@ -1,7 +1,8 @@
 // A whole load run: connect, warm up, measure, wait for what is outstanding.
 //
 //   connecting --all up or failed--> warming up --> measuring --> finishing --> done
-//        SIGINT or SIGTERM: on to finishing, with the results so far; a second one: done at once
+//        SIGINT or SIGTERM: on to finishing, with the results so far; one that
+//        comes a second or more after it: done at once
 //
 // Thread-safety: none; the workers' threads are its own.
 #pragma once
@@ -80,7 +81,7 @@ class LoadRun {
   sys::TimePoint begin_{};
   std::chrono::nanoseconds connecting_{0};
   Window window_;
-  bool is_interrupted_ = false;
+  std::optional<sys::TimePoint> interrupted_at_;
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;

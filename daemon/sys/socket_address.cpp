@@ -4,6 +4,7 @@
 #include <net/if.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
 
@@ -12,14 +13,14 @@ namespace echod::sys {
 namespace {
 
 // An interface by name or number; nothing if there is none of that name.
-std::optional<std::uint32_t> scope_of(const std::string& zone) noexcept {
+std::optional<std::uint32_t> scope_of(const char* zone) noexcept {
   std::uint32_t index = 0;
-  const char* const end = zone.data() + zone.size();
-  if (const auto [stop, error] = std::from_chars(zone.data(), end, index);
+  const char* const end = zone + std::strlen(zone);
+  if (const auto [stop, error] = std::from_chars(zone, end, index);
       error == std::errc{} && stop == end) {
     return index;
   }
-  index = if_nametoindex(zone.c_str());
+  index = if_nametoindex(zone);
   return index == 0 ? std::nullopt : std::optional(index);
 }
 
@@ -27,25 +28,27 @@ std::optional<std::uint32_t> scope_of(const std::string& zone) noexcept {
 
 std::optional<SocketAddress> SocketAddress::parse(std::string_view text,
                                                   std::uint16_t port) noexcept {
-  if (text.find('\0') != std::string_view::npos) {
-    return std::nullopt;  // Only what stands before it would be looked at.
+  std::array<char, INET6_ADDRSTRLEN + 1 + IFNAMSIZ> host{};         // With the 0 that ends it.
+  const bool has_zero = text.find('\0') != std::string_view::npos;  // It would hide what follows.
+  if (has_zero || text.size() >= host.size()) {
+    return std::nullopt;
   }
+  (void)text.copy(host.data(), text.size());
   SocketAddress address;
   address.port_ = port;
-  std::string host(text);
-  if (inet_pton(AF_INET, host.c_str(), address.bytes_.data()) == 1) {
+  if (inet_pton(AF_INET, host.data(), address.bytes_.data()) == 1) {
     return address;
   }
   address.is_v6_ = true;
-  if (const auto percent = host.find('%'); percent != std::string::npos) {
-    const auto scope = scope_of(host.substr(percent + 1));
+  if (const auto percent = text.find('%'); percent != std::string_view::npos) {
+    const auto scope = scope_of(&host[percent + 1]);
     if (!scope) {
       return std::nullopt;
     }
     address.scope_id_ = *scope;
-    host.resize(percent);
+    host[percent] = '\0';
   }
-  if (inet_pton(AF_INET6, host.c_str(), address.bytes_.data()) == 1) {
+  if (inet_pton(AF_INET6, host.data(), address.bytes_.data()) == 1) {
     return address;
   }
   return std::nullopt;

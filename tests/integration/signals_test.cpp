@@ -179,7 +179,7 @@ TEST_F(QuitOnStdinTest, InTheBackgroundOfATerminalALineDoesNotStopIt) {
   ChildProcess shell(
       {.arguments = {"setsid", "--ctty", "sh", "-c",
                      "set -m; \"$0\" --config /dev/null --quit-on-stdin --log-file \"\" --address "
-                     "127.0.0.1 --port 0 & echo $! >\"$1\"; wait",
+                     "127.0.0.1 --port 0 & echo $! >\"$1\"; exec sleep 1000",
                      ECHOD_BINARY, pid_file},
        .stdin_from = terminal.fd()});
   const auto says = [&shell](const std::string& words) {

@@ -95,7 +95,6 @@ class DaemonProcess {
   // It may also not come.
   void allow_log(const std::string& text) { allowed_.push_back(text); }
 
-
   [[nodiscard]] std::optional<int> wait(const Deadline& deadline = Deadline()) {
     return child_->wait(deadline);
   }

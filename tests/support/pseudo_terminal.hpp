@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -34,12 +35,17 @@ class PseudoTerminal {
   // What a program has for its standard streams.
   [[nodiscard]] int fd() const { return terminal_; }
   void type(const std::string& text) const { (void)!write(user_, text.data(), text.size()); }
-  // Writes to it until no byte more is taken.
+  // Writes to it until no byte more is taken. The kernel moves what was written on to the other end
+  // a little later, and then there is room again.
   void fill() const {
+    constexpr int kLaterMs = 100;
     const std::array<char, 512> bytes{};
+    pollfd writable{.fd = terminal_, .events = POLLOUT, .revents = 0};
     (void)fcntl(terminal_, F_SETFL, O_NONBLOCK);
-    while (write(terminal_, bytes.data(), bytes.size()) > 0 || write(terminal_, "x", 1) > 0) {
-    }
+    do {
+      while (write(terminal_, bytes.data(), bytes.size()) > 0 || write(terminal_, "x", 1) > 0) {
+      }
+    } while (poll(&writable, 1, kLaterMs) == 1);
     (void)fcntl(terminal_, F_SETFL, 0);
   }
   // Reads what was written to it.

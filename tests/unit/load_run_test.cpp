@@ -94,23 +94,25 @@ TEST_F(LoadRunTest, ASignalBeforeItBeganEndsItWithNothingMeasured) {
   EXPECT_FALSE(result.server);
 }
 
-TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndASecondOneAtOnce) {
+TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndOneASecondLaterAtOnce) {
   plan_.duration = hours(1);
-  plan_.timeout = hours(1);  // Only the second signal ends the wait for what is outstanding.
+  plan_.timeout = hours(1);  // Only a signal a second later ends the wait for what is outstanding.
   plan_.server_pid = getpid();
   std::set<LoadPhase> phases;
+  int finishing = 0;
   const LoadResult result = run([&](const LoadProgress& progress) {
     const bool is_first = phases.insert(progress.phase).second;
     if (is_first && progress.phase == LoadPhase::measuring) {
       EXPECT_GT(progress.measured, nanoseconds(0));
       EXPECT_EQ(progress.tally.connected, 4U);
       (void)raise(SIGTERM);
-    } else if (is_first && progress.phase == LoadPhase::finishing) {
+    } else if (progress.phase == LoadPhase::finishing) {
+      ++finishing;
       (void)raise(SIGINT);
     }
   });
   EXPECT_TRUE(phases.contains(LoadPhase::measuring));
-  EXPECT_TRUE(phases.contains(LoadPhase::finishing));
+  EXPECT_GE(finishing, 2) << "two signals at once are one";
   EXPECT_TRUE(result.is_interrupted);
   EXPECT_GT(result.measured, nanoseconds(0));
   EXPECT_LT(result.measured, hours(1));

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "allocations.hpp"
+
 namespace echod::test {
 namespace {
 
@@ -107,6 +109,21 @@ TEST(SocketAddressTest, DiffersByHostPortAndFamily) {
   moved.set_port(65535);
   EXPECT_EQ(moved, parsed("192.0.2.1", 65535));
   EXPECT_EQ(round_trip(moved).port(), 65535);
+}
+
+// A reload that has no memory reads addresses, too.
+TEST(SocketAddressTest, IsReadWithoutMemory) {
+  const AllocationFailure no_memory;
+  for (const std::string_view text :
+       {"2001:0db8:1111:2222:3333:4444:5555:6666", "fe80:0000:0000:0000:0000:0000:0000:0001%1"}) {
+    EXPECT_TRUE(SocketAddress::parse(text, 2003)) << text;
+  }
+  EXPECT_FALSE(SocketAddress::parse("fe80::1%a-name-longer-than-any-interface-has", 2003));
+}
+
+TEST(SocketAddressTest, ATextThatIsTooLongIsNoAddress) {
+  EXPECT_FALSE(SocketAddress::parse(std::string(1000, '1'), 2003));
+  EXPECT_FALSE(SocketAddress::parse("fe80::1%" + std::string(1000, 'x'), 2003));
 }
 
 }  // namespace
