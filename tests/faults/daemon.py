@@ -39,7 +39,7 @@ drain_s = 5
 [socket]
 send_buffer_kib = 64
 [log]
-file = "network-server.log"
+file = "{log_file}"
 file_level = "{level}"
 connection_lines_per_second = 0
 """
@@ -93,7 +93,9 @@ class Daemon:
         self._seen = 0
         config = directory / "echod.toml"
         config.write_text(CONFIG.format(
-            address="127.0.0.1" if manager else "::", level="trace" if manager else "debug",
+            # Long texts: short ones need no memory.
+            address="127.0.0.1" if manager else "0000:0000:0000:0000:0000:0000:0000:0000",
+            level="trace" if manager else "debug", log_file=self.log_file,
             port=manager.listener.getsockname()[1] if manager else 0), encoding="utf-8")
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "ECHOD_FAULTS": str(self.record_file),
                        "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1:exitcode=99"),
@@ -108,7 +110,7 @@ class Daemon:
                 number = manager.listener.fileno()
                 passes = (number,)
                 environment |= {"NOTIFY_SOCKET": str(directory / "notify"), "WATCHDOG_USEC": "20000000",
-                                "LISTEN_FDS": "1", "LISTEN_FDNAMES": "echod.socket",
+                                "LISTEN_FDS": "1", "LISTEN_FDNAMES": "echod-with-a-name-that-is-long.socket",
                                 "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
                 move = "" if number == 3 else f"exec 3<&{number} {number}<&-;"
                 # LISTEN_PID is the process that is to take the sockets.
