@@ -1,8 +1,9 @@
 // The composition root: what echod is made of, and what it does when told to.
 //
 // The main thread runs this: signals, reload, log files, the drain deadline. It never touches a
-// connection; the workers do nothing else. Members are declared so that each may use those above
-// it and is gone before them.
+// connection; the workers do nothing else. Once it serves it waits for nothing but its loop: not
+// for the service manager, a terminal, a disk or a lock that is held meanwhile. Members are
+// declared so that each may use those above it and is gone before them.
 //
 //   serving --SIGTERM, SIGINT, standard input--> stopping --workers ended--> stopped
 //
@@ -19,6 +20,7 @@
 
 #include "command_line.hpp"
 #include "config.hpp"
+#include "config_loader.hpp"
 #include "connection_limit.hpp"
 #include "event_loop.hpp"
 #include "exit_codes.hpp"
@@ -53,23 +55,26 @@ class Service {
   void warn_of_buffers(const EchoSettings& settings) noexcept;
   void listen(std::vector<PassedSocket> passed);
   void announce_start();
-  void on_signal(int signal);
+  void on_signal(int signal) noexcept;
   void obey(int signal);
-  void stop(std::string_view cause);
-  void on_workers_watched();
+  void stop(std::string_view cause) noexcept;
+  void on_workers_watched() noexcept;
   void tell_manager();
   void tell_ready() noexcept;
-  void end_if_the_rest_is_stuck();
+  void look_after_manager() noexcept;
+  void end_if_the_rest_is_stuck() noexcept;
   void on_listener_lost();
-  void reload();
+  void reload() noexcept;
+  void on_loaded(LoadedConfig loaded) noexcept;
+  void apply(const Config& wanted);
   void announce_reload(ConnectionLimit limit, const EchoSettings& settings,
                        const std::string& restart_keys) noexcept;
-  void refuse_reload(const std::vector<std::string>& errors);
-  void reopen_log_file();
+  void refuse_reload(std::vector<std::string> errors) noexcept;
   [[nodiscard]] std::string counters_line() const;
   [[nodiscard]] std::string status_line() const;
-  void report_dropped_lines();
+  void report_dropped_lines() noexcept;
   void report_end() noexcept;
+  [[nodiscard]] bool finish() noexcept;
 
   ServiceManager manager_;
   const CommandLine options_;
@@ -86,10 +91,13 @@ class Service {
   std::vector<std::shared_ptr<const sys::ListenSocket>> listeners_;
   SignalWatch signal_watch_;
   std::optional<StdinWatch> stdin_watch_;
+  ConfigLoader loader_;
+  Timer manager_retry_;
   Timer drain_deadline_;
   Timer housekeeping_;
   WorkerWatch worker_watch_;
   bool is_stopping_ = false;
+  sys::TimePoint stop_began_;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
   std::string limit_warning_;  // The last that was given.

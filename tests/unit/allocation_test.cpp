@@ -22,7 +22,7 @@
 #include "notifier.hpp"
 #include "notify_socket.hpp"
 #include "service_manager.hpp"
-#include "stderr_sink.hpp"
+#include "standard_error.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
