@@ -93,8 +93,10 @@ TEST_F(SignalsTest, ThoseThatComeBeforeItServesDoNotKillIt) {
   const TemporaryDirectory directory;
   const std::string config = directory.file("echod.toml");
   write_file(config, "");
-  std::vector<std::string> arguments = delaying("read", config, "1000000");
-  arguments.insert(arguments.end(), {"-D", ECHOD_BINARY, "--config", config, "--log-file", "",
+  std::vector<std::string> arguments{"strace", "-f", "-D"};
+  const std::vector<std::string> delays = delaying("read", config, "1000000");
+  arguments.insert(arguments.end(), delays.begin(), delays.end());
+  arguments.insert(arguments.end(), {ECHOD_BINARY, "--config", config, "--log-file", "",
                                      "--address", "127.0.0.1", "--port", "0"});
   ChildProcess child({.arguments = arguments});
   wait_until("the configuration to be read", [&] { return has_open(child.pid(), config); });

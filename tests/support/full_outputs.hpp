@@ -7,12 +7,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <string>
 #include <system_error>
 #include <vector>
 
 #include "files.hpp"
+#include "pseudo_terminal.hpp"
 
 namespace echod::test {
 
@@ -62,19 +62,11 @@ class FullFifo {
 // A terminal. Its other end, which would show what is written, is open.
 class FullTerminal {
  public:
-  FullTerminal() { fill(fd_.get()); }
-  [[nodiscard]] const std::string& path() const { return path_; }
+  FullTerminal() { terminal_.fill(); }
+  [[nodiscard]] const std::string& path() const { return terminal_.path(); }
 
  private:
-  [[nodiscard]] std::string name() const {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): a test opens one terminal at a time.
-    const char* const name = unlockpt(shows_.get()) == 0 ? ptsname(shows_.get()) : nullptr;
-    return name != nullptr ? name : "";
-  }
-
-  OpenedFile shows_{posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
-  std::string path_ = name();
-  OpenedFile fd_{open(path_.c_str(), O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)};
+  PseudoTerminal terminal_;
 };
 
 }  // namespace echod::test

@@ -23,7 +23,8 @@ class PseudoTerminal {
         ptsname_r(user_, name.data(), name.size()) != 0) {
       throw std::system_error(errno, std::system_category(), "posix_openpt");
     }
-    terminal_ = open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    path_ = name.data();
+    terminal_ = open(path_.c_str(), O_RDWR | O_NOCTTY | O_CLOEXEC);
   }
   ~PseudoTerminal() {
     (void)close(terminal_);
@@ -34,6 +35,7 @@ class PseudoTerminal {
 
   // What a program has for its standard streams.
   [[nodiscard]] int fd() const { return terminal_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
   void type(const std::string& text) const { (void)!write(user_, text.data(), text.size()); }
   // Writes to it until no byte more is taken. The kernel moves what was written on to the other end
   // a little later, and then there is room again.
@@ -59,6 +61,7 @@ class PseudoTerminal {
  private:
   int user_;
   int terminal_ = -1;
+  std::string path_;
 };
 
 }  // namespace echod::test
