@@ -12,6 +12,7 @@
 #include "command_line.hpp"
 #include "exit_codes.hpp"
 #include "figures.hpp"
+#include "io_result.hpp"
 #include "load_command.hpp"
 #include "output.hpp"
 #include "process.hpp"
@@ -27,7 +28,8 @@ void report(const std::string& line) {
 // nobody, so it ends there and then, with one line.
 [[noreturn]] void end_without_memory() {
   constexpr std::string_view kLine = "echoload: not enough memory\n";
-  (void)!write(STDERR_FILENO, kLine.data(), kLine.size());
+  // If it fails there is nowhere to say so.
+  (void)sys::IoResult::of(write(STDERR_FILENO, kLine.data(), kLine.size()));
   std::_Exit(static_cast<int>(ExitCode::system));
 }
 
