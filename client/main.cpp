@@ -13,6 +13,7 @@
 #include "command_line.hpp"
 #include "exit_codes.hpp"
 #include "figures.hpp"
+#include "io_result.hpp"
 #include "load_command.hpp"
 #include "output.hpp"
 #include "process.hpp"
@@ -32,7 +33,8 @@ void report(const std::string& line) {
   while (is_ending.test_and_set()) {
     (void)pause();
   }
-  (void)!write(STDERR_FILENO, kLine.data(), kLine.size());
+  // If it fails there is nowhere to say so.
+  (void)sys::IoResult::of(write(STDERR_FILENO, kLine.data(), kLine.size()));
   std::_Exit(static_cast<int>(ExitCode::system));
 }
 
