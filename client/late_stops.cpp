@@ -37,7 +37,9 @@ void let_late_stops_end_output(const StopRequests& stops) {
   for (const int signal : {SIGINT, SIGTERM}) {
     require(sigaction(signal, &action, nullptr), "sigaction");
   }
-  require(sigprocmask(SIG_UNBLOCK, &action.sa_mask, nullptr), "sigprocmask");
+  if (const int error = pthread_sigmask(SIG_UNBLOCK, &action.sa_mask, nullptr); error != 0) {
+    throw std::system_error(error, std::system_category(), "pthread_sigmask");
+  }
 }
 
 }  // namespace echod::client

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "environment.hpp"
+#include "io_result.hpp"
 #include "json_report.hpp"
 #include "late_stops.hpp"
 #include "load_run.hpp"
@@ -43,7 +44,8 @@ class ProgressLine {
     const bool has_size = ioctl(terminal_.get(), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
     const std::size_t most = has_size ? size.ws_col - 1U : line.size();
     const std::string shown = "\r\033[K" + line.substr(0, most);
-    (void)!write(terminal_.get(), shown.data(), shown.size());
+    // What was not taken is lost.
+    (void)sys::IoResult::of(write(terminal_.get(), shown.data(), shown.size()));
   }
   void clear() const { show(""); }
 

@@ -15,6 +15,7 @@
 #include "config_keys.hpp"
 #include "key_suggestion.hpp"
 #include "listener_conflict.hpp"
+#include "spare_memory.hpp"
 #include "toml_depth.hpp"
 #include "unique_fd.hpp"
 
@@ -283,6 +284,19 @@ ConfigErrors Reader::sorted_errors() {
   return ConfigErrors(std::move(lines), ConfigErrors::Begin::position);
 }
 
+// Throws toml::parse_error.
+toml::table parse_toml(std::string_view text) {
+  const SpareMemory spare;
+  try {
+    toml::table table = toml::parse(text);
+    spare.require_untouched();
+    return table;
+  } catch (const toml::parse_error&) {
+    spare.require_untouched();
+    throw;
+  }
+}
+
 }  // namespace
 
 Config load_config_file(const std::string& path) {
@@ -301,7 +315,7 @@ Config parse_config(std::string_view text, const std::string& path) {
                       "limits.max_connections");
   }
   try {
-    return Reader(name).read(toml::parse(text));
+    return Reader(name).read(parse_toml(text));
   } catch (const toml::parse_error& error) {
     const toml::source_position where = error.source().begin;
     throw refusal(where.line, where.column,

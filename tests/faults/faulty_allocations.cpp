@@ -7,23 +7,28 @@
 // NOLINTBEGIN(cppcoreguidelines-no-malloc): operator new is what this makes.
 namespace {
 
-void* allocate(std::size_t size, std::size_t alignment) noexcept {
-  echod::test::FaultLayer* const layer = echod::test::FaultLayer::started();
-  if (layer != nullptr && layer->on_allocation()) {
-    return nullptr;
-  }
+void* take(std::size_t size, std::size_t alignment) noexcept {
   if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
     return std::malloc(size != 0 ? size : 1);
   }
   return std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment);
 }
 
+void* allocate(std::size_t size, std::size_t alignment) noexcept {
+  echod::test::FaultLayer* const layer = echod::test::FaultLayer::started();
+  return layer != nullptr && layer->on_allocation() ? nullptr : take(size, alignment);
+}
+
 void* allocate_or_throw(std::size_t size, std::size_t alignment) {
-  void* const memory = allocate(size, alignment);
-  if (memory == nullptr) {
+  if (void* const memory = allocate(size, alignment); memory != nullptr) {
+    return memory;
+  }
+  const std::new_handler handler = std::get_new_handler();
+  if (handler == nullptr) {
     throw std::bad_alloc();
   }
-  return memory;
+  handler();  // Throws, or has made room: then it does not fail again.
+  return take(size, alignment);
 }
 
 }  // namespace

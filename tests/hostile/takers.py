@@ -216,11 +216,12 @@ def stream(_: Setting) -> Iterator[Taker]:
 class Tracer:
     """strace(1), which delays system calls on a file by HANG_S."""
 
-    def __init__(self, stage: Stage, calls: str):
+    def __init__(self, setting: Setting, calls: str):
         if not which("strace"):
             raise NotPossible("strace(1) is missing")
-        self.stage = stage
-        self.words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
+        self.stage = setting.stage
+        self.output = setting.folder / "strace"
+        self.words = ["strace", "-f", "-qq", "-o", str(self.output), "-e", f"trace={calls}",
                       "-e", f"inject={calls}:delay_enter={HANG_S}s"]
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -232,9 +233,7 @@ class Tracer:
         pid = self.stage.daemon.pid
         process = subprocess.Popen([*self.words, "-P", str(file), "-p", str(pid)], stderr=subprocess.PIPE)
         self.process = process
-        tasks = Path(f"/proc/{pid}/task")
-        wait_until("strace(1)", lambda: process.poll() is not None or all(
-            "\nTracerPid:\t0\n" not in (task / "status").read_text() for task in tasks.iterdir()))
+        wait_until("strace(1)", lambda: process.poll() is not None or self.stage.daemon.is_traced())
         if process.poll() is not None:
             assert process.stderr
             raise NotPossible(f"strace(1): {process.stderr.read().decode().strip()}")
@@ -243,11 +242,12 @@ class Tracer:
         self.stage.close()
         if self.process:
             self.process.communicate()
+        self.stage.check(not self.output.exists() or self.output.stat().st_size > 0, "no call was delayed")
 
 
 @contextmanager
 def hung(calls: str, setting: Setting, **how: bool) -> Iterator[Taker]:
-    tracer = Tracer(setting.stage, calls)
+    tracer = Tracer(setting, calls)
     log_file = setting.folder / LOG
     try:
         if setting.moment == "before":
@@ -336,6 +336,8 @@ def stop(setting: Setting, its: Taker) -> None:
         if setting.moment == "draining":
             wait_until("the drain", lambda: "stopping: " in stage.daemon.text())
             its.block()
+            stage.daemon.signal(signal.SIGUSR1)
+            stage.daemon.signal(signal.SIGHUP)
         wait_until(f"its end, with drain_s = {DRAIN_S}", stage.daemon.has_exited, DRAIN_S + END_S)
         stage.did(round(1000 * (time.monotonic() - start)), f"ms for the end, of which drain_s is {1000 * DRAIN_S}")
         stage.daemon.release()

@@ -10,18 +10,31 @@ namespace {
 
 thread_local std::uint64_t count = 0;
 thread_local std::size_t smallest_to_fail = SIZE_MAX;
+thread_local std::uint64_t spared = 0;  // Of those to fail.
+
+void* take(std::size_t size) noexcept {
+  return std::malloc(size != 0 ? size : 1);
+}
 
 void* allocate(std::size_t size) noexcept {
   ++count;
-  return size >= smallest_to_fail ? nullptr : std::malloc(size != 0 ? size : 1);
+  if (size < smallest_to_fail || spared > 0) {
+    spared -= size < smallest_to_fail ? 0 : 1;
+    return take(size);
+  }
+  return nullptr;
 }
 
 void* allocate_or_throw(std::size_t size) {
-  void* const memory = allocate(size);
-  if (memory == nullptr) {
+  if (void* const memory = allocate(size); memory != nullptr) {
+    return memory;
+  }
+  const std::new_handler handler = std::get_new_handler();
+  if (handler == nullptr) {
     throw std::bad_alloc();
   }
-  return memory;
+  handler();  // Throws, or has made room.
+  return take(size);
 }
 
 }  // namespace
@@ -30,12 +43,14 @@ std::uint64_t allocations() noexcept {
   return count;
 }
 
-AllocationFailure::AllocationFailure(std::size_t smallest) noexcept {
+AllocationFailure::AllocationFailure(std::size_t smallest, std::uint64_t first_spared) noexcept {
   smallest_to_fail = smallest;
+  spared = first_spared;
 }
 
 AllocationFailure::~AllocationFailure() {
   smallest_to_fail = SIZE_MAX;
+  spared = 0;
 }
 
 }  // namespace echod::test

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,7 +19,7 @@ PATIENCE_S = 60.0  # Nothing here measures speed: who passes never waits for so 
 ASK_AGAIN_S = 2.0
 
 LISTENING = re.compile(r"listening on (\S+):(\d+), backlog")
-TRACER = re.compile(r"^TracerPid:\t(\d+)$", re.MULTILINE)
+TRACER = re.compile(r"^TracerPid:\t([1-9]\d*)$", re.MULTILINE)
 COUNTERS = re.compile(r"counters: (.*)")
 BAD = (" - WARNING - ", " - ERROR - ", " - CRITICAL - ", "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
        "runtime error:", "invariant violated")
@@ -233,13 +234,24 @@ class EchodProcess:
         if wrong:
             raise Broken("at its end:\n" + "\n".join(wrong[:40]))
 
+    def tracers(self) -> list[int]:
+        """Of each thread that has one."""
+        found = []
+        for status in self._proc.glob("task/*/status"):
+            with suppress(FileNotFoundError, ProcessLookupError):  # The thread has ended.
+                found += [int(pid) for pid in TRACER.findall(status.read_text())]
+        return found
+
+    def is_traced(self) -> bool:
+        """All threads of it."""
+        return len(self.tracers()) == len(list(self._proc.glob("task/*")))
+
     def release(self) -> None:
         """Ends whoever traces it, such as strace(1): a system call that this delays would keep the process from ending."""
-        for status in self._proc.glob("task/*/status"):
-            tracer = TRACER.search(status.read_text())
-            if tracer and tracer[1] != "0":
-                os.kill(int(tracer[1]), signal.SIGKILL)
-                wait_until("the tracer to end", lambda: "\nTracerPid:\t0\n" in status.read_text())
+        for tracer in set(self.tracers()):
+            with suppress(ProcessLookupError):
+                os.kill(tracer, signal.SIGKILL)
+        wait_until("the tracer to end", lambda: not self.tracers())
 
     def kill(self) -> None:
         self.release()

@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <new>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "allocations.hpp"
 #include "config_errors.hpp"
 #include "files.hpp"
 
@@ -47,6 +50,37 @@ class ConfigFileOnDisk : public testing::Test {
 
   const test::TemporaryDirectory folder_;
 };
+
+// The configuration of `text`, or what is wrong with it, where all allocations after the first
+// `spared` fail; nothing if it is refused for that.
+std::optional<std::pair<Config, Lines>> parsed_with_allocations(const std::string& text,
+                                                                std::uint64_t spared) {
+  const std::string path = "/etc/a-name-that-takes-memory.toml";
+  try {
+    const test::AllocationFailure no_memory(0, spared);
+    return std::pair(parse_config(text, path), Lines());
+  } catch (const ConfigErrors& errors) {
+    return std::pair(Config(), errors.lines());
+  } catch (const std::bad_alloc&) {
+    return std::nullopt;
+  }
+}
+
+// toml++ reports errors in constructors that are noexcept and allocate.
+TEST(ConfigFile, WithoutMemoryIsRefusedForThatWhereverMemoryRunsOut) {
+  for (const std::string text :
+       {"[[listen]]\naddress = \"2001:0db8:0000:0000:0000:0000:0000:0001\"\n"
+        "port = 7\n[timeouts]\nidle_s = 2.5\n",
+        "[timeouts]\nidle_s = 2.5.5\n", "[[listen]\n", "port = [1,\n"}) {
+    const auto expected = parsed_with_allocations(text, UINT64_MAX);
+    std::uint64_t spared = 0;
+    while (!parsed_with_allocations(text, spared)) {
+      ++spared;
+    }
+    EXPECT_EQ(parsed_with_allocations(text, spared), expected) << text << spared;
+    EXPECT_GT(spared, 10U) << text;
+  }
+}
 
 TEST(ConfigFile, GivesTheDefaultsIfItIsEmptyOrHoldsOnlyComments) {
   EXPECT_EQ(parse_config("", "x"), Config{});
