@@ -2,6 +2,8 @@
 // Never used for anything a peer, a limit or a configuration can cause.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -14,6 +16,7 @@ inline void invariant(bool holds, const char* rule, const char* file = __builtin
   if (holds) [[likely]] {
     return;
   }
+  (void)::alarm(1);  // Ends the process if standard error takes nothing.
   (void)std::fprintf(stderr, "echod: invariant violated: %s (%s:%d)\n", rule, file, line);
   std::abort();
 }
