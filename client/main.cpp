@@ -1,6 +1,7 @@
 // echoload: options, command, exit code.
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -25,9 +26,13 @@ void report(const std::string& line) {
 }
 
 // Memory may be missing in any thread, and in functions that must not throw. echoload serves
-// nobody, so it ends there and then, with one line.
+// nobody, so it ends there and then, with one line: a second thread waits for the end.
 [[noreturn]] void end_without_memory() {
   constexpr std::string_view kLine = "echoload: not enough memory\n";
+  static std::atomic_flag is_ending;
+  while (is_ending.test_and_set()) {
+    (void)pause();
+  }
   // If it fails there is nowhere to say so.
   (void)sys::IoResult::of(write(STDERR_FILENO, kLine.data(), kLine.size()));
   std::_Exit(static_cast<int>(ExitCode::system));

@@ -46,9 +46,9 @@ Information:
   --version          Print the version and exit.
   -h, --help         Print this text and exit.
 
-Signals: TERM and INT stop echod once every client has its bytes back; a second
-one stops it at once. HUP reads the configuration again. USR1 reopens the log
-file.
+Signals: TERM and INT stop echod once every client has its bytes back; another
+one, a second later or more, stops it at once. HUP reads the configuration
+again. USR1 reopens the log file.
 
 Exit codes:
    0  stopped as asked

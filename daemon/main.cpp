@@ -1,5 +1,6 @@
 // echod: options, configuration, service, exit code.
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -15,7 +16,8 @@
 #include "process.hpp"
 #include "service.hpp"
 #include "service_manager.hpp"
-#include "stderr_sink.hpp"
+#include "signal_fd.hpp"
+#include "standard_error.hpp"
 #include "toml_value.hpp"
 
 namespace echod {
@@ -89,13 +91,17 @@ ExitCode run(CommandLine options) {
 }  // namespace echod
 
 int main(int argc, char** argv) try {
+  // First, so that none of these kills or stops echod, however early it comes. The others that it
+  // obeys, TERM and INT, end it until it serves.
+  echod::sys::block_signals({SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU});
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
   echod::sys::use_small_pages();
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {
-    (void)std::fputs(parsed.text.c_str(), stderr);
-    echod::tell_manager(std::string_view(parsed.text).substr(0, parsed.text.find('\n')), 0);
+    const std::string_view line = std::string_view(parsed.text).substr(0, parsed.text.find('\n'));
+    echod::report_on_stderr(line, "");
+    echod::tell_manager(line, 0);
     return parsed.exit_code;
   }
   return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));

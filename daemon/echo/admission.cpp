@@ -1,102 +1,90 @@
 #include "admission.hpp"
 
-#include <algorithm>
-
-#include "listener.hpp"
+#include "invariant.hpp"
+#include "notifier.hpp"
 
 namespace echod {
 
-void Admission::leave() noexcept {
-  roster_.leave(worker_);
-  resume_anybody(Waiters::any);
+Admission::Admission(std::uint32_t max_connections, std::size_t workers)
+    : max_connections_(max_connections), seats_(workers) {}
+
+bool Admission::try_enter() noexcept {
+  std::uint32_t connections = connections_.load();
+  do {
+    if (connections >= max_connections_.load()) {
+      return false;
+    }
+  } while (!connections_.compare_exchange_weak(connections, connections + 1));
+  return true;
 }
 
-void Admission::pass_on() noexcept {
-  resume_anybody(Waiters::for_room);
+void Admission::leave(std::size_t worker) noexcept {
+  invariant(connections_of(worker) > 0, "a connection leaves once");
+  seats_[worker].connections.fetch_sub(1, std::memory_order_relaxed);
+  connections_.fetch_sub(1);
 }
 
-// The room may be gone again: who is resumed sees for itself.
-void Admission::on_room(Waiters waiters) noexcept {
-  if (!resume_first(waiters)) {
-    resume_anybody(waiters);
+// A small lead is kept: to even it out would wake another thread for many connections.
+std::optional<std::size_t> Admission::emptier_than(std::size_t worker,
+                                                   sys::TimePoint now) const noexcept {
+  constexpr std::size_t kPart = 32;
+  const auto other = other_than(worker, now);
+  const std::size_t parts = kPart * seats_.size();
+  const auto tolerated = static_cast<std::uint32_t>((connections() + parts / 2) / parts);
+  const bool is_emptier = other && connections_of(worker) > connections_of(*other) + tolerated;
+  return is_emptier ? other : std::nullopt;
+}
+
+std::optional<std::size_t> Admission::other_than(std::size_t worker,
+                                                 sys::TimePoint now) const noexcept {
+  std::optional<std::size_t> fewest;
+  for (std::size_t other = 0; other < seats_.size(); ++other) {
+    const Seat& seat = seats_[other];
+    const sys::TimePoint called = seat.called.load(std::memory_order_relaxed);
+    const bool is_late = called != kNotCalled && now - called > kPatience;
+    if (other != worker && seat.is_ready.load() && !is_late &&
+        (!fewest || connections_of(other) < connections_of(*fewest))) {
+      fewest = other;
+    }
+  }
+  return fewest;
+}
+
+void Admission::open_seat(std::size_t worker, Notifier& on_called) noexcept {
+  seats_[worker].on_called = &on_called;
+  seats_[worker].is_ready = true;
+}
+
+void Admission::close_seat(std::size_t worker) noexcept {
+  seats_[worker].is_ready = false;
+  seats_[worker].on_called = nullptr;
+}
+
+void Admission::set_ready(std::size_t worker, bool is_ready) noexcept {
+  std::atomic<bool>& current = seats_[worker].is_ready;
+  if (current.load(std::memory_order_relaxed) != is_ready) {
+    current.store(is_ready);
   }
 }
 
-void Admission::catch_up() noexcept {
-  tell_roster();
-  pass_on();
-}
-
-void Admission::set_max_connections(std::uint32_t max_connections) noexcept {
-  roster_.set_max_connections(max_connections);
-  if (!is_full()) {
-    std::for_each(line_.begin(), line_.end(), [this](Place& place) { resume(place); });
-    tell_roster();
+sys::TimePoint Admission::call(std::size_t worker) noexcept {
+  Seat& seat = seats_[worker];
+  sys::TimePoint called = kNotCalled;
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  if (!seat.called.compare_exchange_strong(called, now)) {
+    return called;
   }
-}
-
-// The line has room for every listener: reserve_waiter().
-void Admission::wait_for_room(Listener& listener) noexcept {
-  const auto place = std::find_if(line_.begin(), line_.end(),
-                                  [&](const Place& other) { return other.listener == &listener; });
-  if (place != line_.end()) {
-    place->want = Want::room;
-  } else {
-    line_.push_back({.listener = &listener, .want = Want::room});
+  if (seat.on_called != nullptr) {
+    seat.on_called->notify();
   }
-  tell_roster();
-  // Another worker's connection may have left before the roster knew that somebody waits.
-  if (!is_full()) {
-    (void)resume_first(Waiters::for_room);
+  return now;
+}
+
+void Admission::come(std::size_t worker) noexcept {
+  std::atomic<sys::TimePoint>& called = seats_[worker].called;
+  if (called.load() != kNotCalled) {
+    called.store(kNotCalled);
   }
-}
-
-void Admission::wait_for_resources(Listener& listener) noexcept {
-  forget(listener);
-  line_.push_back({.listener = &listener, .want = Want::resources});
-  tell_roster();
-}
-
-void Admission::forget(Listener& listener) noexcept {
-  if (!line_.empty()) {
-    std::erase_if(line_, [&](const Place& place) { return place.listener == &listener; });
-    tell_roster();
-  }
-}
-
-// Of all workers.
-void Admission::resume_anybody(Waiters waiters) noexcept {
-  if (!is_full() && roster_.wake_one(worker_, waiters)) {
-    (void)resume_first(waiters);
-  }
-}
-
-// Of this worker. False: nobody here waits for that.
-bool Admission::resume_first(Waiters waiters) noexcept {
-  const auto first = std::find_if(line_.begin(), line_.end(), [waiters](const Place& place) {
-    return place.want == Want::room || (place.want == Want::resources && waiters == Waiters::any);
-  });
-  const bool is_found = first != line_.end();
-  if (is_found) {
-    resume(*first);
-  }
-  tell_roster();
-  return is_found;
-}
-
-void Admission::resume(Place& place) noexcept {
-  place.want = Want::turn;
-  place.listener->resume();
-}
-
-void Admission::tell_roster() noexcept {
-  const auto is_wanted = [this](Want want) {
-    return std::any_of(line_.begin(), line_.end(),
-                       [want](const Place& place) { return place.want == want; });
-  };
-  roster_.set_wait(worker_, is_wanted(Want::room)        ? Roster::Wait::for_room
-                            : is_wanted(Want::resources) ? Roster::Wait::for_resources
-                                                         : Roster::Wait::nothing);
 }
 
 }  // namespace echod

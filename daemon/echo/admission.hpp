@@ -1,84 +1,124 @@
-// Who may come in: the bound on connections, and who waits for room.
+// Which worker accepts the next client, and whether there is room for it. It is all that workers
+// share, and is used when a connection comes or goes, never for its bytes.
 //
-// When the daemon is full nobody is refused: listeners stop taking connections, clients wait in the
-// kernel's accept queue, and the close of any connection lets a listener go on at once.
+// The kernel's accept queue is the only queue: every worker may accept from it, and what a worker
+// accepts is its own at once.
 //
-// The listeners of a worker wait in a line, so that one whose queue is never empty cannot keep the
-// others out; workers whose line is not empty take turns (roster.hpp). Each connection that leaves,
-// of whichever worker, resumes one listener, the first of a line. It keeps its place until it tries
-// to accept (another may take the room before its turn comes), and if it has to wait again after
-// that it goes to the tail. A listener that ends a turn while there is room calls pass_on(), so
-// that at any time one of these holds: there is no room, nobody waits for room, or somebody who was
-// resumed is about to have a turn.
+//   share   A worker that has clearly more connections than another one leaves the client in the
+//           queue and calls the worker with the fewest. A worker that does not come when it was
+//           called is late: it is skipped until it comes.
+//   memory  A worker without memory for a connection is not ready. It is skipped, too, and calls a
+//           worker that is ready.
+//   room    When the daemon is full, or no worker can accept, clients wait in the queue, and the
+//           wish for room is noted. The worker in which a connection ends next takes the wish, and
+//           accepts.
 //
-// Thread-safety: belongs to one worker's thread.
+// docs/spreading.md compares this with the alternatives.
+//
+// Thread-safety: any thread, at any time, but for what says otherwise. Takes no lock.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
-#include "roster.hpp"
+#include "clock.hpp"
 
 namespace echod {
 
-class Listener;
+class Notifier;
 
 class Admission {
  public:
-  // That of the worker with this number.
-  Admission(Roster& roster, std::size_t worker) noexcept : roster_(roster), worker_(worker) {}
+  // How long a worker that was called may take to come.
+  static constexpr std::chrono::milliseconds kPatience{100};
 
-  [[nodiscard]] bool is_full() const noexcept { return roster_.is_full(); }
-  [[nodiscard]] std::uint32_t connections() const noexcept { return roster_.connections(); }
-  [[nodiscard]] std::uint32_t max_connections() const noexcept { return roster_.max_connections(); }
+  // Workers have the numbers from 0 on. Throws std::bad_alloc.
+  Admission(std::uint32_t max_connections, std::size_t workers);
 
-  // Takes room for one connection, if there is any.
-  [[nodiscard]] bool try_enter() noexcept { return roster_.try_enter(); }
-  // Whether there is room or not.
-  void enter() noexcept { roster_.enter(); }
-  // Nobody came: the room is there as before. Resumes nobody.
-  void give_back() noexcept { roster_.give_back(); }
-  // A connection has gone, its descriptor with it: resumes the first who waits.
-  void leave() noexcept;
-  // Resumes the first who waits for room, if there is any. Not those who wait for resources: the
-  // one who calls this may have found just now that there are none.
-  void pass_on() noexcept;
-  // From another worker: it is this one's turn to be resumed. If nobody waits here any more, it is
-  // somebody else's.
-  void on_room(Waiters waiters) noexcept;
-  // This worker was late: what it should have been told may have been told to others.
-  void catch_up() noexcept;
+  [[nodiscard]] std::uint32_t connections() const noexcept { return connections_.load(); }
+  [[nodiscard]] std::uint32_t max_connections() const noexcept { return max_connections_.load(); }
+  [[nodiscard]] bool is_full() const noexcept { return connections() >= max_connections(); }
+  // Whether there is room for one more connection at most.
+  [[nodiscard]] bool is_nearly_full() const noexcept {
+    return connections() + 1 >= max_connections();
+  }
+  [[nodiscard]] std::uint32_t connections_of(std::size_t worker) const noexcept {
+    return seats_[worker].connections.load(std::memory_order_relaxed);
+  }
 
-  // Established connections stay when the bound sinks below their number. If there is room then,
-  // resumes all who wait.
-  void set_max_connections(std::uint32_t max_connections) noexcept;
+  // Established connections stay when the bound sinks below their number.
+  void set_max_connections(std::uint32_t max_connections) noexcept {
+    max_connections_.store(max_connections);
+  }
 
-  // At start, makes a place for one more listener (may throw).
-  void reserve_waiter() { line_.reserve(++waiters_); }
-  // `listener` found that it is full: it waits at the place it has, or else at the tail.
-  void wait_for_room(Listener& listener) noexcept;
-  // `listener` could not accept: it waits at the tail. It has a timer too, for when nobody leaves.
-  void wait_for_resources(Listener& listener) noexcept;
-  // Gives up the place of `listener`, if it has one.
-  void forget(Listener& listener) noexcept;
+  // Takes room for one connection before it is accepted; false if the daemon is full.
+  [[nodiscard]] bool try_enter() noexcept;
+  // The same, whether the daemon is full or not.
+  void enter() noexcept { connections_.fetch_add(1); }
+  // No client was there: frees the room.
+  void give_back() noexcept { connections_.fetch_sub(1); }
+  // The client was accepted: the connection is `worker`'s. Not earlier, so that a worker that finds
+  // the queue empty never seems to have more connections than it has.
+  void add_to(std::size_t worker) noexcept {
+    seats_[worker].connections.fetch_add(1, std::memory_order_relaxed);
+  }
+  // A connection of `worker` has ended.
+  void leave(std::size_t worker) noexcept;
+
+  // Notes that clients wait for room. Check is_full() afterwards: a connection that ended just
+  // before has told nobody. Returns false if that was noted already.
+  bool wish_for_room() noexcept { return !is_room_wished_.exchange(true); }
+  [[nodiscard]] bool is_room_wished() const noexcept { return is_room_wished_.load(); }
+  // Returns true, to one caller, if clients wait for room. That caller must look into the queues.
+  [[nodiscard]] bool take_wish() noexcept {
+    return is_room_wished_.load() && is_room_wished_.exchange(false);
+  }
+
+  // The worker that should accept the next client, if `worker` has clearly more connections: more
+  // than the fewest and a 32nd of the mean (rounded). `now` may be an older time: then a worker counts as
+  // late later.
+  [[nodiscard]] std::optional<std::size_t> emptier_than(std::size_t worker,
+                                                        sys::TimePoint now) const noexcept;
+  // The worker with the fewest connections of all others that are ready and not late.
+  [[nodiscard]] std::optional<std::size_t> other_than(std::size_t worker,
+                                                      sys::TimePoint now) const noexcept;
+
+  // Before the threads start. `on_called` belongs to the worker: when it is notified the worker
+  // looks into the queues. Call close_seat() before it goes.
+  void open_seat(std::size_t worker, Notifier& on_called) noexcept;
+  // Only when no other worker's thread runs any more.
+  void close_seat(std::size_t worker) noexcept;
+  // Whether `worker` can accept.
+  void set_ready(std::size_t worker, bool is_ready) noexcept;
+  // Has `worker` look into the queues. Returns when it was called: earlier, if it has not come
+  // since.
+  sys::TimePoint call(std::size_t worker) noexcept;
+  // `worker` is about to look into the queues.
+  void come(std::size_t worker) noexcept;
+  // Whether `worker` has come since it was called at that time.
+  [[nodiscard]] bool has_come(std::size_t worker, sys::TimePoint called) const noexcept {
+    return seats_[worker].called.load() != called;
+  }
 
  private:
-  enum class Want : std::uint8_t { room, resources, turn };  // `turn`: it was resumed.
-  struct Place {
-    Listener* listener;
-    Want want;
+  static constexpr std::size_t kCacheLine = 64;
+  static constexpr sys::TimePoint kNotCalled{};
+
+  struct alignas(kCacheLine) Seat {
+    std::atomic<std::uint32_t> connections{0};
+    std::atomic<bool> is_ready{false};
+    std::atomic<sys::TimePoint> called{kNotCalled};
+    Notifier* on_called = nullptr;
   };
 
-  bool resume_first(Waiters waiters) noexcept;
-  void resume_anybody(Waiters waiters) noexcept;
-  void resume(Place& place) noexcept;
-  void tell_roster() noexcept;
-
-  Roster& roster_;
-  std::size_t worker_;
-  std::size_t waiters_ = 0;
-  std::vector<Place> line_;
+  alignas(kCacheLine) std::atomic<std::uint32_t> connections_{0};
+  std::atomic<std::uint32_t> max_connections_;
+  std::atomic<bool> is_room_wished_{false};
+  std::vector<Seat> seats_;
 };
 
 }  // namespace echod

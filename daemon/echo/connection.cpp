@@ -285,7 +285,7 @@ Turn Connection::discard_input() noexcept {
 }
 
 void Connection::begin_drain() noexcept {
-  if (state_ != State::echoing && state_ != State::flushing) {
+  if (is_draining() || (state_ != State::echoing && state_ != State::flushing)) {
     return;
   }
   const sys::IoResult unread = sys::unread_bytes(fd_.get());
@@ -350,7 +350,7 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
   block_.reset();
   fd_.reset();
   context_.table.retire(*this);
-  context_.admission.leave();
+  context_.admission.leave(context_.worker);
 }
 
 void Connection::note_progress() noexcept {

@@ -65,6 +65,7 @@ class Connection final : public Channel {
   // Closes it if a timeout is over. Called for every connection by the timeout sweep.
   void check_timeouts() noexcept;
   // Sends back what the receive queue holds now and no more, then our FIN, then waits for theirs.
+  // Does nothing if it began before.
   void begin_drain() noexcept;
   // Closes it at once.
   void abort(CloseReason reason) noexcept;
@@ -115,10 +116,10 @@ class Connection final : public Channel {
   [[nodiscard]] bool awaits_acknowledgement() noexcept;
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
 
-  State state_ = State::echoing;
+  State state_ : 7 = State::echoing;
   // Set by RDHUP, HUP, ERR or PRI until recv says EAGAIN: till then a short read proves nothing,
   // for the edge of the FIN may be used up, and recv stops at an urgent mark.
-  bool must_read_to_eagain_ = false;
+  bool must_read_to_eagain_ : 1 = false;
   sys::UniqueFd fd_;
   EchoContext& context_;
   BufferPool::BlockPtr block_;  // Owed bytes, in the state flushing.

@@ -110,20 +110,6 @@ void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
   });
 }
 
-void ConnectionLog::passed_on(const sys::SocketAddress& peer, sys::TimePoint now) noexcept {
-  seldom(Seldom::passed_on, now, [&] {
-    logger_->error("a worker cannot take the connection of {}: {}; another one is asked to",
-                   peer.text(), sys::error_text(ENOMEM));
-  });
-}
-
-void ConnectionLog::kept_waiting(const sys::SocketAddress& peer, sys::TimePoint now) noexcept {
-  seldom(Seldom::kept_waiting, now, [&] {
-    logger_->error("no worker can take the connection of {}: {}; it waits until one can",
-                   peer.text(), sys::error_text(ENOMEM));
-  });
-}
-
 void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
   seldom(Seldom::register_failed, now, [&] {

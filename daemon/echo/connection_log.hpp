@@ -60,8 +60,6 @@ class ConnectionLog {
   void paused_emptying(const sys::SocketAddress& listener, int error, std::uint32_t connections,
                        sys::TimePoint now) noexcept;
   void accept_failed(const sys::SocketAddress& listener, int error, sys::TimePoint now) noexcept;
-  void passed_on(const sys::SocketAddress& peer, sys::TimePoint now) noexcept;
-  void kept_waiting(const sys::SocketAddress& peer, sys::TimePoint now) noexcept;
   void register_failed(const sys::SocketAddress& peer, int error, sys::TimePoint now) noexcept;
   void listener_lost(const sys::SocketAddress& listener, int error) noexcept;
 

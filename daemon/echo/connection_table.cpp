@@ -9,7 +9,7 @@ namespace echod {
 
 ConnectionTable::~ConnectionTable() {
   destroy_retired();
-  visit_all([](Connection& connection) { connection.~Connection(); });
+  (void)visit(0, chunks_.size(), [](Connection& connection) { connection.~Connection(); });
 }
 
 bool ConnectionTable::reserve() noexcept {
@@ -40,7 +40,8 @@ Connection& ConnectionTable::create(EchoContext& context, sys::UniqueFd fd,
       Connection(context, chunk.number * kPerChunk + position, std::move(fd), peer);
 }
 
-void ConnectionTable::destroy_retired() noexcept {
+bool ConnectionTable::destroy_retired() noexcept {
+  const bool is_any = !retired_.empty();
   while (Channel* const channel = retired_.pop_front()) {
     auto* const connection = static_cast<Connection*>(channel);
     const std::uint32_t index = connection->table_index();
@@ -53,6 +54,7 @@ void ConnectionTable::destroy_retired() noexcept {
     chunk.used &= ~(std::uint64_t{1} << (index % kPerChunk));
     --size_;
   }
+  return is_any;
 }
 
 }  // namespace echod

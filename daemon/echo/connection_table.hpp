@@ -35,8 +35,8 @@ class ConnectionTable {
                      const sys::SocketAddress& peer) noexcept;
   // From Connection::close() alone.
   void retire(Connection& connection) noexcept { retired_.push_back(connection); }
-  // Between iterations of the loop.
-  void destroy_retired() noexcept;
+  // Between iterations of the loop. Returns whether there were any.
+  bool destroy_retired() noexcept;
 
   // Connections, the retired ones included.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -44,7 +44,7 @@ class ConnectionTable {
   // Calls `visitor` with each connection in at most `chunks` chunks (64 connections each), from
   // chunk `first` on. Returns the chunk to go on with, or 0 when all were visited.
   template <typename Visitor>
-  std::size_t visit(std::size_t first, std::size_t chunks, Visitor visitor) noexcept {
+  std::size_t visit(std::size_t first, std::size_t chunks, const Visitor& visitor) noexcept {
     std::size_t chunk = first;
     for (; chunk < chunks_.size() && chunk - first < chunks; ++chunk) {
       for (std::uint64_t used = chunks_[chunk]->used; used != 0; used &= used - 1) {
@@ -52,10 +52,6 @@ class ConnectionTable {
       }
     }
     return chunk < chunks_.size() ? chunk : 0;
-  }
-  template <typename Visitor>
-  void visit_all(Visitor visitor) noexcept {
-    (void)visit(0, chunks_.size(), visitor);
   }
 
  private:

@@ -6,8 +6,7 @@ namespace {
 
 constexpr std::array<std::string_view, kCounters> kNames = {
     "accepted",
-    "handed_over",
-    "passed_on",
+    "accepts_declined",
     "echoes",
     "bytes_received",
     "bytes_sent",

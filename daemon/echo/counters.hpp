@@ -31,8 +31,7 @@ inline constexpr std::size_t kCloseReasons = 10;
 
 enum class Counter : std::uint8_t {
   accepted,           // Connections taken from the accept queue.
-  handed_over,        // Of those, given to another worker, which had fewer.
-  passed_on,          // Times that a worker without memory for one of those gave it on.
+  accepts_declined,   // Times a worker left the queue to another, with clearly fewer connections.
   echoes,             // Reads that brought bytes to send back.
   bytes_received,     // Bytes read to be echoed.
   bytes_sent,         // Of those, bytes handed to the kernel.
@@ -42,8 +41,7 @@ enum class Counter : std::uint8_t {
   turns_over_budget,  // Turns ended by turn.bytes_kib or turn.reads with more to read.
   unbuffered_reads,   // Reads served without a buffer: buffers.total_mib was spent.
   paused_full,        // Accepting stopped at limits.max_connections.
-  paused_resources,   // Accepting stopped for want of descriptors or memory, or a worker could not
-                      // take what another one had accepted for it.
+  paused_resources,   // Accepting stopped because descriptors or memory were used up.
   accept_errors,      // Connections that were lost while they waited to be accepted.
   register_failures,  // Accepted connections that had to be closed: refused by epoll(7), because of
                       // fs.epoll.max_user_watches or for want of the kernel's memory.

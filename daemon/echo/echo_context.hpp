@@ -15,41 +15,52 @@
 #include "counters.hpp"
 #include "echo_settings.hpp"
 #include "event_loop.hpp"
-#include "roster.hpp"
+#include "line_limits.hpp"
+#include "listen_socket.hpp"
 
 namespace echod {
 
+// What the workers of one daemon share. It outlives them.
+struct Shared {
+  Shared(const EchoSettings& settings, std::size_t workers)
+      : admission(settings.max_connections, workers) {
+    apply(settings);
+  }
+  // Any thread.
+  void apply(const EchoSettings& settings) noexcept;
+
+  Admission admission;
+  LineLimits line_limits;
+};
+
 struct EchoContext {
-  // That of the worker with this number in the roster.
+  // Of the worker with this number.
   EchoContext(EventLoop& event_loop, const EchoSettings& initial,
-              std::shared_ptr<spdlog::logger> logger, std::shared_ptr<Roster> all_workers,
-              std::size_t worker_number);
+              std::shared_ptr<spdlog::logger> logger, Shared& shared, std::size_t worker_number);
 
   // Makes sure that there is memory for one more connection; false when there is none.
   [[nodiscard]] bool reserve() noexcept { return table.reserve() && loop.reserve(); }
-  // The connection, with room for it taken (admission.hpp), becomes this worker's. Only after
-  // reserve() returned true.
-  Connection& adopt(sys::Accepted accepted) noexcept;
-  [[nodiscard]] Inbox& inbox() noexcept { return roster->inbox(worker); }
+  // Starts a connection, for which room was taken (admission.hpp). Only after reserve() returned
+  // true.
+  void adopt(sys::Accepted accepted) noexcept;
 
   // Takes over new settings; all of them hold from the next turn on.
   void apply(const EchoSettings& wanted) noexcept;
 
-  // How soon what a shortage prevented is tried again when no close of ours can end the shortage.
+  // How soon accepting is tried again after a shortage that may end without a close of ours.
   static constexpr std::chrono::milliseconds kRetryInterval{250};
   // Bytes looked at in one go when there is no block to read into.
   static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
 
   EventLoop& loop;
-  std::shared_ptr<Roster> roster;
+  Admission& admission;
   const std::size_t worker;
   EchoSettings settings;
-  bool is_draining = false;  // Set once, when the worker is told to.
+  bool is_draining = false;  // Set once, by the worker.
   Counters counters;
   ConnectionLog log;
   BufferPool buffers;
   std::array<std::byte, kPeekBytes> peek_room;
-  Admission admission;
   ConnectionTable table;
 };
 

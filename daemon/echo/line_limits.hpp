@@ -31,22 +31,14 @@ class LineLimits {
   // How many were left out since this was last said, by line() or by this.
   [[nodiscard]] std::uint64_t take_left_out() noexcept;
 
-  enum class Seldom : std::uint8_t {
-    full,
-    resources,
-    emptying,
-    accept_failed,
-    passed_on,
-    kept_waiting,
-    register_failed
-  };
+  enum class Seldom : std::uint8_t { full, resources, emptying, accept_failed, register_failed };
   // Whether a line of this kind is admitted: the first in a minute.
   [[nodiscard]] bool admits(Seldom kind, sys::TimePoint now) noexcept;
   // The line that was admitted last was not written: the next of this kind is the first again.
   void readmit(Seldom kind) noexcept;
 
  private:
-  static constexpr std::size_t kKinds = 7;
+  static constexpr std::size_t kKinds = 5;
 
   std::mutex mutex_;  // Guards all that follows.
   std::uint32_t per_second_ = 0;

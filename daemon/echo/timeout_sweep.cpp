@@ -11,7 +11,6 @@ namespace {
 constexpr int kSweepsPerTimeout = 16;
 constexpr std::chrono::milliseconds kShortest{10};
 constexpr std::chrono::milliseconds kLongest{10'000};
-constexpr std::size_t kChunksPerTurn = 16;
 
 }  // namespace
 
@@ -33,31 +32,19 @@ std::optional<std::chrono::milliseconds> sweep_interval(const TimeoutsConfig& ti
 }
 
 TimeoutSweep::TimeoutSweep(EchoContext& context)
-    : context_(context), timer_(context.loop.timers(), [this] { context_.loop.enqueue(*this); }) {}
+    : context_(context),
+      visit_(
+          context.loop, context.table, [](Connection& connection) { connection.check_timeouts(); },
+          [this] { restart(); }),
+      timer_(context.loop.timers(), [this] { visit_.start(); }) {}
 
-TimeoutSweep::~TimeoutSweep() {
-  context_.loop.remove(*this);
-}
-
-void TimeoutSweep::restart() {
-  interval_ = sweep_interval(context_.settings.timeouts, context_.is_draining);
-  if (interval_) {
-    timer_.expire_at(context_.loop.now() + *interval_);
+void TimeoutSweep::restart() noexcept {
+  const auto interval = sweep_interval(context_.settings.timeouts, context_.is_draining);
+  if (interval) {
+    timer_.expire_at(context_.loop.now() + *interval);
   } else {
     timer_.cancel();
   }
-}
-
-Turn TimeoutSweep::on_turn(std::uint32_t /*events*/) noexcept {
-  next_chunk_ = context_.table.visit(next_chunk_, kChunksPerTurn,
-                                     [](Connection& connection) { connection.check_timeouts(); });
-  if (next_chunk_ != 0) {
-    return Turn::again;
-  }
-  if (interval_) {
-    timer_.expire_at(context_.loop.now() + *interval_);
-  }
-  return Turn::wait;
 }
 
 }  // namespace echod

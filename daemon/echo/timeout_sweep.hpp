@@ -1,4 +1,4 @@
-// Checks all connections against their timeouts, a share of them a turn.
+// Checks all connections against their timeouts, again and again.
 //
 // A timer for each connection would cost it memory, and every echo a write to it. A sweep costs
 // nothing while bytes flow. It learns of an acknowledgement, which is progress, up to a sixteenth
@@ -10,11 +10,10 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <optional>
 
-#include "channel.hpp"
 #include "config.hpp"
+#include "connection_visit.hpp"
 #include "timer.hpp"
 
 namespace echod {
@@ -25,20 +24,17 @@ struct EchoContext;
 [[nodiscard]] std::optional<std::chrono::milliseconds> sweep_interval(
     const TimeoutsConfig& timeouts, bool is_draining) noexcept;
 
-class TimeoutSweep final : public Channel {
+class TimeoutSweep {
  public:
   explicit TimeoutSweep(EchoContext& context);
-  ~TimeoutSweep() override;
 
   // Starts over with the settings as they are now.
-  void restart();
-  Turn on_turn(std::uint32_t events) noexcept override;
+  void restart() noexcept;
 
  private:
   EchoContext& context_;
+  ConnectionVisit visit_;
   Timer timer_;
-  std::optional<std::chrono::milliseconds> interval_;
-  std::size_t next_chunk_ = 0;
 };
 
 }  // namespace echod

@@ -6,7 +6,8 @@
 //                                  abort_connections() closes them all, in any state
 //
 // Thread-safety: the public members may be called from one other thread, the service's. What they
-// ask for happens in the worker's thread, soon after. counters() and the gauges are for any thread.
+// ask for happens in the worker's thread, soon after; asking neither blocks nor needs memory.
+// counters() and the gauges are for any thread.
 #pragma once
 
 #include <atomic>
@@ -14,16 +15,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
-#include <utility>
-#include <vector>
 
+#include "acceptor.hpp"
+#include "connection_visit.hpp"
 #include "echo_context.hpp"
 #include "event_loop.hpp"
-#include "listener.hpp"
+#include "notifier.hpp"
 #include "timeout_sweep.hpp"
-#include "timer.hpp"
 
 namespace echod {
 
@@ -35,10 +36,10 @@ struct WorkerEvents {
 
 class Worker {
  public:
-  // The one with this number in the roster. Throws std::system_error, std::bad_alloc.
-  Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger,
-         std::shared_ptr<Roster> roster, std::size_t number, WorkerEvents events);
-  // Closes what is left, at once, and waits for the thread.
+  // The one with this number. `shared` must outlive it. Throws std::system_error, std::bad_alloc.
+  Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger, Shared& shared,
+         std::size_t number, WorkerEvents events);
+  // No other worker that shares `shared` may run: see end().
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -47,25 +48,20 @@ class Worker {
   void listen(std::shared_ptr<const sys::ListenSocket> socket);
   void start();
 
-  // A task for post() that takes over new settings.
-  [[nodiscard]] std::function<void()> task_to_apply(const EchoSettings& settings);
-  // For what is told it next. Throws std::bad_alloc.
-  void make_room_to_post() { loop_.make_room_to_post(); }
-  void post(std::function<void()> task) { loop_.post(std::move(task)); }
-  // Empties the accept queues, lets go of the listeners, drains every connection, then ends.
-  void drain();
-  // While draining: closes all connections, and the listeners that are not empty yet.
-  void abort_connections(CloseReason reason);
+  // Takes over new settings.
+  void apply(const EchoSettings& settings) noexcept;
+  // Empties the accept queues, lets go of the listening sockets, drains every connection, then
+  // ends.
+  void drain() noexcept;
+  // While draining: lets go of the listening sockets and closes all connections.
+  void abort_connections(CloseReason reason) noexcept;
+  // Ends the thread at once, whatever is left, and waits for it.
+  void end() noexcept;
 
-  // Looks into the accept queues, and for room, as if it had been woken: another worker may have
-  // been woken instead, and got stuck.
-  void look_around();
-
-  // Asks for an answer: answers() grows by one when the worker has come to it. One question at a
-  // time.
-  void ask();
-  [[nodiscard]] std::uint64_t answers() const noexcept { return answers_.load(); }
-  // Its thread answers no more, as it should.
+  // Has the loop make a turn: turns() grows if it is not stuck.
+  void wake_up() noexcept { loop_.wake_up(); }
+  [[nodiscard]] std::uint64_t turns() const noexcept { return loop_.turns(); }
+  // Its thread makes no more turns, as it should.
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(); }
 
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
@@ -75,22 +71,35 @@ class Worker {
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return loop_.stale_events(); }
 
  private:
-  void run();
-  void begin_drain();
-  void take_mail() noexcept;
-  void take_in(Inbox::Connections& given) noexcept;
-  [[nodiscard]] bool pass_on(Inbox::Connections& given) noexcept;
-  [[nodiscard]] bool has_drained() noexcept;
+  struct Orders {
+    std::optional<EchoSettings> settings;
+    std::optional<CloseReason> abort;
+    bool drain = false;
+    bool end = false;
+  };
+
+  template <typename Change>
+  void order(Change change) noexcept;
+  void obey() noexcept;
+  void run() noexcept;
+  void begin_drain() noexcept;
+  [[nodiscard]] bool has_drained() const noexcept;
 
   WorkerEvents events_;
   EventLoop loop_;
   EchoContext context_;
-  std::vector<std::unique_ptr<Listener>> listeners_;
+  Acceptor acceptor_{context_, events_.on_listener_lost};
   TimeoutSweep sweep_{context_};
-  Timer retry_{loop_.timers(), [this] { take_mail(); }};  // Runs while some are left in the inbox.
-  std::optional<CloseReason> aborting_;  // Set: connections that arrive yet are closed for this.
-  bool is_ended_ = false;                // The worker's thread alone, like everything above.
-  std::atomic<std::uint64_t> answers_{0};
+  ConnectionVisit drain_visit_{loop_, context_.table,
+                               [](Connection& connection) { connection.begin_drain(); }, [] {}};
+  CloseReason abort_reason_ = CloseReason::forced;
+  ConnectionVisit abort_visit_{loop_, context_.table,
+                               [this](Connection& connection) { connection.abort(abort_reason_); },
+                               [] {}};
+  bool is_ended_ = false;  // The worker's thread alone, like everything above.
+  std::mutex orders_mutex_;
+  Orders orders_;  // Not obeyed yet. Guarded by orders_mutex_.
+  Notifier on_orders_{loop_, [this] { obey(); }};
   std::atomic<bool> has_ended_{false};
   std::thread thread_;
 };

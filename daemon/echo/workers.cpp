@@ -1,14 +1,13 @@
 #include "workers.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace echod {
 
 Workers::Workers(std::size_t count, const EchoSettings& settings,
                  const std::shared_ptr<spdlog::logger>& logger, const WorkerEvents& events)
-    : roster_(std::make_shared<Roster>(settings.max_connections, count)), running_(count) {
+    : shared_(settings, count), running_(count) {
   const WorkerEvents of_each{.on_ended =
                                  [this, on_last_ended = events.on_ended] {
                                    if (running_.fetch_sub(1) == 1) {
@@ -17,7 +16,14 @@ Workers::Workers(std::size_t count, const EchoSettings& settings,
                                  },
                              .on_listener_lost = events.on_listener_lost};
   for (std::size_t number = 0; number < count; ++number) {
-    workers_.push_back(std::make_unique<Worker>(settings, logger, roster_, number, of_each));
+    workers_.push_back(std::make_unique<Worker>(settings, logger, shared_, number, of_each));
+  }
+}
+
+// All threads first: a worker may call any other one.
+Workers::~Workers() {
+  for (const auto& worker : workers_) {
+    worker->end();
   }
 }
 
@@ -33,46 +39,29 @@ void Workers::start() {
   }
 }
 
-void Workers::make_room_to_post() {
+void Workers::apply(const EchoSettings& settings) noexcept {
+  shared_.apply(settings);
   for (const auto& worker : workers_) {
-    worker->make_room_to_post();
+    worker->apply(settings);
   }
 }
 
-std::vector<std::function<void()>> Workers::tasks_to_apply(const EchoSettings& settings) {
-  std::vector<std::function<void()>> tasks;
-  for (const auto& worker : workers_) {
-    tasks.push_back(worker->task_to_apply(settings));
-  }
-  make_room_to_post();
-  return tasks;
-}
-
-void Workers::post(std::vector<std::function<void()>> tasks) noexcept {
-  for (std::size_t number = 0; number < workers_.size(); ++number) {
-    workers_[number]->post(std::move(tasks[number]));
-  }
-}
-
-void Workers::drain() {
-  make_room_to_post();
+void Workers::drain() noexcept {
   for (const auto& worker : workers_) {
     worker->drain();
   }
 }
 
-void Workers::abort_connections(CloseReason reason) {
-  make_room_to_post();
+void Workers::abort_connections(CloseReason reason) noexcept {
   for (const auto& worker : workers_) {
     worker->abort_connections(reason);
   }
 }
 
-void Workers::relieve(std::size_t late, sys::TimePoint now) {
-  roster_->relieve(late, now);
+void Workers::relieve(std::size_t stuck) noexcept {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
-    if (number != late) {
-      workers_[number]->look_around();
+    if (number != stuck) {
+      (void)shared_.admission.call(number);
     }
   }
 }
@@ -107,7 +96,7 @@ std::uint64_t Workers::stale_events() const noexcept {
 std::uint32_t Workers::fullest() const noexcept {
   std::uint32_t most = 0;
   for (std::size_t number = 0; number < workers_.size(); ++number) {
-    most = std::max(most, roster_->connections_of(number));
+    most = std::max(most, connections_of(number));
   }
   return most;
 }

@@ -8,13 +8,13 @@
 #include <utility>
 
 #include "invariant.hpp"
+#include "notifier.hpp"
 
 namespace echod {
 
 namespace {
 
 constexpr unsigned kSlotBits = 32;
-constexpr std::size_t kFew = 16;  // Tasks that wait without allocating.
 
 std::uint64_t token_of(std::uint32_t slot, std::uint32_t generation) noexcept {
   return (std::uint64_t{generation} << kSlotBits) | slot;
@@ -23,16 +23,14 @@ std::uint64_t token_of(std::uint32_t slot, std::uint32_t generation) noexcept {
 }  // namespace
 
 EventLoop::EventLoop() {
-  posted_.reserve(kFew);
-  running_.reserve(kFew);
-  const sys::IoResult added = add(wake_up_, wake_up_fd_.fd(), EPOLLIN);
+  const sys::IoResult added = add(wake_up_channel_, wake_up_fd_.fd(), EPOLLIN);
   if (!added.ok()) {
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
   }
 }
 
 EventLoop::~EventLoop() {
-  remove(wake_up_);
+  remove(wake_up_channel_);
 }
 
 bool EventLoop::reserve() noexcept {
@@ -68,29 +66,28 @@ void EventLoop::remove(Channel& channel) noexcept {
 
 void EventLoop::enqueue(Channel& channel) noexcept {
   if (!channel.is_linked()) {
-    ready_.push_back(channel);
+    (channel.last_pass_ == pass_ ? ready_last_ : ready_first_).push_back(channel);
   }
 }
 
 void EventLoop::post(std::function<void()> task) {
-  const std::scoped_lock lock(posted_mutex_);
-  posted_.push_back(std::move(task));
-  wake_up_fd_.signal();
+  {
+    const std::scoped_lock lock(posted_mutex_);
+    posted_.push_back(std::move(task));
+  }
+  wake_up();
 }
 
-void EventLoop::make_room_to_post() {
-  const std::scoped_lock lock(posted_mutex_);
-  posted_.reserve(posted_.size() + kFew);
-}
-
+// All that is ready takes part in the pass, however many batches that is: otherwise the last of
+// them would wait for a pass for each batch. More batches than channels can fill are not asked for,
+// or peers that keep sending would keep the pass from beginning.
 void EventLoop::run_once() {
-  const auto events = wait();
-  for (const epoll_event& event : events) {
-    if (Channel* const channel = find(event.data.u64)) {
-      merge(*channel, event.events);
-    } else {
-      ++stale_events_;
-    }
+  auto events = wait();
+  merge(events);
+  for (std::size_t asked = events.size();
+       events.size() == sys::Epoll::kBatch && asked < slots_.size(); asked += events.size()) {
+    events = epoll_.wait(0);
+    merge(events);
   }
   make_pass();
   timers_.run_due(now_);
@@ -98,7 +95,7 @@ void EventLoop::run_once() {
 
 std::span<const epoll_event> EventLoop::wait() noexcept {
   if (wait_timeout_ms() != 0 && busy_poll_.is_due()) {
-    const auto events = look();
+    const auto events = spin();
     if (!events.empty()) {
       busy_poll_.found_something();
       return events;
@@ -111,7 +108,7 @@ std::span<const epoll_event> EventLoop::wait() noexcept {
 }
 
 // Until an event comes, the time is over or a timer is due.
-std::span<const epoll_event> EventLoop::look() noexcept {
+std::span<const epoll_event> EventLoop::spin() noexcept {
   now_ = sys::MonotonicClock::now();
   const sys::TimePoint end = now_ + busy_poll_.time();
   for (;;) {
@@ -124,7 +121,7 @@ std::span<const epoll_event> EventLoop::look() noexcept {
 }
 
 int EventLoop::wait_timeout_ms() const noexcept {
-  if (!ready_.empty()) {
+  if (!ready_first_.empty() || !ready_last_.empty()) {
     return 0;
   }
   if (timers_.empty()) {
@@ -164,16 +161,40 @@ bool EventLoop::grow_slots() noexcept {
   return true;
 }
 
-void EventLoop::merge(Channel& channel, std::uint32_t events) noexcept {
+void EventLoop::merge(std::span<const epoll_event> events) noexcept {
   static_assert((EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP) <= UINT16_MAX);
-  channel.pending_events_ = static_cast<std::uint16_t>(channel.pending_events_ | events);
-  enqueue(channel);
+  for (const epoll_event& event : events) {
+    Channel* const channel = find(event.data.u64);
+    if (channel == nullptr) {
+      ++stale_events_;
+      continue;
+    }
+    channel->pending_events_ = static_cast<std::uint16_t>(channel->pending_events_ | event.events);
+    enqueue(*channel);
+    if (channel == &wake_up_channel_) {
+      enqueue_notified();
+    }
+  }
+}
+
+// The descriptor is cleared first: a notification that comes later wakes the loop once more.
+void EventLoop::enqueue_notified() noexcept {
+  wake_up_fd_.clear();
+  for (Notifier* const notifier : notifiers_) {
+    if (notifier->is_raised_.exchange(false)) {
+      enqueue(*notifier);
+    }
+  }
 }
 
 void EventLoop::make_pass() noexcept {
   IntrusiveList<Channel> pass;
-  pass.take_all(ready_);
+  pass.take_all(ready_first_);
+  pass.take_all(ready_last_);
+  ++pass_;
   while (Channel* const channel = pass.pop_front()) {
+    channel->last_pass_ = pass_;
+    turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const std::uint32_t events = std::exchange(channel->pending_events_, std::uint16_t{0});
     if (channel->on_turn(events) == Turn::again) {
       enqueue(*channel);
@@ -182,15 +203,14 @@ void EventLoop::make_pass() noexcept {
 }
 
 void EventLoop::run_posted() {
+  std::vector<std::function<void()>> tasks;
   {
     const std::scoped_lock lock(posted_mutex_);
-    wake_up_fd_.clear();
-    running_.swap(posted_);
+    tasks.swap(posted_);
   }
-  for (const auto& task : running_) {
+  for (const auto& task : tasks) {
     task();
   }
-  running_.clear();
 }
 
 Turn EventLoop::WakeUp::on_turn(std::uint32_t /*events*/) noexcept {

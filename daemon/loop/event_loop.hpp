@@ -1,8 +1,12 @@
 // One thread's event loop over one epoll instance.
 //
-// An iteration: wait (not at all while the ready list is not empty; maybe looking before sleeping,
-// see busy_poll.hpp), read the clock once, merge the events into their channels, make one pass over
-// the ready list, run the timers that are due.
+// An iteration: wait (not at all while the ready list is not empty; maybe spinning before sleeping,
+// see busy_poll.hpp), read the clock once, merge all events that the kernel has into their
+// channels, make one pass over the ready list, run the timers that are due.
+//
+// A pass gives each channel on the ready list one turn. Channels that had no turn in the pass
+// before come first. So a channel that becomes ready waits for at most one turn of every other
+// channel, however many are ready or busy.
 //
 // A registration is known to the kernel by a token of slot and generation, so that an event meant
 // for a channel that has gone can never reach the next user of its slot.
@@ -27,6 +31,8 @@
 #include "timer.hpp"
 
 namespace echod {
+
+class Notifier;
 
 class EventLoop {
  public:
@@ -61,12 +67,15 @@ class EventLoop {
   // How long to look for events before sleeping, from now on; 0: not at all.
   void set_busy_poll(sys::Duration time) noexcept { busy_poll_.set_time(time); }
 
-  // Runs `task` in the loop's thread, soon. Any thread; takes a lock. A few small tasks wait
-  // without allocating.
+  // Runs `task` in the loop's thread, soon. Any thread; takes a lock, throws std::bad_alloc. Use a
+  // Notifier (notifier.hpp) for what must not fail.
   void post(std::function<void()> task);
-  // Makes room for a few more tasks than wait now; post() does not fail then. Throws
-  // std::bad_alloc.
-  void make_room_to_post();
+  // Ends a wait, or the next one: turns() grows. Any thread; never blocks.
+  void wake_up() noexcept { wake_up_fd_.signal(); }
+  // Turns so far. A loop that is woken up and makes no turn is stuck. Any thread.
+  [[nodiscard]] std::uint64_t turns() const noexcept {
+    return turns_.load(std::memory_order_relaxed);
+  }
 
   // One iteration; waits until there is something to do.
   void run_once();
@@ -81,19 +90,26 @@ class EventLoop {
     EventLoop& loop_;
   };
 
+  friend class Notifier;
+
   [[nodiscard]] std::span<const epoll_event> wait() noexcept;
-  [[nodiscard]] std::span<const epoll_event> look() noexcept;
+  [[nodiscard]] std::span<const epoll_event> spin() noexcept;
   [[nodiscard]] int wait_timeout_ms() const noexcept;
   [[nodiscard]] Channel* find(std::uint64_t token) const noexcept;
   void assign_slot(Channel& channel) noexcept;
   [[nodiscard]] bool grow_slots() noexcept;
-  void merge(Channel& channel, std::uint32_t events) noexcept;
+  void merge(std::span<const epoll_event> events) noexcept;
+  void enqueue_notified() noexcept;
   void make_pass() noexcept;
   void run_posted();
 
   sys::Epoll epoll_;
   sys::TimePoint now_ = sys::MonotonicClock::now();
-  IntrusiveList<Channel> ready_;
+  // The ready list, in two parts: channels that had a turn in the last pass come behind the others.
+  IntrusiveList<Channel> ready_first_;
+  IntrusiveList<Channel> ready_last_;
+  std::uint8_t pass_ = 0;                // Number of the last pass, modulo 256.
+  std::atomic<std::uint64_t> turns_{0};  // Written by the loop's thread alone.
   Timers timers_;
   BusyPoll busy_poll_;
   std::vector<Channel*> slots_;            // nullptr: free.
@@ -102,10 +118,10 @@ class EventLoop {
   std::atomic<std::uint64_t> stale_events_{0};
 
   sys::EventFd wake_up_fd_;
-  WakeUp wake_up_{*this};
+  WakeUp wake_up_channel_{*this};
+  std::vector<Notifier*> notifiers_;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;  // Guarded by posted_mutex_.
-  std::vector<std::function<void()>> running_;
 };
 
 }  // namespace echod

@@ -1,18 +1,34 @@
 #include "logs.hpp"
 
-#include <spdlog/async_logger.h>
-#include <spdlog/details/thread_pool.h>
+#include <spdlog/logger.h>
+#include <spdlog/sinks/sink.h>
 
 #include <cstdlib>
-#include <system_error>
+#include <new>
+#include <utility>
 
-#include "log_file_sink.hpp"
+#include "log_file.hpp"
+#include "log_thread.hpp"
 #include "logger_name.hpp"
-#include "stderr_sink.hpp"
+#include "standard_error.hpp"
 
 namespace echod {
 
 namespace {
+
+// Gives lines to a thread, which formats and writes them.
+class QueuedSink final : public spdlog::sinks::sink {
+ public:
+  explicit QueuedSink(std::shared_ptr<LogThread> thread) : thread_(std::move(thread)) {}
+
+  void log(const spdlog::details::log_msg& message) override { thread_->push(message); }
+  void flush() override {}
+  void set_pattern(const std::string& /*pattern*/) override {}
+  void set_formatter(std::unique_ptr<spdlog::formatter> /*formatter*/) override {}
+
+ private:
+  std::shared_ptr<LogThread> thread_;
+};
 
 spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
   static_assert(static_cast<int>(LogLevel::trace) == SPDLOG_LEVEL_TRACE);
@@ -30,57 +46,73 @@ std::string resolved(const std::string& file) {
   return list.substr(0, list.find(':')) + '/' + file;
 }
 
-std::shared_ptr<spdlog::details::thread_pool> start_writer(std::size_t queue_lines) {
-  try {
-    return std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
-  } catch (const std::system_error& error) {
-    throw std::system_error(error.code(), "cannot start the thread that writes the log");
-  }
-}
-
-std::shared_ptr<spdlog::logger> async_logger(
-    std::initializer_list<spdlog::sink_ptr> sinks,
-    const std::shared_ptr<spdlog::details::thread_pool>& writer) {
-  return std::make_shared<spdlog::async_logger>(kLoggerName, sinks, writer,
-                                                spdlog::async_overflow_policy::overrun_oldest);
+std::shared_ptr<LogThread> stderr_thread(std::size_t queue_lines) {
+  return std::make_shared<LogThread>(
+      "log-stderr", queue_lines,
+      [log = std::make_shared<StderrLog>()](const auto& line) { return log->write(line); });
 }
 
 }  // namespace
 
 Logs::Logs(const LogConfig& config)
-    : stderr_(std::make_shared<StderrSink>()),
-      notice_stderr_(std::make_shared<StderrSink>()),
-      file_(std::make_shared<LogFileSink>(notice_stderr_)),
-      writer_(start_writer(config.queue_lines)),
-      logger_(async_logger({file_, stderr_}, writer_)),
-      notices_(async_logger({file_, notice_stderr_}, writer_)) {
+    : failures_(std::make_shared<std::atomic<std::uint64_t>>(0)),
+      stderr_thread_(stderr_thread(config.queue_lines)),
+      stderr_(std::make_shared<QueuedSink>(stderr_thread_)),
+      notice_stderr_(std::make_shared<QueuedSink>(stderr_thread_)),
+      file_(std::make_shared<LogFile>(notice_stderr_)),
+      file_thread_(std::make_shared<LogThread>(
+          "log-file", config.queue_lines,
+          [file = file_](const auto& line) { return file->write(line); })),
+      to_file_(std::make_shared<QueuedSink>(file_thread_)),
+      logger_(make_logger(stderr_)),
+      notices_(make_logger(notice_stderr_)) {
   apply(config);
 }
 
-// The writing thread ends first, with its queue, whose lines hold the loggers: otherwise the last
-// one of them could be destroyed there.
-void Logs::finish() noexcept {
-  writer_.reset();
+std::shared_ptr<spdlog::logger> Logs::make_logger(const Sink& to_stderr) const {
+  auto logger =
+      std::make_shared<spdlog::logger>(kLoggerName, spdlog::sinks_init_list{to_file_, to_stderr});
+  // spdlog's own handler would write to standard error, and wait for it.
+  logger->set_error_handler([failures = failures_](const std::string& /*what*/) { ++*failures; });
+  return logger;
 }
 
-// All of it or, if there is no memory, nothing.
+// The file's thread ends first: it may complain to the other one.
+bool Logs::finish() noexcept {
+  const bool is_file_done = file_thread_->finish(kPatience / 2);
+  return stderr_thread_->finish(kPatience / 2) && is_file_done;
+}
+
 void Logs::apply(const LogConfig& config) {
-  file_->open(resolved(config.file));
+  std::string path = resolved(config.file);
+  LogThread::Errand open = [file = file_, path] { file->open(path); };
+  if (path != path_) {
+    file_thread_->run_next(std::move(open));
+    path_ = std::move(path);
+  }
   stderr_->set_level(spdlog_level(config.stderr_level));
-  file_->set_level(spdlog_level(config.file_level));
+  to_file_->set_level(path_.empty() ? spdlog::level::off : spdlog_level(config.file_level));
   logger_->set_level(spdlog_level(lowest_level(config)));
 }
 
-bool Logs::is_file_open() const {
-  return file_->is_open();
+void Logs::reopen() noexcept {
+  try {
+    file_thread_->run_next([file = file_, path = path_, logger = logger_] {
+      if (file->open(path)) {
+        logger->info("log file reopened");
+      }
+    });
+  } catch (const std::bad_alloc&) {
+    logger_->error("not enough memory to reopen the log file; send SIGUSR1 again");
+  }
 }
 
-std::uint64_t Logs::dropped_lines() const {
-  return writer_->overrun_counter();
+std::uint64_t Logs::dropped_lines() const noexcept {
+  return file_thread_->dropped_lines() + stderr_thread_->dropped_lines();
 }
 
 std::uint64_t Logs::lost_lines() const noexcept {
-  return file_->lost_lines() + stderr_->lost_lines() + notice_stderr_->lost_lines();
+  return file_thread_->lost_lines() + stderr_thread_->lost_lines() + failures_->load();
 }
 
 }  // namespace echod

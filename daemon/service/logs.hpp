@@ -1,6 +1,6 @@
-// Where log lines go: to a file and to standard error, each with its own level, through one bounded
-// queue and a thread that writes. Whoever logs never waits: when the queue is full its oldest line
-// is dropped, and counted.
+// Where log lines go: to a file and to standard error, each with its own level, its own bounded
+// queue and its own thread that writes (log_thread.hpp). A caller that logs never waits, and
+// neither sink holds up the other.
 //
 // There are two loggers of the same name. What goes through notices() shows on standard error
 // whatever its level is set to: start, addresses, limits, reload, stop.
@@ -8,51 +8,67 @@
 // Thread-safety: the loggers are for any thread; everything else is the service's.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "config.hpp"
 
 namespace spdlog {
 class logger;
-namespace details {
-class thread_pool;
+namespace sinks {
+class sink;
 }
 }  // namespace spdlog
 
 namespace echod {
 
-class LogFileSink;
-class StderrSink;
+class LogFile;
+class LogThread;
 
 class Logs {
  public:
-  // Starts the writing thread: signals must be blocked by now. A file that cannot be opened is
+  // Starts the writing threads: signals must be blocked by now. A file that cannot be opened is
   // reported on standard error, and is no failure.
   explicit Logs(const LogConfig& config);
-  ~Logs() { finish(); }
+  // Does not wait for a thread that cannot write.
+  ~Logs() { (void)finish(); }
   Logs(const Logs&) = delete;
   Logs& operator=(const Logs&) = delete;
 
   [[nodiscard]] const std::shared_ptr<spdlog::logger>& logger() const noexcept { return logger_; }
   [[nodiscard]] spdlog::logger& notices() const noexcept { return *notices_; }
 
-  // Takes over levels and file, and opens the file anew. The queue's length stays.
+  // Takes over levels and file; the queue's length stays. Throws std::bad_alloc; nothing has
+  // changed then.
   void apply(const LogConfig& config);
-  // Writes what is queued. Nothing may be logged afterwards.
-  void finish() noexcept;
-  // Whether there is a log file, and it could be opened.
-  [[nodiscard]] bool is_file_open() const;
+  // Opens the file anew, after it was renamed, and logs that once it is open.
+  void reopen() noexcept;
+  // Writes what is queued, in at most this time: false if some could not be written. Then a thread
+  // may still be in a write, and the process should end without destructors.
+  bool finish() noexcept;
+  static constexpr std::chrono::milliseconds kPatience{1000};
 
-  // Lines dropped because the queue was full, and lost because file or stream took none.
-  [[nodiscard]] std::uint64_t dropped_lines() const;
+  // Lines dropped because a queue was full, and lost because file, stream or memory took none.
+  [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
   [[nodiscard]] std::uint64_t lost_lines() const noexcept;
 
  private:
-  std::shared_ptr<StderrSink> stderr_;
-  std::shared_ptr<StderrSink> notice_stderr_;
-  std::shared_ptr<LogFileSink> file_;
-  std::shared_ptr<spdlog::details::thread_pool> writer_;
+  using Sink = std::shared_ptr<spdlog::sinks::sink>;
+
+  [[nodiscard]] std::shared_ptr<spdlog::logger> make_logger(const Sink& to_stderr) const;
+
+  // The loggers may live longer than this: they count failures of memory here.
+  std::shared_ptr<std::atomic<std::uint64_t>> failures_;
+  std::string path_;
+  std::shared_ptr<LogThread> stderr_thread_;
+  Sink stderr_;
+  Sink notice_stderr_;
+  std::shared_ptr<LogFile> file_;
+  std::shared_ptr<LogThread> file_thread_;
+  Sink to_file_;
   std::shared_ptr<spdlog::logger> logger_;
   std::shared_ptr<spdlog::logger> notices_;
 };

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <exception>
 #include <new>
 #include <numeric>
 #include <string>
@@ -15,17 +14,20 @@
 #include <utility>
 
 #include "available_cpus.hpp"
-#include "config_errors.hpp"
 #include "config_keys.hpp"
-#include "stderr_sink.hpp"
 
 namespace echod {
 
 namespace {
 
 constexpr std::chrono::seconds kHousekeepingInterval{10};
+// Stops that come so soon after the first mean the same stop: timeout(1) signals echod and then its
+// process group, a terminal signals beside a supervisor.
+constexpr std::chrono::seconds kOneStop{1};
 // While draining the service manager is asked for more time at each look at the workers.
 constexpr std::chrono::seconds kStopExtension{10};
+// At the end of the process, for a load that is going on.
+constexpr std::chrono::milliseconds kLoaderPatience{100};
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 
 StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
@@ -85,10 +87,17 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
       workers_(worker_count_, settings_under(config_), logs_.logger(),
-               {.on_ended = [this] { loop_.post([this] { are_workers_ended_ = true; }); },
+               {.on_ended = [this] { on_workers_ended_.notify(); },
                 .on_listener_lost =
-                    [this](int error) { loop_.post([this, error] { on_listener_lost(error); }); }}),
+                    [this](int error) {
+                      lost_error_.store(error);
+                      on_listener_lost_.notify();
+                    }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
+      loader_(
+          loop_, [this] { return effective_config(options_); },
+          [this](LoadedConfig loaded) { on_loaded(std::move(loaded)); }),
+      manager_retry_(loop_.timers(), [this] { manager_.send_again(); }),
       drain_deadline_(loop_.timers(),
                       [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
@@ -108,12 +117,24 @@ ExitCode Service::run() {
   housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
   while (!are_workers_ended_) {
     loop_.run_once();
+    look_after_manager();
   }
   report_end();
   if (exit_code_ != ExitCode::stopped) {
-    manager_.failed("a listening socket was lost", lost_error_);
+    manager_.failed("a listening socket was lost", lost_error_.load());
+  }
+  if (!finish()) {
+    std::_Exit(static_cast<int>(exit_code_));
   }
   return exit_code_;
+}
+
+// What was not told yet is told, in a fixed time. False: a thread is left that does not end, and so
+// is the process to end without destructors, which would wait for it.
+bool Service::finish() noexcept {
+  manager_.flush();
+  const bool is_loader_idle = loader_.finish(kLoaderPatience);
+  return logs_.finish() && is_loader_idle;
 }
 
 void Service::report_end() noexcept {
@@ -121,7 +142,7 @@ void Service::report_end() noexcept {
   try {
     logs_.logger()->info("{}", counters_line());
   } catch (const std::bad_alloc&) {
-    report_on_stderr("no memory for the line of counters");
+    logs_.notices().error("not enough memory for the line of counters");
   }
   const auto counters = workers_.counters();
   const auto count = [&counters](Counter counter) {
@@ -200,15 +221,20 @@ void Service::announce_start() {
         "WatchdogSec= of the unit is shorter than the {} s in which echod answers for sure",
         kShortestWatchdog.count());
   }
+  if (!manager_.unusable_name().empty()) {
+    notices.warn(
+        "NOTIFY_SOCKET={} is of no use: it must be an absolute path or @ and an abstract name; no "
+        "service manager is told anything",
+        manager_.unusable_name());
+  }
   notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
 }
 
-void Service::on_signal(int signal) {
+void Service::on_signal(int signal) noexcept {
   try {
     obey(signal);
   } catch (const std::bad_alloc&) {
-    report_on_stderr("no memory to act on a signal; send it again");
-    tell_ready();  // It may have been told of a reload.
+    logs_.notices().error("not enough memory to act on {}; send it again", signal_name(signal));
   }
 }
 
@@ -218,7 +244,7 @@ void Service::obey(int signal) {
       reload();
       break;
     case SIGUSR1:
-      reopen_log_file();
+      logs_.reopen();
       break;
     case SIGUSR2:
       logs_.notices().info("{}", counters_line());
@@ -229,7 +255,10 @@ void Service::obey(int signal) {
   }
 }
 
-void Service::stop(std::string_view cause) {
+void Service::stop(std::string_view cause) noexcept {
+  if (is_stopping_ && loop_.now() - stop_began_ < kOneStop) {
+    return;
+  }
   if (is_stopping_) {
     logs_.notices().info("stopping: {} again, closing everything now", cause);
     workers_.abort_connections(CloseReason::forced);
@@ -242,11 +271,12 @@ void Service::stop(std::string_view cause) {
                        std::chrono::duration<double>(deadline).count());
   listeners_.clear();  // The workers have them too: the last one closes them, when it is empty.
   workers_.drain();
-  is_stopping_ = true;  // Not before: without memory the signal has to come again, as the first.
-  drain_deadline_.expire_at(loop_.now() + deadline);
+  is_stopping_ = true;
+  stop_began_ = loop_.now();
+  drain_deadline_.expire_at(stop_began_ + deadline);
 }
 
-void Service::on_workers_watched() {
+void Service::on_workers_watched() noexcept {
   if (manager_.is_there()) {
     try {
       tell_manager();
@@ -261,9 +291,19 @@ void Service::tell_manager() {
   if (worker_watch_.all_answer()) {
     manager_.alive();
   }
-  manager_.status(status_line());
   if (is_stopping_) {
     manager_.extend_timeout(kStopExtension);
+  }
+  manager_.status(status_line());
+}
+
+// After each iteration, in which something may have been sent.
+void Service::look_after_manager() noexcept {
+  if (const int error = manager_.take_error(); error != 0) {
+    logs_.notices().error("cannot reach the service manager: {}", sys::error_text(error));
+  }
+  if (manager_.has_unsent() && !manager_retry_.is_running()) {
+    manager_retry_.expire_at(loop_.now() + ServiceManager::kRetryInterval);
   }
 }
 
@@ -281,45 +321,59 @@ void Service::tell_ready() noexcept {
 
 // Without destructors, which would wait for the threads that are stuck. Nor does it wait for the
 // drain deadline: as long as such a worker has the listening sockets, clients connect to nobody.
-void Service::end_if_the_rest_is_stuck() {
+void Service::end_if_the_rest_is_stuck() noexcept {
   if (!is_stopping_ || !worker_watch_.are_only_stuck_left()) {
     return;
   }
   logs_.logger()->critical("workers that are stuck and do not end: {} of {}; ending without them",
                            workers_.running(), worker_count_);
   report_end();
-  logs_.finish();
   manager_.failed("workers that are stuck were left behind", 0);
+  (void)finish();
   std::_Exit(static_cast<int>(ExitCode::internal));
 }
 
-void Service::on_listener_lost(int error) {
-  lost_error_ = error;
+void Service::on_listener_lost() {
   exit_code_ = ExitCode::system;
   if (!is_stopping_) {
     stop("a listening socket was lost");
   }
 }
 
-void Service::reload() {
+// The log file is reopened at once: rotation depends neither on a valid configuration nor on a disk
+// that has it.
+void Service::reload() noexcept {
   manager_.reloading();
+  logs_.reopen();
+  loader_.load();
+}
+
+void Service::on_loaded(LoadedConfig loaded) noexcept {
   try {
-    const Config wanted = effective_config(options_);
-    const std::string restart_keys = list(keys_needing_restart(config_, wanted));
-    Config next = reloaded(config_, wanted);
-    ConnectionLimit limit = limit_under(next);
-    const EchoSettings settings = settings_under(next);
-    auto tasks = workers_.tasks_to_apply(settings);
-    logs_.apply(next.log);  // The last that may fail, and if it does nothing has changed.
-    workers_.post(std::move(tasks));
-    config_ = std::move(next);
-    announce_reload(std::move(limit), settings, restart_keys);
-  } catch (const ConfigErrors& errors) {
-    refuse_reload(errors.lines());
-  } catch (const std::exception& error) {  // No memory to read it, for one.
-    refuse_reload({error.what()});
+    if (loaded.config) {
+      apply(*loaded.config);
+    } else {
+      refuse_reload(std::move(loaded.errors));
+    }
+  } catch (const std::bad_alloc&) {
+    refuse_reload({});
   }
   tell_ready();
+}
+
+// All of it or, if there is no memory, nothing.
+void Service::apply(const Config& wanted) {
+  const std::string restart_keys = list(keys_needing_restart(config_, wanted));
+  Config next = reloaded(config_, wanted);
+  ConnectionLimit limit = limit_under(next);
+  const EchoSettings settings = settings_under(next);
+  logs_.apply(next.log);  // The last that may fail, and if it does nothing has changed.
+  workers_.apply(settings);
+  config_ = std::move(next);
+  if (drain_deadline_.is_running()) {
+    drain_deadline_.expire_at(stop_began_ + config_.timeouts.drain);
+  }
+  announce_reload(std::move(limit), settings, restart_keys);
 }
 
 void Service::announce_reload(ConnectionLimit limit, const EchoSettings& settings,
@@ -334,23 +388,20 @@ void Service::announce_reload(ConnectionLimit limit, const EchoSettings& setting
   }
 }
 
-// The log file is reopened all the same: rotation must not depend on a valid configuration.
-void Service::refuse_reload(const std::vector<std::string>& errors) {
-  reopen_log_file();
+// Without errors, there was not enough memory.
+void Service::refuse_reload(std::vector<std::string> errors) noexcept {
   for (const std::string& line : errors) {
     logs_.logger()->error("{}", line);
   }
   ++reloads_refused_;
-  logs_.notices().error("reload: refused, the running configuration stays");
   // systemd knows no reload that failed: the process serves on, as before.
-  refusal_ = errors.front();
-}
-
-void Service::reopen_log_file() {
-  logs_.apply(config_.log);
-  if (logs_.is_file_open()) {
-    logs_.logger()->info("log file reopened");
+  if (errors.empty()) {
+    refusal_ = "out of memory";  // So short that it needs none.
+    logs_.logger()->error("not enough memory to reload the configuration");
+  } else {
+    refusal_ = std::move(errors.front());
   }
+  logs_.notices().error("reload: refused, the running configuration stays");
 }
 
 std::string Service::status_line() const {
@@ -387,7 +438,7 @@ std::string Service::counters_line() const {
   return line;
 }
 
-void Service::report_dropped_lines() {
+void Service::report_dropped_lines() noexcept {
   const std::uint64_t dropped = logs_.dropped_lines();
   if (dropped > reported_dropped_lines_) {
     logs_.logger()->warn(

@@ -1,14 +1,16 @@
 // The composition root: what echod is made of, and what it does when told to.
 //
 // The main thread runs this: signals, reload, log files, the drain deadline. It never touches a
-// connection; the workers do nothing else. Members are declared so that each may use those above
-// it and is gone before them.
+// connection; the workers do nothing else. Once it serves it waits for nothing but its loop: not
+// for the service manager, a terminal, a disk or a lock that is held meanwhile. Members are
+// declared so that each may use those above it and is gone before them.
 //
 //   serving --SIGTERM, SIGINT, standard input--> stopping --workers ended--> stopped
 //
 // Thread-safety: one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -18,11 +20,13 @@
 
 #include "command_line.hpp"
 #include "config.hpp"
+#include "config_loader.hpp"
 #include "connection_limit.hpp"
 #include "event_loop.hpp"
 #include "exit_codes.hpp"
 #include "listen_socket.hpp"
 #include "logs.hpp"
+#include "notifier.hpp"
 #include "open_files.hpp"
 #include "passed_sockets.hpp"
 #include "service_manager.hpp"
@@ -51,23 +55,26 @@ class Service {
   void warn_of_buffers(const EchoSettings& settings) noexcept;
   void listen(std::vector<PassedSocket> passed);
   void announce_start();
-  void on_signal(int signal);
+  void on_signal(int signal) noexcept;
   void obey(int signal);
-  void stop(std::string_view cause);
-  void on_workers_watched();
+  void stop(std::string_view cause) noexcept;
+  void on_workers_watched() noexcept;
   void tell_manager();
   void tell_ready() noexcept;
-  void end_if_the_rest_is_stuck();
-  void on_listener_lost(int error);
-  void reload();
+  void look_after_manager() noexcept;
+  void end_if_the_rest_is_stuck() noexcept;
+  void on_listener_lost();
+  void reload() noexcept;
+  void on_loaded(LoadedConfig loaded) noexcept;
+  void apply(const Config& wanted);
   void announce_reload(ConnectionLimit limit, const EchoSettings& settings,
                        const std::string& restart_keys) noexcept;
-  void refuse_reload(const std::vector<std::string>& errors);
-  void reopen_log_file();
+  void refuse_reload(std::vector<std::string> errors) noexcept;
   [[nodiscard]] std::string counters_line() const;
   [[nodiscard]] std::string status_line() const;
-  void report_dropped_lines();
+  void report_dropped_lines() noexcept;
   void report_end() noexcept;
+  [[nodiscard]] bool finish() noexcept;
 
   ServiceManager manager_;
   const CommandLine options_;
@@ -77,17 +84,22 @@ class Service {
   sys::SignalFd signals_;  // Blocks them: before the first thread, which is the log's.
   Logs logs_;
   EventLoop loop_;
+  Notifier on_workers_ended_{loop_, [this] { are_workers_ended_ = true; }};
+  Notifier on_listener_lost_{loop_, [this] { on_listener_lost(); }};
+  std::atomic<int> lost_error_{0};  // errno of a listening socket that was lost.
   Workers workers_;
   std::vector<std::shared_ptr<const sys::ListenSocket>> listeners_;
   SignalWatch signal_watch_;
   std::optional<StdinWatch> stdin_watch_;
+  ConfigLoader loader_;
+  Timer manager_retry_;
   Timer drain_deadline_;
   Timer housekeeping_;
   WorkerWatch worker_watch_;
   bool is_stopping_ = false;
+  sys::TimePoint stop_began_;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
-  int lost_error_ = 0;         // errno of a listening socket that was lost.
   std::string limit_warning_;  // The last that was given.
   std::string refusal_;        // Why the last reload was refused, if it was.
   std::uint64_t reloads_ = 0;

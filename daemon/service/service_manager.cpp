@@ -2,21 +2,20 @@
 
 #include <systemd/sd-daemon.h>
 
-#include <array>
-#include <cstdint>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <new>
 #include <utility>
 
-#include "clock.hpp"
-#include "stderr_sink.hpp"
-
 namespace echod {
 
 namespace {
 
-std::string_view notify_socket() {
+constexpr std::chrono::milliseconds kPatienceAtEnd{100};
+constexpr sys::TimePoint kNoWait = sys::LocalSender::kNoWait;
+
+std::string_view notify_socket() noexcept {
   const char* const name = std::getenv("NOTIFY_SOCKET");  // NOLINT(concurrency-mt-unsafe)
   return name != nullptr ? name : "";
 }
@@ -30,59 +29,97 @@ ServiceManager::ServiceManager() : sender_(notify_socket()) {
   }
 }
 
-void ServiceManager::ready(const std::string& status) {
-  if (send("READY=1\nSTATUS=" + status)) {
-    status_ = status;
-  }
+std::string_view ServiceManager::unusable_name() const noexcept {
+  return is_there() ? "" : notify_socket();
 }
 
-void ServiceManager::reloading() {
+void ServiceManager::ready(const std::string& status) {
+  const std::string message = "READY=1\nSTATUS=" + status;
+  send_again();
+  if (has_unsent() || !send(message, kNoWait)) {
+    ready();  // Without the status, which is sent at the next occasion.
+    return;
+  }
+  status_ = status;
+}
+
+void ServiceManager::reloading() noexcept {
   const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       sys::MonotonicClock::now().time_since_epoch());
-  (void)send("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.count()));
+  keep(Kind::reloading, now.count());
 }
 
 void ServiceManager::status(const std::string& status) {
-  if (status != status_ && send("STATUS=" + status)) {
+  send_again();
+  if (status != status_ && !has_unsent() && send("STATUS=" + status, kNoWait)) {
     status_ = status;
   }
 }
 
 void ServiceManager::alive() noexcept {
   if (watchdog_.count() > 0) {
-    (void)send("WATCHDOG=1");
+    keep(Kind::watchdog);
   }
 }
 
 void ServiceManager::extend_timeout(std::chrono::microseconds time) noexcept {
-  constexpr std::size_t kNameAndNumber = 48;
-  std::array<char, kNameAndNumber> message{};
-  (void)std::snprintf(message.data(), message.size(), "EXTEND_TIMEOUT_USEC=%jd",
-                      std::intmax_t{time.count()});
-  (void)send(message.data());
+  keep(Kind::extend_timeout, time.count());
+}
+
+void ServiceManager::flush() noexcept {
+  send_unsent(sys::MonotonicClock::now() + kPatienceAtEnd);
 }
 
 void ServiceManager::failed(std::string_view line, int error) noexcept {
   try {
     const std::string number = error != 0 ? "\nERRNO=" + std::to_string(error) : "";
-    (void)send("STATUS=" + std::string(line) + number);
+    (void)send("STATUS=" + std::string(line) + number, sys::MonotonicClock::now() + kPatienceAtEnd);
   } catch (const std::bad_alloc&) {
     return;  // The exit code tells it, and standard error.
   }
 }
 
-// It may be gone: the service goes on without it, and says so once.
-bool ServiceManager::send(std::string_view message) noexcept {
+void ServiceManager::keep(Kind kind, std::intmax_t microseconds) noexcept {
+  const auto is_of_this_kind = [kind](const Message& message) { return message.kind == kind; };
+  auto* const end =
+      std::remove_if(unsent_.begin(), unsent_.begin() + unsent_count_, is_of_this_kind);
+  *end = {.kind = kind, .microseconds = microseconds};
+  unsent_count_ = static_cast<std::size_t>(end + 1 - unsent_.begin());
+  send_again();
+}
+
+void ServiceManager::send_unsent(sys::TimePoint deadline) noexcept {
+  constexpr std::array<const char*, kKinds> kTexts{"READY=1", "RELOADING=1\nMONOTONIC_USEC=%jd",
+                                                   "STOPPING=1\nSTATUS=draining",
+                                                   "EXTEND_TIMEOUT_USEC=%jd", "WATCHDOG=1"};
+  while (unsent_count_ > 0) {
+    const Message& oldest = unsent_.front();
+    std::array<char, 64> text{};
+    (void)std::snprintf(text.data(), text.size(), kTexts.at(static_cast<std::size_t>(oldest.kind)),
+                        oldest.microseconds);
+    if (!send(text.data(), deadline)) {
+      return;
+    }
+    std::rotate(unsent_.begin(), unsent_.begin() + 1, unsent_.end());
+    --unsent_count_;
+  }
+}
+
+// A manager that cannot be reached at all may be gone: the service goes on without it.
+bool ServiceManager::send(std::string_view message, sys::TimePoint deadline) noexcept {
   if (!is_there()) {
+    return true;
+  }
+  const sys::IoResult sent = sender_.send(message, deadline);
+  if (sent.would_block() || sent.error() == ENOBUFS || sent.error() == ENOMEM) {
     return false;
   }
-  const sys::IoResult sent = sender_.send(message);
-  if (!sent.ok() && !std::exchange(is_failing_, true)) {
-    report_on_stderr(sys::error_text(sent.error()), "echod: cannot reach the service manager: ");
-  } else if (sent.ok()) {
+  if (sent.ok()) {
     is_failing_ = false;
+  } else if (!std::exchange(is_failing_, true)) {
+    error_ = sent.error();
   }
-  return sent.ok();
+  return true;
 }
 
 }  // namespace echod

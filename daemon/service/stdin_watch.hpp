@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "channel.hpp"
+#include "shared_stream.hpp"
 
 namespace echod {
 
@@ -11,9 +12,9 @@ class EventLoop;
 
 class StdinWatch final : public Channel {
  public:
-  // `on_quit` is called once, in the loop's thread. A descriptor that epoll does not take (a
-  // regular file, /dev/null) counts as being at its end. Borrows standard input and leaves its
-  // flags alone: O_NONBLOCK on a terminal would hold for every process that shares it.
+  // `on_quit` is called once, in the loop's thread; it must not throw. A descriptor that epoll does
+  // not take (a regular file, /dev/null) counts as being at its end. Borrows standard input and
+  // leaves its flags alone.
   StdinWatch(EventLoop& loop, std::function<void()> on_quit);
   ~StdinWatch() override;
   Turn on_turn(std::uint32_t events) noexcept override;
@@ -21,6 +22,8 @@ class StdinWatch final : public Channel {
  private:
   EventLoop& loop_;
   std::function<void()> on_quit_;
+  sys::SharedStream input_;
+  bool is_hung_up_ = false;
   bool is_at_end_ = false;
 };
 

@@ -16,12 +16,12 @@ constexpr std::chrono::seconds kStuckAfter{6};
 }  // namespace
 
 WorkerWatch::WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
-                         std::function<void()> on_looked)
+                         std::function<void()> on_checked)
     : loop_(loop),
       workers_(workers),
       log_(log),
-      on_looked_(std::move(on_looked)),
-      timer_(loop.timers(), [this] { look(); }),
+      on_checked_(std::move(on_checked)),
+      timer_(loop.timers(), [this] { check_all(); }),
       watched_(workers.size()) {}
 
 bool WorkerWatch::all_answer() const noexcept {
@@ -43,37 +43,45 @@ bool WorkerWatch::are_only_stuck_left() const noexcept {
   return is_any_left;
 }
 
-void WorkerWatch::look() {
+void WorkerWatch::start() noexcept {
   for (std::size_t number = 0; number < watched_.size(); ++number) {
-    look_at(number);
+    wake_up(number);
   }
-  on_looked_();
   timer_.expire_at(loop_.now() + kInterval);
 }
 
-void WorkerWatch::look_at(std::size_t number) {
+void WorkerWatch::check_all() noexcept {
+  for (std::size_t number = 0; number < watched_.size(); ++number) {
+    check(number);
+    wake_up(number);
+  }
+  on_checked_();
+  timer_.expire_at(loop_.now() + kInterval);
+}
+
+void WorkerWatch::check(std::size_t number) noexcept {
   Watched& watched = watched_[number];
-  Worker& worker = workers_.at(number);
-  const bool answers = worker.answers() == watched.asked;
-  if (answers || worker.has_ended()) {
+  const Worker& worker = workers_.at(number);
+  if (worker.turns() != watched.turns || worker.has_ended()) {
     if (watched.silent >= kStuckAfter) {
       log_.warn("worker {} answers again after {} s", number, watched.silent.count());
     }
     watched.silent = std::chrono::seconds(0);
-  } else {
-    watched.silent += kInterval;
-    workers_.relieve(number, loop_.now());
-    if (watched.silent == kStuckAfter) {
-      ++stalls_;
-      log_.error("worker {} has not answered for {} s: its {} connections stand still{}", number,
-                 watched.silent.count(), workers_.connections_of(number),
-                 watched_.size() > 1 ? "; the others are served on" : "");
-    }
+    return;
   }
-  if (answers) {
-    ++watched.asked;
-    worker.ask();
+  watched.silent += kInterval;
+  workers_.relieve(number);
+  if (watched.silent == kStuckAfter) {
+    ++stalls_;
+    log_.error("worker {} has not answered for {} s: its {} connections stand still{}", number,
+               watched.silent.count(), workers_.connections_of(number),
+               watched_.size() > 1 ? "; the others are served on" : "");
   }
+}
+
+void WorkerWatch::wake_up(std::size_t number) noexcept {
+  watched_[number].turns = workers_.at(number).turns();
+  workers_.at(number).wake_up();
 }
 
 }  // namespace echod

@@ -1,9 +1,10 @@
-// Finds workers that are stuck: each is asked every other second until it ends, and is stuck when
-// it has not answered for some seconds. Its connections stand still then; the others are served,
-// and new ones go to other workers.
+// Finds workers that are stuck: each is woken up every other second until it ends, and is stuck
+// when it has made no turn for some seconds. A worker with much to do is not stuck: every turn
+// counts. The connections of a stuck worker stand still; the other workers serve theirs, and
+// accept.
 //
-// Time is counted in questions, not read from a clock: when the whole process was stopped or the
-// machine slept, nobody is blamed.
+// Time is counted in checks, not read from a clock: when the whole process was stopped or the
+// machine slept, no worker is blamed.
 //
 // Thread-safety: one thread, that of its loop.
 #pragma once
@@ -22,16 +23,16 @@ namespace echod {
 
 class WorkerWatch {
  public:
-  // Calls `on_looked` whenever it has looked at all of them.
+  // Calls `on_checked` after each check of all workers.
   WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
-              std::function<void()> on_looked);
+              std::function<void()> on_checked);
 
-  // How often it looks.
+  // Time between two checks.
   static constexpr std::chrono::seconds kInterval{2};
 
-  void start() { look(); }
+  void start() noexcept;
 
-  // Whether every worker had answered when it looked last, or has ended.
+  // Whether every worker had made a turn at the last check, or has ended.
   [[nodiscard]] bool all_answer() const noexcept;
   // Whether there are workers that have not ended, and all of them are stuck.
   [[nodiscard]] bool are_only_stuck_left() const noexcept;
@@ -41,17 +42,18 @@ class WorkerWatch {
 
  private:
   struct Watched {
-    std::uint64_t asked = 0;
+    std::uint64_t turns = 0;  // When it was woken up.
     std::chrono::seconds silent{0};
   };
 
-  void look();
-  void look_at(std::size_t number);
+  void check_all() noexcept;
+  void check(std::size_t number) noexcept;
+  void wake_up(std::size_t number) noexcept;
 
   EventLoop& loop_;
   Workers& workers_;
   spdlog::logger& log_;
-  std::function<void()> on_looked_;
+  std::function<void()> on_checked_;
   Timer timer_;
   std::vector<Watched> watched_;
   std::uint64_t stalls_ = 0;

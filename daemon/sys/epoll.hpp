@@ -13,6 +13,8 @@ namespace echod::sys {
 
 class Epoll {
  public:
+  static constexpr std::size_t kBatch = 256;  // Events that one wait() returns at most.
+
   // Throws std::system_error when the kernel has no instance to give.
   Epoll();
 
@@ -30,8 +32,6 @@ class Epoll {
   [[nodiscard]] std::span<const epoll_event> wait(int timeout_ms) noexcept;
 
  private:
-  static constexpr std::size_t kBatch = 256;
-
   UniqueFd fd_;
   std::array<epoll_event, kBatch> events_;
 };

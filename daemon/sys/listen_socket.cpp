@@ -155,6 +155,11 @@ Accepted accept(int listener) noexcept {
   return accepted;
 }
 
+bool has_client(int listener) noexcept {
+  pollfd queue{.fd = listener, .events = POLLIN, .revents = 0};
+  return calls::poll(&queue, 1, 0) > 0;
+}
+
 int granted_backlog(int fd) noexcept {
   tcp_info info{};
   socklen_t length = sizeof info;

@@ -71,6 +71,9 @@ struct Accepted {
 // Takes one connection from the queue; EAGAIN when it is empty, never EINTR.
 [[nodiscard]] Accepted accept(int listener) noexcept;
 
+// Whether a client waits in the queue. Another thread may take it before the caller does.
+[[nodiscard]] bool has_client(int listener) noexcept;
+
 // What listen(2) made of the backlog: it is cut to net.core.somaxconn of the socket's network
 // namespace, which need not be ours. 0 if the kernel does not say (TCP_INFO).
 [[nodiscard]] int granted_backlog(int fd) noexcept;

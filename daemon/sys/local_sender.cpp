@@ -5,6 +5,8 @@
 #include <string>
 #include <system_error>
 
+#include "wait_ready.hpp"
+
 namespace echod::sys {
 
 LocalSender::LocalSender(std::string_view receiver) {
@@ -27,16 +29,20 @@ LocalSender::LocalSender(std::string_view receiver) {
   }
 }
 
-IoResult LocalSender::send(std::string_view datagram) const noexcept {
-  IoResult result = IoResult::of(
+IoResult LocalSender::send(std::string_view datagram, TimePoint deadline) const noexcept {
+  const IoResult connected = IoResult::of(
       calls::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&receiver_), length_));
-  if (!result.ok()) {
-    return result;
+  if (!connected.ok()) {
+    return connected;
   }
-  do {
-    result = IoResult::of(calls::send(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL));
-  } while (result.error() == EINTR);
-  return result;
+  for (;;) {
+    const IoResult sent = IoResult::of(
+        calls::send(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    const bool has_room_now = sent.would_block() && wait_ready(fd_.get(), POLLOUT, deadline) != 0;
+    if (!has_room_now && sent.error() != EINTR) {
+      return sent;
+    }
+  }
 }
 
 }  // namespace echod::sys

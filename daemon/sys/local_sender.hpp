@@ -7,6 +7,7 @@
 
 #include <string_view>
 
+#include "clock.hpp"
 #include "io_result.hpp"
 #include "syscalls.hpp"
 #include "unique_fd.hpp"
@@ -20,9 +21,11 @@ class LocalSender {
   explicit LocalSender(std::string_view receiver);
 
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
-  // Must be open. Needs no descriptor. Finds whoever has the receiver's name now; may wait until it
-  // has room.
-  [[nodiscard]] IoResult send(std::string_view datagram) const noexcept;
+  // Must be open. Needs no descriptor. Finds whoever has the receiver's name now. While the
+  // receiver has no room, waits for it until `deadline`, and fails with EAGAIN then.
+  [[nodiscard]] IoResult send(std::string_view datagram,
+                              TimePoint deadline = kNoWait) const noexcept;
+  static constexpr TimePoint kNoWait{};  // Long ago.
 
  private:
   sockaddr_un receiver_{};

@@ -6,15 +6,27 @@
 
 namespace echod::sys {
 
-SignalFd::SignalFd(std::initializer_list<int> signals) {
-  sigset_t mask;
-  sigemptyset(&mask);
+namespace {
+
+sigset_t set_of(std::initializer_list<int> signals) noexcept {
+  sigset_t set;
+  sigemptyset(&set);
   for (const int signal : signals) {
-    sigaddset(&mask, signal);
+    sigaddset(&set, signal);
   }
-  if (const int error = pthread_sigmask(SIG_BLOCK, &mask, nullptr); error != 0) {
-    throw std::system_error(error, std::system_category(), "pthread_sigmask");
-  }
+  return set;
+}
+
+}  // namespace
+
+void block_signals(std::initializer_list<int> signals) noexcept {
+  const sigset_t mask = set_of(signals);
+  (void)pthread_sigmask(SIG_BLOCK, &mask, nullptr);  // Cannot fail with these arguments.
+}
+
+SignalFd::SignalFd(std::initializer_list<int> signals) {
+  const sigset_t mask = set_of(signals);
+  block_signals(signals);
   fd_ = UniqueFd::adopt(calls::signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!fd_.is_open()) {
     throw std::system_error(errno, std::system_category(), "signalfd");

@@ -8,6 +8,10 @@
 
 namespace echod::sys {
 
+// Blocks `signals` in the calling thread and in the threads that it starts later. A signal that
+// comes then is kept for a SignalFd, or for ever.
+void block_signals(std::initializer_list<int> signals) noexcept;
+
 class SignalFd {
  public:
   // Blocks `signals` in the calling thread and takes them from here on. Must run before the first

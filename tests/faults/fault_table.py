@@ -73,7 +73,7 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     # After a peek its bytes are there, and nobody else takes them: EAGAIN cannot be.
     "recv": [("discard", failures("EINTR", "ECONNRESET", "ETIMEDOUT", "ENOMEM") + CUTS),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
-    "send": [("LocalSender", failures("EINTR", "ECONNREFUSED", "ENOTCONN", "ENOBUFS", "ENOMEM")),
+    "send": [("LocalSender", failures("EINTR", "EAGAIN", "ECONNREFUSED", "ENOTCONN", "ENOBUFS", "ENOMEM")),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOBUFS", "ENOMEM")
               + CUTS)],
     "shutdown": [("", failures("ENOTCONN"))],
@@ -90,7 +90,7 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     # state already that the call is for.
     "read": [("EventFd", [Fault("after", "EAGAIN")]),
              ("SignalFd", failures("EAGAIN")),
-             ("StdinWatch", failures("EINTR", "EAGAIN", "EIO") + CUTS),
+             ("SharedStream", failures("EINTR", "EAGAIN", "EIO") + CUTS),
              ("", failures("EINTR", "EIO") + CUTS)],
     "write": [("EventFd", [Fault("after", "EAGAIN")]),
               ("", failures("EINTR", "EAGAIN", "EPIPE", *DISK) + CUTS + [Fault("part", "ENOSPC")])],
@@ -115,19 +115,21 @@ SILENT = (
     ("setsockopt", "reset_on_close", "the kernel keeps what a peer does not take, and has limits for that"),
     ("getsockopt", "granted_backlog", "the backlog is not compared with what was granted"),
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),
+    ("poll", "LocalSender", "what the manager was not told is sent again in 100 ms"),
     ("operator new", "Service::tell_ready", "READY=1 goes without a status"),
     ("operator new", "Service::tell_manager", "the next status is sent in 2 s"),
     ("openat", "localtime", "times are in UTC"),
     ("prctl", "", "memory may come in huge pages, or a thread has the name of the process"),
     ("fstat", "is_journal_stream", "lines go to standard error without a priority"),
-    ("poll", "StdinWatch", "a part of a line on standard input does not stop echod; the next edge does"),
+    ("fstat", "SharedStream", "standard input is read only after poll(2)"),
+    ("open", "SharedStream", "standard input is read only after poll(2)"),
+    ("read", "SharedStream", "a line on standard input is read at its next edge"),
 )
 # (call, function, pattern.) What the log says in words of its own.
 TOLD = (
     ("setrlimit", "", "limits: .* open files"),
     ("socket", "open_bound", "this host has no IPv6"),
     ("bind", "open_bound", "this host has no IPv6"),
-    ("read", "StdinWatch", "stopping: standard input"),
 )
 
 

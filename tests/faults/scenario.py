@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,7 @@ from records import Record
 
 SCENARIOS = ("plain", "managed")
 CLIENT_S = 8.0
+ONE_STOP_S = 1.2  # A stop that follows sooner is the same stop.
 
 
 @dataclass
@@ -104,8 +106,10 @@ class Play:
         if self.daemon.has_ended():
             return
         self.daemon.stop()
+        stopped = time.monotonic()
         late.reads = True
         self.serve_crowd([idle, talker, late])
+        time.sleep(max(0.0, stopped + ONE_STOP_S - time.monotonic()))
         if not self.daemon.has_ended():
             os.kill(self.daemon.process.pid, signal.SIGTERM)  # Once more: now.
         self.daemon.wait()

@@ -11,6 +11,7 @@
 #include <memory>
 #include <utility>
 
+#include "all_connections.hpp"
 #include "connection.hpp"
 #include "echo_context.hpp"
 #include "event_loop.hpp"
@@ -49,7 +50,8 @@ class FuzzedWorker {
     }
     settle();
     require(context_.buffers.bytes_taken() == 0, "all reply buffers are given back");
-    require(context_.table.size() == 0 && roster_->connections() == 0, "no connection is left");
+    require(context_.table.size() == 0 && context_.admission.connections() == 0,
+            "no connection is left");
     std::uint64_t sent = 0;
     for (const SimulatedPeer& peer : peers_.all()) {
       sent += peer.sent;
@@ -125,7 +127,7 @@ class FuzzedWorker {
     }
     require(context_.table.reserve(), "there is memory for a connection");
     context_.admission.enter();
-    roster_->keep(0);
+    context_.admission.add_to(context_.worker);
     auto fd = sys::UniqueFd::adopt(peers_.add(input_.byte()));
     context_.table.create(context_, std::move(fd), {}).start();
   }
@@ -133,7 +135,7 @@ class FuzzedWorker {
   void let_time_pass() {
     kernel_.advance(std::chrono::milliseconds(40) * input_.byte());
     loop_.run_once();
-    context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+    visit_all(context_.table, [](Connection& connection) { connection.check_timeouts(); });
     context_.table.destroy_retired();
   }
 
@@ -141,11 +143,12 @@ class FuzzedWorker {
   void stop() {
     if (!std::exchange(context_.is_draining, true)) {
       peers_.drain();
-      context_.table.visit_all([](Connection& connection) { connection.begin_drain(); });
+      visit_all(context_.table, [](Connection& connection) { connection.begin_drain(); });
       return;
     }
     peers_.allow_abort();
-    context_.table.visit_all([](Connection& connection) { connection.abort(CloseReason::forced); });
+    visit_all(context_.table,
+              [](Connection& connection) { connection.abort(CloseReason::forced); });
     context_.table.destroy_retired();
   }
 
@@ -173,8 +176,8 @@ class FuzzedWorker {
   ScriptedKernel kernel_;
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  std::shared_ptr<Roster> roster_ = std::make_shared<Roster>(kMostOpen, 1);
-  EchoContext context_{loop_, fuzz_settings(), logger_, roster_, 0};
+  Shared shared_{fuzz_settings(), 1};
+  EchoContext context_{loop_, fuzz_settings(), logger_, shared_, 0};
   SimulatedPeers peers_{kernel_, input_, context_.counters};
 };
 

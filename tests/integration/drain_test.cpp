@@ -368,14 +368,43 @@ TEST_F(DrainTest, AClientThatDoesNotReadIsLeftAtTheDrainDeadline) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, ASecondSignalMeansNow) {
+TEST_F(DrainTest, ASecondSignalAMomentLaterMeansNow) {
   start("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
   daemon().signal(SIGTERM);
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // Or it would be the same stop.
   daemon().signal(SIGINT);
   expect_reason(peer.name(), "forced");
+  daemon().finish_stopped();
+}
+
+// A terminal and a supervisor, or timeout(1), which signals its child and then the child's group.
+TEST_F(DrainTest, AStopThatArrivesTwiceAtOnceIsOneStop) {
+  start("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("ready"));
+  daemon().freeze();
+  daemon().signal(SIGTERM);
+  daemon().signal(SIGINT);
+  daemon().thaw();
+  EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
+  daemon().signal(SIGTERM);
+  peer.half_close();
+  expect_reason(peer.name(), "drained");
+  daemon().finish_stopped();
+  EXPECT_EQ(daemon().count_log("stopping: "), 1U);
+}
+
+TEST_F(DrainTest, ADeadlineThatIsReloadedMeanwhileHoldsAtOnce) {
+  start("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
+  TcpPeer peer = connect(kLateReader);
+  send_until_blocked(peer);
+  daemon().signal(SIGTERM);
+  (void)daemon().wait_for_log("stopping: ");
+  daemon().reload("[timeouts]\nlinger_s = 600\ndrain_s = 0.5\n");
+  expect_reason(peer.name(), "drain_deadline");
   daemon().finish_stopped();
 }
 

@@ -10,6 +10,8 @@
 
 #include "background.hpp"
 #include "daemon_test.hpp"
+#include "delayed_calls.hpp"
+#include "pseudo_terminal.hpp"
 
 namespace echod::test {
 namespace {
@@ -18,6 +20,13 @@ using namespace std::chrono_literals;
 
 class HardshipTest : public DaemonTest {
  protected:
+  // Whether its main thread does. What strace holds back of it is there until that ends.
+  [[nodiscard]] bool ends_within(std::chrono::milliseconds time) {
+    const std::string status = "/proc/" + std::to_string(daemon().pid()) + "/status";
+    return eventually(
+        [&status] { return read_file(status).find("\nState:\tZ") != std::string::npos; },
+        Deadline(time));
+  }
   [[nodiscard]] std::string stream_of(int fd) {
     return std::filesystem::read_symlink("/proc/" + std::to_string(daemon().pid()) + "/fd/" +
                                          std::to_string(fd));
@@ -46,8 +55,10 @@ TEST_F(HardshipTest, WhoSentWhileTheDaemonWasStoppedIsNotIdle) {
 }
 
 TEST_F(HardshipTest, AFullStderrHoldsUpNeitherTheLogFileNorTheEnd) {
-  start(DaemonOptions{.arguments = {"--stderr-level", "debug"}, .blocks_stderr = true});
-  daemon().allow_log("lines");  // That some were lost.
+  start(DaemonOptions{.config = "[log]\nqueue_lines = 16\n",
+                      .arguments = {"--stderr-level", "debug"},
+                      .blocks_stderr = true});
+  daemon().allow_log("lines");  // That some were dropped.
   for (int i = 0; i < 50; ++i) {
     TcpPeer peer = connect();
     ASSERT_TRUE(peer.echoes("hello"));
@@ -55,11 +66,80 @@ TEST_F(HardshipTest, AFullStderrHoldsUpNeitherTheLogFileNorTheEnd) {
     peer.close();
     (void)daemon().wait_for_log("close peer=" + name + ' ');
   }
-  EXPECT_GT(daemon().counter("log_write_failures"), 0U);
+  EXPECT_GT(daemon().counter("log_lines_dropped"), 0U);
   daemon().signal(SIGTERM);
   EXPECT_EQ(daemon().wait(Deadline(20s)), 0);
   daemon().finish_stopped();
   EXPECT_EQ(daemon().count_log("stopped: "), 1U);
+}
+
+// As screen does while it is scrolled back. There is room for a part of a line, which poll(2) takes
+// for enough.
+TEST_F(HardshipTest, ATerminalThatNobodyReadsHoldsUpNeitherTheLogFileNorTheEnd) {
+  const PseudoTerminal terminal;
+  start(DaemonOptions{.config = "[log]\nconnection_lines_per_second = 0\n",
+                      .arguments = {"--stderr-level", "debug"},
+                      .stderr_to = terminal.fd()});
+  for (int i = 0; i < 100; ++i) {
+    TcpPeer peer = connect();
+    ASSERT_TRUE(peer.echoes("hello"));
+    const std::string name = peer.name();
+    peer.close();
+    (void)daemon().wait_for_log("close peer=" + name + ' ');
+  }
+  daemon().signal(SIGTERM);
+  EXPECT_EQ(daemon().wait(Deadline(20s)), 0);
+  daemon().finish_stopped();
+  EXPECT_EQ(daemon().count_log("stopped: "), 1U);
+}
+
+TEST_F(HardshipTest, ATerminalThatNobodyReadsDoesNotHoldUpAStartThatFails) {
+  const PseudoTerminal terminal;
+  terminal.fill();
+  ChildProcess child({.arguments = {ECHOD_BINARY, "--nonsense"}, .stderr_to = terminal.fd()});
+  EXPECT_EQ(child.wait(Deadline(20s)), EX_USAGE);
+}
+
+// The delay is longer than the test waits.
+TEST_F(HardshipTest, ADiskThatDoesNotWriteTheLogHoldsUpNeitherSignalsNorTheEnd) {
+  start();
+  DelayedCalls disk(daemon().pid(), "write", daemon().log_path());
+  if (!disk.is_in_force()) {
+    GTEST_SKIP() << "strace cannot delay calls here";
+  }
+  daemon().signal(SIGUSR2);
+  (void)daemon().wait_for_err("counters: ");
+  for (std::size_t reloads = 1; reloads <= 2; ++reloads) {
+    daemon().signal(SIGUSR1);
+    daemon().signal(SIGHUP);
+    (void)daemon().wait_for_err("reload: applied", reloads);
+    TcpPeer peer = connect();
+    EXPECT_TRUE(peer.echoes("hello"));
+  }
+  daemon().signal(SIGTERM);
+  EXPECT_TRUE(ends_within(20s));
+  disk.end();
+  daemon().finish_stopped();
+}
+
+TEST_F(HardshipTest, ADiskThatDoesNotGiveTheConfigurationHoldsUpNeitherSignalsNorTheEnd) {
+  start();
+  DelayedCalls disk(daemon().pid(), "read", daemon().config_path());
+  if (!disk.is_in_force()) {
+    GTEST_SKIP() << "strace cannot delay calls here";
+  }
+  daemon().signal(SIGHUP);
+  (void)daemon().wait_for_log("log file reopened");
+  daemon().signal(SIGHUP);
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+  daemon().expect_counter("reloads", 0);
+  peer.close();
+  daemon().signal(SIGTERM);
+  EXPECT_TRUE(ends_within(20s));
+  disk.end();
+  daemon().finish_stopped();
+  EXPECT_EQ(daemon().count_log("reload: "), 0U);
 }
 
 TEST_F(HardshipTest, ALogFileThatMayNotGrowStopsNobody) {

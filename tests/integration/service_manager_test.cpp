@@ -132,6 +132,53 @@ TEST_F(ServiceManagerTest, WithoutAWatchdogIsNotFed) {
   EXPECT_EQ(manager_.count_during(3s, "WATCHDOG=1"), 0U);
 }
 
+// A supervisor that stands still, or whose socket nobody reads.
+TEST_F(ServiceManagerTest, ThatReadsNothingHoldsUpNeitherSignalsNorTheEnd) {
+  manager_.fill();
+  start_managed();
+  daemon().reload("[timeouts]\nidle_s = 5\n");
+  (void)daemon().wait_for_err("reload: applied");
+  daemon().signal(SIGUSR1);
+  (void)daemon().wait_for_log("log file reopened", 2);
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+  peer.close();
+  daemon().signal(SIGTERM);
+  EXPECT_EQ(daemon().wait(Deadline(20s)), 0);
+  daemon().finish_stopped();
+}
+
+TEST_F(ServiceManagerTest, ThatReadsLaterHearsThatEchodIsReady) {
+  manager_.fill();
+  start_managed();
+  daemon().signal(SIGHUP);
+  (void)daemon().wait_for_err("reload: applied");
+  const std::string reloading = manager_.wait_for("RELOADING=1");
+  EXPECT_NE(reloading.find("\nMONOTONIC_USEC="), std::string::npos) << reloading;
+  (void)manager_.wait_for("READY=1");
+}
+
+TEST_F(ServiceManagerTest, ThatReadsNothingDoesNotHoldUpAStartThatFails) {
+  manager_.fill();
+  ChildProcess echod(
+      {.arguments = {ECHOD_BINARY, "--nonsense"}, .environment = {manager_.variable()}});
+  constexpr int kUsage = 64;
+  EXPECT_EQ(echod.wait(Deadline(20s)), kUsage);
+}
+
+TEST_F(ServiceManagerTest, WhoseSocketCannotBeUsedIsMentionedOnce) {
+  start(DaemonOptions{.environment = {"NOTIFY_SOCKET=vsock:2:1234"}});
+  daemon().expect_log("NOTIFY_SOCKET=vsock:2:1234 is of no use");
+  daemon().signal(SIGHUP);
+  (void)daemon().wait_for_err("reload: applied");
+  EXPECT_EQ(daemon().count_log("NOTIFY_SOCKET"), 1U);
+}
+
+TEST_F(ServiceManagerTest, AnEmptyVariableNamesNone) {
+  start(DaemonOptions{.environment = {"NOTIFY_SOCKET="}});
+  EXPECT_EQ(daemon().count_log("NOTIFY_SOCKET"), 0U);
+}
+
 TEST_F(ServiceManagerTest, HearsWhyEchodDidNotStart) {
   start();
   const ChildResult result =

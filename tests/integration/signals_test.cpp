@@ -2,11 +2,27 @@
 #include <csignal>
 
 #include "daemon_test.hpp"
+#include "delayed_calls.hpp"
+#include "pseudo_terminal.hpp"
 
 namespace echod::test {
 namespace {
 
-class SignalsTest : public DaemonTest {};
+class SignalsTest : public DaemonTest {
+ protected:
+  [[nodiscard]] static bool has_open(pid_t process, const std::string& file) {
+    std::error_code error;
+    for (std::filesystem::directory_iterator fd("/proc/" + std::to_string(process) + "/fd", error),
+         end;
+         !error && fd != end; fd.increment(error)) {
+      std::error_code gone;
+      if (std::filesystem::read_symlink(fd->path(), gone) == file) {
+        return true;
+      }
+    }
+    return false;
+  }
+};
 
 TEST_F(SignalsTest, SigintStopsAsSigtermDoes) {
   start();
@@ -69,6 +85,33 @@ TEST_F(SignalsTest, Sigusr2LogsTheCounters) {
   }
 }
 
+// While it reads its configuration, long before it serves.
+TEST_F(SignalsTest, ThoseThatComeBeforeItServesDoNotKillIt) {
+  if (!is_installed("strace") || kSanitized) {
+    GTEST_SKIP() << "needs strace (scripts/test installs it), and a build without sanitizers";
+  }
+  const TemporaryDirectory directory;
+  const std::string config = directory.file("echod.toml");
+  write_file(config, "");
+  std::vector<std::string> arguments = delaying("read", config, "1000000");
+  arguments.insert(arguments.end(), {"-D", ECHOD_BINARY, "--config", config, "--log-file", "",
+                                     "--address", "127.0.0.1", "--port", "0"});
+  ChildProcess child({.arguments = arguments});
+  wait_until("the configuration to be read", [&] { return has_open(child.pid(), config); });
+  for (const int number : {SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU}) {
+    child.signal(number);
+  }
+  EXPECT_TRUE(child.wait_for_err([](const std::string& err) {
+    return err.find("started: ") != std::string::npos;
+  })) << child.err();
+  EXPECT_TRUE(child.wait_for_err([](const std::string& err) {
+    return err.find("reload: applied") != std::string::npos;
+  })) << "the signal is not lost: "
+      << child.err();
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait(), 0);
+}
+
 TEST_F(SignalsTest, AllOfThemAtOnceDisturbNobody) {
   start();
   TcpPeer peer = connect();
@@ -126,6 +169,31 @@ TEST_F(QuitOnStdinTest, PartOfALineAloneDoesNot) {
   peer.close();
   daemon().child().write_stdin("def\n");
   daemon().finish_stopped();
+}
+
+// echod --quit-on-stdin & in an interactive shell: what is typed next is for another job.
+TEST_F(QuitOnStdinTest, InTheBackgroundOfATerminalALineDoesNotStopIt) {
+  const PseudoTerminal terminal;
+  const TemporaryDirectory directory;
+  const std::string pid_file = directory.file("pid");
+  ChildProcess shell(
+      {.arguments = {"setsid", "--ctty", "sh", "-c",
+                     "set -m; \"$0\" --config /dev/null --quit-on-stdin --log-file \"\" --address "
+                     "127.0.0.1 --port 0 & echo $! >\"$1\"; exec sleep 1000",
+                     ECHOD_BINARY, pid_file},
+       .stdin_from = terminal.fd()});
+  const auto says = [&shell](const std::string& words) {
+    return shell.wait_for_err(
+        [&words](const std::string& err) { return err.find(words) != std::string::npos; });
+  };
+  ASSERT_TRUE(says("started: ")) << shell.err();
+  const pid_t echod = std::stoi(read_file(pid_file));
+  terminal.type("a line\n");
+  ASSERT_EQ(kill(echod, SIGUSR2), 0);
+  EXPECT_TRUE(says("counters: ")) << shell.err();  // It runs.
+  EXPECT_EQ(shell.err().find("stopping: "), std::string::npos);
+  ASSERT_EQ(kill(echod, SIGTERM), 0);
+  EXPECT_TRUE(says("stopped: ")) << shell.err();
 }
 
 // epoll(7) refuses /dev/null and files; they are at their end.

@@ -14,9 +14,6 @@ SimulatedKernel* SimulatedKernel::current = nullptr;
 
 namespace {
 
-// Of one run. Whatever the outside does here, the daemon needs far fewer.
-constexpr std::uint64_t kMostCalls = 20'000;
-
 std::string text_of(std::uint32_t events) {
   constexpr std::array<std::pair<std::uint32_t, const char*>, 6> kNames{{
       {EPOLLIN, "IN"},
@@ -162,9 +159,9 @@ void SimulatedKernel::describe(Fingerprint& into) const noexcept {
 }
 
 void SimulatedKernel::count_call() noexcept {
-  if (++calls_ == kMostCalls) {
+  if (++calls_ == most_calls_) {
     violate("it makes calls without end");
-  } else if (calls_ == 2 * kMostCalls) {
+  } else if (calls_ == 2 * most_calls_) {
     (void)std::fputs("a turn does not end\n", stderr);
     std::abort();
   }
@@ -181,6 +178,9 @@ SimulatedKernel::Connection* SimulatedKernel::enter(Call call, int fd) noexcept 
     outside_.on_call(call);
   }
   Connection& connection = connections_[number_of(fd)];
+  if (std::exchange(in_turn_, number_of(fd)) != number_of(fd)) {
+    ++connection.turns;
+  }
   if (connection.first_error != 0 && call != Call::close) {
     violate(name_of(call) + " after an error, which is final");
   }
@@ -230,7 +230,7 @@ std::uint32_t SimulatedKernel::pending(int fd) noexcept {
 }
 
 void SimulatedKernel::list(int fd) noexcept {
-  if (std::find(ready_.begin(), ready_.end(), fd) == ready_.end()) {
+  if (!std::exchange(registration(fd).is_listed, true)) {
     ready_.push_back(fd);
   }
 }
@@ -257,7 +257,10 @@ std::int64_t SimulatedKernel::on_register(int fd, bool is_new, const epoll_event
   if ((event.events & EPOLLET) == 0 || registration(fd).is_registered == is_new) {
     violate(name_of(call) + " with a wrong mask, or twice");
   }
-  registration(fd) = {.is_registered = true, .mask = event.events, .token = event.data.u64};
+  Registration& registered = registration(fd);
+  registered.is_registered = true;
+  registered.mask = event.events;
+  registered.token = event.data.u64;
   if (has_trace_ && connection != nullptr) {
     note("    registers for " + text_of(event.events));
   }
@@ -269,20 +272,18 @@ std::int64_t SimulatedKernel::on_register(int fd, bool is_new, const epoll_event
 
 int SimulatedKernel::collect(std::span<epoll_event> events) noexcept {
   std::size_t count = 0;
-  for (const int fd : std::exchange(ready_, {})) {
-    const std::uint32_t reported = pending(fd);
-    if (reported == 0) {
-      continue;
+  std::size_t taken = 0;
+  for (; taken < ready_.size() && count < events.size(); ++taken) {
+    const int fd = ready_[taken];
+    registration(fd).is_listed = false;
+    if (const std::uint32_t reported = pending(fd); reported != 0) {
+      events[count].events = reported;
+      events[count].data.u64 = registration(fd).token;
+      ++count;
+      (void)leave(Call::wait, fd, reported);
     }
-    if (count == events.size()) {
-      list(fd);
-      continue;
-    }
-    events[count].events = reported;
-    events[count].data.u64 = registration(fd).token;
-    ++count;
-    (void)leave(Call::wait, fd, reported);
   }
+  ready_.erase(ready_.begin(), ready_.begin() + static_cast<std::ptrdiff_t>(taken));
   return static_cast<int>(count);
 }
 
@@ -295,6 +296,7 @@ int SimulatedKernel::on_wait(std::span<epoll_event> events, int timeout_ms) noex
     note("  epoll_wait, timeout " + std::to_string(timeout_ms));
   }
   told_ = {};
+  in_turn_ = kNobody;
   outside_.on_call(Call::wait);
   for (;;) {
     const int count = collect(events);
@@ -423,8 +425,9 @@ int SimulatedKernel::on_close(int fd) noexcept {
   if (connection != nullptr) {
     check_close(fd, *connection);
     connection->is_closed = true;
-    connection->registration = {};
-    std::erase(ready_, fd);
+    if (std::exchange(connection->registration, {}).is_listed) {
+      std::erase(ready_, fd);
+    }
     (void)leave(Call::close, fd, 0);
   }
   return 0;

@@ -4,7 +4,8 @@
 //
 // Epoll is edge-triggered as in fs/eventpoll.c: a socket that wakes with something that the mask
 // has goes to the list of those that are ready, as it does at ADD and MOD if anything of the mask
-// is pending; epoll_wait(2) takes it off the list and reports what is pending then, if anything.
+// is pending; epoll_wait(2) takes as many off the list as fit, in the order in which they came, and
+// reports what is pending then, if anything.
 //
 // Before each call of the daemon on a connection, and before each wait, the outside may act. What
 // the daemon may never do is checked with each call; the first violation is kept.
@@ -110,6 +111,17 @@ class SimulatedKernel {
   void allow_everything() noexcept { has_rules_ = false; }
   [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
+  // A run that makes so many calls is taken for one without end.
+  void set_most_calls(std::uint64_t calls) noexcept { most_calls_ = calls; }
+  // How many turns a connection has had: calls on it, with no other call between them. One that is
+  // about to begin, its first call being made, is not among them yet.
+  [[nodiscard]] std::uint64_t turns(std::size_t connection) const noexcept {
+    return connections_[connection].turns;
+  }
+  // The last call was on this connection: its turn may go on.
+  [[nodiscard]] bool is_in_turn(std::size_t connection) const noexcept {
+    return in_turn_ == connection;
+  }
 
   // Everything that decides what later calls return.
   void describe(Fingerprint& into) const noexcept;
@@ -141,9 +153,11 @@ class SimulatedKernel {
  private:
   static constexpr int kEpollFd = 3;
   static constexpr int kEventFd = 4;
+  static constexpr std::size_t kNobody = SIZE_MAX;
 
   struct Registration {
     bool is_registered = false;
+    bool is_listed = false;  // In ready_.
     std::uint32_t mask = 0;
     std::uint64_t token = 0;
   };
@@ -154,6 +168,7 @@ class SimulatedKernel {
     Registration registration{};
     std::optional<Fault> fault{};
     std::optional<std::uint64_t> drain_end{};
+    std::uint64_t turns = 0;
     int first_error = 0;
     bool is_closed = false;
   };
@@ -185,6 +200,8 @@ class SimulatedKernel {
   std::vector<int> ready_;  // Epoll's list.
   Fingerprint told_;
   std::uint64_t calls_ = 0;
+  std::uint64_t most_calls_ = 20'000;  // Whatever a few clients do, the daemon needs far fewer.
+  std::size_t in_turn_ = kNobody;      // The connection that the last call was on.
   bool is_stopped_ = false;
   bool has_rules_ = true;
   std::string violation_;

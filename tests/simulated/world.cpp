@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <utility>
 
-#include "internals.hpp"
 #include "invariant.hpp"
 #include "socket_address.hpp"
 
@@ -54,10 +53,10 @@ CloseReason reason_for(int first_error) {
 }  // namespace
 
 World::World(Outside& outside, const WorldSettings& settings)
-    : settings_(settings),
+    : shared_(settings_of(settings), 1),
+      settings_(settings),
       kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0),
-      roster_(std::make_shared<Roster>(static_cast<std::uint32_t>(settings.connections), 1)),
-      context_(loop_, settings_of(settings), silent_logger(), roster_, 0) {
+      context_(loop_, settings_of(settings), silent_logger(), shared_, 0) {
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     (void)kernel_.connect();
   }
@@ -67,7 +66,7 @@ void World::run() {
   static const sys::SocketAddress peer = *sys::SocketAddress::parse("192.0.2.1", 5555);
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     context_.admission.enter();
-    roster_->keep(context_.worker);
+    context_.admission.add_to(context_.worker);
     const int fd = SimulatedKernel::kFirstFd + static_cast<int>(i);
     invariant(context_.reserve(), "there is memory for a few connections");
     context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});
@@ -85,10 +84,7 @@ void World::run() {
 void World::drain() {
   kernel_.note("echod is told to drain");
   was_told_to_drain_ = true;
-  loop_.post([this] {
-    context_.is_draining = true;
-    context_.table.visit_all([](Connection& connection) { connection.begin_drain(); });
-  });
+  on_drain_.notify();
 }
 
 bool World::let_all(Act act) {
@@ -161,26 +157,6 @@ std::uint64_t World::expected_for(CloseReason reason) const {
     expected += reason_for(kernel_.first_error(i)) == reason ? 1U : 0U;
   }
   return expected;
-}
-
-void World::describe(Fingerprint& into) {
-  context_.table.visit_all([&into](Connection& connection) {
-    into.add(connection.table_index());
-    into.add(static_cast<std::uint64_t>(connection.*member(StateOf{})));
-    into.add(connection.*member(MustReadToEagainOf{}) ? 1 : 0);
-    into.add(connection.*member(DrainAllowanceOf{}));
-    const auto& block = connection.*member(BlockOf{});
-    into.add(block != nullptr ? block->owed().size() + 1 : 0);
-  });
-  // In order; who waits there at this point is a connection.
-  IntrusiveList<Channel>& ready = loop_.*member(ReadyListOf{});
-  IntrusiveList<Channel> waiting;
-  waiting.take_all(ready);
-  while (Channel* const channel = waiting.pop_front()) {
-    into.add(static_cast<Connection*>(channel)->table_index());
-    ready.push_back(*channel);
-  }
-  into.add(context_.is_draining ? 1 : 0);
 }
 
 }  // namespace echod::test

@@ -6,11 +6,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
-#include <string>
 
+#include "connection_visit.hpp"
 #include "echo_context.hpp"
 #include "event_loop.hpp"
+#include "notifier.hpp"
 #include "simulated_kernel.hpp"
 
 namespace echod::test {
@@ -32,12 +32,14 @@ class World {
   World& operator=(const World&) = delete;
 
   [[nodiscard]] SimulatedKernel& kernel() noexcept { return kernel_; }
+  [[nodiscard]] EventLoop& loop() noexcept { return loop_; }
+  [[nodiscard]] EchoContext& context() noexcept { return context_; }
 
   // Registers the connections, then makes iterations until the kernel is stopped. Each of them may
   // make a call that acts or stops.
   void run();
 
-  // Has the daemon drain from the next iteration on, as a worker does.
+  // Has the daemon drain, as a worker does: it is woken up, and then visits all connections.
   void drain();
   [[nodiscard]] bool was_told_to_drain() const noexcept { return was_told_to_drain_; }
 
@@ -51,16 +53,26 @@ class World {
 
  private:
   bool let_all(Act act);
+  // Tells the channels on a ready list apart.
+  [[nodiscard]] std::uint64_t number_of(const Channel& channel) const noexcept;
+  void describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const;
+  void describe_turn(const Channel& channel, Fingerprint& into) const;
   void check_rest();
   void check_end();
   [[nodiscard]] std::uint64_t closed_for(CloseReason reason) const;
   [[nodiscard]] std::uint64_t expected_for(CloseReason reason) const;
 
+  Shared shared_;
   WorldSettings settings_;
   SimulatedKernel kernel_;
   EventLoop loop_;
-  std::shared_ptr<Roster> roster_;
   EchoContext context_;
+  ConnectionVisit drain_visit_{loop_, context_.table,
+                               [](Connection& connection) { connection.begin_drain(); }, [] {}};
+  Notifier on_drain_{loop_, [this] {
+                       context_.is_draining = true;
+                       drain_visit_.start();
+                     }};
   bool was_told_to_drain_ = false;
 };
 

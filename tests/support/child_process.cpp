@@ -172,7 +172,8 @@ ChildProcess::ChildProcess(const ChildOptions& options) {
     if (listen_pid != nullptr) {
       write_listen_pid(listen_pid);
     }
-    become(options, arguments.data(), environment.data(), passed, in.read, out.write, err.write);
+    become(options, arguments.data(), environment.data(), passed,
+           options.stdin_from.value_or(in.read), out.write, options.stderr_to.value_or(err.write));
   }
   std::for_each(passed.begin(), passed.end(), close_if_open);
   close_if_open(in.read);

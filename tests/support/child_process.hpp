@@ -26,9 +26,11 @@ struct ChildOptions {
   std::vector<std::pair<int, rlimit>> limits = {};
   // Its descriptors from 3 on, with $LISTEN_FDS and $LISTEN_PID as sd_listen_fds(3) wants them.
   std::vector<int> passes = {};
-  std::optional<uid_t> user = {};  // Drop root for this user and the group of the same number.
-  bool has_stdin = false;          // A pipe, see write_stdin(); else /dev/null.
-  bool names_journal = false;      // $JOURNAL_STREAM names its stderr, as under systemd.
+  std::optional<uid_t> user = {};      // Drop root for this user and the group of the same number.
+  bool has_stdin = false;              // A pipe, see write_stdin(); else /dev/null.
+  std::optional<int> stdin_from = {};  // This descriptor instead, such as a terminal's.
+  std::optional<int> stderr_to = {};   // Its stderr is this descriptor, and err() stays empty.
+  bool names_journal = false;          // $JOURNAL_STREAM names its stderr, as under systemd.
   bool closes_stderr = false;    // Its stderr is a pipe that nobody reads: writing raises SIGPIPE.
   bool blocks_stderr = false;    // Its stderr is a pipe that nobody reads, and full.
   bool closes_standard = false;  // It starts without descriptors 0, 1 and 2.

@@ -1,6 +1,7 @@
 #include "daemon_process.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -80,6 +81,7 @@ ChildOptions child_options(const DaemonOptions& options, const TemporaryDirector
   child.closes_stderr = options.closes_stderr;
   child.blocks_stderr = options.blocks_stderr;
   child.closes_standard = options.closes_standard;
+  child.stderr_to = options.stderr_to;
   if (options.file_size) {
     child.limits.emplace_back(RLIMIT_FSIZE, both(*options.file_size));
   }
@@ -107,7 +109,8 @@ DaemonProcess::DaemonProcess(const DaemonOptions& options) {
     child.arguments.front() = directory_.file("echod");
   }
   child_ = std::make_unique<ChildProcess>(child);
-  wait_for_start(options.closes_stderr || options.blocks_stderr || options.closes_standard);
+  wait_for_start(options.closes_stderr || options.blocks_stderr || options.closes_standard ||
+                 options.stderr_to.has_value());
   descriptors_at_start_ = open_descriptors();
 }
 
@@ -232,8 +235,15 @@ void DaemonProcess::wait_for_counter(const std::string& name, std::uint64_t valu
 
 std::size_t DaemonProcess::open_descriptors() const {
   const std::filesystem::path folder = "/proc/" + std::to_string(pid()) + "/fd";
-  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder),
-                                                std::filesystem::directory_iterator()));
+  std::size_t files = 0;
+  std::size_t others = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    std::error_code gone;
+    const bool is_standard = std::stoi(entry.path().filename()) <= STDERR_FILENO;
+    const bool is_file = std::filesystem::read_symlink(entry, gone).string().starts_with('/');
+    ++(is_file && !is_standard ? files : others);
+  }
+  return others + std::max<std::size_t>(files, 1);
 }
 
 std::chrono::nanoseconds DaemonProcess::cpu_time() const {

@@ -19,6 +19,7 @@
 #include <sstream>
 #include <string>
 
+#include "acceptor.hpp"
 #include "echo_context.hpp"
 #include "event_loop.hpp"
 #include "scripted_syscalls.hpp"
@@ -54,7 +55,7 @@ class EchoFixture : public testing::Test {
   Connection& connect(int fd) {
     EXPECT_TRUE(context_.table.reserve());
     context_.admission.enter();
-    context_.roster->keep(context_.worker);
+    context_.admission.add_to(context_.worker);
     Connection& connection = context_.table.create(context_, sys::UniqueFd::adopt(fd), peer_);
     connection.start();
     return connection;
@@ -63,7 +64,9 @@ class EchoFixture : public testing::Test {
   // One iteration, as Worker::run() makes it, and the end of the script.
   void iterate() {
     loop_.run_once();
-    context_.table.destroy_retired();
+    if (context_.table.destroy_retired()) {
+      acceptor_.on_connections_ended();
+    }
     kernel_.verify();
   }
   // An iteration without anything to do, `time` later.
@@ -112,9 +115,10 @@ class EchoFixture : public testing::Test {
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
   sys::SocketAddress peer_ = *sys::SocketAddress::parse("192.0.2.1", 5555);
   EventLoop loop_;
-  // Of this worker and an idle one, to which nothing is handed over while its inbox is closed.
-  std::shared_ptr<Roster> roster_ = std::make_shared<Roster>(small_settings().max_connections, 2);
-  EchoContext context_{loop_, small_settings(), logger_, roster_, 0};
+  Shared shared_{small_settings(), 2};  // The other worker accepts only if a test opens its seat.
+  EchoContext context_{loop_, small_settings(), logger_, shared_, 0};
+  int lost_ = 0;  // Listening sockets that turned out to be broken.
+  Acceptor acceptor_{context_, [this](int) { ++lost_; }};
 };
 
 }  // namespace echod::test

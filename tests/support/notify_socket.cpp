@@ -13,25 +13,46 @@
 
 namespace echod::test {
 
-NotifySocket::NotifySocket(const std::string& name)
-    : path_(name.empty() ? directory_.file("notify") : name),
-      fd_(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
-  const bool is_abstract = path_.front() == '@';
+namespace {
+
+int local_socket() {
+  return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+// `call` is bind(2) or connect(2).
+template <typename Call>
+int with_address(Call call, int fd, const std::string& path) {
+  const bool is_abstract = path.front() == '@';
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  path_.copy(address.sun_path, sizeof address.sun_path - 1);
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
   if (is_abstract) {
     address.sun_path[0] = '\0';
   }
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path_.size() +
-                                             (is_abstract ? 0 : 1));
-  if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), length) != 0) {
+  const auto length =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size() + (is_abstract ? 0 : 1));
+  return call(fd, reinterpret_cast<const sockaddr*>(&address), length);
+}
+
+}  // namespace
+
+NotifySocket::NotifySocket(const std::string& name)
+    : path_(name.empty() ? directory_.file("notify") : name), fd_(local_socket()) {
+  if (with_address(bind, fd_, path_) != 0) {
     throw std::system_error(errno, std::system_category(), "bind " + path_);
   }
 }
 
 NotifySocket::~NotifySocket() {
   (void)close(fd_);
+}
+
+void NotifySocket::fill() const {
+  const int sender = local_socket();
+  const int connected = with_address(connect, sender, path_);
+  while (connected == 0 && send(sender, "filler", 6, MSG_DONTWAIT) > 0) {
+  }
+  (void)close(sender);
 }
 
 std::string NotifySocket::variable() const {

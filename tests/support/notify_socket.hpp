@@ -23,6 +23,9 @@ class NotifySocket {
   // For the environment of who is to use it.
   [[nodiscard]] std::string variable() const;
 
+  // Sends to itself until it has no room for another message: it takes none until it is read.
+  void fill() const;
+
   // The next message that contains `text`, passing over others; throws if none comes.
   [[nodiscard]] std::string wait_for(const std::string& text);
   // How many that contain `text` come in this time.

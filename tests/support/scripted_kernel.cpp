@@ -177,6 +177,13 @@ void ScriptedKernel::set_ready(int fd, bool is_ready) {
     not_ready_.insert(fd);
   }
 }
+void ScriptedKernel::set_file_type(int fd, mode_t type) {
+  file_types_[fd] = type;
+}
+std::optional<mode_t> ScriptedKernel::file_type(int fd) const {
+  const auto found = file_types_.find(fd);
+  return found != file_types_.end() ? std::optional(found->second) : std::nullopt;
+}
 void ScriptedKernel::raise(int signal) {
   signals_.push_back(signal);
 }

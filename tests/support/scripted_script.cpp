@@ -143,12 +143,12 @@ Step& ScriptedKernel::expect_remove(int fd, int error, Where where) {
   return add(Step(Call::epoll_remove, fd).failing(error), where);
 }
 
-Step& ScriptedKernel::expect_epoll_wait(std::initializer_list<Event> events,
-                                        std::optional<int> timeout_ms, Where where) {
+Step& ScriptedKernel::expect_epoll_wait(std::vector<Event> events, std::optional<int> timeout_ms,
+                                        Where where) {
   Step step = Step(Call::epoll_wait)
                   .with_argument(timeout_ms)
                   .giving(static_cast<std::int64_t>(events.size()));
-  step.events = events;
+  step.events = std::move(events);
   return add(std::move(step), where);
 }
 

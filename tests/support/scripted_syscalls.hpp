@@ -219,8 +219,7 @@ class ScriptedKernel {
   Step& expect_modify(int fd, std::uint32_t mask, int error = 0, Where where = Where::here());
   Step& expect_remove(int fd, int error = 0, Where where = Where::here());
   // Gives `events`; with `timeout_ms`, the call must pass exactly that.
-  Step& expect_epoll_wait(std::initializer_list<Event> events,
-                          std::optional<int> timeout_ms = std::nullopt,
+  Step& expect_epoll_wait(std::vector<Event> events, std::optional<int> timeout_ms = std::nullopt,
                           Where where = Where::here());
   // No events: the timeout passed, and with it the time (at -1, a failure: it would hang).
   Step& expect_epoll_wait_timeout(std::optional<int> timeout_ms = std::nullopt,
@@ -263,7 +262,8 @@ class ScriptedKernel {
   void set_unread(int fd, int bytes);           // SIOCINQ.
   void set_unacknowledged(int fd, int bytes);   // SIOCOUTQ.
   void set_socket_error(int fd, int error);     // SO_ERROR, once.
-  void set_ready(int fd, bool is_ready);  // poll(2): every descriptor is, unless said so here.
+  void set_ready(int fd, bool is_ready);    // poll(2): every descriptor is, unless said so here.
+  void set_file_type(int fd, mode_t type);  // fstat(2): S_IFIFO and so on; else what it is.
   void set_open_files(std::uint64_t soft, std::uint64_t hard);  // RLIMIT_NOFILE.
   void raise(int signal);                                       // Pends on the signalfd.
 
@@ -308,6 +308,7 @@ class ScriptedKernel {
   ssize_t on_read(int fd, void* data, std::size_t length);
   ssize_t on_write(int fd, const void* data, std::size_t length);
   [[nodiscard]] bool is_ready(int fd) const { return !not_ready_.contains(fd); }
+  [[nodiscard]] std::optional<mode_t> file_type(int fd) const;
   int on_close(int fd);
   int on_setrlimit(std::uint64_t soft);
   [[nodiscard]] std::uint64_t hard_limit() const { return hard_; }
@@ -346,6 +347,7 @@ class ScriptedKernel {
   std::map<int, std::string> sent_;
   std::map<int, std::string> received_;
   std::set<int> not_ready_;
+  std::map<int, mode_t> file_types_;
   std::map<int, int> unread_;
   std::map<int, int> unacknowledged_;
   std::map<int, int> socket_errors_;

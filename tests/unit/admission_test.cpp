@@ -1,203 +1,181 @@
 #include "admission.hpp"
 
 #include <gtest/gtest.h>
-#include <spdlog/logger.h>
 
-#include <array>
-#include <memory>
+#include <chrono>
+#include <cstdint>
+#include <vector>
 
-#include "echo_context.hpp"
-#include "listener.hpp"
+#include "event_loop.hpp"
+#include "notifier.hpp"
 
 namespace echod::test {
 namespace {
 
+using namespace std::chrono_literals;
+
 class AdmissionTest : public testing::Test {
  protected:
+  static constexpr std::size_t kWorkers = 3;
+
   AdmissionTest() {
-    admission_.reserve_waiter();
-    admission_.reserve_waiter();
+    for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+      admission_.open_seat(worker, on_called_);
+    }
   }
 
-  void come(std::size_t worker = 0) {
-    roster_->enter();
-    roster_->keep(worker);
+  void add(std::size_t worker, std::uint32_t connections) {
+    for (std::uint32_t i = 0; i < connections; ++i) {
+      admission_.enter();
+      admission_.add_to(worker);
+    }
   }
-  void fill() {
-    come();
-    come();
+  void have(std::uint32_t first, std::uint32_t second, std::uint32_t third) {
+    add(0, first);
+    add(1, second);
+    add(2, third);
   }
-  void take_turn(Listener& listener) {
-    EXPECT_TRUE(listener.is_linked());
-    loop_.remove(listener);
+  [[nodiscard]] static sys::TimePoint now() { return sys::MonotonicClock::now(); }
+  [[nodiscard]] std::optional<std::size_t> emptier_than(std::size_t worker) const {
+    return admission_.emptier_than(worker, now());
   }
 
-  std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  std::shared_ptr<Roster> roster_ = std::make_shared<Roster>(2, 2);
-  EchoContext context_{loop_, EchoSettings{}, logger_, roster_, 0};
-  Listener first_{context_, std::make_shared<sys::ListenSocket>(), [](int) {}};
-  Listener second_{context_, std::make_shared<sys::ListenSocket>(), [](int) {}};
-  Admission admission_{*roster_, 0};
-  Admission other_{*roster_, 1};  // Of another worker.
+  Notifier on_called_{loop_, [] {}};
+  Admission admission_{100'000, kWorkers};
 };
 
+// Room.
+
 TEST_F(AdmissionTest, IsFullAtItsBoundAndNotBefore) {
-  EXPECT_FALSE(admission_.is_full());
-  come();
-  EXPECT_FALSE(admission_.is_full());
-  come();
-  EXPECT_TRUE(admission_.is_full());
-  EXPECT_EQ(admission_.connections(), 2U);
-  admission_.leave();
-  EXPECT_FALSE(admission_.is_full());
+  Admission admission(2, 1);
+  EXPECT_TRUE(admission.try_enter());
+  EXPECT_FALSE(admission.is_full());
+  EXPECT_TRUE(admission.is_nearly_full());
+  EXPECT_TRUE(admission.try_enter());
+  EXPECT_TRUE(admission.is_full());
+  EXPECT_FALSE(admission.try_enter());
+  EXPECT_EQ(admission.connections(), 2U);
+  admission.give_back();
+  EXPECT_TRUE(admission.try_enter());
 }
 
-TEST_F(AdmissionTest, EachLeaveResumesTheNextInLineOnce) {
-  fill();
-  admission_.wait_for_room(first_);
-  admission_.wait_for_room(second_);
-  admission_.wait_for_room(first_);
-  EXPECT_FALSE(first_.is_linked());
-  admission_.leave();
-  EXPECT_TRUE(first_.is_linked());  // In the ready list.
-  EXPECT_FALSE(second_.is_linked());
-  take_turn(first_);
-  admission_.leave();
-  EXPECT_FALSE(first_.is_linked());
-  EXPECT_TRUE(second_.is_linked());
+TEST_F(AdmissionTest, AWorkerThatEmptiesAQueueEntersBeyondTheBound) {
+  Admission admission(1, 1);
+  admission.enter();
+  admission.enter();
+  EXPECT_EQ(admission.connections(), 2U);
 }
 
-TEST_F(AdmissionTest, WhoWaitsAgainGoesToTheTail) {
-  fill();
-  admission_.wait_for_room(first_);
-  admission_.wait_for_room(second_);
-  admission_.leave();
-  take_turn(first_);
-  admission_.forget(first_);  // It accepts somebody.
-  come();
-  admission_.wait_for_room(first_);
-  admission_.leave();
-  EXPECT_FALSE(first_.is_linked());
-  EXPECT_TRUE(second_.is_linked());
-}
-
-TEST_F(AdmissionTest, WhoFindsTheRoomTakenKeepsItsPlace) {
-  fill();
-  admission_.wait_for_room(first_);
-  admission_.wait_for_room(second_);
-  admission_.leave();
-  come();  // Another listener's connection.
-  take_turn(first_);
-  admission_.wait_for_room(first_);
-  admission_.leave();
-  EXPECT_TRUE(first_.is_linked());
-  EXPECT_FALSE(second_.is_linked());
-}
-
-TEST_F(AdmissionTest, AChanceIsPassedOnToWhoWaitsForRoomWhileThereIsRoom) {
-  fill();
-  admission_.wait_for_resources(first_);
-  admission_.wait_for_room(second_);
-  admission_.pass_on();
-  EXPECT_FALSE(second_.is_linked());
-  admission_.leave();
-  take_turn(first_);
-  admission_.wait_for_resources(first_);
-  admission_.pass_on();
-  EXPECT_FALSE(first_.is_linked());
-  EXPECT_TRUE(second_.is_linked());
-}
-
-TEST_F(AdmissionTest, WhoeverIsForgottenIsNotResumed) {
-  fill();
-  admission_.wait_for_room(first_);
-  admission_.wait_for_room(second_);
-  admission_.forget(first_);
-  admission_.leave();
-  EXPECT_FALSE(first_.is_linked());
-  EXPECT_TRUE(second_.is_linked());
-}
-
-TEST_F(AdmissionTest, ABoundThatRisesResumesAllWhoWait) {
-  fill();
-  admission_.wait_for_room(first_);
-  admission_.wait_for_resources(second_);
-  admission_.set_max_connections(3);
-  EXPECT_TRUE(first_.is_linked());
-  EXPECT_TRUE(second_.is_linked());
-  EXPECT_EQ(admission_.max_connections(), 3U);
-}
-
-TEST_F(AdmissionTest, ABoundThatSinksKeepsEverybodyAndResumesNobodyUntilThereIsRoom) {
-  fill();
+TEST_F(AdmissionTest, ABoundThatSinksKeepsEverybody) {
+  have(2, 0, 0);
   admission_.set_max_connections(1);
-  admission_.wait_for_room(first_);
   EXPECT_EQ(admission_.connections(), 2U);
-  admission_.leave();
-  EXPECT_FALSE(first_.is_linked());
-  admission_.leave();
-  EXPECT_TRUE(first_.is_linked());
-}
-
-// Workers do not share a thread as they do here.
-
-TEST_F(AdmissionTest, AConnectionOfAnotherWorkerThatLeavesTellsThisOneOfRoom) {
-  roster_->inbox(0).open(loop_, [this] {
-    EXPECT_EQ(roster_->inbox(0).take().room, (std::array<std::uint32_t, 2>{0, 1}));
-    admission_.on_room(Waiters::any);
-  });
-  come(1);
-  come(1);
-  admission_.wait_for_room(first_);
-  other_.leave();
-  EXPECT_FALSE(first_.is_linked());
-  loop_.run_once();  // The message; the turn comes in the next iteration.
-  EXPECT_TRUE(first_.is_linked());
-  roster_->inbox(0).close();
-}
-
-TEST_F(AdmissionTest, NewsOfRoomThatNobodyHereWaitsForIsPassedOn) {
-  roster_->inbox(1).open(loop_, [] {});
-  roster_->set_wait(1, Roster::Wait::for_room);
-  admission_.on_room(Waiters::any);
-  EXPECT_EQ(roster_->inbox(1).take().room, (std::array<std::uint32_t, 2>{0, 1}));
-  roster_->inbox(1).close();
-}
-
-TEST_F(AdmissionTest, WhoWasLateLooksForRoomItself) {
-  fill();
-  admission_.wait_for_room(first_);
-  EXPECT_TRUE(roster_->wake_one(0, Waiters::any)) << "it is told, and does not hear it";
-  admission_.catch_up();
-  EXPECT_FALSE(first_.is_linked()) << "there is no room";
-  roster_->leave(0);
-  admission_.catch_up();
-  EXPECT_TRUE(first_.is_linked());
-}
-
-TEST_F(AdmissionTest, RoomThatCameJustBeforeTheWaitIsNotMissed) {
-  come();
-  come(1);
+  admission_.leave(0);
   EXPECT_FALSE(admission_.try_enter());
-  other_.leave();
-  admission_.wait_for_room(first_);
-  EXPECT_TRUE(first_.is_linked());
+  admission_.leave(0);
+  EXPECT_TRUE(admission_.try_enter());
 }
 
-TEST_F(AdmissionTest, RoomThatNobodyCameForIsGivenBackAndPassedOn) {
-  come();
-  EXPECT_TRUE(other_.try_enter());
-  admission_.wait_for_room(first_);
-  other_.give_back();
-  EXPECT_FALSE(first_.is_linked());
-  admission_.pass_on();
-  EXPECT_TRUE(first_.is_linked());
+TEST_F(AdmissionTest, AConnectionIsCountedForItsWorkerOnlyWhenItIsThere) {
+  EXPECT_TRUE(admission_.try_enter());
+  EXPECT_EQ(admission_.connections_of(1), 0U);
+  admission_.add_to(1);
+  EXPECT_EQ(admission_.connections_of(1), 1U);
+  admission_.leave(1);
+  EXPECT_EQ(admission_.connections_of(1), 0U);
+  EXPECT_EQ(admission_.connections(), 0U);
 }
 
-TEST_F(AdmissionTest, OnlyThoseWhoEnteredLeave) {
+TEST_F(AdmissionTest, AWishForRoomIsTakenOnce) {
+  EXPECT_FALSE(admission_.take_wish());
+  admission_.wish_for_room();
+  admission_.wish_for_room();
+  EXPECT_TRUE(admission_.take_wish());
+  EXPECT_FALSE(admission_.take_wish());
+}
+
+TEST_F(AdmissionTest, AConnectionThatLeavesTwiceIsABug) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(admission_.leave(), "only those who entered leave");
+  EXPECT_DEATH(admission_.leave(0), "a connection leaves once");
+}
+
+// Share.
+
+TEST_F(AdmissionTest, AWorkerThatHasNoMoreThanOthersAccepts) {
+  EXPECT_EQ(emptier_than(1), std::nullopt);
+  have(1, 1, 1);
+  EXPECT_EQ(emptier_than(1), std::nullopt);
+}
+
+TEST_F(AdmissionTest, AWorkerThatHasMoreLeavesItToTheOneWithTheFewest) {
+  have(2, 1, 0);
+  EXPECT_EQ(emptier_than(0), 2U);
+  EXPECT_EQ(emptier_than(1), 2U);
+  EXPECT_EQ(emptier_than(2), std::nullopt);
+}
+
+TEST_F(AdmissionTest, ALeadOfA32ndOfTheMeanIsKept) {
+  have(1020, 990, 990);  // The mean is 1000, a 32nd of it 31.
+  EXPECT_EQ(emptier_than(0), std::nullopt);
+  add(0, 1);
+  EXPECT_EQ(emptier_than(0), std::nullopt);
+  add(0, 1);
+  EXPECT_EQ(emptier_than(0), 1U);
+}
+
+// Whichever worker the kernel wakes: here always the first.
+TEST_F(AdmissionTest, TenThousandConnectionsAreSpreadEvenly) {
+  std::uint32_t accepted_by_others = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::size_t worker = emptier_than(0).value_or(0);
+    add(worker, 1);
+    accepted_by_others += worker == 0 ? 0 : 1;
+  }
+  EXPECT_GT(accepted_by_others, 6000U);
+  for (std::size_t worker = 0; worker < kWorkers; ++worker) {
+    EXPECT_LE(admission_.connections_of(worker), 1.04 * 10'000 / 3);
+  }
+}
+
+TEST_F(AdmissionTest, AWorkerThatIsNotReadyIsSkipped) {
+  have(2, 0, 1);
+  admission_.set_ready(1, false);
+  EXPECT_EQ(emptier_than(0), 2U);
+  admission_.set_ready(2, false);
+  EXPECT_EQ(emptier_than(0), std::nullopt);
+  EXPECT_EQ(admission_.other_than(0, now()), std::nullopt);
+  admission_.set_ready(1, true);
+  EXPECT_EQ(emptier_than(0), 1U);
+}
+
+// Calls.
+
+TEST_F(AdmissionTest, AWorkerThatWasCalledAndDoesNotComeIsLate) {
+  have(2, 0, 1);
+  const sys::TimePoint called = admission_.call(1);
+  EXPECT_EQ(admission_.emptier_than(0, called + Admission::kPatience), 1U);
+  EXPECT_EQ(admission_.emptier_than(0, called + Admission::kPatience + 1ns), 2U);
+  EXPECT_FALSE(admission_.has_come(1, called));
+  admission_.come(1);
+  EXPECT_TRUE(admission_.has_come(1, called));
+  EXPECT_EQ(admission_.emptier_than(0, called + Admission::kPatience + 1ns), 1U);
+}
+
+TEST_F(AdmissionTest, CallsBeforeItComesAreOne) {
+  const sys::TimePoint first = admission_.call(1);
+  while (now() == first) {
+  }
+  EXPECT_EQ(admission_.call(1), first);
+  admission_.come(1);
+  EXPECT_GT(admission_.call(1), first);
+}
+
+// The clock of the worker that asks was read before a long turn.
+TEST_F(AdmissionTest, AnOldTimeMakesNobodyLate) {
+  have(2, 0, 1);
+  const sys::TimePoint called = admission_.call(1);
+  EXPECT_EQ(admission_.emptier_than(0, called - 10s), 1U);
 }
 
 }  // namespace

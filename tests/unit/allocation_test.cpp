@@ -19,9 +19,10 @@
 #include "deadline.hpp"
 #include "echo_context.hpp"
 #include "event_loop.hpp"
+#include "notifier.hpp"
 #include "notify_socket.hpp"
 #include "service_manager.hpp"
-#include "stderr_sink.hpp"
+#include "standard_error.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -40,7 +41,7 @@ class AllocationTest : public testing::Test {
   void serve(sys::UniqueFd fd) {
     ASSERT_TRUE(context_.table.reserve());
     context_.admission.enter();
-    context_.roster->keep(context_.worker);
+    context_.admission.add_to(context_.worker);
     context_.table.create(context_, std::move(fd), {}).start();
   }
   void iterate() {
@@ -53,7 +54,8 @@ class AllocationTest : public testing::Test {
 
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  EchoContext context_{loop_, settings(), logger_, std::make_shared<Roster>(100, 1), 0};
+  Shared shared_{settings(), 1};
+  EchoContext context_{loop_, settings(), logger_, shared_, 0};
 };
 
 TEST_F(AllocationTest, TheCountSeesAllocations) {
@@ -148,18 +150,18 @@ TEST_F(AllocationTest, AConnectionThatComesAndGoesAllocatesNothingInAChunkThatIs
   EXPECT_EQ(count(Counter::empty_connections), 1001U);
 }
 
-TEST(PostTest, AFewTasksWaitWithoutAllocating) {
+TEST(NotifierTest, TellsTheLoopWithoutAllocating) {
   EventLoop loop;
-  int done = 0;
+  int notified = 0;
+  Notifier notifier(loop, [&notified] { ++notified; });
+  const std::uint64_t before = allocations();
   for (int round = 1; round <= 3; ++round) {
-    const std::uint64_t before = allocations();
-    for (int i = 0; i < 16; ++i) {
-      loop.post([&done] { ++done; });
+    notifier.notify();
+    while (notified < round) {
+      loop.run_once();
     }
-    EXPECT_EQ(allocations(), before);
-    loop.run_once();
-    EXPECT_EQ(done, 16 * round);
   }
+  EXPECT_EQ(allocations(), before);
 }
 
 // What must go well when there is no memory.

@@ -88,11 +88,11 @@ TEST_F(ConnectionFlushTest, EachConnectionOwesFromABlockOfItsOwn) {
   connect_owing(kFd);
   connect_owing(kOther);
   EXPECT_EQ(context_.buffers.bytes_taken(), 2 * kBlockBytes);
-  kernel_.expect_epoll_wait({{kOther, EPOLLOUT}, {kFd, EPOLLOUT}});
-  kernel_.expect_send(kOther, "llo");
-  kernel_.expect_modify(kOther, kReading);
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}, {kOther, EPOLLOUT}});
   kernel_.expect_send(kFd, "llo");
   kernel_.expect_modify(kFd, kReading);
+  kernel_.expect_send(kOther, "llo");
+  kernel_.expect_modify(kOther, kReading);
   iterate();
   EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
 }

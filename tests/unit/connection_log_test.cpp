@@ -197,16 +197,14 @@ TEST_F(ConnectionLogTest, EachKindOfTroubleWithAcceptingIsToldOnceAMinute) {
     log_.paused_resources(listener_, EMFILE, 1, now);
     log_.paused_emptying(listener_, EMFILE, 1, now);
     log_.accept_failed(listener_, ECONNABORTED, now);
-    log_.passed_on(peer_, now);
-    log_.kept_waiting(peer_, now);
     log_.register_failed(peer_, ENOSPC, now);
     const std::string text = said();
     return std::count(text.begin(), text.end(), '\n');
   };
-  EXPECT_EQ(report_all(kNow), 7);
+  EXPECT_EQ(report_all(kNow), 5);
   EXPECT_EQ(report_all(kNow), 0);
   EXPECT_EQ(report_all(kNow + 1min - 1ns), 0);
-  EXPECT_EQ(report_all(kNow + 1min), 7);
+  EXPECT_EQ(report_all(kNow + 1min), 5);
 }
 
 // Out of memory.
@@ -223,13 +221,11 @@ TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
     log_.paused_resources(peer_, EMFILE, 1, kNow);
     log_.paused_emptying(peer_, EMFILE, 1, kNow);
     log_.accept_failed(peer_, ECONNABORTED, kNow);
-    log_.passed_on(peer_, kNow);
-    log_.kept_waiting(peer_, kNow);
     log_.register_failed(peer_, ENOSPC, kNow);
     log_.listener_lost(peer_, EBADF);
     log_.opened(peer_, 7, kNow);  // Beyond the limit.
   }
-  EXPECT_EQ(counters_.get(Counter::connection_lines_suppressed), 12U);
+  EXPECT_EQ(counters_.get(Counter::connection_lines_suppressed), 10U);
   EXPECT_EQ(said(), "");
   log_.opened(peer_, 8, kNow + 1s);
   EXPECT_EQ(said(),

@@ -8,6 +8,7 @@
 #include <set>
 #include <vector>
 
+#include "all_connections.hpp"
 #include "allocations.hpp"
 #include "echo_context.hpp"
 #include "seed.hpp"
@@ -23,20 +24,21 @@ class ConnectionTableTest : public testing::Test {
   Connection& create() {
     EXPECT_TRUE(table_.reserve());
     context_.admission.enter();
-    context_.roster->keep(context_.worker);
+    context_.admission.add_to(context_.worker);
     return table_.create(context_, sys::UniqueFd(), {});
   }
   // Ends it as the end of a connection does.
   static void end(Connection& connection) { connection.abort(CloseReason::forced); }
   [[nodiscard]] std::set<Connection*> visited() {
     std::set<Connection*> all;
-    table_.visit_all([&all](Connection& connection) { all.insert(&connection); });
+    visit_all(table_, [&all](Connection& connection) { all.insert(&connection); });
     return all;
   }
 
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  EchoContext context_{loop_, EchoSettings{}, logger_, std::make_shared<Roster>(1, 1), 0};
+  Shared shared_{EchoSettings{}, 1};
+  EchoContext context_{loop_, EchoSettings{}, logger_, shared_, 0};
   ConnectionTable& table_ = context_.table;
 };
 
@@ -115,7 +117,7 @@ TEST_F(ConnectionTableTest, AVisitorMayEndConnections) {
   for (std::size_t i = 0; i < kPerChunk + 5; ++i) {
     create();
   }
-  table_.visit_all([](Connection& connection) { end(connection); });
+  visit_all(table_, [](Connection& connection) { end(connection); });
   table_.destroy_retired();
   EXPECT_EQ(table_.size(), 0U);
 }

@@ -295,7 +295,7 @@ TEST_F(ConnectionTest, ATurnThatHasSpentItsReadsIsContinuedWithoutAnEvent) {
   expect_rest();
 }
 
-TEST_F(ConnectionTest, WhoeverSpentItsBudgetWaitsUntilTheOthersHadTheirTurns) {
+TEST_F(ConnectionTest, OneThatSpentItsBudgetComesBehindThoseThatHadNoTurn) {
   context_.settings.turn_reads = 1;
   connect(kFd);
   connect(kOther);
@@ -304,10 +304,10 @@ TEST_F(ConnectionTest, WhoeverSpentItsBudgetWaitsUntilTheOthersHadTheirTurns) {
   kernel_.expect_send(kFd, kFullBlock);
   iterate();
   kernel_.expect_epoll_wait({{kOther, EPOLLIN}}, 0);
-  kernel_.expect_recv(kFd, kFullBlock);
-  kernel_.expect_send(kFd, kFullBlock);
   kernel_.expect_recv(kOther, "ping");
   kernel_.expect_send(kOther, "ping");
+  kernel_.expect_recv(kFd, kFullBlock);
+  kernel_.expect_send(kFd, kFullBlock);
   iterate();
 }
 
@@ -370,7 +370,7 @@ TEST_F(ConnectionTest, ThatSpentItsBudgetAndIsClosedByItsNeighbourGetsNoTurnFrom
 
 TEST_F(ConnectionTest, ThatIsAliveWhenItsTableGoesIsClosedOnce) {
   {
-    EchoContext context(loop_, small_settings(), logger_, roster_, 1);
+    EchoContext context(loop_, small_settings(), logger_, shared_, 1);
     ASSERT_TRUE(context.table.reserve());
     context.table.create(context, sys::UniqueFd::adopt(kFd), peer_).start();
   }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "connection.hpp"
+#include "all_connections.hpp"
 #include "echo_fixture.hpp"
 
 namespace echod::test {
@@ -22,7 +23,7 @@ class ConnectionTimeoutTest : public EchoFixture {
   // What a timeout sweep does, `time` later.
   void sweep_after(std::chrono::nanoseconds time) {
     pass(time);
-    context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+    visit_all(context_.table, [](Connection& connection) { connection.check_timeouts(); });
   }
   void echo(const std::string& bytes) {
     kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
@@ -61,7 +62,7 @@ TEST_F(ConnectionTimeoutTest, AnIdleConnectionIsClosedWhenItsTimeIsOverAndNotBef
   kernel_.expect_close(kFd);
   kernel_.advance(10ms);
   loop_.run_once();
-  context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  visit_all(context_.table, [](Connection& connection) { connection.check_timeouts(); });
   kernel_.verify();
   EXPECT_EQ(kernel_.count(Call::setsockopt), 0U) << "nothing is owed, so FIN will do";
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
@@ -170,7 +171,7 @@ TEST_F(ConnectionTimeoutTest, AnIdleConnectionWithUnreadBytesIsGivenATurnInstead
   connect(kFd);
   pass(61s);
   kernel_.set_unread(kFd, 5);
-  context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  visit_all(context_.table, [](Connection& connection) { connection.check_timeouts(); });
   EXPECT_EQ(closed_in_all(), 0U);
   kernel_.expect_epoll_wait({}, 0);
   kernel_.expect_recv(kFd, "hello");
@@ -215,7 +216,7 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsReset) {
   kernel_.expect_close(kFd);
   kernel_.advance(10s + 10ms);
   loop_.run_once();
-  context_.table.visit_all([](Connection& connection) { connection.check_timeouts(); });
+  visit_all(context_.table, [](Connection& connection) { connection.check_timeouts(); });
   kernel_.verify();
   EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
 }

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <string>
 #include <system_error>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "allocations.hpp"
+#include "notifier.hpp"
 #include "scripted_syscalls.hpp"
 
 namespace echod::test {
@@ -51,6 +53,7 @@ class EventLoopTest : public testing::Test {
   static constexpr int kA = 7;
   static constexpr int kB = 8;
   static constexpr int kC = 9;
+  static constexpr int kWakeUp = 1001;  // The loop's second descriptor.
 
   ~EventLoopTest() override {
     for (Recorder* const channel : {&a_, &b_, &c_}) {
@@ -129,7 +132,103 @@ TEST_F(EventLoopTest, NobodyGetsTwoTurnsInOnePass) {
   EXPECT_EQ(journal_, "ab");
   kernel_.expect_epoll_wait({{kC, EPOLLIN}}, 0);
   iterate();
-  EXPECT_EQ(journal_, "abac");  // The ready list as it stood, then whoever had an event.
+  EXPECT_EQ(journal_, "abca");
+}
+
+TEST_F(EventLoopTest, AChannelThatHadNoTurnInTheLastPassComesBeforeThoseThatHad) {
+  add_all();
+  a_.want_again(2);
+  kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kB, EPOLLIN}});
+  iterate();
+  kernel_.expect_epoll_wait({{kB, EPOLLIN}, {kC, EPOLLIN}}, 0);
+  iterate();
+  EXPECT_EQ(journal_, "abcab");
+}
+
+TEST_F(EventLoopTest, AllThatIsReadyTakesPartInThePassHoweverManyBatchesThatIs) {
+  constexpr int kMany = 1000;
+  constexpr int kFirst = 2000;
+  std::vector<std::unique_ptr<Recorder>> channels;
+  std::deque<Event> ready;
+  for (int fd = kFirst; fd < kFirst + kMany; ++fd) {
+    channels.push_back(std::make_unique<Recorder>("x", journal_));
+    EXPECT_TRUE(loop_.add(*channels.back(), fd, EPOLLIN).ok());
+    ready.push_back({fd, EPOLLIN});
+  }
+  const std::uint64_t before = loop_.turns();
+  for (int batch = 0; batch < 4; ++batch) {
+    std::vector<Event> events;
+    while (!ready.empty() && events.size() < sys::Epoll::kBatch) {
+      events.push_back(ready.front());
+      ready.pop_front();
+    }
+    kernel_.expect_epoll_wait(events);
+  }
+  iterate();
+  EXPECT_EQ(loop_.turns() - before, kMany);
+  for (const auto& channel : channels) {
+    loop_.remove(*channel);
+  }
+}
+
+TEST_F(EventLoopTest, NoMoreBatchesAreTakenThanItsChannelsCanFill) {
+  add_all();
+  const std::vector<Event> full(sys::Epoll::kBatch, Event{kA, EPOLLIN});
+  kernel_.expect_epoll_wait(full);
+  iterate();
+  EXPECT_EQ(journal_, "a");
+}
+
+TEST_F(EventLoopTest, EveryTurnShowsThatItIsNotStuck) {
+  add_all();
+  const std::uint64_t before = loop_.turns();
+  a_.then([this, before] { EXPECT_EQ(loop_.turns(), before + 1); });
+  b_.then([this, before] { EXPECT_EQ(loop_.turns(), before + 2); });
+  kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kB, EPOLLIN}});
+  iterate();
+}
+
+TEST_F(EventLoopTest, AWakeUpIsATurn) {
+  const std::uint64_t before = loop_.turns();
+  loop_.wake_up();
+  loop_.wake_up();
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}}, -1);
+  iterate();
+  EXPECT_EQ(loop_.turns(), before + 1);
+}
+
+TEST_F(EventLoopTest, NotificationsBeforeTheLoopHasActedAreOne) {
+  Notifier notifier(loop_, [this] { journal_ += 'n'; });
+  notifier.notify();
+  notifier.notify();
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}}, -1);
+  iterate();
+  EXPECT_EQ(journal_, "n");
+  notifier.notify();
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}}, -1);
+  iterate();
+  EXPECT_EQ(journal_, "nn");
+}
+
+TEST_F(EventLoopTest, ANotificationComesBeforeEventsThatCameLater) {
+  add_all();
+  Notifier notifier(loop_, [this] { journal_ += 'n'; });
+  notifier.notify();
+  kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kWakeUp, EPOLLIN}, {kB, EPOLLIN}}, -1);
+  iterate();
+  EXPECT_EQ(journal_, "anb");
+}
+
+TEST_F(EventLoopTest, ANotifierThatHasGoneIsForgotten) {
+  {
+    Notifier mortal(loop_, [this] { journal_ += 'n'; });
+    mortal.notify();
+  }
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}}, -1);
+  iterate();
+  kernel_.expect_epoll_wait({}, -1);
+  iterate();
+  EXPECT_EQ(journal_, "");
 }
 
 TEST_F(EventLoopTest, ToEnqueueTwiceIsToEnqueueOnce) {
@@ -350,11 +449,10 @@ TEST_F(EventLoopTest, PostedTasksRunInOrderInOneTurnAndThoseTheyPostInTheNext) {
     loop_.post([this] { journal_ += '3'; });
   });
   loop_.post([this] { journal_ += '2'; });
-  const int wake_up = 1001;  // The loop's second descriptor.
-  kernel_.expect_epoll_wait({{wake_up, EPOLLIN}});
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}});
   iterate();
   EXPECT_EQ(journal_, "12");
-  kernel_.expect_epoll_wait({{wake_up, EPOLLIN}});
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}});
   iterate();
   EXPECT_EQ(journal_, "123");
 }

@@ -11,6 +11,8 @@
 #include <optional>
 #include <string>
 
+#include "allocations.hpp"
+#include "deadline.hpp"
 #include "files.hpp"
 
 namespace echod::test {
@@ -120,10 +122,12 @@ TEST_F(LogsTest, AnAbsoluteNameIsItself) {
 
 TEST_F(LogsTest, ARotatedFileIsLeftBehindWhenTheLogIsOpenedAnew) {
   const std::filesystem::path rotated = directory_.file("network-server.log.1");
+  wait_until("the file", [this] { return std::filesystem::exists(config_.file); });
   std::filesystem::rename(config_.file, rotated);
-  logs_->apply(config_);
+  logs_->reopen();
   logs_->logger()->info("after");
   (void)finish();
+  EXPECT_TRUE(contains(file(), "log file reopened"));
   EXPECT_FALSE(contains(read_file(rotated), "after"));
   EXPECT_TRUE(contains(file(), "after"));
 }
@@ -193,6 +197,17 @@ class StuckStderr {
   std::array<int, 2> ends_{};
 };
 
+TEST_F(LogsTest, AReloadThatDoesNotNameAnotherFileLeavesItOpen) {
+  logs_->logger()->info("before");
+  wait_until("the file", [this] { return contains(file(), "before"); });
+  const std::filesystem::path rotated = directory_.file("network-server.log.1");
+  std::filesystem::rename(config_.file, rotated);
+  logs_->apply(config_);
+  logs_->logger()->info("after");
+  (void)finish();
+  EXPECT_TRUE(contains(read_file(rotated), "after"));
+}
+
 TEST(LogsQueueTest, WhoeverLogsNeverWaitsAndTheLinesThatFellOutOfTheQueueAreCounted) {
   constexpr std::uint32_t kQueue = 4;
   constexpr std::uint64_t kLines = 100;
@@ -211,6 +226,40 @@ TEST(LogsQueueTest, WhoeverLogsNeverWaitsAndTheLinesThatFellOutOfTheQueueAreCoun
     EXPECT_LE(logs.dropped_lines(), kLines - kQueue);
     stuck.drain();
   }
+}
+
+TEST(LogsQueueTest, AStandardErrorThatTakesNothingHoldsUpNeitherTheFileNorTheEnd) {
+  const TemporaryDirectory directory;
+  LogConfig config;
+  config.file = directory.file("network-server.log");
+  config.stderr_level = LogLevel::info;
+  const StuckStderr stuck;
+  Logs logs(config);
+  logs.logger()->info("first");
+  logs.logger()->info("second");
+  wait_until("the file", [&] { return contains(read_file(config.file), "second"); });
+  EXPECT_FALSE(logs.finish());
+  stuck.drain();
+}
+
+TEST(LogsQueueTest, AFailureOfMemoryIsCountedAndIsNoLine) {
+  const TemporaryDirectory directory;
+  LogConfig config;
+  config.file = directory.file("network-server.log");
+  config.file_level = LogLevel::info;
+  testing::internal::CaptureStderr();
+  Logs logs(config);
+  const std::string long_text(1000, 'x');
+  {
+    const AllocationFailure none_left;
+    logs.logger()->info("{}", long_text);
+    logs.logger()->info("a line that needs no memory");
+  }
+  EXPECT_EQ(logs.lost_lines(), 1U);
+  EXPECT_TRUE(logs.finish());
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  EXPECT_FALSE(contains(read_file(config.file), "bad_alloc"));
+  EXPECT_TRUE(contains(read_file(config.file), "a line that needs no memory"));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@
 namespace echod::test {
 namespace {
 
-constexpr int kBacklog = 16;
+constexpr int kPassedBacklog = 16;
 
 sys::SocketAddress address_of(const char* host, std::uint16_t port) {
   return *sys::SocketAddress::parse(host, port);
@@ -29,7 +29,7 @@ sys::SocketAddress address_of(const char* host, std::uint16_t port) {
 class Passed {
  public:
   explicit Passed(const char* host, bool v6only = false)
-      : socket_(sys::open_listener(address_of(host, 0), kBacklog, v6only, {})) {}
+      : socket_(sys::open_listener(address_of(host, 0), kPassedBacklog, v6only, {})) {}
 
   [[nodiscard]] std::uint16_t port() const { return socket_.address.port(); }
   [[nodiscard]] PassedSocket take() { return {.fd = std::move(socket_.fd), .name = "echo"}; }
@@ -108,7 +108,7 @@ TEST(PassedSocketsTest, ALocalSocketIsRefused) {
   any.sun_family = AF_UNIX;  // Without a path the kernel chooses a name.
   ASSERT_EQ(::bind(local.fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any.sun_family),
             0);
-  ASSERT_EQ(::listen(local.fd.get(), kBacklog), 0);
+  ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
   EXPECT_EQ(refusal_of(std::move(local), {}),
             "socket activation: local is no TCP socket that listens; its unit needs ListenStream= "
             "with a port, and Accept=no");

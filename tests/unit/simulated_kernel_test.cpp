@@ -5,10 +5,12 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <memory>
@@ -365,6 +367,103 @@ TYPED_TEST(KernelTest, OurShutdownReportsAgainWhatIsPending) {
   EXPECT_EQ(pair.events(), EPOLLIN);
   EXPECT_EQ(pair.shut_write(), 0);
   EXPECT_EQ(pair.events(), EPOLLIN);
+}
+
+// What is ready on one epoll instance: which connections, in which order.
+class RealCrowd {
+ public:
+  RealCrowd() {
+    for (const int fd : fds_) {
+      epoll_event event{};
+      event.events = EPOLLIN | EPOLLET;
+      event.data.fd = fd;
+      EXPECT_EQ(::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event), 0);
+    }
+  }
+  ~RealCrowd() {
+    for (const int fd : fds_) {
+      (void)::close(fd);
+    }
+    (void)::close(epoll_);
+  }
+  RealCrowd(const RealCrowd&) = delete;
+  RealCrowd& operator=(const RealCrowd&) = delete;
+
+  void send_to(std::size_t number) { EXPECT_EQ(::eventfd_write(fds_.at(number), 1), 0); }
+  std::string wait(int most) {
+    std::array<epoll_event, 8> events{};
+    std::string numbers;
+    const int count = ::epoll_wait(epoll_, events.data(), most, 0);
+    for (int i = 0; i < count; ++i) {
+      const int fd = events.at(static_cast<std::size_t>(i)).data.fd;
+      numbers += std::to_string(std::find(fds_.begin(), fds_.end(), fd) - fds_.begin());
+    }
+    return numbers;
+  }
+
+ private:
+  std::array<int, 4> fds_{::eventfd(0, EFD_NONBLOCK), ::eventfd(0, EFD_NONBLOCK),
+                          ::eventfd(0, EFD_NONBLOCK), ::eventfd(0, EFD_NONBLOCK)};
+  int epoll_ = ::epoll_create1(0);
+};
+
+class SimulatedCrowd : private Outside {
+ public:
+  SimulatedCrowd() {
+    for (std::uint64_t number = 0; number < 4; ++number) {
+      epoll_event event{};
+      event.events = EPOLLIN | EPOLLET;
+      event.data.u64 = number;
+      EXPECT_EQ(kernel_.on_register(kernel_.connect(), true, event), 0);
+    }
+  }
+
+  void send_to(std::size_t number) { kernel_.act(Act::send, number); }
+  std::string wait(int most) {
+    std::array<epoll_event, 8> events{};
+    std::string numbers;
+    const int count = kernel_.on_wait(std::span(events).first(static_cast<std::size_t>(most)), 0);
+    for (int i = 0; i < count; ++i) {
+      numbers += std::to_string(events.at(static_cast<std::size_t>(i)).data.u64);
+    }
+    return numbers;
+  }
+
+ private:
+  void on_call(Call /*call*/) noexcept override {}
+  bool on_block() noexcept override { return false; }
+
+  SimulatedKernel kernel_{*this, {.receive_bytes = 100, .send_bytes = 100}, 100};
+};
+
+template <typename Crowd>
+class KernelCrowdTest : public testing::Test {
+ protected:
+  Crowd crowd_;
+};
+using Crowds = testing::Types<SimulatedCrowd, RealCrowd>;
+TYPED_TEST_SUITE(KernelCrowdTest, Crowds);
+
+TYPED_TEST(KernelCrowdTest, EventsAreReportedInTheOrderInWhichTheyCame) {
+  auto& crowd = this->crowd_;
+  for (const std::size_t number : {2U, 0U, 3U, 2U, 1U}) {
+    crowd.send_to(number);
+  }
+  EXPECT_EQ(crowd.wait(8), "2031");
+  EXPECT_EQ(crowd.wait(8), "");
+}
+
+TYPED_TEST(KernelCrowdTest, EventsThatDidNotFitAreReportedBeforeThoseThatCameLater) {
+  auto& crowd = this->crowd_;
+  for (const std::size_t number : {2U, 0U, 3U}) {
+    crowd.send_to(number);
+  }
+  EXPECT_EQ(crowd.wait(2), "20");
+  crowd.send_to(2);
+  crowd.send_to(1);
+  crowd.send_to(3);
+  EXPECT_EQ(crowd.wait(2), "32");
+  EXPECT_EQ(crowd.wait(2), "1");
 }
 
 }  // namespace

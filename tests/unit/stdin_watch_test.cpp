@@ -1,9 +1,11 @@
 #include "stdin_watch.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include "event_loop.hpp"
@@ -14,6 +16,14 @@ namespace {
 
 class StdinWatchTest : public testing::Test {
  protected:
+  StdinWatchTest() { kernel_.set_file_type(STDIN_FILENO, S_IFIFO); }
+
+  // A pipe or a terminal is read through a description of its own.
+  void watch() {
+    kernel_.expect_open("/proc/self/fd/0", kFd);
+    watch_.emplace(loop_, [this] { ++quits_; });
+  }
+
   void iterate() {
     loop_.run_once();
     kernel_.verify();
@@ -21,7 +31,7 @@ class StdinWatchTest : public testing::Test {
   // Standard input is readable and gives `text`.
   void type(const std::string& text) {
     kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}}, -1);
-    kernel_.expect_read(STDIN_FILENO, text);
+    kernel_.expect_read(kFd, text);
     iterate();
   }
   void expect_rest() {
@@ -32,10 +42,11 @@ class StdinWatchTest : public testing::Test {
   int quits_ = 0;
   ScriptedKernel kernel_;
   EventLoop loop_;
+  std::optional<StdinWatch> watch_;
 };
 
 TEST_F(StdinWatchTest, ALineQuitsOnce) {
-  const StdinWatch watch(loop_, [this] { ++quits_; });
+  watch();
   type("q\n");
   EXPECT_EQ(quits_, 1);
   kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN | EPOLLHUP}});
@@ -44,9 +55,11 @@ TEST_F(StdinWatchTest, ALineQuitsOnce) {
 }
 
 TEST_F(StdinWatchTest, PartOfALineDoesNotQuitUntilItsEndComes) {
-  const StdinWatch watch(loop_, [this] { ++quits_; });
-  kernel_.set_ready(STDIN_FILENO, false);
+  watch();
   type("qu");
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_read_error(kFd, EAGAIN);
+  iterate();
   EXPECT_EQ(quits_, 0);
   type("it\n");
   EXPECT_EQ(quits_, 1);
@@ -54,51 +67,99 @@ TEST_F(StdinWatchTest, PartOfALineDoesNotQuitUntilItsEndComes) {
 
 // printf abc | echod --quit-on-stdin: one edge for both.
 TEST_F(StdinWatchTest, EndOfFileThatCameWithPartOfALineQuits) {
-  const StdinWatch watch(loop_, [this] { ++quits_; });
+  watch();
   type("abc");
   EXPECT_EQ(quits_, 0);
   kernel_.expect_epoll_wait({}, 0);
-  kernel_.expect_read(STDIN_FILENO, "");
+  kernel_.expect_read(kFd, "");
   iterate();
   EXPECT_EQ(quits_, 1);
   expect_rest();
 }
 
 TEST_F(StdinWatchTest, EndOfFileQuits) {
-  const StdinWatch watch(loop_, [this] { ++quits_; });
+  watch();
   type("");
   EXPECT_EQ(quits_, 1);
 }
 
 TEST_F(StdinWatchTest, AHangUpOfATerminalQuits) {
-  const StdinWatch watch(loop_, [this] { ++quits_; });
+  watch();
   kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN | EPOLLHUP}});
-  kernel_.expect_read_error(STDIN_FILENO, EIO);
+  kernel_.expect_read_error(kFd, EIO);
   iterate();
   EXPECT_EQ(quits_, 1);
 }
 
 TEST_F(StdinWatchTest, ALineLongerThanAReadQuitsAtItsEnd) {
-  const StdinWatch watch(loop_, [this] { ++quits_; });
+  watch();
   type(std::string(4096, 'x'));
   EXPECT_EQ(quits_, 0);
   kernel_.expect_epoll_wait({}, 0);
-  kernel_.expect_read(STDIN_FILENO, "x\n");
+  kernel_.expect_read(kFd, "x\n");
   iterate();
   EXPECT_EQ(quits_, 1);
 }
 
 TEST_F(StdinWatchTest, ASpuriousEventOrASignalDoesNotQuit) {
-  const StdinWatch watch(loop_, [this] { ++quits_; });
-  for (const int error : {EAGAIN, EINTR}) {
-    kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
-    kernel_.expect_read_error(STDIN_FILENO, error);
-    iterate();
-  }
+  watch();
+  kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
+  kernel_.expect_read_error(kFd, EINTR);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_read_error(kFd, EAGAIN);
+  iterate();
   EXPECT_EQ(quits_, 0);
+  expect_rest();
+}
+
+TEST_F(StdinWatchTest, ATerminalThatIsInUseByAnotherJobDoesNotQuit) {
+  watch();
+  kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
+  kernel_.expect_read_error(kFd, EIO);
+  iterate();
+  EXPECT_EQ(quits_, 0);
+  type("q\n");
+  EXPECT_EQ(quits_, 1);
+}
+
+TEST_F(StdinWatchTest, AHangUpThatCameWithPartOfALineQuits) {
+  watch();
+  kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN | EPOLLHUP}});
+  kernel_.expect_read(kFd, "abc");
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_read_error(kFd, EIO);
+  iterate();
+  EXPECT_EQ(quits_, 1);
+}
+
+TEST_F(StdinWatchTest, ASocketIsReadWithoutWaiting) {
+  kernel_.set_file_type(STDIN_FILENO, S_IFSOCK);
+  const StdinWatch watch(loop_, [this] { ++quits_; });
+  kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
+  kernel_.expect_recv(STDIN_FILENO, "q\n", MSG_DONTWAIT);
+  iterate();
+  EXPECT_EQ(quits_, 1);
+}
+
+// Without /proc, or with a terminal of another user.
+TEST_F(StdinWatchTest, AStreamThatCannotBeOpenedAgainIsReadOnlyWhenItIsReady) {
+  kernel_.expect_open_error("/proc/self/fd/0", EACCES);
+  const StdinWatch watch(loop_, [this] { ++quits_; });
+  kernel_.set_ready(STDIN_FILENO, false);
+  kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
+  iterate();
+  EXPECT_EQ(quits_, 0);
+  kernel_.set_ready(STDIN_FILENO, true);
+  kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
+  kernel_.expect_read(STDIN_FILENO, "q\n");
+  iterate();
+  EXPECT_EQ(quits_, 1);
 }
 
 TEST_F(StdinWatchTest, AFileThatEpollDoesNotTakeIsAtItsEnd) {
+  kernel_.set_file_type(STDIN_FILENO, S_IFREG);
   kernel_.expect_add(STDIN_FILENO, EPOLLIN | EPOLLET, EPERM);
   const StdinWatch watch(loop_, [this] { ++quits_; });
   EXPECT_EQ(quits_, 0);  // From the loop, not from the constructor.
@@ -109,9 +170,8 @@ TEST_F(StdinWatchTest, AFileThatEpollDoesNotTakeIsAtItsEnd) {
 }
 
 TEST_F(StdinWatchTest, ThatGoesIsNotHeardOfAgainAndLeavesStandardInputOpen) {
-  {
-    const StdinWatch watch(loop_, [this] { ++quits_; });
-  }
+  watch();
+  watch_.reset();
   kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
   iterate();
   EXPECT_EQ(quits_, 0);

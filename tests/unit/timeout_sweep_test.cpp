@@ -91,32 +91,5 @@ TEST_F(TimeoutSweepTest, StartsOverWithNewSettingsAndWhenDrainingBegins) {
   expect_rest();
 }
 
-TEST_F(TimeoutSweepTest, GoesThroughManyConnectionsInSeveralTurns) {
-  constexpr int kPerTurn = 16 * 64;
-  constexpr int kFirst = 10000;
-  context_.settings.timeouts = timeouts(100ms, 0s, 2s);
-  for (int fd = kFirst; fd < kFirst + 2 * kPerTurn + 1; ++fd) {
-    connect(fd);
-  }
-  kernel_.advance(1s);
-  loop_.enqueue(sweep_);
-  for (const int closed_so_far : {kPerTurn, 2 * kPerTurn, 2 * kPerTurn + 1}) {
-    kernel_.expect_epoll_wait({}, 0);
-    iterate();
-    EXPECT_EQ(closed(CloseReason::idle_timeout), static_cast<std::uint64_t>(closed_so_far));
-  }
-  expect_rest();
-  EXPECT_EQ(context_.table.size(), 0U);
-}
-
-TEST_F(TimeoutSweepTest, ThatGoesBetweenItsTurnsLeavesNothingBehind) {
-  {
-    TimeoutSweep mortal(context_);
-    mortal.restart();
-    loop_.enqueue(mortal);
-  }
-  expect_rest();
-}
-
 }  // namespace
 }  // namespace echod::test

@@ -11,7 +11,6 @@
 #include <memory>
 #include <optional>
 #include <sstream>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,14 +23,12 @@ namespace {
 
 class WorkerTest : public testing::Test {
  protected:
-  static constexpr std::size_t kFarTooMany = 500;
-
   static EchoSettings settings(std::uint32_t max_connections = 1000) {
     return echo_settings(Config{}, max_connections, 1);
   }
 
   void start() {
-    worker_.emplace(settings(), logger_, alone_, 0U,
+    worker_.emplace(settings(), logger_, shared_, 0U,
                     WorkerEvents{.on_ended = [this] { ended_.set_value(); },
                                  .on_listener_lost = [this](int /*error*/) { lost_.set_value(); }});
     worker_->listen(listen());
@@ -45,38 +42,6 @@ class WorkerTest : public testing::Test {
     return socket;
   }
   [[nodiscard]] TcpPeer connect() const { return {"127.0.0.1", port_}; }
-  // As another worker hands over what it accepted.
-  TcpPeer connect_and_hand_over() {
-    const sys::ListenSocket elsewhere =
-        sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 1, false, {});
-    TcpPeer peer("127.0.0.1", elsewhere.address.port());
-    Inbox::Connections one;
-    one.push_back(sys::accept(elsewhere.fd.get()));
-    EXPECT_EQ(one.front().error, 0);
-    alone_->enter();
-    alone_->keep(0);
-    EXPECT_TRUE(alone_->inbox(0).hand_over(one, {}));  // At a time that stands still.
-    return peer;
-  }
-  // Of the worker's thread.
-  void take_memory_away() {
-    worker_->post([this] { no_memory_.emplace(); });
-  }
-  void give_memory_back() {
-    worker_->post([this] { no_memory_.reset(); });
-  }
-  // Until no more can be accepted.
-  std::vector<TcpPeer> connect_until_memory_is_spent() {
-    take_memory_away();
-    std::vector<TcpPeer> peers;
-    while (count(Counter::paused_resources) == 0) {
-      peers.push_back(connect());
-      if (!peers.back().echoes("hello") || peers.size() > kFarTooMany) {
-        throw std::runtime_error("not spent after " + std::to_string(peers.size()));
-      }
-    }
-    return peers;
-  }
   static bool comes(std::promise<void>& promise) {
     return promise.get_future().wait_for(kPatience) == std::future_status::ready;
   }
@@ -91,8 +56,7 @@ class WorkerTest : public testing::Test {
   std::promise<void> lost_;
   std::uint16_t port_ = 0;
   int listening_fd_ = -1;
-  std::optional<AllocationFailure> no_memory_;
-  std::shared_ptr<Roster> alone_ = std::make_shared<Roster>(settings().max_connections, 1);
+  Shared shared_{settings(), 1};
   std::optional<Worker> worker_;
 };
 
@@ -122,7 +86,7 @@ TEST_F(WorkerTest, ThatDrainsSendsBackWhatItHasSaysGoodbyeAndEndsWhenThePeersHav
 }
 
 TEST_F(WorkerTest, ThatDrainsServesWhoeverWaitsInTheQueueOfItsListener) {
-  worker_.emplace(settings(), logger_, alone_, 0U,
+  worker_.emplace(settings(), logger_, shared_, 0U,
                   WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
   worker_->listen(listen());
   TcpPeer peer = connect();
@@ -155,55 +119,45 @@ TEST_F(WorkerTest, ConnectionsThatDoNotLeaveAreAborted) {
   EXPECT_EQ(count(counter_of(CloseReason::forced)), 1U);
 }
 
-TEST_F(WorkerTest, WhatItIsGivenWithoutMemoryWaitsUntilThereIsSome) {
-  start();
-  const auto peers = connect_until_memory_is_spent();
-  TcpPeer first = connect_and_hand_over();
-  TcpPeer second = connect_and_hand_over();
-  first.send_all("first");
-  second.send_all("second");
-  const std::uint64_t paused = count(Counter::paused_resources);
-  wait_until("it to try again", [&] { return count(Counter::paused_resources) > paused + 4; });
-  give_memory_back();
-  EXPECT_EQ(first.receive_exactly(5), "first");
-  EXPECT_EQ(second.receive_exactly(6), "second");
-  EXPECT_EQ(count(Counter::register_failures), 0U);
-}
-
-TEST_F(WorkerTest, WhatItIsGivenComesBeforeThoseWhoWaitInTheQueue) {
-  start();
-  auto peers = connect_until_memory_is_spent();
-  TcpPeer given = connect_and_hand_over();
-  TcpPeer queued = connect();
-  peers[0].close();
-  EXPECT_TRUE(given.echoes("given"));
-  EXPECT_EQ(count(Counter::accepted), peers.size());
-  peers[1].close();
-  EXPECT_TRUE(queued.echoes("queued"));
-}
-
-TEST_F(WorkerTest, ThatIsAbortedClosesWhatItHadNoMemoryForToo) {
-  worker_.emplace(settings(), logger_, alone_, 0U,
+TEST_F(WorkerTest, TwoOrdersAtOnceAreBothObeyed) {
+  worker_.emplace(settings(), logger_, shared_, 0U,
                   WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
-  worker_->start();
-  take_memory_away();
-  std::vector<TcpPeer> peers;
-  while (count(Counter::paused_resources) == 0) {
-    peers.push_back(connect_and_hand_over());
-    ASSERT_LT(peers.size(), kFarTooMany);
-  }
+  worker_->listen(listen());
+  const TcpPeer peer = connect();
   worker_->drain();
   worker_->abort_connections(CloseReason::forced);
+  worker_->start();
   EXPECT_TRUE(comes(ended_));
-  EXPECT_EQ(count(counter_of(CloseReason::forced)), peers.size());
-  EXPECT_EQ(alone_->connections(), 0U);
+  EXPECT_EQ(shared_.admission.connections(), 0U);
+}
+
+TEST_F(WorkerTest, OrdersTakeNoMemory) {
+  start();
+  const EchoSettings same = settings();
+  {
+    const AllocationFailure no_memory;
+    worker_->apply(same);
+    worker_->drain();
+    worker_->abort_connections(CloseReason::forced);
+    worker_->wake_up();
+  }
+  EXPECT_TRUE(comes(ended_));
+}
+
+TEST_F(WorkerTest, MakesATurnWhenItIsWokenUp) {
+  start();
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t before = worker_->turns();
+    worker_->wake_up();
+    wait_until("a turn", [this, before] { return worker_->turns() > before; });
+  }
 }
 
 TEST_F(WorkerTest, PeersThatDoNotSendTheirFinAreNotWaitedForBeyondTheLingerTime) {
   start();
   EchoSettings impatient = settings();
   impatient.timeouts.linger = std::chrono::milliseconds(10);
-  worker_->post(worker_->task_to_apply(impatient));
+  worker_->apply(impatient);
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.echoes("hello"));
   worker_->drain();
@@ -213,12 +167,12 @@ TEST_F(WorkerTest, PeersThatDoNotSendTheirFinAreNotWaitedForBeyondTheLingerTime)
 
 TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {
   logger_->set_level(spdlog::level::debug);
-  worker_.emplace(settings(), logger_, alone_, 0U,
+  worker_.emplace(settings(), logger_, shared_, 0U,
                   WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
   worker_->listen(listen());
   EchoSettings terse = settings();
   terse.log_lines_per_second = 1;
-  worker_->post(worker_->task_to_apply(terse));
+  shared_.apply(terse);
   worker_->start();
   {
     TcpPeer peer = connect();
@@ -232,13 +186,14 @@ TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {
 
 TEST_F(WorkerTest, NewSettingsHoldForThoseWhoWaitAlready) {
   start();
-  worker_->post(worker_->task_to_apply(settings(1)));
+  shared_.apply(settings(1));
   TcpPeer first = connect();
   EXPECT_TRUE(first.echoes("hello"));
   TcpPeer second = connect();
   second.send_all("hello");
   wait_until("the pause", [this] { return count(Counter::paused_full) == 1; });
-  worker_->post(worker_->task_to_apply(settings(2)));
+  shared_.apply(settings(2));
+  worker_->apply(settings(2));
   EXPECT_EQ(second.receive_exactly(5), "hello");
 }
 
@@ -257,7 +212,7 @@ TEST_F(WorkerTest, ThatGoesClosesWhatIsLeft) {
 }
 
 TEST_F(WorkerTest, ThatNeverStartedGoesToo) {
-  worker_.emplace(settings(), logger_, alone_, 0U, WorkerEvents{});
+  worker_.emplace(settings(), logger_, shared_, 0U, WorkerEvents{});
   worker_->listen(listen());
   worker_.reset();
   EXPECT_THROW((void)connect(), std::exception);

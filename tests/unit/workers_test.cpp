@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "allocations.hpp"
 #include "deadline.hpp"
 #include "tcp_peer.hpp"
 
@@ -53,7 +52,6 @@ class WorkersTest : public testing::Test {
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("workers");
   std::promise<void> ended_;
   std::uint16_t port_ = 0;
-  std::optional<AllocationFailure> no_memory_;
   std::optional<Workers> workers_;
 };
 
@@ -79,7 +77,7 @@ TEST_F(WorkersTest, DrainTogetherAndSayOnceThatTheyEnded) {
   EXPECT_EQ(count(counter_of(CloseReason::drained)), 10U);
 }
 
-TEST_F(WorkersTest, AreFullTogetherAndLetInWhoWaitsWhoseverConnectionLeaves) {
+TEST_F(WorkersTest, AreFullTogetherAndAcceptAtOnceWhicheverConnectionEnds) {
   start(settings(6));
   auto peers = connect_many(6);
   for (TcpPeer& peer : peers) {  // Two of each worker.
@@ -93,29 +91,21 @@ TEST_F(WorkersTest, AreFullTogetherAndLetInWhoWaitsWhoseverConnectionLeaves) {
   EXPECT_EQ(count(Counter::accepted), 12U);
 }
 
-TEST_F(WorkersTest, ServeWhatOneOfThemHasNoMemoryFor) {
+// The other workers accept what the kernel may have woken a stuck one for.
+TEST_F(WorkersTest, AreCalledWhenOneOfThemIsStuck) {
   start();
-  workers_->at(1).post([this] { no_memory_.emplace(); });  // For its thread.
-  std::vector<TcpPeer> peers;
-  while (count(Counter::passed_on) == 0) {
-    peers.push_back(connect());
-    ASSERT_TRUE(peers.back().echoes("hello"));
-    ASSERT_LT(peers.size(), 900U);
-  }
-  const auto later = connect_many(30);
-  EXPECT_LT(workers_->connections_of(1), workers_->connections_of(0));
-  EXPECT_EQ(count(Counter::register_failures), 0U);
+  const auto peers = connect_many(1);
+  const std::uint64_t turns_before = workers_->at(1).turns();
+  workers_->relieve(0);
+  wait_until("a turn", [this, turns_before] { return workers_->at(1).turns() > turns_before; });
 }
 
-TEST_F(WorkersTest, AnswerWhenTheyAreAsked) {
+TEST_F(WorkersTest, EndWithTheirThreadsThoughConnectionsAreLeft) {
   start();
-  for (std::size_t worker = 0; worker < kWorkers; ++worker) {
-    EXPECT_EQ(workers_->at(worker).answers(), 0U);
-    workers_->at(worker).ask();
-  }
-  for (std::size_t worker = 0; worker < kWorkers; ++worker) {
-    wait_until("the answer", [this, worker] { return workers_->at(worker).answers() == 1; });
-  }
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+  workers_.reset();
+  EXPECT_EQ(peer.receive_to_end().bytes, "");
 }
 
 TEST_F(WorkersTest, AbortEverybody) {

@@ -45,6 +45,8 @@ constexpr std::array kOptions{
     Option{"acceptor", Mechanism::acceptor},
     Option{"hand-over", Mechanism::handover},
     Option{"hand-over, passing over", Mechanism::passing_over},
+    Option{"one queue", Mechanism::one_queue},
+    Option{"one queue, rotating", Mechanism::rotating},
 };
 
 constexpr std::array<std::size_t, 2> kWorkers{2, 8};

@@ -1,5 +1,6 @@
 #include "worker.hpp"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@ constexpr int kAcceptsPerTurn = 64;  // The default of echod's turn.accepts.
 constexpr std::chrono::milliseconds kBurn{50};
 constexpr std::chrono::milliseconds kBetweenBurns{10};
 constexpr std::chrono::milliseconds kPatience{10};  // With connections that nobody takes.
+constexpr std::chrono::milliseconds kPatienceWhenCalled{100};
 
 void watch(int epoll, int fd, std::uint32_t events) {
   epoll_event event{.events = events, .data = {.fd = fd}};
@@ -63,6 +65,22 @@ Worker& Crew::choose(Worker& accepting) const {
   // Handing over wakes another thread, so a small lead is kept.
   const auto mean = total / static_cast<std::uint32_t>(workers.size());
   return accepting.count() <= fewest->count() + mean / 16 ? accepting : *fewest;
+}
+
+Worker* Crew::instead_of(const Worker& accepting, std::uint32_t tolerance) const {
+  const Clock::time_point now = Clock::now();
+  Worker* fewest = nullptr;
+  std::uint32_t total = 0;
+  for (const auto& worker : workers) {
+    total += worker->count();
+    if (worker.get() != &accepting && !worker->is_late(now) &&
+        (fewest == nullptr || worker->count() < fewest->count())) {
+      fewest = worker.get();
+    }
+  }
+  const auto parts = tolerance * static_cast<std::uint32_t>(workers.size());
+  const std::uint32_t kept = parts == 0 ? 0 : (total + parts / 2) / parts;
+  return fewest != nullptr && accepting.count() > fewest->count() + kept ? fewest : nullptr;
 }
 
 Worker::Worker(const Crew& crew)
@@ -114,6 +132,18 @@ void Worker::hand_over(int fd) {
   }
 }
 
+void Worker::call() {
+  Clock::rep never = 0;
+  if (called_since_.compare_exchange_strong(never, Clock::now().time_since_epoch().count())) {
+    (void)eventfd_write(wake_, 1);
+  }
+}
+
+bool Worker::is_late(Clock::time_point now) const {
+  const Clock::rep since = called_since_.load(std::memory_order_relaxed);
+  return since != 0 && now.time_since_epoch() - Clock::duration(since) > kPatienceWhenCalled;
+}
+
 bool Worker::is_behind(Clock::time_point now) const {
   const Clock::rep since = inbox_since_.load(std::memory_order_relaxed);
   return since != 0 && now.time_since_epoch() - Clock::duration(since) > kPatience;
@@ -122,9 +152,12 @@ bool Worker::is_behind(Clock::time_point now) const {
 void Worker::iterate(int timeout_ms) {
   std::array<epoll_event, 256> events{};
   const int count = epoll_wait(epoll_, events.data(), static_cast<int>(events.size()),
-                               is_accepting_ ? 0 : timeout_ms);
+                               is_accepting_ ? 0 : timeout_for(timeout_ms));
   if (count < 0 && errno != EINTR) {
     fail("epoll_wait");
+  }
+  if (called_ != nullptr && called_->is_late(Clock::now())) {
+    is_accepting_ = true;
   }
   for (int i = 0; i < count; ++i) {
     const int fd = events[static_cast<std::size_t>(i)].data.fd;
@@ -132,6 +165,7 @@ void Worker::iterate(int timeout_ms) {
       is_accepting_ = true;
     } else if (fd == wake_) {
       take_inbox();  // The eventfd is not read: each write raises an edge.
+      is_accepting_ = is_accepting_ || called_since_.load() != 0;
     } else {
       echo(fd);
     }
@@ -140,9 +174,46 @@ void Worker::iterate(int timeout_ms) {
   is_accepting_ = is_accepting_ && accept_some();
 }
 
-// False when the queue is empty.
+int Worker::timeout_for(int timeout_ms) const {
+  if (called_ == nullptr || called_->called_since_.load(std::memory_order_relaxed) == 0) {
+    return timeout_ms;
+  }
+  const int patience = static_cast<int>(kPatienceWhenCalled.count());
+  return timeout_ms < 0 ? patience : std::min(timeout_ms, patience);
+}
+
+// Whether another worker is called to accept. It is not, if nobody waits.
+bool Worker::leaves_it() {
+  constexpr std::uint32_t kTolerance = 32;
+  Worker* const other = crew_.instead_of(*this, kTolerance);
+  if (other == nullptr) {
+    return false;
+  }
+  pollfd queue{.fd = listener_, .events = POLLIN, .revents = 0};
+  if (poll(&queue, 1, 0) > 0) {
+    other->call();
+    called_ = other;
+  }
+  return true;
+}
+
+// To the tail of those that EPOLLEXCLUSIVE wakes.
+void Worker::rotate() {
+  if (crew_.instead_of(*this, 0) != nullptr) {
+    (void)epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
+    watch(epoll_, listener_, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE);
+  }
+}
+
+// False when the queue is empty, or another worker is to accept.
 bool Worker::accept_some() {
+  const bool has_one_queue = crew_.mechanism >= Mechanism::one_queue;
+  called_since_.store(0);
+  called_ = nullptr;
   for (int accepts = 0; accepts < kAcceptsPerTurn; ++accepts) {
+    if (has_one_queue && leaves_it()) {
+      return false;
+    }
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno != EAGAIN) {
@@ -150,10 +221,13 @@ bool Worker::accept_some() {
       }
       return false;
     }
-    Worker& chosen = crew_.choose(*this);
+    Worker& chosen = has_one_queue ? *this : crew_.choose(*this);
     if (&chosen == this) {
       count_.fetch_add(1, std::memory_order_relaxed);
       adopt(fd);
+      if (crew_.mechanism == Mechanism::rotating) {
+        rotate();
+      }
     } else {
       chosen.hand_over(fd);
     }

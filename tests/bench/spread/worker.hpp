@@ -21,6 +21,10 @@ enum class Mechanism {
   acceptor,      // A thread that only accepts, and hands over to the worker with the fewest.
   handover,      // As `exclusive`, but who has too many hands over to the worker with the fewest.
   passing_over,  // As `handover`, but to nobody who leaves connections in the inbox.
+  one_queue,     // As `exclusive`, but a worker with too many leaves the queue to the one with the
+                 // fewest, which it calls.
+  rotating,  // As `one_queue`, but a worker that has more than another registers anew, so that the
+             // kernel wakes that one first.
 };
 
 // What keeps a worker from its connections.
@@ -42,6 +46,9 @@ struct Crew {
 
   // Who gets a connection that `accepting` has accepted.
   [[nodiscard]] Worker& choose(Worker& accepting) const;
+  // Who should accept instead of `accepting`, if somebody should, with one queue. `tolerance`: of
+  // the mean, a lead of one part in so many is kept; 0: none.
+  [[nodiscard]] Worker* instead_of(const Worker& accepting, std::uint32_t tolerance) const;
 };
 
 // Descriptors are not closed one by one: the server has a descriptor table of its own (server.cpp).
@@ -55,12 +62,18 @@ class Worker {
   // From any thread:
   void stop();
   void hand_over(int fd);
+  void call();
   [[nodiscard]] std::uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_behind(Clock::time_point now) const;
+  // It was called, and has not come for so long.
+  [[nodiscard]] bool is_late(Clock::time_point now) const;
 
  private:
   void iterate(int timeout_ms);
+  [[nodiscard]] int timeout_for(int timeout_ms) const;
   [[nodiscard]] bool accept_some();
+  [[nodiscard]] bool leaves_it();
+  void rotate();
   void adopt(int fd);
   void take_inbox();
   void echo(int fd);
@@ -70,6 +83,7 @@ class Worker {
   const int wake_;
   int listener_ = -1;
   bool is_accepting_ = false;
+  const Worker* called_ = nullptr;  // Who should accept instead.
   std::atomic<bool> is_stopping_{false};
 
   // What others write is in cache lines of its own. A connection counts from the moment it is
@@ -77,7 +91,8 @@ class Worker {
   alignas(64) std::atomic<std::uint32_t> count_{0};
   alignas(64) std::mutex mutex_;
   std::vector<int> inbox_;
-  std::atomic<Clock::rep> inbox_since_{0};  // When the inbox got its first connection; 0: empty.
+  std::atomic<Clock::rep> inbox_since_{0};   // When the inbox got its first connection; 0: empty.
+  std::atomic<Clock::rep> called_since_{0};  // 0: has come.
 };
 
 }  // namespace spread

@@ -1,11 +1,10 @@
-// A listener on the scripted kernel, registered and ready to accept.
+// An acceptor with one listening socket on the scripted kernel.
 #pragma once
 
 #include <memory>
 #include <utility>
 
 #include "echo_fixture.hpp"
-#include "listener.hpp"
 
 namespace echod::test {
 
@@ -21,12 +20,12 @@ inline std::shared_ptr<const sys::ListenSocket> listening_on(int fd) {
   return std::make_shared<const sys::ListenSocket>(std::move(socket));
 }
 
-class ListenerTest : public EchoFixture {
+class AcceptorTest : public EchoFixture {
  protected:
-  ListenerTest() { listener_.start(); }
+  AcceptorTest() { acceptor_.add(listening_on(kListener)); }
 
   void expect_edge() { kernel_.expect_epoll_wait({{kListener, EPOLLIN}}); }
-  // The listener accepts descriptors `first` to `last`.
+  // Descriptors `first` to `last` are accepted.
   void expect_accepts(int first, int last) {
     for (int fd = first; fd <= last; ++fd) {
       kernel_.expect_accept(kListener, fd);
@@ -39,9 +38,12 @@ class ListenerTest : public EchoFixture {
     kernel_.expect_recv_eof(fd);
     kernel_.expect_close(fd);
   }
-
-  int lost_ = 0;
-  Listener listener_{context_, listening_on(kListener), [this](int) { ++lost_; }};
+  // The next turn comes from the ready list.
+  void expect_no_wait() { kernel_.expect_epoll_wait({}, 0); }
+  void expect_letting_go() {
+    kernel_.expect_remove(kListener);
+    kernel_.expect_close(kListener);
+  }
 };
 
 }  // namespace echod::test

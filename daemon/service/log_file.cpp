@@ -1,4 +1,4 @@
-#include "log_file_sink.hpp"
+#include "log_file.hpp"
 
 #include <system_error>
 #include <utility>
@@ -8,35 +8,26 @@
 
 namespace echod {
 
-LogFileSink::LogFileSink(std::shared_ptr<spdlog::sinks::sink> complaints)
-    : base_sink(line_format(false)), complaints_(std::move(complaints)) {}
+LogFile::LogFile(std::shared_ptr<spdlog::sinks::sink> complaints)
+    : complaints_(std::move(complaints)), formatter_(line_format(false)) {}
 
-void LogFileSink::open(const std::string& path) {
-  std::string wanted = path;  // Nothing has changed if there is no memory for it.
-  const std::scoped_lock lock(mutex_);
+bool LogFile::open(const std::string& path) {
   is_failing_ = is_failing_ && path == path_;
-  path_.swap(wanted);
+  path_ = path;
   file_ = sys::AppendFile();
   if (path.empty()) {
-    return;
+    return false;
   }
-  if (const sys::IoResult opened = file_.open(path); !opened.ok()) {
+  const sys::IoResult opened = file_.open(path);
+  if (!opened.ok()) {
     complain_once(opened.error());
   }
+  return opened.ok();
 }
 
-bool LogFileSink::is_open() {
-  const std::scoped_lock lock(mutex_);
-  return file_.is_open();
-}
-
-void LogFileSink::sink_it_(const spdlog::details::log_msg& message) {
-  if (path_.empty()) {
-    return;
-  }
-  if (!file_.is_open()) {
-    lost_lines_.fetch_add(1);
-    return;
+bool LogFile::write(const spdlog::details::log_msg& message) {
+  if (path_.empty() || !file_.is_open()) {
+    return path_.empty();
   }
   spdlog::memory_buf_t line;
   formatter_->format(message, line);
@@ -44,13 +35,13 @@ void LogFileSink::sink_it_(const spdlog::details::log_msg& message) {
   if (written.ok()) {
     is_failing_ = false;
   } else {
-    lost_lines_.fetch_add(1);
     complain_once(written.error());
   }
+  return written.ok();
 }
 
-void LogFileSink::complain_once(int error) {
-  if (std::exchange(is_failing_, true)) {
+void LogFile::complain_once(int error) {
+  if (is_failing_) {
     return;
   }
   const std::string text = "cannot write the log file " + path_ + ": " +
@@ -58,6 +49,7 @@ void LogFileSink::complain_once(int error) {
                            "; echoing goes on, lines are lost until it can be written (SIGUSR1 "
                            "opens it anew)";
   complaints_->log({kLoggerName, spdlog::level::err, text});
+  is_failing_ = true;
 }
 
 }  // namespace echod

@@ -1,0 +1,119 @@
+#include "log_thread.hpp"
+
+#include <spdlog/details/circular_q.h>
+#include <spdlog/details/log_msg_buffer.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include "process.hpp"
+
+namespace echod {
+
+// What the thread uses: it may outlive the LogThread.
+struct LogThread::Shared {
+  Shared(std::size_t queue_lines, Write write_line)
+      : write(std::move(write_line)), lines(queue_lines) {}
+
+  void run() noexcept;
+
+  const Write write;
+  std::atomic<std::uint64_t> lost_lines{0};
+  std::mutex mutex;  // Guards what follows.
+  std::condition_variable changed;
+  spdlog::details::circular_q<spdlog::details::log_msg_buffer> lines;
+  Errand errand;
+  bool is_ending = false;
+  bool has_ended = false;
+};
+
+void LogThread::Shared::run() noexcept {
+  // Without the lock, which is taken again afterwards.
+  const auto perform = [this](std::unique_lock<std::mutex>& lock, const auto& work) {
+    lock.unlock();
+    bool is_done = false;
+    try {
+      is_done = work();
+    } catch (const std::exception&) {
+      is_done = false;  // No memory for a long line.
+    }
+    lost_lines += is_done ? 0U : 1U;
+    lock.lock();
+  };
+  std::unique_lock lock(mutex);
+  while (errand || !lines.empty() || !is_ending) {
+    if (errand) {
+      Errand next = std::exchange(errand, nullptr);
+      perform(lock, [&next] {
+        const Errand now = std::move(next);  // Gone before the lock is taken: it may hold this.
+        now();
+        return true;
+      });
+    } else if (!lines.empty()) {
+      const spdlog::details::log_msg_buffer line = std::move(lines.front());
+      lines.pop_front();
+      perform(lock, [&] { return write(line); });
+    } else {
+      changed.wait(lock);
+    }
+  }
+  has_ended = true;
+  changed.notify_all();
+}
+
+LogThread::LogThread(const std::string& name, std::size_t queue_lines, Write write)
+    : shared_(std::make_shared<Shared>(queue_lines, std::move(write))) {
+  try {
+    thread_ = std::thread([name, shared = shared_] {
+      sys::name_this_thread(name);
+      shared->run();
+    });
+  } catch (const std::system_error& error) {
+    throw std::system_error(error.code(), "cannot start the thread that writes the log");
+  }
+}
+
+void LogThread::push(const spdlog::details::log_msg& message) {
+  spdlog::details::log_msg_buffer line(message);
+  const std::scoped_lock lock(shared_->mutex);
+  shared_->lines.push_back(std::move(line));
+  shared_->changed.notify_one();
+}
+
+void LogThread::run_next(Errand errand) noexcept {
+  const std::scoped_lock lock(shared_->mutex);
+  shared_->errand.swap(errand);
+  shared_->changed.notify_one();
+}
+
+bool LogThread::finish(std::chrono::milliseconds patience) noexcept {
+  std::unique_lock lock(shared_->mutex);
+  shared_->is_ending = true;
+  shared_->changed.notify_all();
+  const bool has_ended =
+      shared_->changed.wait_for(lock, patience, [this] { return shared_->has_ended; });
+  lock.unlock();
+  if (thread_.joinable()) {
+    if (has_ended) {
+      thread_.join();
+    } else {
+      thread_.detach();
+    }
+  }
+  return has_ended;
+}
+
+std::uint64_t LogThread::dropped_lines() const noexcept {
+  const std::scoped_lock lock(shared_->mutex);
+  return shared_->lines.overrun_counter();
+}
+
+std::uint64_t LogThread::lost_lines() const noexcept {
+  return shared_->lost_lines.load();
+}
+
+}  // namespace echod

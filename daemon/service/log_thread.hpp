@@ -1,0 +1,57 @@
+// A bounded queue of log lines, and the thread that writes them.
+//
+// A caller that logs takes the queue's lock, which is held for a move and never while a line is
+// written. When the queue is full its oldest line is dropped, and counted. A write may take any
+// time: it holds up this thread and no other.
+//
+// A thread whose write does not end cannot be joined. It is left behind then, with all that it
+// uses.
+//
+// Thread-safety: any thread, except for the constructor, the destructor and finish().
+#pragma once
+
+#include <spdlog/details/log_msg.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+namespace echod {
+
+class LogThread {
+ public:
+  // Returns whether the line was written; may throw std::bad_alloc.
+  using Write = std::function<bool(const spdlog::details::log_msg&)>;
+  using Errand = std::function<void()>;
+
+  // Starts the thread: signals must be blocked by now. Throws std::system_error.
+  LogThread(const std::string& name, std::size_t queue_lines, Write write);
+  // Leaves the thread behind if it is in a write.
+  ~LogThread() { (void)finish(std::chrono::milliseconds(0)); }
+  LogThread(const LogThread&) = delete;
+  LogThread& operator=(const LogThread&) = delete;
+
+  // Queues a line. Throws std::bad_alloc if a long one cannot be copied.
+  void push(const spdlog::details::log_msg& message);
+  // Runs `errand` in the thread before the next line. Replaces one that has not begun.
+  void run_next(Errand errand) noexcept;
+
+  // Writes what is queued, then ends the thread. Returns false if that takes longer than
+  // `patience`: the thread is left behind, and the process should end without destructors.
+  [[nodiscard]] bool finish(std::chrono::milliseconds patience) noexcept;
+
+  // Lines that fell out of the full queue, and lines that could not be written.
+  [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
+  [[nodiscard]] std::uint64_t lost_lines() const noexcept;
+
+ private:
+  struct Shared;
+
+  std::shared_ptr<Shared> shared_;
+  std::thread thread_;
+};
+
+}  // namespace echod

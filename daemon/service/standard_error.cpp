@@ -1,0 +1,58 @@
+#include "standard_error.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+
+#include "append_file.hpp"
+#include "line_format.hpp"
+#include "shared_stream.hpp"
+
+namespace echod {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{100};
+
+bool is_stderr_the_journal() noexcept {
+  const char* const stream = std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe)
+  return stream != nullptr && sys::is_journal_stream(STDERR_FILENO, stream);
+}
+
+}  // namespace
+
+StderrLog::StderrLog() : formatter_(line_format(is_stderr_the_journal())) {}
+
+bool StderrLog::write(const spdlog::details::log_msg& message) {
+  spdlog::memory_buf_t line;
+  formatter_->format(message, line);
+  return sys::write_waiting(STDERR_FILENO, {line.data(), line.size()}).ok();
+}
+
+void report_on_stderr(std::string_view line, std::string_view prefix) noexcept {
+  constexpr std::size_t kPart = 4096;
+  const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
+  const sys::SharedStream stream(STDERR_FILENO, O_WRONLY);
+  const std::string_view priority = is_stderr_the_journal() ? "<3>" : "";
+  std::array<char, kPart> text{};  // So that a line goes out as one.
+  std::size_t length = 0;
+  // There is nowhere left to report a failure to.
+  const auto write_text = [&] { (void)stream.write_all({text.data(), length}, deadline); };
+  for (std::string_view piece : {priority, prefix, line, std::string_view("\n")}) {
+    while (!piece.empty()) {
+      if (length == text.size()) {
+        write_text();
+        length = 0;
+      }
+      const std::size_t count = piece.copy(&text[length], text.size() - length);
+      length += count;
+      piece.remove_prefix(count);
+    }
+  }
+  write_text();
+}
+
+}  // namespace echod

@@ -1,0 +1,51 @@
+// What connections, loop and visit keep to themselves, for fingerprints: two states may be taken
+// for the same only if everything that decides what follows is the same. This file is compiled
+// without access control, so that the classes need not know of it.
+#include "all_connections.hpp"
+#include "world.hpp"
+
+namespace echod::test {
+
+void World::describe(Fingerprint& into) {
+  visit_all(context_.table, [this, &into](Connection& connection) {
+    into.add(connection.table_index());
+    into.add(static_cast<std::uint64_t>(connection.state_));
+    into.add(connection.must_read_to_eagain_ ? 1 : 0);
+    into.add(connection.drain_allowance_);
+    into.add(connection.block_ != nullptr ? connection.block_->owed().size() + 1 : 0);
+    describe_turn(connection, into);
+  });
+  describe_turn(on_drain_, into);
+  describe_turn(drain_visit_, into);
+  into.add(drain_visit_.next_chunk_);
+  describe_list(loop_.ready_first_, into);
+  describe_list(loop_.ready_last_, into);
+  into.add(context_.is_draining ? 1 : 0);
+}
+
+// Whether it had a turn in the last pass decides its place in the next one.
+void World::describe_turn(const Channel& channel, Fingerprint& into) const {
+  into.add(channel.last_pass_ == loop_.pass_ ? 1 : 0);
+}
+
+void World::describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const {
+  constexpr std::uint64_t kEnd = UINT64_MAX;
+  IntrusiveList<Channel> waiting;
+  waiting.take_all(list);
+  while (Channel* const channel = waiting.pop_front()) {
+    into.add(number_of(*channel));
+    list.push_back(*channel);
+  }
+  into.add(kEnd);
+}
+
+std::uint64_t World::number_of(const Channel& channel) const noexcept {
+  constexpr std::uint64_t kVisit = UINT64_MAX - 1;
+  constexpr std::uint64_t kNotifier = UINT64_MAX - 2;
+  if (&channel == &drain_visit_) {
+    return kVisit;
+  }
+  return &channel == &on_drain_ ? kNotifier : static_cast<const Connection&>(channel).table_index();
+}
+
+}  // namespace echod::test

@@ -1,0 +1,64 @@
+// A terminal of a test's own (pty(7)): what is written to it is read at the other end, or not read.
+// Thread-safety: none.
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+
+namespace echod::test {
+
+class PseudoTerminal {
+ public:
+  PseudoTerminal() : user_(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
+    std::array<char, 64> name{};
+    if (user_ < 0 || grantpt(user_) != 0 || unlockpt(user_) != 0 ||
+        ptsname_r(user_, name.data(), name.size()) != 0) {
+      throw std::system_error(errno, std::system_category(), "posix_openpt");
+    }
+    terminal_ = open(name.data(), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  }
+  ~PseudoTerminal() {
+    (void)close(terminal_);
+    (void)close(user_);
+  }
+  PseudoTerminal(const PseudoTerminal&) = delete;
+  PseudoTerminal& operator=(const PseudoTerminal&) = delete;
+
+  // What a program has for its standard streams.
+  [[nodiscard]] int fd() const { return terminal_; }
+  void type(const std::string& text) const { (void)!write(user_, text.data(), text.size()); }
+  // Writes to it until no byte more is taken. The kernel moves what was written on to the other end
+  // a little later, and then there is room again.
+  void fill() const {
+    constexpr int kLaterMs = 100;
+    const std::array<char, 512> bytes{};
+    pollfd writable{.fd = terminal_, .events = POLLOUT, .revents = 0};
+    (void)fcntl(terminal_, F_SETFL, O_NONBLOCK);
+    do {
+      while (write(terminal_, bytes.data(), bytes.size()) > 0 || write(terminal_, "x", 1) > 0) {
+      }
+    } while (poll(&writable, 1, kLaterMs) == 1);
+    (void)fcntl(terminal_, F_SETFL, 0);
+  }
+  // Reads what was written to it.
+  void drain() const {
+    std::array<char, 4096> bytes{};
+    (void)fcntl(user_, F_SETFL, O_NONBLOCK);
+    while (read(user_, bytes.data(), bytes.size()) > 0) {
+    }
+  }
+
+ private:
+  int user_;
+  int terminal_ = -1;
+};
+
+}  // namespace echod::test
