@@ -106,7 +106,7 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
 }
 
 # Files whose calls are echoload's: they come along in a library that both use.
-CLIENT_FILES = ("client_socket.cpp", "timer_fd.cpp", "wait_ready.cpp")
+CLIENT_FILES = ("client_socket.cpp", "timer_fd.cpp")
 CLIENT_FUNCTIONS = ("send_more",)
 
 # (call, function, why nobody is told.) What is handled so that nothing changes for anybody, beside what is transient.
