@@ -4,7 +4,6 @@
 #include <spdlog/sinks/sink.h>
 
 #include <cstdlib>
-#include <new>
 #include <utility>
 
 #include "log_file.hpp"
@@ -95,16 +94,12 @@ void Logs::apply(const LogConfig& config) {
   logger_->set_level(spdlog_level(lowest_level(config)));
 }
 
-void Logs::reopen() noexcept {
-  try {
-    file_thread_->run_next([file = file_, path = path_, logger = logger_] {
-      if (file->open(path)) {
-        logger->info("log file reopened");
-      }
-    });
-  } catch (const std::bad_alloc&) {
-    logger_->error("not enough memory to reopen the log file; send SIGUSR1 again");
-  }
+void Logs::reopen() {
+  file_thread_->run_next([file = file_, path = path_, logger = logger_] {
+    if (file->open(path)) {
+      logger->info("log file reopened");
+    }
+  });
 }
 
 std::uint64_t Logs::dropped_lines() const noexcept {

@@ -44,8 +44,9 @@ class Logs {
   // Takes over levels and file; the queue's length stays. Throws std::bad_alloc; nothing has
   // changed then.
   void apply(const LogConfig& config);
-  // Opens the file anew, after it was renamed, and logs that once it is open.
-  void reopen() noexcept;
+  // Opens the file anew, after it was renamed, and logs that once it is open. Throws
+  // std::bad_alloc.
+  void reopen();
   // Writes what is queued, in at most this time: false if some could not be written. Then a thread
   // may still be in a write, and the process should end without destructors.
   bool finish() noexcept;

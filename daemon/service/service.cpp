@@ -342,7 +342,11 @@ void Service::on_listener_lost() {
 // that has it.
 void Service::reload() noexcept {
   manager_.reloading();
-  logs_.reopen();
+  try {
+    logs_.reopen();
+  } catch (const std::bad_alloc&) {
+    logs_.notices().error("not enough memory to reopen the log file; SIGUSR1 does it, too");
+  }
   loader_.load();
 }
 

@@ -65,7 +65,7 @@ def is_last_line(run: Run) -> bool:
 
 
 def is_told(run: Run, injected: Injected) -> bool:
-    return (injected.text in run.text or "LOG ERROR" in run.stderr or bool(complaints(run.text))
+    return (injected.text in run.text or bool(complaints(run.text))
             or is_told_otherwise(injected.call, injected.functions, run.text) or is_last_line(run))
 
 
