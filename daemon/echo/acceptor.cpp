@@ -188,7 +188,8 @@ void Acceptor::wait_for_memory(const Queue& queue) noexcept {
 void Acceptor::wait_for_resources(const Queue& queue, int error) noexcept {
   context_.admission.wish_for_room();
   count_pause(Counter::paused_resources);
-  const auto log = is_emptying_ ? &ConnectionLog::paused_emptying : &ConnectionLog::paused_resources;
+  const auto log =
+      is_emptying_ ? &ConnectionLog::paused_emptying : &ConnectionLog::paused_resources;
   (context_.log.*log)(queue.socket->address, error, context_.admission.connections(),
                       context_.loop.now());
   called_.reset();

@@ -111,7 +111,8 @@ class Acceptor {
   std::optional<Called> called_;  // The worker that should accept instead; retry_ runs.
   std::vector<std::unique_ptr<Queue>> queues_;
   std::size_t next_ = 0;  // Place in queues_ of the socket whose turn it is.
-  bool is_paused_ = false;  // Stopped because room or resources were used up, and has not accepted since.
+  bool is_paused_ =
+      false;  // Stopped because room or resources were used up, and has not accepted since.
   bool is_emptying_ = false;
 };
 

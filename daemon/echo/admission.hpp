@@ -79,8 +79,8 @@ class Admission {
   }
 
   // The worker that should accept the next client, if `worker` has clearly more connections: more
-  // than the fewest and a 32nd of the mean (rounded). `now` may be an older time: then a worker counts as
-  // late later.
+  // than the fewest and a 32nd of the mean (rounded). `now` may be an older time: then a worker
+  // counts as late later.
   [[nodiscard]] std::optional<std::size_t> emptier_than(std::size_t worker,
                                                         sys::TimePoint now) const noexcept;
   // The worker with the fewest connections of all others that are ready and not late.

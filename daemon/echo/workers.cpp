@@ -7,7 +7,7 @@ namespace echod {
 
 Workers::Workers(std::size_t count, const EchoSettings& settings,
                  const std::shared_ptr<spdlog::logger>& logger, const WorkerEvents& events)
-    : shared_(settings, count), running_(count) {
+    : shared_(std::make_unique<Shared>(settings, count)), running_(count) {
   const WorkerEvents of_each{.on_ended =
                                  [this, on_last_ended = events.on_ended] {
                                    if (running_.fetch_sub(1) == 1) {
@@ -16,7 +16,7 @@ Workers::Workers(std::size_t count, const EchoSettings& settings,
                                  },
                              .on_listener_lost = events.on_listener_lost};
   for (std::size_t number = 0; number < count; ++number) {
-    workers_.push_back(std::make_unique<Worker>(settings, logger, shared_, number, of_each));
+    workers_.push_back(std::make_unique<Worker>(settings, logger, *shared_, number, of_each));
   }
 }
 
@@ -40,7 +40,7 @@ void Workers::start() {
 }
 
 void Workers::apply(const EchoSettings& settings) noexcept {
-  shared_.apply(settings);
+  shared_->apply(settings);
   for (const auto& worker : workers_) {
     worker->apply(settings);
   }
@@ -61,7 +61,7 @@ void Workers::abort_connections(CloseReason reason) noexcept {
 void Workers::relieve(std::size_t stuck) noexcept {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     if (number != stuck) {
-      (void)shared_.admission.call(number);
+      (void)shared_->admission.call(number);
     }
   }
 }

@@ -46,13 +46,13 @@ class Workers {
   // Connections of the worker that has the most.
   [[nodiscard]] std::uint32_t fullest() const noexcept;
   [[nodiscard]] std::uint32_t connections_of(std::size_t number) const noexcept {
-    return shared_.admission.connections_of(number);
+    return shared_->admission.connections_of(number);
   }
   // How many have not ended.
   [[nodiscard]] std::size_t running() const noexcept { return running_.load(); }
 
  private:
-  Shared shared_;
+  const std::unique_ptr<Shared> shared_;
   std::atomic<std::size_t> running_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

@@ -1,7 +1,7 @@
 // Something an event loop gives turns to: a connection, a listener, a wake-up, a timeout sweep.
 //
-// Events never run a turn by themselves. They are merged into the channel, which is put on the
-// ready list once; each iteration then makes one pass over that list as it stood. A channel that
+// Events never run a turn by themselves. They are merged into the channel, which becomes ready;
+// each iteration then makes one pass, in which no channel has more than one turn. A channel that
 // stops because its budget is spent, not because the kernel has nothing more, returns `again`: with
 // edge-triggered epoll no new event would come for it.
 //
@@ -16,7 +16,7 @@ namespace echod {
 
 enum class Turn : std::uint8_t {
   wait,   // Nothing to do until the next event or enqueue().
-  again,  // More to do: in the next pass, behind the channels that had no turn in this one.
+  again,  // More to do: one more turn in the next pass.
 };
 
 class Channel : public ListHook {
@@ -40,7 +40,7 @@ class Channel : public ListHook {
   std::uint32_t slot_ = kNoSlot;  // Where the loop's table has it; kNoSlot: not registered.
   std::uint32_t generation_ = 0;  // Tells it from earlier users of the slot.
   std::uint16_t pending_events_ = 0;
-  std::uint8_t last_pass_ = 0;  // Number of the pass in which it had its last turn, modulo 256.
+  bool is_ready_ = false;  // Waits for a turn.
 };
 
 }  // namespace echod

@@ -58,6 +58,9 @@ sys::IoResult EventLoop::modify(const Channel& channel, int fd, std::uint32_t ev
 void EventLoop::remove(Channel& channel) noexcept {
   channel.unlink();
   channel.pending_events_ = 0;
+  if (std::exchange(channel.is_ready_, false)) {
+    --ready_count_;
+  }
   if (channel.slot_ != Channel::kNoSlot) {
     slots_[channel.slot_] = nullptr;
     free_slots_.push_back(std::exchange(channel.slot_, Channel::kNoSlot));
@@ -65,8 +68,12 @@ void EventLoop::remove(Channel& channel) noexcept {
 }
 
 void EventLoop::enqueue(Channel& channel) noexcept {
+  if (std::exchange(channel.is_ready_, true)) {
+    return;
+  }
+  ++ready_count_;
   if (!channel.is_linked()) {
-    (channel.last_pass_ == pass_ ? ready_last_ : ready_first_).push_back(channel);
+    ready_.push_back(channel);
   }
 }
 
@@ -121,7 +128,7 @@ std::span<const epoll_event> EventLoop::spin() noexcept {
 }
 
 int EventLoop::wait_timeout_ms() const noexcept {
-  if (!ready_first_.empty() || !ready_last_.empty()) {
+  if (ready_count_ > 0) {
     return 0;
   }
   if (timers_.empty()) {
@@ -187,13 +194,17 @@ void EventLoop::enqueue_notified() noexcept {
   }
 }
 
+// A channel is put in served_ before its turn, because the turn may remove it.
 void EventLoop::make_pass() noexcept {
   IntrusiveList<Channel> pass;
-  pass.take_all(ready_first_);
-  pass.take_all(ready_last_);
-  ++pass_;
+  pass.take_all(ready_);
+  pass.take_all(served_);
   while (Channel* const channel = pass.pop_front()) {
-    channel->last_pass_ = pass_;
+    if (!std::exchange(channel->is_ready_, false)) {
+      continue;
+    }
+    --ready_count_;
+    served_.push_back(*channel);
     turns_.store(turns_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     const std::uint32_t events = std::exchange(channel->pending_events_, std::uint16_t{0});
     if (channel->on_turn(events) == Turn::again) {

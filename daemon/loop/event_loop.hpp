@@ -4,9 +4,10 @@
 // see busy_poll.hpp), read the clock once, merge all events that the kernel has into their
 // channels, make one pass over the ready list, run the timers that are due.
 //
-// A pass gives each channel on the ready list one turn. Channels that had no turn in the pass
-// before come first. So a channel that becomes ready waits for at most one turn of every other
-// channel, however many are ready or busy.
+// A pass gives each channel that is ready one turn: first those that had no turn in the pass
+// before, in the order in which they became ready, then the others in the order of their last
+// turns. So a channel that becomes ready waits for at most one turn of every other channel, however
+// many are ready or busy: whichever has a turn meanwhile comes behind it from then on.
 //
 // A registration is known to the kernel by a token of slot and generation, so that an event meant
 // for a channel that has gone can never reach the next user of its slot.
@@ -16,6 +17,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -105,10 +107,11 @@ class EventLoop {
 
   sys::Epoll epoll_;
   sys::TimePoint now_ = sys::MonotonicClock::now();
-  // The ready list, in two parts: channels that had a turn in the last pass come behind the others.
-  IntrusiveList<Channel> ready_first_;
-  IntrusiveList<Channel> ready_last_;
-  std::uint8_t pass_ = 0;                // Number of the last pass, modulo 256.
+  // Channels that are ready and had no turn in the last pass.
+  IntrusiveList<Channel> ready_;
+  // Channels that had a turn in the last pass, in the order of the turns, ready or not.
+  IntrusiveList<Channel> served_;
+  std::size_t ready_count_ = 0;          // Channels that are ready, in both lists.
   std::atomic<std::uint64_t> turns_{0};  // Written by the loop's thread alone.
   Timers timers_;
   BusyPoll busy_poll_;

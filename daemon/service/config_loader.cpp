@@ -37,7 +37,7 @@ ConfigLoader::ConfigLoader(EventLoop& loop, std::function<Config()> read,
                            std::function<void(LoadedConfig)> on_loaded)
     : read_(std::move(read)),
       on_loaded_(std::move(on_loaded)),
-      notifier_(loop, [this] { tell_result(); }) {}
+      on_read_(loop, [this] { on_read(); }) {}
 
 ConfigLoader::~ConfigLoader() {
   if (thread_.joinable()) {
@@ -46,69 +46,38 @@ ConfigLoader::~ConfigLoader() {
 }
 
 void ConfigLoader::load() noexcept {
-  std::unique_lock lock(mutex_);
-  if (is_loading_) {
+  if (is_loading()) {
     is_wanted_again_ = true;
     return;
   }
-  is_loading_ = true;
-  result_.reset();  // Of a load that has just ended: this one follows it.
-  lock.unlock();
-  LoadedConfig refused;
   try {
-    if (thread_.joinable()) {
-      thread_.join();
-    }
-    thread_ = std::thread([this] { run(); });
-    return;
+    thread_ = std::thread([this] {
+      sys::name_this_thread("config");
+      result_ = result_of(read_);
+      on_read_.notify();
+    });
   } catch (const std::system_error& error) {
-    refused = result_of([&error]() -> Config {
+    result_ = result_of([&error]() -> Config {
       throw std::runtime_error(
           std::string("cannot start the thread that reads the configuration: ") + error.what());
     });
+    on_read_.notify();
   } catch (const std::bad_alloc&) {
-    refused = {};  // There is not enough memory.
-  }
-  lock.lock();
-  end(std::move(refused));
-}
-
-// With the lock.
-void ConfigLoader::end(LoadedConfig result) noexcept {
-  is_loading_ = false;
-  result_ = std::move(result);
-  done_.notify_all();
-  notifier_.notify();
-}
-
-bool ConfigLoader::finish(std::chrono::milliseconds patience) noexcept {
-  std::unique_lock lock(mutex_);
-  return done_.wait_for(lock, patience, [this] { return !is_loading_; });
-}
-
-void ConfigLoader::run() noexcept {
-  sys::name_this_thread("config");
-  for (;;) {
-    LoadedConfig loaded = result_of(read_);
-    const std::scoped_lock lock(mutex_);
-    if (!std::exchange(is_wanted_again_, false)) {
-      end(std::move(loaded));
-      return;
-    }
+    result_ = {};
+    on_read_.notify();
   }
 }
 
-void ConfigLoader::tell_result() noexcept {
-  std::unique_lock lock(mutex_);
-  std::optional<LoadedConfig> result = std::exchange(result_, std::nullopt);
-  lock.unlock();
-  if (!result) {
-    return;  // load() was called since.
-  }
+// The thread, if there is one, has nothing left to do but end.
+void ConfigLoader::on_read() noexcept {
   if (thread_.joinable()) {
     thread_.join();
   }
-  on_loaded_(std::move(*result));
+  if (std::exchange(is_wanted_again_, false)) {
+    load();
+  } else {
+    on_loaded_(std::exchange(result_, LoadedConfig{}));
+  }
 }
 
 }  // namespace echod

@@ -1,16 +1,13 @@
 // Reads the configuration in a thread of its own: a disk may take any time, and the main thread
 // waits for none.
 //
-//   idle --load()--> loading --the thread has a result--> idle, on_loaded()
+//   idle --load()--> loading --the thread has read it--> idle, on_loaded()
 //                    loading --load()--> loading, and once more when this one is done
 //
 // Thread-safety: one thread, the loop's.
 #pragma once
 
-#include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -32,10 +29,10 @@ struct LoadedConfig {
 class ConfigLoader {
  public:
   // `read` is called in the other thread and may throw; `on_loaded` is called in the loop's thread.
-  // Throws std::system_error.
+  // Throws std::bad_alloc.
   ConfigLoader(EventLoop& loop, std::function<Config()> read,
                std::function<void(LoadedConfig)> on_loaded);
-  // Waits for a load that is going on; see finish().
+  // Waits for a load that is going on.
   ~ConfigLoader();
   ConfigLoader(const ConfigLoader&) = delete;
   ConfigLoader& operator=(const ConfigLoader&) = delete;
@@ -43,23 +40,17 @@ class ConfigLoader {
   // Starts to load; `on_loaded` is called later, also if no thread can be started. While a load is
   // going on, another follows it, and only the result of that one is told.
   void load() noexcept;
-  // Waits for a load that is going on, at most so long. False: it has not ended, and the process
-  // should end without destructors.
-  [[nodiscard]] bool finish(std::chrono::milliseconds patience) noexcept;
+  // While this is true, a process that must not wait ends without destructors.
+  [[nodiscard]] bool is_loading() const noexcept { return thread_.joinable(); }
 
  private:
-  void run() noexcept;
-  void end(LoadedConfig result) noexcept;
-  void tell_result() noexcept;
+  void on_read() noexcept;
 
   const std::function<Config()> read_;
   const std::function<void(LoadedConfig)> on_loaded_;
-  Notifier notifier_;
-  std::mutex mutex_;  // Guards the members down to `result_`.
-  std::condition_variable done_;
-  bool is_loading_ = false;
+  LoadedConfig result_;  // Belongs to the thread while there is one.
   bool is_wanted_again_ = false;
-  std::optional<LoadedConfig> result_;  // Until it is told.
+  Notifier on_read_;
   std::thread thread_;
 };
 

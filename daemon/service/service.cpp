@@ -27,7 +27,6 @@ constexpr std::chrono::seconds kOneStop{1};
 // While draining the service manager is asked for more time at each look at the workers.
 constexpr std::chrono::seconds kStopExtension{10};
 // At the end of the process, for a load that is going on.
-constexpr std::chrono::milliseconds kLoaderPatience{100};
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 
 StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
@@ -133,8 +132,7 @@ ExitCode Service::run() {
 // is the process to end without destructors, which would wait for it.
 bool Service::finish() noexcept {
   manager_.flush();
-  const bool is_loader_idle = loader_.finish(kLoaderPatience);
-  return logs_.finish() && is_loader_idle;
+  return logs_.finish() && !loader_.is_loading();
 }
 
 void Service::report_end() noexcept {

@@ -81,12 +81,12 @@ class Service {
   Config config_;
   const sys::OpenFilesLimit open_files_;
   const std::size_t worker_count_;
-  sys::SignalFd signals_;  // Blocks them: before the first thread, which is the log's.
+  sys::SignalFd signals_;           // Blocks them: before the first thread, which is the log's.
+  std::atomic<int> lost_error_{0};  // errno of a listening socket that was lost.
   Logs logs_;
   EventLoop loop_;
   Notifier on_workers_ended_{loop_, [this] { are_workers_ended_ = true; }};
   Notifier on_listener_lost_{loop_, [this] { on_listener_lost(); }};
-  std::atomic<int> lost_error_{0};  // errno of a listening socket that was lost.
   Workers workers_;
   std::vector<std::shared_ptr<const sys::ListenSocket>> listeners_;
   SignalWatch signal_watch_;
@@ -96,8 +96,8 @@ class Service {
   Timer drain_deadline_;
   Timer housekeeping_;
   WorkerWatch worker_watch_;
-  bool is_stopping_ = false;
   sys::TimePoint stop_began_;
+  bool is_stopping_ = false;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
   std::string limit_warning_;  // The last that was given.

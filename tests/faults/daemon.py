@@ -11,7 +11,7 @@ from pathlib import Path
 
 PORT = re.compile(r"listening on (?:\[::\]|0\.0\.0\.0|127\.0\.0\.1):(\d+), backlog")  # Not the further listeners.
 STARTED = re.compile(r"- started: echod")
-AGAIN = "; send it again"
+AGAIN = "; send it again"  # It had no memory to act on a signal.
 REACTION_S = 0.6  # Then it is told again, as an operator would; the reaction or its message may be what was hit.
 END_S = 20.0
 

@@ -56,7 +56,6 @@ class World {
   // Tells the channels on a ready list apart.
   [[nodiscard]] std::uint64_t number_of(const Channel& channel) const noexcept;
   void describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const;
-  void describe_turn(const Channel& channel, Fingerprint& into) const;
   void check_rest();
   void check_end();
   [[nodiscard]] std::uint64_t closed_for(CloseReason reason) const;

@@ -7,25 +7,17 @@
 namespace echod::test {
 
 void World::describe(Fingerprint& into) {
-  visit_all(context_.table, [this, &into](Connection& connection) {
+  visit_all(context_.table, [&into](Connection& connection) {
     into.add(connection.table_index());
     into.add(static_cast<std::uint64_t>(connection.state_));
     into.add(connection.must_read_to_eagain_ ? 1 : 0);
     into.add(connection.drain_allowance_);
     into.add(connection.block_ != nullptr ? connection.block_->owed().size() + 1 : 0);
-    describe_turn(connection, into);
   });
-  describe_turn(on_drain_, into);
-  describe_turn(drain_visit_, into);
   into.add(drain_visit_.next_chunk_);
-  describe_list(loop_.ready_first_, into);
-  describe_list(loop_.ready_last_, into);
+  describe_list(loop_.ready_, into);
+  describe_list(loop_.served_, into);
   into.add(context_.is_draining ? 1 : 0);
-}
-
-// Whether it had a turn in the last pass decides its place in the next one.
-void World::describe_turn(const Channel& channel, Fingerprint& into) const {
-  into.add(channel.last_pass_ == loop_.pass_ ? 1 : 0);
 }
 
 void World::describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const {
@@ -34,6 +26,7 @@ void World::describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const
   waiting.take_all(list);
   while (Channel* const channel = waiting.pop_front()) {
     into.add(number_of(*channel));
+    into.add(channel->is_ready_ ? 1 : 0);
     list.push_back(*channel);
   }
   into.add(kEnd);
@@ -42,8 +35,12 @@ void World::describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const
 std::uint64_t World::number_of(const Channel& channel) const noexcept {
   constexpr std::uint64_t kVisit = UINT64_MAX - 1;
   constexpr std::uint64_t kNotifier = UINT64_MAX - 2;
+  constexpr std::uint64_t kWakeUp = UINT64_MAX - 3;
   if (&channel == &drain_visit_) {
     return kVisit;
+  }
+  if (&channel == &loop_.wake_up_channel_) {
+    return kWakeUp;
   }
   return &channel == &on_drain_ ? kNotifier : static_cast<const Connection&>(channel).table_index();
 }

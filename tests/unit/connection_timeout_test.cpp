@@ -5,8 +5,8 @@
 #include <chrono>
 #include <string>
 
-#include "connection.hpp"
 #include "all_connections.hpp"
+#include "connection.hpp"
 #include "echo_fixture.hpp"
 
 namespace echod::test {

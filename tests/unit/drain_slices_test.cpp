@@ -1,13 +1,12 @@
 // A drain and an abort of many connections: in slices, so that no turn is long and others have
 // theirs in between.
-#include "connection_visit.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "connection_visit.hpp"
 #include "world.hpp"
 
 namespace echod::test {

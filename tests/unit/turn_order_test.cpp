@@ -15,7 +15,6 @@ namespace {
 constexpr std::size_t kFloods = 8;
 constexpr std::size_t kTurnBytes = 128;
 constexpr std::size_t kPingBytes = 64;
-constexpr std::size_t kRest = 3;  // Passes between an echo and the next burst.
 
 enum class Flood : std::uint8_t {
   always_has_more,  // Each turn ends at its budget.
@@ -24,8 +23,9 @@ enum class Flood : std::uint8_t {
 
 // A burst of newly ready connections, and then a ping.
 struct Moment {
-  std::size_t burst;  // Calls of the daemon after the start of a pass.
-  std::size_t ping;   // Calls after the burst.
+  std::size_t burst;     // Calls of the daemon after the start of a pass.
+  std::size_t ping;      // Calls after the burst.
+  std::size_t rest = 3;  // Passes before, since the last ping was echoed.
 };
 
 struct Waited {
@@ -47,6 +47,9 @@ class Crowd final : public Outside {
     EXPECT_EQ(world_.kernel().violation(), "");
     return waited_;
   }
+
+  // Sends a second ping when the first is echoed, in the pass that echoed it.
+  void ping_again_at_once() noexcept { is_impatient_ = true; }
 
  private:
   [[nodiscard]] static WorldSettings settings(std::size_t connections) {
@@ -89,7 +92,7 @@ class Crowd final : public Outside {
     }
     if (moment_ == moments_.size()) {
       world_.kernel().stop();
-    } else if (++passes_ > kRest) {
+    } else if (++passes_ > moments_[moment_].rest) {
       has_begun_ = true;
       calls_ = 0;
     }
@@ -146,6 +149,10 @@ class Crowd final : public Outside {
       }
     }
     waited_.push_back(waited);
+    if (is_impatient_ && !std::exchange(is_second_, !is_second_)) {
+      ping();
+      return;
+    }
     ++moment_;
     has_begun_ = false;
     passes_ = 0;
@@ -154,6 +161,7 @@ class Crowd final : public Outside {
   Flood flood_;
   std::size_t crowd_;
   std::vector<Moment> moments_;
+  bool is_impatient_ = false;
   World world_{*this, settings(kFloods + crowd_ + 1)};
 
   std::size_t moment_ = 0;  // The next, or the present one.
@@ -161,6 +169,7 @@ class Crowd final : public Outside {
   bool has_begun_ = false;
   std::size_t calls_ = 0;  // Since it began.
   bool is_waiting_ = false;
+  bool is_second_ = false;
   std::vector<std::uint64_t> before_;  // Turns of each other connection when the ping came.
   std::vector<Waited> waited_;
 };
@@ -182,7 +191,8 @@ void expect_one_turn_each(const std::vector<Waited>& all, std::size_t pings) {
   for (const Waited& waited : all) {
     EXPECT_LE(waited.turns, 1U) << "of connection " << waited.connection << ", when the ping came "
                                 << waited.moment.ping << " calls after a burst that came "
-                                << waited.moment.burst << " calls after the start of a pass";
+                                << waited.moment.burst << " calls after the start of a pass, "
+                                << waited.moment.rest << " passes after the last echo";
   }
 }
 
@@ -192,6 +202,23 @@ TEST_P(TurnOrderTest, APingWaitsForAtMostOneTurnOfEachOtherConnection) {
   constexpr std::size_t kCrowd = 5000;
   const auto all = moments(kCrowd);
   expect_one_turn_each(Crowd(GetParam(), kCrowd, all).run(), all.size());
+}
+
+TEST_P(TurnOrderTest, APingAtOnceAfterAnEchoWaitsForAtMostOneTurnOfEachOtherConnection) {
+  constexpr std::size_t kCrowd = 20;
+  const auto all = moments(kCrowd);
+  Crowd crowd(GetParam(), kCrowd, all);
+  crowd.ping_again_at_once();
+  expect_one_turn_each(crowd.run(), 2 * all.size());
+}
+
+// A counter of passes that wraps would take it for one that had its turn just now.
+TEST_P(TurnOrderTest, APingAfterAnyNumberOfPassesWaitsForAtMostOneTurnOfEachOtherConnection) {
+  std::vector<Moment> all;
+  for (const std::size_t rest : {0U, 1U, 2U, 253U, 254U, 255U, 256U}) {
+    all.push_back({.burst = 0, .ping = 1, .rest = rest});
+  }
+  expect_one_turn_each(Crowd(GetParam(), 1, all).run(), all.size());
 }
 
 INSTANTIATE_TEST_SUITE_P(Floods, TurnOrderTest,
