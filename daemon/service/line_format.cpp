@@ -48,4 +48,15 @@ std::unique_ptr<spdlog::formatter> line_format(bool has_priority) {
   return formatter;
 }
 
+LineFormatter::LineFormatter(bool has_priority) : format_(line_format(has_priority)) {
+  constexpr std::size_t kUsualLength = 4096;
+  line_.reserve(kUsualLength);
+}
+
+std::string_view LineFormatter::format(const spdlog::details::log_msg& message) {
+  line_.clear();
+  format_->format(message, line_);
+  return {line_.data(), line_.size()};
+}
+
 }  // namespace echod

@@ -5,10 +5,24 @@
 #include <spdlog/formatter.h>
 
 #include <memory>
+#include <string_view>
 
 namespace echod {
 
 // With `has_priority`, lines begin with the "<N>" of sd-daemon(3), which systemd's journal reads.
 [[nodiscard]] std::unique_ptr<spdlog::formatter> line_format(bool has_priority);
+
+// Formats lines of usual length without further memory. Thread-safety: one thread.
+class LineFormatter {
+ public:
+  explicit LineFormatter(bool has_priority);
+
+  // The line, until the next call. Throws std::bad_alloc if it is very long.
+  [[nodiscard]] std::string_view format(const spdlog::details::log_msg& message);
+
+ private:
+  std::unique_ptr<spdlog::formatter> format_;
+  spdlog::memory_buf_t line_;
+};
 
 }  // namespace echod

@@ -3,13 +3,12 @@
 #include <system_error>
 #include <utility>
 
-#include "line_format.hpp"
 #include "logger_name.hpp"
 
 namespace echod {
 
 LogFile::LogFile(std::shared_ptr<spdlog::sinks::sink> complaints)
-    : complaints_(std::move(complaints)), formatter_(line_format(false)) {}
+    : complaints_(std::move(complaints)) {}
 
 bool LogFile::open(const std::string& path) {
   is_failing_ = is_failing_ && path == path_;
@@ -29,9 +28,7 @@ bool LogFile::write(const spdlog::details::log_msg& message) {
   if (path_.empty() || !file_.is_open()) {
     return path_.empty();
   }
-  spdlog::memory_buf_t line;
-  formatter_->format(message, line);
-  const sys::IoResult written = file_.write({line.data(), line.size()});
+  const sys::IoResult written = file_.write(formatter_.format(message));
   if (written.ok()) {
     is_failing_ = false;
   } else {

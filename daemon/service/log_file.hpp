@@ -14,6 +14,7 @@
 #include <string>
 
 #include "append_file.hpp"
+#include "line_format.hpp"
 
 namespace echod {
 
@@ -32,7 +33,7 @@ class LogFile {
   void complain_once(int error);
 
   std::shared_ptr<spdlog::sinks::sink> complaints_;
-  std::unique_ptr<spdlog::formatter> formatter_;
+  LineFormatter formatter_{false};
   std::string path_;
   sys::AppendFile file_;
   bool is_failing_ = false;

@@ -8,7 +8,6 @@
 #include <cstdlib>
 
 #include "append_file.hpp"
-#include "line_format.hpp"
 #include "shared_stream.hpp"
 
 namespace echod {
@@ -24,12 +23,10 @@ bool is_stderr_the_journal() noexcept {
 
 }  // namespace
 
-StderrLog::StderrLog() : formatter_(line_format(is_stderr_the_journal())) {}
+StderrLog::StderrLog() : formatter_(is_stderr_the_journal()) {}
 
 bool StderrLog::write(const spdlog::details::log_msg& message) {
-  spdlog::memory_buf_t line;
-  formatter_->format(message, line);
-  return sys::write_waiting(STDERR_FILENO, {line.data(), line.size()}).ok();
+  return sys::write_waiting(STDERR_FILENO, formatter_.format(message)).ok();
 }
 
 void report_on_stderr(std::string_view line, std::string_view prefix) noexcept {

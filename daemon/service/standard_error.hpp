@@ -2,10 +2,10 @@
 #pragma once
 
 #include <spdlog/details/log_msg.h>
-#include <spdlog/formatter.h>
 
-#include <memory>
 #include <string_view>
+
+#include "line_format.hpp"
 
 namespace echod {
 
@@ -19,7 +19,7 @@ class StderrLog {
   [[nodiscard]] bool write(const spdlog::details::log_msg& message);
 
  private:
-  std::unique_ptr<spdlog::formatter> formatter_;
+  LineFormatter formatter_;
 };
 
 inline constexpr std::string_view kProgramPrefix = "echod: ";

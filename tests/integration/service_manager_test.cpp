@@ -170,7 +170,7 @@ TEST_F(ServiceManagerTest, WhoseSocketCannotBeUsedIsMentionedOnce) {
   start(DaemonOptions{.environment = {"NOTIFY_SOCKET=vsock:2:1234"}});
   daemon().expect_log("NOTIFY_SOCKET=vsock:2:1234 is of no use");
   daemon().signal(SIGHUP);
-  (void)daemon().wait_for_err("reload: applied");
+  (void)daemon().wait_for_log("reload: applied");
   EXPECT_EQ(daemon().count_log("NOTIFY_SOCKET"), 1U);
 }
 

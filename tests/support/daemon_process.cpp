@@ -111,6 +111,13 @@ DaemonProcess::DaemonProcess(const DaemonOptions& options) {
   child_ = std::make_unique<ChildProcess>(child);
   wait_for_start(options.closes_stderr || options.blocks_stderr || options.closes_standard ||
                  options.stderr_to.has_value());
+  if (options.has_log_argument) {
+    // Its thread opens it, maybe after the start.
+    wait_until("the log file to be opened", [this] {
+      return std::filesystem::exists(log_path()) ||
+             contains(child_->err(), "cannot write the log file");
+    });
+  }
   descriptors_at_start_ = open_descriptors();
 }
 
