@@ -193,13 +193,15 @@ bool Worker::leaves_it() {
   if (poll(&queue, 1, 0) > 0) {
     other->call();
     called_ = other;
+  } else {
+    rotate();
   }
   return true;
 }
 
 // To the tail of those that EPOLLEXCLUSIVE wakes.
 void Worker::rotate() {
-  if (crew_.instead_of(*this, 0) != nullptr) {
+  if (crew_.mechanism == Mechanism::rotating && crew_.instead_of(*this, 0) != nullptr) {
     (void)epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
     watch(epoll_, listener_, EPOLLIN | EPOLLET | EPOLLEXCLUSIVE);
   }
@@ -219,15 +221,13 @@ bool Worker::accept_some() {
       if (errno != EAGAIN) {
         fail("accept4");
       }
+      rotate();
       return false;
     }
     Worker& chosen = has_one_queue ? *this : crew_.choose(*this);
     if (&chosen == this) {
       count_.fetch_add(1, std::memory_order_relaxed);
       adopt(fd);
-      if (crew_.mechanism == Mechanism::rotating) {
-        rotate();
-      }
     } else {
       chosen.hand_over(fd);
     }
