@@ -10,12 +10,6 @@
 
 namespace echod {
 
-namespace {
-
-constexpr std::uint32_t kEvents = EPOLLIN | EPOLLEXCLUSIVE;
-
-}  // namespace
-
 Acceptor::Acceptor(EchoContext& context, std::function<void(int)> on_lost)
     : context_(context),
       on_lost_(std::move(on_lost)),
@@ -33,7 +27,7 @@ void Acceptor::add(std::shared_ptr<const sys::ListenSocket> socket) {
   auto queue = std::make_unique<Queue>(*this, std::move(socket));
   const int fd = queue->socket->fd.get();
   queues_.push_back(std::move(queue));
-  const sys::IoResult added = context_.loop.add(*queues_.back(), fd, kEvents);
+  const sys::IoResult added = context_.loop.add(*queues_.back(), fd, EPOLLIN | EPOLLEXCLUSIVE);
   if (!added.ok()) {
     queues_.pop_back();
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
@@ -69,18 +63,20 @@ Turn Acceptor::accept_some() noexcept {
   }
   for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
     Queue* const queue = next_queue();
-    if (queue == nullptr) {
-      let_emptier_go_first();
-      return Turn::wait;
-    }
-    if (accept_from(*queue) == Result::stop) {
+    if (queue == nullptr || accept_from(*queue) == Result::stop) {
       return Turn::wait;
     }
     if (is_emptying_ && --queue->left_to_empty == 0) {
       let_go(*queue);
     }
   }
-  return next_queue() != nullptr ? Turn::again : Turn::wait;
+  return may_have_clients() ? Turn::again : Turn::wait;
+}
+
+bool Acceptor::may_have_clients() const noexcept {
+  return std::any_of(queues_.begin(), queues_.end(), [](const auto& queue) {
+    return queue->socket != nullptr && queue->may_have_clients;
+  });
 }
 
 Acceptor::Queue* Acceptor::next_queue() noexcept {
@@ -131,9 +127,6 @@ Acceptor::Result Acceptor::leave_to(std::size_t emptier, Queue& queue) noexcept 
     return after_error(queue, EAGAIN);
   }
   context_.counters.add(Counter::accepts_declined);
-  if (context_.loop.now() - went_last_ > Admission::kPatience) {
-    go_last();  // Raises an event at once: not each time.
-  }
   call(emptier);
   return Result::stop;
 }
@@ -177,27 +170,6 @@ bool Acceptor::takes_room(const Queue& queue) noexcept {
   return true;
 }
 
-// When the queues are empty: a client that waits would raise an event here.
-void Acceptor::let_emptier_go_first() noexcept {
-  const Admission& admission = context_.admission;
-  const auto other = admission.other_than(context_.worker, context_.loop.now());
-  if (other && admission.connections_of(context_.worker) > admission.connections_of(*other)) {
-    go_last();
-  }
-}
-
-void Acceptor::go_last() noexcept {
-  went_last_ = context_.loop.now();
-  is_registered_ = true;
-  for (const auto& queue : queues_) {
-    const int fd = queue->socket != nullptr ? queue->socket->fd.get() : -1;
-    is_registered_ &= fd < 0 || context_.loop.renew(*queue, fd, kEvents).ok();
-  }
-  if (!is_registered_) {
-    retry_later();
-  }
-}
-
 // The worker that was called last is answerable for all clients in the queues.
 void Acceptor::call(std::size_t worker) noexcept {
   called_ = Called{.worker = worker, .time = context_.admission.call(worker)};
@@ -220,7 +192,8 @@ void Acceptor::wait_for_resources(const Queue& queue, int error) noexcept {
       is_emptying_ ? &ConnectionLog::paused_emptying : &ConnectionLog::paused_resources;
   (context_.log.*log)(queue.socket->address, error, context_.admission.connections(),
                       context_.loop.now());
-  retry_later();
+  called_.reset();
+  retry_.expire_at(context_.loop.now() + EchoContext::kRetryInterval);
 }
 
 // Once, however often it is tried in vain.
@@ -230,19 +203,12 @@ void Acceptor::count_pause(Counter cause) noexcept {
   }
 }
 
-void Acceptor::retry_later() noexcept {
-  called_.reset();
-  retry_.expire_at(context_.loop.now() + EchoContext::kRetryInterval);
-}
-
 void Acceptor::on_retry() noexcept {
-  const std::optional<Called> called = std::exchange(called_, std::nullopt);
-  if (!is_registered_) {
-    go_last();
+  if (called_ && context_.admission.has_come(called_->worker, called_->time)) {
+    return;
   }
-  if (!called || !context_.admission.has_come(called->worker, called->time)) {
-    look();
-  }
+  called_.reset();
+  look();
 }
 
 void Acceptor::note_all() noexcept {

@@ -2,10 +2,9 @@
 // epoll demands, but at most turn.accepts in a turn.
 //
 // Every worker has every listening socket registered with EPOLLEXCLUSIVE (epoll_ctl(2)): for a new
-// client the kernel wakes one worker that sleeps, in the order of registration. So a worker that
-// has more connections than another one registers anew, behind it. A worker that should not, or
-// cannot, accept stops, although its edge is used up, and leaves the client in the kernel's accept
-// queue. Then one of these goes on (admission.hpp):
+// client the kernel wakes one worker that sleeps. A worker that should not, or cannot, accept
+// stops, although its edge is used up, and leaves the client in the kernel's accept queue. Then one
+// of these goes on (admission.hpp):
 //
 //   it stopped because           goes on
 //   ---------------------------  ---------------------------------------------------------------
@@ -85,18 +84,16 @@ class Acceptor {
   enum class Result : std::uint8_t { next, stop };
 
   [[nodiscard]] Turn accept_some() noexcept;
+  [[nodiscard]] bool may_have_clients() const noexcept;
   [[nodiscard]] Queue* next_queue() noexcept;
   [[nodiscard]] Result accept_from(Queue& queue) noexcept;
   [[nodiscard]] Result leave_to(std::size_t emptier, Queue& queue) noexcept;
   [[nodiscard]] Result after_error(Queue& queue, int error) noexcept;
   [[nodiscard]] bool takes_room(const Queue& queue) noexcept;
-  void let_emptier_go_first() noexcept;
-  void go_last() noexcept;
   void call(std::size_t worker) noexcept;
   void wait_for_memory(const Queue& queue) noexcept;
   void wait_for_resources(const Queue& queue, int error) noexcept;
   void count_pause(Counter cause) noexcept;
-  void retry_later() noexcept;
   void on_retry() noexcept;
   void note_all() noexcept;
   void on_emptied(Queue& queue) noexcept;
@@ -113,10 +110,9 @@ class Acceptor {
   Timer retry_;
   std::optional<Called> called_;  // The worker that should accept instead; retry_ runs.
   std::vector<std::unique_ptr<Queue>> queues_;
-  sys::TimePoint went_last_{};  // When it last registered anew.
-  std::size_t next_ = 0;        // Place in queues_ of the socket whose turn it is.
-  bool is_registered_ = true;   // False: registering anew failed, and is tried again.
-  bool is_paused_ = false;      // Room or resources were used up at the last try.
+  std::size_t next_ = 0;  // Place in queues_ of the socket whose turn it is.
+  bool is_paused_ =
+      false;  // Stopped because room or resources were used up, and has not accepted since.
   bool is_emptying_ = false;
 };
 

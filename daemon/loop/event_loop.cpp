@@ -55,11 +55,6 @@ sys::IoResult EventLoop::modify(const Channel& channel, int fd, std::uint32_t ev
   return epoll_.modify(fd, events | EPOLLET, token_of(channel.slot_, channel.generation_));
 }
 
-sys::IoResult EventLoop::renew(const Channel& channel, int fd, std::uint32_t events) noexcept {
-  (void)epoll_.remove(fd);  // Fails if there is none, which is as well.
-  return epoll_.add(fd, events | EPOLLET, token_of(channel.slot_, channel.generation_));
-}
-
 void EventLoop::remove(Channel& channel) noexcept {
   channel.unlink();
   channel.pending_events_ = 0;

@@ -52,10 +52,6 @@ class EventLoop {
   // Changes the mask. What is pending under the new one raises an event, so nothing is lost between
   // a change of state and this call.
   sys::IoResult modify(const Channel& channel, int fd, std::uint32_t events) noexcept;
-  // Ends the registration and makes a new one with this mask. An exclusive one (EPOLLEXCLUSIVE)
-  // comes last then: the kernel wakes loops in the order of registration. What is pending raises an
-  // event. Fails as add() does: then there is no registration, and this may be called again.
-  sys::IoResult renew(const Channel& channel, int fd, std::uint32_t events) noexcept;
   // Forgets the channel and any turn it was waiting for. The registration itself ends when `fd` is
   // closed; where another process holds the same socket, call forget_descriptor() too.
   void remove(Channel& channel) noexcept;

@@ -230,7 +230,6 @@ TEST_F(TwoSocketsTest, OneWithoutClientsLeavesTheRoomToTheOther) {
 
 class SharingAcceptorTest : public AcceptorTest {
  protected:
-  static constexpr std::uint32_t kListening = EPOLLIN | EPOLLEXCLUSIVE | EPOLLET;
   static constexpr int kWakeUp = 1001;  // The loop's second descriptor.
 
   SharingAcceptorTest() {
@@ -266,62 +265,6 @@ TEST_F(SharingAcceptorTest, CallsNobodyForAnEmptyQueue) {
   iterate();
   expect_rest();
   EXPECT_EQ(count(Counter::accepts_declined), 0U);
-}
-
-// Of the workers that sleep the kernel wakes the one that registered first.
-TEST_F(SharingAcceptorTest, RegistersBehindAWorkerThatHasFewerWhenTheQueueIsEmpty) {
-  context_.admission.add_to(1);  // As many there as here.
-  expect_edge();
-  expect_accepts(kFirst + 1, kFirst + 1);
-  kernel_.set_ready(kListener, false);
-  kernel_.expect_remove(kListener);
-  kernel_.expect_add(kListener, kListening);
-  iterate();
-  expect_rest();
-  EXPECT_EQ(count(Counter::accepts_declined), 0U);
-}
-
-TEST_F(SharingAcceptorTest, KeepsItsPlaceWhenNoWorkerHasFewer) {
-  context_.admission.add_to(1);
-  context_.admission.add_to(1);
-  expect_edge();
-  expect_accepts(kFirst + 1, kFirst + 1);
-  expect_empty_queue();
-  iterate();
-  EXPECT_EQ(kernel_.count(Call::epoll_remove), 0U);
-}
-
-TEST_F(SharingAcceptorTest, RegistersBehindItOncePerPatienceWhenItLeavesClientsToIt) {
-  for (int edges = 0; edges < 3; ++edges) {
-    expect_edge();
-    iterate();
-  }
-  EXPECT_EQ(kernel_.count(Call::epoll_remove), 1U);
-  come();
-  kernel_.advance(Admission::kPatience + 1ns);
-  expect_edge();
-  iterate();
-  EXPECT_EQ(kernel_.count(Call::epoll_remove), 2U);
-}
-
-TEST_F(SharingAcceptorTest, TriesAgainToRegisterAndAcceptsWhatCameMeanwhile) {
-  context_.admission.add_to(1);
-  expect_edge();
-  expect_accepts(kFirst + 1, kFirst + 1);
-  kernel_.set_ready(kListener, false);
-  kernel_.expect_remove(kListener);
-  kernel_.expect_add(kListener, kListening, ENOMEM);
-  iterate();
-  context_.admission.add_to(1);
-  kernel_.expect_epoll_wait_timeout(250);
-  kernel_.expect_remove(kListener, ENOENT);
-  kernel_.expect_add(kListener, kListening);
-  iterate();
-  expect_no_wait();
-  expect_accepts(kFirst + 2, kFirst + 2);
-  kernel_.expect_remove(kListener);
-  kernel_.expect_add(kListener, kListening);
-  iterate();
 }
 
 TEST_F(SharingAcceptorTest, LeavesItThereWhenThatWorkerHasCome) {
