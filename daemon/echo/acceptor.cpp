@@ -13,7 +13,7 @@ namespace echod {
 Acceptor::Acceptor(EchoContext& context, std::function<void(int)> on_lost)
     : context_(context),
       on_lost_(std::move(on_lost)),
-      on_called_(context.loop, [this] { look(); }),
+      on_called_(context.loop, [this] { on_called(); }),
       retry_(context.loop.timers(), [this] { on_retry(); }) {
   context_.admission.open_seat(context_.worker, on_called_);
 }
@@ -41,9 +41,17 @@ void Acceptor::look() noexcept {
   }
 }
 
+// In this turn, not in the next pass: the other workers wait for it.
+void Acceptor::on_called() noexcept {
+  note_all();
+  if (accept_some() == Turn::again) {
+    look();
+  }
+}
+
 void Acceptor::on_connections_ended() noexcept {
-  context_.admission.set_ready(context_.worker, !is_emptying_);  // One has left its memory.
-  if (context_.admission.take_wish()) {
+  context_.admission.set_ready(context_.worker, !is_emptying_);  // Their memory is free.
+  if (!is_closed() && context_.admission.take_wish()) {
     look();
   }
 }
@@ -57,7 +65,7 @@ Turn Acceptor::Queue::on_turn(std::uint32_t events) noexcept {
 // those that have an event.
 Turn Acceptor::accept_some() noexcept {
   context_.admission.come(context_.worker);
-  const bool is_wished = context_.admission.take_wish();
+  const bool is_wished = !is_closed() && context_.admission.take_wish();
   if (is_wished || context_.admission.is_nearly_full()) {
     note_all();
   }
@@ -92,6 +100,9 @@ Acceptor::Queue* Acceptor::next_queue() noexcept {
 
 Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
   if (!context_.reserve()) {
+    if (!sys::has_client(queue.socket->fd.get())) {
+      return after_error(queue, EAGAIN);
+    }
     wait_for_memory(queue);
     return Result::stop;
   }
@@ -100,7 +111,7 @@ Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
   } else {
     context_.admission.set_ready(context_.worker, true);
     const auto emptier = context_.admission.emptier_than(context_.worker, context_.loop.now());
-    if (emptier) {
+    if (emptier && !context_.admission.is_full()) {
       return leave_to(*emptier, queue);
     }
     if (!takes_room(queue)) {
@@ -150,8 +161,8 @@ Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
       break;
   }
   context_.log.listener_lost(queue.socket->address, error);
+  let_go(queue);
   on_lost_(error);
-  on_emptied(queue);
   return Result::next;
 }
 

@@ -13,12 +13,13 @@
 //   there is no memory for a     a worker that has memory, which is called; this one, every 250 ms
 //   connection
 //   the daemon is full           the worker in which the next connection ends
-//   descriptors or the kernel's  the same; this one, every 250 ms
-//   memory are used up
+//   descriptors or the kernel's  the worker in which the next connection ends; this one, every 250
+//   ms memory are used up
 //
 // Sockets take turns, so that one whose queue is never empty cannot keep the others out.
 //
-// Thread-safety: belongs to its worker's thread. Never blocks, never throws after add().
+// Thread-safety: belongs to its worker's thread. Never blocks. Only the constructor and add()
+// throw.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +42,8 @@ struct EchoContext;
 
 class Acceptor {
  public:
-  // `on_lost` is called with the errno if a socket turns out to be broken for good.
+  // `on_lost` is called with the errno if a socket turns out to be broken for good; it is let go
+  // of.
   Acceptor(EchoContext& context, std::function<void(int)> on_lost);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
@@ -83,6 +85,7 @@ class Acceptor {
   };
   enum class Result : std::uint8_t { next, stop };
 
+  void on_called() noexcept;
   [[nodiscard]] Turn accept_some() noexcept;
   [[nodiscard]] bool may_have_clients() const noexcept;
   [[nodiscard]] Queue* next_queue() noexcept;

@@ -57,7 +57,7 @@ class EventLoop {
   void remove(Channel& channel) noexcept;
   void forget_descriptor(int fd) noexcept { (void)epoll_.remove(fd); }
 
-  // Gives `channel`, registered or not, a turn in the next pass.
+  // Gives `channel`, registered or not, one turn: in the next pass, or still in this one.
   void enqueue(Channel& channel) noexcept;
 
   // The time at which this iteration's wait ended.

@@ -20,10 +20,15 @@ SignalWatch::~SignalWatch() {
 }
 
 Turn SignalWatch::on_turn(std::uint32_t /*events*/) noexcept {
-  while (const auto signal = signals_.take()) {
+  constexpr int kPerTurn = 8;
+  for (int taken = 0; taken < kPerTurn; ++taken) {
+    const auto signal = signals_.take();
+    if (!signal) {
+      return Turn::wait;
+    }
     on_signal_(*signal);
   }
-  return Turn::wait;
+  return Turn::again;
 }
 
 }  // namespace echod

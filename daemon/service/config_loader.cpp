@@ -46,10 +46,11 @@ ConfigLoader::~ConfigLoader() {
 }
 
 void ConfigLoader::load() noexcept {
-  if (is_loading()) {
+  if (is_loading_) {
     is_wanted_again_ = true;
     return;
   }
+  is_loading_ = true;
   try {
     thread_ = std::thread([this] {
       sys::name_this_thread("config");
@@ -73,10 +74,10 @@ void ConfigLoader::on_read() noexcept {
   if (thread_.joinable()) {
     thread_.join();
   }
+  is_loading_ = false;
+  on_loaded_(std::exchange(result_, LoadedConfig{}));
   if (std::exchange(is_wanted_again_, false)) {
     load();
-  } else {
-    on_loaded_(std::exchange(result_, LoadedConfig{}));
   }
 }
 

@@ -2,7 +2,7 @@
 // waits for none.
 //
 //   idle --load()--> loading --the thread has read it--> idle, on_loaded()
-//                    loading --load()--> loading, and once more when this one is done
+//                    loading --load()--> loading, and once more after on_loaded()
 //
 // Thread-safety: one thread, the loop's.
 #pragma once
@@ -38,10 +38,10 @@ class ConfigLoader {
   ConfigLoader& operator=(const ConfigLoader&) = delete;
 
   // Starts to load; `on_loaded` is called later, also if no thread can be started. While a load is
-  // going on, another follows it, and only the result of that one is told.
+  // going on, one more follows it, however often this is called.
   void load() noexcept;
   // While this is true, a process that must not wait ends without destructors.
-  [[nodiscard]] bool is_loading() const noexcept { return thread_.joinable(); }
+  [[nodiscard]] bool is_loading() const noexcept { return is_loading_; }
 
  private:
   void on_read() noexcept;
@@ -49,6 +49,7 @@ class ConfigLoader {
   const std::function<Config()> read_;
   const std::function<void(LoadedConfig)> on_loaded_;
   LoadedConfig result_;  // Belongs to the thread while there is one.
+  bool is_loading_ = false;
   bool is_wanted_again_ = false;
   Notifier on_read_;
   std::thread thread_;

@@ -10,23 +10,27 @@ namespace echod {
 LogFile::LogFile(std::shared_ptr<spdlog::sinks::sink> complaints)
     : complaints_(std::move(complaints)) {}
 
-bool LogFile::open(const std::string& path) {
+bool LogFile::open(std::string path) {
   is_failing_ = is_failing_ && path == path_;
-  path_ = path;
+  path_ = std::move(path);
   file_ = sys::AppendFile();
-  if (path.empty()) {
+  if (path_.empty()) {
     return false;
   }
-  const sys::IoResult opened = file_.open(path);
-  if (!opened.ok()) {
-    complain_once(opened.error());
+  open_error_ = file_.open(path_).error();
+  if (open_error_ != 0) {
+    complain_once(open_error_);
   }
-  return opened.ok();
+  return open_error_ == 0;
 }
 
 bool LogFile::write(const spdlog::details::log_msg& message) {
-  if (path_.empty() || !file_.is_open()) {
-    return path_.empty();
+  if (path_.empty()) {
+    return true;
+  }
+  if (!file_.is_open()) {
+    complain_once(open_error_);  // There may have been no memory for it before.
+    return false;
   }
   const sys::IoResult written = file_.write(formatter_.format(message));
   if (written.ok()) {

@@ -25,7 +25,7 @@ class LogFile {
 
   // Opens `path`, or the same path anew; an empty one closes the file for good. Returns whether a
   // file is open now. May throw std::bad_alloc.
-  bool open(const std::string& path);
+  bool open(std::string path);
   // Whether the line was written, or there is no file to write to. May throw std::bad_alloc.
   [[nodiscard]] bool write(const spdlog::details::log_msg& message);
 
@@ -36,6 +36,7 @@ class LogFile {
   LineFormatter formatter_{false};
   std::string path_;
   sys::AppendFile file_;
+  int open_error_ = 0;  // errno of the last open.
   bool is_failing_ = false;
 };
 

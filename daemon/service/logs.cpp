@@ -84,7 +84,7 @@ bool Logs::finish() noexcept {
 
 void Logs::apply(const LogConfig& config) {
   std::string path = resolved(config.file);
-  LogThread::Errand open = [file = file_, path] { file->open(path); };
+  LogThread::Errand open = [file = file_, path]() mutable { file->open(std::move(path)); };
   if (path != path_) {
     file_thread_->run_next(std::move(open));
     path_ = std::move(path);
@@ -95,8 +95,8 @@ void Logs::apply(const LogConfig& config) {
 }
 
 void Logs::reopen() {
-  file_thread_->run_next([file = file_, path = path_, logger = logger_] {
-    if (file->open(path)) {
+  file_thread_->run_next([file = file_, path = path_, logger = logger_]() mutable {
+    if (file->open(std::move(path))) {
       logger->info("log file reopened");
     }
   });

@@ -26,7 +26,6 @@ constexpr std::chrono::seconds kHousekeepingInterval{10};
 constexpr std::chrono::seconds kOneStop{1};
 // While draining the service manager is asked for more time at each look at the workers.
 constexpr std::chrono::seconds kStopExtension{10};
-// At the end of the process, for a load that is going on.
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 
 StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {

@@ -105,21 +105,19 @@ void ServiceManager::send_unsent(sys::TimePoint deadline) noexcept {
   }
 }
 
-// A manager that cannot be reached at all may be gone: the service goes on without it.
+// A manager that cannot be reached may be gone, or come back: the service goes on without it.
 bool ServiceManager::send(std::string_view message, sys::TimePoint deadline) noexcept {
   if (!is_there()) {
     return true;
   }
   const sys::IoResult sent = sender_.send(message, deadline);
-  if (sent.would_block() || sent.error() == ENOBUFS || sent.error() == ENOMEM) {
-    return false;
-  }
+  const bool is_full = sent.would_block() || sent.error() == ENOBUFS || sent.error() == ENOMEM;
   if (sent.ok()) {
     is_failing_ = false;
-  } else if (!std::exchange(is_failing_, true)) {
+  } else if (!is_full && !std::exchange(is_failing_, true)) {
     error_ = sent.error();
   }
-  return true;
+  return sent.ok();
 }
 
 }  // namespace echod

@@ -1,9 +1,9 @@
 // What echod says to the service manager that started it: the protocol of sd_notify(3), and
 // WATCHDOG_USEC of sd_watchdog_enabled(3). Without one (no $NOTIFY_SOCKET) all of it is silent.
 //
-// Nothing here waits for the manager, except flush() and failed(). A message that the manager has
-// no room for is kept, and send_again() sends it. There is a place for one message of each kind: a
-// newer one replaces the older. STATUS= is not kept.
+// Nothing here waits for the manager, except flush() and failed(). A message that the manager
+// does not take is kept, and send_again() sends it. There is a place for one message of each kind:
+// a newer one replaces the older. STATUS= is not kept.
 //
 // sd_notify() itself opens a socket for each message. Here one is kept, because echod has most to
 // say while it drains, and then its clients may have all descriptors.

@@ -148,6 +148,16 @@ TEST_F(AcceptorEmptyingTest, IsSkippedByOtherWorkersFromThenOn) {
   EXPECT_EQ(context_.admission.other_than(1, loop_.now()), std::nullopt);
 }
 
+// Another worker may still be emptying its queue, and needs the descriptor.
+TEST_F(AcceptorEmptyingTest, LeavesTheWishForRoomToOtherWorkersOnceItHasLetGo) {
+  connect(kFd);
+  acceptor_.close();
+  context_.admission.wish_for_room();
+  expect_end_of(kFd);
+  iterate();
+  EXPECT_TRUE(context_.admission.take_wish());
+}
+
 TEST_F(AcceptorEmptyingTest, ACloseLetsGoOfWhatIsNotEmpty) {
   acceptor_.begin_emptying();
   expect_no_wait();

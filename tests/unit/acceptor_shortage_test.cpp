@@ -151,6 +151,54 @@ TEST_F(AcceptWithoutMemoryTest, CallsAWorkerThatHasMemory) {
   context_.admission.close_seat(1);
 }
 
+TEST_F(AcceptWithoutMemoryTest, IsNoPauseWhenNoClientWaits) {
+  kernel_.set_ready(kListener, false);
+  have_no_memory_for_an_edge();
+  EXPECT_EQ(count(Counter::paused_resources), 0U);
+}
+
+// Many clients wait, this worker has no memory, and the other has 4 free places: it is called, and
+// fills them. Then each of its connections that ends admits a client at once.
+TEST_F(AcceptWithoutMemoryTest, FreePlacesOfAnotherWorkerAreTakenAndThoseThatEndsMake) {
+  constexpr int kOtherListener = kListener + 1;  // Stands for the same queue.
+  constexpr int kOtherWakeUp = 1003;
+  constexpr int kPlaces = 64;
+  context_.admission.set_max_connections(1000);
+  EventLoop other_loop;
+  EchoContext other(other_loop, context_.settings, logger_, shared_, 1);
+  Acceptor other_acceptor(other, [](int) {});
+  other_acceptor.add(listening_on(kOtherListener));
+  for (int place = 0; place < kPlaces - 4; ++place) {
+    ASSERT_TRUE(other.reserve());
+    (void)other.table.create(other, sys::UniqueFd(), peer_);
+  }
+  const auto iterate_other = [&] {
+    other_loop.run_once();
+    if (other.table.destroy_retired()) {
+      other_acceptor.on_connections_ended();
+    }
+    kernel_.verify();
+  };
+  have_no_memory_for_an_edge();
+  const AllocationFailure no_chunks(4096);
+  kernel_.expect_epoll_wait({{kOtherWakeUp, EPOLLIN}});
+  for (int fd = kFirst; fd < kFirst + 4; ++fd) {
+    kernel_.expect_accept(kOtherListener, fd);
+  }
+  iterate_other();
+  expect_no_wait();
+  iterate_other();
+  EXPECT_EQ(other.counters.get(Counter::paused_resources), 1U);
+  for (int fd = kFirst; fd < kFirst + 4; ++fd) {
+    expect_end_of(fd);
+    iterate_other();
+    expect_no_wait();
+    kernel_.expect_accept(kOtherListener, fd);
+    iterate_other();
+  }
+  EXPECT_EQ(other.counters.get(Counter::accepted), 8U);
+}
+
 TEST_F(AcceptWithoutMemoryTest, IsNotCalledUntilItHasMemory) {
   EXPECT_EQ(context_.admission.other_than(1, loop_.now()), 0U);
   have_no_memory_for_an_edge();

@@ -259,6 +259,15 @@ TEST_F(SharingAcceptorTest, LeavesTheClientInTheQueueAndCallsThatWorker) {
   EXPECT_EQ(kernel_.count(Call::accept4), 0U);
 }
 
+TEST_F(SharingAcceptorTest, CallsNobodyWhenTheDaemonIsFull) {
+  context_.admission.set_max_connections(1);
+  expect_edge();
+  iterate();
+  expect_rest();
+  EXPECT_EQ(count(Counter::accepts_declined), 0U);
+  EXPECT_EQ(count(Counter::paused_full), 1U);
+}
+
 TEST_F(SharingAcceptorTest, CallsNobodyForAnEmptyQueue) {
   kernel_.set_ready(kListener, false);
   expect_edge();
@@ -315,12 +324,9 @@ TEST_F(SharingAcceptorTest, MeasuresPatienceFromTheMomentOfTheCall) {
 }
 
 TEST_F(SharingAcceptorTest, LooksWhenItIsCalledItself) {
-  kernel_.set_ready(kListener, true);
+  context_.admission.close_seat(1);
   EXPECT_EQ(context_.admission.call(0), loop_.now());
   kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}});
-  iterate();
-  context_.admission.close_seat(1);
-  expect_no_wait();
   expect_accepts(kFirst + 1, kFirst + 1);
   expect_empty_queue();
   iterate();
@@ -370,6 +376,7 @@ TEST_P(AcceptFatalTest, IsReportedToTheOwnerOnce) {
   kernel_.expect_accept_error(kListener, GetParam());
   iterate();
   EXPECT_EQ(lost_, 1);
+  EXPECT_TRUE(kernel_.was_closed(kListener));
   EXPECT_TRUE(has_logged("critical the listening socket 192.0.2.9:2003 is broken: "));
   EXPECT_EQ(context_.admission.connections(), 0U);
   expect_rest();
