@@ -42,8 +42,8 @@ LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> 
   for (std::uint32_t index = 0; index < plan_.threads; ++index) {
     workers_.push_back(std::make_unique<LoadWorker>(
         plan_, index,
-        LoadWorkerEvents{.on_ready = [this] { loop_.post([this] { on_ready(); }); },
-                         .on_ended = [this] { loop_.post([this] { on_ended(); }); }}));
+        LoadWorkerEvents{.on_ready = [this] { tasks_.post([this] { on_ready(); }); },
+                         .on_ended = [this] { tasks_.post([this] { on_ended(); }); }}));
   }
 }
 
@@ -135,7 +135,7 @@ void LoadRun::ask_for_progress() {
   awaited_ = workers_.size();
   for (std::size_t index = 0; index < workers_.size(); ++index) {
     workers_[index]->copy_tally([this, index](const Tally& tally) {
-      loop_.post([this, index, copy = tally]() mutable {
+      tasks_.post([this, index, copy = tally]() mutable {
         reported_[index] = std::move(copy);
         if (awaited_ > 0 && --awaited_ == 0) {
           report_progress();
@@ -160,7 +160,7 @@ void LoadRun::report_progress() {
 void LoadRun::count_connected() {
   for (const auto& worker : workers_) {
     worker->copy_tally([this](const Tally& tally) {
-      loop_.post([this, connected = tally.connected] { connected_ += connected; });
+      tasks_.post([this, connected = tally.connected] { connected_ += connected; });
     });
   }
 }

@@ -21,6 +21,7 @@
 #include "signal_watch.hpp"
 #include "stop_requests.hpp"
 #include "tally.hpp"
+#include "task_queue.hpp"
 #include "timer.hpp"
 #include "usage.hpp"
 
@@ -74,6 +75,7 @@ class LoadRun {
   const LoadPlan& plan_;
   std::function<void(const LoadProgress&)> on_progress_;
   EventLoop loop_;
+  TaskQueue tasks_{loop_};
   sys::SignalFd signals_;
   SignalWatch signal_watch_;
   Timer window_begin_;

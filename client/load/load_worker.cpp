@@ -56,7 +56,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
 
 LoadWorker::~LoadWorker() {
   if (thread_.joinable()) {
-    loop_.post([this] { is_ended_ = true; });
+    tasks_.post([this] { is_ended_ = true; });
     thread_.join();
   }
 }
@@ -66,22 +66,22 @@ void LoadWorker::connect() {
 }
 
 void LoadWorker::start(sys::TimePoint begin, const Window& window) {
-  loop_.post([this, begin, window] { begin_running(begin, window); });
+  tasks_.post([this, begin, window] { begin_running(begin, window); });
 }
 
 void LoadWorker::stop() {
-  loop_.post([this] { begin_stopping(); });
+  tasks_.post([this] { begin_stopping(); });
 }
 
 void LoadWorker::abort() {
-  loop_.post([this] {
+  tasks_.post([this] {
     begin_stopping();
     abandon_timer_.expire_at(loop_.now());
   });
 }
 
 void LoadWorker::copy_tally(std::function<void(const Tally&)> take) {
-  loop_.post([this, take = std::move(take)] { take(context_.tally); });
+  tasks_.post([this, take = std::move(take)] { take(context_.tally); });
 }
 
 void LoadWorker::run() {

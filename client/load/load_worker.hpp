@@ -17,6 +17,7 @@
 #include "load_connection.hpp"
 #include "load_context.hpp"
 #include "pacer.hpp"
+#include "task_queue.hpp"
 #include "timer.hpp"
 #include "usage.hpp"
 
@@ -72,6 +73,7 @@ class LoadWorker {
   std::uint32_t index_;
   LoadWorkerEvents events_;
   EventLoop loop_;
+  TaskQueue tasks_{loop_};
   LoadContext context_;
   std::deque<LoadConnection> connections_;
   std::size_t opened_ = 0;   // How many connections have been begun.

@@ -101,4 +101,12 @@ Opened connect_within(const SocketAddress& server, const std::optional<SocketAdd
   return opened;
 }
 
+IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept {
+  IoResult sent = IoResult::failure(EINTR);
+  while (sent.error() == EINTR) {
+    sent = IoResult::of(calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_MORE));
+  }
+  return sent;
+}
+
 }  // namespace echod::sys

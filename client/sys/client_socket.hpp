@@ -2,9 +2,12 @@
 // Thread-safety: free of shared state.
 #pragma once
 
+#include <cstddef>
 #include <optional>
+#include <span>
 
 #include "clock.hpp"
+#include "io_result.hpp"
 #include "socket_address.hpp"
 #include "unique_fd.hpp"
 
@@ -37,5 +40,9 @@ struct ReceivePath {
 [[nodiscard]] Opened connect_within(const SocketAddress& server,
                                     const std::optional<SocketAddress>& source, Duration timeout,
                                     const ReceivePath& path = {}) noexcept;
+
+// As `send`, but a last segment that is not full waits for what follows (MSG_MORE, send(2)), so
+// that a FIN travels with the data.
+IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept;
 
 }  // namespace echod::sys

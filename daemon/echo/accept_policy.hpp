@@ -1,6 +1,7 @@
 // What an error of accept4(2) means for a listener. The one place that knows.
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 
 namespace echod {
@@ -15,6 +16,28 @@ enum class AcceptVerdict : std::uint8_t {
 
 // `error` is the errno of a failed accept4(2). Source: accept(2), "Error handling": Linux passes
 // pending network errors of the new socket, to be treated like EAGAIN by retrying.
-[[nodiscard]] AcceptVerdict verdict_on_accept(int error) noexcept;
+[[nodiscard]] constexpr AcceptVerdict verdict_on_accept(int error) noexcept {
+  switch (error) {
+    case EAGAIN:
+      return AcceptVerdict::done;
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPROTO:
+      return AcceptVerdict::retry;
+    case EBADF:
+    case EFAULT:
+    case EINVAL:
+    case ENOTSOCK:
+      return AcceptVerdict::fatal;
+    default:
+      return AcceptVerdict::pause;
+  }
+}
 
 }  // namespace echod

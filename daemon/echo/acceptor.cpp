@@ -35,7 +35,6 @@ void Acceptor::add(std::shared_ptr<const sys::ListenSocket> socket) {
 }
 
 void Acceptor::look() noexcept {
-  note_all();
   if (!queues_.empty()) {
     context_.loop.enqueue(*queues_.front());
   }
@@ -43,7 +42,6 @@ void Acceptor::look() noexcept {
 
 // In this turn, not in the next pass: the other workers wait for it.
 void Acceptor::on_called() noexcept {
-  note_all();
   if (accept_some() == Turn::again) {
     look();
   }
@@ -56,19 +54,13 @@ void Acceptor::on_connections_ended() noexcept {
   }
 }
 
-Turn Acceptor::Queue::on_turn(std::uint32_t events) noexcept {
-  may_have_clients = may_have_clients || events != 0;
-  return acceptor_.accept_some();
-}
-
-// When room is scarce clients of any socket may wait for it: then all sockets take part, not only
-// those that have an event.
+// All sockets take part: the event of another one may have come when there was no room.
 Turn Acceptor::accept_some() noexcept {
   context_.admission.come(context_.worker);
-  const bool is_wished = !is_closed() && context_.admission.take_wish();
-  if (is_wished || context_.admission.is_nearly_full()) {
-    note_all();
+  if (!is_closed()) {
+    (void)context_.admission.take_wish();
   }
+  note_all();
   for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
     Queue* const queue = next_queue();
     if (queue == nullptr || accept_from(*queue) == Result::stop) {

@@ -69,15 +69,15 @@ class Acceptor {
   [[nodiscard]] bool is_closed() const noexcept;
 
  private:
-  // One listening socket. An event for any of them is a turn for all.
+  // One listening socket. A turn of any of them is a turn for all.
   class Queue final : public Channel {
    public:
     Queue(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket) noexcept
         : socket(std::move(listen_socket)), acceptor_(acceptor) {}
-    Turn on_turn(std::uint32_t events) noexcept override;
+    Turn on_turn(std::uint32_t /*events*/) noexcept override { return acceptor_.accept_some(); }
 
     std::shared_ptr<const sys::ListenSocket> socket;  // nullptr: let go of.
-    bool may_have_clients = true;
+    bool may_have_clients = true;                     // In this turn: it has not said EAGAIN yet.
     int left_to_empty = 0;
 
    private:

@@ -4,16 +4,10 @@
 // The kernel's accept queue is the only queue: every worker may accept from it, and what a worker
 // accepts is its own at once.
 //
-//   share   A worker that has clearly more connections than another one leaves the client in the
-//           queue and calls the worker with the fewest. A worker that does not come when it was
-//           called is late: it is skipped until it comes.
-//   memory  A worker without memory for a connection is not ready. It is skipped, too, and calls a
-//           worker that is ready.
-//   room    When the daemon is full, or no worker can accept, clients wait in the queue, and the
-//           wish for room is noted. The worker in which a connection ends next takes the wish, and
-//           accepts.
-//
-// docs/spreading.md compares this with the alternatives.
+// A worker that should not accept calls another one. A worker that was called and does not come is
+// late, one without memory for a connection is not ready: both are skipped. When no worker can
+// accept, the wish for room is noted; the worker in which the next connection ends takes it
+// (acceptor.hpp). docs/spreading.md compares this with the alternatives.
 //
 // Thread-safety: any thread, at any time, but for what says otherwise. Takes no lock.
 #pragma once
@@ -42,10 +36,6 @@ class Admission {
   [[nodiscard]] std::uint32_t connections() const noexcept { return connections_.load(); }
   [[nodiscard]] std::uint32_t max_connections() const noexcept { return max_connections_.load(); }
   [[nodiscard]] bool is_full() const noexcept { return connections() >= max_connections(); }
-  // Whether there is room for one more connection at most.
-  [[nodiscard]] bool is_nearly_full() const noexcept {
-    return connections() + 1 >= max_connections();
-  }
   [[nodiscard]] std::uint32_t connections_of(std::size_t worker) const noexcept {
     return seats_[worker].connections.load(std::memory_order_relaxed);
   }
@@ -72,7 +62,6 @@ class Admission {
   // Notes that clients wait for room. Check is_full() afterwards: a connection that ended just
   // before has told nobody. Returns false if that was noted already.
   bool wish_for_room() noexcept { return !is_room_wished_.exchange(true); }
-  [[nodiscard]] bool is_room_wished() const noexcept { return is_room_wished_.load(); }
   // Returns true, to one caller, if clients wait for room. That caller must look into the queues.
   [[nodiscard]] bool take_wish() noexcept {
     return is_room_wished_.load() && is_room_wished_.exchange(false);

@@ -4,7 +4,6 @@
 // Thread-safety: belongs to one worker; the logger behind it never blocks.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 

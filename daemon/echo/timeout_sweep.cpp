@@ -39,11 +39,9 @@ TimeoutSweep::TimeoutSweep(EchoContext& context)
       timer_(context.loop.timers(), [this] { visit_.start(); }) {}
 
 void TimeoutSweep::restart() noexcept {
-  const auto interval = sweep_interval(context_.settings.timeouts, context_.is_draining);
-  if (interval) {
+  timer_.cancel();
+  if (const auto interval = sweep_interval(context_.settings.timeouts, context_.is_draining)) {
     timer_.expire_at(context_.loop.now() + *interval);
-  } else {
-    timer_.cancel();
   }
 }
 

@@ -91,7 +91,8 @@ void Worker::run() noexcept {
     if (context_.table.destroy_retired()) {
       acceptor_.on_connections_ended();
     }
-    is_ended_ = is_ended_ || has_drained();
+    const bool is_empty = acceptor_.is_closed() && context_.table.size() == 0;
+    is_ended_ = is_ended_ || (context_.is_draining && is_empty);
   }
   context_.log.report_suppressed();
   has_ended_.store(true);
@@ -103,10 +104,6 @@ void Worker::begin_drain() noexcept {
   drain_visit_.start();
   acceptor_.begin_emptying();
   sweep_.restart();
-}
-
-bool Worker::has_drained() const noexcept {
-  return context_.is_draining && acceptor_.is_closed() && context_.table.size() == 0;
 }
 
 }  // namespace echod

@@ -83,7 +83,6 @@ class Worker {
   void obey() noexcept;
   void run() noexcept;
   void begin_drain() noexcept;
-  [[nodiscard]] bool has_drained() const noexcept;
 
   WorkerEvents events_;
   EventLoop loop_;

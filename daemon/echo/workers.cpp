@@ -1,7 +1,6 @@
 #include "workers.hpp"
 
 #include <algorithm>
-#include <utility>
 
 namespace echod {
 
@@ -70,27 +69,10 @@ std::array<std::uint64_t, kCounters> Workers::counters() const noexcept {
   std::array<std::uint64_t, kCounters> sums{};
   // Backwards, since a connection is accepted before it is closed.
   for (std::size_t i = kCounters; i-- > 0;) {
-    for (const auto& worker : workers_) {
-      sums.at(i) += worker->counters().get(static_cast<Counter>(i));
-    }
+    sums.at(i) =
+        sum([i](const Worker& worker) { return worker.counters().get(static_cast<Counter>(i)); });
   }
   return sums;
-}
-
-std::uint64_t Workers::buffered_bytes() const noexcept {
-  std::uint64_t sum = 0;
-  for (const auto& worker : workers_) {
-    sum += worker->buffered_bytes();
-  }
-  return sum;
-}
-
-std::uint64_t Workers::stale_events() const noexcept {
-  std::uint64_t sum = 0;
-  for (const auto& worker : workers_) {
-    sum += worker->stale_events();
-  }
-  return sum;
 }
 
 std::uint32_t Workers::fullest() const noexcept {

@@ -41,8 +41,12 @@ class Workers {
 
   // Sums over all workers. No close is seen in them without its accept.
   [[nodiscard]] std::array<std::uint64_t, kCounters> counters() const noexcept;
-  [[nodiscard]] std::uint64_t buffered_bytes() const noexcept;
-  [[nodiscard]] std::uint64_t stale_events() const noexcept;
+  [[nodiscard]] std::uint64_t buffered_bytes() const noexcept {
+    return sum([](const Worker& worker) { return worker.buffered_bytes(); });
+  }
+  [[nodiscard]] std::uint64_t stale_events() const noexcept {
+    return sum([](const Worker& worker) { return worker.stale_events(); });
+  }
   // Connections of the worker that has the most.
   [[nodiscard]] std::uint32_t fullest() const noexcept;
   [[nodiscard]] std::uint32_t connections_of(std::size_t number) const noexcept {
@@ -52,6 +56,15 @@ class Workers {
   [[nodiscard]] std::size_t running() const noexcept { return running_.load(); }
 
  private:
+  template <typename Value>
+  [[nodiscard]] std::uint64_t sum(const Value& value_of) const noexcept {
+    std::uint64_t total = 0;
+    for (const auto& worker : workers_) {
+      total += value_of(*worker);
+    }
+    return total;
+  }
+
   const std::unique_ptr<Shared> shared_;
   std::atomic<std::size_t> running_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -77,14 +77,6 @@ void EventLoop::enqueue(Channel& channel) noexcept {
   }
 }
 
-void EventLoop::post(std::function<void()> task) {
-  {
-    const std::scoped_lock lock(posted_mutex_);
-    posted_.push_back(std::move(task));
-  }
-  wake_up();
-}
-
 // All that is ready takes part in the pass, however many batches that is: otherwise the last of
 // them would wait for a pass for each batch. More batches than channels can fill are not asked for,
 // or peers that keep sending would keep the pass from beginning.
@@ -211,22 +203,6 @@ void EventLoop::make_pass() noexcept {
       enqueue(*channel);
     }
   }
-}
-
-void EventLoop::run_posted() {
-  std::vector<std::function<void()>> tasks;
-  {
-    const std::scoped_lock lock(posted_mutex_);
-    tasks.swap(posted_);
-  }
-  for (const auto& task : tasks) {
-    task();
-  }
-}
-
-Turn EventLoop::WakeUp::on_turn(std::uint32_t /*events*/) noexcept {
-  loop_.run_posted();
-  return Turn::wait;
 }
 
 }  // namespace echod

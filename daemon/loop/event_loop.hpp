@@ -19,8 +19,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <mutex>
 #include <span>
 #include <vector>
 
@@ -69,9 +67,6 @@ class EventLoop {
   // How long to look for events before sleeping, from now on; 0: not at all.
   void set_busy_poll(sys::Duration time) noexcept { busy_poll_.set_time(time); }
 
-  // Runs `task` in the loop's thread, soon. Any thread; takes a lock, throws std::bad_alloc. Use a
-  // Notifier (notifier.hpp) for what must not fail.
-  void post(std::function<void()> task);
   // Ends a wait, or the next one: turns() grows. Any thread; never blocks.
   void wake_up() noexcept { wake_up_fd_.signal(); }
   // Turns so far. A loop that is woken up and makes no turn is stuck. Any thread.
@@ -83,13 +78,10 @@ class EventLoop {
   void run_once();
 
  private:
+  // Its turns do nothing: they show that the loop is not stuck.
   class WakeUp final : public Channel {
    public:
-    explicit WakeUp(EventLoop& loop) noexcept : loop_(loop) {}
-    Turn on_turn(std::uint32_t events) noexcept override;
-
-   private:
-    EventLoop& loop_;
+    Turn on_turn(std::uint32_t /*events*/) noexcept override { return Turn::wait; }
   };
 
   friend class Notifier;
@@ -103,7 +95,6 @@ class EventLoop {
   void merge(std::span<const epoll_event> events) noexcept;
   void enqueue_notified() noexcept;
   void make_pass() noexcept;
-  void run_posted();
 
   sys::Epoll epoll_;
   sys::TimePoint now_ = sys::MonotonicClock::now();
@@ -121,10 +112,8 @@ class EventLoop {
   std::atomic<std::uint64_t> stale_events_{0};
 
   sys::EventFd wake_up_fd_;
-  WakeUp wake_up_channel_{*this};
+  WakeUp wake_up_channel_;
   std::vector<Notifier*> notifiers_;
-  std::mutex posted_mutex_;
-  std::vector<std::function<void()>> posted_;  // Guarded by posted_mutex_.
 };
 
 }  // namespace echod

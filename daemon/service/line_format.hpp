@@ -9,6 +9,8 @@
 
 namespace echod {
 
+inline constexpr const char* kLoggerName = "network-server";  // In every line.
+
 // With `has_priority`, lines begin with the "<N>" of sd-daemon(3), which systemd's journal reads.
 [[nodiscard]] std::unique_ptr<spdlog::formatter> line_format(bool has_priority);
 

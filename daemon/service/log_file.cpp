@@ -3,8 +3,6 @@
 #include <system_error>
 #include <utility>
 
-#include "logger_name.hpp"
-
 namespace echod {
 
 LogFile::LogFile(std::shared_ptr<spdlog::sinks::sink> complaints)

@@ -32,34 +32,32 @@ struct LogThread::Shared {
 };
 
 void LogThread::Shared::run() noexcept {
-  // Without the lock, which is taken again afterwards.
-  const auto perform = [this](std::unique_lock<std::mutex>& lock, const auto& work) {
+  std::unique_lock lock(mutex);
+  while (errand || !lines.empty() || !is_ending) {
+    if (!errand && lines.empty()) {
+      changed.wait(lock);
+      continue;
+    }
+    Errand next = std::exchange(errand, nullptr);
+    spdlog::details::log_msg_buffer line;
+    if (!next) {
+      line = std::move(lines.front());
+      lines.pop_front();
+    }
     lock.unlock();
-    bool is_done = false;
+    bool is_done = true;
     try {
-      is_done = work();
+      if (next) {
+        next();
+      } else {
+        is_done = write(line);
+      }
     } catch (const std::exception&) {
       is_done = false;  // No memory for a long line.
     }
     lost_lines += is_done ? 0U : 1U;
+    next = nullptr;  // Without the lock: it may hold a logger of this thread.
     lock.lock();
-  };
-  std::unique_lock lock(mutex);
-  while (errand || !lines.empty() || !is_ending) {
-    if (errand) {
-      Errand next = std::exchange(errand, nullptr);
-      perform(lock, [&next] {
-        const Errand now = std::move(next);  // Gone before the lock is taken: it may hold this.
-        now();
-        return true;
-      });
-    } else if (!lines.empty()) {
-      const spdlog::details::log_msg_buffer line = std::move(lines.front());
-      lines.pop_front();
-      perform(lock, [&] { return write(line); });
-    } else {
-      changed.wait(lock);
-    }
   }
   has_ended = true;
   changed.notify_all();

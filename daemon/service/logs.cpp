@@ -2,13 +2,15 @@
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/sink.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <utility>
 
+#include "line_format.hpp"
 #include "log_file.hpp"
 #include "log_thread.hpp"
-#include "logger_name.hpp"
+#include "shared_stream.hpp"
 #include "standard_error.hpp"
 
 namespace echod {
@@ -48,7 +50,9 @@ std::string resolved(const std::string& file) {
 std::shared_ptr<LogThread> stderr_thread(std::size_t queue_lines) {
   return std::make_shared<LogThread>(
       "log-stderr", queue_lines,
-      [log = std::make_shared<StderrLog>()](const auto& line) { return log->write(line); });
+      [format = std::make_shared<LineFormatter>(is_stderr_the_journal())](const auto& message) {
+        return sys::write_waiting(STDERR_FILENO, format->format(message)).ok();
+      });
 }
 
 }  // namespace

@@ -274,24 +274,18 @@ void Service::stop(std::string_view cause) noexcept {
 }
 
 void Service::on_workers_watched() noexcept {
-  if (manager_.is_there()) {
-    try {
-      tell_manager();
-    } catch (const std::bad_alloc&) {
-      // It hears of us again when there is memory, or finds that we do not answer.
-    }
-  }
-  end_if_the_rest_is_stuck();
-}
-
-void Service::tell_manager() {
   if (worker_watch_.all_answer()) {
     manager_.alive();
   }
   if (is_stopping_) {
     manager_.extend_timeout(kStopExtension);
   }
-  manager_.status(status_line());
+  try {
+    manager_.status(status_line());
+  } catch (const std::bad_alloc&) {
+    // The next status is 2 s away.
+  }
+  end_if_the_rest_is_stuck();
 }
 
 // After each iteration, in which something may have been sent.
@@ -306,9 +300,6 @@ void Service::look_after_manager() noexcept {
 
 // At all costs: a manager that was told of a reload waits for its end.
 void Service::tell_ready() noexcept {
-  if (!manager_.is_there()) {
-    return;
-  }
   try {
     manager_.ready(status_line());
   } catch (const std::bad_alloc&) {

@@ -59,7 +59,6 @@ class Service {
   void obey(int signal);
   void stop(std::string_view cause) noexcept;
   void on_workers_watched() noexcept;
-  void tell_manager();
   void tell_ready() noexcept;
   void look_after_manager() noexcept;
   void end_if_the_rest_is_stuck() noexcept;

@@ -16,17 +16,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{100};
 
+}  // namespace
+
 bool is_stderr_the_journal() noexcept {
   const char* const stream = std::getenv("JOURNAL_STREAM");  // NOLINT(concurrency-mt-unsafe)
   return stream != nullptr && sys::is_journal_stream(STDERR_FILENO, stream);
-}
-
-}  // namespace
-
-StderrLog::StderrLog() : formatter_(is_stderr_the_journal()) {}
-
-bool StderrLog::write(const spdlog::details::log_msg& message) {
-  return sys::write_waiting(STDERR_FILENO, formatter_.format(message)).ok();
 }
 
 void report_on_stderr(std::string_view line, std::string_view prefix) noexcept {

@@ -1,26 +1,12 @@
-// Standard error, for the log and for what must be said when there is no log.
+// Standard error, for what must be said when there is no log.
 #pragma once
-
-#include <spdlog/details/log_msg.h>
 
 #include <string_view>
 
-#include "line_format.hpp"
-
 namespace echod {
 
-// Log lines to standard error. Blocks as long as it takes none: for a thread of its own
-// (log_thread.hpp). Thread-safety: one thread.
-class StderrLog {
- public:
-  StderrLog();
-
-  // Whether the line was written. May throw std::bad_alloc.
-  [[nodiscard]] bool write(const spdlog::details::log_msg& message);
-
- private:
-  LineFormatter formatter_;
-};
+// Whether standard error is systemd's journal: then lines may carry a priority (sd-daemon(3)).
+[[nodiscard]] bool is_stderr_the_journal() noexcept;
 
 inline constexpr std::string_view kProgramPrefix = "echod: ";
 

@@ -52,14 +52,14 @@ IoResult SharedStream::write_all(std::string_view bytes, TimePoint deadline) con
   const std::size_t total = bytes.size();
   while (!bytes.empty()) {
     const IoResult written = write(bytes);
-    if (!written.ok() && !written.would_block() && written.error() != EINTR) {
-      return written;
-    }
     bytes.remove_prefix(written.count());
     const bool must_wait = written.would_block();
-    if (MonotonicClock::now() >= deadline ||
-        (must_wait && wait_ready(fd_, POLLOUT, deadline) == 0)) {
-      return bytes.empty() ? IoResult::of(static_cast<ssize_t>(total)) : IoResult::failure(EAGAIN);
+    if (!written.ok() && !must_wait && written.error() != EINTR) {
+      return written;
+    }
+    const bool is_late = MonotonicClock::now() >= deadline;
+    if (!bytes.empty() && (is_late || (must_wait && wait_ready(fd_, POLLOUT, deadline) == 0))) {
+      return IoResult::failure(EAGAIN);
     }
   }
   return IoResult::of(static_cast<ssize_t>(total));

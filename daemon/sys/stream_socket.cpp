@@ -43,11 +43,6 @@ IoResult send(int fd, std::span<const std::byte> bytes) noexcept {
   return restarting([&] { return calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
 }
 
-IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept {
-  return restarting(
-      [&] { return calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_MORE); });
-}
-
 IoResult shut_write(int fd) noexcept {
   return IoResult::of(calls::shutdown(fd, SHUT_WR));
 }

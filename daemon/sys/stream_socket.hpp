@@ -19,9 +19,6 @@ IoResult peek(int fd, std::span<std::byte> into) noexcept;
 IoResult discard(int fd, std::size_t bytes) noexcept;
 // Hands bytes to the kernel. A count below the size, like EAGAIN, means that its buffer is full.
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept;
-// As `send`, but a last segment that is not full waits for what follows (MSG_MORE, send(2)), so
-// that a FIN travels with the data.
-IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept;
 // Sends our FIN once everything handed over before it has gone.
 IoResult shut_write(int fd) noexcept;
 

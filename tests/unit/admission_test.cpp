@@ -51,7 +51,6 @@ TEST_F(AdmissionTest, IsFullAtItsBoundAndNotBefore) {
   Admission admission(2, 1);
   EXPECT_TRUE(admission.try_enter());
   EXPECT_FALSE(admission.is_full());
-  EXPECT_TRUE(admission.is_nearly_full());
   EXPECT_TRUE(admission.try_enter());
   EXPECT_TRUE(admission.is_full());
   EXPECT_FALSE(admission.try_enter());

@@ -441,22 +441,6 @@ TEST_F(EventLoopTest, TheTimeIsReadOnceAnIteration) {
   EXPECT_LE(kernel_.count(Call::clock_gettime), reads + 1);
 }
 
-// Wake-ups.
-
-TEST_F(EventLoopTest, PostedTasksRunInOrderInOneTurnAndThoseTheyPostInTheNext) {
-  loop_.post([this] {
-    journal_ += '1';
-    loop_.post([this] { journal_ += '3'; });
-  });
-  loop_.post([this] { journal_ += '2'; });
-  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}});
-  iterate();
-  EXPECT_EQ(journal_, "12");
-  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}});
-  iterate();
-  EXPECT_EQ(journal_, "123");
-}
-
 // Looking before sleeping.
 
 TEST_F(EventLoopTest, LooksUntilSomethingComes) {
@@ -499,28 +483,6 @@ TEST_F(EventLoopTest, DoesNotLookTwiceWhileTheReadyListIsNotEmpty) {
   kernel_.expect_epoll_wait({}, 0);
   iterate();
   EXPECT_EQ(journal_, "a");
-}
-
-TEST(EventLoopThreadTest, TasksPostedFromManyThreadsAllRunInTheThreadOfTheLoop) {
-  constexpr int kThreads = 4;
-  constexpr int kTasks = 1000;
-  EventLoop loop;
-  int done = 0;  // The loop's thread alone.
-  std::vector<std::thread> posters;
-  for (int i = 0; i < kThreads; ++i) {
-    posters.emplace_back([&loop, &done] {
-      for (int task = 0; task < kTasks; ++task) {
-        loop.post([&done] { ++done; });
-      }
-    });
-  }
-  while (done < kThreads * kTasks) {
-    loop.run_once();  // Waits without end if a wake-up is lost: then the test's timeout strikes.
-  }
-  for (std::thread& poster : posters) {
-    poster.join();
-  }
-  EXPECT_EQ(done, kThreads * kTasks);
 }
 
 }  // namespace
