@@ -150,7 +150,11 @@ class Daemon:
 
     def start(self) -> int | None:
         """The port that it serves, or None if it has ended."""
-        self.wait_until("it neither serves nor ends", lambda: self.has_ended() or STARTED.search(self.text()))
+        # The log file and standard error have a thread each: a line that is lost in one of them comes in the other.
+        def serves() -> bool:
+            text = self.text()
+            return STARTED.search(text) is not None and PORT.search(text) is not None
+        self.wait_until("it neither serves nor ends", lambda: self.has_ended() or serves())
         port = PORT.search(self.text())
         if self.has_ended() or port is None:
             return None
