@@ -131,6 +131,22 @@ TEST_F(WorkerTest, TwoOrdersAtOnceAreBothObeyed) {
   EXPECT_EQ(shared_.admission.connections(), 0U);
 }
 
+// A turn visits 256 connections: those that are idle have no other turns.
+TEST_F(WorkerTest, AnAbortOfManyConnectionsTakesSeveralTurns) {
+  start();
+  std::vector<TcpPeer> peers;
+  for (int i = 0; i < 600; ++i) {
+    peers.push_back(connect());
+    ASSERT_TRUE(peers.back().echoes("hello"));
+  }
+  const std::uint64_t before = worker_->turns();
+  worker_->abort_connections(CloseReason::forced);
+  wait_until("the end of all", [this] { return shared_.admission.connections() == 0; });
+  constexpr std::uint64_t kWakeUpAndOrder = 2;
+  EXPECT_GE(worker_->turns() - before, kWakeUpAndOrder + 3);
+  EXPECT_EQ(count(counter_of(CloseReason::forced)), 600U);
+}
+
 TEST_F(WorkerTest, OrdersTakeNoMemory) {
   start();
   const EchoSettings same = settings();
