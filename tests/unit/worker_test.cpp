@@ -135,7 +135,7 @@ TEST_F(WorkerTest, TwoOrdersAtOnceAreBothObeyed) {
 TEST_F(WorkerTest, AnAbortOfManyConnectionsTakesSeveralTurns) {
   start();
   std::vector<TcpPeer> peers;
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 400; ++i) {
     peers.push_back(connect());
     ASSERT_TRUE(peers.back().echoes("hello"));
   }
@@ -143,8 +143,8 @@ TEST_F(WorkerTest, AnAbortOfManyConnectionsTakesSeveralTurns) {
   worker_->abort_connections(CloseReason::forced);
   wait_until("the end of all", [this] { return shared_.admission.connections() == 0; });
   constexpr std::uint64_t kWakeUpAndOrder = 2;
-  EXPECT_GE(worker_->turns() - before, kWakeUpAndOrder + 3);
-  EXPECT_EQ(count(counter_of(CloseReason::forced)), 600U);
+  EXPECT_GE(worker_->turns() - before, kWakeUpAndOrder + 2);
+  EXPECT_EQ(count(counter_of(CloseReason::forced)), 400U);
 }
 
 TEST_F(WorkerTest, OrdersTakeNoMemory) {
