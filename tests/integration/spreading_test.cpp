@@ -52,7 +52,8 @@ class SpreadingTest : public DaemonTest, public testing::WithParamInterface<int>
     std::cout << GetParam() << " workers, the fullest has " << skew << " times the mean"
               << std::endl;
     EXPECT_GE(skew, 1.0);
-    EXPECT_LE(skew, 1.2);
+    // A worker that cannot run for 100 ms is skipped, which happens where a sanitizer slows all.
+    EXPECT_LE(skew, kSanitized ? 1.2 : 1.06);
   }
   void TearDown() override {
     peers_.clear();
@@ -87,7 +88,7 @@ TEST_P(SpreadingTest, AFewToo) {
   daemon().expect_counter("connections_of_fullest_worker", 4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Workers, SpreadingTest, testing::Values(2, 8));
+INSTANTIATE_TEST_SUITE_P(Workers, SpreadingTest, testing::Values(2, 4, 8));
 
 class WorkerCountTest : public DaemonTest {};
 
