@@ -26,7 +26,7 @@ void report(const std::string& line) {
 }
 
 // Memory may be missing in any thread, and in functions that must not throw. echoload serves
-// nobody, so it ends there and then, with one line: a second thread waits for the end.
+// no clients, so it ends at once, with one line. A second thread that gets here waits for the end.
 [[noreturn]] void end_without_memory() {
   constexpr std::string_view kLine = "echoload: not enough memory\n";
   static std::atomic_flag is_ending;

@@ -158,7 +158,8 @@ Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
   return Result::next;
 }
 
-// The wish comes first: room that is made before it wakes nobody, room that is made after it does.
+// The wish comes first: a connection that ends after it has a worker look into the queues. One that
+// ended before is seen by is_full().
 bool Acceptor::takes_room(const Queue& queue) noexcept {
   Admission& admission = context_.admission;
   while (!admission.try_enter()) {

@@ -42,8 +42,7 @@ struct EchoContext;
 
 class Acceptor {
  public:
-  // `on_lost` is called with the errno if a socket turns out to be broken for good; it is let go
-  // of.
+  // Calls `on_lost` with the errno if a socket is broken for good, after letting go of it.
   Acceptor(EchoContext& context, std::function<void(int)> on_lost);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;

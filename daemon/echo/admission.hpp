@@ -59,9 +59,9 @@ class Admission {
   // A connection of `worker` has ended.
   void leave(std::size_t worker) noexcept;
 
-  // Notes that clients wait for room. Check is_full() afterwards: a connection that ended just
-  // before has told nobody. Returns false if that was noted already.
-  bool wish_for_room() noexcept { return !is_room_wished_.exchange(true); }
+  // Notes that clients wait for room. Check is_full() afterwards: the end of a connection just
+  // before has woken no worker.
+  void wish_for_room() noexcept { is_room_wished_.store(true); }
   // Returns true, to one caller, if clients wait for room. That caller must look into the queues.
   [[nodiscard]] bool take_wish() noexcept {
     return is_room_wished_.load() && is_room_wished_.exchange(false);
