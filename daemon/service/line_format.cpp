@@ -5,6 +5,8 @@
 #include <array>
 #include <string_view>
 
+#include "log_queue.hpp"
+
 namespace echod {
 
 namespace {
@@ -49,8 +51,8 @@ std::unique_ptr<spdlog::formatter> line_format(bool has_priority) {
 }
 
 LineFormatter::LineFormatter(bool has_priority) : format_(line_format(has_priority)) {
-  constexpr std::size_t kUsualLength = 4096;
-  line_.reserve(kUsualLength);
+  constexpr std::size_t kPrefix = 256;
+  line_.reserve(kPrefix + LogQueue::kLongestText);
 }
 
 std::string_view LineFormatter::format(const spdlog::details::log_msg& message) {

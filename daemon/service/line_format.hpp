@@ -14,12 +14,13 @@ inline constexpr const char* kLoggerName = "network-server";  // In every line.
 // With `has_priority`, lines begin with the "<N>" of sd-daemon(3), which systemd's journal reads.
 [[nodiscard]] std::unique_ptr<spdlog::formatter> line_format(bool has_priority);
 
-// Formats lines of usual length without further memory. Thread-safety: one thread.
+// Formats lines of up to LogQueue::kLongestText bytes without further memory. Thread-safety: one
+// thread.
 class LineFormatter {
  public:
   explicit LineFormatter(bool has_priority);
 
-  // The line, until the next call. Throws std::bad_alloc if it is very long.
+  // The line, until the next call. Throws std::bad_alloc if it is longer.
   [[nodiscard]] std::string_view format(const spdlog::details::log_msg& message);
 
  private:

@@ -1,8 +1,5 @@
 #include "log_thread.hpp"
 
-#include <spdlog/details/circular_q.h>
-#include <spdlog/details/log_msg_buffer.h>
-
 #include <atomic>
 #include <condition_variable>
 #include <exception>
@@ -10,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "log_queue.hpp"
 #include "process.hpp"
 
 namespace echod {
@@ -25,7 +23,7 @@ struct LogThread::Shared {
   std::atomic<std::uint64_t> lost_lines{0};
   std::mutex mutex;  // Guards what follows.
   std::condition_variable changed;
-  spdlog::details::circular_q<spdlog::details::log_msg_buffer> lines;
+  LogQueue lines;
   Errand errand;
   bool is_ending = false;
   bool has_ended = false;
@@ -39,11 +37,7 @@ void LogThread::Shared::run() noexcept {
       continue;
     }
     Errand next = std::exchange(errand, nullptr);
-    spdlog::details::log_msg_buffer line;
-    if (!next) {
-      line = std::move(lines.front());
-      lines.pop_front();
-    }
+    const auto line = next ? spdlog::details::log_msg() : lines.pop();
     lock.unlock();
     bool is_done = true;
     try {
@@ -53,7 +47,7 @@ void LogThread::Shared::run() noexcept {
         is_done = write(line);
       }
     } catch (const std::exception&) {
-      is_done = false;  // No memory for a long line.
+      is_done = false;  // No memory.
     }
     lost_lines += is_done ? 0U : 1U;
     next = nullptr;  // Without the lock: it may hold a logger of this thread.
@@ -75,10 +69,9 @@ LogThread::LogThread(const std::string& name, std::size_t queue_lines, Write wri
   }
 }
 
-void LogThread::push(const spdlog::details::log_msg& message) {
-  spdlog::details::log_msg_buffer line(message);
+void LogThread::push(const spdlog::details::log_msg& message) noexcept {
   const std::scoped_lock lock(shared_->mutex);
-  shared_->lines.push_back(std::move(line));
+  shared_->lines.push(message);
   shared_->changed.notify_one();
 }
 
@@ -107,7 +100,7 @@ bool LogThread::finish(std::chrono::milliseconds patience) noexcept {
 
 std::uint64_t LogThread::dropped_lines() const noexcept {
   const std::scoped_lock lock(shared_->mutex);
-  return shared_->lines.overrun_counter();
+  return shared_->lines.dropped_lines();
 }
 
 std::uint64_t LogThread::lost_lines() const noexcept {

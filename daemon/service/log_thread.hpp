@@ -1,8 +1,8 @@
 // A bounded queue of log lines, and the thread that writes them.
 //
-// A caller that logs takes the queue's lock, which is held for a move and never while a line is
-// written. When the queue is full its oldest line is dropped, and counted. A write may take any
-// time: it holds up this thread and no other.
+// A caller that logs takes the queue's lock, which is held while a line is copied and never while
+// one is written. When the queue is full its oldest lines are dropped, and counted. A write may
+// take any time: it holds up this thread and no other.
 //
 // A thread whose write does not end cannot be joined. It is left behind then, with all that it
 // uses.
@@ -34,8 +34,8 @@ class LogThread {
   LogThread(const LogThread&) = delete;
   LogThread& operator=(const LogThread&) = delete;
 
-  // Queues a line. Throws std::bad_alloc if a long one cannot be copied.
-  void push(const spdlog::details::log_msg& message);
+  // Queues a line.
+  void push(const spdlog::details::log_msg& message) noexcept;
   // Runs `errand` in the thread before the next line. Replaces one that has not begun.
   void run_next(Errand errand) noexcept;
 

@@ -1,5 +1,6 @@
 #include "service.hpp"
 
+#include <spdlog/fmt/fmt.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ constexpr std::chrono::seconds kHousekeepingInterval{10};
 constexpr std::chrono::seconds kOneStop{1};
 // While draining the service manager is asked for more time at each look at the workers.
 constexpr std::chrono::seconds kStopExtension{10};
+constexpr std::size_t kLongestCountersLine = 4096;
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 
 StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
@@ -100,6 +102,7 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
                       [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
       worker_watch_(loop_, workers_, *logs_.logger(), [this] { on_workers_watched(); }) {
+  counters_line_.reserve(kLongestCountersLine);
   warn_of(limit_under(config_));
   listen(std::move(passed));
   if (options_.quit_on_stdin) {
@@ -136,11 +139,7 @@ bool Service::finish() noexcept {
 
 void Service::report_end() noexcept {
   report_dropped_lines();
-  try {
-    logs_.logger()->info("{}", counters_line());
-  } catch (const std::bad_alloc&) {
-    logs_.notices().error("not enough memory for the line of counters");
-  }
+  logs_.logger()->info(counters_line());
   const auto counters = workers_.counters();
   const auto count = [&counters](Counter counter) {
     return counters.at(static_cast<std::size_t>(counter));
@@ -244,7 +243,7 @@ void Service::obey(int signal) {
       logs_.reopen();
       break;
     case SIGUSR2:
-      logs_.notices().info("{}", counters_line());
+      logs_.notices().info(counters_line());
       break;
     default:
       stop(signal_name(signal));
@@ -408,11 +407,13 @@ std::string Service::status_line() const {
          (refusal_.empty() ? "" : "; the last reload was refused: " + refusal_);
 }
 
-std::string Service::counters_line() const {
+// Needs no memory: it is asked for when there is none left.
+std::string_view Service::counters_line() noexcept {
   const auto values = workers_.counters();
-  std::string line = "counters:";
-  const auto append = [&line](std::string_view name, std::uint64_t value) {
-    line.append(" ").append(name).append("=").append(std::to_string(value));
+  counters_line_ = "counters:";
+  const auto append = [&line = counters_line_](std::string_view name, std::uint64_t value) {
+    const fmt::format_int digits(value);
+    line.append(" ").append(name).append("=").append(digits.data(), digits.size());
   };
   for (std::size_t i = 0; i < kCounters; ++i) {
     append(name_of(static_cast<Counter>(i)), values.at(i));
@@ -427,7 +428,7 @@ std::string Service::counters_line() const {
   append("workers", workers_.size());
   append("connections_of_fullest_worker", workers_.fullest());
   append("worker_stalls", worker_watch_.stalls());
-  return line;
+  return counters_line_;
 }
 
 void Service::report_dropped_lines() noexcept {

@@ -69,7 +69,7 @@ class Service {
   void announce_reload(ConnectionLimit limit, const EchoSettings& settings,
                        const std::string& restart_keys) noexcept;
   void refuse_reload(std::vector<std::string> errors) noexcept;
-  [[nodiscard]] std::string counters_line() const;
+  [[nodiscard]] std::string_view counters_line() noexcept;
   [[nodiscard]] std::string status_line() const;
   void report_dropped_lines() noexcept;
   void report_end() noexcept;
@@ -99,6 +99,7 @@ class Service {
   bool is_stopping_ = false;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
+  std::string counters_line_;
   std::string limit_warning_;  // The last that was given.
   std::string refusal_;        // Why the last reload was refused, if it was.
   std::uint64_t reloads_ = 0;

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "allocations.hpp"
 #include "deadline.hpp"
@@ -254,12 +255,14 @@ TEST(LogsQueueTest, AFailureOfMemoryIsCountedAndIsNoLine) {
     const AllocationFailure none_left;
     logs.logger()->info("{}", long_text);
     logs.logger()->info("a line that needs no memory");
+    logs.logger()->info(std::string_view(long_text));
   }
   EXPECT_EQ(logs.lost_lines(), 1U);
   EXPECT_TRUE(logs.finish());
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   EXPECT_FALSE(contains(read_file(config.file), "bad_alloc"));
   EXPECT_TRUE(contains(read_file(config.file), "a line that needs no memory"));
+  EXPECT_TRUE(contains(read_file(config.file), long_text));
 }
 
 }  // namespace
