@@ -22,15 +22,16 @@
 // gives up on after a few minutes of a closed window, uncounted, and drops when it has too many
 // (tcp_orphan_retries, tcp_max_orphans in tcp(7)).
 //
-// Progress is a byte that arrives, that is sent or that the peer acknowledges. While echoing the
-// kernel may hold bytes that the peer has not acknowledged: without progress they end the
-// connection as a stalled write does, and with it they keep it from being idle. A timeout that
-// finds bytes unacknowledged resets the connection, so that no orphan keeps them.
+// Progress is a byte that arrives, that is sent or that the peer acknowledges. Without progress a
+// connection ends after the idle timeout, in every state. One that is owed bytes also ends after
+// the timeout of a stalled write; while echoing those are the bytes that the peer has not
+// acknowledged. A timeout that finds bytes owed resets the connection, so that no orphan keeps
+// them.
 //
 // Lingering exists because close(2) while the peer still sends makes the kernel send a reset, which
 // destroys what the peer has not read. So the linger time runs from the moment at which the peer
 // has acknowledged everything; until then it is served like any slow reader: what it acknowledges
-// is progress, and only a stalled write or the drain deadline ends it.
+// is progress, and only these timeouts or the drain deadline end it.
 //
 // Thread-safety: belongs to its worker's thread. Never blocks.
 #pragma once
@@ -99,7 +100,7 @@ class Connection final : public Channel {
   [[nodiscard]] Turn linger() noexcept;
   void end_of_input() noexcept;
   [[nodiscard]] bool closes_if_delivered() noexcept;
-  void close_if_stalled() noexcept;
+  void close_if_nothing_is_taken() noexcept;
   void time_out(CloseReason reason) noexcept;
   void end_idleness() noexcept;
   void await_writable() noexcept;

@@ -32,11 +32,12 @@ void Connection::check_timeouts() noexcept {
     case State::flushing:
     case State::delivering:
       (void)awaits_acknowledgement();  // For the progress that it notes: bytes are owed anyway.
-      close_if_stalled();
+      close_if_nothing_is_taken();
       break;
     case State::lingering:
       if (awaits_acknowledgement()) {
-        close_if_stalled();  // A peer that still takes its tail is not asked for its FIN yet.
+        close_if_nothing_is_taken();  // A peer that still takes its tail is not asked for its FIN
+                                      // yet.
       } else if (is_over(timeouts.linger, since_progress())) {
         close(CloseReason::linger_timeout);
       }
@@ -46,9 +47,12 @@ void Connection::check_timeouts() noexcept {
   }
 }
 
-void Connection::close_if_stalled() noexcept {
+// For a connection that is owed bytes and does not read: what it has not read says nothing.
+void Connection::close_if_nothing_is_taken() noexcept {
   if (is_over_if_set(context_.settings.timeouts.stalled_write, since_progress())) {
     time_out(CloseReason::stalled_write);
+  } else if (is_over_if_set(context_.settings.timeouts.idle, since_progress())) {
+    time_out(CloseReason::idle_timeout);
   }
 }
 

@@ -123,6 +123,29 @@ TEST_F(TimeoutsTest, APeerThatHalfClosesAndNeverReadsIsClosed) {
   expect_reason(peer.name(), "stalled_write");
 }
 
+TEST_F(TimeoutsTest, APeerThatTakesNothingIsResetAfterTheIdleTimeWithoutAStalledWriteTimeout) {
+  start("[timeouts]\nstalled_write_s = 0\nidle_s = 0.5\n");
+  TcpPeer peer = connect({.receive_buffer_bytes = 4096});
+  const std::string name = peer.name();
+  std::vector<EchoPump> pumps;
+  pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 5, .reads = false});
+  try {
+    send_until_blocked(pumps);
+  } catch (const std::system_error&) {
+    // It may be reset while we still look whether it blocks.
+  }
+  expect_reason(name, "idle_timeout");
+  daemon().expect_counter("buffered_bytes", 0);
+}
+
+TEST_F(TimeoutsTest, AHalfClosedPeerThatTakesNothingIsResetAfterTheIdleTimeToo) {
+  start("[timeouts]\nstalled_write_s = 0\nidle_s = 0.5\n");
+  TcpPeer peer = connect({.receive_buffer_bytes = 4096});
+  peer.send_all(std::string(100 * kKib, 'x'));
+  peer.half_close();
+  expect_reason(peer.name(), "idle_timeout");
+}
+
 TEST_F(TimeoutsTest, ZeroSwitchesTimeoutsOff) {
   start("[timeouts]\nidle_s = 0\nstalled_write_s = 0\n");
   TcpPeer idle = connect();

@@ -264,13 +264,28 @@ TEST_F(ConnectionTimeoutTest, APartialFlushIsProgress) {
   EXPECT_EQ(closed_in_all(), 0U);
 }
 
-TEST_F(ConnectionTimeoutTest, WhileFlushingTheIdleTimeDoesNotCount) {
-  context_.settings.timeouts.idle = 1s;
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingWhileFlushingIsResetAfterTheIdleTimeToo) {
+  context_.settings.timeouts.stalled_write = 0s;
   connect_owing(kFd);
   kernel_.set_unacknowledged(kFd, 100);
-  sweep_after(5s);
-  sweep_after(5s);
+  sweep_after(1ms);
+  sweep_after(60s);
   EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+  EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1);
+  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+}
+
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfTheTailIsResetAfterTheIdleTimeToo) {
+  context_.settings.timeouts.stalled_write = 0s;
+  connect_delivering();
+  sweep_after(1ms);
+  sweep_after(60s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+  EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1);
 }
 
 TEST_F(ConnectionTimeoutTest, AFlushThatEndsStartsTheIdleTimeAnew) {
@@ -366,8 +381,18 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfItsTailWhileLingeringIsClos
   EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
 }
 
-TEST_F(ConnectionTimeoutTest, WithoutAStalledWriteTimeoutTheDrainDeadlineAloneEndsATail) {
+TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingWhileLingeringIsResetAfterTheIdleTimeToo) {
   context_.settings.timeouts.stalled_write = 0s;
+  connect_lingering();
+  kernel_.set_unacknowledged(kFd, 100);
+  sweep_after(1ms);
+  sweep_after(60s + 10ms);
+  EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
+}
+
+TEST_F(ConnectionTimeoutTest, WithoutTimeoutsTheDrainDeadlineAloneEndsATail) {
+  context_.settings.timeouts.stalled_write = 0s;
+  context_.settings.timeouts.idle = 0s;
   connect_lingering();
   kernel_.set_unacknowledged(kFd, 100);
   sweep_after(1ms);
