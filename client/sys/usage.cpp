@@ -9,6 +9,8 @@
 #include <string>
 #include <system_error>
 
+#include "syscalls.hpp"
+
 namespace echod::sys {
 
 namespace {
@@ -31,7 +33,7 @@ std::chrono::nanoseconds from_ticks(std::uint64_t ticks) {
 std::optional<std::chrono::nanoseconds> cpu_clock(pid_t pid) {
   clockid_t clock{};
   timespec time{};
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+  if (clock_getcpuclockid(pid, &clock) != 0 || calls::clock_gettime(clock, &time) != 0) {
     return std::nullopt;
   }
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);

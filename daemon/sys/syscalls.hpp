@@ -1,8 +1,12 @@
 // The system calls of the data path, of set-up and of files, by their own names, once.
 //
-// The functions do what the manual page of the same name says, with errno and all. Nothing else in
-// the project makes these calls, so a test that links another implementation of this header
-// decides what each call returns, and the code under test is the code that ships.
+// The functions do what the manual page of the same name says, errno included. Nothing else in
+// daemon, client and config makes these calls, which a test checks (tests/one_seam_test.py). So a
+// test that links another implementation of this header decides what each call returns, and the
+// code under test is the code that ships.
+//
+// A few other calls are made where they are needed, because no test has to decide their results:
+// prctl(2), sched_getaffinity(2), pthread_sigmask(3), and those inside libraries.
 //
 // Thread-safety: that of the system calls themselves.
 #pragma once
