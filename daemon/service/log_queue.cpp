@@ -1,7 +1,6 @@
 #include "log_queue.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <string_view>
 
 #include "line_format.hpp"
@@ -16,16 +15,14 @@ struct LogQueue::Header {
 };
 
 LogQueue::LogQueue(std::size_t max_lines)
-    : max_lines_(max_lines),
-      capacity_(std::max(max_lines * 256, sizeof(Header) + kLongestText)),
-      ring_(std::make_unique_for_overwrite<char[]>(capacity_)) {
+    : max_lines_(max_lines), ring_(std::max(max_lines * 256, sizeof(Header) + kLongestText)) {
   popped_.reserve(kLongestText);
 }
 
 void LogQueue::push(const spdlog::details::log_msg& message) noexcept {
   const std::size_t length = std::min(message.payload.size(), kLongestText);
   const Header header{message.time, message.level, static_cast<std::uint32_t>(length)};
-  while (lines_ == max_lines_ || capacity_ - used_ < sizeof(header) + length) {
+  while (lines_ == max_lines_ || ring_.size() - used_ < sizeof(header) + length) {
     drop_oldest();
   }
   put({reinterpret_cast<const char*>(&header), sizeof(header)});
@@ -53,22 +50,22 @@ LogQueue::Header LogQueue::take_header() noexcept {
 }
 
 void LogQueue::put(std::span<const char> bytes) noexcept {
-  const std::size_t end = (begin_ + used_) % capacity_;
-  const std::size_t before_wrap = std::min(bytes.size(), capacity_ - end);
-  std::memcpy(ring_.get() + end, bytes.data(), before_wrap);
-  std::memcpy(ring_.get(), bytes.data() + before_wrap, bytes.size() - before_wrap);
+  const std::size_t end = (begin_ + used_) % ring_.size();
+  const std::size_t before_wrap = std::min(bytes.size(), ring_.size() - end);
+  std::ranges::copy(bytes.first(before_wrap), ring_.data() + end);
+  std::ranges::copy(bytes.subspan(before_wrap), ring_.data());
   used_ += bytes.size();
 }
 
 void LogQueue::get(std::span<char> bytes) noexcept {
-  const std::size_t before_wrap = std::min(bytes.size(), capacity_ - begin_);
-  std::memcpy(bytes.data(), ring_.get() + begin_, before_wrap);
-  std::memcpy(bytes.data() + before_wrap, ring_.get(), bytes.size() - before_wrap);
+  const std::size_t before_wrap = std::min(bytes.size(), ring_.size() - begin_);
+  std::ranges::copy(std::span(ring_).subspan(begin_, before_wrap), bytes.data());
+  std::ranges::copy(std::span(ring_).first(bytes.size() - before_wrap), bytes.data() + before_wrap);
   skip(bytes.size());
 }
 
 void LogQueue::skip(std::size_t bytes) noexcept {
-  begin_ = (begin_ + bytes) % capacity_;
+  begin_ = (begin_ + bytes) % ring_.size();
   used_ -= bytes;
 }
 

@@ -10,9 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace echod {
 
@@ -40,8 +40,7 @@ class LogQueue {
   void skip(std::size_t bytes) noexcept;
 
   const std::size_t max_lines_;
-  const std::size_t capacity_;  // Bytes.
-  const std::unique_ptr<char[]> ring_;
+  std::vector<char> ring_;
   std::size_t begin_ = 0;  // Offset of the oldest line.
   std::size_t used_ = 0;   // Bytes.
   std::size_t lines_ = 0;
