@@ -71,8 +71,9 @@ def echo(one: socket.socket, payload: bytes) -> None:
         raise Broken(f"wrong bytes in an echo of {len(payload)}")
 
 
-def ends_orderly(one: socket.socket) -> bool:
-    """With the server's FIN, and nothing before it."""
+def ends_orderly(one: socket.socket, seconds: float = PATIENCE_S) -> bool:
+    """With the server's FIN, and nothing before it. Waits for it: echod counts a close before it closes."""
+    one.settimeout(seconds)
     try:
         return one.recv(1) == b""
     except OSError:

@@ -68,8 +68,8 @@ def stall(stage: Stage, count: int, total_mib: int) -> None:
         stage.hold()
         stage.check(stage.moved("unbuffered_reads") > 0, "the bound on buffers was never reached")
         wait_until("stalled_write to end them all", lambda: stage.closed()["stalled_write"] == count)
-        orphans = sum(not clients.has_ended(one) for one in those)
-        stage.check(orphans == 0, f"{orphans} connections that were ended are kept by the kernel, with what they owe")
+        # Otherwise the kernel keeps them, with what they owe.
+        wait_until("the clients to see the end", lambda: all(clients.has_ended(one) for one in those))
     stage.did(count, "connections that sent and never read")
     stage.did(sent // MIB, "MiB sent")
     stage.bound_cpu(visits=count, mib=sent / MIB, echoes=stage.moved("echoes"), seconds=5)

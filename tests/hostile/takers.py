@@ -313,8 +313,7 @@ def serve_and_obey(setting: Setting, its: Taker) -> None:
         stage.daemon.config_file.write_text(config(setting, 1), encoding="utf-8")
         stage.daemon.signal(signal.SIGHUP)
         if its.obeys_reload:
-            silent.settimeout(OBEY_S)
-            stage.check(clients.ends_orderly(silent), "SIGHUP is not obeyed: nobody was closed by the new idle_s")
+            stage.check(clients.ends_orderly(silent, OBEY_S), "SIGHUP is not obeyed: nobody was closed by the new idle_s")
     for _ in range(VISITS):
         stage.visit()
     stage.did(2 * VISITS, "clients were served")
