@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 from fault_table import CLASSES, SILENT, TABLE, Fault, faults_of
 from records import Record
 from scenario import Run
-from torture import positions
+from torture import arguments, positions
 from verdict import Bounds, Injected, judge
 
 BOUNDS = Bounds(calls=1000, cpu_s=0.1)
@@ -102,6 +102,10 @@ class TableTest(unittest.TestCase):
         chosen = positions(100, random.Random(1), 2)
         self.assertTrue({1, 50, 100} <= set(chosen))
         self.assertEqual(positions(1, random.Random(1), 2), [1])
+
+    def test_only_a_whole_run_must_reach_every_call_unless_it_is_asked_to(self):
+        for words, must in (("", True), ("--sample 40", False), ("--only recv", False), ("--sample 40 --reach-all", True)):
+            self.assertEqual(arguments(["--build", "b", *words.split()]).reach_all, must, words)
 
 
 if __name__ == "__main__":
