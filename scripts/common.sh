@@ -1,0 +1,30 @@
+# What several scripts do. Sourced by them.
+
+print_help() { sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; }
+
+# help_if_asked PROGRAM "$@": with --help or -h among the arguments prints the comment at the head of the script, then the
+# options of PROGRAM if Python is installed, and exits. PROGRAM may be "". To be called before the script installs,
+# builds or changes anything, the current directory included.
+help_if_asked() {
+  local program=$1 argument
+  shift
+  for argument in "$@"; do
+    [[ $argument == --help || $argument == -h ]] || continue
+    print_help
+    if [[ -n $program ]] && command -v python3 >/dev/null; then
+      echo
+      python3 -B "$(dirname "${BASH_SOURCE[0]}")/../$program" --help | sed -n '/^positional arguments:$\|^options:$/,$p'
+    fi
+    exit 0
+  done
+}
+
+# run_tests PRESET [CTEST-OPTION...]: runs ctest, then names the reason of each test that was skipped.
+run_tests() {
+  local preset=$1 results=build/$1/tests.xml status=0
+  shift
+  rm -f "$results"
+  ctest --preset "$preset" --parallel 8 --output-junit tests.xml "$@" || status=$?
+  [[ ! -e $results ]] || python3 -B tests/support/skipped_tests.py "$results"
+  return "$status"
+}

@@ -1,0 +1,93 @@
+"""The scripts: their --help, the list of skipped tests, what the package says when it is purged."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests" / "support"))
+
+from skipped_tests import skipped
+
+SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if os.access(path, os.X_OK))
+WITH_HELP = [*SCRIPTS, ROOT / "packaging/build-deb", ROOT / "tests/system/run"]
+
+
+def run_with(programs: dict[str, str], command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    """Runs it where no other programs are found: each name of these is a link to a file, or a script with this text."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, what in programs.items():
+            path = Path(directory, name)
+            if what.startswith("/"):
+                path.symlink_to(what)
+            else:
+                path.write_text(f"#!/bin/sh\n{what}\n", encoding="ascii")
+                path.chmod(0o755)
+        return subprocess.run(command, env={"PATH": directory}, cwd=directory, capture_output=True, text=True,
+                              check=False, timeout=60)
+
+
+def installed(*names: str) -> dict[str, str]:
+    return {name: shutil.which(name) or "" for name in names}
+
+
+class HelpTest(unittest.TestCase):
+    def test_every_script_prints_its_help_without_a_program_that_installs_or_builds(self):
+        for script in WITH_HELP:
+            for arguments in (["--help"], ["-h"], ["--all", "--help"]):
+                with self.subTest(script=script.name, arguments=arguments):
+                    ended = run_with(installed("dirname", "sed"), [script, *arguments])
+                    self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+                    self.assertRegex(ended.stdout, rf"^{script.name}\b")
+
+    def test_where_python_is_installed_the_options_of_the_program_follow(self):
+        for script, option in (("bench", "--rounds N"), ("bench-million", "--idle SECONDS"), ("fuzz", "TARGET "),
+                               ("hostile", "--list "), ("soak", "--at-a-time N"), ("torture", "--sample N")):
+            with self.subTest(script=script):
+                ended = run_with(installed("dirname", "sed", "python3"), [ROOT / "scripts" / script, "--help"])
+                self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+                self.assertRegex(ended.stdout, rf"(?s)options:.*\n  {option}|\npositional arguments:.*\n  {option}")
+
+
+class SkippedTestsTest(unittest.TestCase):
+    def test_each_has_its_reason(self):
+        output = {"Interop.Nc": "/x/interop_test.cpp:36: Skipped\nnc is &lt;not&gt; installed\n\n[  SKIPPED ] Interop.Nc\n",
+                  "hostile_full_disk": "full_disk: skipped\n    not possible here: a tmpfs: no\n", "silent": ""}
+        cases = "".join(f'<testcase name="{name}"><skipped/><system-out>{text}</system-out></testcase>'
+                        for name, text in output.items())
+        self.assertEqual(skipped(f'<testsuite><testcase name="passed"/>{cases}</testsuite>'),
+                         ["Interop.Nc: nc is <not> installed", "hostile_full_disk: not possible here: a tmpfs: no",
+                          "silent: without a reason"])
+
+
+class LintTest(unittest.TestCase):
+    def test_other_versions_of_its_tools_are_reported_and_are_no_success(self):
+        tools = dict.fromkeys(("clang-format", "clang-tidy"), "echo version 19.1.7")
+        ended = run_with({**installed("dirname"), **tools}, [ROOT / "scripts/lint"])
+        self.assertEqual(ended.returncode, 77, ended.stderr)
+        self.assertIn("skipped: clang-format is not of version 14", ended.stderr)
+
+
+class PurgeTest(unittest.TestCase):
+    def purge(self, **programs: str) -> str:
+        ended = run_with({"getent": "exit 0", "rm": "exit 0", **programs},
+                         ["/bin/sh", ROOT / "packaging/debian/echod.postrm", "purge"])
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        return ended.stdout
+
+    def test_without_the_package_passwd_it_says_that_user_and_group_stay(self):
+        said = self.purge()
+        self.assertIn("the user echod stays", said)
+        self.assertIn("the group echod stays", said)
+
+    def test_with_it_they_go_without_a_word(self):
+        self.assertEqual(self.purge(userdel="exit 0", groupdel="exit 0"), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
