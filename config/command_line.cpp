@@ -48,7 +48,7 @@ Information:
 
 Signals: TERM and INT stop echod once every client has its bytes back; another
 one, a second later or more, stops it at once. HUP reads the configuration
-again. USR1 reopens the log file.
+again. USR1 reopens the log file. USR2 logs all counters.
 
 Exit codes:
    0  stopped as asked

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What several scripts do. Sourced by them.
 
 print_help() { sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; }

@@ -21,6 +21,15 @@ TEST(CliTest, HelpNamesEveryOptionAndEndsWithZero) {
   }
 }
 
+TEST(CliTest, HelpNamesEverySignalThatTheManualPageHas) {
+  const std::string help = run_echod({"--help"}).out;
+  const std::string page = read_file(ECHOD_SOURCE_DIR "/docs/man/echod.8");
+  for (const std::string signal : {"TERM", "INT", "HUP", "USR1", "USR2"}) {
+    EXPECT_TRUE(matches(help, "[ \n]" + signal + " ")) << signal;
+    EXPECT_NE(page.find("SIG" + signal), std::string::npos) << signal;
+  }
+}
+
 TEST(CliTest, VersionIsOneLine) {
   const ChildResult result = run_echod({"--version"});
   EXPECT_EQ(result.exit_code, 0);
@@ -92,18 +101,6 @@ TEST(CliTest, TheShippedConfigurationIsGood) {
   const ChildResult result =
       run_echod({"--check-config", "--config", ECHOD_SOURCE_DIR "/config/echod.toml"});
   EXPECT_EQ(result.exit_code, 0) << result.err;
-}
-
-// What is in /etc is the operator's.
-TEST(CliTest, AnInstallationBringsTheConfigurationAsAnExampleAndNothingInEtc) {
-  const TemporaryDirectory root;
-  const ChildResult result =
-      run({.arguments = {"cmake", "--install", ECHOD_BUILD_DIR, "--prefix", root.path()}});
-  ASSERT_EQ(result.exit_code, 0) << result.err;
-  EXPECT_FALSE(std::filesystem::exists(root.file("etc"))) << result.out;
-  EXPECT_EQ(read_file(root.file("share/doc/echod/examples/echod.toml")),
-            read_file(ECHOD_SOURCE_DIR "/config/echod.toml"));
-  EXPECT_TRUE(std::filesystem::exists(root.file("sbin/echod")));
 }
 
 TEST(CliTest, ADumpLoadsBackToTheSameDump) {

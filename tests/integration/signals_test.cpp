@@ -1,5 +1,7 @@
 // What each signal does, and that SIGPIPE does nothing.
 #include <csignal>
+#include <set>
+#include <string>
 
 #include "daemon_test.hpp"
 #include "delayed_calls.hpp"
@@ -123,6 +125,31 @@ TEST_F(SignalsTest, AllOfThemAtOnceDisturbNobody) {
     }
     ASSERT_TRUE(peer.echoes("hello"));
   }
+}
+
+// The items of the section on counters in echod(8).
+std::set<std::string> documented_counters() {
+  std::set<std::string> names;
+  std::string section;
+  std::string before;
+  for (const std::string& line : lines_of(read_file(ECHOD_SOURCE_DIR "/docs/man/echod.8"))) {
+    if (line.starts_with(".SH ")) {
+      section = line;
+    } else if (section == ".SH COUNTERS" && before == ".TP") {
+      names.insert(line.substr(line.find(' ') + 1));
+    }
+    before = line;
+  }
+  return names;
+}
+
+TEST_F(SignalsTest, TheManualPageExplainsEveryCounterAndNoOther) {
+  start();
+  std::set<std::string> names;
+  for (const auto& [name, value] : daemon().counters()) {
+    names.insert(name);
+  }
+  EXPECT_EQ(documented_counters(), names);
 }
 
 class QuitOnStdinTest : public DaemonTest {

@@ -1,0 +1,32 @@
+"""The manual pages: groff(1) has nothing to say against them, and breaks no name, at any width of a terminal."""
+
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+
+PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "man").iterdir())
+WIDTHS = range(60, 133, 4)
+SKIPPED = 77  # As ctest has it.
+
+
+class ManPagesTest(unittest.TestCase):
+    def test_no_warnings_and_no_name_in_two_from_60_to_132_columns(self):
+        for page in PAGES:
+            for width in WIDTHS:
+                with self.subTest(page=page.name, width=width):
+                    shown = subprocess.run(["groff", "-man", "-Tutf8", "-ww", f"-rLL={width}n", page],
+                                           capture_output=True, check=True, text=True, encoding="utf-8")
+                    self.assertEqual(shown.stderr, "")
+                    text = re.sub("\x1b\\[[0-9;]*m", "", shown.stdout)
+                    self.assertNotRegex(text, r"(?m)\u2010$", "a word is hyphenated")
+                    self.assertNotRegex(text, r"(?m)(--\S*|network)-$", "a name is broken in two")
+
+
+if __name__ == "__main__":
+    if shutil.which("groff") is None:
+        print("not possible here: groff is missing (scripts/test installs groff-base)")
+        sys.exit(SKIPPED)
+    unittest.main()
