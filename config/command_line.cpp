@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "config_errors.hpp"
 #include "config_file.hpp"
@@ -111,11 +112,27 @@ CLI::Option* add_option(CLI::App& app, const std::string& name, std::optional<st
       ->allow_extra_args(false);  // Or "[a,b]" would be taken for a list.
 }
 
+// The arguments from the last to the first, as CLI11 wants them. It would take what follows
+// "--name=" for the value, so an empty value becomes an argument of its own.
+std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string argument = argv[i];
+    if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      arguments.emplace_back();
+      argument.pop_back();
+    }
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
 // What was left over or repeated. CLI11 would say so by itself, but not in words that help.
 std::optional<std::string> misuse(const CLI::App& app) {
   if (const auto left = app.remaining(); !left.empty()) {
     const bool is_option = left.front().starts_with('-');
-    return (is_option ? "unknown option " : "unexpected argument ") + left.front();
+    return (is_option ? "unknown option " : "unexpected argument ") +
+           (left.front().empty() ? "\"\"" : left.front());
   }
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() > 1) {
@@ -158,7 +175,7 @@ Request parse(int argc, const char* const* argv) {
   add_flag(app, "--version", request.wants_version);
   add_flag(app, "-h,--help", request.wants_help);
   try {
-    app.parse(argc, argv);
+    app.parse(reversed_arguments(argc, argv));
     request.misuse = misuse(app);
   } catch (const CLI::ArgumentMismatch& error) {
     request.misuse = mismatch(app, error.what());
