@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <charconv>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -257,15 +256,15 @@ std::optional<std::string> config_file_in_use(const CommandLine& options) {
   if (options.config_file) {
     return options.config_file;
   }
-  // One that is there but cannot be read is an error, never a reason to ignore it.
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(kDefaultConfigFile, error) || error;
-  return is_there ? std::optional<std::string>(kDefaultConfigFile) : std::nullopt;
+  return is_name_taken(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
+                                           : std::nullopt;
 }
 
 Config effective_config(const CommandLine& options) {
   const auto file = config_file_in_use(options);
-  Config config = file ? load_config_file(*file) : Config{};
+  const bool is_check = options.check_config || options.dump_config;
+  const Reading reading = is_check ? Reading::once : Reading::at_every_reload;
+  Config config = file ? load_config_file(*file, reading) : Config{};
   if (options.address || options.port) {
     config.listen.resize(1);
   }
