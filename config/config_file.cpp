@@ -17,6 +17,7 @@
 #include "key_suggestion.hpp"
 #include "listener_conflict.hpp"
 #include "spare_memory.hpp"
+#include "syntax_error.hpp"
 #include "toml_depth.hpp"
 #include "unique_fd.hpp"
 
@@ -289,6 +290,14 @@ ConfigErrors Reader::sorted_errors() {
   return ConfigErrors(std::move(lines), ConfigErrors::Begin::position);
 }
 
+// The line of this number, from 1; empty if there is none.
+std::string_view line_of(std::string_view text, std::size_t number) noexcept {
+  for (; number > 1 && !text.empty(); --number) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
 // Throws toml::parse_error.
 toml::table parse_toml(std::string_view text) {
   const SpareMemory spare;
@@ -329,8 +338,10 @@ Config parse_config(std::string_view text, const std::string& path) {
     return Reader(name).read(parse_toml(text));
   } catch (const toml::parse_error& error) {
     const toml::source_position where = error.source().begin;
-    throw refusal(where.line, where.column,
-                  "not TOML: " + one_line(error.description(), kMaxSyntaxErrorBytes));
+    const std::string parser_words = one_line(error.description(), kMaxSyntaxErrorBytes);
+    throw refusal(
+        where.line, where.column,
+        "not TOML: " + syntax_error_text(line_of(text, where.line), where.column, parser_words));
   }
 }
 

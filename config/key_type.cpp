@@ -91,6 +91,10 @@ std::string_view plain_fault(const Value& value, const Takes& takes) {
 
 }  // namespace
 
+bool is_text(KeyType type) noexcept {
+  return type != KeyType::boolean && !is_number(type);
+}
+
 std::string allowed_text(const Takes& takes) {
   switch (takes.type) {
     case KeyType::boolean:
