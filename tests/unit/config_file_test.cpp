@@ -238,6 +238,18 @@ TEST(ConfigFile, ReportsListenersThatCouldNotBeOpenedTogetherWithBothPositions) 
                    "or single addresses"}));
 }
 
+TEST(ConfigFile, ReportsTheSameListenerHoweverItsAddressIsWritten) {
+  const std::vector<std::pair<std::string, std::string>> pairs{
+      {"::1", "0:0:0:0:0:0:0:1"}, {"::1", "::1%0"},        {"127.0.0.1", "::ffff:127.0.0.1"},
+      {"::", "::ffff:0.0.0.0"},   {"::", "::ffff:7f00:1"}, {"fe80::1%lo", "fe80::1%1"}};
+  for (const auto& [one, other] : pairs) {
+    const Lines errors =
+        errors_in("listen = [{address = '" + one + "'}, {address = '" + other + "'}]\n");
+    ASSERT_EQ(errors.size(), 1U) << one << ' ' << other;
+    EXPECT_NE(errors[0].find("cannot be opened beside"), std::string::npos) << errors[0];
+  }
+}
+
 TEST(ConfigFile, DoesNotCompareListenersThatAreWrongInThemselves) {
   EXPECT_EQ(errors_in("[[listen]]\n[[listen]]\naddress = 'x'\n[[listen]]\nport = -1\n").size(), 2U);
 }
