@@ -5,9 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <charconv>
-#include <filesystem>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "config_errors.hpp"
 #include "config_file.hpp"
@@ -111,11 +111,27 @@ CLI::Option* add_option(CLI::App& app, const std::string& name, std::optional<st
       ->allow_extra_args(false);  // Or "[a,b]" would be taken for a list.
 }
 
+// The arguments from the last to the first, as CLI11 wants them. It would take what follows
+// "--name=" for the value, so an empty value becomes an argument of its own.
+std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
+  std::vector<std::string> arguments;
+  for (int i = argc - 1; i > 0; --i) {
+    std::string argument = argv[i];
+    if (argument.starts_with("--") && argument.find('=') == argument.size() - 1) {
+      arguments.emplace_back();
+      argument.pop_back();
+    }
+    arguments.push_back(std::move(argument));
+  }
+  return arguments;
+}
+
 // What was left over or repeated. CLI11 would say so by itself, but not in words that help.
 std::optional<std::string> misuse(const CLI::App& app) {
   if (const auto left = app.remaining(); !left.empty()) {
     const bool is_option = left.front().starts_with('-');
-    return (is_option ? "unknown option " : "unexpected argument ") + left.front();
+    return (is_option ? "unknown option " : "unexpected argument ") +
+           (left.front().empty() ? "\"\"" : left.front());
   }
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() > 1) {
@@ -158,7 +174,7 @@ Request parse(int argc, const char* const* argv) {
   add_flag(app, "--version", request.wants_version);
   add_flag(app, "-h,--help", request.wants_help);
   try {
-    app.parse(argc, argv);
+    app.parse(reversed_arguments(argc, argv));
     request.misuse = misuse(app);
   } catch (const CLI::ArgumentMismatch& error) {
     request.misuse = mismatch(app, error.what());
@@ -240,15 +256,15 @@ std::optional<std::string> config_file_in_use(const CommandLine& options) {
   if (options.config_file) {
     return options.config_file;
   }
-  // One that is there but cannot be read is an error, never a reason to ignore it.
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(kDefaultConfigFile, error) || error;
-  return is_there ? std::optional<std::string>(kDefaultConfigFile) : std::nullopt;
+  return is_name_taken(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
+                                           : std::nullopt;
 }
 
 Config effective_config(const CommandLine& options) {
   const auto file = config_file_in_use(options);
-  Config config = file ? load_config_file(*file) : Config{};
+  const bool is_check = options.check_config || options.dump_config;
+  const Reading reading = is_check ? Reading::once : Reading::at_every_reload;
+  Config config = file ? load_config_file(*file, reading) : Config{};
   if (options.address || options.port) {
     config.listen.resize(1);
   }

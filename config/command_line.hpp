@@ -34,7 +34,7 @@ struct ParsedCommandLine {
 
 [[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
 
-// The file named, else /etc/echod.toml if it exists, else none.
+// The file named, else /etc/echod.toml if there is one of this name, readable or not, else none.
 [[nodiscard]] std::optional<std::string> config_file_in_use(const CommandLine& options);
 
 // The configuration that `options` ask for: that file's, or the defaults; then the overrides.

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 #include <span>
 #include <system_error>
@@ -16,6 +17,7 @@
 #include "key_suggestion.hpp"
 #include "listener_conflict.hpp"
 #include "spare_memory.hpp"
+#include "syntax_error.hpp"
 #include "toml_depth.hpp"
 #include "unique_fd.hpp"
 
@@ -30,24 +32,28 @@ constexpr std::size_t kMaxListeners = 1024;
 constexpr std::size_t kMaxSyntaxErrorBytes = 200;
 
 // toml++ would take a directory for an empty file and has no word on why a file cannot be opened.
-std::string read_file(const std::string& path) {
+std::string read_file(const std::string& path, Reading reading) {
   const auto refuse = [&path](const std::string& why) -> ConfigErrors {
     return ConfigErrors({shown_name(path) + ": " + why}, ConfigErrors::Begin::words);
   };
-  const auto unreadable = [&refuse](int error) {
-    return refuse("cannot be read: " + std::generic_category().message(error));
+  const auto unreadable = [&refuse, &path](int error) {
+    const bool dangles = error == ENOENT && is_name_taken(path);
+    return refuse("cannot be read: " + std::generic_category().message(error) +
+                  (dangles ? ", it is a link that leads nowhere" : ""));
   };
-  // O_NONBLOCK: a FIFO without a writer would hang a reload, and be empty the second time.
+  // A FIFO without a writer would hang a reload, and be empty the second time.
+  const int non_blocking = reading == Reading::at_every_reload ? O_NONBLOCK : 0;
   sys::UniqueFd fd;
   do {
-    fd = sys::UniqueFd::adopt(sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0));
+    fd = sys::UniqueFd::adopt(
+        sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | non_blocking, 0));
   } while (!fd.is_open() && errno == EINTR);
   struct stat status {};
   if (!fd.is_open() || sys::calls::fstat(fd.get(), &status) != 0) {
     throw unreadable(errno);
   }
-  if (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode)) {
-    throw refuse("is a pipe or socket, allowed are files: it is read again at every reload");
+  if (S_ISFIFO(status.st_mode) && reading == Reading::at_every_reload) {
+    throw refuse("is a pipe, allowed are files: it is read again at every reload");
   }
   std::string text;
   std::array<char, 16384> block{};
@@ -284,6 +290,14 @@ ConfigErrors Reader::sorted_errors() {
   return ConfigErrors(std::move(lines), ConfigErrors::Begin::position);
 }
 
+// The line of this number, from 1; empty if there is none.
+std::string_view line_of(std::string_view text, std::size_t number) noexcept {
+  for (; number > 1 && !text.empty(); --number) {
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  }
+  return text.substr(0, text.find('\n'));
+}
+
 // Throws toml::parse_error.
 toml::table parse_toml(std::string_view text) {
   const SpareMemory spare;
@@ -299,8 +313,14 @@ toml::table parse_toml(std::string_view text) {
 
 }  // namespace
 
-Config load_config_file(const std::string& path) {
-  return parse_config(read_file(path), path);
+bool is_name_taken(const std::string& path) {
+  std::error_code error;
+  (void)std::filesystem::symlink_status(path, error);  // Only the error matters.
+  return error != std::errc::no_such_file_or_directory;
+}
+
+Config load_config_file(const std::string& path, Reading reading) {
+  return parse_config(read_file(path, reading), path);
 }
 
 Config parse_config(std::string_view text, const std::string& path) {
@@ -318,8 +338,10 @@ Config parse_config(std::string_view text, const std::string& path) {
     return Reader(name).read(parse_toml(text));
   } catch (const toml::parse_error& error) {
     const toml::source_position where = error.source().begin;
-    throw refusal(where.line, where.column,
-                  "not TOML: " + one_line(error.description(), kMaxSyntaxErrorBytes));
+    const std::string parser_words = one_line(error.description(), kMaxSyntaxErrorBytes);
+    throw refusal(
+        where.line, where.column,
+        "not TOML: " + syntax_error_text(line_of(text, where.line), where.column, parser_words));
   }
 }
 

@@ -145,7 +145,10 @@ constexpr Key listener_key(std::string_view name, Takes takes, Reload reload) {
 // Address and port are one member.
 
 Value load_address(const Config& config, std::size_t entry) {
-  return config.listen[entry].address.host();
+  const SocketAddress& address = config.listen[entry].address;
+  const std::string interface = address.interface();
+  const std::string host = address.host();
+  return interface.empty() ? host : host.substr(0, host.find('%') + 1) + interface;
 }
 void store_address(Config& config, std::size_t entry, const Value& value) {
   SocketAddress& address = config.listen[entry].address;

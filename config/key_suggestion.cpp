@@ -75,8 +75,8 @@ std::string_view last_part(std::string_view name) noexcept {
 }
 
 // Keys whose last part is that of `name`, or that are this part but for underscores: "level" for
-// "file_level", "tcp_nodelay" for "no_delay". Those of `section` if there are any.
-std::vector<const Key*> keys_ending_like(std::string_view section, std::string_view name) {
+// "file_level", "tcp_nodelay" for "no_delay".
+std::vector<const Key*> keys_ending_like(std::string_view name) {
   constexpr std::size_t kTelling = 4;  // Units and the like are shorter.
   const std::string_view end = last_part(name);
   std::vector<const Key*> found;
@@ -86,10 +86,6 @@ std::vector<const Key*> keys_ending_like(std::string_view section, std::string_v
     if (end.size() >= kTelling && (last_part(key.name) == end || joined == end)) {
       found.push_back(&key);
     }
-  }
-  const auto is_elsewhere = [section](const Key* key) { return key->section != section; };
-  if (!std::all_of(found.begin(), found.end(), is_elsewhere)) {
-    std::erase_if(found, is_elsewhere);
   }
   return found;
 }
@@ -123,7 +119,7 @@ std::string unknown_key_text(std::string_view section, std::string_view name) {
     return "unknown key, did you mean " + key->dotted_name() + '?';
   }
   std::string alternatives;
-  for (const Key* key : keys_ending_like(section, name)) {
+  for (const Key* key : keys_ending_like(name)) {
     alternatives += (alternatives.empty() ? "" : " or ") + key->dotted_name();
   }
   if (!alternatives.empty()) {

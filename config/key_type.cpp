@@ -53,12 +53,26 @@ bool is_in_range(const Value& value, const Takes& takes) {
   return (number >= takes.min && number <= takes.max) || (takes.or_zero && number == 0);
 }
 
-std::string_view address_fault(const std::string& text) noexcept {
-  if (parse_address(text, 0)) {
-    return "";
+// Faults are also addresses that bind(2) refuses on every host, and those that it takes although no
+// connection can come to them.
+std::string_view address_fault(const std::string& text) {
+  const auto given = sys::SocketAddress::parse(text, 0);
+  if (!given || (given->has_scope() && given->interface().empty())) {
+    return text.find('%') == std::string::npos
+               ? "is not an IP address"
+               : "is not an IP address on an interface of this host";
   }
-  return text.find('%') == std::string::npos ? "is not an IP address"
-                                             : "is not an IP address on an interface of this host";
+  if (!parse_address(text, 0)->is_unicast()) {
+    return "is a multicast or broadcast address, to which no TCP connection can be made";
+  }
+  if (given->is_v6_link_local() && !given->has_scope()) {
+    return "lacks its interface, which a link-local address needs, such as \"fe80::1%eth0\"";
+  }
+  // The kernel ignores it: a listener would be open on all interfaces, or be the same one twice.
+  if (!given->is_v6_link_local() && given->has_scope()) {
+    return "names an interface, which only a link-local address (fe80::/10) may";
+  }
+  return "";
 }
 
 // Log lines hold the name of their file, a dump must hold it as TOML, and NUL would cut it short.
@@ -90,6 +104,10 @@ std::string_view plain_fault(const Value& value, const Takes& takes) {
 }
 
 }  // namespace
+
+bool is_text(KeyType type) noexcept {
+  return type != KeyType::boolean && !is_number(type);
+}
 
 std::string allowed_text(const Takes& takes) {
   switch (takes.type) {

@@ -15,6 +15,9 @@ namespace echod {
 // `seconds` may have a fraction, `integer` may not.
 enum class KeyType : std::uint8_t { boolean, integer, seconds, level, address, path };
 
+// Whether TOML has values of this type in quotes.
+[[nodiscard]] bool is_text(KeyType type) noexcept;
+
 // The values that a key takes; the numbers as they are written, for the types that are numbers.
 struct Takes {
   KeyType type = KeyType::boolean;

@@ -20,9 +20,11 @@ struct TcpOptions {
   std::chrono::seconds keepalive_idle{60};      // TCP_KEEPIDLE: silence before the first probe.
   std::chrono::seconds keepalive_interval{10};  // TCP_KEEPINTVL: time between probes.
   int keepalive_probes = 6;                     // TCP_KEEPCNT: unanswered probes before giving up.
-  std::chrono::milliseconds user_timeout{0};  // TCP_USER_TIMEOUT: unacknowledged data for so long.
-  std::uint32_t receive_buffer_bytes = 0;     // SO_RCVBUF; the kernel doubles it.
-  std::uint32_t send_buffer_bytes = 0;        // SO_SNDBUF; likewise.
+  // TCP_USER_TIMEOUT: unacknowledged data, or a peer that answers no probe, for so long. The kernel
+  // then ignores keepalive_probes.
+  std::chrono::milliseconds user_timeout{0};
+  std::uint32_t receive_buffer_bytes = 0;  // SO_RCVBUF; the kernel doubles it.
+  std::uint32_t send_buffer_bytes = 0;     // SO_SNDBUF; likewise.
 
   bool operator==(const TcpOptions&) const noexcept = default;
 };

@@ -23,17 +23,16 @@ std::optional<std::array<char, capacity>> c_string(std::string_view text) noexce
   return copy;
 }
 
-// An interface by name or number; nothing if there is none of that name.
+// An interface by name, also one of digits, or number; nothing if there is none of that name.
 std::optional<std::uint32_t> scope_of(std::string_view zone) noexcept {
-  std::uint32_t index = 0;
-  const char* const end = zone.data() + zone.size();
-  if (const auto [stop, error] = std::from_chars(zone.data(), end, index);
-      error == std::errc{} && stop == end) {
+  const auto name = c_string<IF_NAMESIZE>(zone);
+  std::uint32_t index = name ? if_nametoindex(name->data()) : 0;
+  if (index != 0) {
     return index;
   }
-  const auto name = c_string<IF_NAMESIZE>(zone);
-  index = name ? if_nametoindex(name->data()) : 0;
-  return index == 0 ? std::nullopt : std::optional(index);
+  const char* const end = zone.data() + zone.size();
+  const auto [stop, error] = std::from_chars(zone.data(), end, index);
+  return error == std::errc{} && stop == end ? std::optional(index) : std::nullopt;
 }
 
 }  // namespace
@@ -114,6 +113,19 @@ bool SocketAddress::is_any() const noexcept {
   return std::all_of(bytes_.begin(), bytes_.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
+bool SocketAddress::is_unicast() const noexcept {
+  if (is_v6_) {
+    return bytes_[0] != 0xFF;  // RFC 4291 section 2.7.
+  }
+  in_addr v4{};
+  std::memcpy(&v4, bytes_.data(), sizeof v4);
+  return !IN_MULTICAST(ntohl(v4.s_addr)) && v4.s_addr != INADDR_BROADCAST;
+}
+
+bool SocketAddress::is_v6_link_local() const noexcept {
+  return is_v6_ && bytes_[0] == 0xFE && (bytes_[1] & 0xC0) == 0x80;
+}
+
 std::string SocketAddress::host() const {
   std::array<char, INET6_ADDRSTRLEN> buffer{};
   // Cannot fail: the family is known and the buffer is large enough for either.
@@ -123,6 +135,11 @@ std::string SocketAddress::host() const {
     host += '%' + std::to_string(scope_id_);
   }
   return host;
+}
+
+std::string SocketAddress::interface() const {
+  std::array<char, IF_NAMESIZE> name{};
+  return has_scope() && if_indextoname(scope_id_, name.data()) != nullptr ? name.data() : "";
 }
 
 std::string SocketAddress::text() const {

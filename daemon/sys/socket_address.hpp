@@ -38,11 +38,20 @@ class SocketAddress {
   [[nodiscard]] bool is_v6() const noexcept { return is_v6_; }
   // Whether it is 0.0.0.0 or ::
   [[nodiscard]] bool is_any() const noexcept;
+  // Whether TCP can listen there: multicast addresses and 255.255.255.255 have no connections.
+  [[nodiscard]] bool is_unicast() const noexcept;
+  // Whether it is in fe80::/10, where an address means nothing without its interface.
+  [[nodiscard]] bool is_v6_link_local() const noexcept;
+  // Whether it was written with an interface, by name or number.
+  [[nodiscard]] bool has_scope() const noexcept { return scope_id_ != 0; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   void set_port(std::uint16_t port) noexcept { port_ = port; }
 
   // "192.0.2.1" or "fe80::1%2".
   [[nodiscard]] std::string host() const;
+  // "eth0", whose number may be another when the host starts again; empty if there is no such
+  // interface, or no scope.
+  [[nodiscard]] std::string interface() const;
   // "192.0.2.1:2003" or "[fe80::1%2]:2003".
   [[nodiscard]] std::string text() const;
 

@@ -76,6 +76,28 @@ TEST(CliTest, CheckConfigNamesTheGoodFileCreatesNothingAndBindsNothing) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 1);
 }
 
+TEST(CliTest, AnEmptyValueAfterAnEqualsSignLeavesTheNextOptionAlone) {
+  const TemporaryDirectory directory;
+  write_file(directory.file("empty.toml"), "");
+  const ChildResult result = run_echod(
+      {"--config", "empty.toml", "--port=0", "--log-file=", "--check-config"}, directory.path());
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(result.out, "empty.toml: valid\n");
+}
+
+TEST(CliTest, ACheckAndADumpReadAPipeAndAStartRefusesIt) {
+  const auto with_pipe = [](const std::string& option) {
+    return run({.arguments = {"sh", "-c",
+                              "echo '[turn]\nreads = 5' | \"$0\" --config /dev/stdin " + option,
+                              ECHOD_BINARY}});
+  };
+  EXPECT_EQ(with_pipe("--check-config").out, "/dev/stdin: valid\n");
+  EXPECT_NE(with_pipe("--dump-config").out.find("\nreads = 5\n"), std::string::npos);
+  const ChildResult started = with_pipe("");
+  EXPECT_EQ(started.exit_code, EX_CONFIG);
+  EXPECT_NE(started.err.find("is a pipe"), std::string::npos) << started.err;
+}
+
 TEST(CliTest, CheckConfigWithoutAFileSaysThatTheDefaultsAreGood) {
   const bool has_file = std::filesystem::exists("/etc/echod.toml");
   const ChildResult result = run_echod({"--check-config"});

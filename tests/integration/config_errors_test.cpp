@@ -89,6 +89,30 @@ TEST_F(ConfigErrorsTest, AFileThatIsNotThereOrADirectoryIsUnreadable) {
   expect_match(folder.err, "Is a directory");
 }
 
+// In a mount namespace, where /etc is a folder of the test.
+TEST_F(ConfigErrorsTest, ADefaultFileThatCannotBeReachedIsNotTakenForNone) {
+  if (!is_installed("unshare") || !is_installed("mount") ||
+      run({.arguments = {"unshare", "--map-root-user", "--mount", "true"}}).exit_code != 0) {
+    GTEST_SKIP() << "mount namespaces are not allowed here";
+  }
+  const std::string file = directory_.file("echod.toml");
+  const auto result_of = [this](const std::string& option) {
+    return run({.arguments = {"unshare", "--map-root-user", "--mount", "sh", "-c",
+                              "mount --bind \"$1\" /etc && exec \"$0\" $2", ECHOD_BINARY,
+                              directory_.path(), option}});
+  };
+  EXPECT_EQ(result_of("--check-config").exit_code, 0);
+  for (const char* const target : {"nowhere", "echod.toml"}) {
+    std::filesystem::create_symlink(target, file);
+    for (const char* const option : {"--check-config", "--dump-config", "--port 0"}) {
+      const ChildResult result = result_of(option);
+      EXPECT_EQ(result.exit_code, EX_CONFIG) << target << ' ' << option;
+      expect_match(result.err, "^echod: /etc/echod\\.toml: cannot be read: ");
+    }
+    std::filesystem::remove(file);
+  }
+}
+
 TEST_F(ConfigErrorsTest, TheNameOfTheFileStaysOnOneLine) {
   write_file(directory_.file("a\nb.toml"), "nonsense = 1\n");
   const ChildResult bad = run_echod({"--config", "a\nb.toml"}, directory_.path());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "command_line.hpp"
+#include "option_table.hpp"
 
 namespace echod::client {
 namespace {
@@ -55,6 +56,17 @@ std::string usage_error(const Words& words) {
 std::string error_with(Words words) {
   words.emplace_back("localhost:2003");
   return usage_error(words);
+}
+
+TEST(ClientCommandLineTest, WithAnEmptyValueAfterAnEqualsSignDoesNotTakeTheNextArgument) {
+  for (const Option& option : all_options()) {
+    const std::string name = std::string("--") + option.name;
+    const Words words{option.command == For::check ? "check" : "run", name + '=', "--timeout=1s"};
+    const std::string expected = option.value == nullptr
+                                     ? name + " takes no value"
+                                     : name + ": \"\" given, allowed is " + option.expects;
+    EXPECT_EQ(error_with(words), expected);
+  }
 }
 
 TEST(ClientCommandLineTest, OfAServerAloneIsARunWithTheDefaults) {

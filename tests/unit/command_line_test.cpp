@@ -85,6 +85,18 @@ TEST(CommandLine, TakesValuesAfterAnEqualsSign) {
   EXPECT_EQ(options({"--config=/a=b"}).config_file, "/a=b");
 }
 
+TEST(CommandLine, TakesAnEmptyValueAfterAnEqualsSignForTheValue) {
+  const CommandLine given = options({"--log-file=", "--check-config", "--port=1"});
+  EXPECT_EQ(given.log_file, "");
+  EXPECT_TRUE(given.check_config);
+  EXPECT_EQ(given.port, 1);
+  EXPECT_EQ(options({"--log-file="}).log_file, "");
+  for (const char* option : {"--config", "--address", "--port", "--log-level", "--stderr-level"}) {
+    const std::string error = usage_error({(std::string(option) + '=').c_str(), "--check-config"});
+    EXPECT_TRUE(error.starts_with(std::string(option) + ": \"\" ")) << error;
+  }
+}
+
 TEST(CommandLine, TakesValuesAsTheyAre) {
   EXPECT_EQ(options({"--log-file", ""}).log_file, "");
   EXPECT_EQ(options({"--log-file", "[a,b]"}).log_file, "[a,b]");
@@ -141,11 +153,13 @@ TEST(CommandLine, RefusesAValueOfAnOptionThatTakesNone) {
        {"--check-config", "--dump-config", "--quit-on-stdin", "--version", "--help"}) {
     EXPECT_EQ(usage_error({(std::string(option) + "=no").c_str()}),
               std::string(option) + " takes no value");
+    EXPECT_EQ(usage_error({(std::string(option) + '=').c_str()}), "unexpected argument \"\"");
   }
 }
 
 TEST(CommandLine, RefusesAnEmptyNameOfAConfiguration) {
   EXPECT_EQ(usage_error({"--config", ""}), "--config: \"\" given, allowed are names of files");
+  EXPECT_EQ(usage_error({"--config=", "--version"}), usage_error({"--config", ""}));
 }
 
 TEST(CommandLine, RefusesAnOptionGivenTwice) {

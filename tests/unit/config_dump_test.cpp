@@ -1,8 +1,10 @@
 #include "config_dump.hpp"
 
 #include <gtest/gtest.h>
+#include <net/if.h>
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -109,6 +111,16 @@ TEST(ConfigDump, WritesUnitsAsTheKeysHaveThem) {
   EXPECT_NE(dump.find("\nidle_s = 1.5\n"), std::string::npos);
   EXPECT_NE(dump.find("\ndrain_s = 30\n"), std::string::npos);
   EXPECT_NE(dump.find("\nsend_buffer_kib = 4\n"), std::string::npos);
+}
+
+// Its number may be another when the host starts again.
+TEST(ConfigDump, NamesTheInterfaceOfALinkLocalAddress) {
+  Config config;
+  config.listen.front().address = sys::SocketAddress::parse("fe80::1%1", 2003).value();
+  std::array<char, IF_NAMESIZE> name{};
+  ASSERT_NE(if_indextoname(1, name.data()), nullptr);
+  const std::string setting = "\naddress = \"fe80::1%" + std::string(name.data()) + "\"\n";
+  EXPECT_NE(dump_config(config).find(setting), std::string::npos) << dump_config(config);
 }
 
 TEST(ConfigDump, ReadsBackToTheDefaults) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "allocations.hpp"
+#include "child_process.hpp"
 #include "config_errors.hpp"
 #include "files.hpp"
 
@@ -237,6 +238,18 @@ TEST(ConfigFile, ReportsListenersThatCouldNotBeOpenedTogetherWithBothPositions) 
                    "or single addresses"}));
 }
 
+TEST(ConfigFile, ReportsTheSameListenerHoweverItsAddressIsWritten) {
+  const std::vector<std::pair<std::string, std::string>> pairs{
+      {"::1", "0:0:0:0:0:0:0:1"}, {"::1", "::1%0"},        {"127.0.0.1", "::ffff:127.0.0.1"},
+      {"::", "::ffff:0.0.0.0"},   {"::", "::ffff:7f00:1"}, {"fe80::1%lo", "fe80::1%1"}};
+  for (const auto& [one, other] : pairs) {
+    const Lines errors =
+        errors_in("listen = [{address = '" + one + "'}, {address = '" + other + "'}]\n");
+    ASSERT_EQ(errors.size(), 1U) << one << ' ' << other;
+    EXPECT_NE(errors[0].find("cannot be opened beside"), std::string::npos) << errors[0];
+  }
+}
+
 TEST(ConfigFile, DoesNotCompareListenersThatAreWrongInThemselves) {
   EXPECT_EQ(errors_in("[[listen]]\n[[listen]]\naddress = 'x'\n[[listen]]\nport = -1\n").size(), 2U);
 }
@@ -295,6 +308,37 @@ TEST_F(ConfigFileOnDisk, IsReportedWithTheReasonIfItCannotBeRead) {
             (Lines{folder_.path().string() + ": cannot be read: Is a directory"}));
 }
 
+// A configuration that cannot be reached must not be taken for none.
+TEST_F(ConfigFileOnDisk, ThatCannotBeReachedIsThereAndOnlyAMissingNameIsNot) {
+  const auto link = [this](const std::string& name, const std::string& target) {
+    std::filesystem::create_symlink(target, folder_.file(name));
+    return folder_.file(name);
+  };
+  EXPECT_FALSE(is_name_taken(folder_.file("missing.toml")));
+  EXPECT_FALSE(is_name_taken(folder_.file("missing/echod.toml")));
+  const std::string file = write("echod.toml", "");
+  const std::string dangling = link("dangling.toml", "nowhere");
+  for (const std::string& name :
+       {file, folder_.path().string(), dangling, link("loop.toml", "loop.toml"),
+        link("file.toml", file + "/x"), file + "/x", link("good.toml", file)}) {
+    EXPECT_TRUE(is_name_taken(name)) << name;
+  }
+  EXPECT_EQ(
+      errors_of_file(dangling),
+      (Lines{dangling + ": cannot be read: No such file or directory, it is a link that leads "
+                        "nowhere"}));
+}
+
+TEST_F(ConfigFileOnDisk, InAFolderWithoutPermissionIsThere) {
+  if (geteuid() == 0) {
+    GTEST_SKIP() << "root may enter any folder";
+  }
+  const std::filesystem::path closed = folder_.file("closed");
+  std::filesystem::create_directory(closed, folder_.path());
+  std::filesystem::permissions(closed, std::filesystem::perms::none);
+  EXPECT_TRUE(is_name_taken(closed / "echod.toml"));
+}
+
 TEST_F(ConfigFileOnDisk, IsReportedIfPermissionIsMissing) {
   if (geteuid() == 0) {
     GTEST_SKIP() << "root may read anything";
@@ -318,7 +362,15 @@ TEST_F(ConfigFileOnDisk, ThatIsAPipeIsRefusedAtOnce) {
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const Lines errors = errors_of_file(path);
   ASSERT_EQ(errors.size(), 1U);
-  EXPECT_NE(errors.front().find("is a pipe or socket"), std::string::npos) << errors.front();
+  EXPECT_NE(errors.front().find("is a pipe"), std::string::npos) << errors.front();
+}
+
+TEST_F(ConfigFileOnDisk, ThatIsReadOnceMayBeAPipeWhoseWriterComesLater) {
+  const std::string path = folder_.file("fifo");
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  const test::ChildProcess writer(
+      {.arguments = {"sh", "-c", "echo '[turn]\nreads = 5' > \"$0\"", path}});
+  EXPECT_EQ(load_config_file(path, Reading::once).turn.reads, 5U);
 }
 
 }  // namespace

@@ -31,6 +31,17 @@ TEST(KeySuggestion, FindsAKeyThatBelongsToAnotherSection) {
   EXPECT_EQ(unknown_key_text("", "port"), "unknown key, did you mean listen.port?");
 }
 
+// Three letters of this name differ from either key.
+TEST(KeySuggestion, PrefersTheSectionOfTheNameToOthersThatAreAsNear) {
+  EXPECT_EQ(unknown_key_text("buffers", "totes_gib"),
+            "unknown key, did you mean buffers.total_mib?");
+  EXPECT_EQ(unknown_key_text("turn", "totes_gib"), "unknown key, did you mean turn.bytes_kib?");
+}
+
+TEST(KeySuggestion, PrefersANearerKeyToTheSectionOfTheName) {
+  EXPECT_EQ(unknown_key_text("turn", "totel_gib"), "unknown key, did you mean buffers.total_mib?");
+}
+
 TEST(KeySuggestion, FindsKeysByTheLastPartOfAName) {
   EXPECT_EQ(unknown_key_text("log", "level"),
             "unknown key, did you mean log.file_level or log.stderr_level?");

@@ -125,6 +125,38 @@ TEST(ConfigKeys, SayWhatIsWrongAndWhatIsAllowed) {
             "allowed are IP addresses such as \"::\" or \"192.0.2.1\"");
 }
 
+TEST(ConfigKeys, RefuseAddressesOnWhichNoConnectionCanEverCome) {
+  const auto fault = [](const std::string& address) {
+    Config config;
+    const std::string text = assign(*find_key("listen", "address"), config, address).value_or("");
+    return text.substr(0, text.find(", allowed are IP addresses such as"));
+  };
+  for (const std::string address : {"fe80::1", "febf::1", "fe80::1%0"}) {
+    EXPECT_EQ(fault(address), '"' + address +
+                                  "\" lacks its interface, which a link-local address "
+                                  "needs, such as \"fe80::1%eth0\"");
+  }
+  for (const std::string address : {"::1%lo", "::%lo", "2001:db8::1%1", "::ffff:127.0.0.1%lo"}) {
+    EXPECT_EQ(fault(address), '"' + address +
+                                  "\" names an interface, which only a link-local "
+                                  "address (fe80::/10) may");
+  }
+  for (const std::string address : {"224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1",
+                                    "ff02::1%lo", "::ffff:224.0.0.1", "::ffff:255.255.255.255"}) {
+    EXPECT_EQ(fault(address), '"' + address +
+                                  "\" is a multicast or broadcast address, to which no "
+                                  "TCP connection can be made");
+  }
+  for (const std::string address : {"fe80::1%no-such-interface", "fe80::1%4294967295"}) {
+    EXPECT_EQ(fault(address),
+              '"' + address + "\" is not an IP address on an interface of this host");
+  }
+  for (const std::string address : {"fe80::1%lo", "::1%0", "fec0::1", "223.255.255.255",
+                                    "240.0.0.1", "169.254.0.1", "::ffff:0.0.0.0"}) {
+    EXPECT_EQ(fault(address), "");
+  }
+}
+
 TEST(ConfigKeys, RefuseAddressesAndPathsThatHideSomething) {
   using namespace std::string_literals;
   const Key& address = *find_key("listen", "address");

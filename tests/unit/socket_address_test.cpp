@@ -110,6 +110,35 @@ TEST(SocketAddressTest, WithANulIsNoneWhateverStandsBeforeIt) {
   }
 }
 
+TEST(SocketAddressTest, OfAnInterfaceKnowsItsName) {
+  const std::string lo = "lo";
+  EXPECT_EQ(parsed("fe80::1%lo").interface(), lo);
+  EXPECT_EQ(parsed("fe80::1%" + std::to_string(if_nametoindex("lo"))).interface(), lo);
+  EXPECT_EQ(parsed("fe80::1%4294967295").interface(), "");
+  EXPECT_EQ(parsed("fe80::1").interface(), "");
+  EXPECT_TRUE(parsed("fe80::1%lo").has_scope());
+  EXPECT_FALSE(parsed("fe80::1%0").has_scope());
+}
+
+TEST(SocketAddressTest, IsUnicastUnlessItIsMulticastOrBroadcast) {
+  for (const char* const text :
+       {"224.0.0.0", "239.255.255.255", "255.255.255.255", "ff00::", "ff02::1%1", "ffff::1"}) {
+    EXPECT_FALSE(parsed(text).is_unicast()) << text;
+  }
+  for (const char* const text : {"0.0.0.0", "::", "127.0.0.1", "223.255.255.255", "240.0.0.0",
+                                 "255.255.255.254", "feff::1", "e000::1", "::ff02"}) {
+    EXPECT_TRUE(parsed(text).is_unicast()) << text;
+  }
+}
+
+TEST(SocketAddressTest, IsLinkLocalWithinFe80AndTenBitsOnly) {
+  EXPECT_TRUE(parsed("fe80::").is_v6_link_local());
+  EXPECT_TRUE(parsed("febf::1%1").is_v6_link_local());
+  for (const char* const text : {"fe7f::1", "fec0::1", "::1", "::", "254.128.0.1", "169.254.0.1"}) {
+    EXPECT_FALSE(parsed(text).is_v6_link_local()) << text;
+  }
+}
+
 TEST(SocketAddressTest, OfAllAddressesIsKnownForEachFamily) {
   EXPECT_TRUE(parsed("0.0.0.0").is_any());
   EXPECT_TRUE(parsed("::").is_any());
