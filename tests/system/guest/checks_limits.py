@@ -86,6 +86,20 @@ def daily_rotation_accepts_it():
     systemctl("start", "logrotate.service")
 
 
+def log_that_has_grown_is_rotated_before_its_day():
+    """logrotate rotates a log of more than 100 MB though it was rotated today, and leaves a smaller one"""
+    start()
+    run(*LOGROTATE)
+    wait_until(lambda: os.path.exists(LOG) and "log file reopened" in read(LOG), "a new log")
+    small = os.stat(LOG).st_ino
+    run("logrotate", "/etc/logrotate.d/echod")
+    expect(os.stat(LOG).st_ino == small, "a small log was rotated twice on one day")
+    os.truncate(LOG, 101 << 20)
+    run("logrotate", "/etc/logrotate.d/echod")
+    wait_until(lambda: os.path.exists(LOG) and os.stat(LOG).st_ino != small, "a new log")
+    os.remove(LOG + ".1")
+
+
 def limits_in(text):
     found = re.findall(r"limits: (\d+) connections, (\d+) open files", text)
     expect(found, "no line about limits")
@@ -202,6 +216,6 @@ def read_only_log_directory_stops_no_echo():
 
 
 CHECKS = [log_can_be_followed, rotation_loses_no_line, rotation_needs_no_valid_configuration,
-          daily_rotation_accepts_it, open_files_can_be_lowered_and_raised, shipped_limit_is_the_hard_one,
-          ulimit_bounds_it_in_a_shell, full_disk_stops_no_echo, unwritable_log_directory_stops_no_echo,
-          read_only_log_directory_stops_no_echo]
+          daily_rotation_accepts_it, log_that_has_grown_is_rotated_before_its_day,
+          open_files_can_be_lowered_and_raised, shipped_limit_is_the_hard_one, ulimit_bounds_it_in_a_shell,
+          full_disk_stops_no_echo, unwritable_log_directory_stops_no_echo, read_only_log_directory_stops_no_echo]

@@ -19,6 +19,17 @@ def break_configuration():
     write(CONFIG, KEY_WITH_ERROR)
 
 
+def journal_has_the_messages_alone():
+    """lines in the journal have its priority, and neither a time nor a name of their own"""
+    as_installed()
+    journal = Journal()
+    start()
+    line = journal.wait_for("(?m)^started: echod .*, time zone .*$").group()
+    expect("network-server" not in journal.text(), "lines have the name of the log")
+    run("journalctl", "--unit=echod.service", "--priority=info..info", "--grep=^started: echod")
+    return line
+
+
 def echoes():
     """systemctl start, and bytes come back over IPv4, over IPv6 and to nc"""
     start()
@@ -236,8 +247,8 @@ def port_7_works_with_the_example():
     return f"score {exposure()}"
 
 
-CHECKS = [echoes, ready_means_listening, takes_an_edited_port_and_backlog, tells_its_status,
-          reload_takes_a_good_configuration, reload_refuses_a_broken_configuration,
+CHECKS = [echoes, journal_has_the_messages_alone, ready_means_listening, takes_an_edited_port_and_backlog,
+          tells_its_status, reload_takes_a_good_configuration, reload_refuses_a_broken_configuration,
           hangup_refuses_a_broken_configuration, restart_fails_clearly, waits_for_its_port, survives_a_kill,
           watchdog_finds_a_stuck_worker, watchdog_finds_a_stopped_process, stop_drains,
           stop_ends_with_a_stuck_worker, is_hardened, port_7_needs_the_capability, port_7_works_with_the_example]
