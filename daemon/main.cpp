@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <system_error>
 
@@ -12,6 +13,7 @@
 #include "config_errors.hpp"
 #include "config_file.hpp"
 #include "exit_codes.hpp"
+#include "logs.hpp"
 #include "passed_sockets.hpp"
 #include "process.hpp"
 #include "service.hpp"
@@ -47,16 +49,20 @@ void tell_manager(std::string_view line, int error) noexcept {
   }
 }
 
-// Before anybody serves. `error` is 0 where no call failed.
-ExitCode fail(const CommandLine& options, ExitCode code, std::string_view line,
-              int error = 0) noexcept {
+// Before anybody serves. `log` is nothing before it is configured, `error` 0 where no call failed.
+ExitCode fail(const CommandLine& options, const std::optional<LogConfig>& log, ExitCode code,
+              std::string_view line, int error = 0) noexcept {
   if (!options.check_config && !options.dump_config) {  // A check, by ExecReload=, is no service.
     tell_manager(line, error);
+  }
+  if (log) {
+    log_failed_start(*log, line);
   }
   return code;
 }
 
 ExitCode run(CommandLine options) {
+  std::optional<LogConfig> log;
   try {
     options.config_file = config_file_in_use(options);  // One that is there now must stay.
     const Config config = effective_config(options);
@@ -66,24 +72,25 @@ ExitCode run(CommandLine options) {
     if (options.dump_config) {
       return print(dump_config(config));
     }
+    log = config.log;
     return Service(options, config, take_passed_sockets()).run();
   } catch (const ConfigErrors& errors) {
     for (const std::string& line : errors.lines()) {
       report_on_stderr(line, errors.begin_with_positions() ? "" : kProgramPrefix);
     }
-    return fail(options, ExitCode::configuration, errors.lines().front());
+    return fail(options, log, ExitCode::configuration, errors.lines().front());
   } catch (const StartupError& error) {
     report_on_stderr(error.what());
-    return fail(options, error.code(), error.what(), error.error());
+    return fail(options, log, error.code(), error.what(), error.error());
   } catch (const std::system_error& error) {
     report_on_stderr(error.what());
-    return fail(options, ExitCode::system, error.what(), error.code().value());
+    return fail(options, log, ExitCode::system, error.what(), error.code().value());
   } catch (const std::bad_alloc&) {
     report_on_stderr("not enough memory");
-    return fail(options, ExitCode::system, "not enough memory", ENOMEM);
+    return fail(options, log, ExitCode::system, "not enough memory", ENOMEM);
   } catch (const std::exception& error) {
     report_on_stderr(error.what());
-    return fail(options, ExitCode::internal, error.what());
+    return fail(options, log, ExitCode::internal, error.what());
   }
 }
 
@@ -97,10 +104,12 @@ int main(int argc, char** argv) try {
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
   echod::sys::use_small_pages();
+  echod::sys::drop_empty_variables();
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {
-    const std::string_view line = std::string_view(parsed.text).substr(0, parsed.text.find('\n'));
-    echod::report_on_stderr(line, "");
+    std::string_view line = std::string_view(parsed.text).substr(0, parsed.text.find('\n'));
+    line.remove_prefix(echod::kProgramPrefix.size());
+    echod::report_on_stderr(line);
     echod::tell_manager(line, 0);
     return parsed.exit_code;
   }

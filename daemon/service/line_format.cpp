@@ -3,6 +3,7 @@
 #include <spdlog/pattern_formatter.h>
 
 #include <array>
+#include <ctime>
 #include <string_view>
 
 #include "log_queue.hpp"
@@ -41,16 +42,25 @@ class LevelFlag final : public spdlog::custom_flag_formatter {
 
 }  // namespace
 
-std::unique_ptr<spdlog::formatter> line_format(bool has_priority) {
+std::unique_ptr<spdlog::formatter> line_format(LineForm form) {
   auto formatter = std::make_unique<spdlog::pattern_formatter>();
   formatter->add_flag<LevelFlag<&LevelWords::name>>('*');
   formatter->add_flag<LevelFlag<&LevelWords::priority>>('P');
-  const std::string line = "%Y-%m-%d %H:%M:%S,%e - %n - %* - %v";
-  formatter->set_pattern(has_priority ? "%P" + line : line);
+  formatter->set_pattern(form == LineForm::journal ? "%P%v"
+                                                   : "%Y-%m-%d %H:%M:%S,%e - %n - %* - %v");
   return formatter;
 }
 
-LineFormatter::LineFormatter(bool has_priority) : format_(line_format(has_priority)) {
+std::string time_zone() {
+  const std::time_t now = std::time(nullptr);
+  std::tm local{};
+  tzset();
+  (void)localtime_r(&now, &local);  // Fails for years beyond the range of int.
+  std::array<char, 64> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%z (%Z)", &local)};
+}
+
+LineFormatter::LineFormatter(LineForm form) : format_(line_format(form)) {
   constexpr std::size_t kPrefix = 256;
   line_.reserve(kPrefix + LogQueue::kLongestText);
 }

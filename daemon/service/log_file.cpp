@@ -1,54 +1,90 @@
 #include "log_file.hpp"
 
-#include <system_error>
+#include <chrono>
+#include <ctime>
 #include <utility>
 
 namespace echod {
+
+namespace {
+
+constexpr std::chrono::seconds kBetweenTries{1};
+constexpr std::chrono::minutes kBetweenComplaints{1};
+
+}  // namespace
 
 LogFile::LogFile(std::shared_ptr<spdlog::sinks::sink> complaints)
     : complaints_(std::move(complaints)) {}
 
 bool LogFile::open(std::string path) {
-  is_failing_ = is_failing_ && path == path_;
+  tzset();  // localtime_r(3) by itself does not see that /etc/localtime is another file now.
   path_ = std::move(path);
-  file_ = sys::AppendFile();
+  is_failing_ = false;  // Whoever asks is answered.
+  next_complaint_ = {};
   if (path_.empty()) {
+    file_ = sys::AppendFile();
     return false;
   }
-  open_error_ = file_.open(path_).error();
-  if (open_error_ != 0) {
-    complain_once(open_error_);
-  }
-  return open_error_ == 0;
+  return try_open();
 }
 
-bool LogFile::write(const spdlog::details::log_msg& message) {
+bool LogFile::try_open() {
+  next_try_ = sys::MonotonicClock::now() + kBetweenTries;
+  error_ = file_.open(path_).error();
+  if (error_ != 0) {
+    complain_once(consequence_of_no_open());
+  }
+  return error_ == 0;
+}
+
+sys::IoResult LogFile::write(const spdlog::details::log_msg& message) {
   if (path_.empty()) {
-    return true;
+    return sys::IoResult::of(0);
+  }
+  if (error_ != 0 && sys::MonotonicClock::now() >= next_try_) {
+    (void)try_open();  // error_ has the result.
   }
   if (!file_.is_open()) {
-    complain_once(open_error_);  // There may have been no memory for it before.
-    return false;
+    complain_once(consequence_of_no_open());  // There may have been no memory for it before.
+    return sys::IoResult::failure(error_);
   }
   const sys::IoResult written = file_.write(formatter_.format(message));
-  if (written.ok()) {
-    is_failing_ = false;
-  } else {
-    complain_once(written.error());
+  if (!written.ok() && !written.would_block()) {
+    error_ = written.error();
+    complain_once("lines are lost until it can be written, which each new line tries");
+  } else if (written.ok() && error_ == 0 && is_failing_) {
+    report_end_of_failure();
   }
-  return written.ok();
+  return written;
 }
 
-void LogFile::complain_once(int error) {
-  if (is_failing_) {
+const char* LogFile::consequence_of_no_open() const noexcept {
+  return file_.is_open()
+             ? "lines go to the file that was open before until this one can be opened, "
+               "which a new line tries at most once a second"
+             : "lines are lost until it can be opened, which a new line tries at most "
+               "once a second";
+}
+
+void LogFile::complain_once(const char* consequence) {
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  if (is_failing_ || now < next_complaint_) {
     return;
   }
-  const std::string text = "cannot write the log file " + path_ + ": " +
-                           std::system_category().message(error) +
-                           "; echoing goes on, lines are lost until it can be written (SIGUSR1 "
-                           "opens it anew)";
+  std::string text = "cannot write the log file " + path_ + ": " + sys::error_text(error_);
+  if (error_ == EMLINK) {
+    text += " (it may not be a link, because others may write to its directory)";
+  }
+  text.append("; ").append(consequence);
   complaints_->log({kLoggerName, spdlog::level::err, text});
   is_failing_ = true;
+  next_complaint_ = now + kBetweenComplaints;
+}
+
+void LogFile::report_end_of_failure() {
+  is_failing_ = false;
+  const std::string text = "the log file " + path_ + " is written again";
+  complaints_->log({kLoggerName, spdlog::level::info, text});
 }
 
 }  // namespace echod

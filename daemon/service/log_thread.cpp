@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -30,26 +31,33 @@ struct LogThread::Shared {
 };
 
 void LogThread::Shared::run() noexcept {
+  std::optional<spdlog::details::log_msg> line;  // That is to be written next.
   std::unique_lock lock(mutex);
-  while (errand || !lines.empty() || !is_ending) {
-    if (!errand && lines.empty()) {
+  while (errand || line || !lines.empty() || !is_ending) {
+    if (!errand && !line && lines.empty()) {
       changed.wait(lock);
       continue;
     }
     Errand next = std::exchange(errand, nullptr);
-    const auto line = next ? spdlog::details::log_msg() : lines.pop();
+    if (!next && !line) {
+      line = lines.pop();
+    }
     lock.unlock();
-    bool is_done = true;
+    sys::IoResult result = sys::IoResult::of(0);
     try {
       if (next) {
         next();
       } else {
-        is_done = write(line);
+        result = write(*line);
       }
     } catch (const std::exception&) {
-      is_done = false;  // No memory.
+      result = sys::IoResult::failure(ENOMEM);
     }
-    lost_lines += is_done ? 0U : 1U;
+    const bool must_write_again = result.would_block();
+    lost_lines += result.ok() || must_write_again ? 0U : 1U;
+    if (!next && !must_write_again) {
+      line.reset();
+    }
     next = nullptr;  // Without the lock: it may hold a logger of this thread.
     lock.lock();
   }

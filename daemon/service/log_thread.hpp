@@ -19,12 +19,15 @@
 #include <string>
 #include <thread>
 
+#include "io_result.hpp"
+
 namespace echod {
 
 class LogThread {
  public:
-  // Returns whether the line was written; may throw std::bad_alloc.
-  using Write = std::function<bool(const spdlog::details::log_msg&)>;
+  // Writes a line, or fails; after EAGAIN it is called with the same line again. May throw
+  // std::bad_alloc.
+  using Write = std::function<sys::IoResult(const spdlog::details::log_msg&)>;
   using Errand = std::function<void()>;
 
   // Starts the thread: signals must be blocked by now. Throws std::system_error.
@@ -36,7 +39,7 @@ class LogThread {
 
   // Queues a line.
   void push(const spdlog::details::log_msg& message) noexcept;
-  // Runs `errand` in the thread before the next line. Replaces one that has not begun.
+  // Runs `errand` in the thread before the next call of `write`. Replaces one that has not begun.
   void run_next(Errand errand) noexcept;
 
   // Writes what is queued, then ends the thread. Returns false if that takes longer than

@@ -1,10 +1,12 @@
 #include "logs.hpp"
 
 #include <spdlog/logger.h>
+#include <spdlog/sinks/null_sink.h>
 #include <spdlog/sinks/sink.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <exception>
 #include <utility>
 
 #include "line_format.hpp"
@@ -44,21 +46,24 @@ std::string resolved(const std::string& file) {
     return file;
   }
   const std::string list(directories);
-  return list.substr(0, list.find(':')) + '/' + file;
+  const std::string directory = list.substr(0, list.find(':'));
+  return directory.empty() ? file : directory + '/' + file;
 }
 
 std::shared_ptr<LogThread> stderr_thread(std::size_t queue_lines) {
   return std::make_shared<LogThread>(
       "log-stderr", queue_lines,
-      [format = std::make_shared<LineFormatter>(is_stderr_the_journal())](const auto& message) {
-        return sys::write_waiting(STDERR_FILENO, format->format(message)).ok();
+      [format = std::make_shared<LineFormatter>(
+           is_stderr_the_journal() ? LineForm::journal : LineForm::dated)](const auto& message) {
+        return sys::write_waiting(STDERR_FILENO, format->format(message));
       });
 }
 
 }  // namespace
 
 Logs::Logs(const LogConfig& config)
-    : failures_(std::make_shared<std::atomic<std::uint64_t>>(0)),
+    : time_zone_at_start_(time_zone()),
+      failures_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       stderr_thread_(stderr_thread(config.queue_lines)),
       stderr_(std::make_shared<QueuedSink>(stderr_thread_)),
       notice_stderr_(std::make_shared<QueuedSink>(stderr_thread_)),
@@ -101,7 +106,7 @@ void Logs::apply(const LogConfig& config) {
 void Logs::reopen() {
   file_thread_->run_next([file = file_, path = path_, logger = logger_]() mutable {
     if (file->open(std::move(path))) {
-      logger->info("log file reopened");
+      logger->info("log file reopened, time zone {}", time_zone());
     }
   });
 }
@@ -112,6 +117,23 @@ std::uint64_t Logs::dropped_lines() const noexcept {
 
 std::uint64_t Logs::lost_lines() const noexcept {
   return file_thread_->lost_lines() + stderr_thread_->lost_lines() + failures_->load();
+}
+
+void log_failed_start(const LogConfig& config, std::string_view why) noexcept {
+  if (config.file.empty() || config.file_level == LogLevel::off) {
+    return;
+  }
+  try {
+    // Standard error has been told by now if the file cannot be opened.
+    const auto file = std::make_shared<LogFile>(std::make_shared<spdlog::sinks::null_sink_st>());
+    LogThread thread("log-file", 1, [file](const auto& line) { return file->write(line); });
+    thread.run_next(
+        [file, path = resolved(config.file)]() mutable { file->open(std::move(path)); });
+    thread.push({kLoggerName, spdlog::level::critical, "start failed: " + std::string(why)});
+    (void)thread.finish(Logs::kPatience);  // There is nobody left to tell.
+  } catch (const std::exception&) {        // No memory, no thread.
+    return;
+  }
 }
 
 }  // namespace echod

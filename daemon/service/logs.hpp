@@ -52,6 +52,11 @@ class Logs {
   bool finish() noexcept;
   static constexpr std::chrono::milliseconds kPatience{1000};
 
+  // "+0200 (CEST)"
+  [[nodiscard]] const std::string& time_zone_at_start() const noexcept {
+    return time_zone_at_start_;
+  }
+
   // Lines dropped because a queue was full, and lost because file, stream or memory took none.
   [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
   [[nodiscard]] std::uint64_t lost_lines() const noexcept;
@@ -61,6 +66,8 @@ class Logs {
 
   [[nodiscard]] std::shared_ptr<spdlog::logger> make_logger(const Sink& to_stderr) const;
 
+  // Read before there are threads: the main thread must not wait for the disk later.
+  const std::string time_zone_at_start_;
   // The loggers may live longer than this: they count failures of memory here.
   std::shared_ptr<std::atomic<std::uint64_t>> failures_;
   std::string path_;
@@ -73,5 +80,9 @@ class Logs {
   std::shared_ptr<spdlog::logger> logger_;
   std::shared_ptr<spdlog::logger> notices_;
 };
+
+// Writes why a start fails to the log file of `config`, if it can be opened, after the Logs are
+// gone. Waits at most Logs::kPatience for the disk. Thread-safety: as that of the Logs.
+void log_failed_start(const LogConfig& config, std::string_view why) noexcept;
 
 }  // namespace echod

@@ -223,7 +223,8 @@ void Service::announce_start() {
         "service manager is told anything",
         manager_.unusable_name());
   }
-  notices.info("started: echod {}, pid {}", ECHOD_VERSION, ::getpid());
+  notices.info("started: echod {}, pid {}, time zone {}", ECHOD_VERSION, ::getpid(),
+               logs_.time_zone_at_start());
 }
 
 void Service::on_signal(int signal) noexcept {
@@ -434,7 +435,7 @@ std::string_view Service::counters_line() noexcept {
 void Service::report_dropped_lines() noexcept {
   const std::uint64_t dropped = logs_.dropped_lines();
   if (dropped > reported_dropped_lines_) {
-    logs_.logger()->warn(
+    logs_.notices().warn(
         "{} log lines were dropped: they came faster than they could be written; "
         "raise log.queue_lines or lower the log level",
         dropped - reported_dropped_lines_);

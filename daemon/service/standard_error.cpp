@@ -27,12 +27,14 @@ void report_on_stderr(std::string_view line, std::string_view prefix) noexcept {
   constexpr std::size_t kPart = 4096;
   const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
   const sys::SharedStream stream(STDERR_FILENO, O_WRONLY);
-  const std::string_view priority = is_stderr_the_journal() ? "<3>" : "";
+  if (is_stderr_the_journal()) {
+    prefix = "<3>";
+  }
   std::array<char, kPart> text{};  // So that a line goes out as one.
   std::size_t length = 0;
   // There is nowhere left to report a failure to.
   const auto write_text = [&] { (void)stream.write_all({text.data(), length}, deadline); };
-  for (std::string_view piece : {priority, prefix, line, std::string_view("\n")}) {
+  for (std::string_view piece : {prefix, line, std::string_view("\n")}) {
     while (!piece.empty()) {
       if (length == text.size()) {
         write_text();

@@ -5,13 +5,14 @@
 
 namespace echod {
 
-// Whether standard error is systemd's journal: then lines may carry a priority (sd-daemon(3)).
+// Whether standard error is systemd's journal. Then lines carry a priority (sd-daemon(3)), and
+// neither time nor name, which the journal adds.
 [[nodiscard]] bool is_stderr_the_journal() noexcept;
 
 inline constexpr std::string_view kProgramPrefix = "echod: ";
 
-// Writes `line` to standard error after `prefix`, with the priority of an error when that is
-// systemd's journal. Waits at most 100 ms, whatever standard error is; then the rest is lost.
+// Writes `line` to standard error after `prefix`; to systemd's journal, after the priority of an
+// error instead. Waits at most 100 ms, whatever standard error is; then the rest is lost.
 // Allocates nothing. For a start that fails. Thread-safety: any thread.
 void report_on_stderr(std::string_view line, std::string_view prefix = kProgramPrefix) noexcept;
 

@@ -1,46 +1,119 @@
 #include "append_file.hpp"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <array>
+#include <chrono>
+#include <climits>
 #include <cstdint>
 #include <cstdio>
+#include <utility>
+
+#include "wait_ready.hpp"
 
 namespace echod::sys {
+
+namespace {
+
+template <typename Open>
+IoResult without_interruption(Open open) noexcept {
+  for (;;) {
+    const IoResult result = IoResult::of(open());
+    if (result.error() != EINTR) {
+      return result;
+    }
+  }
+}
+
+UniqueFd owner_of(IoResult opened) noexcept {
+  return UniqueFd::adopt(opened.ok() ? static_cast<int>(opened.count()) : -1);
+}
+
+// Whether only root and the user of this process can put a link there.
+bool is_private(const struct stat& directory) noexcept {
+  return (directory.st_uid == 0 || directory.st_uid == ::geteuid()) &&
+         (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+bool has_another_name(int file) noexcept {
+  struct stat status {};
+  return calls::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_nlink > 1;
+}
+
+}  // namespace
 
 IoResult AppendFile::open(const std::string& path) noexcept {
   constexpr mode_t kOwnerWritesGroupReads = 0640;
   // O_NONBLOCK: opening a FIFO that nobody reads fails instead of hanging; files ignore it.
-  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK;
-  int fd = -1;
-  IoResult result = IoResult::failure(EINTR);
-  while (result.error() == EINTR) {
-    fd = calls::open(path.c_str(), kFlags, kOwnerWritesGroupReads);
-    result = IoResult::of(fd);
+  constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+  const std::size_t name = path.rfind('/') + 1;  // 0 without a slash.
+  std::array<char, PATH_MAX> directory{"."};
+  if (name >= directory.size()) {
+    return IoResult::failure(ENAMETOOLONG);
   }
-  fd_ = UniqueFd::adopt(fd);
-  is_mid_line_ = false;
-  return result;
+  path.copy(directory.data(), name);
+  const IoResult found = without_interruption([&directory] {
+    return calls::open(directory.data(), O_PATH | O_DIRECTORY | O_CLOEXEC, mode_t{0});
+  });
+  const UniqueFd folder = owner_of(found);
+  struct stat status {};
+  if (!found.ok() || calls::fstat(folder.get(), &status) != 0) {
+    return found.ok() ? IoResult::of(-1) : found;
+  }
+  const bool may_be_link = is_private(status);
+  const IoResult opened = without_interruption([&] {
+    return calls::openat(folder.get(), path.c_str() + name, kFlags | (may_be_link ? 0 : O_NOFOLLOW),
+                         kOwnerWritesGroupReads);
+  });
+  UniqueFd file = owner_of(opened);
+  if (!may_be_link &&
+      (opened.error() == ELOOP || (file.is_open() && has_another_name(file.get())))) {
+    return IoResult::failure(EMLINK);
+  }
+  if (opened.ok()) {
+    fd_ = std::move(file);
+    written_ = 0;
+    is_mid_line_ = false;
+  }
+  return opened;
 }
 
-IoResult AppendFile::write(std::string_view bytes) noexcept {
-  const std::size_t total = bytes.size();
+IoResult AppendFile::write(std::string_view line) noexcept {
   if (is_mid_line_) {
-    const IoResult ended = IoResult::of(calls::write(fd_.get(), "\n", 1));
+    const IoResult ended = write_some("\n");
     if (!ended.ok()) {
       return ended;
     }
     is_mid_line_ = false;
   }
-  while (!bytes.empty()) {
+  while (written_ < line.size()) {
+    const IoResult some = write_some(line.substr(written_));
+    if (some.would_block()) {
+      return some;
+    }
+    if (!some.ok()) {
+      is_mid_line_ = written_ > 0;
+      written_ = 0;
+      return some;
+    }
+    written_ += some.count();
+  }
+  written_ = 0;
+  return IoResult::of(static_cast<ssize_t>(line.size()));
+}
+
+IoResult AppendFile::write_some(std::string_view bytes) const noexcept {
+  constexpr std::chrono::milliseconds kPatience{100};
+  for (;;) {
     const IoResult written = IoResult::of(calls::write(fd_.get(), bytes.data(), bytes.size()));
-    if (!written.ok() && written.error() != EINTR) {
-      is_mid_line_ = bytes.size() < total;
+    const bool has_room_now =
+        written.would_block() &&
+        wait_ready(fd_.get(), POLLOUT, MonotonicClock::now() + kPatience) != 0;
+    if (!has_room_now && written.error() != EINTR) {
       return written;
     }
-    bytes.remove_prefix(written.count());
   }
-  return IoResult::of(static_cast<ssize_t>(total));
 }
 
 bool is_journal_stream(int fd, std::string_view journal_stream) noexcept {

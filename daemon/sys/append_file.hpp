@@ -1,5 +1,5 @@
 // A file that is only ever appended to (O_APPEND), so that rotation by rename or by truncation
-// keeps every line whole. Thread-safety: none; the log sink that owns it has a lock.
+// keeps every line whole. Thread-safety: one thread at a time.
 #pragma once
 
 #include <string>
@@ -12,15 +12,21 @@ namespace echod::sys {
 
 class AppendFile {
  public:
-  // Opens `path`, creating it with mode 0640; replaces what was open before, on failure too.
+  // Opens `path`, creating it with mode 0640, in place of what was open before; on failure that
+  // stays open. In a directory that others than root and the user of this process may write to,
+  // the last part of `path` may not be a link: EMLINK.
   IoResult open(const std::string& path) noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
-  // Writes all of `bytes`, a line. On failure part of it may have been written; the next write
-  // begins a new line then. EBADF if nothing is open.
-  IoResult write(std::string_view bytes) noexcept;
+  // Writes all of `line`; EBADF if nothing is open. Waits for room, in a pipe that is full, for at
+  // most 100 ms: then fails with EAGAIN, and must be called with the same line again. After any
+  // other failure, when part of the line may have been written, the next one begins a new line.
+  IoResult write(std::string_view line) noexcept;
 
  private:
+  IoResult write_some(std::string_view bytes) const noexcept;
+
   UniqueFd fd_;
+  std::size_t written_ = 0;  // Bytes of a line that write() must be called with again.
   bool is_mid_line_ = false;
 };
 

@@ -4,7 +4,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
+#include <string_view>
 
 #include "unique_fd.hpp"
 
@@ -23,6 +25,17 @@ void fill_standard_descriptors() noexcept {
     }
     (void)fd.release();  // Stays open for as long as the process.
   }
+}
+
+void drop_empty_variables() noexcept {
+  char** end = environ;
+  while (*end != nullptr) {
+    ++end;
+  }
+  const auto is_empty = [](std::string_view variable) {
+    return variable.find('=') + 1 == variable.size();
+  };
+  *std::remove_if(environ, end, is_empty) = nullptr;
 }
 
 void use_small_pages() noexcept {

@@ -13,6 +13,9 @@ void ignore_write_signals() noexcept;
 // would get that number, and what is printed would go to a peer.
 void fill_standard_descriptors() noexcept;
 
+// Removes environment variables that are set but empty: they count as not set.
+void drop_empty_variables() noexcept;
+
 // No transparent huge pages (prctl(2), PR_SET_THP_DISABLE): where they are on for everybody, a page
 // of 2 MiB is paid for when the first of its bytes is used. Does nothing where the kernel knows
 // none.

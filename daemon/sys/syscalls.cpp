@@ -94,6 +94,10 @@ int open(const char* path, int flags, mode_t mode) noexcept {
   return ::open(path, flags, mode);
 }
 
+int openat(int directory, const char* path, int flags, mode_t mode) noexcept {
+  return ::openat(directory, path, flags, mode);
+}
+
 ssize_t read(int fd, void* data, size_t length) noexcept {
   return ::read(fd, data, length);
 }

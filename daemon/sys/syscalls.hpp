@@ -6,7 +6,7 @@
 // code under test is the code that ships.
 //
 // A few other calls are made where they are needed, because no test has to decide their results:
-// prctl(2), sched_getaffinity(2), pthread_sigmask(3), and those inside libraries.
+// prctl(2), geteuid(2), sched_getaffinity(2), pthread_sigmask(3), and those inside libraries.
 //
 // Thread-safety: that of the system calls themselves.
 #pragma once
@@ -46,6 +46,7 @@ int timerfd_create(clockid_t clock, int flags) noexcept;
 int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept;
 
 int open(const char* path, int flags, mode_t mode) noexcept;
+int openat(int directory, const char* path, int flags, mode_t mode) noexcept;
 ssize_t read(int fd, void* data, size_t length) noexcept;
 ssize_t write(int fd, const void* data, size_t length) noexcept;
 int fstat(int fd, struct stat* status) noexcept;

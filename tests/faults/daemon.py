@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PORT = re.compile(r"listening on (?:\[::\]|0\.0\.0\.0|127\.0\.0\.1):(\d+), backlog")  # Not the further listeners.
-STARTED = re.compile(r"- started: echod")
+STARTED = re.compile(r"started: echod")
 AGAIN = "; send it again"  # It had no memory to act on a signal.
 REACTION_S = 0.6  # Then it is told again, as an operator would; the reaction or its message may be what was hit.
 END_S = 20.0
@@ -210,7 +210,7 @@ class Daemon:
         for line in (b"x" * 5000 + b"\n", b"\n", b"\n"):  # More than one read takes, and the end behind it.
             os.write(self.process.stdin.fileno(), line)
             try:
-                self.wait_until("it does not stop", lambda: self.has_ended() or "- stopping: " in self.text(),
+                self.wait_until("it does not stop", lambda: self.has_ended() or "stopping: " in self.text(),
                                 REACTION_S)
                 return
             except Hung:

@@ -85,8 +85,8 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "eventfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
     "signalfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
     "open": [("fill_standard_descriptors", failures(*NO_DESCRIPTORS, "EACCES", "ENOENT")),
-             ("AppendFile", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENXIO")),
              ("", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EIO"))],
+    "openat": [("", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENXIO"))],
     # Neither of an eventfd nor of a signalfd, which do not block: EINTR. EAGAIN of an eventfd says that it is in the
     # state already that the call is for.
     "read": [("EventFd", [Fault("after", "EAGAIN")]),
@@ -128,7 +128,7 @@ SILENT = (
     ("operator new", "Service::tell_manager", "the next status is sent in 2 s"),
     ("openat", "localtime", "times are in UTC"),
     ("prctl", "", "memory may come in huge pages, or a thread has the name of the process"),
-    ("fstat", "is_journal_stream", "lines go to standard error without a priority"),
+    ("fstat", "is_journal_stream", "lines to standard error have a time and no priority"),
     ("fstat", "SharedStream", "standard input is read only after poll(2)"),
     ("open", "SharedStream", "standard input is read only after poll(2)"),
     ("read", "SharedStream", "a line on standard input is read at its next edge"),

@@ -154,6 +154,10 @@ int open(const char* path, int flags, mode_t mode) noexcept {
   return perform(FRAME, -1, [&] { return ::open(path, flags, mode); });
 }
 
+int openat(int directory, const char* path, int flags, mode_t mode) noexcept {
+  return perform(FRAME, -1, [&] { return ::openat(directory, path, flags, mode); });
+}
+
 ssize_t read(int fd, void* data, size_t length) noexcept {
   return transfer(FRAME, fd, length, [&](size_t left) { return ::read(fd, data, left); });
 }

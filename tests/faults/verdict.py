@@ -9,7 +9,8 @@ from fault_table import Fault, is_silent, is_told_otherwise
 from scenario import Run
 
 REFUSALS = (64, 69, 71, 77, 78)  # daemon/service/exit_codes.hpp, without those for bugs.
-LOG_LINE = re.compile(r"(<\d>)?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - .")
+# A line of the log; to the journal, one that is no error, since the reason of a refusal has that form too.
+LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - .|<[4-7]>.")
 BROKEN = re.compile(r"Sanitizer|runtime error:|terminate called|invariant|core dumped|echod-faults:")
 COUNTER = re.compile(r"\b(\w+)=(\d+)")
 # Counters of what goes wrong: 0 as long as nothing does.
@@ -61,9 +62,10 @@ def complaints(text: str) -> set[str]:
 
 def is_last_line(run: Run) -> bool:
     """Nothing can be said of the last line, but the log file has it; nor of the counters before it."""
-    by_time = "\n".join(sorted(run.text.splitlines()))
+    dated = [line for line in run.text.splitlines() if line[:1].isdigit()]  # Lines to the journal are not.
+    by_time = "\n".join(sorted(dated))
     at_end = by_time.partition("- stopping: ")[2]
-    return "- stopped: " in at_end and ("- stopped: " not in run.stderr or "- counters: " not in at_end)
+    return "- stopped: " in at_end and ("stopped: " not in run.stderr or "- counters: " not in at_end)
 
 
 def is_told(run: Run, injected: Injected) -> bool:

@@ -45,6 +45,11 @@ class VerdictTest(unittest.TestCase):
     def test_a_refusal_that_says_why_is_good(self):
         self.assertEqual(judge(refused(), RESET, BOUNDS), [])
 
+    def test_a_refusal_to_the_journal_is_the_line_that_is_an_error(self):
+        said = "<6>limits: 40 connections\n<3>cannot listen: Connection reset by peer\n"
+        self.assertEqual(judge(refused(text=said, stderr=said), RESET, BOUNDS), [])
+        self.assert_finds("0 lines", refused(stderr="<6>limits: 40 connections\n"))
+
     def test_only_the_connection_that_was_hit_may_lose(self):
         self.assertEqual(judge(served(clients=[client(1001)]), RESET, BOUNDS), [])
         self.assert_finds("was not hit", served(clients=[client(1002)]))

@@ -248,7 +248,7 @@ class Tracer:
 @contextmanager
 def hung(calls: str, setting: Setting, **how: bool) -> Iterator[Taker]:
     tracer = Tracer(setting, calls)
-    log_file = setting.folder / LOG
+    log_file = setting.folder / ("" if "open" in calls else LOG)  # The log is opened by its name in its folder.
     try:
         if setting.moment == "before":
             yield Taker(lambda: None, {"wrapper": tracer.wrapper(log_file)}, is_traced=True, **how)

@@ -3,13 +3,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "daemon_test.hpp"
 #include "text_match.hpp"
 
 namespace echod::test {
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr const char* kLine =
     "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2},[0-9]{3} - network-server - "
@@ -111,12 +117,13 @@ TEST_F(LogTest, ARelativeNameIsTakenInTheLogsDirectoryOfSystemd) {
   EXPECT_FALSE(std::filesystem::exists(daemon().log_path()));
 }
 
-TEST_F(LogTest, UnderSystemdLinesOnStderrCarryAPriority) {
+TEST_F(LogTest, UnderSystemdLinesOnStderrAreAPriorityAndTheMessage) {
   start(DaemonOptions{.arguments = {"--stderr-level", "debug"}, .names_journal = true});
   echo_once();
   (void)daemon().wait_for_err("close peer=");
   for (const std::string& line : daemon().err_lines()) {
-    EXPECT_TRUE(matches(line, "^<[2-7]>[0-9]{4}-")) << line;
+    EXPECT_TRUE(matches(line, "^<[2-7]>[a-z]")) << line;
+    EXPECT_EQ(line.find("network-server"), std::string::npos) << line;
   }
   EXPECT_EQ(count_err("<7>"), 2U) << "open and close are debug";
   EXPECT_FALSE(daemon().wait_for_log("close peer=").starts_with('<'))
@@ -170,10 +177,52 @@ TEST_F(LogTest, AFileInAMissingFolderIsReportedOnceAndTakenWhenItIsThere) {
   }
   EXPECT_NE(daemon().wait_for_err(file).find("No such file or directory"), std::string::npos);
   std::filesystem::create_directory(folder.path() / "missing");
-  daemon().signal(SIGUSR1);
-  wait_until("the log to go on",
-             [&] { return read_file(file).find("log file reopened") != std::string::npos; });
-  EXPECT_EQ(count_err(file), 1U);
+  wait_until("the log to go on", [&] {
+    echo_once();
+    return read_file(file).find("close peer=") != std::string::npos;
+  });
+  (void)daemon().wait_for_err("the log file " + file + " is written again");
+  EXPECT_EQ(count_err("cannot write the log file"), 1U);
+}
+
+TEST_F(LogTest, AReopenThatFailsLosesNoLineAndIsTriedAgain) {
+  start();
+  daemon().expect_log("cannot write the log file");
+  daemon().allow_log("reload: refused");
+  daemon().allow_log(daemon().config_path());
+  std::size_t failures = 0;
+  for (const int number : {SIGUSR1, SIGHUP}) {
+    const std::string rotated = daemon().directory().file(std::to_string(number));
+    std::filesystem::rename(daemon().log_path(), rotated);
+    std::filesystem::create_directory(daemon().log_path());
+    write_file(daemon().config_path(), "no TOML");  // The reload is refused, the reopen is not.
+    daemon().signal(number);
+    EXPECT_NE(daemon().wait_for_err("cannot write the log file", ++failures).find("go to the file"),
+              std::string::npos);
+    echo_once();
+    wait_until("the line in the old file",
+               [&rotated] { return read_file(rotated).find("close peer=") != std::string::npos; });
+    std::filesystem::remove(daemon().log_path());
+    wait_until("the new file", [this] {
+      echo_once();
+      return std::filesystem::exists(daemon().log_path());
+    });
+  }
+  EXPECT_EQ(daemon().counter("log_write_failures"), 0U);
+}
+
+TEST_F(LogTest, AStartThatFailsIsInTheLogFileToo) {
+  const TemporaryDirectory directory;
+  const DaemonProcess holder;
+  const ChildResult result =
+      run_echod({"--config", "/dev/null", "--address", "127.0.0.1", "--port",
+                 std::to_string(holder.port()), "--log-file", directory.file("log")},
+                directory.path());
+  ASSERT_TRUE(result.err.starts_with("echod: cannot listen on ")) << result.err;
+  const std::string reason = result.err.substr(result.err.find(' ') + 1);
+  const std::string log = read_file(directory.file("log"));
+  EXPECT_TRUE(log.ends_with(" - CRITICAL - start failed: " + reason)) << log;
+  EXPECT_EQ(lines_of(log).size(), 1U) << log;
 }
 
 TEST_F(LogTest, AFileThatCannotBeOpenedAnewIsNotSaidToBe) {
@@ -200,23 +249,71 @@ TEST_F(LogTest, AFullDiskIsReportedOnceAndEchoingGoesOn) {
   EXPECT_EQ(count_err("/dev/full"), 1U);
 }
 
-// A pipe whose reader has stopped reading: writing to it would block, or fail with EAGAIN.
-TEST_F(LogTest, AFileThatTakesNoMoreNeverHoldsUpAnEcho) {
-  const TemporaryDirectory folder;
-  const std::string pipe = folder.file("pipe");
-  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  const int reader = open(pipe.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-  ASSERT_GE(reader, 0);
-  start_logging_to(pipe, "file_level = \"trace\"\nconnection_lines_per_second = 0\n");
-  daemon().expect_log("cannot write the log file");
-  TcpPeer peer = connect();
-  for (int i = 0; i < 3000; ++i) {
-    ASSERT_TRUE(peer.echoes("hello"));
+// A log that is a pipe of one page, whose reader reads when it is told to.
+class PipeLogTest : public LogTest {
+ protected:
+  PipeLogTest() {
+    EXPECT_EQ(mkfifo(path_.c_str(), 0600), 0);
+    reader_ = open(path_.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    EXPECT_EQ(fcntl(reader_, F_SETPIPE_SZ, kPage), kPage);
   }
-  (void)daemon().wait_for_err("cannot write the log file");
-  peer.close();
-  EXPECT_EQ(count_err("cannot write the log file"), 1U);
-  (void)close(reader);
+  ~PipeLogTest() override { (void)close(reader_); }
+
+  // So many lines that most find no room in the pipe.
+  void echo_often() {
+    TcpPeer peer = connect();
+    for (std::size_t i = 0; i < kEchoes; ++i) {
+      ASSERT_TRUE(peer.echoes("hello"));
+    }
+  }
+  [[nodiscard]] std::string config(const std::string& more = "") const {
+    return "file_level = \"trace\"\nconnection_lines_per_second = 0\n" + more;
+  }
+  // Takes out what is in the pipe.
+  void read_pipe() {
+    std::array<char, kPage> bytes{};
+    const ssize_t count = read(reader_, bytes.data(), bytes.size());
+    read_.append(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  }
+
+  static constexpr int kPage = 4096;
+  static constexpr std::size_t kEchoes = 300;
+  const TemporaryDirectory folder_;
+  const std::string path_ = folder_.file("pipe");
+  int reader_ = -1;
+  std::string read_;
+};
+
+TEST_F(PipeLogTest, LosesNoLineWhileTheQueueHasRoom) {
+  start_logging_to(path_, config());
+  echo_often();
+  wait_until("the last line", [this] {
+    std::this_thread::sleep_for(150ms);  // What makes the reader slow.
+    read_pipe();
+    return read_.find("close peer=") != std::string::npos;
+  });
+  std::size_t echoes = 0;
+  for (const std::string& line : lines_of(read_)) {
+    EXPECT_TRUE(matches(line, kLine)) << line;
+    echoes += line.find(" - TRACE - echo peer=") != std::string::npos ? 1U : 0U;
+  }
+  EXPECT_EQ(echoes, kEchoes);
+  daemon().signal(SIGUSR2);
+  const std::string counters = daemon().wait_for_err("counters: ");
+  EXPECT_NE(counters.find(" log_lines_dropped=0 log_write_failures=0 "), std::string::npos);
+}
+
+TEST_F(PipeLogTest, ThatIsNeverReadHoldsUpNeitherAnEchoNorTheEnd) {
+  start_logging_to(path_, config("queue_lines = 16\n"));
+  daemon().expect_log("log lines were dropped");  // On stderr, at its default level.
+  echo_often();
+}
+
+TEST_F(PipeLogTest, ThatIsNeverReadDoesNotHoldUpAChangeToAnotherFile) {
+  start_logging_to(path_, config());
+  echo_often();
+  daemon().reload("[log]\nfile = \"" + daemon().log_path() + "\"\n");
+  (void)daemon().wait_for_log("reload: applied");
 }
 
 TEST_F(LogTest, LinesAboutConnectionsAreLimitedAndTheRestIsCounted) {

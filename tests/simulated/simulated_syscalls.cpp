@@ -137,6 +137,9 @@ int timerfd_settime(int, int, const itimerspec*) noexcept {
 int open(const char*, int, mode_t) noexcept {
   is_not_simulated("open");
 }
+int openat(int, const char*, int, mode_t) noexcept {
+  is_not_simulated("openat");
+}
 int fstat(int, struct stat*) noexcept {
   is_not_simulated("fstat");
 }

@@ -281,9 +281,17 @@ std::string DaemonProcess::everything_said() const {
 
 void DaemonProcess::check_lines(const std::vector<std::string>& lines,
                                 const std::string& source) const {
-  static constexpr std::array kBad{" - WARNING - ",    " - ERROR - ",       " - CRITICAL - ",
-                                   "AddressSanitizer", "LeakSanitizer",     "ThreadSanitizer",
-                                   "runtime error:",   "invariant violated"};
+  static constexpr std::array kBad{" - WARNING - ",
+                                   " - ERROR - ",
+                                   " - CRITICAL - ",
+                                   "<4>",
+                                   "<3>",
+                                   "<2>",
+                                   "AddressSanitizer",
+                                   "LeakSanitizer",
+                                   "ThreadSanitizer",
+                                   "runtime error:",
+                                   "invariant violated"};
   const auto is_in = [](const std::string& line) {
     return [&line](const std::string& text) { return contains(line, text); };
   };

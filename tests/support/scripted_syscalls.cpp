@@ -139,6 +139,11 @@ int open(const char* path, int flags, mode_t mode) noexcept {
   return kernel != nullptr ? kernel->on_open(path) : ::open(path, flags, mode);
 }
 
+int openat(int directory, const char* path, int flags, mode_t mode) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_open(path) : ::openat(directory, path, flags, mode);
+}
+
 ssize_t read(int fd, void* data, size_t length) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
   return kernel != nullptr ? kernel->on_read(fd, data, length) : ::read(fd, data, length);

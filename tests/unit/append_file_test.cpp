@@ -1,6 +1,7 @@
 #include "append_file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <string>
@@ -10,10 +11,18 @@
 namespace echod::test {
 namespace {
 
+constexpr int kFolder = 6;
+
 class AppendFileTest : public testing::Test {
  protected:
+  AppendFileTest() { kernel_.set_file_type(kFolder, S_IFDIR | 0755); }
+
+  void expect_open(int fd) {
+    kernel_.expect_open(".", kFolder);
+    kernel_.expect_open("log", fd);
+  }
   void open() {
-    kernel_.expect_open("log", kFd);
+    expect_open(kFd);
     ASSERT_TRUE(file_.open("log").ok());
   }
 
@@ -36,9 +45,20 @@ TEST_F(AppendFileTest, AWriteThatStopsShortOrIsInterruptedIsContinued) {
 }
 
 TEST_F(AppendFileTest, AnOpenThatIsInterruptedIsMadeAgain) {
+  kernel_.expect_open_error(".", EINTR);
+  kernel_.expect_open(".", kFolder);
   kernel_.expect_open_error("log", EINTR);
-  open();
+  kernel_.expect_open("log", kFd);
+  EXPECT_TRUE(file_.open("log").ok());
   EXPECT_TRUE(file_.is_open());
+  EXPECT_TRUE(kernel_.was_closed(kFolder));
+}
+
+TEST_F(AppendFileTest, AFileIsOpenedInTheDirectoryThatItsPathNames) {
+  kernel_.expect_open("/var/log/", kFolder);
+  kernel_.expect_open("log", kFd);
+  EXPECT_TRUE(file_.open("/var/log/log").ok());
+  EXPECT_EQ(file_.open(std::string(5000, 'x') + "/log").error(), ENAMETOOLONG);
 }
 
 TEST_F(AppendFileTest, AWriteThatFailsSaysWhy) {
@@ -68,7 +88,7 @@ TEST_F(AppendFileTest, AFileThatIsOpenedAnewBeginsWithoutANewline) {
   kernel_.expect_write(kFd, "a line\n", 2);
   kernel_.expect_write_error(kFd, ENOSPC);
   EXPECT_FALSE(file_.write("a line\n").ok());
-  kernel_.expect_open("log", kOther);
+  expect_open(kOther);
   kernel_.expect_close(kFd);
   EXPECT_TRUE(file_.open("log").ok());
   kernel_.expect_write(kOther, "x\n");
@@ -83,19 +103,44 @@ TEST_F(AppendFileTest, ToWriteNothingIsNoCall) {
 
 TEST_F(AppendFileTest, ToOpenAnewClosesWhatWasOpen) {
   open();
-  kernel_.expect_open("log", kOther);
+  expect_open(kOther);
   kernel_.expect_close(kFd);
   EXPECT_TRUE(file_.open("log").ok());
   kernel_.expect_write(kOther, "x");
   EXPECT_TRUE(file_.write("x").ok());
 }
 
-TEST_F(AppendFileTest, AnOpenThatFailsSaysWhyAndLeavesNothingOpen) {
+TEST_F(AppendFileTest, AnOpenThatFailsSaysWhyAndLeavesWhatWasOpen) {
   open();
+  kernel_.expect_open(".", kFolder);
   kernel_.expect_open_error("log", EACCES);
-  kernel_.expect_close(kFd);
   EXPECT_EQ(file_.open("log").error(), EACCES);
-  EXPECT_FALSE(file_.is_open());
+  kernel_.expect_open_error(".", EMFILE);
+  EXPECT_EQ(file_.open("log").error(), EMFILE);
+  kernel_.expect_write(kFd, "x");
+  EXPECT_TRUE(file_.write("x").ok());
+}
+
+TEST_F(AppendFileTest, APipeThatIsFullIsGivenTheRestOfTheLineWhenThereIsRoom) {
+  open();
+  kernel_.expect_write(kFd, "a line\n", 2);
+  kernel_.expect_write_error(kFd, EAGAIN);
+  kernel_.expect_write(kFd, "line\n");  // It was ready within the patience.
+  EXPECT_TRUE(file_.write("a line\n").ok());
+}
+
+TEST_F(AppendFileTest, AfterAPipeWasFullForTooLongTheSameLineGoesOnWhereItWas) {
+  open();
+  kernel_.set_ready(kFd, false);
+  kernel_.expect_write(kFd, "a line\n", 2);
+  for (int i = 0; i < 2; ++i) {
+    kernel_.expect_write_error(kFd, EAGAIN);
+    EXPECT_TRUE(file_.write("a line\n").would_block());
+  }
+  kernel_.expect_write(kFd, "line\n");
+  EXPECT_TRUE(file_.write("a line\n").ok());
+  kernel_.expect_write(kFd, "another\n");
+  EXPECT_TRUE(file_.write("another\n").ok());
 }
 
 TEST(JournalStreamTest, IsTheFileThatTheVariableNamesByDeviceAndInode) {

@@ -4,6 +4,7 @@
 #include <spdlog/details/log_msg.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <memory>
 #include <string>
@@ -27,8 +28,8 @@ std::string line_of(spdlog::level::level_enum level, spdlog::formatter& formatte
   return {line.data(), line.size()};
 }
 
-std::string line_of(spdlog::level::level_enum level, bool has_priority = false) {
-  return line_of(level, *line_format(has_priority));
+std::string line_of(spdlog::level::level_enum level, LineForm form = LineForm::dated) {
+  return line_of(level, *line_format(form));
 }
 
 TEST(LineFormatTest, IsTheOneThatWasPromised) {
@@ -50,9 +51,9 @@ TEST(LineFormatTest, LevelsAreInCapitals) {
   EXPECT_EQ(level_of(spdlog::level::critical), "CRITICAL");
 }
 
-TEST(LineFormatTest, ForTheJournalBeginsWithThePriority) {
+TEST(LineFormatTest, ForTheJournalIsThePriorityAndTheMessage) {
   const auto priority_of = [](spdlog::level::level_enum level) {
-    return line_of(level, true).substr(0, 3);
+    return line_of(level, LineForm::journal).substr(0, 3);
   };
   EXPECT_EQ(priority_of(spdlog::level::trace), "<7>");
   EXPECT_EQ(priority_of(spdlog::level::debug), "<7>");
@@ -60,14 +61,22 @@ TEST(LineFormatTest, ForTheJournalBeginsWithThePriority) {
   EXPECT_EQ(priority_of(spdlog::level::warn), "<4>");
   EXPECT_EQ(priority_of(spdlog::level::err), "<3>");
   EXPECT_EQ(priority_of(spdlog::level::critical), "<2>");
-  EXPECT_EQ(line_of(spdlog::level::info, true),
-            "<6>2026-11-21 02:50:20,123 - network-server - INFO - message\n");
+  EXPECT_EQ(line_of(spdlog::level::info, LineForm::journal), "<6>message\n");
 }
 
 TEST(LineFormatTest, ACopyOfTheFormatIsTheSameFormat) {
-  const auto copy = line_format(true)->clone();
+  const auto copy = line_format(LineForm::dated)->clone();
   EXPECT_EQ(line_of(spdlog::level::warn, *copy),
-            "<4>2026-11-21 02:50:20,123 - network-server - WARNING - message\n");
+            "2026-11-21 02:50:20,123 - network-server - WARNING - message\n");
+}
+
+TEST(LineFormatTest, TheTimeZoneIsItsOffsetAndItsName) {
+  setenv("TZ", "ABC-5:30", 1);
+  EXPECT_EQ(time_zone(), "+0530 (ABC)");
+  setenv("TZ", "XYZ3", 1);
+  EXPECT_EQ(time_zone(), "-0300 (XYZ)");
+  unsetenv("TZ");
+  tzset();
 }
 
 }  // namespace

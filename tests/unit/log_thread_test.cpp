@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <future>
 #include <memory>
@@ -9,6 +11,8 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "deadline.hpp"
 
 namespace echod::test {
 namespace {
@@ -51,7 +55,8 @@ class LogThreadTest : public testing::Test {
       if (text == "throw") {
         throw std::bad_alloc();
       }
-      return text != "fail" && written->add(text);
+      return text != "fail" && written->add(text) ? sys::IoResult::of(1)
+                                                  : sys::IoResult::failure(EIO);
     };
   }
   void open_gate() { gate_.set_value(); }
@@ -115,6 +120,27 @@ TEST_F(LogThreadTest, AnErrandRunsBeforeTheNextLineAndReplacesOneThatHasNotBegun
   open_gate();
   EXPECT_TRUE(thread.finish(60s));
   EXPECT_EQ(written_->texts(), (std::vector<std::string>{"wait", "errand", "queued"}));
+}
+
+TEST_F(LogThreadTest, ALineThatFindsNoRoomIsWrittenAgainAndDoesNotHoldUpAnErrand) {
+  std::atomic<int> calls{0};
+  std::atomic<bool> has_room{false};
+  LogThread thread("test", 100, [&](const spdlog::details::log_msg& message) {
+    ++calls;
+    return has_room && written_->add({message.payload.data(), message.payload.size()})
+               ? sys::IoResult::of(1)
+               : sys::IoResult::failure(EAGAIN);
+  });
+  thread.push(line("one"));
+  thread.push(line("two"));
+  wait_until("two calls", [&calls] { return calls > 1; });
+  thread.run_next([&] {
+    written_->add("errand");
+    has_room = true;
+  });
+  EXPECT_TRUE(thread.finish(60s));
+  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"errand", "one", "two"}));
+  EXPECT_EQ(thread.lost_lines(), 0U);
 }
 
 TEST_F(LogThreadTest, AnErrandRunsWithoutALineToo) {

@@ -113,6 +113,19 @@ TEST_F(LogsTest, ARelativeNameIsInTheLogsDirectoryIfThereIsOne) {
   EXPECT_TRUE(contains(read_file(directory_.file("relative.log")), "here"));
 }
 
+TEST_F(LogsTest, ALogsDirectoryThatIsEmptyIsNone) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(directory_.path());
+  config_.file = "relative.log";
+  for (const char* const empty : {"", ":/nowhere"}) {
+    setenv("LOGS_DIRECTORY", empty, 1);
+    Logs(config_).logger()->info("here");
+    EXPECT_TRUE(contains(read_file(directory_.file("relative.log")), "here"));
+    std::filesystem::remove(directory_.file("relative.log"));
+  }
+  std::filesystem::current_path(before);
+}
+
 TEST_F(LogsTest, AnAbsoluteNameIsItself) {
   setenv("LOGS_DIRECTORY", "/nowhere", 1);
   logs_->apply(config_);
@@ -125,10 +138,11 @@ TEST_F(LogsTest, ARotatedFileIsLeftBehindWhenTheLogIsOpenedAnew) {
   const std::filesystem::path rotated = directory_.file("network-server.log.1");
   wait_until("the file", [this] { return std::filesystem::exists(config_.file); });
   std::filesystem::rename(config_.file, rotated);
+  const std::string zone = logs_->time_zone_at_start();
   logs_->reopen();
   logs_->logger()->info("after");
   (void)finish();
-  EXPECT_TRUE(contains(file(), "log file reopened"));
+  EXPECT_TRUE(contains(file(), "log file reopened, time zone " + zone));
   EXPECT_FALSE(contains(read_file(rotated), "after"));
   EXPECT_TRUE(contains(file(), "after"));
 }
@@ -165,6 +179,59 @@ TEST_F(LogsTest, AFileThatCannotBeOpenedIsReportedAndNoFailure) {
   const std::string err = finish();
   EXPECT_TRUE(contains(err, "cannot write the log file " + config_.file + ": No such file"));
   EXPECT_TRUE(contains(err, "a failure"));
+}
+
+TEST_F(LogsTest, AFailedReopenLosesNoLineAndIsTriedAgain) {
+  const std::filesystem::path rotated = directory_.file("network-server.log.1");
+  wait_until("the file", [this] { return std::filesystem::exists(config_.file); });
+  std::filesystem::rename(config_.file, rotated);
+  std::filesystem::create_directory(config_.file);
+  logs_->reopen();
+  logs_->logger()->info("after the reopen");
+  wait_until("the line", [&] { return contains(read_file(rotated), "after the reopen"); });
+  std::filesystem::remove(config_.file);
+  wait_until("the new file", [this] {
+    logs_->logger()->info("a line");
+    return std::filesystem::exists(config_.file);
+  });
+  EXPECT_EQ(logs_->lost_lines(), 0U);
+  const std::string err = finish();
+  EXPECT_TRUE(contains(err, ": Is a directory; lines go to the file that was open before"));
+  EXPECT_TRUE(contains(err, config_.file + " is written again"));
+}
+
+TEST_F(LogsTest, AReloadThatNamesAFileThatCannotBeOpenedLeavesTheOldOneInUse) {
+  const std::string old = config_.file;
+  wait_until("the file", [&old] { return std::filesystem::exists(old); });
+  config_.file = directory_.path();
+  logs_->apply(config_);
+  logs_->logger()->info("after the reload");
+  const std::string err = finish();
+  EXPECT_TRUE(contains(err, ": Is a directory; lines go to the file that was open before"));
+  EXPECT_TRUE(contains(read_file(old), "after the reload"));
+}
+
+TEST(FailedStartTest, WritesItsReasonToTheLogFile) {
+  const TemporaryDirectory directory;
+  LogConfig config;
+  config.file = directory.file("network-server.log");
+  log_failed_start(config, "cannot listen on 192.0.2.1:7");
+  EXPECT_TRUE(contains(read_file(config.file),
+                       " - CRITICAL - start failed: cannot listen on 192.0.2.1:7\n"));
+}
+
+TEST(FailedStartTest, WritesNothingWhereNoFileIsWanted) {
+  const TemporaryDirectory directory;
+  LogConfig config;
+  config.file = directory.file("network-server.log");
+  config.file_level = LogLevel::off;
+  log_failed_start(config, "a reason");
+  EXPECT_FALSE(std::filesystem::exists(config.file));
+  config.file = "";
+  config.file_level = LogLevel::debug;
+  log_failed_start(config, "a reason");
+  config.file = directory.file("missing/network-server.log");
+  log_failed_start(config, "a reason");  // Returns.
 }
 
 // A standard error that takes nothing until it is drained: a pipe that is full.

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "scripted_syscalls.hpp"
 
@@ -25,6 +26,18 @@ TEST(StandardDescriptorsTest, WithoutADevNullAreLeftAsTheyAre) {
   ScriptedKernel kernel;
   kernel.expect_open_error("/dev/null", ENOENT);
   sys::fill_standard_descriptors();
+}
+
+TEST(EnvironmentTest, VariablesThatAreEmptyAreRemovedAndTheOthersStay) {
+  setenv("ECHOD_TEST_EMPTY", "", 1);
+  setenv("ECHOD_TEST_EQUALS", "=", 1);
+  setenv("ECHOD_TEST_VALUE", "value", 1);
+  sys::drop_empty_variables();
+  EXPECT_EQ(std::getenv("ECHOD_TEST_EMPTY"), nullptr);
+  EXPECT_STREQ(std::getenv("ECHOD_TEST_EQUALS"), "=");
+  EXPECT_STREQ(std::getenv("ECHOD_TEST_VALUE"), "value");
+  unsetenv("ECHOD_TEST_EQUALS");
+  unsetenv("ECHOD_TEST_VALUE");
 }
 
 }  // namespace

@@ -3,10 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <string>
 #include <thread>
 
@@ -39,6 +41,19 @@ TEST(ReportOnStderrTest, WritesTheLineAfterThePrefix) {
   testing::internal::CaptureStderr();
   report_on_stderr("a line");
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "echod: a line\n");
+}
+
+TEST(ReportOnStderrTest, ToTheJournalWritesTheLineAfterThePriorityOfAnError) {
+  testing::internal::CaptureStderr();
+  struct stat status {};
+  ASSERT_EQ(fstat(STDERR_FILENO, &status), 0);
+  const std::string stream = std::to_string(status.st_dev) + ':' + std::to_string(status.st_ino);
+  setenv("JOURNAL_STREAM", stream.c_str(), 1);
+  report_on_stderr("a line");
+  setenv("JOURNAL_STREAM", "", 1);
+  report_on_stderr("another");
+  unsetenv("JOURNAL_STREAM");
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "<3>a line\nechod: another\n");
 }
 
 // Each part that is taken gives no new patience for the rest.

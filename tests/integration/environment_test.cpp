@@ -1,0 +1,110 @@
+// Environment variables that are set but empty, and the time zone.
+#include <cmath>
+#include <csignal>
+#include <cstdint>
+#include <ctime>
+
+#include "daemon_test.hpp"
+#include "notify_socket.hpp"
+#include "passed_listener.hpp"
+
+namespace echod::test {
+namespace {
+
+class EnvironmentTest : public DaemonTest {};
+
+TEST_F(EnvironmentTest, VariablesThatAreEmptyCountAsNotSet) {
+  start(DaemonOptions{
+      .environment = {"LOGS_DIRECTORY=", "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
+                      "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "JOURNAL_STREAM="},
+      .has_log_argument = false});
+  EXPECT_NE(daemon().wait_for_log("started: ").find(" - network-server - INFO - "),
+            std::string::npos);
+}
+
+TEST_F(EnvironmentTest, PassedSocketsNeedNoNames) {
+  const PassedListener listener;
+  start(DaemonOptions{
+      .config = listener.config(), .environment = {"LISTEN_FDNAMES="}, .passes = {listener.fd()}});
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+}
+
+TEST_F(EnvironmentTest, AWatchdogNeedsNoProcess) {
+  NotifySocket manager;
+  start(DaemonOptions{
+      .environment = {manager.variable(), "WATCHDOG_USEC=20000000", "WATCHDOG_PID="}});
+  EXPECT_NE(manager.wait_for("WATCHDOG=1"), "");
+  daemon().finish();
+}
+
+// A file of tzfile(5) for one offset at all times.
+std::string zone_file(std::int32_t offset, const std::string& name) {
+  std::string bytes = "TZif";
+  bytes.resize(20);  // The first version.
+  const auto append = [&bytes](std::uint32_t number) {
+    for (const int shift : {24, 16, 8, 0}) {
+      bytes.push_back(static_cast<char>(number >> shift));
+    }
+  };
+  for (const std::size_t count :
+       std::initializer_list<std::size_t>{0, 0, 0, 0, 1, name.size() + 1}) {
+    append(static_cast<std::uint32_t>(count));  // One type, and the bytes of its name.
+  }
+  append(static_cast<std::uint32_t>(offset));
+  return bytes + std::string(2, '\0') + name + '\0';
+}
+
+// What a log line's time is ahead of UTC, to the half hour.
+double offset_hours(const std::string& line) {
+  std::tm time{};
+  EXPECT_NE(strptime(line.c_str(), "%Y-%m-%d %H:%M:%S", &time), nullptr) << line;
+  return std::round(std::difftime(timegm(&time), std::time(nullptr)) / 1800) / 2;
+}
+
+// In a mount namespace, where /etc is a folder of the test.
+TEST_F(EnvironmentTest, AChangedTimeZoneIsSeenAtAReopenAndAtAReload) {
+  if (!is_installed("unshare") || !is_installed("mount") ||
+      run({.arguments = {"unshare", "--map-root-user", "--mount", "true"}}).exit_code != 0) {
+    GTEST_SKIP() << "mount namespaces are not allowed here";
+  }
+  const TemporaryDirectory etc;
+  const TemporaryDirectory directory;
+  const std::string log = directory.file("log");
+  const auto set_zone = [&etc](std::int32_t offset, const std::string& name) {
+    write_file(etc.file("new"), zone_file(offset, name));
+    std::filesystem::rename(etc.file("new"), etc.file("localtime"));
+  };
+  const auto wait_for = [&log](const std::string& text) {
+    wait_until(text, [&] { return read_file(log).find(text) != std::string::npos; });
+  };
+  set_zone(5 * 3600 + 1800, "ABC");
+  ChildProcess child(
+      {.arguments = {"unshare", "--map-root-user", "--mount", "sh", "-c",
+                     "unset TZ; mount --bind \"$1\" /etc && exec \"$0\" --address 127.0.0.1 "
+                     "--port 0 --log-file \"$2\"",
+                     ECHOD_BINARY, etc.path(), log}});
+  // spdlog looks at the time zone once a second.
+  const auto wait_for_offset = [&](double hours) {
+    wait_until("lines in the new zone", [&] {
+      child.signal(SIGUSR2);
+      const std::vector<std::string> lines = lines_of(read_file(log));
+      return !lines.empty() && offset_hours(lines.back()) == hours;
+    });
+  };
+  wait_for("time zone +0530 (ABC)");
+  wait_for_offset(5.5);
+  set_zone(-3 * 3600, "XYZ");
+  child.signal(SIGUSR1);
+  wait_for("log file reopened, time zone -0300 (XYZ)");
+  wait_for_offset(-3);
+  set_zone(8 * 3600, "UVW");
+  child.signal(SIGHUP);
+  wait_for("reload: applied");
+  wait_for_offset(8);
+  child.signal(SIGTERM);
+  EXPECT_EQ(child.wait(), 0);
+}
+
+}  // namespace
+}  // namespace echod::test
