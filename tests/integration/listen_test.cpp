@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "daemon_test.hpp"
+#include "reserved_port.hpp"
 
 namespace echod::test {
 namespace {
@@ -42,7 +43,8 @@ TEST_F(ListenTest, ADualStackListenerServesBothAndNamesIPv4PeersAsSuch) {
 }
 
 TEST_F(ListenTest, AV6OnlyListenerRefusesIPv4) {
-  start(listen_on("::", 0, "v6only = true\n"));
+  const ReservedPort reserved;  // So that no other program serves IPv4 there.
+  start(listen_on("::", reserved.port(), "v6only = true\n"));
   EXPECT_TRUE(is_echoing("::1", daemon().port()));
   EXPECT_THROW(TcpPeer("127.0.0.1", daemon().port()), std::system_error);
 }

@@ -2,6 +2,7 @@
 #include <csignal>
 
 #include "daemon_test.hpp"
+#include "reserved_port.hpp"
 
 namespace echod::test {
 namespace {
@@ -13,8 +14,8 @@ std::string listen_on(std::uint16_t port) {
 class RestartTest : public DaemonTest {};
 
 TEST_F(RestartTest, OnTheSamePortAtOnceWithConnectionsStillWindingDown) {
-  start();
-  const std::uint16_t port = daemon().port();
+  const ReservedPort reserved;
+  start(listen_on(reserved.port()));
   for (int round = 0; round < 3; ++round) {
     std::vector<TcpPeer> peers;
     for (int i = 0; i < 5; ++i) {
@@ -28,21 +29,21 @@ TEST_F(RestartTest, OnTheSamePortAtOnceWithConnectionsStillWindingDown) {
       peer.close();
     }
     daemon().finish_stopped();
-    start(listen_on(port));
+    start(listen_on(reserved.port()));
     TcpPeer peer = connect();
     EXPECT_TRUE(peer.echoes("hello again"));
   }
 }
 
 TEST_F(RestartTest, OnTheSamePortAfterItWasKilled) {
-  start();
-  const std::uint16_t port = daemon().port();
+  const ReservedPort reserved;
+  start(listen_on(reserved.port()));
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("hello"));
   constexpr int kKilled = 128 + SIGKILL;
   daemon().signal(SIGKILL);
   daemon().finish_stopped(kKilled);
-  start(listen_on(port));
+  start(listen_on(reserved.port()));
   TcpPeer again = connect();
   EXPECT_TRUE(again.echoes("hello again"));
 }

@@ -1,9 +1,9 @@
-// A TCP port of 127.0.0.1 that nobody else gets, but who asks for it by its number with
-// SO_REUSEADDR, as echod does: for a test that must know the port before echod listens.
+// A TCP port, of IPv4 and IPv6, that nobody else gets, but who asks for it by its number with
+// SO_REUSEADDR, as echod does: for a test that must know the port before echod listens, or that it
+// is free on another address too.
 // Thread-safety: none.
 #pragma once
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,22 +12,26 @@
 #include <cstdint>
 #include <system_error>
 
+#include "ipv6.hpp"
+
 namespace echod::test {
 
 class ReservedPort {
  public:
-  ReservedPort() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  ReservedPort() : fd_(socket(family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const int on = 1;
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t length = sizeof address;
+    const int off = 0;
+    sockaddr_in6 address{};  // Any address and port; as long as a sockaddr_in at least.
+    address.sin6_family = family();
+    socklen_t length = family() == AF_INET6 ? sizeof address : sizeof(sockaddr_in);
     if (setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+        (family() == AF_INET6 &&
+         setsockopt(fd_, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) != 0) ||
         bind(fd_, reinterpret_cast<const sockaddr*>(&address), length) != 0 ||
         getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
       throw std::system_error(errno, std::system_category(), "port of the test");
     }
-    port_ = ntohs(address.sin_port);
+    port_ = ntohs(address.sin6_port);  // In its place in a sockaddr_in, too.
   }
   ~ReservedPort() { (void)close(fd_); }
   ReservedPort(const ReservedPort&) = delete;
@@ -36,6 +40,8 @@ class ReservedPort {
   [[nodiscard]] std::uint16_t port() const { return port_; }
 
  private:
+  [[nodiscard]] static sa_family_t family() { return has_ipv6() ? AF_INET6 : AF_INET; }
+
   int fd_;
   std::uint16_t port_ = 0;
 };

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "listen_socket.hpp"
+#include "socket_option.hpp"
 #include "stream_socket.hpp"
 #include "wait_ready.hpp"
 
@@ -31,12 +32,6 @@ class ClientSocketTest : public testing::Test {
   static void wait_for(int fd, short events) {
     const sys::TimePoint deadline = sys::MonotonicClock::now() + std::chrono::seconds(60);
     EXPECT_NE(sys::wait_ready(fd, events, deadline), 0);
-  }
-  static int option_of(int fd, int level, int option) {
-    int value = -1;
-    socklen_t length = sizeof value;
-    EXPECT_EQ(getsockopt(fd, level, option, &value, &length), 0);
-    return value;
   }
   // How much the kernels take from `fd` while nobody reads.
   static std::size_t taken_unread(int fd) {

@@ -13,6 +13,8 @@
 #include "deadline.hpp"
 #include "ipv6.hpp"
 #include "passed_listener.hpp"
+#include "reserved_port.hpp"
+#include "socket_option.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -25,13 +27,6 @@ const SocketAddress kLoopback = *SocketAddress::parse("127.0.0.1", 0);
 
 sys::ListenSocket listening_on(const SocketAddress& address, bool v6only = false) {
   return sys::open_listener(address, kBacklog, v6only, {});
-}
-
-int option_of(int fd, int level, int option) {
-  int value = -1;
-  socklen_t length = sizeof value;
-  EXPECT_EQ(getsockopt(fd, level, option, &value, &length), 0);
-  return value;
 }
 
 // Waits until there is somebody to accept.
@@ -105,10 +100,10 @@ TEST(ListenSocketTest, TheBacklogCanBeChangedWhileSomebodyWaits) {
 }
 
 TEST(ListenSocketTest, TheSamePortCannotBeHadTwiceAtATimeButAtOnceAfterwards) {
-  SocketAddress address = kLoopback;
+  const ReservedPort reserved;
+  const SocketAddress address = *SocketAddress::parse("127.0.0.1", reserved.port());
   {
-    const sys::ListenSocket listener = listening_on(kLoopback);
-    address = listener.address;
+    const sys::ListenSocket listener = listening_on(address);
     try {
       (void)listening_on(address);
       FAIL() << "two listeners on " << address.text();
@@ -143,9 +138,10 @@ TEST(ListenSocketTest, OnIpv6AloneLeavesThePortFreeForIpv4) {
   if (!has_ipv6()) {
     GTEST_SKIP() << "this host has no IPv6";
   }
-  const sys::ListenSocket v6 = listening_on(SocketAddress::any_v6(0), true);
-  const sys::ListenSocket v4 = listening_on(SocketAddress::any_v4(v6.address.port()));
-  const TcpPeer peer("::1", v6.address.port());
+  const ReservedPort reserved;
+  const sys::ListenSocket v6 = listening_on(SocketAddress::any_v6(reserved.port()), true);
+  const sys::ListenSocket v4 = listening_on(SocketAddress::any_v4(reserved.port()));
+  const TcpPeer peer("::1", reserved.port());
   EXPECT_EQ(accept_from(v6).peer.host(), "::1");
   EXPECT_EQ(sys::accept(v4.fd.get()).error, EAGAIN);
 }
