@@ -1,12 +1,15 @@
 // Which passed socket is for which [[listen]]; activation_test has the whole daemon.
 #include "passed_sockets.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -15,6 +18,8 @@
 #include "exit_codes.hpp"
 #include "ipv6.hpp"
 #include "listen_socket.hpp"
+#include "passed_listener.hpp"
+#include "socket_option.hpp"
 
 namespace echod::test {
 namespace {
@@ -46,6 +51,11 @@ std::vector<sys::ListenSocket> adopt(PassedSocket socket, const ListenConfig& wa
   return adopt_passed_sockets(std::move(passed), config);
 }
 
+// A socket that was set up by nobody, as systemd's are unless the unit says more.
+PassedSocket bare(const PassedListener& listener) {
+  return {.fd = sys::UniqueFd::adopt(fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0)), .name = "echo"};
+}
+
 std::string refusal_of(PassedSocket socket, const ListenConfig& wanted) {
   try {
     (void)adopt(std::move(socket), wanted);
@@ -62,6 +72,41 @@ TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
   ASSERT_EQ(listeners.size(), 1U);
   EXPECT_TRUE(listeners[0].is_passed);
   EXPECT_FALSE(listeners[0].fell_back_to_v4);
+}
+
+// Connections inherit all of this.
+TEST(PassedSocketsTest, OneIsSetUpAsAListenerOfOurOwn) {
+  Config config;
+  config.socket = {.no_delay = false,
+                   .keepalive = true,
+                   .keepalive_idle = std::chrono::seconds(11),
+                   .keepalive_interval = std::chrono::seconds(12),
+                   .keepalive_probes = 13,
+                   .user_timeout = std::chrono::milliseconds(1400),
+                   .receive_buffer_bytes = 15'000,
+                   .send_buffer_bytes = 16'000};
+  const PassedListener listener;
+  config.listen = {{.address = address_of("127.0.0.1", listener.port()), .backlog = 17}};
+  std::vector<PassedSocket> passed;
+  passed.push_back(bare(listener));
+  const auto adopted = adopt_passed_sockets(std::move(passed), config);
+  ASSERT_EQ(adopted.size(), 1U);
+  const sys::ListenSocket own =
+      sys::open_listener(address_of("127.0.0.1", 0), 17, false, config.socket);
+  for (const auto& [level, option] :
+       {std::pair(SOL_SOCKET, SO_OOBINLINE), std::pair(SOL_SOCKET, SO_KEEPALIVE),
+        std::pair(SOL_SOCKET, SO_RCVBUF), std::pair(SOL_SOCKET, SO_SNDBUF),
+        std::pair<int, int>(IPPROTO_TCP, TCP_NODELAY),
+        std::pair<int, int>(IPPROTO_TCP, TCP_KEEPIDLE),
+        std::pair<int, int>(IPPROTO_TCP, TCP_KEEPINTVL),
+        std::pair<int, int>(IPPROTO_TCP, TCP_KEEPCNT),
+        std::pair<int, int>(IPPROTO_TCP, TCP_USER_TIMEOUT)}) {
+    EXPECT_EQ(option_of(adopted[0].fd.get(), level, option), option_of(own.fd.get(), level, option))
+        << level << ' ' << option;
+  }
+  EXPECT_EQ(adopted[0].backlog, own.backlog);
+  EXPECT_EQ(sys::granted_backlog(adopted[0].fd.get()), sys::granted_backlog(own.fd.get()));
+  EXPECT_EQ(fcntl(adopted[0].fd.get(), F_GETFL), fcntl(own.fd.get(), F_GETFL));
 }
 
 TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
