@@ -100,6 +100,7 @@ class RestlessClient {
 TEST_F(DrainTest, AnIdleDaemonStopsAtOnce) {
   start();
   daemon().signal(SIGTERM);
+  EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   daemon().finish_stopped();
   EXPECT_EQ(daemon().count_log("stopping: "), 1U);
   EXPECT_EQ(daemon().count_log("stopped: "), 1U);
@@ -342,6 +343,7 @@ TEST_F(DrainTest, AClientThatDoesNotCloseIsLeftAfterTheLingerTime) {
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
   daemon().signal(SIGTERM);
+  EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   expect_reason(peer.name(), "linger_timeout");
   daemon().finish_stopped();
 }
@@ -364,6 +366,7 @@ TEST_F(DrainTest, AClientThatDoesNotReadIsLeftAtTheDrainDeadline) {
   TcpPeer peer = connect(kLateReader);
   send_until_blocked(peer);
   daemon().signal(SIGTERM);
+  EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   expect_reason(peer.name(), "drain_deadline");
   daemon().finish_stopped();
 }
@@ -376,6 +379,7 @@ TEST_F(DrainTest, ASecondSignalAMomentLaterMeansNow) {
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
   std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // Or it would be the same stop.
   daemon().signal(SIGINT);
+  EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   expect_reason(peer.name(), "forced");
   daemon().finish_stopped();
 }
@@ -404,6 +408,7 @@ TEST_F(DrainTest, ADeadlineThatIsReloadedMeanwhileHoldsAtOnce) {
   daemon().signal(SIGTERM);
   (void)daemon().wait_for_log("stopping: ");
   daemon().reload("[timeouts]\nlinger_s = 600\ndrain_s = 0.5\n");
+  EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   expect_reason(peer.name(), "drain_deadline");
   daemon().finish_stopped();
 }

@@ -65,6 +65,7 @@ TEST_F(LimitsTest, ClientsBeyondMaxConnectionsWaitAndAreServedWhenOneCloses) {
   EXPECT_FALSE(waiting.front().has_news());
   for (TcpPeer& peer : waiting) {
     served.erase(served.begin());
+    EXPECT_TRUE(peer.has_news(Deadline(kAtOnce)));
     EXPECT_EQ(peer.receive_exactly(7), "waiting");
     daemon().expect_counter("connections", 3);
     served.push_back(std::move(peer));

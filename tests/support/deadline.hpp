@@ -18,6 +18,11 @@ inline constexpr bool kSanitized = true;
 inline constexpr bool kSanitized = false;
 #endif
 
+// How late may come what is promised at once. Generous for a loaded machine, and far below what
+// would bring it anyway: sweeps and housekeeping come every 10 s. Count turns or messages where you
+// can.
+inline constexpr std::chrono::milliseconds kAtOnce{kSanitized ? 6000 : 2000};
+
 class Deadline {
  public:
   explicit Deadline(std::chrono::milliseconds patience = kPatience)

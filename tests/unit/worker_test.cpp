@@ -42,8 +42,8 @@ class WorkerTest : public testing::Test {
     return socket;
   }
   [[nodiscard]] TcpPeer connect() const { return {"127.0.0.1", port_}; }
-  static bool comes(std::promise<void>& promise) {
-    return promise.get_future().wait_for(kPatience) == std::future_status::ready;
+  static bool comes(std::promise<void>& promise, std::chrono::milliseconds patience = kPatience) {
+    return promise.get_future().wait_for(patience) == std::future_status::ready;
   }
   [[nodiscard]] std::uint64_t count(Counter counter) const {
     return worker_->counters().get(counter);
@@ -177,8 +177,19 @@ TEST_F(WorkerTest, PeersThatDoNotSendTheirFinAreNotWaitedForBeyondTheLingerTime)
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.echoes("hello"));
   worker_->drain();
-  EXPECT_TRUE(comes(ended_));
+  EXPECT_TRUE(comes(ended_, kAtOnce)) << "the next sweep by the other timeouts is 10 s away";
   EXPECT_EQ(count(counter_of(CloseReason::linger_timeout)), 1U);
+}
+
+TEST_F(WorkerTest, AShorterTimeoutHoldsAtOnceThoughNoSweepWasDueForLong) {
+  start();
+  TcpPeer peer = connect();
+  EXPECT_TRUE(peer.echoes("hello"));
+  EchoSettings impatient = settings();
+  impatient.timeouts.idle = std::chrono::milliseconds(100);
+  worker_->apply(impatient);
+  EXPECT_TRUE(peer.has_news(Deadline(kAtOnce)));
+  EXPECT_EQ(count(counter_of(CloseReason::idle_timeout)), 1U);
 }
 
 TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {

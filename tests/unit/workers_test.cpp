@@ -85,10 +85,32 @@ TEST_F(WorkersTest, AreFullTogetherAndAcceptAtOnceWhicheverConnectionEnds) {
     waiting.send_all("hello");
     wait_until("it to be full", [this] { return count(Counter::paused_full) > 0; });
     peer.close();
+    EXPECT_TRUE(waiting.has_news(Deadline(kAtOnce)));
     EXPECT_EQ(waiting.receive_exactly(5), "hello");
     peer = std::move(waiting);
   }
   EXPECT_EQ(count(Counter::accepted), 12U);
+}
+
+TEST_F(WorkersTest, NewSettingsReachEachOfThem) {
+  start();
+  auto peers = connect_many(kWorkers);  // One of each worker.
+  EchoSettings impatient = settings();
+  impatient.timeouts.idle = std::chrono::milliseconds(100);
+  workers_->apply(impatient);
+  for (TcpPeer& peer : peers) {
+    EXPECT_TRUE(peer.has_news(Deadline(kAtOnce)));
+  }
+}
+
+TEST_F(WorkersTest, NewLimitsThatTheyShareHoldAtOnce) {
+  start(settings(1));
+  const auto peers = connect_many(1);
+  TcpPeer waiting = connect();
+  waiting.send_all("hello");
+  wait_until("it to be full", [this] { return count(Counter::paused_full) > 0; });
+  workers_->apply(settings(2));
+  EXPECT_TRUE(waiting.has_news(Deadline(kAtOnce)));
 }
 
 // The other workers accept what the kernel may have woken a stuck one for.
