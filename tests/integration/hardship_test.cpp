@@ -71,6 +71,7 @@ TEST_F(HardshipTest, AFullStderrHoldsUpNeitherTheLogFileNorTheEnd) {
   EXPECT_EQ(daemon().wait(Deadline(20s)), 0);
   daemon().finish_stopped();
   EXPECT_EQ(daemon().count_log("stopped: "), 1U);
+  EXPECT_EQ(daemon().count_log(" peer="), 2 * 50U) << "the file lost lines for standard error";
 }
 
 // As screen does while it is scrolled back. There is room for a part of a line, which poll(2) takes

@@ -1,0 +1,80 @@
+// A listening socket that breaks: echod drains and ends, so that a service manager starts it anew.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "daemon_test.hpp"
+#include "echo_pump.hpp"
+#include "notify_socket.hpp"
+#include "passed_listener.hpp"
+#include "stopped_thread.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr int kSystem = 71;
+
+class ListenerLostTest : public DaemonTest {
+ protected:
+  void start_with(const std::string& more) {
+    start(DaemonOptions{.config = "workers = 2\n" + listener_.config(more),
+                        .environment = {manager_.variable()},
+                        .passes = {listener_.fd()}});
+    daemon().expect_log(" is broken: ");
+  }
+  // A passed socket is the test's too, which can so break it for everybody.
+  void break_listener() { ASSERT_EQ(shutdown(listener_.fd(), SHUT_RD), 0); }
+  [[nodiscard]] bool has_thread(const std::string& name) {
+    const std::filesystem::path tasks = "/proc/" + std::to_string(daemon().pid()) + "/task";
+    return std::any_of(std::filesystem::directory_iterator(tasks), {}, [&name](const auto& task) {
+      return read_file(task.path() / "comm") == name + '\n';
+    });
+  }
+
+  NotifySocket manager_;
+  const PassedListener listener_;
+};
+
+TEST_F(ListenerLostTest, EndsTheDaemonWithAReasonOnceItsClientsHaveTheirBytes) {
+  start_with("");
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("hello"));
+  break_listener();
+  EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
+  peer.close();
+  daemon().finish_stopped(kSystem);
+  const std::string message = manager_.wait_for("STATUS=a listening socket was lost");
+  EXPECT_NE(message.find("\nERRNO=" + std::to_string(EINVAL)), std::string::npos) << message;
+}
+
+// The second report comes so late that it would mean "now" if it were a second signal. While it
+// drains the daemon asks its manager for time every 2 s.
+TEST_F(ListenerLostTest, ASecondWorkerThatReportsItDoesNotCutTheDrainShort) {
+  start_with("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
+  TcpPeer first = connect();
+  TcpPeer second = connect();
+  ASSERT_TRUE(first.echoes("hello"));
+  ASSERT_TRUE(second.echoes("hello"));
+  {
+    const StoppedThread late(daemon().pid(), "worker-1");
+    break_listener();
+    (void)manager_.wait_for("STOPPING=1");
+    for (int message = 0; message < 3; ++message) {
+      (void)manager_.wait_for("EXTEND_TIMEOUT_USEC=");
+    }
+    EXPECT_EQ(daemon().count_log(" is broken: "), 1U);
+  }
+  (void)daemon().wait_for_log(" is broken: ", 2);
+  for (TcpPeer* peer : {&first, &second}) {
+    EXPECT_EQ(peer->receive_to_end().ending, Ending::fin);
+  }
+  second.close();
+  first.close();
+  daemon().finish_stopped(kSystem);
+  EXPECT_EQ(daemon().count_log("closing everything now"), 0U);
+  EXPECT_EQ(daemon().count_log(" reason=drained"), 2U);
+}
+
+}  // namespace
+}  // namespace echod::test
