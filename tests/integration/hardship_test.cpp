@@ -74,6 +74,18 @@ TEST_F(HardshipTest, AFullStderrHoldsUpNeitherTheLogFileNorTheEnd) {
   EXPECT_EQ(daemon().count_log(" peer="), 2 * 50U) << "the file lost lines for standard error";
 }
 
+// Every 10 s, as long as more are.
+TEST_F(HardshipTest, LinesThatAreDroppedAreReportedAgainAndAgain) {
+  start(DaemonOptions{.config = "[log]\nqueue_lines = 16\n",
+                      .arguments = {"--stderr-level", "debug"},
+                      .blocks_stderr = true});
+  daemon().expect_log(" log lines were dropped");
+  wait_until("two reports", [this] {
+    EXPECT_TRUE(connect().echoes("hello"));
+    return daemon().count_log(" log lines were dropped") == 2;
+  });
+}
+
 // As screen does while it is scrolled back. There is room for a part of a line, which poll(2) takes
 // for enough.
 TEST_F(HardshipTest, ATerminalThatNobodyReadsHoldsUpNeitherTheLogFileNorTheEnd) {
