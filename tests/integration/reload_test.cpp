@@ -137,6 +137,12 @@ TEST_F(ReloadTest, WhatNeedsARestartIsNamedAndTheRestApplied) {
   EXPECT_TRUE(peer.has_news(Deadline(kAtOnce))) << "idle_s applies at once";
 }
 
+TEST_F(ReloadTest, ABoundThatLeavesNoBufferIsWarnedOf) {
+  start("workers = 2\n[buffers]\nper_connection_kib = 1024\n");
+  daemon().expect_log("buffers.total_mib leaves 512 KiB to each of 2 workers");
+  reload("workers = 2\n[buffers]\nper_connection_kib = 1024\ntotal_mib = 1\n");
+}
+
 TEST_F(ReloadTest, TheCommandLineStillHolds) {
   start(DaemonOptions{.arguments = {"--log-level", "info"}});
   reload("[[listen]]\nport = 1\n[log]\nfile_level = \"trace\"\nfile = \"/nowhere/at/all\"\n");
