@@ -47,7 +47,9 @@ class WorkersTest : public testing::Test {
   [[nodiscard]] std::uint64_t count(Counter counter) const {
     return workers_->counters().at(static_cast<std::size_t>(counter));
   }
-  bool has_ended() { return ended_.get_future().wait_for(kPatience) == std::future_status::ready; }
+  bool has_ended(std::chrono::milliseconds patience = kPatience) {
+    return ended_.get_future().wait_for(patience) == std::future_status::ready;
+  }
 
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("workers");
   std::promise<void> ended_;
@@ -130,12 +132,15 @@ TEST_F(WorkersTest, EndWithTheirThreadsThoughConnectionsAreLeft) {
   EXPECT_EQ(peer.receive_to_end().bytes, "");
 }
 
-TEST_F(WorkersTest, AbortEverybody) {
-  start();
+TEST_F(WorkersTest, AbortEverybodyAtOnce) {
+  EchoSettings patient = settings();
+  patient.timeouts.linger = std::chrono::hours(1);
+  start(patient);
   const auto peers = connect_many(10);
   workers_->drain();
   workers_->abort_connections(CloseReason::forced);
-  EXPECT_TRUE(has_ended());
+  EXPECT_TRUE(has_ended(kAtOnce));
+  EXPECT_EQ(count(counter_of(CloseReason::forced)), 10U);
 }
 
 }  // namespace
