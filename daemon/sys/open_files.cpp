@@ -1,7 +1,11 @@
 #include "open_files.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <iterator>
+#include <system_error>
 
+#include "kernel_setting.hpp"
 #include "syscalls.hpp"
 
 namespace echod::sys {
@@ -12,17 +16,29 @@ OpenFilesLimit open_files_limit() noexcept {
   return {.soft = limit.rlim_cur, .hard = limit.rlim_max};
 }
 
-OpenFilesLimit set_open_files(std::uint64_t wanted) noexcept {
+std::uint64_t most_open_files() {
+  return kernel_setting("fs/nr_open", kUsualMostOpenFiles);
+}
+
+OpenFilesLimit set_open_files(std::uint64_t wanted, std::uint64_t most) noexcept {
   const OpenFilesLimit now = open_files_limit();
   if (wanted == 0) {
     wanted = now.hard;
   }
   rlimit limit{.rlim_cur = wanted, .rlim_max = std::max<rlim_t>(wanted, now.hard)};
   if (calls::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
-    limit = {.rlim_cur = std::min<rlim_t>(wanted, now.hard), .rlim_max = now.hard};
+    const rlim_t hard = std::min<rlim_t>(now.hard, most);
+    limit = {.rlim_cur = std::min<rlim_t>(wanted, hard), .rlim_max = hard};
     (void)calls::setrlimit(RLIMIT_NOFILE, &limit);  // Refused too: the old limits stay in force.
   }
   return open_files_limit();
+}
+
+std::size_t open_descriptors() {
+  std::error_code error;
+  const std::filesystem::directory_iterator entries("/proc/self/fd", error);
+  const auto count = static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+  return count > 0 ? count - 1 : 0;  // One is the folder's own.
 }
 
 }  // namespace echod::sys

@@ -1,6 +1,7 @@
-// RLIMIT_NOFILE, the number behind `ulimit -n` (getrlimit(2)).
+// Descriptors: how many are open, and RLIMIT_NOFILE, the number behind `ulimit -n` (getrlimit(2)).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace echod::sys {
@@ -12,9 +13,19 @@ struct OpenFilesLimit {
 
 [[nodiscard]] OpenFilesLimit open_files_limit() noexcept;
 
+// fs.nr_open: the kernel refuses a limit above it, also to root. The usual one if /proc does not
+// tell.
+inline constexpr std::uint64_t kUsualMostOpenFiles = 1024 * 1024;
+[[nodiscard]] std::uint64_t most_open_files();
+
 // Sets the soft limit to `wanted` descriptors (0: to the hard limit). Raises the hard limit too if
-// `wanted` is above it and the process may. Returns what is in force afterwards, which is less than
-// `wanted` when the system refused; the caller compares.
-OpenFilesLimit set_open_files(std::uint64_t wanted) noexcept;
+// `wanted` is above it and the process may. A hard limit above `most` sinks to it, because the
+// kernel refuses to change the soft one otherwise. Returns what is in force afterwards, which is
+// less than `wanted` when the system refused; the caller compares.
+OpenFilesLimit set_open_files(std::uint64_t wanted,
+                              std::uint64_t most = most_open_files()) noexcept;
+
+// How many descriptors are open in this process; 0 if /proc does not tell.
+[[nodiscard]] std::size_t open_descriptors();
 
 }  // namespace echod::sys

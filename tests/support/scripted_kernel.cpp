@@ -604,7 +604,7 @@ int ScriptedKernel::on_close(int fd) {
   return step ? static_cast<int>(finish(*step)) : 0;
 }
 
-int ScriptedKernel::on_setrlimit(std::uint64_t soft) {
+int ScriptedKernel::on_setrlimit(std::uint64_t soft, std::uint64_t hard) {
   const std::string text = "setrlimit(RLIMIT_NOFILE, " + std::to_string(soft) + ')';
   const std::optional<Step> step = take({.call = Call::setrlimit}, text, false);
   if (step && step->argument.value_or(0) != static_cast<std::int64_t>(soft)) {
@@ -613,7 +613,7 @@ int ScriptedKernel::on_setrlimit(std::uint64_t soft) {
   const int result = step ? static_cast<int>(finish(*step)) : 0;
   if (result == 0) {
     soft_ = soft;
-    hard_ = std::max(hard_, soft);
+    hard_ = hard;
   }
   return result;
 }

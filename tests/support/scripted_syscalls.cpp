@@ -194,7 +194,7 @@ int getrlimit(int resource, rlimit* limit) noexcept {
 
 int setrlimit(int resource, const rlimit* limit) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
-  return kernel != nullptr ? kernel->on_setrlimit(limit->rlim_cur)
+  return kernel != nullptr ? kernel->on_setrlimit(limit->rlim_cur, limit->rlim_max)
                            : ::setrlimit(static_cast<__rlimit_resource_t>(resource), limit);
 }
 

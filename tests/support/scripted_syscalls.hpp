@@ -310,7 +310,7 @@ class ScriptedKernel {
   [[nodiscard]] bool is_ready(int fd) const { return !not_ready_.contains(fd); }
   [[nodiscard]] std::optional<mode_t> file_type(int fd) const;
   int on_close(int fd);
-  int on_setrlimit(std::uint64_t soft);
+  int on_setrlimit(std::uint64_t soft, std::uint64_t hard);
   [[nodiscard]] std::uint64_t hard_limit() const { return hard_; }
 
  private:

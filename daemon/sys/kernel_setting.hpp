@@ -1,0 +1,14 @@
+// Numbers that sysctl(8) shows and sets.
+// Thread-safety: no shared state. Blocks on /proc.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace echod::sys {
+
+// The number in /proc/sys/`name`, such as "fs/nr_open"; `otherwise` if it cannot be read: a sandbox
+// may hide it.
+[[nodiscard]] std::uint64_t kernel_setting(const std::string& name, std::uint64_t otherwise);
+
+}  // namespace echod::sys
