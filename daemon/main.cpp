@@ -103,6 +103,7 @@ int main(int argc, char** argv) try {
   echod::sys::block_signals({SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU});
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
+  echod::sys::reap_children();
   echod::sys::use_small_pages();
   echod::sys::drop_empty_variables();
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,12 @@ namespace echod::sys {
 void ignore_write_signals() noexcept {
   (void)std::signal(SIGPIPE, SIG_IGN);  // Fails only for signals that do not exist.
   (void)std::signal(SIGXFSZ, SIG_IGN);
+}
+
+void reap_children() noexcept {
+  (void)std::signal(SIGCHLD, SIG_IGN);
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {  // Those that have ended already.
+  }
 }
 
 void fill_standard_descriptors() noexcept {

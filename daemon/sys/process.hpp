@@ -9,6 +9,10 @@ namespace echod::sys {
 // fail with an errno instead of killing the process.
 void ignore_write_signals() noexcept;
 
+// Has the kernel reap children. echod starts none, but inherits some: those of a program that
+// became echod by execve(2), and as PID 1 of a container all orphans.
+void reap_children() noexcept;
+
 // Opens /dev/null on whichever of the descriptors 0, 1 and 2 are closed: otherwise the next socket
 // would get that number, and what is printed would go to a peer.
 void fill_standard_descriptors() noexcept;

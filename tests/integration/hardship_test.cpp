@@ -264,15 +264,62 @@ TEST_F(HardshipTest, AReloadWithoutTheDefaultFileIsRefusedToo) {
   const auto says = [&child](const std::string& words) {
     return child.wait_for_err(
         [&](const std::string& err) { return err.find(words) != std::string::npos; });
-  };
-  ASSERT_TRUE(says("limits: 1 connections")) << child.err();
-  ASSERT_TRUE(says("started: ")) << child.err();
-  std::filesystem::remove(file);
-  child.signal(SIGHUP);
-  EXPECT_TRUE(says("reload: ")) << child.err();
-  EXPECT_NE(child.err().find("reload: refused"), std::string::npos) << child.err();
-  child.signal(SIGTERM);
-  EXPECT_EQ(child.wait(), 0);
+  }
+  void reload_and_expect(const std::string& words) {
+    echod_->signal(SIGHUP);
+    EXPECT_TRUE(says(words)) << echod_->err();
+  }
+
+  const TemporaryDirectory directory_;
+  const std::string file_ = directory_.file("echod.toml");
+  std::optional<ChildProcess> echod_;
+};
+
+TEST_F(DefaultFileTest, ThatHasGoneRefusesTheReload) {
+  write_file(file_, "[limits]\nmax_connections = 1\n");
+  start();
+  EXPECT_TRUE(says("limits: 1 connections"));
+  EXPECT_TRUE(says(", configuration: /etc/echod.toml\n"));
+  std::filesystem::remove(file_);
+  reload_and_expect("reload: refused");
+}
+
+// The check that systemctl makes says the same.
+TEST_F(DefaultFileTest, ThatWasNeverThereIsSaidAtTheStartAndRefusesTheReload) {
+  start();
+  EXPECT_TRUE(says(", configuration: built-in defaults, no /etc/echod.toml\n")) << echod_->err();
+  reload_and_expect("/etc/echod.toml: cannot be read: No such file or directory");
+  reload_and_expect("reload: refused");
+  const ChildResult checked = run_echod({"--check-reload", std::to_string(echod_->pid())});
+  EXPECT_EQ(checked.exit_code, std::filesystem::exists("/etc/echod.toml") ? 0 : EX_CONFIG);
+}
+
+TEST_F(DefaultFileTest, ThatCameAfterTheStartIsAppliedAndMustStayFromThenOn) {
+  start();
+  write_file(file_, "[limits]\nmax_connections = 1\n");
+  reload_and_expect("reload: applied, configuration: /etc/echod.toml");
+  EXPECT_TRUE(says("limits: 1 connections"));
+  std::filesystem::remove(file_);
+  reload_and_expect("reload: refused");
+}
+
+// Orphans come to PID 1 of a container; here children come by execve(2), one of them dead.
+TEST_F(HardshipTest, ChildrenThatItDidNotStartAreReaped) {
+  ChildProcess echod(
+      {.arguments = {"sh", "-c",
+                     "true & echo $! >&2; sleep 1000 & echo $! >&2; exec \"$0\" --config "
+                     "/dev/null --log-file \"\" --address 127.0.0.1 --port 0",
+                     ECHOD_BINARY}});
+  ASSERT_TRUE(echod.wait_for_err([](const std::string& err) {
+    return err.find("started: ") != std::string::npos;
+  })) << echod.err();
+  const std::vector<std::string> lines = lines_of(echod.err());
+  ASSERT_EQ(kill(std::stoi(lines.at(1)), SIGKILL), 0);
+  for (const std::string& child : {lines.at(0), lines.at(1)}) {
+    EXPECT_TRUE(eventually([&child] { return !std::filesystem::exists("/proc/" + child); }));
+  }
+  echod.signal(SIGTERM);
+  EXPECT_EQ(echod.wait(), 0);
 }
 
 TEST_F(HardshipTest, CountersAreSaidOnStderrWhateverTheLevels) {
