@@ -63,7 +63,7 @@ std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
     const auto binding = binding_of(socket);
     if (!binding) {
       throw refusal(socket.name + " is no TCP socket that listens; its unit needs ListenStream= " +
-                    "with a port, and Accept=no");
+                    "with a port, Accept=no, and no SocketProtocol=");
     }
     candidates.push_back({.socket = std::move(socket), .binding = *binding});
   }

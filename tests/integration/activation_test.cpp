@@ -151,7 +151,7 @@ TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(result.err,
             "echod: socket activation: udp is no TCP socket that listens; its unit needs "
-            "ListenStream= with a port, and Accept=no\n");
+            "ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
 }
 
 TEST_F(ActivationTest, WhateverTheNameOfASocketTheErrorIsOneLine) {
@@ -161,7 +161,7 @@ TEST_F(ActivationTest, WhateverTheNameOfASocketTheErrorIsOneLine) {
   EXPECT_EQ(
       result.err,
       "echod: socket activation: two\\u000Alines\\u001B[2J is no TCP socket that listens; its "
-      "unit needs ListenStream= with a port, and Accept=no\n");
+      "unit needs ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
 }
 
 }  // namespace

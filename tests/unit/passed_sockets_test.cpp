@@ -156,7 +156,7 @@ TEST(PassedSocketsTest, ALocalSocketIsRefused) {
   ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
   EXPECT_EQ(refusal_of(std::move(local), {}),
             "socket activation: local is no TCP socket that listens; its unit needs ListenStream= "
-            "with a port, and Accept=no");
+            "with a port, Accept=no, and no SocketProtocol=");
 }
 
 }  // namespace
