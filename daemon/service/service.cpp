@@ -16,6 +16,7 @@
 
 #include "available_cpus.hpp"
 #include "config_keys.hpp"
+#include "listen_error.hpp"
 
 namespace echod {
 
@@ -29,26 +30,6 @@ constexpr std::chrono::seconds kOneStop{1};
 constexpr std::chrono::seconds kStopExtension{10};
 constexpr std::size_t kLongestCountersLine = 4096;
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
-
-StartupError listen_error(const ListenConfig& wanted, const std::system_error& error) {
-  const int code = error.code().value();
-  const std::string line = "cannot listen on " + wanted.address.text() + ": " + error.what();
-  if (code == EACCES || code == EPERM) {
-    return {ExitCode::no_permission,
-            line + "; a port below 1024 needs root or CAP_NET_BIND_SERVICE", code};
-  }
-  if (code == EADDRINUSE) {
-    return {
-        ExitCode::cannot_listen,
-        line + "; see who has it with: ss -ltnp sport = :" + std::to_string(wanted.address.port()),
-        code};
-  }
-  if (code == EADDRNOTAVAIL || code == EAFNOSUPPORT) {
-    return {ExitCode::cannot_listen, line + "; see this host's addresses with: ip address", code};
-  }
-  return {ExitCode::system, code == EMFILE ? line + "; raise ulimit -n (LimitNOFILE=)" : line,
-          code};
-}
 
 std::string signal_name(int signal) {
   const char* const name = sigabbrev_np(signal);
@@ -190,7 +171,7 @@ void Service::listen(std::vector<PassedSocket> passed) {
           sys::open_listener(wanted.address, wanted.backlog, wanted.v6only, config_.socket)));
       workers_.listen(listeners_.back());
     } catch (const std::system_error& error) {
-      throw listen_error(wanted, error);
+      throw listen_error(wanted.address, error);
     }
   }
 }

@@ -1,0 +1,69 @@
+#include "listen_error.hpp"
+
+#include <cerrno>
+#include <string>
+
+#include "kernel_setting.hpp"
+
+namespace echod {
+
+namespace {
+
+// The kernel says EACCES for a port that needs the capability, and so does SELinux for any port.
+// EPERM comes from filters: seccomp(2), or SocketBindDeny= of systemd.
+std::string hint_at_permission(std::uint16_t port, int error) {
+  constexpr std::uint64_t kUsual = 1024;
+  const auto unprivileged = sys::kernel_setting("net/ipv4/ip_unprivileged_port_start", kUsual);
+  if (error == EACCES && port != 0 && port < unprivileged) {
+    return "a port below " + std::to_string(unprivileged) + " needs root or CAP_NET_BIND_SERVICE";
+  }
+  return "a security policy refuses it: SELinux, AppArmor or a filter of the unit or container";
+}
+
+std::string hint(const sys::SocketAddress& address, int error) {
+  const std::string port = std::to_string(address.port());
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return hint_at_permission(address.port(), error);
+    case EADDRINUSE:
+      return "see what holds the port with: ss -tanp sport = :" + port +
+             "; if it is only bound, newer versions show it with: ss -tBnp sport = :" + port;
+    case EADDRNOTAVAIL:
+      return "see this host's addresses with: ip address";
+    case EAFNOSUPPORT:
+      return std::string("this host has no ") + (address.is_v6() ? "IPv6" : "IPv4") +
+             ", or RestrictAddressFamilies= of the unit forbids it";
+    case EMFILE:
+      return "raise ulimit -n (LimitNOFILE=)";
+    default:
+      return "";
+  }
+}
+
+ExitCode exit_code(int error) noexcept {
+  switch (error) {
+    case EACCES:
+    case EPERM:
+      return ExitCode::no_permission;
+    case EADDRINUSE:
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+      return ExitCode::cannot_listen;
+    default:
+      return ExitCode::system;
+  }
+}
+
+}  // namespace
+
+StartupError listen_error(const sys::SocketAddress& address, const std::system_error& error) {
+  const int code = error.code().value();
+  const std::string advice = hint(address, code);
+  return {exit_code(code),
+          "cannot listen on " + address.text() + ": " + error.what() +
+              (advice.empty() ? "" : "; " + advice),
+          code};
+}
+
+}  // namespace echod
