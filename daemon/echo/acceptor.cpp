@@ -63,7 +63,11 @@ Turn Acceptor::accept_some() noexcept {
   note_all();
   for (std::uint32_t accepts = 0; accepts < context_.settings.turn_accepts; ++accepts) {
     Queue* const queue = next_queue();
-    if (queue == nullptr || accept_from(*queue) == Result::stop) {
+    if (queue == nullptr) {
+      on_all_emptied();
+      return Turn::wait;
+    }
+    if (accept_from(*queue) == Result::stop) {
       return Turn::wait;
     }
     if (is_emptying_ && --queue->left_to_empty == 0) {
@@ -253,6 +257,12 @@ void Acceptor::on_emptied(Queue& queue) noexcept {
   queue.may_have_clients = false;
   if (is_emptying_) {
     let_go(queue);
+  }
+}
+
+void Acceptor::on_all_emptied() noexcept {
+  if (!is_emptying_) {
+    context_.log.accepts_again(context_.admission.connections(), context_.loop.now());
   }
 }
 

@@ -99,6 +99,7 @@ class Acceptor {
   void on_retry() noexcept;
   void note_all() noexcept;
   void on_emptied(Queue& queue) noexcept;
+  void on_all_emptied() noexcept;
   void let_go(Queue& queue) noexcept;
 
   struct Called {

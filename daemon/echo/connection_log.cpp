@@ -39,9 +39,10 @@ void ConnectionLog::seldom(Seldom kind, sys::TimePoint now, Write write) noexcep
   }
 }
 
-ConnectionLog::ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters,
-                             LineLimits& limits, Timers& timers)
-    : logger_(std::move(logger)),
+ConnectionLog::ConnectionLog(WorkerLogs logs, Counters& counters, LineLimits& limits,
+                             Timers& timers)
+    : logger_(std::move(logs.lines)),
+      notices_(std::move(logs.notices)),
       counters_(counters),
       limits_(limits),
       window_end_(timers, [this] { report_suppressed(); }) {}
@@ -76,7 +77,7 @@ void ConnectionLog::echoed(const sys::SocketAddress& peer, int fd, std::size_t i
 void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
                                 sys::TimePoint now) noexcept {
   seldom(Seldom::full, now, [&] {
-    logger_->warn(
+    notices_->warn(
         "full on {}: {} connections; new ones wait in the backlog until one closes; raise "
         "limits.max_connections (0 follows ulimit -n, LimitNOFILE=)",
         listener.text(), max_connections);
@@ -86,11 +87,19 @@ void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_
 void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int error,
                                      std::uint32_t connections, sys::TimePoint now) noexcept {
   seldom(Seldom::resources, now, [&] {
-    logger_->error(
+    notices_->error(
         "cannot accept on {}: {}; {} connections are served on, new ones wait in the backlog{}",
         listener.text(), sys::error_text(error), connections,
         error == EMFILE ? "; raise ulimit -n (LimitNOFILE=) or lower limits.max_connections" : "");
   });
+}
+
+void ConnectionLog::accepts_again(std::uint32_t connections, sys::TimePoint now) noexcept {
+  if (limits_.admits_end_of_shortage(now)) {
+    unless_out_of_memory([&] {
+      notices_->info("accepting again: {} connections, and no client waits", connections);
+    });
+  }
 }
 
 void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int error,
@@ -113,16 +122,17 @@ void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
 void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
   seldom(Seldom::register_failed, now, [&] {
-    logger_->error("no room for the connection of {}: {}; it is closed{}", peer.text(),
-                   sys::error_text(error),
-                   error == ENOSPC ? "; see fs.epoll.max_user_watches" : "");
+    notices_->error("no room for the connection of {}: {}; it is closed{}", peer.text(),
+                    sys::error_text(error),
+                    error == ENOSPC ? "; see fs.epoll.max_user_watches" : "");
   });
 }
 
 void ConnectionLog::listener_lost(const sys::SocketAddress& listener, int error) noexcept {
   unless_out_of_memory([&] {
-    logger_->critical("the listening socket {} is broken: {}; stopping, so that a restart can help",
-                      listener.text(), sys::error_text(error));
+    notices_->critical(
+        "the listening socket {} is broken: {}; stopping, so that a restart can help",
+        listener.text(), sys::error_text(error));
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "clock.hpp"
 #include "counters.hpp"
@@ -30,10 +31,20 @@ struct ConnectionSummary {
   int error;  // errno behind the reason, or 0.
 };
 
+// Where lines about connections go.
+struct WorkerLogs {
+  // NOLINTNEXTLINE(*-explicit-*): one logger serves as both.
+  WorkerLogs(const std::shared_ptr<spdlog::logger>& logger) : lines(logger), notices(logger) {}
+  WorkerLogs(std::shared_ptr<spdlog::logger> for_lines, std::shared_ptr<spdlog::logger> for_notices)
+      : lines(std::move(for_lines)), notices(std::move(for_notices)) {}
+
+  std::shared_ptr<spdlog::logger> lines;
+  std::shared_ptr<spdlog::logger> notices;  // Shows on standard error whatever its level.
+};
+
 class ConnectionLog {
  public:
-  ConnectionLog(std::shared_ptr<spdlog::logger> logger, Counters& counters, LineLimits& limits,
-                Timers& timers);
+  ConnectionLog(WorkerLogs logs, Counters& counters, LineLimits& limits, Timers& timers);
 
   // Whether echoed() is wanted.
   void set_logs_echoes(bool logs_echoes) noexcept { logs_echoes_ = logs_echoes; }
@@ -50,12 +61,16 @@ class ConnectionLog {
   // this when their second is over.
   void report_suppressed() noexcept;
 
-  // Lines about accepting; each kind at most once a minute, whatever happens.
+  // Lines about accepting; each kind at most once a minute, whatever happens. What keeps clients
+  // from being served is a notice.
   void paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
                    sys::TimePoint now) noexcept;
   void paused_resources(const sys::SocketAddress& listener, int error, std::uint32_t connections,
                         sys::TimePoint now) noexcept;
-  // The same while stopping, when nobody can do anything about it and all are served all the same.
+  // No client waits any longer: told once, a minute after one of the two above or later.
+  void accepts_again(std::uint32_t connections, sys::TimePoint now) noexcept;
+  // As paused_resources(), but while stopping: no operator can help, and all clients are served as
+  // connections end.
   void paused_emptying(const sys::SocketAddress& listener, int error, std::uint32_t connections,
                        sys::TimePoint now) noexcept;
   void accept_failed(const sys::SocketAddress& listener, int error, sys::TimePoint now) noexcept;
@@ -75,6 +90,7 @@ class ConnectionLog {
   void report_left_out(std::uint64_t lines) noexcept;
 
   std::shared_ptr<spdlog::logger> logger_;
+  std::shared_ptr<spdlog::logger> notices_;
   Counters& counters_;
   LineLimits& limits_;
   bool logs_echoes_ = false;

@@ -10,14 +10,13 @@ void Shared::apply(const EchoSettings& settings) noexcept {
 }
 
 // NOLINTNEXTLINE(*-member-init): peek_room is written before it is read.
-EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial,
-                         std::shared_ptr<spdlog::logger> logger, Shared& shared,
-                         std::size_t worker_number)
+EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
+                         Shared& shared, std::size_t worker_number)
     : loop(event_loop),
       admission(shared.admission),
       worker(worker_number),
       settings(initial),
-      log(std::move(logger), counters, shared.line_limits, event_loop.timers()),
+      log(std::move(logs), counters, shared.line_limits, event_loop.timers()),
       buffers(initial.block_bytes, initial.buffer_bytes) {
   apply(initial);
 }

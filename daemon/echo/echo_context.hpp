@@ -35,8 +35,8 @@ struct Shared {
 
 struct EchoContext {
   // Of the worker with this number.
-  EchoContext(EventLoop& event_loop, const EchoSettings& initial,
-              std::shared_ptr<spdlog::logger> logger, Shared& shared, std::size_t worker_number);
+  EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs, Shared& shared,
+              std::size_t worker_number);
 
   // Makes sure that there is memory for one more connection; false when there is none.
   [[nodiscard]] bool reserve() noexcept { return table.reserve() && loop.reserve(); }

@@ -46,6 +46,9 @@ bool LineLimits::admits(Seldom kind, sys::TimePoint now) noexcept {
     return false;
   }
   next = now + std::chrono::minutes(1);
+  if (kind == Seldom::full || kind == Seldom::resources) {
+    shortage_told_until_.store(next);
+  }
   return true;
 }
 

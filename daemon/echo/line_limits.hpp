@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -37,9 +38,18 @@ class LineLimits {
   // The line that was admitted last was not written: the next of this kind is the first again.
   void readmit(Seldom kind) noexcept;
 
+  // Whether a line is admitted that says that clients need not wait any more: one, after a line of
+  // the kind full or resources, and not before the next of these would be admitted. So the last
+  // that was told is what is. Takes no lock.
+  [[nodiscard]] bool admits_end_of_shortage(sys::TimePoint now) noexcept {
+    return now >= shortage_told_until_.load() && shortage_told_until_.exchange(kNever) != kNever;
+  }
+
  private:
   static constexpr std::size_t kKinds = 5;
+  static constexpr sys::TimePoint kNever = sys::TimePoint::max();
 
+  std::atomic<sys::TimePoint> shortage_told_until_{kNever};
   std::mutex mutex_;  // Guards all that follows.
   std::uint32_t per_second_ = 0;
   sys::TimePoint second_{};

@@ -9,9 +9,9 @@
 
 namespace echod {
 
-Worker::Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger, Shared& shared,
-               std::size_t number, WorkerEvents events)
-    : events_(std::move(events)), context_(loop_, settings, std::move(logger), shared, number) {
+Worker::Worker(const EchoSettings& settings, WorkerLogs logs, Shared& shared, std::size_t number,
+               WorkerEvents events)
+    : events_(std::move(events)), context_(loop_, settings, std::move(logs), shared, number) {
   if (!context_.reserve()) {  // Some connections have memory whatever happens.
     throw std::bad_alloc();
   }

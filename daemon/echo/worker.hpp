@@ -37,8 +37,8 @@ struct WorkerEvents {
 class Worker {
  public:
   // The one with this number. `shared` must outlive it. Throws std::system_error, std::bad_alloc.
-  Worker(const EchoSettings& settings, std::shared_ptr<spdlog::logger> logger, Shared& shared,
-         std::size_t number, WorkerEvents events);
+  Worker(const EchoSettings& settings, WorkerLogs logs, Shared& shared, std::size_t number,
+         WorkerEvents events);
   // No other worker that shares `shared` may run: see end().
   ~Worker();
   Worker(const Worker&) = delete;

@@ -4,8 +4,8 @@
 
 namespace echod {
 
-Workers::Workers(std::size_t count, const EchoSettings& settings,
-                 const std::shared_ptr<spdlog::logger>& logger, const WorkerEvents& events)
+Workers::Workers(std::size_t count, const EchoSettings& settings, const WorkerLogs& logs,
+                 const WorkerEvents& events)
     : shared_(std::make_unique<Shared>(settings, count)), running_(count) {
   const WorkerEvents of_each{.on_ended =
                                  [this, on_last_ended = events.on_ended] {
@@ -15,7 +15,7 @@ Workers::Workers(std::size_t count, const EchoSettings& settings,
                                  },
                              .on_listener_lost = events.on_listener_lost};
   for (std::size_t number = 0; number < count; ++number) {
-    workers_.push_back(std::make_unique<Worker>(settings, logger, *shared_, number, of_each));
+    workers_.push_back(std::make_unique<Worker>(settings, logs, *shared_, number, of_each));
   }
 }
 

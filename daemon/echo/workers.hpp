@@ -18,8 +18,8 @@ namespace echod {
 class Workers {
  public:
   // `events.on_ended` is called once: when the last of them ends. Throws std::system_error.
-  Workers(std::size_t count, const EchoSettings& settings,
-          const std::shared_ptr<spdlog::logger>& logger, const WorkerEvents& events);
+  Workers(std::size_t count, const EchoSettings& settings, const WorkerLogs& logs,
+          const WorkerEvents& events);
   // Ends those that run at once, and waits for their threads.
   ~Workers();
   Workers(const Workers&) = delete;

@@ -40,6 +40,10 @@ class Logs {
 
   [[nodiscard]] const std::shared_ptr<spdlog::logger>& logger() const noexcept { return logger_; }
   [[nodiscard]] spdlog::logger& notices() const noexcept { return *notices_; }
+  // The same, for one that may live longer than this.
+  [[nodiscard]] const std::shared_ptr<spdlog::logger>& notice_logger() const noexcept {
+    return notices_;
+  }
 
   // Takes over levels and file; the queue's length stays. Throws std::bad_alloc; nothing has
   // changed then.

@@ -67,7 +67,8 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
-      workers_(worker_count_, settings_under(config_), logs_.logger(),
+      workers_(worker_count_, settings_under(config_),
+               WorkerLogs{logs_.logger(), logs_.notice_logger()},
                {.on_ended = [this] { on_workers_ended_.notify(); },
                 .on_listener_lost =
                     [this](int error) {
@@ -82,7 +83,7 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       drain_deadline_(loop_.timers(),
                       [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
-      worker_watch_(loop_, workers_, *logs_.logger(), [this] { on_workers_watched(); }) {
+      worker_watch_(loop_, workers_, logs_.notices(), [this] { on_workers_watched(); }) {
   counters_line_.reserve(kLongestCountersLine);
   warn_of(limit_under(config_));
   listen(std::move(passed));
@@ -294,7 +295,7 @@ void Service::end_if_the_rest_is_stuck() noexcept {
   if (!is_stopping_ || !worker_watch_.are_only_stuck_left()) {
     return;
   }
-  logs_.logger()->critical("workers that are stuck and do not end: {} of {}; ending without them",
+  logs_.notices().critical("workers that are stuck and do not end: {} of {}; ending without them",
                            workers_.running(), worker_count_);
   report_end();
   manager_.failed("workers that are stuck were left behind", 0);

@@ -130,6 +130,56 @@ TEST_F(LimitsTest, AsManyConnectionsAreServedAsTheLimitOfDescriptorsAllows) {
 
 TEST_F(LimitsTest, TwoHundredClientsOnSixtyFourDescriptorsAreServedInTurnWithoutASpin) {
   start(DaemonOptions{.open_files = 64});
+// "ulimit -n allows 12 open files, and to serve one client takes 36; ...".
+TEST_F(LimitsTest, AStartThatCouldServeNobodyIsRefusedWithTheNumberThatWouldDo) {
+  const auto start_with = [](rlim_t open_files) {
+    return run({.arguments = {ECHOD_BINARY, "--config", "/dev/null", "--log-file", "", "--address",
+                              "127.0.0.1", "--port", "0", "--quit-on-stdin"},
+                .limits = {{RLIMIT_NOFILE, {open_files, open_files}}}});
+  };
+  const ChildResult few = start_with(12);
+  EXPECT_EQ(few.exit_code, EX_CONFIG);
+  const std::string words = "to serve one client takes ";
+  ASSERT_NE(few.err.find(words), std::string::npos) << few.err;
+  EXPECT_EQ(lines_of(few.err).size(), 1U) << few.err;
+  const rlim_t enough = std::stoul(few.err.substr(few.err.find(words) + words.size()));
+  EXPECT_EQ(start_with(enough - 1).exit_code, EX_CONFIG);
+  const ChildResult started = start_with(enough);
+  EXPECT_EQ(started.exit_code, 0) << started.err;
+  EXPECT_NE(started.err.find("limits: 1 connections"), std::string::npos) << started.err;
+}
+
+// A supervisor that leaves descriptors open in echod: each is one connection less.
+TEST_F(LimitsTest, DescriptorsThatWereInheritedAreInTheReserve) {
+  start(DaemonOptions{.open_files = 256});
+  const std::size_t allowed = connections_in_force();
+  daemon().finish();
+  const std::string script =
+      "for i in $(seq 60); do eval \"exec {fd}</dev/null\"; done; exec \"$@\"";
+  ChildProcess crowded(
+      {.arguments = {"bash", "-c", script, "bash", ECHOD_BINARY, "--config", "/dev/null",
+                     "--log-file", "", "--address", "127.0.0.1", "--port", "0"},
+       .limits = {{RLIMIT_NOFILE, {256, 256}}}});
+  const std::string words = "limits: " + std::to_string(allowed - 60) + " connections";
+  EXPECT_TRUE(crowded.wait_for_err([&words](const std::string& err) {
+    return err.find(words) != std::string::npos;
+  })) << words
+      << crowded.err();
+  crowded.signal(SIGTERM);
+  EXPECT_EQ(crowded.wait(), 0);
+}
+
+// Where people look: on the terminal, and in the journal.
+TEST_F(LimitsTest, ThatNoMoreAreServedShowsOnStderrAtEveryLevel) {
+  start(DaemonOptions{.config = "[limits]\nmax_connections = 1\n",
+                      .arguments = {"--stderr-level", "off"}});
+  daemon().expect_log("full on ");
+  TcpPeer first = connect();
+  ASSERT_TRUE(first.echoes("hello"));
+  const TcpPeer second = connect();
+  (void)daemon().wait_for_err("full on ");
+}
+
   daemon().expect_log("ulimit -n allows 64 open files");
   daemon().expect_log("full on ");
   std::vector<TcpPeer> peers;
@@ -149,7 +199,8 @@ TEST_F(LimitsTest, TwoHundredClientsOnSixtyFourDescriptorsAreServedInTurnWithout
 
 // Descriptors run out below the daemon's own limit: somebody lowered it, or it leaks elsewhere.
 TEST_F(LimitsTest, WhenDescriptorsRunOutAcceptingPausesAndResumesOnAClose) {
-  start("[limits]\nopen_files = 256\n");
+  start(DaemonOptions{.config = "[limits]\nopen_files = 256\n",
+                      .arguments = {"--stderr-level", "off"}});
   daemon().expect_log("cannot accept on ");
   std::vector<TcpPeer> served;
   for (int i = 0; i < 10; ++i) {
@@ -165,6 +216,7 @@ TEST_F(LimitsTest, WhenDescriptorsRunOutAcceptingPausesAndResumesOnAClose) {
   daemon().wait_for_counter("paused_resources", 1);
   EXPECT_FALSE(waiting.back().has_news());
   expect_little_cpu_for_a_second();
+  (void)daemon().wait_for_err("cannot accept on ");
   EXPECT_TRUE(served.back().echoes("still served"));
   for (TcpPeer& peer : waiting) {
     served.pop_back();

@@ -12,7 +12,7 @@ class StuckWorkerTest : public DaemonTest {};
 
 // With fewer than 32 connections for two workers the spread is exact.
 TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
-  start("workers = 2\n");
+  start(DaemonOptions{.config = "workers = 2\n", .arguments = {"--stderr-level", "off"}});
   daemon().expect_log("worker 0 has not answered for 6 s: its 3 connections stand still");
   daemon().expect_log("worker 0 answers again");
   std::vector<TcpPeer> peers;
@@ -29,11 +29,11 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
     for (TcpPeer& peer : peers) {
       peer.send_all("all the same");
     }
-    (void)daemon().wait_for_log("worker 0 has not answered");
+    (void)daemon().wait_for_err("worker 0 has not answered");
     daemon().expect_counter("worker_stalls", 1);
     daemon().expect_counter("connections_of_fullest_worker", 11);
   }
-  (void)daemon().wait_for_log("worker 0 answers again");
+  (void)daemon().wait_for_err("worker 0 answers again");
   for (TcpPeer& peer : peers) {
     EXPECT_EQ(peer.receive_exactly(12), "all the same");
   }
@@ -48,6 +48,7 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
 TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
   NotifySocket manager;
   start(DaemonOptions{.config = "workers = 2\n[timeouts]\ndrain_s = 0.2\n",
+                      .arguments = {"--stderr-level", "off"},
                       .environment = {manager.variable()}});
   daemon().expect_log("worker 0 has not answered for 6 s");
   daemon().expect_log("workers that are stuck and do not end: 1 of 2; ending without them");
@@ -59,6 +60,7 @@ TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
   {
     const StoppedThread stuck(daemon().pid(), "worker-0");
     daemon().signal(SIGTERM);
+    (void)daemon().wait_for_err("ending without them");
     (void)daemon().wait_for_log("stopped: ");
   }
   constexpr int kInternalError = 70;

@@ -52,6 +52,22 @@ TEST_P(AcceptShortageTest, DoesNotSpinAndTellsTheOperatorOnce) {
   EXPECT_EQ(log().find("cannot accept"), log().rfind("cannot accept"));
 }
 
+TEST_P(AcceptShortageTest, TellsTheOperatorWhenNoClientWaitsAnyMore) {
+  run_short();
+  kernel_.advance(1min);
+  expect_edge();
+  kernel_.expect_accept(kListener, kFirst + 1);
+  kernel_.expect_accept_error(kListener, GetParam());
+  iterate();
+  EXPECT_FALSE(has_logged("accepting again")) << "one was accepted, others wait";
+  kernel_.advance(1min);
+  expect_edge();
+  kernel_.expect_accept(kListener, kFirst + 2);
+  expect_empty_queue();
+  iterate();
+  EXPECT_TRUE(has_logged("info accepting again: 3 connections, and no client waits"));
+}
+
 // Edges are no reason to wait: what was short may have been freed by another worker.
 TEST_P(AcceptShortageTest, TriesOnceForEachEdge) {
   run_short();

@@ -10,6 +10,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "allocations.hpp"
 #include "echo_settings.hpp"
@@ -110,6 +111,52 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheAddressTheErrorTheConsequenceAndThe
 TEST_F(ConnectionLogTest, OfAcceptingNamesTheKnobOnlyIfThatIsShort) {
   log_.paused_resources(listener_, ENOMEM, 900, kNow);
   EXPECT_TRUE(said().ends_with("new ones wait in the backlog\n"));
+}
+
+TEST_F(ConnectionLogTest, WhatKeepsClientsFromBeingServedIsANotice) {
+  std::ostringstream notices_text;
+  const auto notices = std::make_shared<spdlog::logger>(
+      "notices", std::make_shared<spdlog::sinks::ostream_sink_mt>(notices_text));
+  logger_->set_level(spdlog::level::off);
+  ConnectionLog log({logger_, notices}, counters_, limits_, timers_);
+  const auto is_noticed = [&notices_text](const std::string& words) {
+    const std::string text = std::exchange(notices_text, std::ostringstream()).str();
+    return text.find(words) != std::string::npos;
+  };
+  log.paused_full(listener_, 1, kNow);
+  EXPECT_TRUE(is_noticed("full on"));
+  log.paused_resources(listener_, EMFILE, 1, kNow);
+  EXPECT_TRUE(is_noticed("cannot accept on"));
+  log.accepts_again(1, kNow + 1min);
+  EXPECT_TRUE(is_noticed("accepting again"));
+  log.register_failed(peer_, ENOSPC, kNow);
+  EXPECT_TRUE(is_noticed("no room for"));
+  log.listener_lost(listener_, EBADF);
+  EXPECT_TRUE(is_noticed("is broken"));
+  log.accept_failed(listener_, ECONNABORTED, kNow);
+  log.paused_emptying(listener_, EMFILE, 1, kNow);
+  EXPECT_EQ(notices_text.str(), "") << "others are served";
+}
+
+TEST_F(ConnectionLogTest, TheEndOfAShortageIsToldOnceAndOnlyAfterAShortage) {
+  log_.accepts_again(3, kNow);
+  EXPECT_EQ(said(), "");
+  log_.paused_full(listener_, 3, kNow);
+  (void)said();
+  log_.accepts_again(3, kNow + 1min);
+  EXPECT_EQ(said(), "info accepting again: 3 connections, and no client waits\n");
+  log_.accepts_again(3, kNow + 2min);
+  EXPECT_EQ(said(), "");
+}
+
+// Another shortage within the minute would not be told, and "accepting again" be the last word.
+TEST_F(ConnectionLogTest, TheEndOfAShortageIsNotToldBeforeTheNextShortageWouldBe) {
+  log_.paused_resources(listener_, EMFILE, 3, kNow);
+  (void)said();
+  log_.accepts_again(3, kNow + 1min - 1ns);
+  EXPECT_EQ(said(), "");
+  log_.accepts_again(3, kNow + 1min);
+  EXPECT_NE(said(), "");
 }
 
 TEST_F(ConnectionLogTest, SaysByItselfWhatItLeftOutWhenThatSecondIsOver) {
