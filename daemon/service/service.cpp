@@ -220,7 +220,11 @@ void Service::on_signal(int signal) noexcept {
 void Service::obey(int signal) {
   switch (signal) {
     case SIGHUP:
-      reload();
+      if (terminal_.has_hung_up(signals_.info())) {
+        stop("the terminal has gone");
+      } else {
+        reload();
+      }
       break;
     case SIGUSR1:
       logs_.reopen();

@@ -33,6 +33,7 @@
 #include "signal_fd.hpp"
 #include "signal_watch.hpp"
 #include "stdin_watch.hpp"
+#include "terminal.hpp"
 #include "timer.hpp"
 #include "worker_watch.hpp"
 #include "workers.hpp"
@@ -80,6 +81,7 @@ class Service {
   Config config_;
   const sys::OpenFilesLimit open_files_;
   const std::size_t worker_count_;
+  const sys::Terminal terminal_;
   sys::SignalFd signals_;           // Blocks them: before the first thread, which is the log's.
   std::atomic<int> lost_error_{0};  // errno of a listening socket that was lost.
   Logs logs_;

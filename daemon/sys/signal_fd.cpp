@@ -34,11 +34,10 @@ SignalFd::SignalFd(std::initializer_list<int> signals) {
 }
 
 std::optional<int> SignalFd::take() noexcept {
-  signalfd_siginfo info{};
-  if (calls::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) {
+  if (calls::read(fd_.get(), &info_, sizeof info_) != static_cast<ssize_t>(sizeof info_)) {
     return std::nullopt;
   }
-  return static_cast<int>(info.ssi_signo);
+  return static_cast<int>(info_.ssi_signo);
 }
 
 }  // namespace echod::sys

@@ -1,6 +1,8 @@
 // Signals as a readable descriptor (signalfd(2)).
 #pragma once
 
+#include <sys/signalfd.h>
+
 #include <initializer_list>
 #include <optional>
 
@@ -26,8 +28,11 @@ class SignalFd {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   // The next pending signal's number, or nothing.
   [[nodiscard]] std::optional<int> take() noexcept;
+  // What else the kernel says about the signal that take() returned last, such as the sender.
+  [[nodiscard]] const signalfd_siginfo& info() const noexcept { return info_; }
 
  private:
+  signalfd_siginfo info_{};
   UniqueFd fd_;
 };
 

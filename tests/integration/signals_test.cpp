@@ -1,5 +1,7 @@
 // What each signal does, and that SIGPIPE does nothing.
+#include <chrono>
 #include <csignal>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -150,6 +152,104 @@ TEST_F(SignalsTest, TheManualPageExplainsEveryCounterAndNoOther) {
     names.insert(name);
   }
   EXPECT_EQ(documented_counters(), names);
+}
+
+// echod in a terminal that is closed; SIGHUP means a reload, too.
+class TerminalTest : public testing::Test {
+ protected:
+  void TearDown() override {
+    if (echod_ != 0 && !says("stopped: ")) {
+      (void)kill(echod_, SIGKILL);
+    }
+  }
+
+  // In an interactive shell, which passes SIGHUP on to its jobs.
+  void start_by_typing(const std::string& before, const std::string& after) {
+    start({"bash", "--norc", "--noprofile", "-i"});
+    terminal_.type(before + kEchod + after + '\n');
+    wait_for_echod();
+  }
+  void start(const std::vector<std::string>& arguments) {
+    std::vector<std::string> in_terminal{"setsid", "--ctty"};
+    in_terminal.insert(in_terminal.end(), arguments.begin(), arguments.end());
+    child_.emplace(ChildOptions{.arguments = in_terminal, .stdin_from = terminal_.fd()});
+  }
+  void wait_for_echod() {
+    const std::string words = ", pid ";
+    ASSERT_TRUE(says(words)) << child_->err();
+    const std::string err = child_->err();
+    echod_ = std::stoi(err.substr(err.find(words) + words.size()));
+  }
+  [[nodiscard]] bool says(const std::string& words) {
+    return child_->wait_for_err(
+        [&words](const std::string& err) { return err.find(words) != std::string::npos; },
+        Deadline(std::chrono::seconds(20)));
+  }
+  void expect_stop() {
+    EXPECT_TRUE(says("stopping: the terminal has gone")) << child_->err();
+    EXPECT_TRUE(says("stopped: ")) << child_->err();
+    EXPECT_EQ(child_->err().find("reload: "), std::string::npos) << child_->err();
+  }
+  void expect_reload() {
+    EXPECT_TRUE(says("reload: applied")) << child_->err();
+    EXPECT_EQ(kill(echod_, SIGTERM), 0);
+    EXPECT_TRUE(says("stopping: SIGTERM")) << child_->err();
+  }
+
+  static constexpr const char* kEchod =
+      ECHOD_BINARY " --config /dev/null --log-file '' --address 127.0.0.1 --port 0";
+  PseudoTerminal terminal_;
+  std::optional<ChildProcess> child_;
+  pid_t echod_ = 0;
+};
+
+TEST_F(TerminalTest, ThatClosesStopsTheJobInItsForeground) {
+  start_by_typing("", "");
+  terminal_.hang_up();
+  expect_stop();
+}
+
+TEST_F(TerminalTest, ThatClosesStopsTheJobsOfItsShell) {
+  start_by_typing("", " &");
+  terminal_.hang_up();
+  expect_stop();
+}
+
+TEST_F(TerminalTest, ThatClosesStopsTheProgramThatItRuns) {
+  start({"sh", "-c", std::string("exec ") + kEchod});
+  wait_for_echod();
+  terminal_.hang_up();
+  expect_stop();
+}
+
+TEST_F(TerminalTest, ThatStaysLeavesSighupToReload) {
+  start_by_typing("", "");
+  ASSERT_EQ(kill(echod_, SIGHUP), 0);
+  expect_reload();
+}
+
+TEST_F(TerminalTest, ThatStaysLeavesSighupOfItsOwnShellToReload) {
+  start_by_typing("", " &");
+  terminal_.type("kill -HUP %1\n");
+  expect_reload();
+}
+
+TEST_F(TerminalTest, ThatClosesDoesNotStopWhatNohupStarted) {
+  start_by_typing("nohup ", " &");
+  terminal_.hang_up();
+  expect_reload();
+}
+
+// Its shell is gone, and so is the terminal when a signal comes: from another session.
+TEST_F(TerminalTest, ThatHasClosedLeavesSighupToReloadWhatWasInItsBackground) {
+  start({"sh", "-c", std::string("set -m; ") + kEchod + " & exec sleep 1000"});
+  wait_for_echod();
+  terminal_.hang_up();
+  const std::string shell = "/proc/" + std::to_string(child_->pid()) + "/status";
+  wait_until("the end of its shell",
+             [&shell] { return read_file(shell).find("\nState:\tZ") != std::string::npos; });
+  ASSERT_EQ(kill(echod_, SIGHUP), 0);
+  expect_reload();
 }
 
 class QuitOnStdinTest : public DaemonTest {

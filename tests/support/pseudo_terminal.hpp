@@ -28,7 +28,7 @@ class PseudoTerminal {
   }
   ~PseudoTerminal() {
     (void)close(terminal_);
-    (void)close(user_);
+    hang_up();
   }
   PseudoTerminal(const PseudoTerminal&) = delete;
   PseudoTerminal& operator=(const PseudoTerminal&) = delete;
@@ -36,6 +36,13 @@ class PseudoTerminal {
   // What a program has for its standard streams.
   [[nodiscard]] int fd() const { return terminal_; }
   [[nodiscard]] const std::string& path() const { return path_; }
+  // Closes the end of the user, as a terminal emulator does whose window is closed.
+  void hang_up() {
+    if (user_ >= 0) {
+      (void)close(user_);
+      user_ = -1;
+    }
+  }
   void type(const std::string& text) const { (void)!write(user_, text.data(), text.size()); }
   // Writes to it until no byte more is taken. The kernel moves what was written on to the other end
   // a little later, and then there is room again.
