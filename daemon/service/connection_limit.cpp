@@ -3,30 +3,52 @@
 #include <algorithm>
 #include <limits>
 
+#include "exit_codes.hpp"
+
 namespace echod {
 
+namespace {
+
+constexpr const char* kHowToRaise = "; raise it with ulimit -n, or LimitNOFILE= under systemd";
+
+}  // namespace
+
+std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
+                                   std::size_t inherited) noexcept {
+  return kReservedDescriptors + listeners + workers * kDescriptorsPerWorker + inherited;
+}
+
 ConnectionLimit connection_limit(const LimitsConfig& limits, const sys::OpenFilesLimit& open_files,
-                                 std::size_t listeners, std::size_t workers) {
-  const std::uint64_t reserve = kReservedDescriptors + listeners + workers * kDescriptorsPerWorker;
+                                 std::uint64_t reserve) {
+  const std::string soft = std::to_string(open_files.soft);
+  if (open_files.soft <= reserve) {
+    const bool is_as_configured = limits.open_files > 0 && open_files.soft >= limits.open_files;
+    throw StartupError(ExitCode::configuration,
+                       "ulimit -n allows " + soft + " open files, and to serve one client takes " +
+                           std::to_string(reserve + 1) +
+                           (is_as_configured ? "; raise limits.open_files" : kHowToRaise));
+  }
   const std::uint64_t holdable =
-      std::clamp<std::uint64_t>(open_files.soft > reserve ? open_files.soft - reserve : 1, 1,
-                                std::numeric_limits<std::uint32_t>::max());
+      std::min<std::uint64_t>(open_files.soft - reserve, std::numeric_limits<std::uint32_t>::max());
   const std::uint64_t wanted = limits.max_connections == 0 ? holdable : limits.max_connections;
   ConnectionLimit limit;
   limit.max_connections = static_cast<std::uint32_t>(std::min(wanted, holdable));
 
   const std::uint64_t needed = std::max<std::uint64_t>(
       limits.open_files, limits.max_connections == 0 ? 0 : limits.max_connections + reserve);
-  if (needed == 0 && open_files.soft < 2 * reserve) {
-    limit.warning = "ulimit -n allows " + std::to_string(open_files.soft) +
-                    " open files: serving at most " + std::to_string(limit.max_connections) +
-                    " connections; raise it with ulimit -n, or LimitNOFILE= under systemd";
-  } else if (needed > open_files.soft) {
+  const std::string serving =
+      ": serving at most " + std::to_string(limit.max_connections) + " connections";
+  if (needed > open_files.soft) {
     limit.warning = "the configuration asks for " + std::to_string(needed) +
-                    " open files, ulimit -n allows " + std::to_string(open_files.soft) +
-                    ": serving at most " + std::to_string(limit.max_connections) +
-                    " connections; raise it with ulimit -n " + std::to_string(needed) +
-                    ", or LimitNOFILE=" + std::to_string(needed) + " under systemd";
+                    " open files, ulimit -n allows " + soft + serving +
+                    "; raise it with ulimit -n " + std::to_string(needed) +
+                    ", or LimitNOFILE=" + std::to_string(needed) + " under systemd" +
+                    (needed > sys::kUsualMostOpenFiles ? "; fs.nr_open must allow it too" : "");
+  } else if (needed == 0 && open_files.soft < open_files.hard) {
+    limit.warning = "the system refuses to raise ulimit -n from " + soft + " to its hard limit, " +
+                    std::to_string(open_files.hard) + serving + kHowToRaise;
+  } else if (needed == 0 && open_files.soft < 2 * reserve) {
+    limit.warning = "ulimit -n allows " + soft + " open files" + serving + kHowToRaise;
   }
   return limit;
 }

@@ -13,16 +13,22 @@ namespace echod {
 
 struct ConnectionLimit {
   std::uint32_t max_connections = 0;  // In force.
-  std::string warning;                // Both numbers and what to do, if the config asks for more.
+  std::string warning;  // Both numbers and what to do, if there are fewer than wanted.
 };
 
-// Descriptors kept back beside those of listeners and workers: logs, signals, the main thread's
-// loop, libraries and an operator's surprise.
+// Descriptors kept back beside those of listeners and workers: standard streams, logs, signals, the
+// main thread's loop, libraries and an operator's surprise.
 inline constexpr std::uint32_t kReservedDescriptors = 30;
 inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance, its wake-up.
 
+// Descriptors that connections cannot have. `inherited` were open when the process started, beside
+// the three standard streams and the listeners.
+[[nodiscard]] std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
+                                                 std::size_t inherited) noexcept;
+
+// Throws StartupError if not one connection is left.
 [[nodiscard]] ConnectionLimit connection_limit(const LimitsConfig& limits,
                                                const sys::OpenFilesLimit& open_files,
-                                               std::size_t listeners, std::size_t workers);
+                                               std::uint64_t reserve);
 
 }  // namespace echod

@@ -12,8 +12,8 @@ enum class ExitCode : int {
   cannot_listen = 69,  // An address is in use or not this host's.
   internal = 70,       // An error that should not happen; a worker that does not stop.
   system = 71,         // The operating system refused: descriptors, memory, threads.
-  no_permission = 77,  // A port below 1024 without the right to it.
-  configuration = 78,  // The configuration is wrong.
+  no_permission = 77,  // A port below 1024 without the right to it, or a policy forbids it.
+  configuration = 78,  // The configuration is wrong, or leaves no descriptor for a connection.
 };
 
 // Why the daemon cannot start: one line for the operator, and the errno if a call failed.

@@ -4,6 +4,7 @@
 #include <spdlog/logger.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <csignal>
@@ -15,8 +16,10 @@
 #include <utility>
 
 #include "available_cpus.hpp"
+#include "config_file.hpp"
 #include "config_keys.hpp"
 #include "listen_error.hpp"
+#include "toml_value.hpp"
 
 namespace echod {
 
@@ -36,6 +39,12 @@ std::string signal_name(int signal) {
   return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
 }
 
+// Those open at the start, but the standard streams and the sockets that were passed.
+std::size_t inherited_beside(std::size_t passed) {
+  const std::size_t known = STDERR_FILENO + 1 + passed;
+  return std::max(sys::open_descriptors(), known) - known;
+}
+
 // Accepted and not closed.
 std::uint64_t connections_of(const std::array<std::uint64_t, kCounters>& counters) {
   return counters.at(static_cast<std::size_t>(Counter::accepted)) -
@@ -48,6 +57,17 @@ std::string_view why_v4_alone(const sys::ListenSocket& socket) {
   }
   return socket.is_passed ? " (IPv4 alone: the socket that was passed is)"
                           : " (IPv4 alone: this host has no IPv6)";
+}
+
+std::string name_of_config(const CommandLine& options) {
+  return options.config_file ? shown_name(*options.config_file)
+                             : std::string("built-in defaults, no ") + kDefaultConfigFile;
+}
+
+// A reload without a file is refused: only a start has built-in defaults.
+CommandLine at_reload(CommandLine options) {
+  options.config_file = options.config_file.value_or(kDefaultConfigFile);
+  return options;
 }
 
 std::string list(const std::vector<std::string>& names) {
@@ -63,11 +83,15 @@ std::string list(const std::vector<std::string>& names) {
 Service::Service(CommandLine options, Config config, std::vector<PassedSocket> passed)
     : options_(std::move(options)),
       config_(std::move(config)),
+      config_name_(name_of_config(options_)),
       open_files_(sys::set_open_files(config_.limits.open_files)),
       worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
+      reserved_descriptors_(reserved_descriptors(config_.listen.size(), worker_count_,
+                                                 inherited_beside(passed.size()))),
+      limit_(limit_under(config_)),
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
-      workers_(worker_count_, settings_under(config_),
+      workers_(worker_count_, settings_under(config_, limit_),
                WorkerLogs{logs_.logger(), logs_.notice_logger()},
                {.on_ended = [this] { on_workers_ended_.notify(); },
                 .on_listener_lost =
@@ -77,7 +101,7 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
                     }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       loader_(
-          loop_, [this] { return effective_config(options_); },
+          loop_, [this] { return effective_config(at_reload(options_)); },
           [this](LoadedConfig loaded) { on_loaded(std::move(loaded)); }),
       manager_retry_(loop_.timers(), [this] { manager_.send_again(); }),
       drain_deadline_(loop_.timers(),
@@ -85,7 +109,9 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
       worker_watch_(loop_, workers_, logs_.notices(), [this] { on_workers_watched(); }) {
   counters_line_.reserve(kLongestCountersLine);
-  warn_of(limit_under(config_));
+  if (!limit_.warning.empty()) {
+    logs_.notices().warn("{}", limit_.warning);
+  }
   listen(std::move(passed));
   if (options_.quit_on_stdin) {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
@@ -132,20 +158,11 @@ void Service::report_end() noexcept {
 }
 
 ConnectionLimit Service::limit_under(const Config& config) const {
-  return connection_limit(config.limits, open_files_, config.listen.size(), worker_count_);
+  return connection_limit(config.limits, open_files_, reserved_descriptors_);
 }
 
-EchoSettings Service::settings_under(const Config& config) const {
-  return echo_settings(config, limit_under(config).max_connections,
-                       static_cast<std::uint32_t>(worker_count_));
-}
-
-// Once for the same numbers, not at every reload.
-void Service::warn_of(ConnectionLimit limit) noexcept {
-  if (!limit.warning.empty() && limit.warning != limit_warning_) {
-    logs_.notices().warn("{}", limit.warning);
-  }
-  limit_warning_ = std::move(limit.warning);
+EchoSettings Service::settings_under(const Config& config, const ConnectionLimit& limit) const {
+  return echo_settings(config, limit.max_connections, static_cast<std::uint32_t>(worker_count_));
 }
 
 // Correct all the same, but slow: nobody expects that of a key that says how much memory to use.
@@ -189,11 +206,7 @@ void Service::announce_start() {
                    granted);
     }
   }
-  notices.info(
-      "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
-      limit_under(config_).max_connections, open_files_.soft, config_.buffers.per_connection_kib,
-      config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
-  warn_of_buffers(settings_under(config_));
+  announce_limits();
   if (manager_.watchdog().count() > 0 && manager_.watchdog() < kShortestWatchdog) {
     notices.warn(
         "WatchdogSec= of the unit is shorter than the {} s in which echod answers for sure",
@@ -205,8 +218,16 @@ void Service::announce_start() {
         "service manager is told anything",
         manager_.unusable_name());
   }
-  notices.info("started: echod {}, pid {}, time zone {}", ECHOD_VERSION, ::getpid(),
-               logs_.time_zone_at_start());
+  notices.info("started: echod {}, pid {}, time zone {}, configuration: {}", ECHOD_VERSION,
+               ::getpid(), logs_.time_zone_at_start(), config_name_);
+}
+
+void Service::announce_limits() noexcept {
+  logs_.notices().info(
+      "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
+      limit_.max_connections, open_files_.soft, config_.buffers.per_connection_kib,
+      config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
+  warn_of_buffers(settings_under(config_, limit_));
 }
 
 void Service::on_signal(int signal) noexcept {
@@ -342,25 +363,30 @@ void Service::on_loaded(LoadedConfig loaded) noexcept {
 // All of it or, if there is no memory, nothing.
 void Service::apply(const Config& wanted) {
   const std::string restart_keys = list(keys_needing_restart(config_, wanted));
+  std::string name = name_of_config(at_reload(options_));
   Config next = reloaded(config_, wanted);
   ConnectionLimit limit = limit_under(next);
-  const EchoSettings settings = settings_under(next);
+  const EchoSettings settings = settings_under(next, limit);
   logs_.apply(next.log);  // The last that may fail, and if it does nothing has changed.
   workers_.apply(settings);
+  const bool has_new_limits =
+      limit.max_connections != limit_.max_connections || next.buffers != config_.buffers;
+  const bool has_new_warning = !limit.warning.empty() && limit.warning != limit_.warning;
   config_ = std::move(next);
+  config_name_ = std::move(name);
+  limit_ = std::move(limit);
   if (drain_deadline_.is_running()) {
     drain_deadline_.expire_at(stop_began_ + config_.timeouts.drain);
   }
-  announce_reload(std::move(limit), settings, restart_keys);
-}
-
-void Service::announce_reload(ConnectionLimit limit, const EchoSettings& settings,
-                              const std::string& restart_keys) noexcept {
   ++reloads_;
   refusal_.clear();
-  warn_of(std::move(limit));
-  warn_of_buffers(settings);
-  logs_.notices().info("reload: applied");
+  logs_.notices().info("reload: applied, configuration: {}", config_name_);
+  if (has_new_limits) {
+    announce_limits();
+  }
+  if (has_new_warning) {
+    logs_.notices().warn("{}", limit_.warning);
+  }
   if (!restart_keys.empty()) {
     logs_.notices().warn("reload: needs a restart: {}", restart_keys);
   }
@@ -369,13 +395,13 @@ void Service::announce_reload(ConnectionLimit limit, const EchoSettings& setting
 // Without errors, there was not enough memory.
 void Service::refuse_reload(std::vector<std::string> errors) noexcept {
   for (const std::string& line : errors) {
-    logs_.logger()->error("{}", line);
+    logs_.notices().error("{}", line);
   }
   ++reloads_refused_;
   // systemd knows no reload that failed: the process serves on, as before.
   if (errors.empty()) {
     refusal_ = "out of memory";  // So short that it needs none.
-    logs_.logger()->error("not enough memory to reload the configuration");
+    logs_.notices().error("not enough memory to reload the configuration");
   } else {
     refusal_ = std::move(errors.front());
   }

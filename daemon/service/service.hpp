@@ -51,11 +51,12 @@ class Service {
 
  private:
   [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
-  [[nodiscard]] EchoSettings settings_under(const Config& config) const;
-  void warn_of(ConnectionLimit limit) noexcept;
+  [[nodiscard]] EchoSettings settings_under(const Config& config,
+                                            const ConnectionLimit& limit) const;
   void warn_of_buffers(const EchoSettings& settings) noexcept;
   void listen(std::vector<PassedSocket> passed);
   void announce_start();
+  void announce_limits() noexcept;
   void on_signal(int signal) noexcept;
   void obey(int signal);
   void stop(std::string_view cause) noexcept;
@@ -67,8 +68,6 @@ class Service {
   void reload() noexcept;
   void on_loaded(LoadedConfig loaded) noexcept;
   void apply(const Config& wanted);
-  void announce_reload(ConnectionLimit limit, const EchoSettings& settings,
-                       const std::string& restart_keys) noexcept;
   void refuse_reload(std::vector<std::string> errors) noexcept;
   [[nodiscard]] std::string_view counters_line() noexcept;
   [[nodiscard]] std::string status_line() const;
@@ -76,12 +75,15 @@ class Service {
   void report_end() noexcept;
   [[nodiscard]] bool finish() noexcept;
 
-  ServiceManager manager_;
   const CommandLine options_;
   Config config_;
+  std::string config_name_;  // Of the file that config_ is from.
   const sys::OpenFilesLimit open_files_;
   const std::size_t worker_count_;
+  const std::uint64_t reserved_descriptors_;
+  ConnectionLimit limit_;
   const sys::Terminal terminal_;
+  ServiceManager manager_;
   sys::SignalFd signals_;           // Blocks them: before the first thread, which is the log's.
   std::atomic<int> lost_error_{0};  // errno of a listening socket that was lost.
   Logs logs_;
@@ -102,8 +104,7 @@ class Service {
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
   std::string counters_line_;
-  std::string limit_warning_;  // The last that was given.
-  std::string refusal_;        // Why the last reload was refused, if it was.
+  std::string refusal_;         // Why the last reload was refused, if it was.
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_refused_ = 0;
   std::uint64_t reported_dropped_lines_ = 0;

@@ -15,7 +15,7 @@ struct OpenFilesLimit {
 
 // fs.nr_open: the kernel refuses a limit above it, also to root. The usual one if /proc does not
 // tell.
-inline constexpr std::uint64_t kUsualMostOpenFiles = 1024 * 1024;
+inline constexpr std::uint64_t kUsualMostOpenFiles = std::uint64_t{1024} * 1024;
 [[nodiscard]] std::uint64_t most_open_files();
 
 // Sets the soft limit to `wanted` descriptors (0: to the hard limit). Raises the hard limit too if

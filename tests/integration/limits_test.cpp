@@ -1,8 +1,10 @@
 // Bounds on connections and descriptors: who comes too late waits in the backlog, and nothing
 // spins.
 #include <sys/resource.h>
+#include <sysexits.h>
 
 #include <algorithm>
+#include <csignal>
 #include <deque>
 #include <filesystem>
 
@@ -128,8 +130,6 @@ TEST_F(LimitsTest, AsManyConnectionsAreServedAsTheLimitOfDescriptorsAllows) {
   EXPECT_EQ(one_more.receive_exactly(7), "waiting");
 }
 
-TEST_F(LimitsTest, TwoHundredClientsOnSixtyFourDescriptorsAreServedInTurnWithoutASpin) {
-  start(DaemonOptions{.open_files = 64});
 // "ulimit -n allows 12 open files, and to serve one client takes 36; ...".
 TEST_F(LimitsTest, AStartThatCouldServeNobodyIsRefusedWithTheNumberThatWouldDo) {
   const auto start_with = [](rlim_t open_files) {
@@ -180,6 +180,8 @@ TEST_F(LimitsTest, ThatNoMoreAreServedShowsOnStderrAtEveryLevel) {
   (void)daemon().wait_for_err("full on ");
 }
 
+TEST_F(LimitsTest, TwoHundredClientsOnSixtyFourDescriptorsAreServedInTurnWithoutASpin) {
+  start(DaemonOptions{.open_files = 64});
   daemon().expect_log("ulimit -n allows 64 open files");
   daemon().expect_log("full on ");
   std::vector<TcpPeer> peers;
@@ -214,9 +216,9 @@ TEST_F(LimitsTest, WhenDescriptorsRunOutAcceptingPausesAndResumesOnAClose) {
     waiting.back().send_all("waiting");
   }
   daemon().wait_for_counter("paused_resources", 1);
+  (void)daemon().wait_for_err("cannot accept on ");
   EXPECT_FALSE(waiting.back().has_news());
   expect_little_cpu_for_a_second();
-  (void)daemon().wait_for_err("cannot accept on ");
   EXPECT_TRUE(served.back().echoes("still served"));
   for (TcpPeer& peer : waiting) {
     served.pop_back();

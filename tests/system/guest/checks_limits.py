@@ -6,8 +6,8 @@ import os
 import re
 import subprocess
 
-from machine import (CONFIG, LOG, LOGS, Journal, Log, as_installed, configure, drop_in, expect, main_pid, read, run,
-                     show, start, systemctl, wait_until, write)
+from machine import (CONFIG, LOG, LOGS, Journal, Log, as_installed, configure, drop_in, expect, main_pid, read,
+                     restarts, run, show, start, systemctl, wait_until, write)
 from peers import Load, connect, echo, expect_silence, ping
 
 LOGROTATE = ("logrotate", "--force", "/etc/logrotate.d/echod")
@@ -117,6 +117,18 @@ def start_with_open_files(number):
     return connections
 
 
+def too_few_open_files_are_refused():
+    """a LimitNOFILE= that leaves no connection fails the start, with the number that would do, once"""
+    start()
+    drop_in("[Service]\nLimitNOFILE=12\n")
+    journal = Journal()
+    expect(systemctl("restart", "echod.service", may_fail=True).returncode != 0, "it started")
+    line = journal.wait_for("ulimit -n allows 12 open files, and to serve one client takes .*").group()
+    expect((show("ActiveState"), show("ExecMainStatus"), restarts()) == ("failed", "78", 0),
+           f"it is {show('ActiveState')}, with status {show('ExecMainStatus')}")
+    return line
+
+
 def open_files_can_be_lowered_and_raised():
     """LimitNOFILE= shows in the log and bounds connections: who is too many waits, and is served later"""
     start()
@@ -216,6 +228,6 @@ def read_only_log_directory_stops_no_echo():
 
 
 CHECKS = [log_can_be_followed, rotation_loses_no_line, rotation_needs_no_valid_configuration,
-          daily_rotation_accepts_it, log_that_has_grown_is_rotated_before_its_day,
+          daily_rotation_accepts_it, log_that_has_grown_is_rotated_before_its_day, too_few_open_files_are_refused,
           open_files_can_be_lowered_and_raised, shipped_limit_is_the_hard_one, ulimit_bounds_it_in_a_shell,
           full_disk_stops_no_echo, unwritable_log_directory_stops_no_echo, read_only_log_directory_stops_no_echo]
