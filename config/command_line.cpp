@@ -42,6 +42,9 @@ Instead of what is configured:
 Running:
   --quit-on-stdin    Stop at a line or the end of file on standard input.
 
+  --reload PID       Have the echod of this process ID read its configuration
+                     again. Ends with 0 if that is in force, 78 if it was bad.
+
 Information:
   --version          Print the version and exit.
   -h, --help         Print this text and exit.
@@ -94,6 +97,7 @@ struct Request {
   CommandLine options;
   bool wants_help = false;
   bool wants_version = false;
+  std::optional<std::string> reload;
   std::array<std::optional<std::string>, kOverrides.size()> overrides;  // As kOverrides.
   std::optional<std::string> misuse;  // Why the rest does not matter.
 };
@@ -171,6 +175,11 @@ Request parse(int argc, const char* const* argv) {
     add_option(app, kOverrides[i].option, request.overrides[i]);
   }
   add_flag(app, "--quit-on-stdin", options.quit_on_stdin);
+  CLI::Option* reload = add_option(app, "--reload", request.reload);
+  for (CLI::Option* other :
+       app.get_options([&](const CLI::Option* one) { return one != reload; })) {
+    reload->excludes(other);
+  }
   add_flag(app, "--version", request.wants_version);
   add_flag(app, "-h,--help", request.wants_help);
   try {
@@ -182,15 +191,21 @@ Request parse(int argc, const char* const* argv) {
   return request;
 }
 
+// The whole of `text` as a number.
+template <typename Number>
+bool read_number(const std::string& text, Number& number) {
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  return error == std::errc{} && stop == end;
+}
+
 // As `assign` does, from text as the command line has it.
 std::optional<std::string> assign_text(const Key& key, Config& config, const std::string& text) {
   if (key.takes.type != KeyType::integer) {
     return assign(key, config, text);
   }
   std::int64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc{} || stop != end) {
+  if (!read_number(text, number)) {
     return wrong_type_text(value_text(text, kShownBytes) + " given", key.takes);
   }
   return assign(key, config, number);
@@ -224,6 +239,20 @@ std::optional<std::string> take_overrides(Request& request) {
   return std::nullopt;
 }
 
+// Returns what is wrong with the process ID.
+std::optional<std::string> take_reload(Request& request) {
+  pid_t pid = 0;
+  if (!request.reload) {
+    return std::nullopt;
+  }
+  if (!read_number(*request.reload, pid) || pid <= 0) {
+    return "--reload: " + value_text(*request.reload, kShownBytes) +
+           " given, allowed are process IDs";
+  }
+  request.options.reload = pid;
+  return std::nullopt;
+}
+
 }  // namespace
 
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
@@ -241,8 +270,10 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (request.wants_version) {
       return final_text("echod " ECHOD_VERSION "\n");
     }
-    if (const auto fault = take_overrides(request)) {
-      return usage_error(*fault);
+    for (const auto& fault : {take_reload(request), take_overrides(request)}) {
+      if (fault) {
+        return usage_error(*fault);
+      }
     }
     ParsedCommandLine parsed;
     parsed.options = std::move(request.options);

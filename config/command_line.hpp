@@ -1,6 +1,8 @@
 // The command line of echod (echod(8)).
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +15,7 @@ struct CommandLine {
   std::optional<std::string> config_file;
   bool check_config = false;
   bool dump_config = false;
+  std::optional<pid_t> reload;  // Have this process reload, and nothing else.
   bool quit_on_stdin = false;
   // Overrides; they also hold when the configuration is read again.
   std::optional<std::string> address;

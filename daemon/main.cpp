@@ -16,6 +16,7 @@
 #include "logs.hpp"
 #include "passed_sockets.hpp"
 #include "process.hpp"
+#include "reload_request.hpp"
 #include "service.hpp"
 #include "service_manager.hpp"
 #include "signal_fd.hpp"
@@ -52,7 +53,7 @@ void tell_manager(std::string_view line, int error) noexcept {
 // Before anybody serves. `log` is nothing before it is configured, `error` 0 where no call failed.
 ExitCode fail(const CommandLine& options, const std::optional<LogConfig>& log, ExitCode code,
               std::string_view line, int error = 0) noexcept {
-  if (!options.check_config && !options.dump_config) {  // A check, by ExecReload=, is no service.
+  if (!options.check_config && !options.dump_config && !options.reload) {  // These are no service.
     tell_manager(line, error);
   }
   if (log) {
@@ -64,6 +65,10 @@ ExitCode fail(const CommandLine& options, const std::optional<LogConfig>& log, E
 ExitCode run(CommandLine options) {
   std::optional<LogConfig> log;
   try {
+    if (options.reload) {
+      request_reload(*options.reload);
+      return ExitCode::stopped;
+    }
     options.config_file = config_file_in_use(options);  // One that is there now must stay.
     const Config config = effective_config(options);
     if (options.check_config) {

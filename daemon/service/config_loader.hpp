@@ -42,6 +42,8 @@ class ConfigLoader {
   void load() noexcept;
   // While this is true, a process that must not wait ends without destructors.
   [[nodiscard]] bool is_loading() const noexcept { return is_loading_; }
+  // Within on_loaded(): whether one more load follows.
+  [[nodiscard]] bool is_another_wanted() const noexcept { return is_wanted_again_; }
 
  private:
   void on_read() noexcept;

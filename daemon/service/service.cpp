@@ -19,6 +19,7 @@
 #include "config_file.hpp"
 #include "config_keys.hpp"
 #include "listen_error.hpp"
+#include "reload_request.hpp"
 #include "toml_value.hpp"
 
 namespace echod {
@@ -244,6 +245,7 @@ void Service::obey(int signal) {
       if (terminal_.has_hung_up(signals_.info())) {
         stop("the terminal has gone");
       } else {
+        reload_requester_ = requester_of(signals_.info());
         reload();
       }
       break;
@@ -348,6 +350,7 @@ void Service::reload() noexcept {
 }
 
 void Service::on_loaded(LoadedConfig loaded) noexcept {
+  const std::uint64_t reloads = reloads_;
   try {
     if (loaded.config) {
       apply(*loaded.config);
@@ -358,6 +361,9 @@ void Service::on_loaded(LoadedConfig loaded) noexcept {
     refuse_reload({});
   }
   tell_ready();
+  if (!loader_.is_another_wanted()) {  // Else the request came while an older file was read.
+    answer_reload(std::exchange(reload_requester_, 0), reloads_ > reloads);
+  }
 }
 
 // All of it or, if there is no memory, nothing.

@@ -105,6 +105,7 @@ class Service {
   ExitCode exit_code_ = ExitCode::stopped;
   std::string counters_line_;
   std::string refusal_;         // Why the last reload was refused, if it was.
+  pid_t reload_requester_ = 0;  // Waits for an answer, or 0.
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_refused_ = 0;
   std::uint64_t reported_dropped_lines_ = 0;

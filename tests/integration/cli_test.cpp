@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
+#include <csignal>
+
 #include "daemon_test.hpp"
 #include "text_match.hpp"
 
@@ -15,8 +17,8 @@ TEST(CliTest, HelpNamesEveryOptionAndEndsWithZero) {
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.err, "");
   for (const char* const option :
-       {"--config", "--check-config", "--dump-config", "--address", "--port", "--log-file",
-        "--log-level", "--stderr-level", "--quit-on-stdin", "--version", "--help"}) {
+       {"--config", "--check-config", "--reload", "--dump-config", "--address", "--port",
+        "--log-file", "--log-level", "--stderr-level", "--quit-on-stdin", "--version", "--help"}) {
     EXPECT_NE(result.out.find(option), std::string::npos) << option;
   }
 }
@@ -51,6 +53,7 @@ TEST(CliTest, AMisuseIsOneLineOnStderrAndEndsWithUsage) {
       {"--stderr-level", "DEBUG "},
       {"--config"},
       {"--check-config=maybe"},
+      {"--reload", "none"},
   };
   for (const std::vector<std::string>& arguments : misuses) {
     const ChildResult result = run_echod(arguments);

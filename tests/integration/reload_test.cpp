@@ -1,8 +1,14 @@
 // A reload takes a good configuration as a whole and a bad one not at all; connections stay.
 // reload_keys_test has each key.
+#include <unistd.h>
+
+#include <chrono>
 #include <csignal>
+#include <limits>
 
 #include "daemon_test.hpp"
+#include "delayed_calls.hpp"
+#include "descriptors.hpp"
 
 namespace echod::test {
 namespace {
@@ -30,6 +36,111 @@ TEST_F(ReloadTest, AGoodOneIsAppliedAndSaidSo) {
   EXPECT_EQ(daemon().count_log("in=6 "), 0U) << "that was before";
 }
 
+TEST_F(ReloadTest, TheStartAndTheReloadNameTheFileThatIsInForce) {
+  start();
+  EXPECT_TRUE(
+      daemon().wait_for_err("started: ").ends_with(", configuration: " + daemon().config_path()));
+  reload("[timeouts]\nidle_s = 7\n");
+  EXPECT_TRUE(daemon()
+                  .wait_for_err("reload: applied")
+                  .ends_with("reload: applied, configuration: " + daemon().config_path()));
+}
+
+TEST_F(ReloadTest, NewLimitsAreSaidAndOldOnesAreNotRepeated) {
+  start();
+  reload("[timeouts]\nidle_s = 7\n");
+  reload("[limits]\nmax_connections = 5\n");
+  EXPECT_NE(daemon().wait_for_err("limits: ", 2).find("limits: 5 connections, "),
+            std::string::npos);
+  reload("[limits]\nmax_connections = 5\n[buffers]\ntotal_mib = 32\n");
+  EXPECT_NE(daemon().wait_for_err("limits: ", 3).find(", 32 MiB in all"), std::string::npos);
+  reload("[limits]\nmax_connections = 5\n[buffers]\ntotal_mib = 32\n[turn]\nreads = 1\n");
+  daemon().expect_counter("reloads", 4);
+  EXPECT_EQ(daemon().count_log(" - limits: "), 3U) << "the start and two reloads changed them";
+}
+
+// echod --reload, as ExecReload= of the unit has it.
+class ReloadRequestTest : public DaemonTest {
+ protected:
+  static constexpr int kRefused = 78;
+  static constexpr int kNoAnswer = 71;
+
+  [[nodiscard]] static ChildResult request(pid_t pid) {
+    return run_echod({"--reload", std::to_string(pid)});
+  }
+};
+
+TEST_F(ReloadRequestTest, EndsWhenTheNewConfigurationIsInForce) {
+  start();
+  for (std::size_t reloads = 1; reloads <= 3; ++reloads) {
+    const ChildResult result = request(daemon().pid());
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.out + result.err, "");
+    daemon().expect_counter("reloads", reloads);
+  }
+}
+
+TEST_F(ReloadRequestTest, FailsIfTheConfigurationIsRefused) {
+  start();
+  daemon().expect_log("nonsense");
+  daemon().expect_log("cannot be read: No such file or directory");
+  daemon().expect_log("reload: refused");
+  write_file(daemon().config_path(), "nonsense = 1\n");
+  const ChildResult bad = request(daemon().pid());
+  EXPECT_EQ(bad.exit_code, kRefused);
+  EXPECT_EQ(bad.err, "echod: process " + std::to_string(daemon().pid()) +
+                         " refuses the reload; its log says why\n");
+  std::filesystem::remove(daemon().config_path());
+  EXPECT_EQ(request(daemon().pid()).exit_code, kRefused);
+  write_file(daemon().config_path(), "");
+  EXPECT_EQ(request(daemon().pid()).exit_code, 0) << "what was refused before does not matter";
+}
+
+// The file that was open already may be older than what the request is about.
+TEST_F(ReloadRequestTest, IsAnsweredByTheReadingThatFollowsIt) {
+  start();
+  daemon().expect_log("nonsense");
+  daemon().expect_log("reload: refused");
+  DelayedCalls disk(daemon().pid(), "read", daemon().config_path());
+  if (!disk.is_in_force()) {
+    GTEST_SKIP() << "strace cannot delay calls here";
+  }
+  daemon().signal(SIGHUP);
+  wait_until("the file to be read",
+             [this] { return has_open(daemon().pid(), daemon().config_path()); });
+  const std::string other = daemon().directory().file("other.toml");
+  write_file(other, "nonsense = 1\n");
+  std::filesystem::rename(other, daemon().config_path());
+  ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(daemon().pid())}});
+  (void)daemon().wait_for_log("log file reopened", 2);  // It came.
+  disk.end();
+  EXPECT_EQ(requester.wait(), kRefused);
+  EXPECT_EQ(daemon().count_log("reload: applied"), 1U);
+}
+
+TEST_F(ReloadRequestTest, IsAnsweredToRootByADaemonOfAnotherUser) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to start the daemon as another user";
+  }
+  start(DaemonOptions{.user = 65534});
+  EXPECT_EQ(request(daemon().pid()).exit_code, 0);
+}
+
+TEST_F(ReloadRequestTest, OfAProcessThatIsNotThereFails) {
+  const ChildResult result = request(std::numeric_limits<pid_t>::max());
+  EXPECT_EQ(result.exit_code, kNoAnswer);
+  EXPECT_TRUE(result.err.ends_with(": No such process\n")) << result.err;
+}
+
+TEST_F(ReloadRequestTest, OfAProcessThatEndsWithoutAnAnswerFails) {
+  ChildProcess silent({.arguments = {"sh", "-c", "trap '' HUP; echo here >&2; exec sleep 1000"}});
+  ASSERT_TRUE(silent.wait_for_err([](const std::string& err) { return err == "here\n"; }));
+  ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(silent.pid())}});
+  silent.signal(SIGKILL);
+  EXPECT_TRUE(silent.wait().has_value());
+  EXPECT_EQ(requester.wait(Deadline(std::chrono::seconds(20))), kNoAnswer);
+}
+
 TEST_F(ReloadTest, FewerConnectionsCloseNobody) {
   start();
   daemon().allow_log("full on ");
@@ -50,7 +161,8 @@ TEST_F(ReloadTest, FewerConnectionsCloseNobody) {
 }
 
 TEST_F(ReloadTest, ABadOneIsRefusedAsAWholeWithEveryErrorInTheLog) {
-  start("[log]\nfile_level = \"debug\"\n");
+  start(DaemonOptions{.config = "[log]\nfile_level = \"debug\"\n",
+                      .arguments = {"--stderr-level", "off"}});
   for (const char* const expected : {"idel_s", "max_connections", "reload: refused"}) {
     daemon().expect_log(expected);
   }
@@ -59,6 +171,7 @@ TEST_F(ReloadTest, ABadOneIsRefusedAsAWholeWithEveryErrorInTheLog) {
       "[log]\nfile_level = \"trace\"\n[timeouts]\nidel_s = 3\n"
       "[limits]\nmax_connections = -1\n");
   EXPECT_TRUE(peer.echoes("still served"));
+  (void)daemon().wait_for_err("idel_s");  // At every level, as what it means for the reload.
   const std::string unknown = daemon().wait_for_log("idel_s");
   EXPECT_NE(unknown.find(" - ERROR - " + daemon().config_path() + ":4:1: "), std::string::npos)
       << unknown;

@@ -7,26 +7,13 @@
 
 #include "daemon_test.hpp"
 #include "delayed_calls.hpp"
+#include "descriptors.hpp"
 #include "pseudo_terminal.hpp"
 
 namespace echod::test {
 namespace {
 
-class SignalsTest : public DaemonTest {
- protected:
-  [[nodiscard]] static bool has_open(pid_t process, const std::string& file) {
-    std::error_code error;
-    for (std::filesystem::directory_iterator fd("/proc/" + std::to_string(process) + "/fd", error),
-         end;
-         !error && fd != end; fd.increment(error)) {
-      std::error_code gone;
-      if (std::filesystem::read_symlink(fd->path(), gone) == file) {
-        return true;
-      }
-    }
-    return false;
-  }
-};
+class SignalsTest : public DaemonTest {};
 
 TEST_F(SignalsTest, SigintStopsAsSigtermDoes) {
   start();

@@ -1,11 +1,14 @@
-// The limit on descriptors of the test's own process.
+// Descriptors: the limit of the test's own process, and what another process has open.
 // Thread-safety: free of state; the limit is that of the whole process.
 #pragma once
 
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <filesystem>
+#include <string>
 #include <system_error>
 
 namespace echod::test {
@@ -22,6 +25,20 @@ namespace echod::test {
     throw std::system_error(errno, std::system_category(), "setrlimit");
   }
   return limit.rlim_max >= connections + kSpare;
+}
+
+// Whether `process` has this file open.
+inline bool has_open(pid_t process, const std::string& file) {
+  std::error_code error;
+  for (std::filesystem::directory_iterator fd("/proc/" + std::to_string(process) + "/fd", error),
+       end;
+       !error && fd != end; fd.increment(error)) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(fd->path(), gone) == file) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace echod::test

@@ -80,6 +80,24 @@ TEST(CommandLine, TakesEveryOption) {
   EXPECT_TRUE(options({"--dump-config"}).dump_config);
 }
 
+TEST(CommandLine, TakesAProcessThatIsToReload) {
+  EXPECT_EQ(options({}).reload, std::nullopt);
+  EXPECT_EQ(options({"--reload", "4711"}).reload, 4711);
+  for (const char* pid : {"0", "-1", "", "x", "1x", "99999999999"}) {
+    EXPECT_EQ(usage_error({"--reload", pid}),
+              "--reload: \"" + std::string(pid) + "\" given, allowed are process IDs");
+  }
+}
+
+// They would be ignored: the process has options of its own.
+TEST(CommandLine, TakesNoOtherOptionsBesideThatProcess) {
+  for (const char* other : {"--config=x", "--check-config", "--dump-config", "--port=7",
+                            "--log-file=x", "--quit-on-stdin"}) {
+    const std::string name = std::string(other).substr(0, std::string(other).find('='));
+    EXPECT_EQ(usage_error({"--reload", "1", other}), name + " excludes --reload");
+  }
+}
+
 TEST(CommandLine, TakesValuesAfterAnEqualsSign) {
   EXPECT_EQ(options({"--port=0"}).port, 0);
   EXPECT_EQ(options({"--config=/a=b"}).config_file, "/a=b");
@@ -115,10 +133,11 @@ TEST(CommandLine, HelpsWithEveryOptionAndExitCodeWithin80Columns) {
   const ParsedCommandLine parsed = parse({"--help"});
   EXPECT_TRUE(parsed.is_final);
   EXPECT_EQ(parsed.exit_code, 0);
-  for (const char* part : {"--config FILE", "--check-config", "--dump-config", "--address A",
-                           "--port P", "--log-file F", "--log-level L", "--stderr-level L",
-                           "--quit-on-stdin", "--version", "--help", "\n   0  ", "\n  64  ",
-                           "\n  69  ", "\n  70  ", "\n  71  ", "\n  77  ", "\n  78  "}) {
+  for (const char* part :
+       {"--config FILE", "--check-config", "--reload PID", "--dump-config", "--address A",
+        "--port P", "--log-file F", "--log-level L", "--stderr-level L", "--quit-on-stdin",
+        "--version", "--help", "\n   0  ", "\n  64  ", "\n  69  ", "\n  70  ", "\n  71  ",
+        "\n  77  ", "\n  78  "}) {
     EXPECT_NE(parsed.text.find(part), std::string::npos) << part;
   }
   std::istringstream text(parsed.text);

@@ -119,7 +119,7 @@ def completions_of(*words):
 
 def completions_complete():
     """in bash TAB completes options and their values, of echod and echoload"""
-    for words, wanted in ((("echod", "--ch"), ["--check-config"]), (("echod", "--log-level", "w"), ["warning"]),
+    for words, wanted in ((("echod", "--check-c"), ["--check-config"]), (("echod", "--log-level", "w"), ["warning"]),
                           (("echoload", "--mod"), ["--mode"]), (("echoload", "--mode", "s"), ["stream"])):
         offered = completions_of(*words)
         expect(offered == wanted, f"{' '.join(words)}: {offered} instead of {wanted}")

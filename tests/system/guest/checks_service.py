@@ -7,7 +7,7 @@ import socket
 import time
 
 from machine import (CONFIG, LOG, Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect,
-                     exposure, main_pid, restarts, run, show, start, status_text, systemctl, use_example,
+                     exposure, main_pid, read, restarts, run, show, start, status_text, systemctl, use_example,
                      wait_until, write)
 from peers import (connect, echo, expect_silence, is_refused, ping, receive_to_end, send_until_blocked,
                    stop_thread, unacknowledged)
@@ -98,6 +98,44 @@ def reload_refuses_a_broken_configuration():
     expect(main_pid() == pid and show("ActiveState") == "active", "the service did not survive it")
     echo()
     return line
+
+
+def reload_refuses_a_missing_configuration():
+    """without its file systemctl reload fails, echod refuses SIGHUP too, and with it back both succeed"""
+    start()
+    pid, log, journal = main_pid(), Log(), Journal()
+    text = read(CONFIG)
+    os.remove(CONFIG)
+    result = systemctl("reload", "echod.service", may_fail=True)
+    expect(result.returncode != 0, "systemctl reload succeeded")
+    line = journal.wait_for(rf"{CONFIG}: cannot be read: .*").group()
+    systemctl("kill", "--kill-whom=main", "--signal=HUP", "echod.service")
+    log.wait_for("reload: refused")
+    expect(main_pid() == pid and show("ActiveState") == "active", "the service did not survive it")
+    write(CONFIG, text)
+    systemctl("reload", "echod.service")
+    log.wait_for(f"reload: applied, configuration: {CONFIG}")
+    return line
+
+
+def reload_checks_the_file_of_a_drop_in():
+    """systemctl reload checks the file that a drop-in names, and not the default one"""
+    other = "/etc/echod-other.toml"
+    start()
+    write(other, "[[listen]]\nport = 2004\n")
+    os.chmod(other, 0o644)
+    drop_in(f"[Service]\nExecStart=\nExecStart=/usr/sbin/echod --config {other}\n")
+    systemctl("restart", "echod.service")
+    log = Log()
+    break_configuration()
+    systemctl("reload", "echod.service")
+    log.wait_for(f"reload: applied, configuration: {other}")
+    write(other, KEY_WITH_ERROR)
+    journal = Journal()
+    result = systemctl("reload", "echod.service", may_fail=True)
+    expect(result.returncode != 0, "systemctl reload succeeded")
+    journal.wait_for(rf"{other}:3:1: .*did you mean")
+    os.remove(other)
 
 
 def hangup_refuses_a_broken_configuration():
@@ -249,6 +287,7 @@ def port_7_works_with_the_example():
 
 CHECKS = [echoes, journal_has_the_messages_alone, ready_means_listening, takes_an_edited_port_and_backlog,
           tells_its_status, reload_takes_a_good_configuration, reload_refuses_a_broken_configuration,
+          reload_refuses_a_missing_configuration, reload_checks_the_file_of_a_drop_in,
           hangup_refuses_a_broken_configuration, restart_fails_clearly, waits_for_its_port, survives_a_kill,
           watchdog_finds_a_stuck_worker, watchdog_finds_a_stopped_process, stop_drains,
           stop_ends_with_a_stuck_worker, is_hardened, port_7_needs_the_capability, port_7_works_with_the_example]

@@ -1,0 +1,84 @@
+#include "reload_request.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <system_error>
+
+#include "clock.hpp"
+#include "exit_codes.hpp"
+#include "signal_fd.hpp"
+
+namespace echod {
+
+namespace {
+
+constexpr std::chrono::minutes kAnswerPatience{1};  // systemd's own is longer: TimeoutStartSec=.
+constexpr int kAnswer = SIGURG;
+constexpr int kApplied = 1;
+constexpr int kRefused = 2;
+
+std::string name_of(pid_t pid) {
+  return "process " + std::to_string(pid);
+}
+
+// Where /proc is hidden the caller is the same user already, or not root.
+void become_user_of(pid_t pid) {
+  struct stat status {};
+  if (::geteuid() == 0 && ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0) {
+    (void)::setuid(status.st_uid);  // Root may; if not, no answer comes.
+  }
+}
+
+void send(pid_t pid, int signal, int value) {
+  sigval data{};
+  data.sival_int = value;
+  if (::sigqueue(pid, signal, data) != 0) {
+    throw StartupError(
+        ExitCode::system,
+        "cannot signal " + name_of(pid) + ": " + std::system_category().message(errno), errno);
+  }
+}
+
+}  // namespace
+
+void request_reload(pid_t pid) {
+  sys::block_signals({kAnswer});
+  become_user_of(pid);
+  send(pid, SIGHUP, 0);
+  sigset_t answers;
+  sigemptyset(&answers);
+  sigaddset(&answers, kAnswer);
+  const sys::TimePoint deadline = sys::MonotonicClock::now() + kAnswerPatience;
+  while (sys::MonotonicClock::now() < deadline && ::kill(pid, 0) == 0) {
+    constexpr timespec kLook{.tv_sec = 1, .tv_nsec = 0};  // Whether it still runs.
+    siginfo_t info{};
+    if (::sigtimedwait(&answers, &info, &kLook) != kAnswer || info.si_code != SI_QUEUE) {
+      continue;
+    }
+    if (info.si_value.sival_int == kApplied) {
+      return;
+    }
+    throw StartupError(ExitCode::configuration,
+                       name_of(pid) + " refuses the reload; its log says why");
+  }
+  throw StartupError(ExitCode::system, name_of(pid) + " does not answer");
+}
+
+pid_t requester_of(const signalfd_siginfo& hangup) noexcept {
+  return hangup.ssi_code == SI_QUEUE ? static_cast<pid_t>(hangup.ssi_pid) : 0;
+}
+
+void answer_reload(pid_t requester, bool is_applied) noexcept {
+  if (requester > 0) {
+    sigval data{};
+    data.sival_int = is_applied ? kApplied : kRefused;
+    (void)::sigqueue(requester, kAnswer, data);  // It may have gone.
+  }
+}
+
+}  // namespace echod
