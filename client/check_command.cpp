@@ -55,8 +55,10 @@ ExitCode run_check(Options options) {
     plan.trace = [](const std::string& line) { (void)std::fprintf(stderr, "%s\n", line.c_str()); };
   }
   if (!options.wants_json) {
-    write_to_stdout("echoload " + environment().version + ": check of " +
-                    options.plan.server.text() + "\n\n");
+    const std::string address = options.plan.server.text();
+    const std::string at = address == options.target ? "" : " at " + address;
+    write_to_stdout("echoload " + environment().version + ": check of " + options.target + at +
+                    ", seed " + std::to_string(plan.seed) + "\n\n");
   }
   const std::vector<CheckResult> results = run_checks(plan, [&options](const CheckResult& result) {
     if (!options.wants_json) {

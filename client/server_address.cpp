@@ -2,8 +2,13 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "client_socket.hpp"
+#include "connect_race.hpp"
 #include "environment.hpp"
 #include "exit_codes.hpp"
 #include "figures.hpp"
@@ -25,18 +30,33 @@ std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
   return std::nullopt;
 }
 
+// To each address of the server. With --source, those of a family without one are left out, unless
+// that is all: then require_sources says what is wrong.
+std::vector<sys::Route> routes_to(const Options& options) {
+  std::vector<sys::Route> routes;
+  for (const sys::SocketAddress& server : sys::resolve(options.host, options.port)) {
+    routes.push_back({.server = server, .source = source_for(server, options)});
+  }
+  const auto has_source = [](const sys::Route& route) { return route.source.has_value(); };
+  if (std::ranges::any_of(routes, has_source)) {
+    std::erase_if(routes, std::not_fn(has_source));
+  }
+  return routes;
+}
+
 }  // namespace
 
 sys::SocketAddress reachable_address(const Options& options) {
   std::string reasons;
   try {
-    for (const sys::SocketAddress& address : sys::resolve(options.host, options.port)) {
-      const sys::Opened opened =
-          sys::connect_within(address, source_for(address, options), options.plan.timeout);
-      if (opened.error == 0) {
-        return address;
-      }
-      reasons += (reasons.empty() ? "" : "; ") + address.text() + ": " + errno_text(opened.error);
+    const std::vector<sys::Route> routes = routes_to(options);
+    const sys::RaceResult race = sys::connect_to_first(routes, options.plan.timeout);
+    if (race.winner) {
+      return routes[*race.winner].server;
+    }
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+      reasons += (i == 0 ? "" : "; ") + routes[i].server.text() + ": " +
+                 sys::connect_error_text(race.errors[i]);
     }
   } catch (const std::runtime_error& error) {
     reasons = error.what();

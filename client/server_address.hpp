@@ -8,7 +8,8 @@
 
 namespace echod::client {
 
-// The first address of options.host that a connection can be made to. Throws Stop.
+// The address of options.host that a connection is made to first; several are tried as
+// connect_race.hpp says. Throws Stop.
 [[nodiscard]] sys::SocketAddress reachable_address(const Options& options);
 
 // Throws Stop if options.plan.sources are not addresses of this host and of the server's family.

@@ -3,8 +3,10 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -17,10 +19,8 @@ namespace echod::client {
 
 namespace {
 
-// A send that the server does not let through for so long is blocked.
-constexpr std::chrono::milliseconds kBlockedTime{200};
-// Measured: then 73 KiB fit into the kernels on the way back, over loopback too, where a segment is
-// 64 KiB and they take more than 4 MiB otherwise.
+// Measured: then 47 to 83 KiB fit into the kernels on the way back, over loopback too, where a
+// segment is 64 KiB and they take more than 4 MiB otherwise.
 constexpr sys::ReceivePath kNarrow{.buffer_bytes = 4096, .segment_bytes = 1448};
 
 }  // namespace
@@ -38,8 +38,9 @@ void CheckPeer::connect(bool is_narrow) {
                                            is_narrow ? kNarrow : sys::ReceivePath{});
   if (opened.error != 0) {
     trace("cannot connect");
+    require_own_resources(opened.error);
     throw CannotConnect(name() + ": cannot connect to " + plan.server.text() + ": " +
-                        errno_text(opened.error));
+                        sys::connect_error_text(opened.error));
   }
   fd_ = std::move(opened.fd);
   trace("connected");
@@ -47,10 +48,10 @@ void CheckPeer::connect(bool is_narrow) {
 
 // Sending.
 
-bool CheckPeer::send_unread(std::uint64_t bytes) {
+bool CheckPeer::send_unread(std::uint64_t bytes, sys::Duration patience) {
   planned_ += bytes;
   while (sent_ < planned_) {
-    if (!send_some(sys::send) && !is_ready(POLLOUT, kBlockedTime)) {
+    if (!send_some(sys::send) && !is_ready(POLLOUT, patience)) {
       trace("blocked with " + bytes_text(planned_ - sent_) + " unsent");
       return false;
     }
@@ -99,10 +100,19 @@ void CheckPeer::half_close() {
   trace("half-closed");
 }
 
-void CheckPeer::expect_no_more() {
+bool CheckPeer::has_fin_arrived() const {
+  const sys::IoResult left = sys::unacknowledged_bytes(fd_.get());
+  return is_half_closed_ && left.ok() && left.count() == 0;
+}
+
+void CheckPeer::expect_no_more_on(std::span<CheckPeer> peers) {
   constexpr std::chrono::milliseconds kMoment{50};
-  half_close();
-  while (is_ready(POLLIN, kMoment) && receive_some()) {
+  for (CheckPeer& peer : peers) {
+    peer.half_close();
+  }
+  const sys::TimePoint end = sys::MonotonicClock::now() + kMoment;
+  for (CheckPeer& peer : peers) {
+    (void)(peer.is_ready(POLLIN, end - sys::MonotonicClock::now()) && peer.receive_some());
   }
 }
 
@@ -162,6 +172,7 @@ bool CheckPeer::receive_some() {
     fail(" reset " + after());
   }
   if (!result.ok()) {
+    require_own_resources(result.error());
     fail(" failed " + after() + ": " + errno_text(result.error()));
   }
   if (result.count() == 0) {
@@ -201,9 +212,17 @@ bool CheckPeer::is_ready(short events, sys::Duration patience) const {
 
 // Failures.
 
+void CheckPeer::require_own_resources(int error) const {
+  constexpr std::array kOwn{EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL};
+  if (std::ranges::find(kOwn, error) != kOwn.end()) {
+    throw std::system_error(error, std::system_category(), name() + ": echoload's own host");
+  }
+}
+
 // What had come back before is still to be read, and counts.
 void CheckPeer::fail_to_send(int error) {
   trace("cannot send: " + errno_text(error));
+  require_own_resources(error);
   while (receive_some()) {
   }
   // EPIPE: the server had closed before it reset (tcp_reset() in the kernel, CLOSE_WAIT).

@@ -1,12 +1,14 @@
 // One connection of a check, moved step by step. Each step waits for as long as the server makes
 // progress, and at most the plan's timeout without any; what came back is compared on the way. A
-// server that does something wrong ends the check with a CheckFailure that says what.
+// server that does something wrong ends the check with a CheckFailure that says what. What this
+// host lacks, such as descriptors, ends it with a std::system_error.
 //
 //   received <= sent <= planned, all of them offsets in the payload
 //
 // Thread-safety: none.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -14,6 +16,7 @@
 #include <string>
 
 #include "check_context.hpp"
+#include "clock.hpp"
 #include "io_result.hpp"
 #include "payload.hpp"
 #include "unique_fd.hpp"
@@ -38,12 +41,15 @@ struct PeerOptions {
 
 class CheckPeer {
  public:
+  // A send that the server does not let through for so long is blocked.
+  static constexpr std::chrono::milliseconds kBlockedTime{200};
+
   // Connects; throws CannotConnect.
   explicit CheckPeer(CheckContext& context, PeerOptions options = {});
 
   // Sends the next `bytes` without reading; false if the server and the kernels take no more for
-  // kBlockedTime. The next call but `half_close` and `reset` sends the rest.
-  [[nodiscard]] bool send_unread(std::uint64_t bytes);
+  // the time of `patience`. The next call but `half_close` and `reset` sends the rest.
+  [[nodiscard]] bool send_unread(std::uint64_t bytes, sys::Duration patience = kBlockedTime);
   // Sends the next `bytes`, and takes what comes back meanwhile.
   void send(std::uint64_t bytes);
   // Sends what is left, and waits until all has come back.
@@ -60,11 +66,16 @@ class CheckPeer {
   void expect_end();
   // Half-closes, and looks for a moment whether more comes than is owed; not whether the server
   // closes, which other checks are about. Only when all is back.
-  void expect_no_more();
+  void expect_no_more() { expect_no_more_on({this, 1}); }
+  // The same for many at a time, all of which get that moment.
+  static void expect_no_more_on(std::span<CheckPeer> peers);
   // RST, now.
   void reset();
 
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
+  [[nodiscard]] bool is_half_closed() const { return is_half_closed_; }
+  // Whether the server's host has acknowledged our FIN, and so all that was sent before it.
+  [[nodiscard]] bool has_fin_arrived() const;
 
  private:
   using SendCall = sys::IoResult (*)(int fd, std::span<const std::byte> bytes) noexcept;
@@ -83,6 +94,9 @@ class CheckPeer {
   [[noreturn]] void fail_to_send(int error);
   [[noreturn]] void fail_with(std::span<const std::byte> wrong);
   [[noreturn]] void fail(const std::string& what) const;
+
+  // Throws std::system_error if `error` says that this host lacks something.
+  void require_own_resources(int error) const;
 
   // "connection 3".
   [[nodiscard]] std::string name() const;

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,6 @@
 #include "figures.hpp"
 #include "open_files.hpp"
 #include "stopwatch.hpp"
-#include "wait_ready.hpp"
 
 namespace echod::client {
 
@@ -73,13 +73,15 @@ Finding large_late_reader(CheckContext& context) {
   CheckPeer peer(context);
   const bool took_all = peer.send_unread(kBytes);
   const std::uint64_t unread = peer.sent();
-  (void)sys::wait_ready({}, sys::MonotonicClock::now() + kLate);  // Just a pause.
+  std::this_thread::sleep_for(kLate);
   const Stopwatch watch;
   peer.expect_end();
-  const std::string figure = size_text(kBytes) + " at " + rate_text(kBytes, watch.elapsed());
-  return {.figure = figure,
-          .reason = took_all ? "took all 64 MiB unread: its buffer has no bound"
-                             : "took " + size_text(unread) + " unread, then waited for the reader"};
+  const std::string rate = rate_text(kBytes - unread, watch.elapsed());
+  if (took_all) {
+    return {.figure = size_text(kBytes) + " unread", .reason = "its buffer has no bound"};
+  }
+  return {.figure = size_text(kBytes - unread) + " at " + rate,
+          .reason = "took " + size_text(unread) + " of 64 MiB unread, then waited for the reader"};
 }
 
 struct Crowd {
@@ -129,7 +131,7 @@ Finding in_parallel(CheckContext& context) {
     peer.catch_up();
   }
   const std::string taken = duration_text(watch.elapsed());
-  crowd.peers.back().expect_no_more();
+  CheckPeer::expect_no_more_on(crowd.peers);
   const std::string slow = "; one waited " + duration_text(crowd.longest_connect) +
                            " to connect, as with a short backlog";
   return {.figure = std::to_string(connections) + " connections in " + taken,

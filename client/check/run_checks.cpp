@@ -16,8 +16,8 @@ CheckResult result_of(const Check& check, CheckVerdict verdict, const std::strin
   return {.name = std::string(check.name), .verdict = verdict, .figure = "", .reason = reason};
 }
 
-// What a check throws is its failure. So is what the client itself runs out of: the other checks
-// may need less.
+// What the client itself runs out of says nothing about the server, and the other checks may need
+// less: the check is skipped.
 CheckResult run(const Check& check, CheckContext& context) {
   context.trace("check: " + std::string(check.name));
   try {
@@ -28,8 +28,10 @@ CheckResult run(const Check& check, CheckContext& context) {
             .reason = finding.reason};
   } catch (const CannotConnect&) {
     throw;
-  } catch (const std::exception& failure) {
+  } catch (const CheckFailure& failure) {
     return result_of(check, CheckVerdict::fail, failure.what());
+  } catch (const std::exception& shortage) {
+    return result_of(check, CheckVerdict::skip, shortage.what());
   }
 }
 

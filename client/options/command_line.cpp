@@ -151,15 +151,27 @@ std::vector<option> getopt_table(Command command) {
   return table;
 }
 
-// Takes the command out of the arguments. It stands first, if at all.
-Command command_in(std::vector<char*>& arguments) {
-  Command command = Command::run;
-  if (arguments.size() > 1 &&
-      (std::string_view(arguments[1]) == "check" || std::string_view(arguments[1]) == "run")) {
-    command = std::string_view(arguments[1]) == "check" ? Command::check : Command::run;
-    arguments.erase(arguments.begin() + 1);
+std::optional<Command> command_named(std::string_view word) {
+  if (word == "check") {
+    return Command::check;
   }
-  return command;
+  return word == "run" ? std::optional(Command::run) : std::nullopt;
+}
+
+// Takes the command out of the arguments, where it stands first, if at all. Returns what is wrong.
+std::optional<std::string> take_command(Options& options, std::vector<char*>& arguments) {
+  if (arguments.size() < 2) {
+    return std::nullopt;
+  }
+  const std::string_view first = arguments[1];
+  if (const auto command = command_named(first)) {
+    options.command = *command;
+    arguments.erase(arguments.begin() + 1);
+  } else if (!first.starts_with('-') && first.find(':') == std::string_view::npos) {
+    return in_quotes(first) +
+           " is neither a command (run or check) nor HOST:PORT, such as localhost:2003";
+  }
+  return std::nullopt;
 }
 
 // What is wrong after getopt_long(3) returned `found`, ':' or '?', having looked at `given`, or, if
@@ -202,7 +214,8 @@ std::optional<std::string> take_target(Options& options, std::span<char* const> 
     return "no server given: HOST:PORT";
   }
   if (words.size() > 1) {
-    return "unexpected argument " + std::string(words[1]);
+    return command_named(words[0]) ? std::string(words[0]) + " must stand before the options"
+                                   : "unexpected argument " + std::string(words[1]);
   }
   return set_target(options, words.front());
 }
@@ -216,7 +229,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   for (int i = 0; i < argc; ++i) {
     arguments.push_back(const_cast<char*>(argv[i]));  // NOLINT: getopt_long(3) only reorders them.
   }
-  options.command = command_in(arguments);
+  if (const auto fault = take_command(options, arguments)) {
+    return usage_error(*fault);
+  }
   const auto count = static_cast<int>(arguments.size());
   arguments.push_back(nullptr);
   const std::vector<option> table = getopt_table(options.command);

@@ -27,7 +27,7 @@ struct Options {
   std::uint16_t port = 0;
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
-  LoadPlan plan;            // Without the server's address. check: connections and timeout.
+  LoadPlan plan;            // Without the server's address. check: connections, timeout and seed.
   std::optional<std::string> json_file;       // run: "-" is standard output
   std::optional<std::string> histogram_file;  // run: likewise
   std::uint64_t max_errors = 0;

@@ -123,6 +123,12 @@ constexpr std::array kOptions{
              return set_duration(options.plan.timeout, value, kShortest);
            },
            "how long to wait for a connection or for bytes that\nare owed (5s)"},
+    Option{"seed", "N", For::both, "0 to 4294967295",
+           [](Options& options, std::string_view value) {
+             options.is_seed_given = true;
+             return set_count(options.plan.seed, value, 0, UINT32_MAX);
+           },
+           "send the bytes of the run that had this seed (a new\none each time)"},
     Option{"mode", "MODE", For::run, "echo, connect or stream", &set_mode,
            "echo: messages to and fro (the default);\nconnect: connect, one message, half-close, "
            "its echo,\nend of file, again and again;\nstream: as many bytes as go, both ways"},
@@ -183,12 +189,6 @@ constexpr std::array kOptions{
     Option{"source", "ADDRESS", For::run, "an IP address of this host", &add_source,
            "connect from this address; give it several times to\ntake turns (each has its own "
            "ports)"},
-    Option{"seed", "N", For::run, "0 to 4294967295",
-           [](Options& options, std::string_view value) {
-             options.is_seed_given = true;
-             return set_count(options.plan.seed, value, 0, UINT32_MAX);
-           },
-           "send the bytes of the run that had this seed (a new\none each time)"},
     Option{"server-pid", "PID", For::run, "a process id", &set_pid,
            "report this process's CPU time and memory"},
     Option{"max-errors", "N", For::run, "a number of errors",

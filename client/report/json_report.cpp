@@ -162,6 +162,7 @@ std::string check_json(const Options& options, const std::vector<CheckResult>& r
                   {"echoload", environment.version},
                   {"time", environment.time},
                   {"target", target_json(options)},
+                  {"seed", options.plan.seed},
                   {"checks", checks},
                   {"passed", have_passed(results)}});
 }

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
+#include <system_error>
 
 #include "clock.hpp"
 #include "io_result.hpp"
@@ -87,13 +88,40 @@ int why_not_from(const SocketAddress& source) noexcept {
   return fd.is_open() ? bind_to(fd.get(), source).error() : errno;
 }
 
+bool is_self_connected(int fd) noexcept {
+  sockaddr_storage local{};
+  sockaddr_storage peer{};
+  socklen_t local_length = sizeof local;
+  socklen_t peer_length = sizeof peer;
+  return calls::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &local_length) == 0 &&
+         calls::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &peer_length) == 0 &&
+         SocketAddress::from(local) == SocketAddress::from(peer);
+}
+
+int connect_error(int fd) noexcept {
+  if (const int error = take_error(fd); error != 0) {
+    return error;
+  }
+  if (!is_self_connected(fd)) {
+    return 0;
+  }
+  reset_on_close(fd);  // A FIN would leave the port in TIME_WAIT, where no server can bind it.
+  return kConnectedToItself;
+}
+
+std::string connect_error_text(int error) {
+  return error == kConnectedToItself ? "connected to itself, because no server listens there"
+                                     : std::system_category().message(error);
+}
+
 Opened connect_within(const SocketAddress& server, const std::optional<SocketAddress>& source,
                       Duration timeout, const ReceivePath& path) noexcept {
   Opened opened = open_connection(server, source, path);
-  if (opened.error == EINPROGRESS) {
+  const bool is_begun = opened.error == 0 || opened.error == EINPROGRESS;
+  if (is_begun) {
     const bool is_decided =
         wait_ready(opened.fd.get(), POLLOUT, MonotonicClock::now() + timeout) != 0;
-    opened.error = is_decided ? take_error(opened.fd.get()) : ETIMEDOUT;
+    opened.error = is_decided ? connect_error(opened.fd.get()) : ETIMEDOUT;
   }
   if (opened.error != 0) {
     opened.fd.reset();

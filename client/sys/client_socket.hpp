@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "clock.hpp"
 #include "io_result.hpp"
@@ -18,6 +19,10 @@ struct Opened {
                   // allows it.
   int error = 0;  // 0: connected; EINPROGRESS: writable once it is decided; else why there is none.
 };
+
+// In place of an errno: the connection was to the socket itself. That happens where nothing listens
+// on a port and connect(2) chooses that same port as the local one.
+inline constexpr int kConnectedToItself = -1;
 
 // How much the kernels on the way hold of what the server sends while the client does not read. A 0
 // leaves the kernel's own default, some megabytes.
@@ -35,8 +40,20 @@ struct ReceivePath {
 // Why connections cannot be made from `source` (errno of bind(2)); 0 if they can.
 [[nodiscard]] int why_not_from(const SocketAddress& source) noexcept;
 
+// Whether both ends of a connection are this one socket: its local address is that of its peer.
+// Whatever is sent on it comes back, and no server has seen it.
+[[nodiscard]] bool is_self_connected(int fd) noexcept;
+
+// Why the connection that was begun on `fd` failed, once it is decided: an errno or
+// kConnectedToItself; 0 if it is there. One to itself becomes a reset at close, which frees the
+// port at once.
+[[nodiscard]] int connect_error(int fd) noexcept;
+
+// The text of an Opened::error.
+[[nodiscard]] std::string connect_error_text(int error);
+
 // As open_connection, but waits until it is decided, for at most `timeout`: `error` is 0, ETIMEDOUT
-// or why there is none.
+// or as that of connect_error.
 [[nodiscard]] Opened connect_within(const SocketAddress& server,
                                     const std::optional<SocketAddress>& source, Duration timeout,
                                     const ReceivePath& path = {}) noexcept;

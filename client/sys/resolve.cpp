@@ -2,11 +2,13 @@
 
 #include <netdb.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace echod::sys {
 
@@ -38,6 +40,20 @@ std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port) 
   }
   if (addresses.empty()) {
     throw std::runtime_error("cannot find " + host + ": " + reason(status));
+  }
+  return interleave_families(std::move(addresses));
+}
+
+std::vector<SocketAddress> interleave_families(std::vector<SocketAddress> addresses) {
+  for (std::size_t i = 1; i < addresses.size(); ++i) {
+    const auto here = addresses.begin() + static_cast<std::ptrdiff_t>(i);
+    const bool wants_v6 = !addresses[i - 1].is_v6();
+    const auto next = std::find_if(here, addresses.end(), [wants_v6](const SocketAddress& address) {
+      return address.is_v6() == wants_v6;
+    });
+    if (next != addresses.end()) {
+      std::rotate(here, next, next + 1);
+    }
   }
   return addresses;
 }

@@ -10,8 +10,13 @@
 
 namespace echod::sys {
 
-// The addresses of `host`, a name or an address as text, in the order in which to try them
-// (RFC 6724); never empty. Throws std::runtime_error with the resolver's words.
+// The addresses of `host`, a name or an address as text, in the order in which to try them: the
+// resolver's (RFC 6724), with the families taking turns. Never empty. Throws std::runtime_error
+// with the resolver's words.
 [[nodiscard]] std::vector<SocketAddress> resolve(const std::string& host, std::uint16_t port);
+
+// The same addresses with the families taking turns, so that one family without a connection to the
+// world does not hold up the other (RFC 8305, section 4). The order within a family stays.
+[[nodiscard]] std::vector<SocketAddress> interleave_families(std::vector<SocketAddress> addresses);
 
 }  // namespace echod::sys

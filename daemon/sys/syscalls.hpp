@@ -30,6 +30,7 @@ int listen(int fd, int backlog) noexcept;
 int connect(int fd, const sockaddr* address, socklen_t length) noexcept;
 int accept4(int fd, sockaddr* address, socklen_t* length, int flags) noexcept;
 int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept;
+int getpeername(int fd, sockaddr* address, socklen_t* length) noexcept;
 int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept;
 int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept;
 ssize_t recv(int fd, void* data, size_t length, int flags) noexcept;

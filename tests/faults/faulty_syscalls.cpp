@@ -90,6 +90,10 @@ int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
   return perform(FRAME, fd, [&] { return ::getsockname(fd, address, length); });
 }
 
+int getpeername(int fd, sockaddr* address, socklen_t* length) noexcept {
+  return perform(FRAME, fd, [&] { return ::getpeername(fd, address, length); });
+}
+
 int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
   return perform(FRAME, fd, [&] { return ::setsockopt(fd, level, option, value, length); });
 }

@@ -1,6 +1,7 @@
 // The battery finds what is wrong with a server, says so in those words, and finds nothing wrong
 // with one that is right.
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -105,9 +106,36 @@ TEST(EcholoadCheckTest, ACorrectServerPassesEveryCheck) {
   const BrokenServer server(Fault::correct);
   const Results results = check(server);
   expect_all_pass(results);
-  EXPECT_TRUE(matches(named(results, "large, late reader").reason,
-                      "^took [0-9.]+ MiB unread, then waited for the reader$"));
-  EXPECT_TRUE(matches(named(results, "large, late reader").figure, "^64 MiB at [0-9.]+ MB/s$"));
+  const CheckResult& large = named(results, "large, late reader");
+  ASSERT_TRUE(
+      matches(large.reason, "^took [0-9.]+ MiB of 64 MiB unread, then waited for the reader$"))
+      << large.reason;
+  ASSERT_TRUE(matches(large.figure, "^[0-9.]+ MiB at [0-9.]+ MB/s$")) << large.figure;
+  // What was sent before the reading began has no part in the rate.
+  const double before = std::stod(large.reason.substr(large.reason.find(' ')));
+  constexpr double kRounding = 0.06;
+  EXPECT_NEAR(std::stod(large.figure) + before, 64, kRounding) << large.figure << large.reason;
+  EXPECT_TRUE(matches(named(results, "half-close, late reader").reason,
+                      "^56 connections of 48 to 453 KiB, first read after 1 s; [0-9]+ FINs had "
+                      "arrived by then$"));
+}
+
+TEST(EcholoadCheckTest, AServerThatKeepsEverythingHasNoBound) {
+  const BrokenServer server(Fault::correct, 0, {.own_bytes = std::size_t{1} << 30});
+  const Results results = check(server);
+  expect_all_pass(results);
+  EXPECT_EQ(named(results, "large, late reader").figure, "64 MiB unread");
+  EXPECT_EQ(named(results, "large, late reader").reason, "its buffer has no bound");
+}
+
+// It reads no more while it cannot write, so no FIN gets through to it.
+TEST(EcholoadCheckTest, WithoutAFinThatArrivesTheLateReaderIsSkipped) {
+  const BrokenServer server(Fault::correct, 0, {.own_bytes = 4096, .kernel_bytes = 4096});
+  const Results results = check(server);
+  EXPECT_EQ(names_of(results, CheckVerdict::fail), Names{});
+  EXPECT_EQ(names_of(results, CheckVerdict::skip), Names{"half-close, late reader"});
+  EXPECT_EQ(named(results, "half-close, late reader").reason,
+            "no FIN had arrived before the first read: 56 connections of 48 to 453 KiB");
 }
 
 TEST(EcholoadCheckTest, ResultsComeInOrderWhileItRuns) {
@@ -158,6 +186,22 @@ TEST(EcholoadCheckTest, ATailDroppedAtTheHalfCloseIsFound) {
   const BrokenServer server(Fault::truncates_at_half_close);
   expect_failures(check(server), kHalfClosing,
                   "^connection [0-9]+ closed after [0-9]+ of [0-9]+ bytes?$");
+}
+
+// Such as socat, whose buffer has 8 KiB.
+class EcholoadCheckGivingUpTest : public testing::TestWithParam<int> {};
+
+TEST_P(EcholoadCheckGivingUpTest, ATailDroppedHalfASecondAfterTheFinIsFound) {
+  const BrokenServer server(Fault::gives_up_after_fin, 0,
+                            {.own_bytes = static_cast<std::size_t>(GetParam()) * 1024});
+  expect_failures(check(server), {"half-close, late reader"},
+                  "^connection [0-9]+ closed after [0-9]+ of [0-9]+ bytes$");
+}
+INSTANTIATE_TEST_SUITE_P(KibOfBuffer, EcholoadCheckGivingUpTest, testing::Values(4, 8, 16, 1024));
+
+TEST(EcholoadCheckTest, ASurplusByteIsFoundThoughItComesLate) {
+  const BrokenServer server(Fault::adds_a_byte);
+  expect_failures(check(server), Names(kAll.begin(), kAll.end()), " 1 byte more than were sent");
 }
 
 TEST(EcholoadCheckTest, SilenceIsFound) {
@@ -241,6 +285,26 @@ class EchodCheckTest : public DaemonTest {};
 TEST_F(EchodCheckTest, EchodPassesEveryCheck) {
   start();
   expect_all_pass(client::run_checks(plan_for(daemon().port()), {}));
+}
+
+TEST_F(EchodCheckTest, WhatThisHostLacksIsNoFaultOfTheServer) {
+  start();
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const int next = dup(STDERR_FILENO);
+  ASSERT_EQ(close(next), 0);
+  constexpr int kFree = 30;
+  const rlimit few{.rlim_cur = static_cast<rlim_t>(next + kFree), .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  const Results results = client::run_checks(plan_for(daemon().port()), {});
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(names_of(results, CheckVerdict::fail), Names{});
+  EXPECT_EQ(names_of(results, CheckVerdict::skip),
+            (Names{"half-close, late reader", "in parallel"}));
+  EXPECT_TRUE(matches(named(results, "half-close, late reader").reason,
+                      "^connection [0-9]+: echoload's own host: Too many open files$"))
+      << named(results, "half-close, late reader").reason;
+  EXPECT_FALSE(client::have_passed(results));
 }
 
 }  // namespace

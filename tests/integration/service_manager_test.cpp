@@ -189,8 +189,8 @@ TEST_F(ServiceManagerTest, HearsWhyEchodDidNotStart) {
       run({.arguments = {ECHOD_BINARY, "--config", daemon().config_path(), "--log-file", "",
                          "--address", "127.0.0.1", "--port", std::to_string(daemon().port())},
            .environment = {manager_.variable()}});
-  constexpr int kCannotListen = 69;
-  EXPECT_EQ(result.exit_code, kCannotListen);
+  constexpr int kUnavailable = 69;
+  EXPECT_EQ(result.exit_code, kUnavailable);
   const std::string message = manager_.wait_for("ERRNO=" + std::to_string(EADDRINUSE));
   EXPECT_NE(message.find("STATUS=cannot listen on 127.0.0.1:"), std::string::npos) << message;
 }

@@ -122,6 +122,9 @@ int accept4(int, sockaddr*, socklen_t*, int) noexcept {
 int getsockname(int, sockaddr*, socklen_t*) noexcept {
   is_not_simulated("getsockname");
 }
+int getpeername(int, sockaddr*, socklen_t*) noexcept {
+  is_not_simulated("getpeername");
+}
 int setsockopt(int, int, int, const void*, socklen_t) noexcept {
   is_not_simulated("setsockopt");
 }

@@ -21,13 +21,14 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostPending = 1048576;
 constexpr std::size_t kMostRead = 65536;
 constexpr std::size_t kPiece = 64;
 constexpr std::size_t kLeastSwapped = 64;  // Fewer bytes would not tell where they are from.
 constexpr std::chrono::milliseconds kLazy{30};
 constexpr std::size_t kLeastLazy = 32;
 constexpr std::size_t kKept = 1024;
+constexpr std::chrono::milliseconds kGivesUp{500};
+constexpr std::chrono::milliseconds kAddsLate{20};
 
 int checked(int result, const char* what) {
   if (result < 0) {
@@ -36,9 +37,14 @@ int checked(int result, const char* what) {
   return result;
 }
 
-int listen_on_loopback() {
+int listen_on_loopback(int kernel_bytes) {
   const int fd =
       checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP), "socket");
+  for (const int option : {SO_SNDBUF, SO_RCVBUF}) {  // Connections inherit them.
+    if (kernel_bytes > 0) {
+      checked(setsockopt(fd, SOL_SOCKET, option, &kernel_bytes, sizeof kernel_bytes), "setsockopt");
+    }
+  }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -98,9 +104,6 @@ struct BrokenServer::Connection {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  [[nodiscard]] bool reads() const {
-    return !is_at_end && !is_stalled && !held && pending.size() < kMostPending;
-  }
   [[nodiscard]] bool is_lazy_now() const { return Clock::now() - read_at < kLazy; }
 
   int fd;
@@ -109,17 +112,19 @@ struct BrokenServer::Connection {
   std::string recent;               // The last kPiece bytes of those read.
   std::optional<std::string> held;  // To be swapped.
   Clock::time_point read_at;
-  bool is_at_end = false;  // The client's FIN was read.
-  bool has_erred = false;  // The fault was committed.
+  Clock::time_point end_at;  // When the client's FIN was read.
+  bool is_at_end = false;    // The client's FIN was read.
+  bool has_erred = false;    // The fault was committed.
   bool is_stalled = false;
   bool drops_input = false;
   bool is_gone = false;
 };
 
-BrokenServer::BrokenServer(Fault fault, std::uint64_t after_bytes)
+BrokenServer::BrokenServer(Fault fault, std::uint64_t after_bytes, BrokenServerBuffers buffers)
     : fault_(fault),
       after_bytes_(after_bytes),
-      listener_(listen_on_loopback()),
+      buffers_(buffers),
+      listener_(listen_on_loopback(buffers.kernel_bytes)),
       wake_up_(checked(eventfd(0, EFD_CLOEXEC), "eventfd")) {
   port_ = port_of(listener_);
   thread_ = std::thread([this] { serve(); });
@@ -140,7 +145,7 @@ void BrokenServer::serve() {
     polled.push_back(
         {.fd = fault_ == Fault::never_accepts ? -1 : listener_, .events = POLLIN, .revents = 0});
     for (const Connection& connection : connections_) {
-      const int events = (connection.reads() ? POLLIN : 0) | (answers(connection) ? POLLOUT : 0);
+      const int events = (reads(connection) ? POLLIN : 0) | (answers(connection) ? POLLOUT : 0);
       polled.push_back({.fd = connection.fd, .events = static_cast<short>(events), .revents = 0});
     }
     (void)poll(polled.data(), polled.size(), patience_ms());
@@ -150,6 +155,7 @@ void BrokenServer::serve() {
     auto ready = polled.begin() + 2;
     for (Connection& connection : connections_) {
       turn(connection, (ready++)->revents);
+      on_late_fin(connection);
     }
     release_held();
     connections_.remove_if([](const Connection& connection) { return connection.is_gone; });
@@ -164,11 +170,38 @@ bool BrokenServer::answers(const Connection& connection) const {
          (fault_ != Fault::truncates_at_half_close || !connection.is_lazy_now());
 }
 
+bool BrokenServer::reads(const Connection& connection) const {
+  return !connection.is_at_end && !connection.is_stalled && !connection.held &&
+         connection.pending.size() < buffers_.own_bytes;
+}
+
+// A fault that is due at a time needs polling.
 int BrokenServer::patience_ms() const {
-  const bool is_to_answer = std::ranges::any_of(
-      connections_, [](const Connection& connection) { return !connection.pending.empty(); });
-  return fault_ == Fault::truncates_at_half_close && is_to_answer ? static_cast<int>(kLazy.count())
-                                                                  : -1;
+  constexpr int kOften = 5;
+  const bool is_due = std::ranges::any_of(connections_, [this](const Connection& connection) {
+    return fault_ == Fault::truncates_at_half_close ? !connection.pending.empty()
+                                                    : connection.is_at_end;
+  });
+  return is_due ? kOften : -1;
+}
+
+void BrokenServer::on_late_fin(Connection& connection) {
+  if (!connection.is_at_end || connection.is_gone) {
+    return;
+  }
+  const auto since = Clock::now() - connection.end_at;
+  if (fault_ == Fault::gives_up_after_fin && since >= kGivesUp) {
+    connection.is_gone = true;
+  } else if (fault_ == Fault::adds_a_byte && since >= kAddsLate && !connection.has_erred) {
+    connection.has_erred = true;
+    connection.pending += is_oldest(connection) ? "+" : "";
+    flush(connection);
+  }
+}
+
+bool BrokenServer::is_oldest(const Connection& connection) const {
+  const auto oldest = std::ranges::find(connections_, false, &Connection::is_gone);
+  return &*oldest == &connection;
 }
 
 void BrokenServer::accept() {
@@ -182,7 +215,7 @@ void BrokenServer::accept() {
 }
 
 void BrokenServer::turn(Connection& connection, short ready) {
-  if ((ready & ~POLLOUT) != 0 && connection.reads()) {
+  if ((ready & ~POLLOUT) != 0 && reads(connection)) {
     read(connection);
   } else if ((ready & (POLLERR | POLLHUP)) != 0 && connection.pending.empty()) {
     connection.is_gone = true;
@@ -195,7 +228,7 @@ void BrokenServer::turn(Connection& connection, short ready) {
 // Reading.
 
 void BrokenServer::read(Connection& connection) {
-  std::string chunk(kMostRead, '\0');
+  std::string chunk(std::min(kMostRead, buffers_.own_bytes - connection.pending.size()), '\0');
   const ssize_t count = recv(connection.fd, chunk.data(), chunk.size(), 0);
   if (count < 0) {
     connection.is_gone = errno != EAGAIN;
@@ -203,6 +236,7 @@ void BrokenServer::read(Connection& connection) {
   }
   if (count == 0) {
     connection.is_at_end = true;
+    connection.end_at = Clock::now();
     if (fault_ == Fault::truncates_at_half_close) {
       connection.pending.clear();
     }
@@ -290,7 +324,7 @@ void BrokenServer::release_held() {
 
 void BrokenServer::flush(Connection& connection) {
   std::string_view bytes = connection.pending;
-  if (fault_ == Fault::truncates_at_half_close && bytes.size() >= kMostPending) {
+  if (fault_ == Fault::truncates_at_half_close && bytes.size() >= buffers_.own_bytes) {
     bytes.remove_suffix(kKept);  // The FIN may be next, and must find something to drop.
   }
   const ssize_t count = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -306,7 +340,7 @@ void BrokenServer::flush(Connection& connection) {
 
 void BrokenServer::on_flushed(Connection& connection) {
   if (connection.is_at_end) {
-    connection.is_gone = true;
+    connection.is_gone = fault_ != Fault::adds_a_byte || connection.has_erred;
   } else if (connection.drops_input) {
     (void)shutdown(connection.fd, SHUT_WR);  // That the client is gone is seen by reading.
   } else if (connection.is_stalled && fault_ == Fault::resets) {

@@ -3,11 +3,12 @@
 //   BrokenServer server(Fault::drops_a_byte);
 //   ... connect to 127.0.0.1, server.port() ...
 //
-// It has a thread of its own, listens on an ephemeral port, serves any number of connections, and
-// keeps some 1 MiB for a client that does not read. Uses nothing of the project.
+// It has a thread of its own, listens on an ephemeral port, serves any number of connections,.
+// Uses nothing of the project.
 // Thread-safety: any thread may ask for the port; the owner destroys it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <list>
 #include <string>
@@ -29,10 +30,19 @@ enum class Fault : std::uint8_t {
   truncates_at_half_close,  // At any offset: drops what is left when the client's FIN is read. It
                             // waits 30 ms for more before it answers 32 bytes or more, so that
                             // something is left.
-  stalls,                   // Neither reads nor answers any more.
-  closes_early,             // FIN; what still comes is read and dropped.
-  resets,                   // RST, after what came before has been answered.
-  never_accepts,            // Connections stay in the accept queue.
+  gives_up_after_fin,  // At any offset: drops what is left half a second after the client's FIN.
+  adds_a_byte,         // At any offset: one byte more than was sent, 20 ms after the client's FIN,
+                       // on the oldest of the connections that are open then.
+  stalls,              // Neither reads nor answers any more.
+  closes_early,        // FIN; what still comes is read and dropped.
+  resets,              // RST, after what came before has been answered.
+  never_accepts,       // Connections stay in the accept queue.
+};
+
+// How much the server keeps for a client that does not read.
+struct BrokenServerBuffers {
+  std::size_t own_bytes = 1048576;
+  int kernel_bytes = 0;  // SO_SNDBUF and SO_RCVBUF; 0: the kernel's defaults.
 };
 
 class BrokenServer {
@@ -40,7 +50,8 @@ class BrokenServer {
   static constexpr std::uint64_t kAfterBytes = 900;
 
   // Listens when it returns. Throws std::system_error.
-  explicit BrokenServer(Fault fault, std::uint64_t after_bytes = kAfterBytes);
+  explicit BrokenServer(Fault fault, std::uint64_t after_bytes = kAfterBytes,
+                        BrokenServerBuffers buffers = {});
   // Closes all connections.
   ~BrokenServer();
   BrokenServer(const BrokenServer&) = delete;
@@ -53,7 +64,11 @@ class BrokenServer {
 
   void serve();
   [[nodiscard]] bool answers(const Connection& connection) const;
+  [[nodiscard]] bool reads(const Connection& connection) const;
   [[nodiscard]] int patience_ms() const;
+  // Does what is due some time after the client's FIN.
+  void on_late_fin(Connection& connection);
+  [[nodiscard]] bool is_oldest(const Connection& connection) const;
   void accept();
   void turn(Connection& connection, short ready);
 
@@ -67,6 +82,7 @@ class BrokenServer {
 
   Fault fault_;
   std::uint64_t after_bytes_;
+  BrokenServerBuffers buffers_;
   std::uint16_t port_ = 0;
   int listener_ = -1;
   int wake_up_ = -1;  // eventfd(2): readable when it is to end.

@@ -387,6 +387,12 @@ int ScriptedKernel::on_getsockname(int fd, sockaddr* address, socklen_t* length)
   return 0;
 }
 
+// What it was connected to.
+int ScriptedKernel::on_getpeername(int fd, sockaddr* address, socklen_t* length) const {
+  give_address(connected_to(fd), address, length);
+  return 0;
+}
+
 int ScriptedKernel::on_setsockopt(int fd, int level, int option, const void* value,
                                   socklen_t length) {
   int number = 0;

@@ -55,6 +55,12 @@ int getsockname(int fd, sockaddr* address, socklen_t* length) noexcept {
                            : ::getsockname(fd, address, length);
 }
 
+int getpeername(int fd, sockaddr* address, socklen_t* length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_getpeername(fd, address, length)
+                           : ::getpeername(fd, address, length);
+}
+
 int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
   return kernel != nullptr ? kernel->on_setsockopt(fd, level, option, value, length)

@@ -297,6 +297,7 @@ class ScriptedKernel {
   int on_timer_set(int fd, int flags, const itimerspec* time);
   int on_accept(int fd, sockaddr* address, socklen_t* length);
   int on_getsockname(int fd, sockaddr* address, socklen_t* length);
+  [[nodiscard]] int on_getpeername(int fd, sockaddr* address, socklen_t* length) const;
   int on_setsockopt(int fd, int level, int option, const void* value, socklen_t length);
   int on_getsockopt(int fd, int level, int option, void* value, socklen_t* length);
   ssize_t on_recv(int fd, void* data, std::size_t length, int flags);

@@ -122,10 +122,11 @@ TEST(ClientCommandLineTest, OfACheckHasFortyConnectionsInParallel) {
   EXPECT_EQ(check.plan.timeout, seconds(5));
   EXPECT_FALSE(check.is_verbose);
   EXPECT_FALSE(check.wants_json);
-  const Options all = options(
-      {"check", "--connections", "7", "--timeout=2s", "--json", "--verbose", "localhost:2003"});
+  const Options all = options({"check", "--connections", "7", "--timeout=2s", "--seed", "5",
+                               "--json", "--verbose", "localhost:2003"});
   EXPECT_EQ(all.plan.connections, 7U);
   EXPECT_EQ(all.plan.timeout, seconds(2));
+  EXPECT_EQ(all.plan.seed, 5U);
   EXPECT_TRUE(all.is_verbose);
   EXPECT_TRUE(all.wants_json);
 }
@@ -222,8 +223,8 @@ TEST(ClientCommandLineTest, SaysWhatIsWrongWithAServer) {
   EXPECT_EQ(usage_error({"check"}), "no server given: HOST:PORT");
   EXPECT_EQ(usage_error({"--depth", "2"}), "no server given: HOST:PORT");
   const std::string no_port = " has no port: give HOST:PORT, such as localhost:2003";
-  EXPECT_EQ(usage_error({"localhost"}), "\"localhost\"" + no_port);
-  EXPECT_EQ(usage_error({""}), "\"\"" + no_port);
+  EXPECT_EQ(usage_error({"run", "localhost"}), "\"localhost\"" + no_port);
+  EXPECT_EQ(usage_error({"run", ""}), "\"\"" + no_port);
   EXPECT_EQ(usage_error({"[::1]"}), "\"[::1]\"" + no_port);
   const std::string no_target =
       " is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:2003";
@@ -248,7 +249,7 @@ struct Refused {
 TEST(ClientCommandLineTest, SaysWhatIsWrongOnOneLine) {
   EXPECT_EQ(usage_error({"--mode", "a\nb", "localhost:7"}),
             "--mode: \"a\\nb\" given, allowed is echo, connect or stream");
-  EXPECT_EQ(usage_error({"localhost\r"}),
+  EXPECT_EQ(usage_error({"run", "localhost\r"}),
             "\"localhost\\r\" has no port: give HOST:PORT, such as localhost:2003");
 }
 
@@ -328,6 +329,17 @@ TEST(ClientCommandLineTest, TheCommandStandsFirst) {
             "\"check\" has no port: give HOST:PORT, such as localhost:2003");
   EXPECT_EQ(usage_error({"run", "check"}),
             "\"check\" has no port: give HOST:PORT, such as localhost:2003");
+  EXPECT_EQ(error_with({"--timeout", "2s", "check"}), "check must stand before the options");
+  EXPECT_EQ(error_with({"--timeout", "2s", "run"}), "run must stand before the options");
+}
+
+TEST(ClientCommandLineTest, SaysWhichCommandIsUnknown) {
+  const std::string neither =
+      " is neither a command (run or check) nor HOST:PORT, such as localhost:2003";
+  EXPECT_EQ(error_with({"chek"}), "\"chek\"" + neither);
+  EXPECT_EQ(error_with({"chek", "--verbose"}), "\"chek\"" + neither);
+  EXPECT_EQ(usage_error({"localhost"}), "\"localhost\"" + neither);
+  EXPECT_EQ(usage_error({""}), "\"\"" + neither);
 }
 
 // Contradictions.
@@ -397,11 +409,11 @@ Words helped(const std::string& heading) {
 }
 
 TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
-  EXPECT_EQ(helped("Both"), (Words{"--connections", "--timeout"}));
+  EXPECT_EQ(helped("Both"), (Words{"--connections", "--timeout", "--seed"}));
   EXPECT_EQ(helped("run"),
             (Words{"--mode", "--active", "--size", "--depth", "--rate", "--messages", "--threads",
-                   "--duration", "--warmup", "--connect-rate", "--ramp", "--source", "--seed",
-                   "--server-pid", "--max-errors", "--slo", "--json", "--histogram"}));
+                   "--duration", "--warmup", "--connect-rate", "--ramp", "--source", "--server-pid",
+                   "--max-errors", "--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));
 }

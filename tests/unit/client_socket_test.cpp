@@ -18,6 +18,7 @@ namespace echod::test {
 namespace {
 
 constexpr std::string_view kHello = "hello";
+constexpr std::chrono::seconds kPatience{60};
 
 class ClientSocketTest : public testing::Test {
  protected:
@@ -30,7 +31,7 @@ class ClientSocketTest : public testing::Test {
     return sys::accept(listener_.fd.get()).fd;
   }
   static void wait_for(int fd, short events) {
-    const sys::TimePoint deadline = sys::MonotonicClock::now() + std::chrono::seconds(60);
+    const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
     EXPECT_NE(sys::wait_ready(fd, events, deadline), 0);
   }
   // How much the kernels take from `fd` while nobody reads.
@@ -94,6 +95,32 @@ TEST_F(ClientSocketTest, AResetOnCloseIsOne) {
   wait_for(server.get(), POLLIN);
   std::array<std::byte, 16> room{};
   EXPECT_EQ(sys::receive(server.get(), room).error(), ECONNRESET);
+}
+
+TEST_F(ClientSocketTest, AConnectionToAServerIsNotToItself) {
+  const sys::Opened opened = sys::connect_within(listener_.address, std::nullopt, kPatience);
+  EXPECT_EQ(opened.error, 0);
+  EXPECT_FALSE(sys::is_self_connected(opened.fd.get()));
+  EXPECT_FALSE(sys::is_self_connected(-1));
+}
+
+TEST_F(ClientSocketTest, AConnectionToItselfIsAFailureAndItsPortIsFreeAtOnce) {
+  const sys::SocketAddress own =
+      sys::open_listener(*sys::SocketAddress::parse("127.0.0.75", 0), 1, false, {}).address;
+  {
+    const sys::Opened opened = sys::open_connection(own, own);
+    ASSERT_TRUE(opened.fd.is_open());
+    wait_for(opened.fd.get(), POLLOUT);
+    EXPECT_TRUE(sys::is_self_connected(opened.fd.get()));
+    EXPECT_EQ(sys::connect_error(opened.fd.get()), sys::kConnectedToItself);
+  }
+  EXPECT_EQ(sys::why_not_from(own), 0);
+  const sys::Opened opened = sys::connect_within(own, own, kPatience);
+  EXPECT_EQ(opened.error, sys::kConnectedToItself);
+  EXPECT_FALSE(opened.fd.is_open());
+  EXPECT_EQ(sys::connect_error_text(opened.error),
+            "connected to itself, because no server listens there");
+  EXPECT_EQ(sys::why_not_from(own), 0);
 }
 
 }  // namespace

@@ -270,6 +270,20 @@ TEST_F(OriginTest, SeveralFlippedBytesAreCountedFromTheFirstToTheLast) {
   }
 }
 
+// With one pattern, so that they are bytes of a stream that has another key.
+TEST_F(OriginTest, EverySecondByteFlippedIsCorruptionAndNoOtherRun) {
+  for (int round = 0; round < kRounds; ++round) {
+    const std::size_t length = random_between(16, 200);
+    begin(length);
+    const auto pattern = static_cast<std::byte>(random_between(1, 255));
+    for (std::size_t i = random_between(0, 1); i < length; i += 2) {
+      received_[i] ^= pattern;
+    }
+    const Fault fault = identified();
+    EXPECT_EQ(name_of(fault.kind), "corrupted") << text_of(fault) << ' ' << length;
+  }
+}
+
 TEST_F(OriginTest, AMessageOfZerosIsCorruptedAllOfIt) {
   begin(1000);
   std::fill(at(100), at(164), std::byte{0});

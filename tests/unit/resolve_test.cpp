@@ -26,6 +26,29 @@ TEST(ResolveTest, LocalhostIsTheLoopback) {
   }
 }
 
+using Hosts = std::vector<std::string>;
+
+Hosts interleaved(const Hosts& hosts) {
+  std::vector<sys::SocketAddress> addresses;
+  for (const std::string& host : hosts) {
+    addresses.push_back(*sys::SocketAddress::parse(host, 7));
+  }
+  Hosts result;
+  for (const sys::SocketAddress& address : sys::interleave_families(addresses)) {
+    result.push_back(address.host());
+  }
+  return result;
+}
+
+TEST(ResolveTest, FamiliesTakeTurnsFromTheFirstAddressOn) {
+  EXPECT_EQ(interleaved({}), Hosts{});
+  EXPECT_EQ(interleaved({"::1", "::2", "::3", "192.0.2.1", "192.0.2.2"}),
+            (Hosts{"::1", "192.0.2.1", "::2", "192.0.2.2", "::3"}));
+  EXPECT_EQ(interleaved({"192.0.2.1", "192.0.2.2", "192.0.2.3", "::1"}),
+            (Hosts{"192.0.2.1", "::1", "192.0.2.2", "192.0.2.3"}));
+  EXPECT_EQ(interleaved({"::1", "::2"}), (Hosts{"::1", "::2"}));
+}
+
 TEST(ResolveTest, ANameThatDoesNotExistIsToldInTheWordsOfTheResolver) {
   // RFC 6761 section 6.4: there is never such a name.
   for (const char* const host : {"nonsense.invalid", "", "..", "a b"}) {

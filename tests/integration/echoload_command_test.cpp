@@ -1,0 +1,145 @@
+// echoload as it is called: which server it takes, what it says about that, and its exit codes.
+#include <gtest/gtest.h>
+
+#include "broken_server.hpp"
+#include "ipv6.hpp"
+#include "load_client.hpp"
+#include "text_match.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr int kExitPassed = 0;
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 64;
+constexpr int kExitUnavailable = 69;
+
+// Runs echoload where every name has these addresses.
+class EcholoadNameTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (kSanitized) {
+      GTEST_SKIP() << "a sanitizer has a getaddrinfo of its own";
+    }
+  }
+
+  static ChildResult run_at(const std::string& addresses, std::vector<std::string> arguments,
+                            std::uint16_t port) {
+    arguments.insert(arguments.begin(), ECHOLOAD_BINARY);
+    arguments.push_back("echo.test:" + std::to_string(port));
+    return run({.arguments = arguments,
+                .environment = {"LD_PRELOAD=" ECHOD_NAMED_ADDRESSES,
+                                "ECHOD_NAMED_ADDRESSES=" + addresses}});
+  }
+
+  BrokenServer server_{Fault::correct};  // On 127.0.0.1, and nowhere else.
+};
+
+TEST_F(EcholoadNameTest, ACheckTriesEveryAddressAndSaysWhichItTook) {
+  const std::string port = std::to_string(server_.port());
+  const ChildResult result = run_at("127.0.0.2,127.0.0.3,127.0.0.1", {"check"}, server_.port());
+  EXPECT_EQ(result.exit_code, kExitPassed) << result.out << result.err;
+  EXPECT_TRUE(matches(result.out, "^echoload [0-9.]+: check of echo.test:" + port +
+                                      " at 127.0.0.1:" + port + ", seed [0-9]+\n"))
+      << result.out;
+}
+
+TEST_F(EcholoadNameTest, ARunTriesEveryAddressAndSaysWhichItTook) {
+  for (const std::string mode : {"echo", "connect"}) {
+    const ChildResult result = run_at(
+        "127.0.0.2,127.0.0.1",
+        {"--mode", mode, "--duration", kMoment, "--warmup", "0", "--json", "-"}, server_.port());
+    ASSERT_EQ(result.exit_code, kExitPassed) << result.out << result.err;
+    EXPECT_EQ(nlohmann::json::parse(result.out)["target"]["address"], local_target(server_.port()));
+  }
+}
+
+// "localhost" is often ::1 first.
+TEST_F(EcholoadNameTest, ASourceAddressDecidesTheFamily) {
+  if (!has_ipv6()) {
+    GTEST_SKIP() << "this host has no IPv6";
+  }
+  sockaddr_in6 address{};
+  address.sin6_family = AF_INET6;
+  address.sin6_addr = in6addr_loopback;
+  address.sin6_port = htons(server_.port());
+  const int listener = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(listen(listener, 1), 0);
+  const ChildResult result =
+      run_at("::1,127.0.0.1", {"--source", "127.0.0.9", "--duration", kMoment, "--warmup", "0"},
+             server_.port());
+  EXPECT_EQ(result.exit_code, kExitPassed) << result.out << result.err;
+  const ChildResult other = run_at("::1", {"--source", "127.0.0.9"}, server_.port());
+  EXPECT_EQ(other.exit_code, kExitUsage) << other.out << other.err;
+  (void)close(listener);
+}
+
+TEST_F(EcholoadNameTest, WhenNoAddressAnswersEachIsNamedWithItsReason) {
+  const std::string port = std::to_string(server_.port());
+  const ChildResult result = run_at("127.0.0.2,127.0.0.3", {"check"}, server_.port());
+  EXPECT_EQ(result.exit_code, kExitUnavailable);
+  EXPECT_EQ(result.err, "echoload: no connection to the server: 127.0.0.2:" + port +
+                            ": Connection refused; 127.0.0.3:" + port + ": Connection refused\n");
+}
+
+// In a network namespace where connect(2) has a single local port to choose: the server's.
+TEST(EcholoadSelfTest, WithoutAServerItDoesNotTakeItselfForOne) {
+  if (!is_installed("unshare") || !is_installed("ip") ||
+      run({.arguments = {"unshare", "--map-root-user", "--net", "true"}}).exit_code != 0) {
+    GTEST_SKIP() << "network namespaces are not allowed here, or iproute2 is not installed";
+  }
+  for (const std::string arguments :
+       {"check", "run --connections 1", "run --connections 1 --mode connect"}) {
+    const ChildResult result =
+        run({.arguments = {"unshare", "--map-root-user", "--net", "sh", "-c",
+                           "ip link set lo up && "
+                           "echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range && "
+                           "exec \"$0\" $1 127.0.0.1:40000",
+                           ECHOLOAD_BINARY, arguments}});
+    EXPECT_EQ(result.exit_code, kExitUnavailable) << result.out;
+    EXPECT_EQ(result.err,
+              "echoload: no connection to the server: 127.0.0.1:40000: connected to itself, "
+              "because no server listens there\n");
+  }
+}
+
+ChildResult run_check(const BrokenServer& server, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {ECHOLOAD_BINARY, "check"});
+  arguments.push_back(local_target(server.port()));
+  return run({.arguments = arguments});
+}
+
+TEST(EcholoadCheckCommandTest, ASkippedCheckHasNotPassed) {
+  const BrokenServer server(Fault::correct);
+  const ChildResult table = run_check(server, {"--connections", "10M"});
+  EXPECT_EQ(table.exit_code, kExitFailed) << table.out << table.err;
+  EXPECT_TRUE(table.out.ends_with("\n11 passed, 0 failed, 1 skipped\n")) << table.out;
+  const ChildResult json = run_check(server, {"--connections", "10M", "--json"});
+  EXPECT_EQ(json.exit_code, kExitFailed);
+  EXPECT_EQ(nlohmann::json::parse(json.out)["passed"], false);
+}
+
+TEST(EcholoadCheckCommandTest, TheSeedIsSaidAndSendsTheSameBytesAgain) {
+  const BrokenServer server(Fault::corrupts);
+  const auto wrong_byte = [&](const std::string& seed) {
+    const ChildResult result = run_check(server, {"--json", "--seed", seed});
+    const auto report = nlohmann::json::parse(result.out);
+    EXPECT_EQ(report["seed"].dump(), seed);
+    for (const auto& one : report["checks"]) {
+      if (one["name"] == "half-close, before reading") {
+        return one["reason"].get<std::string>();
+      }
+    }
+    return std::string("no such check");
+  };
+  const std::string reason = wrong_byte("7");
+  EXPECT_TRUE(matches(reason, "^connection 6, offset 900: 1 byte corrupted ")) << reason;
+  EXPECT_EQ(wrong_byte("7"), reason);
+  EXPECT_NE(wrong_byte("8"), reason);
+  const ChildResult table = run_check(server, {"--seed", "7"});
+  EXPECT_NE(table.out.find(", seed 7\n"), std::string::npos) << table.out;
+}
+
+}  // namespace
+}  // namespace echod::test
