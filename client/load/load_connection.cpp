@@ -25,7 +25,7 @@ LoadError error_of(FaultKind kind) noexcept {
 
 LoadConnection::LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t place)
     : context_(context), number_(number), place_(place), messages_(context.plan.sizes, number) {
-  if (place < context.active && !context.is_open_loop()) {
+  if (place < context.active) {
     begun_at_.resize(context.plan.depth);
   }
 }
@@ -48,6 +48,9 @@ void LoadConnection::open() noexcept {
     fail_to_open(opened.error);
     return;
   }
+  if (measures_arrivals()) {
+    sys::stamp_arrivals(fd_.get());
+  }
   const sys::IoResult added = context_.loop.add(*this, fd_.get(), kInterest);
   if (!added.ok()) {
     fail_to_open(added.error());
@@ -61,7 +64,10 @@ void LoadConnection::on_opened() noexcept {
   enter(State::open);
   is_readable_ = false;
   is_writable_ = true;
-  reads_to_end_ = false;
+  reads_to_end_ = has_echoed_ = false;
+  if (place_ >= context_.active) {
+    note_return(sys::MonotonicClock::now());
+  }
 }
 
 void LoadConnection::fail_to_open(int error) noexcept {
@@ -93,7 +99,10 @@ void LoadConnection::start() noexcept {
 }
 
 void LoadConnection::message_due() noexcept {
+  const bool is_unconnected = is_lost() && context_.window.contains(started_at(due_));
+  context_.tally.unconnected += is_unconnected ? 1U : 0U;
   ++due_;
+  ++context_.unbegun;
   proceed();
 }
 
@@ -108,7 +117,7 @@ void LoadConnection::proceed() noexcept {
 
 // Half-closes once nothing more will be begun and everything is back.
 void LoadConnection::end_if_done() noexcept {
-  if (state_ == State::open && context_.is_stopping && messages_.outstanding() == 0) {
+  if (state_ == State::open && !is_needed() && messages_.outstanding() == 0) {
     enter(State::ending);
     progress_ = context_.loop.now();
     (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
@@ -116,8 +125,8 @@ void LoadConnection::end_if_done() noexcept {
 }
 
 bool LoadConnection::may_begin() const noexcept {
-  const bool is_due = !context_.is_open_loop() || messages_.begun() < due_;
-  if (!is_started_ || context_.is_stopping || !is_due) {
+  const bool is_due = context_.is_open_loop() ? has_unbegun() : !context_.is_stopping;
+  if (!is_started_ || !is_due) {
     return false;
   }
   return is_connect_mode() ? state_ == State::closed
@@ -138,9 +147,8 @@ void LoadConnection::begin_message() noexcept {
   if (messages_.outstanding() == 0) {
     progress_ = context_.loop.now();
   }
-  if (!begun_at_.empty()) {
-    begun_at_[messages_.begun() % begun_at_.size()] = sys::MonotonicClock::now();
-  }
+  begun_at_[messages_.begun() % begun_at_.size()] = sys::MonotonicClock::now();
+  context_.unbegun -= context_.is_open_loop() ? 1U : 0U;
   messages_.begin();
   ++context_.in_flight;
 }
@@ -201,7 +209,8 @@ void LoadConnection::read() noexcept {
   while (is_readable_ && budget > 0) {
     const std::span<std::byte> room =
         std::span(context_.receive_buffer).first(std::min(budget, context_.receive_buffer.size()));
-    const sys::IoResult received = sys::receive(fd_.get(), room);
+    const sys::StampedRead read = receive(room);
+    const sys::IoResult& received = read.result;
     if (received.would_block()) {
       is_readable_ = reads_to_end_ = false;
       return;
@@ -220,11 +229,25 @@ void LoadConnection::read() noexcept {
     }
     budget -= received.count();
     is_readable_ = received.count() == room.size() || reads_to_end_;
-    take(room.first(received.count()));
+    take(room.first(received.count()), read);
   }
 }
 
-void LoadConnection::take(std::span<const std::byte> bytes) noexcept {
+// A kernel's time stamp costs a little, and is asked for where latency is measured to the echo.
+bool LoadConnection::measures_arrivals() const noexcept {
+  return context_.plan.mode == LoadMode::echo;
+}
+
+sys::StampedRead LoadConnection::receive(std::span<std::byte> into) const noexcept {
+  if (measures_arrivals()) {
+    return sys::receive_stamped(fd_.get(), into);
+  }
+  const sys::IoResult received = sys::receive(fd_.get(), into);
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  return {.result = received, .arrived = now, .read = now};
+}
+
+void LoadConnection::take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept {
   const sys::TimePoint now = context_.loop.now();
   context_.tally.bytes_received += context_.window.contains(now) ? bytes.size() : 0U;
   if (state_ == State::diagnosing) {
@@ -236,7 +259,7 @@ void LoadConnection::take(std::span<const std::byte> bytes) noexcept {
   const std::size_t right = stream().matching(bytes.first(owed), messages_.received());
   messages_.on_received(right);
   if (!is_connect_mode()) {
-    record_answers();
+    record_answers(read);
   }
   if (right < bytes.size()) {
     enter(State::diagnosing);
@@ -245,15 +268,30 @@ void LoadConnection::take(std::span<const std::byte> bytes) noexcept {
   }
 }
 
-void LoadConnection::record_answers() noexcept {
-  if (!messages_.has_answer()) {
+void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
+  const std::uint64_t first = messages_.answered();
+  for (std::uint64_t message = first; messages_.take_answer(); ++message) {
+    --context_.in_flight;
+    record_latency(message, read.arrived);
+    record_service(message, read.arrived);
+  }
+  const std::uint64_t answers = messages_.answered() - first;
+  if (answers == 0) {
     return;
   }
-  const sys::TimePoint now = sys::MonotonicClock::now();
-  for (std::uint64_t message = messages_.answered(); messages_.take_answer(); ++message) {
-    --context_.in_flight;
-    context_.tally.echoes += context_.window.contains(now) ? 1U : 0U;
-    record_latency(message, now);
+  has_echoed_ = true;
+  note_return(read.arrived);
+  if (context_.window.contains(read.arrived)) {
+    context_.tally.echoes += answers;
+    context_.tally.receive_lag.record(read.read - read.arrived, answers);
+  }
+}
+
+// How long the server takes for a message is what bounds the rate of so many connections.
+void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until) noexcept {
+  if (context_.is_open_loop() && context_.window.contains(until)) {
+    ++context_.tally.served;
+    context_.tally.service_time += until - begun_at_[message % begun_at_.size()];
   }
 }
 
@@ -265,6 +303,12 @@ void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until)
   if (const sys::TimePoint start = started_at(message); context_.window.contains(start)) {
     context_.tally.latency.record(until - start);
   }
+}
+
+// Failures are no fast answers: each counts as the timeout at least.
+void LoadConnection::record_failure(std::uint64_t message) noexcept {
+  record_latency(message,
+                 std::max(context_.loop.now(), started_at(message) + context_.plan.timeout));
 }
 
 sys::TimePoint LoadConnection::started_at(std::uint64_t message) const noexcept {
@@ -281,7 +325,8 @@ void LoadConnection::on_end_of_file() noexcept {
   const bool have_closed =
       state_ == State::ending || (is_connect_mode() && messages_.unsent_bytes() == 0);
   if (have_closed && missing == 0) {
-    record_answers();
+    const sys::TimePoint now = sys::MonotonicClock::now();
+    record_answers({.result = sys::IoResult::of(0), .arrived = now, .read = now});
     close();
     proceed();
   } else if (have_closed) {
@@ -317,15 +362,43 @@ void LoadConnection::fail(LoadError error, const std::string& what) noexcept {
 }
 
 void LoadConnection::end_with(LoadError error, const std::string& detail) noexcept {
-  context_.tally.count(error, detail);
-  const sys::TimePoint now = context_.loop.now();
+  if (!is_lost() || is_mismatch(error)) {
+    context_.tally.count(error, detail);
+  }
+  if (error != LoadError::abandoned && (is_needed() || messages_.outstanding() > 0)) {
+    note_loss();
+  }
   for (std::uint64_t message = messages_.answered(); message < messages_.begun(); ++message) {
-    record_latency(message, now);  // At least so long.
+    record_failure(message);
   }
   if (fd_.is_open()) {
     sys::reset_on_close(fd_.get());
   }
   close();
+}
+
+void LoadConnection::note_loss() noexcept {
+  if (is_connect_mode() || is_lost()) {
+    return;
+  }
+  lost_at_ = sys::MonotonicClock::now();
+  ++context_.tally.lost;
+  if (has_echoed_) {
+    context_.lost.push_back(place_);
+  }
+}
+
+void LoadConnection::note_return(sys::TimePoint moment) noexcept {
+  if (is_lost()) {
+    context_.tally.outage.record(moment - lost_at_);
+    lost_at_ = {};
+  }
+}
+
+void LoadConnection::reopen() noexcept {
+  if (state_ == State::closed && is_lost() && is_needed()) {
+    open();
+  }
 }
 
 void LoadConnection::close() noexcept {
@@ -352,20 +425,27 @@ void LoadConnection::enter(State state) noexcept {
 }
 
 void LoadConnection::stop() noexcept {
-  // With many connections this one's turn may come late.
-  const sys::TimePoint now = std::min(context_.loop.now(), context_.window.end);
-  for (std::uint64_t message = messages_.begun(); message < due_; ++message) {
-    context_.tally.not_sent += context_.window.contains(started_at(message)) ? 1U : 0U;
-    record_latency(message, now);
-  }
-  is_started_ = false;
-  if (state_ == State::opening && messages_.outstanding() == 0) {
-    close();  // Nobody needs it any more.
+  if (state_ == State::opening && messages_.outstanding() == 0 && !is_needed()) {
+    close();
   }
   end_if_done();
 }
 
+void LoadConnection::give_up_unbegun() noexcept {
+  if (!has_unbegun()) {
+    return;
+  }
+  for (std::uint64_t message = messages_.begun(); message < due_; ++message) {
+    context_.tally.not_sent += context_.window.contains(started_at(message)) ? 1U : 0U;
+    record_failure(message);
+  }
+  context_.unbegun -= due_ - messages_.begun();
+  due_ = messages_.begun();
+  stop();
+}
+
 void LoadConnection::abandon() noexcept {
+  give_up_unbegun();
   if (state_ == State::diagnosing) {
     conclude();
   } else if (messages_.outstanding() > 0) {
@@ -390,6 +470,9 @@ void LoadConnection::on_timeout() noexcept {
 void LoadConnection::check_timeouts() noexcept {
   switch (state_) {
     case State::closed:
+      if (context_.opening < LoadContext::kMostOpening) {
+        reopen();
+      }
       proceed();
       break;
     case State::opening:

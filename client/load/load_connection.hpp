@@ -14,6 +14,11 @@
 //                                                                             timeout
 //   diagnosing  IN         keeps what comes after the wrong byte  closed      enough to name it
 //
+// A connection that fails is lost, and made again: at once if it had echoed, else by the next
+// sweep. In between it counts as one failure, however often it fails. It is back with its first
+// echo, or when it is open if it only stays open. In connect mode each message makes a connection
+// anyway.
+//
 // Ending, it has sent its FIN, so that bytes too many and a server that does not close show too.
 //
 // All interest is registered once, edge-triggered: OUT is raised only after a send that did not
@@ -30,6 +35,7 @@
 #include <vector>
 
 #include "channel.hpp"
+#include "client_socket.hpp"
 #include "clock.hpp"
 #include "keyed_stream.hpp"
 #include "load_context.hpp"
@@ -53,12 +59,15 @@ class LoadConnection final : public Channel {
   void start() noexcept;
   // Open loop: one more message is due.
   void message_due() noexcept;
-  // Begins no more messages; what was due and not sent is counted as such.
+  // Half-closes once everything that was due or begun is back. context.is_stopping must be set.
   void stop() noexcept;
+  // Counts messages that are due and not begun as not sent, and begins none of them any more.
+  void give_up_unbegun() noexcept;
   // Waits no longer for what is outstanding.
   void abandon() noexcept;
-  // Fails if it waits for too long; tries again after a failure where the mode says so. To be
-  // called a few times a second.
+  // Connects again if it was lost and is closed. No-op if it is not needed any more.
+  void reopen() noexcept;
+  // Fails if it waits for too long; tries again after a failure. To be called a few times a second.
   void check_timeouts() noexcept;
 
   Turn on_turn(std::uint32_t events) noexcept override;
@@ -79,9 +88,13 @@ class LoadConnection final : public Channel {
   void send_unsent() noexcept;
   void end_if_done() noexcept;
   void read() noexcept;
-  void take(std::span<const std::byte> bytes) noexcept;
-  void record_answers() noexcept;
+  [[nodiscard]] bool measures_arrivals() const noexcept;
+  [[nodiscard]] sys::StampedRead receive(std::span<std::byte> into) const noexcept;
+  void take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
+  void record_answers(const sys::StampedRead& read) noexcept;
+  void record_service(std::uint64_t message, sys::TimePoint until) noexcept;
   void record_latency(std::uint64_t message, sys::TimePoint until) noexcept;
+  void record_failure(std::uint64_t message) noexcept;
   void on_end_of_file() noexcept;
   void keep_evidence(std::span<const std::byte> bytes) noexcept;
   void conclude() noexcept;
@@ -91,6 +104,14 @@ class LoadConnection final : public Channel {
   void end_with(LoadError error, const std::string& detail) noexcept;
   void fail_to_open(int error) noexcept;
   void close() noexcept;
+  void note_loss() noexcept;
+  void note_return(sys::TimePoint moment) noexcept;
+  [[nodiscard]] bool is_lost() const noexcept { return lost_at_ != sys::TimePoint(); }
+  [[nodiscard]] bool has_unbegun() const noexcept {
+    return context_.is_open_loop() && messages_.begun() < due_;
+  }
+  // Whether it should be open.
+  [[nodiscard]] bool is_needed() const noexcept { return !context_.is_stopping || has_unbegun(); }
   [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) const noexcept;
   [[nodiscard]] bool has_waited(std::chrono::nanoseconds time) const noexcept;
   [[nodiscard]] KeyedStream stream() const noexcept {
@@ -106,10 +127,12 @@ class LoadConnection final : public Channel {
   bool is_readable_ = false;   // There may be more to read without a new event.
   bool is_writable_ = false;   // The last send took everything.
   bool reads_to_end_ = false;  // RDHUP, HUP or ERR was seen: a short read means nothing.
+  bool has_echoed_ = false;    // Since it was opened.
   Messages messages_;
   std::uint64_t due_ = 0;  // Messages due so far; open loop only.
   // When bytes last came, or began to be owed; when the first wrong one came.
   sys::TimePoint progress_{};
+  sys::TimePoint lost_at_{};              // When it failed, until it is back.
   std::vector<sys::TimePoint> begun_at_;  // Of the outstanding messages, by number modulo depth.
   std::unique_ptr<std::vector<std::byte>> evidence_;  // From the first wrong byte on.
 };

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "clock.hpp"
@@ -28,6 +29,9 @@ struct LoadContext {
   // At most so many bytes are read, and so many sent, in one turn of a connection.
   static constexpr std::size_t kTurnBytes = 256 << 10;
   static constexpr std::size_t kCallBytes = 64 << 10;  // In one call: small enough for the caches.
+  // Connections that are being made at a time, so that a listen backlog of ordinary length holds
+  // them.
+  static constexpr std::uint64_t kMostOpening = 128;
 
   LoadContext(EventLoop& event_loop, const LoadPlan& load_plan)
       : loop(event_loop), plan(load_plan), receive_buffer(kCallBytes), send_buffer(kCallBytes) {}
@@ -40,11 +44,14 @@ struct LoadContext {
   Window window;
   Schedule schedule;             // Of this worker's messages; open loop only.
   std::uint32_t active = 0;      // This worker's share of the active connections.
-  bool is_stopping = false;      // No more messages are begun.
+  bool is_stopping = false;      // No more messages will be due, or begun in a closed loop.
   std::uint64_t opening = 0;     // Connections that are being made.
+  std::uint64_t unbegun = 0;     // Messages of an open loop that are due and not begun.
   std::uint64_t in_flight = 0;   // Messages begun and neither answered nor given up.
   std::uint64_t ending = 0;      // Connections that wait for the end of file.
   std::uint64_t diagnosing = 0;  // Connections that wait for evidence.
+  // Places of connections that were lost a moment ago, to be made again. Some may be back already.
+  std::deque<std::uint32_t> lost;
   std::vector<std::byte> receive_buffer;
   std::vector<std::byte> send_buffer;
 };

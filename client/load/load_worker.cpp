@@ -13,9 +13,6 @@ constexpr std::chrono::milliseconds kSweepInterval{100};
 constexpr std::chrono::microseconds kSweepPerConnection{1};
 // Between two visits to the loop: a few hundred microseconds.
 constexpr std::size_t kSweptAtOnce = 4096;
-// Connections that are being made at a time, so that a listen backlog of ordinary length holds
-// them.
-constexpr std::uint64_t kMostOpening = 128;
 // Connections that are being ended at a time: with very many of them, more would wait in queues of
 // the kernel for longer than the timeout, and the server be charged with that.
 constexpr std::uint64_t kMostEnding = 1024;
@@ -41,12 +38,8 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
       window_begin_(loop_.timers(), [this] { usage_at_begin_ = sys::thread_usage(); }),
       window_end_(loop_.timers(), [this] { begin_stopping(); }),
       sweep_timer_(loop_.timers(), [this] { sweep(); }),
-      abandon_timer_(loop_.timers(), [this] {
-        end_all();
-        for (LoadConnection& connection : connections_) {
-          connection.abandon();
-        }
-      }) {
+      give_up_timer_(loop_.timers(), [this] { give_up_unbegun(); }),
+      abandon_timer_(loop_.timers(), [this] { abandon_all(); }) {
   context_.active = share_of(plan.active, index, plan.threads);
   const std::uint32_t count = share_of(plan.connections, index, plan.threads);
   for (std::uint32_t place = 0; place < count; ++place) {
@@ -120,11 +113,16 @@ std::uint64_t LoadWorker::messages_of_mine() const noexcept {
 }
 
 void LoadWorker::open_more() noexcept {
-  if (is_ready_ || context_.is_stopping) {
+  while (!context_.lost.empty() && context_.opening < LoadContext::kMostOpening) {
+    const std::uint32_t place = context_.lost.front();
+    context_.lost.pop_front();
+    connections_[place].reopen();
+  }
+  if (is_ready_ || is_window_over_) {
     return;
   }
   while (!plan_.connect_rate_per_s && opened_ < connections_.size() &&
-         context_.opening < kMostOpening) {
+         context_.opening < LoadContext::kMostOpening) {
     connections_[opened_++].open();
   }
   if (opened_ == connections_.size() && context_.opening == 0) {
@@ -134,7 +132,7 @@ void LoadWorker::open_more() noexcept {
 }
 
 void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
-  if (context_.is_stopping) {
+  if (is_window_over_) {
     return;
   }
   context_.window = window;
@@ -150,10 +148,10 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
 }
 
 void LoadWorker::begin_stopping() {
-  if (context_.is_stopping) {
+  if (is_window_over_) {
     return;
   }
-  context_.is_stopping = true;
+  is_window_over_ = true;
   const sys::TimePoint now = loop_.now();
   context_.window.end = std::min(context_.window.end, now);
   if (now >= context_.window.begin) {
@@ -164,15 +162,16 @@ void LoadWorker::begin_stopping() {
   window_begin_.cancel();
   window_end_.cancel();
   connect_pacer_.stop();
-  charge_late_messages();
-  end_more();
+  message_pacer_.end_before(context_.schedule.count_before(context_.window.end));
+  give_up_timer_.expire_at(now + plan_.timeout);
 }
 
 // Ends connections as others have ended; all at once where the server does not end them anyway.
 void LoadWorker::end_more() noexcept {
-  if (!context_.is_stopping || stopped_ == connections_.size()) {
+  if (!is_window_over_ || !message_pacer_.has_ended() || stopped_ == connections_.size()) {
     return;
   }
+  context_.is_stopping = true;
   const bool never_ends = context_.tally.errors.at(static_cast<std::size_t>(LoadError::no_end)) > 0;
   while (stopped_ < connections_.size() && (never_ends || context_.ending < kMostEnding)) {
     connections_[stopped_++].stop();
@@ -185,18 +184,41 @@ void LoadWorker::end_more() noexcept {
 }
 
 void LoadWorker::end_all() noexcept {
+  context_.is_stopping = true;
   while (stopped_ < connections_.size()) {
     connections_[stopped_++].stop();
   }
 }
 
-// What was due in the window has waited, also where this client was too late to come to it.
-void LoadWorker::charge_late_messages() noexcept {
-  const std::uint64_t end = message_pacer_.end();
+void LoadWorker::give_up_unbegun() noexcept {
+  count_never_due();
   message_pacer_.stop();
-  for (std::uint64_t number = message_pacer_.next();
-       number < end && context_.schedule.due(number) < context_.window.end; ++number) {
-    connections_[number % context_.active].message_due();
+  for (LoadConnection& connection : connections_) {
+    connection.give_up_unbegun();
+  }
+}
+
+// Messages that were due before the end, and for which this client was too late itself. There may
+// be more than can be counted one by one.
+void LoadWorker::count_never_due() noexcept {
+  constexpr std::uint64_t kMostSteps = 1 << 20;
+  const std::uint64_t end = message_pacer_.end();
+  const std::uint64_t step = (end - message_pacer_.next()) / kMostSteps + 1;
+  for (std::uint64_t number = message_pacer_.next(); number < end; number += step) {
+    const sys::TimePoint due = context_.schedule.due(number);
+    if (const std::uint64_t times = std::min(step, end - number); context_.window.contains(due)) {
+      context_.tally.not_sent += times;
+      context_.tally.latency.record(std::max<sys::Duration>(loop_.now() - due, plan_.timeout),
+                                    times);
+    }
+  }
+}
+
+void LoadWorker::abandon_all() noexcept {
+  give_up_unbegun();
+  end_all();
+  for (LoadConnection& connection : connections_) {
+    connection.abandon();
   }
 }
 
@@ -228,16 +250,13 @@ void LoadWorker::sweep() noexcept {
     return;
   }
   swept_ = 0;
-  const bool is_closed_loop = plan_.mode != LoadMode::connect && !context_.is_open_loop();
-  if (is_ready_ && is_closed_loop && context_.tally.connected == 0) {
-    begin_stopping();  // Nobody is left who could send. In an open loop messages are due anyway.
-  }
   sweep_timer_.expire_at(loop_.now() + sweep_interval());
 }
 
 bool LoadWorker::is_settled() const noexcept {
-  return context_.is_stopping && stopped_ == connections_.size() && context_.in_flight == 0 &&
-         context_.diagnosing == 0 && context_.opening == 0 && context_.ending == 0;
+  return context_.is_stopping && stopped_ == connections_.size() && context_.unbegun == 0 &&
+         context_.in_flight == 0 && context_.diagnosing == 0 && context_.opening == 0 &&
+         context_.ending == 0;
 }
 
 }  // namespace echod::client

@@ -1,7 +1,11 @@
 // One thread of a load run: its share of the connections, its loop, its tally.
 //
 //   created --connect()--> connecting --all up or failed--> ready --start()--> running
-//   running --stop()--> stopping --everything answered, every connection ended--> ended
+//   running --stop()--> catching up --what was due is begun, or given up--> ending
+//   ending --everything answered, every connection ended--> ended
+//
+// Catching up, it still sends what was due before the end of the window, for at most the timeout: a
+// stall at the end counts as long as it was. In a closed loop nothing is due.
 //
 // Thread-safety: the public members may be called from one other thread, the run's. What they ask
 // for happens in the worker's thread, soon after. tally() and usage() are for after the end.
@@ -63,7 +67,9 @@ class LoadWorker {
   void begin_stopping();
   void end_more() noexcept;
   void end_all() noexcept;
-  void charge_late_messages() noexcept;
+  void give_up_unbegun() noexcept;
+  void count_never_due() noexcept;
+  void abandon_all() noexcept;
   void on_message_due(std::uint64_t number) noexcept;
   [[nodiscard]] sys::Duration sweep_interval() const noexcept;
   void sweep() noexcept;
@@ -80,6 +86,7 @@ class LoadWorker {
   std::size_t stopped_ = 0;  // How many connections have been stopped.
   std::size_t swept_ = 0;    // How many the current sweep has looked at.
   bool is_ready_ = false;
+  bool is_window_over_ = false;
   bool is_ended_ = false;
   sys::ThreadUsage usage_at_begin_;  // Of the window.
   sys::ThreadUsage usage_;           // Within it.
@@ -88,6 +95,7 @@ class LoadWorker {
   Timer window_begin_;
   Timer window_end_;
   Timer sweep_timer_;
+  Timer give_up_timer_;
   Timer abandon_timer_;
   std::thread thread_;
 };

@@ -3,6 +3,7 @@
 // Thread-safety: belongs to its loop's thread.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 
@@ -24,7 +25,10 @@ class Pacer final : public Channel {
 
   // Begins with number 0 and ends before `end`.
   void start(const Schedule& schedule, std::uint64_t end = UINT64_MAX) noexcept;
+  // Ends before `end`, if that is sooner.
+  void end_before(std::uint64_t end) noexcept { end_ = std::max(next_, std::min(end_, end)); }
   void stop() noexcept { end_ = next_; }
+  [[nodiscard]] bool has_ended() const noexcept { return next_ == end_; }
   // The first number that it has not come to.
   [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
   [[nodiscard]] std::uint64_t end() const noexcept { return end_; }

@@ -39,6 +39,8 @@ std::uint64_t Tally::mismatches() const noexcept {
 
 void Tally::add(const Tally& other) {
   connected += other.connected;
+  lost += other.lost;
+  outage.add(other.outage);
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     errors[i] += other.errors[i];
   }
@@ -51,8 +53,12 @@ void Tally::add(const Tally& other) {
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;
   not_sent += other.not_sent;
+  unconnected += other.unconnected;
   latency.add(other.latency);
   send_lag.add(other.send_lag);
+  receive_lag.add(other.receive_lag);
+  served += other.served;
+  service_time += other.service_time;
 }
 
 }  // namespace echod::client

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -45,6 +46,8 @@ struct Tally {
 
   // Over the whole run.
   std::uint64_t connected = 0;  // Connections that are open now.
+  std::uint64_t lost = 0;       // Connections that failed, those that could not be made included.
+  Histogram outage;  // Of those that are back: until the first echo, or until open if they idle.
   std::array<std::uint64_t, kLoadErrors> errors{};
   std::vector<std::string> details;  // A line for each of the first errors.
 
@@ -53,8 +56,16 @@ struct Tally {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t not_sent = 0;  // Due, but never sent: the server, or this client, fell behind.
-  Histogram latency;           // Of messages that were due, or sent, in the window.
-  Histogram send_lag;          // How late this client was with messages that were due.
+  std::uint64_t unconnected =
+      0;  // Due while their connection was lost, and sent after it was back.
+  // From the time when a message was due (open loop) or begun (closed loop) until its echo arrived,
+  // of the messages for which that time is in the window. One that failed counts as the timeout.
+  Histogram latency;
+  Histogram send_lag;     // How late this client was with messages that were due.
+  Histogram receive_lag;  // How late it read the last byte of an echo.
+  // Of the messages of an open loop: from when they were begun until their echoes arrived.
+  std::uint64_t served = 0;
+  std::chrono::nanoseconds service_time{0};  // The sum.
 
   void count(LoadError error, std::string detail);
   [[nodiscard]] std::uint64_t errors_in_all() const noexcept;

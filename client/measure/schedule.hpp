@@ -33,8 +33,20 @@ class Schedule {
     constexpr double kFarthestNs = 1e18;  // Thirty years: never, but no overflow.
     const std::uint64_t turn = number / part_.mine;
     const std::uint64_t user = part_.first + number % part_.mine * part_.step;
-    const auto among_all = static_cast<double>(turn * part_.all + user);
+    const double among_all =
+        static_cast<double>(turn) * static_cast<double>(part_.all) + static_cast<double>(user);
     return start_ + sys::Duration(std::llround(std::min(among_all * interval_ns_, kFarthestNs)));
+  }
+
+  // How many messages of this part are due before `moment`.
+  [[nodiscard]] std::uint64_t count_before(sys::TimePoint moment) const noexcept {
+    std::uint64_t fewest = 0;
+    std::uint64_t most = std::uint64_t{1} << 62U;
+    while (fewest < most) {
+      const std::uint64_t middle = fewest + (most - fewest) / 2;
+      due(middle) < moment ? fewest = middle + 1 : most = middle;
+    }
+    return fewest;
   }
 
  private:

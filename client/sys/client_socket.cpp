@@ -3,7 +3,10 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
+#include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstring>
 #include <system_error>
 
 #include "clock.hpp"
@@ -48,6 +51,24 @@ IoResult connect_to(int fd, const SocketAddress& server) noexcept {
       IoResult::of(calls::connect(fd, reinterpret_cast<const sockaddr*>(&storage), length));
   // Interrupted, it goes on by itself (connect(2)).
   return result.error() == EINTR ? IoResult::failure(EINPROGRESS) : result;
+}
+
+// How long ago the bytes of `message` arrived; 0 without a time stamp. The stamp is of the wall
+// clock: what cannot be true, because that was set meanwhile, is left out.
+Duration age_of(msghdr& message) noexcept {
+  constexpr Duration kLongest = std::chrono::minutes(1);
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_level != SOL_SOCKET ||
+      header->cmsg_type != SCM_TIMESTAMPNS) {
+    return Duration(0);
+  }
+  timespec stamp{};
+  std::memcpy(&stamp, CMSG_DATA(header), sizeof stamp);
+  timespec now{};
+  (void)calls::clock_gettime(CLOCK_REALTIME, &now);  // Cannot fail with these arguments.
+  const Duration age = std::chrono::seconds(now.tv_sec - stamp.tv_sec) +
+                       std::chrono::nanoseconds(now.tv_nsec - stamp.tv_nsec);
+  return age > Duration(0) && age <= kLongest ? age : Duration(0);
 }
 
 }  // namespace
@@ -127,6 +148,29 @@ Opened connect_within(const SocketAddress& server, const std::optional<SocketAdd
     opened.fd.reset();
   }
   return opened;
+}
+
+void stamp_arrivals(int fd) noexcept {
+  (void)set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+}
+
+StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
+  iovec piece{.iov_base = into.data(), .iov_len = into.size()};
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec))> control;
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  StampedRead read;
+  while (read.result.error() == EINTR) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    read.result = IoResult::of(calls::recvmsg(fd, &message, 0));
+  }
+  if (read.result.ok()) {
+    read.read = MonotonicClock::now();
+    read.arrived = read.read - age_of(message);
+  }
+  return read;
 }
 
 IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept {

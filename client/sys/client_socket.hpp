@@ -2,6 +2,7 @@
 // Thread-safety: free of shared state.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -57,6 +58,22 @@ struct ReceivePath {
 [[nodiscard]] Opened connect_within(const SocketAddress& server,
                                     const std::optional<SocketAddress>& source, Duration timeout,
                                     const ReceivePath& path = {}) noexcept;
+
+// From now on the kernel notes when bytes arrive (SO_TIMESTAMPNS, socket(7)), for
+// receive_stamped(). No-op where it cannot.
+void stamp_arrivals(int fd) noexcept;
+
+struct StampedRead {
+  IoResult result = IoResult::failure(EINTR);
+  // When the newest of the bytes that were read arrived, and when they were read. The same where
+  // the kernel has no time stamp.
+  TimePoint arrived;
+  TimePoint read;
+};
+
+// As `receive`, with the times. Bytes that an earlier call left behind count as newly arrived when
+// the kernel says so: segments that it merged have the time of the last one.
+[[nodiscard]] StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept;
 
 // As `send`, but a last segment that is not full waits for what follows (MSG_MORE, send(2)), so
 // that a FIN travels with the data.

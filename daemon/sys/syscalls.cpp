@@ -54,6 +54,10 @@ ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
   return ::recv(fd, data, length, flags);
 }
 
+ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
+  return ::recvmsg(fd, message, flags);
+}
+
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
   return ::send(fd, data, length, flags);
 }

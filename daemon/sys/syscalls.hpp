@@ -34,6 +34,7 @@ int getpeername(int fd, sockaddr* address, socklen_t* length) noexcept;
 int setsockopt(int fd, int level, int option, const void* value, socklen_t length) noexcept;
 int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept;
 ssize_t recv(int fd, void* data, size_t length, int flags) noexcept;
+ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept;
 int shutdown(int fd, int how) noexcept;
 int ioctl(int fd, unsigned long request, int* value) noexcept;

@@ -110,6 +110,10 @@ ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
   });
 }
 
+ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
+  return perform(FRAME, fd, [&] { return ::recvmsg(fd, message, flags); });
+}
+
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
   return transfer(FRAME, fd, length, [&](size_t left) { return ::send(fd, data, left, flags); });
 }

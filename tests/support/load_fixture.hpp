@@ -111,9 +111,22 @@ class LoadFixture : public testing::Test {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
     iterate();
+    sweep();
+  }
+  void sweep() {
     for (client::LoadConnection& connection : connections_) {
       connection.check_timeouts();
     }
+  }
+  // The same, in which the first connection, which was lost, is made again.
+  void pass_and_reconnect(std::chrono::nanoseconds time, int fd) {
+    kernel_.advance(time);
+    kernel_.expect_epoll_wait({});
+    iterate();
+    expect_connect(fd);
+    number_of_[fd] = 0;
+    sweep();
+    kernel_.verify();
   }
   // Nobody is in the ready list: the loop would wait without end.
   void expect_rest() {

@@ -455,10 +455,32 @@ ssize_t ScriptedKernel::on_recv(int fd, void* data, std::size_t length, int flag
   if (step->error == 0 && data != nullptr) {
     std::memcpy(data, step->bytes.data(), step->bytes.size());
   }
+  age_of_read_ = step->age;
   if (step->error == 0 && (flags & (MSG_PEEK | MSG_TRUNC)) == 0) {
     received_[fd] += step->bytes;
   }
   return finish(*step);
+}
+
+// Of one piece of memory, and with a time stamp (SO_TIMESTAMPNS) if the script gives one.
+ssize_t ScriptedKernel::on_recvmsg(int fd, msghdr* message, int flags) {
+  age_of_read_.reset();
+  const ssize_t received =
+      on_recv(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
+  cmsghdr* const header = CMSG_FIRSTHDR(message);
+  if (received < 0 || !age_of_read_ || header == nullptr) {
+    message->msg_controllen = 0;
+    return received;
+  }
+  const std::chrono::nanoseconds arrived = now() - *age_of_read_;
+  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(arrived);
+  const timespec stamp{.tv_sec = whole.count(), .tv_nsec = (arrived - whole).count()};
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_TIMESTAMPNS;
+  header->cmsg_len = CMSG_LEN(sizeof stamp);
+  std::memcpy(CMSG_DATA(header), &stamp, sizeof stamp);
+  message->msg_controllen = CMSG_SPACE(sizeof stamp);
+  return received;
 }
 
 ssize_t ScriptedKernel::on_send(int fd, const void* data, std::size_t length, int flags) {

@@ -79,6 +79,12 @@ ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
                            : ::recv(fd, data, length, flags);
 }
 
+ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_recvmsg(fd, message, flags)
+                           : ::recvmsg(fd, message, flags);
+}
+
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
   return kernel != nullptr ? kernel->on_send(fd, data, length, flags)
@@ -206,7 +212,7 @@ int setrlimit(int resource, const rlimit* limit) noexcept {
 
 int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const ScriptedKernel* const kernel = ScriptedKernel::active();
-  if (kernel == nullptr || clock == CLOCK_REALTIME) {
+  if (kernel == nullptr) {
     return ::clock_gettime(clock, time);
   }
   constexpr std::int64_t kNanosPerSecond = 1'000'000'000;

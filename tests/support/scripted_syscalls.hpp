@@ -120,12 +120,19 @@ struct Step {
   int option = 0;             // setsockopt.
   std::vector<Event> events;  // epoll_wait.
   sockaddr_storage peer{};    // accept4.
+  std::optional<std::chrono::nanoseconds> age;  // recvmsg: how long ago the bytes arrived.
   std::function<void()> action;
   Where where{};
 
   // Runs `what` when the call is made, before it returns: something that happens at that moment.
   Step& then(std::function<void()> what) {
     action = std::move(what);
+    return *this;
+  }
+
+  // recv by recvmsg: the bytes have a time stamp, from so long ago.
+  Step& arrived_before(std::chrono::nanoseconds time) {
+    age = time;
     return *this;
   }
 
@@ -301,6 +308,7 @@ class ScriptedKernel {
   int on_setsockopt(int fd, int level, int option, const void* value, socklen_t length);
   int on_getsockopt(int fd, int level, int option, void* value, socklen_t* length);
   ssize_t on_recv(int fd, void* data, std::size_t length, int flags);
+  ssize_t on_recvmsg(int fd, msghdr* message, int flags);
   ssize_t on_send(int fd, const void* data, std::size_t length, int flags);
   int on_ioctl(int fd, unsigned long request, int* value);
   int on_epoll_ctl(int operation, int fd, const epoll_event* event);
@@ -347,6 +355,7 @@ class ScriptedKernel {
   std::map<int, std::uint64_t> tokens_;
   std::map<int, std::string> sent_;
   std::map<int, std::string> received_;
+  std::optional<std::chrono::nanoseconds> age_of_read_;  // What the script says of the last recv.
   std::set<int> not_ready_;
   std::map<int, mode_t> file_types_;
   std::map<int, int> unread_;

@@ -67,6 +67,7 @@ TEST_F(LoadConnectionConnectModeTest, TheEchoAloneDoesNotEndACycle) {
   iterate();
   EXPECT_EQ(context_.tally.echoes, 0U);
   EXPECT_EQ(context_.in_flight, 1U);
+  context_.is_stopping = true;
   connections_.front().stop();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
   kernel_.expect_recv_eof(kFd);

@@ -11,6 +11,8 @@ using client::LoadError;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+constexpr int kOther = 8;
+
 class LoadConnectionFailureTest : public LoadFixture {
  protected:
   // An error of the connection attempt, told by an event.
@@ -23,6 +25,18 @@ class LoadConnectionFailureTest : public LoadFixture {
     kernel_.expect_close(kFd);
     iterate();
     expect_nothing_left();
+  }
+  void reset(int fd) {
+    kernel_.expect_epoll_wait({{fd, EPOLLIN | EPOLLERR | EPOLLHUP}}, -1);
+    kernel_.expect_recv_error(fd, ECONNRESET);
+    kernel_.expect_close(fd);
+    iterate();
+  }
+  void answer_and_send_next(int fd, std::uint64_t message) {
+    kernel_.expect_epoll_wait({{fd, EPOLLIN}}, -1);
+    expect_recv(fd, message * kBytes, kBytes);
+    expect_send(fd, (message + 1) * kBytes, kBytes);
+    iterate();
   }
 };
 
@@ -172,14 +186,87 @@ TEST_F(LoadConnectionFailureTest, AResetFoundBySendIsOneToo) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionFailureTest, AConnectionThatFailedStaysClosed) {
+// Lost connections.
+
+TEST_F(LoadConnectionFailureTest, ALostConnectionIsMadeAgainAndIsBackWithItsFirstEcho) {
+  plan_.timeout = seconds(5);
   connect_and_send(kFd);
-  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLERR | EPOLLHUP}}, -1);
-  kernel_.expect_recv_error(kFd, ECONNRESET);
+  answer_and_send_next(kFd, 0);
+  reset(kFd);
+  EXPECT_EQ(context_.tally.lost, 1U);
+  ASSERT_EQ(context_.lost.size(), 1U) << "it had echoed, and is to be made again at once";
+  kernel_.advance(milliseconds(300));
+  expect_connect(kOther);
+  number_of_[kOther] = 0;
+  connections_.front().reopen();
+  kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
+  expect_send(kOther, 2 * kBytes, kBytes);
   iterate();
+  EXPECT_EQ(context_.tally.outage.count(), 0U);
+  kernel_.advance(milliseconds(200));
+  answer_and_send_next(kOther, 2);
+  EXPECT_EQ(context_.tally.outage.count(), 1U);
+  EXPECT_EQ(context_.tally.outage.max(), milliseconds(500));
+  EXPECT_EQ(only_error(), "connection 0: recv: Connection reset by peer");
+}
+
+TEST_F(LoadConnectionFailureTest, AConnectionThatFailsAgainBeforeItEchoesIsTheSameFailure) {
+  connect_and_send(kFd);
+  reset(kFd);
+  EXPECT_TRUE(context_.lost.empty()) << "a server that resets at once is not asked again at once";
+  for (int i = 0; i < 3; ++i) {
+    pass_and_reconnect(milliseconds(100), kOther);
+    kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
+    kernel_.set_socket_error(kOther, ECONNREFUSED);
+    kernel_.expect_close(kOther);
+    iterate();
+  }
+  EXPECT_EQ(context_.tally.lost, 1U);
+  EXPECT_EQ(context_.tally.errors_in_all(), 1U);
+  EXPECT_EQ(context_.tally.outage.count(), 0U);
+}
+
+TEST_F(LoadConnectionFailureTest, AWrongByteIsAnErrorAlsoWhileTheConnectionCountsAsLost) {
+  connect_and_send(kFd);
+  reset(kFd);
+  pass_and_reconnect(milliseconds(100), kOther);
+  kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
+  expect_send(kOther, kBytes, kBytes);
+  iterate();
+  kernel_.expect_epoll_wait({{kOther, EPOLLIN}}, -1);
+  kernel_.expect_recv(kOther, std::string(kBytes, '\0'));
+  iterate();
+  EXPECT_EQ(context_.tally.mismatches(), 1U);
+}
+
+TEST_F(LoadConnectionFailureTest, AnIdleConnectionIsBackWhenItIsOpen) {
+  context_.active = 0;
+  connect(kFd);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
+  kernel_.expect_recv_eof(kFd);
+  iterate();
+  pass_and_reconnect(milliseconds(100), kOther);
+  kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
+  iterate();
+  EXPECT_EQ(context_.tally.lost, 1U);
+  EXPECT_EQ(context_.tally.outage.max(), milliseconds(100));
+}
+
+TEST_F(LoadConnectionFailureTest, AtTheEndALostConnectionIsNotMadeAgain) {
+  connect_and_send(kFd);
+  reset(kFd);
+  context_.is_stopping = true;
   pass(seconds(60));
   EXPECT_EQ(kernel_.count(Call::socket), 1U);
-  EXPECT_EQ(context_.tally.errors_in_all(), 1U);
+}
+
+TEST_F(LoadConnectionFailureTest, MessagesOfAFailureCountAsTheTimeoutAndNotAsFastAnswers) {
+  plan_.timeout = seconds(5);
+  connect_and_send(kFd);
+  kernel_.advance(milliseconds(1));
+  reset(kFd);
+  EXPECT_EQ(context_.tally.latency.count(), 1U);
+  EXPECT_EQ(context_.tally.latency.max(), seconds(5));
 }
 
 // The server does nothing.
@@ -225,7 +312,8 @@ TEST_F(LoadConnectionFailureTest, AbandoningItChargesEveryMessageThatIsOutstandi
   connection.stop();
   connection.abandon();
   EXPECT_EQ(context_.tally.latency.count(), 3U);
-  EXPECT_EQ(context_.tally.latency.min(), seconds(2));
+  EXPECT_EQ(context_.tally.latency.min(), plan_.timeout);
+  EXPECT_EQ(context_.tally.lost, 0U);
   EXPECT_EQ(only_error(), "connection 0: the run was over before 192 bytes came back");
   expect_nothing_left();
 }

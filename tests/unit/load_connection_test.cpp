@@ -165,6 +165,34 @@ TEST_F(LoadConnectionTest, LatencyCountsFromTheSendOfTheMessageItself) {
   EXPECT_EQ(latency.count_up_to(microseconds(110)), 2U);
 }
 
+TEST_F(LoadConnectionTest, LatencyEndsWhenTheEchoArrivedAndNotWhenThisClientCameToReadIt) {
+  connect_and_send(kFd);
+  kernel_.advance(milliseconds(10));
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  expect_recv(kFd, 0, kBytes).arrived_before(milliseconds(7));
+  expect_send(kFd, kBytes, kBytes);
+  iterate();
+  EXPECT_EQ(context_.tally.latency.max(), milliseconds(3));
+  EXPECT_EQ(context_.tally.receive_lag.max(), milliseconds(7));
+  EXPECT_EQ(context_.tally.receive_lag.count(), 1U);
+}
+
+TEST_F(LoadConnectionTest, AnArrivalThatCannotBeTrueIsTheTimeOfTheRead) {
+  connect_and_send(kFd);
+  std::uint64_t message = 0;
+  for (const auto age : {milliseconds(-1), milliseconds(60'001)}) {
+    kernel_.advance(milliseconds(10));
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+    expect_recv(kFd, message * kBytes, kBytes).arrived_before(age);
+    ++message;
+    expect_send(kFd, message * kBytes, kBytes);
+    iterate();
+  }
+  EXPECT_EQ(context_.tally.latency.min(), milliseconds(10));
+  EXPECT_EQ(context_.tally.latency.max(), milliseconds(10));
+  EXPECT_EQ(context_.tally.receive_lag.max(), milliseconds(0));
+}
+
 TEST_F(LoadConnectionTest, OnlyWhatFallsIntoTheWindowIsMeasured) {
   client::LoadConnection& connection = connect(kFd);
   const sys::TimePoint now = loop_.now();
@@ -267,8 +295,10 @@ TEST_F(LoadConnectionTest, ALongMessageIsSentAndReadInBoundedTurns) {
   }
   iterate();
   kernel_.expect_epoll_wait({}, 0);
+  context_.is_stopping = true;
   connection.stop();
   expect_recv(kFd, 2 * kTurn, 100);
+  kernel_.expect_shutdown(kFd);
   iterate();
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(context_.in_flight, 0U);
@@ -297,10 +327,12 @@ TEST_F(LoadConnectionTest, AFullReadIsFollowedByAnotherUntilEagain) {
   client::LoadConnection& connection = connect(kFd);
   expect_send(kFd, 0, kLong);
   connection.start();
+  context_.is_stopping = true;
   connection.stop();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   expect_recv(kFd, 0, kLong);
   kernel_.expect_recv_error(kFd, EAGAIN);
+  kernel_.expect_shutdown(kFd);
   iterate();
   expect_rest();
 }

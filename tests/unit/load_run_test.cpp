@@ -63,7 +63,8 @@ TEST_F(LoadRunTest, InAnOpenLoopEveryMessageThatWasDueIsMeasured) {
   plan_.rate_per_s = 100'000;
   const LoadResult result = run();
   EXPECT_EQ(result.tally.latency.count(), 500U);
-  EXPECT_GE(result.tally.not_sent, 500U - 4);
+  EXPECT_GE(result.tally.latency.min(), plan_.timeout) << "none was answered";
+  EXPECT_GT(result.tally.not_sent, 400U) << "there are four connections of depth 1";
 }
 
 TEST_F(LoadRunTest, CountsWhatTheServersProcessUsedInTheWindow) {

@@ -142,7 +142,8 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
   measure_for(milliseconds(20));
   const client::Tally& tally = worker_->tally();
   EXPECT_EQ(tally.latency.count(), 400'000U);
-  EXPECT_GE(tally.not_sent, 400'000U - 1);
+  EXPECT_GE(tally.latency.min(), plan_.timeout) << "none was answered";
+  EXPECT_GT(tally.not_sent, 300'000U);
 }
 
 TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {

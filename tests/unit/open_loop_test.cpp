@@ -72,6 +72,20 @@ class OpenLoopTest : public LoadFixture {
     }
   }
 
+  // No more messages are due, as at the end of the window.
+  void stop_due() {
+    pacer_->stop();
+    context_.is_stopping = true;
+    connections_.front().stop();
+  }
+  // The server goes on, and what was due before stop_due() is sent and answered.
+  void answer_all_due() {
+    while (answer_at_ && !HasFailure()) {
+      kernel_.advance(*answer_at_ - now());
+      answer();
+    }
+  }
+
   [[nodiscard]] Moment now() const { return kernel_.now() - start_; }
   [[nodiscard]] const Histogram& latency() const { return context_.tally.latency; }
 
@@ -95,6 +109,8 @@ class OpenLoopTest : public LoadFixture {
     answer_at_.reset();
     if (sent_ < due_) {
       expect_message();
+    } else if (context_.is_stopping) {
+      kernel_.expect_shutdown(kFd);
     }
     iterate();
     note_sent();
@@ -168,27 +184,37 @@ TEST_F(OpenLoopTest, TheSameStallIsOneSlowMessageOfManyInAClosedLoop) {
   EXPECT_EQ(latency().count_up_to(milliseconds(2)), 1000U);
 }
 
-TEST_F(OpenLoopTest, ARunThatEndsWithinAStallCountsWhatWasDueAndNeverSent) {
+// Both loops of the client stop at the end of the window, but the server's stall does not.
+TEST_F(OpenLoopTest, AStallThatOverlapsTheEndIsChargedWithItsWholeWaitToo) {
   start_open_loop();
   measure_between(seconds(1), seconds(2));
-  stall_between(milliseconds(1500), seconds(10));
+  stall_between(milliseconds(1500), milliseconds(5500));
   run_until(seconds(2));
-  kernel_.advance(seconds(2) - now());
-  kernel_.expect_epoll_wait({}, -1);
-  iterate();
-  context_.is_stopping = true;
-  connections_.front().stop();
-  EXPECT_EQ(context_.tally.not_sent, 499U);
-  // Of the one that is outstanding nothing is known yet.
-  EXPECT_EQ(latency().count(), 999U);
-  EXPECT_EQ(latency().max(), milliseconds(499));
+  stop_due();
+  answer_all_due();
+  // Due at 1.500 ... 1.999 s, answered at 5.5 s.
+  EXPECT_EQ(latency().count(), 1000U);
+  EXPECT_EQ(latency().max(), seconds(4));
   EXPECT_EQ(latency().count_up_to(nanoseconds(0)), 500U);
-  kernel_.advance(seconds(1));
-  kernel_.expect_epoll_wait({}, -1);
-  iterate();
+  EXPECT_EQ(latency().count_up_to(milliseconds(3500)), 500U);
+  EXPECT_EQ(context_.tally.not_sent, 0U);
+}
+
+TEST_F(OpenLoopTest, WhatWasDueAndIsGivenUpCountsAsNotSentAndAsTheTimeout) {
+  plan_.timeout = seconds(5);
+  start_open_loop();
+  measure_between(seconds(1), seconds(2));
+  stall_between(milliseconds(1500), seconds(100));
+  run_until(seconds(2));
+  stop_due();
+  connections_.front().give_up_unbegun();
+  EXPECT_EQ(context_.tally.not_sent, 499U);
+  EXPECT_EQ(context_.unbegun, 0U);
+  // The one that is outstanding is still waited for.
+  EXPECT_EQ(latency().count(), 999U);
+  EXPECT_EQ(latency().max(), seconds(5));
   connections_.front().abandon();
   EXPECT_EQ(latency().count(), 1000U);
-  EXPECT_EQ(latency().max(), milliseconds(1500));
   EXPECT_EQ(only_error(), "connection 0: the run was over before 64 bytes came back");
   expect_nothing_left();
 }
@@ -198,10 +224,19 @@ TEST_F(OpenLoopTest, MessagesThatWereDueBeforeTheWindowAreNotCountedAsUnsent) {
   measure_between(seconds(1), seconds(2));
   stall_between(milliseconds(500), seconds(10));
   run_until(seconds(2));
-  context_.is_stopping = true;
-  connections_.front().stop();
+  stop_due();
+  connections_.front().give_up_unbegun();
   EXPECT_EQ(context_.tally.not_sent, 1000U);
   EXPECT_EQ(latency().count(), 1000U);
+}
+
+TEST_F(OpenLoopTest, TheTimeThatTheServerTakesCountsFromTheSendOfTheMessage) {
+  start_open_loop();
+  measure_between(seconds(0), seconds(2));
+  stall_between(milliseconds(500), milliseconds(600));
+  run_until(seconds(1));
+  EXPECT_EQ(context_.tally.served, 1000U);
+  EXPECT_EQ(context_.tally.service_time, milliseconds(100)) << "those that waited were sent late";
 }
 
 TEST_F(OpenLoopTest, ADeeperConnectionSendsWhatIsDueUpToItsDepth) {
@@ -261,7 +296,7 @@ TEST_F(OpenLoopTest, ConnectionsTakeTurnsAndEachCountsFromWhenItsOwnMessageWasDu
   EXPECT_EQ(latency().min(), milliseconds(0));
 }
 
-TEST_F(OpenLoopTest, MessagesOfAConnectionThatFailedGoOnWaiting) {
+TEST_F(OpenLoopTest, MessagesOfALostConnectionWaitForTheNextOneAndAreCounted) {
   open_loop(kRate);
   client::LoadConnection& connection = connect(kFd);
   context_.schedule = client::Schedule(loop_.now(), kRate);
@@ -271,15 +306,25 @@ TEST_F(OpenLoopTest, MessagesOfAConnectionThatFailedGoOnWaiting) {
   connection.message_due();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLERR | EPOLLHUP}}, -1);
   kernel_.expect_recv_error(kFd, ECONNRESET);
+  kernel_.expect_close(kFd);
   iterate();
   for (int i = 0; i < 9; ++i) {
     connection.message_due();
   }
-  pass(milliseconds(10));
-  context_.is_stopping = true;
-  connection.stop();
-  EXPECT_EQ(context_.tally.not_sent, 9U);
-  EXPECT_EQ(latency().max(), milliseconds(9));
+  EXPECT_EQ(context_.tally.unconnected, 9U);
+  pass_and_reconnect(milliseconds(10), kOther);
+  kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
+  expect_send(kOther, kBytes, kBytes);
+  iterate();
+  kernel_.expect_epoll_wait({{kOther, EPOLLIN}}, -1);
+  expect_recv(kOther, kBytes, kBytes);
+  expect_send(kOther, 2 * kBytes, kBytes);
+  iterate();
+  // Message 0 failed; message 1, due at 1 ms, waited until 10 ms.
+  EXPECT_EQ(latency().count(), 2U);
+  EXPECT_EQ(latency().min(), milliseconds(9));
+  EXPECT_EQ(latency().max(), plan_.timeout);
+  EXPECT_EQ(context_.tally.not_sent, 0U);
   EXPECT_EQ(errors(client::LoadError::reset), 1U);
 }
 
