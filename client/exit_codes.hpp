@@ -9,6 +9,7 @@ namespace echod::client {
 enum class ExitCode : int {
   success = 0,
   failed = 1,        // Wrong bytes, a failed check, too many errors, a missed limit.
+  interrupted = 3,   // By a signal; nothing was wrong until then.
   usage = 64,        // The command line is wrong.
   unavailable = 69,  // No connection to the server.
   system = 71,       // The operating system refused: descriptors, memory, threads, a file.

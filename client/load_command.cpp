@@ -94,7 +94,10 @@ ExitCode run_load(Options options) {
   if (json) {
     json->write(run_json(options, result, where, verdict));
   }
-  return verdict.has_passed() ? ExitCode::success : ExitCode::failed;
+  if (!verdict.has_passed()) {
+    return ExitCode::failed;
+  }
+  return result.is_interrupted ? ExitCode::interrupted : ExitCode::success;
 }
 
 }  // namespace echod::client

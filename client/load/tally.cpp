@@ -1,5 +1,7 @@
 #include "tally.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -21,8 +23,14 @@ bool is_mismatch(LoadError error) noexcept {
 void Tally::count(LoadError error, std::string detail) {
   ++errors[static_cast<std::size_t>(error)];
   if (details.size() < kMostDetails) {
-    details.push_back(std::move(detail));
+    details.push_back({.time = sys::MonotonicClock::now(), .text = std::move(detail)});
   }
+}
+
+std::vector<std::string> Tally::detail_lines() const {
+  std::vector<std::string> lines;
+  std::ranges::transform(details, std::back_inserter(lines), &Detail::text);
+  return lines;
 }
 
 std::uint64_t Tally::errors_in_all() const noexcept {
@@ -44,11 +52,9 @@ void Tally::add(const Tally& other) {
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     errors[i] += other.errors[i];
   }
-  for (const std::string& detail : other.details) {
-    if (details.size() < kMostDetails) {
-      details.push_back(detail);
-    }
-  }
+  details.insert(details.end(), other.details.begin(), other.details.end());
+  std::ranges::stable_sort(details, {}, &Detail::time);
+  details.resize(std::min(details.size(), kMostDetails));
   echoes += other.echoes;
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "clock.hpp"
 #include "histogram.hpp"
 #include "origin.hpp"
 
@@ -43,13 +44,18 @@ inline constexpr std::size_t kLoadErrors = 16;
 
 struct Tally {
   static constexpr std::size_t kMostDetails = 20;
+  // A line about an error.
+  struct Detail {
+    sys::TimePoint time;
+    std::string text;
+  };
 
   // Over the whole run.
   std::uint64_t connected = 0;  // Connections that are open now.
   std::uint64_t lost = 0;       // Connections that failed, those that could not be made included.
   Histogram outage;  // Of those that are back: until the first echo, or until open if they idle.
   std::array<std::uint64_t, kLoadErrors> errors{};
-  std::vector<std::string> details;  // A line for each of the first errors.
+  std::vector<Detail> details;  // Of the first errors, in their order.
 
   // Of the measuring window.
   std::uint64_t echoes = 0;  // Messages of which the last byte came back.
@@ -68,6 +74,8 @@ struct Tally {
   std::chrono::nanoseconds service_time{0};  // The sum.
 
   void count(LoadError error, std::string detail);
+  // A line for each of the first errors.
+  [[nodiscard]] std::vector<std::string> detail_lines() const;
   [[nodiscard]] std::uint64_t errors_in_all() const noexcept;
   [[nodiscard]] std::uint64_t mismatches() const noexcept;
   void add(const Tally& other);

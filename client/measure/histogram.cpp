@@ -89,6 +89,19 @@ Histogram::Nanoseconds Histogram::percentile(double percent) const noexcept {
   return Nanoseconds(0);
 }
 
+std::optional<Histogram::Nanoseconds> Histogram::known_percentile(double percent) const noexcept {
+  return count_ >= samples_for(percent) ? std::optional(percentile(percent)) : std::nullopt;
+}
+
+std::uint64_t Histogram::samples_for(double percent) noexcept {
+  constexpr double kAll = 100;
+  if (percent >= kAll) {
+    return 1;
+  }
+  constexpr double kRounding = 1e-9;  // 100 - 99.9 is a little below 0.1 in binary.
+  return static_cast<std::uint64_t>(std::ceil(kAll / (kAll - percent) * (1 - kRounding)));
+}
+
 std::uint64_t Histogram::count_up_to(Nanoseconds value) const noexcept {
   const auto clamped = std::clamp(value, Nanoseconds(0), kLongest).count();
   std::uint64_t seen = 0;

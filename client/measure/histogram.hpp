@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace echod::client {
@@ -39,6 +40,10 @@ class Histogram {
   [[nodiscard]] double standard_deviation_ns() const noexcept;
   // The smallest value that at least `percent` of the samples do not exceed.
   [[nodiscard]] Nanoseconds percentile(double percent) const noexcept;
+  // The same, if there are samples enough to tell it: 1/(1 - percent/100) of them, which is 100 for
+  // the 99th percentile and one for the 100th.
+  [[nodiscard]] std::optional<Nanoseconds> known_percentile(double percent) const noexcept;
+  [[nodiscard]] static std::uint64_t samples_for(double percent) noexcept;
   // How many samples are at most `value`, to the width of its bucket.
   [[nodiscard]] std::uint64_t count_up_to(Nanoseconds value) const noexcept;
 

@@ -74,8 +74,13 @@ std::optional<std::string> contradiction(const Options& options) {
   if (is_stream && plan.rate_per_s) {
     return "--rate counts messages, and a stream has none: use --mode echo";
   }
-  if (is_stream && (!options.limits.empty() || options.histogram_file)) {
-    return "--slo and --histogram are about latencies, and a stream has none: use --mode echo";
+  const bool is_about_latency =
+      options.histogram_file || std::ranges::any_of(options.limits, [](const Limit& limit) {
+        return limit.kind != Limit::Kind::errors;
+      });
+  if (is_stream && is_about_latency) {
+    return "--slo (but for errors) and --histogram are about messages, and a stream has none: use "
+           "--mode echo";
   }
   if (is_connect && (is_paced || options.are_active_given || options.is_depth_given)) {
     return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
@@ -86,6 +91,10 @@ std::optional<std::string> contradiction(const Options& options) {
   }
   if (plan.messages && !plan.rate_per_s) {
     return "--messages ends an open loop: give --rate too";
+  }
+  if (plan.messages && static_cast<double>(*plan.messages - 1) / *plan.rate_per_s <
+                           std::chrono::duration<double>(plan.warmup).count()) {
+    return "all --messages are due within the --warmup: nothing would be measured";
   }
   if (options.json_file && options.json_file == options.histogram_file) {
     return "--json and --histogram cannot both go to " + *options.json_file;
@@ -107,6 +116,9 @@ std::optional<std::string> settle(Options& options) {
   }
   if (plan.mode == LoadMode::stream && !options.is_depth_given) {
     plan.depth = kStreamDepth;
+  }
+  if (plan.messages && !options.is_warmup_given) {
+    plan.warmup = std::chrono::nanoseconds(0);
   }
   if (!options.are_active_given) {
     plan.active = plan.connections;

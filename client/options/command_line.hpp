@@ -13,11 +13,15 @@ namespace echod::client {
 
 enum class Command : std::uint8_t { run, check };
 
-// A bound on a latency: "p99=2ms", "max=10ms" (percent 100).
-struct LatencyLimit {
+// What a run must keep to: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5".
+struct Limit {
+  enum class Kind : std::uint8_t { latency, rate, errors };
+
   std::string text;  // As given.
-  double percent = 0;
-  std::chrono::nanoseconds most{0};
+  Kind kind = Kind::latency;
+  double percent = 0;                // Of a latency.
+  std::chrono::nanoseconds most{0};  // Of a latency.
+  double number = 0;                 // Fewest echoes per second; most errors.
 };
 
 struct Options {
@@ -31,13 +35,14 @@ struct Options {
   std::optional<std::string> json_file;       // run: "-" is standard output
   std::optional<std::string> histogram_file;  // run: likewise
   std::uint64_t max_errors = 0;
-  std::vector<LatencyLimit> limits;
+  std::vector<Limit> limits;
   // What `plan` was made from.
   bool are_connections_given = false;
   bool are_active_given = false;
   bool is_size_given = false;
   bool is_depth_given = false;
   bool is_seed_given = false;
+  bool is_warmup_given = false;
   std::chrono::nanoseconds ramp{0};
 };
 

@@ -24,10 +24,12 @@ bool set_count(Number& into, std::string_view value, std::uint64_t least, std::u
   return true;
 }
 
+constexpr std::chrono::hours kLongest{24 * 365};
+
 bool set_duration(std::chrono::nanoseconds& into, std::string_view value,
                   std::chrono::nanoseconds least) {
   const auto duration = parse_duration(value);
-  if (!duration || *duration < least) {
+  if (!duration || *duration < least || *duration > kLongest) {
     return false;
   }
   into = *duration;
@@ -74,28 +76,55 @@ bool add_source(Options& options, std::string_view value) {
   return address.has_value();
 }
 
-bool add_limit(Options& options, std::string_view value) {
-  const std::size_t equals = value.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return false;
-  }
+// "p99", "p99.9", "max"; the share in percent.
+std::optional<double> parse_percentile(std::string_view text) {
   constexpr double kAll = 100;
-  LatencyLimit limit{.text = std::string(value), .percent = kAll};
-  if (const std::string_view which = value.substr(0, equals); which != "max") {
-    const auto [stop, error] =
-        std::from_chars(which.data() + 1, which.data() + which.size(), limit.percent);
-    if (!which.starts_with('p') || error != std::errc{} || stop != which.data() + which.size() ||
-        !(limit.percent > 0 && limit.percent < kAll)) {
-      return false;
-    }
+  if (text == "max") {
+    return kAll;
   }
+  double percent = 0;
+  const char* const end = text.data() + text.size();
+  if (!text.starts_with('p')) {
+    return std::nullopt;
+  }
+  const auto [stop, error] = std::from_chars(text.data() + 1, end, percent);
+  const bool is_percent = error == std::errc{} && stop == end && percent > 0 && percent < kAll;
+  return is_percent ? std::optional(percent) : std::nullopt;
+}
+
+std::optional<Limit> parse_limit(std::string_view value) {
+  constexpr std::string_view kRate = "rate>=";
+  constexpr std::string_view kErrors = "errors<=";
+  Limit limit{.text = std::string(value)};
+  if (value.starts_with(kRate)) {
+    const auto rate = parse_rate(value.substr(kRate.size()));
+    limit.kind = Limit::Kind::rate;
+    limit.number = rate.value_or(0);
+    return rate ? std::optional(limit) : std::nullopt;
+  }
+  if (value.starts_with(kErrors)) {
+    const auto errors = parse_count(value.substr(kErrors.size()));
+    limit.kind = Limit::Kind::errors;
+    limit.number = static_cast<double>(errors.value_or(0));
+    return errors ? std::optional(limit) : std::nullopt;
+  }
+  const std::size_t equals = value.find('=');
+  if (equals == std::string_view::npos) {
+    return std::nullopt;
+  }
+  const auto percent = parse_percentile(value.substr(0, equals));
   const auto most = parse_duration(value.substr(equals + 1));
-  if (!most) {
-    return false;
+  limit.percent = percent.value_or(0);
+  limit.most = most.value_or(std::chrono::nanoseconds(0));
+  return percent && most ? std::optional(limit) : std::nullopt;
+}
+
+bool add_limit(Options& options, std::string_view value) {
+  const auto limit = parse_limit(value);
+  if (limit) {
+    options.limits.push_back(*limit);
   }
-  limit.most = *most;
-  options.limits.push_back(limit);
-  return true;
+  return limit.has_value();
 }
 
 bool set_pid(Options& options, std::string_view value) {
@@ -173,9 +202,10 @@ constexpr std::array kOptions{
            "how long to measure (10s)"},
     Option{"warmup", "TIME", For::run, "a time, such as 1s or 0",
            [](Options& options, std::string_view value) {
+             options.is_warmup_given = true;
              return set_duration(options.plan.warmup, value, std::chrono::nanoseconds(0));
            },
-           "how long to run before that (1s)"},
+           "how long to run before that (1s; with --messages 0)"},
     Option{"connect-rate", "N", For::run, "connections per second, such as 1k",
            [](Options& options, std::string_view value) {
              return set_rate(options.plan.connect_rate_per_s, value);
@@ -195,11 +225,12 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_count(options.max_errors, value, 0, UINT64_MAX);
            },
-           "succeed with up to so many errors (0); wrong or\nmissing bytes always fail"},
-    Option{"slo", "LIMIT", For::run, "a percentile and a time, such as p99=2ms or max=1s",
+           "succeed with up to so many errors (0); wrong bytes,\nand bytes missing after our "
+           "half-close, always fail"},
+    Option{"slo", "LIMIT", For::run, "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5",
            &add_limit,
-           "fail if a latency is above this, such as p99=2ms,\np99.9=10ms or max=1s; may "
-           "be given several times"},
+           "fail unless this is kept: p99=2ms, p99.9=10ms, max=1s,\n'rate>=9900' (echoes per "
+           "second), 'errors<=5'; may be\ngiven several times"},
     Option{
         "json", "FILE", For::run, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
@@ -261,6 +292,7 @@ std::string help() {
          "Exit codes:\n"
          "   0  all is well\n"
          "   1  wrong or missing bytes, a failed check, too many errors, or a missed --slo\n"
+         "   3  interrupted, and nothing was wrong until then\n"
          "  64  wrong command line\n"
          "  69  no connection to the server\n"
          "  71  the operating system refused descriptors, memory, threads or a file\n\n"

@@ -34,7 +34,8 @@ Json latency_json(const Histogram& histogram) {
             {"min", micros(histogram.min())},
             {"mean", histogram.mean_ns() / kNanosPerMicro}};
   for (const auto& [name, percent] : kReportedPercentiles) {
-    json[name] = micros(histogram.percentile(percent));
+    const auto value = histogram.known_percentile(percent);
+    json[name] = value ? Json(micros(*value)) : Json(nullptr);
   }
   return json;
 }
@@ -83,7 +84,14 @@ Json errors_json(const Tally& tally) {
   return {{"total", tally.errors_in_all()},
           {"mismatches", tally.mismatches()},
           {"by_kind", by_kind},
-          {"details", tally.details}};
+          {"details", tally.detail_lines()}};
+}
+
+Json lost_json(const Tally& tally) {
+  return {{"lost", tally.lost},
+          {"back", tally.outage.count()},
+          {"outage_us", latency_json(tally.outage)},
+          {"messages_unconnected", tally.unconnected}};
 }
 
 Json client_json(const LoadResult& result) {
@@ -108,8 +116,11 @@ Json server_json(const Options& options, const LoadResult& result) {
 Json limits_json(const Verdict& verdict) {
   Json limits = Json::array();
   for (const LimitOutcome& outcome : verdict.limits) {
+    const bool is_latency = outcome.limit.kind == Limit::Kind::latency;
+    const double unit = is_latency ? kNanosPerMicro : 1;
     limits.push_back({{"limit", outcome.limit.text},
-                      {"measured_us", micros(outcome.measured)},
+                      {is_latency ? "measured_us" : "measured",
+                       outcome.measured ? Json(*outcome.measured / unit) : Json(nullptr)},
                       {"met", outcome.is_met}});
   }
   return limits;
@@ -138,7 +149,9 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"received_mb_per_s", per_second(tally.bytes_received, result) / kMega},
                   {"latency_us", latency_json(tally.latency)},
                   {"send_lag_us", latency_json(tally.send_lag)},
+                  {"receive_lag_us", latency_json(tally.receive_lag)},
                   {"not_sent", tally.not_sent},
+                  {"lost_connections", lost_json(tally)},
                   {"errors", errors_json(tally)},
                   {"client", client_json(result)},
                   {"server", server_json(options, result)},

@@ -13,12 +13,6 @@ std::string plural(std::uint64_t count, const std::string& what) {
   return count_text(count) + ' ' + what + (count == 1 ? "" : "s");
 }
 
-std::string per_second_text(double per_second) {
-  constexpr double kHundred = 100;
-  return per_second < kHundred ? number_text(per_second, 1)
-                               : count_text(static_cast<std::uint64_t>(std::llround(per_second)));
-}
-
 std::string line(const std::string& name, const std::string& text) {
   constexpr std::size_t kColumn = 15;
   std::string start = "  " + name;
@@ -34,8 +28,10 @@ std::string sizes_text(const MessageSizes& sizes) {
 std::string percentiles_text(const Histogram& histogram) {
   std::string text;
   for (const auto& [name, percent] : kReportedPercentiles) {
-    text += text.empty() ? "" : "   ";
-    text += std::string(name) + ' ' + duration_text(histogram.percentile(percent));
+    if (const auto value = histogram.known_percentile(percent)) {
+      text += text.empty() ? "" : "   ";
+      text += std::string(name) + ' ' + duration_text(*value);
+    }
   }
   return text;
 }
@@ -43,9 +39,9 @@ std::string percentiles_text(const Histogram& histogram) {
 std::string echoes_line(const Options& options, const LoadResult& result) {
   const bool is_connect = options.plan.mode == LoadMode::connect;
   std::string text =
-      count_text(result.tally.echoes) + ", " + per_second_text(rate_of(result)) + " per second";
+      count_text(result.tally.echoes) + ", " + short_number_text(rate_of(result)) + " per second";
   if (options.plan.rate_per_s) {
-    text += " of " + per_second_text(*options.plan.rate_per_s) + " asked for";
+    text += " of " + short_number_text(*options.plan.rate_per_s) + " asked for";
   }
   return line(is_connect ? "cycles" : "echoes", text);
 }
@@ -71,7 +67,7 @@ std::string errors_lines(const Tally& tally) {
     }
   }
   std::string text = line("errors", kinds);
-  for (const std::string& detail : tally.details) {
+  for (const std::string& detail : tally.detail_lines()) {
     text += line("", detail);
   }
   if (tally.errors_in_all() > tally.details.size()) {
@@ -81,16 +77,22 @@ std::string errors_lines(const Tally& tally) {
   return text;
 }
 
+// The kernel counts CPU time in steps of some milliseconds.
+constexpr std::chrono::milliseconds kLongEnoughForShares{100};
+
 // CPU time in percent of the window.
 double share_of(std::chrono::nanoseconds cpu, const LoadResult& result) {
   return seconds(result.measured) > 0 ? seconds(cpu) / seconds(result.measured) * kPercent : 0;
 }
 
 std::string client_line(const LoadResult& result) {
-  return line("client", plural(result.thread_shares.size(), "thread") + ", " +
-                            number_text(share_of(result.client_cpu, result), 0) +
-                            " % of a CPU, the busiest thread " +
-                            number_text(busiest_share(result) * kPercent, 0) + " % of its time");
+  std::string text = plural(result.thread_shares.size(), "thread");
+  if (result.measured >= kLongEnoughForShares) {
+    text += ", " + number_text(share_of(result.client_cpu, result), 0) +
+            " % of a CPU, the busiest thread " + number_text(busiest_share(result) * kPercent, 0) +
+            " % of its time";
+  }
+  return line("client", text);
 }
 
 std::string server_line(const Options& options, const LoadResult& result) {
@@ -102,8 +104,10 @@ std::string server_line(const Options& options, const LoadResult& result) {
   }
   const sys::ProcessUsage& server = *result.server;
   std::string text = number_text(seconds(server.user), 2) + " s user, " +
-                     number_text(seconds(server.system), 2) + " s system (" +
-                     number_text(share_of(server.user + server.system, result), 0) + " % of a CPU)";
+                     number_text(seconds(server.system), 2) + " s system";
+  if (result.measured >= kLongEnoughForShares) {
+    text += " (" + number_text(share_of(server.user + server.system, result), 0) + " % of a CPU)";
+  }
   if (const auto cost = cpu_us_per_echo(result)) {
     text += ", " + number_text(*cost, 2) + " us per echo";
   }
@@ -133,11 +137,29 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
   if (options.plan.rate_per_s && tally.send_lag.count() > 0) {
     text += line("send lag", percentiles_text(tally.send_lag));
   }
+  if (tally.receive_lag.count() > 0) {
+    text += line("receive lag", percentiles_text(tally.receive_lag));
+  }
   if (tally.not_sent > 0) {
-    text += line("not sent",
-                 plural(tally.not_sent, "message") +
-                     (tally.not_sent == 1 ? " that was due; its wait is in the latencies"
-                                          : " that were due; their wait is in the latencies"));
+    text += line("not sent", plural(tally.not_sent, "message") +
+                                 " due; in the latency as the timeout, or longer");
+  }
+  return text;
+}
+
+// Connections that failed, and came back or did not.
+std::string outage_lines(const Tally& tally) {
+  if (tally.lost == 0) {
+    return "";
+  }
+  std::string text =
+      plural(tally.lost, "connection") + ", " + count_text(tally.outage.count()) + " of them back";
+  if (tally.outage.count() > 0) {
+    text += " after " + percentiles_text(tally.outage);
+  }
+  text = line("lost", text);
+  if (tally.unconnected > 0) {
+    text += line("", plural(tally.unconnected, "message") + " due without a connection");
   }
   return text;
 }
@@ -147,6 +169,9 @@ std::string passed_line(const Options& options, const LoadResult& result, const 
     return "";
   }
   const std::uint64_t errors = result.tally.errors_in_all();
+  if (result.is_interrupted) {
+    return "interrupted: what came back until then is as it was sent\n";
+  }
   if (errors > 0) {
     return "passed: the bytes that came back are those that were sent; errors: " +
            count_text(errors) + ", allowed are " + count_text(options.max_errors) + '\n';
@@ -167,29 +192,37 @@ std::string title(const Options& options) {
     text += ", depth " + std::to_string(plan.depth);
   }
   if (plan.mode != LoadMode::stream) {
-    text += plan.rate_per_s ? ", open loop at " + per_second_text(*plan.rate_per_s) + "/s"
+    text += plan.rate_per_s ? ", open loop at " + short_number_text(*plan.rate_per_s) + "/s"
                             : ", closed loop";
   }
   return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
 }
 
+// The most important first: a narrow terminal cuts the rest.
 std::string progress_line(const Options& options, const LoadProgress& progress) {
   constexpr std::array<const char*, 5> kPhases{"connecting", "warming up", "measuring", "finishing",
                                                "done"};
   const Tally& tally = progress.tally;
-  std::string text = std::string(kPhases[static_cast<std::size_t>(progress.phase)]) + ": " +
-                     count_text(tally.connected) + " of " + count_text(options.plan.connections) +
-                     " connections";
-  if (const double time = seconds(progress.measured); time > 0) {
-    text += ", " + number_text(time, 0) + " of " + number_text(seconds(options.plan.duration), 0) +
-            " s, " + per_second_text(static_cast<double>(tally.echoes) / time) + " echoes/s, " +
-            number_text(static_cast<double>(tally.bytes_received) / time / kMega, 1) + " MB/s";
+  const double time = seconds(progress.measured);
+  std::string text = kPhases[static_cast<std::size_t>(progress.phase)];
+  if (time > 0) {
+    text +=
+        ' ' + number_text(time, 0) + " of " + number_text(seconds(options.plan.duration), 0) + " s";
+  }
+  text += ": " + plural(tally.errors_in_all(), "error") + ", " + count_text(tally.connected) +
+          " of " + plural(options.plan.connections, "connection");
+  if (time > 0) {
+    text += ", " + short_number_text(static_cast<double>(tally.echoes) / time) + " echoes/s";
   }
   if (tally.latency.count() > 0) {
     text += ", p50 " + duration_text(tally.latency.percentile(50)) + ", p99 " +
             duration_text(tally.latency.percentile(99));
   }
-  return text + ", " + plural(tally.errors_in_all(), "error");
+  if (time > 0) {
+    text +=
+        ", " + number_text(static_cast<double>(tally.bytes_received) / time / kMega, 1) + " MB/s";
+  }
+  return text;
 }
 
 std::string summary(const Options& options, const LoadResult& result,
@@ -206,8 +239,8 @@ std::string summary(const Options& options, const LoadResult& result,
         line("connections", count_text(result.connected) + " of " + count_text(plan.connections));
   }
   text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
-          errors_lines(result.tally) + client_line(result) + server_line(options, result) +
-          limits_line(environment) + '\n';
+          errors_lines(result.tally) + outage_lines(result.tally) + client_line(result) +
+          server_line(options, result) + limits_line(environment) + '\n';
   for (const std::string& warning : verdict.warnings) {
     text += "warning: " + warning + '\n';
   }

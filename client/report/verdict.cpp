@@ -1,6 +1,7 @@
 #include "verdict.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "figures.hpp"
 
@@ -8,16 +9,48 @@ namespace echod::client {
 
 namespace {
 
+// Whether so many echoes per second came back: where a window begins and ends may cost one.
+bool reaches(double rate_per_s, const LoadResult& result) {
+  return static_cast<double>(result.tally.echoes + 1) >= rate_per_s * seconds(result.measured);
+}
+
+void judge_latency(const Limit& limit, const Histogram& latency, Verdict& verdict) {
+  const auto measured = latency.known_percentile(limit.percent);
+  const bool is_met = measured && *measured <= limit.most;
+  verdict.limits.push_back(
+      {.limit = limit,
+       .measured = measured ? std::optional(static_cast<double>(measured->count())) : std::nullopt,
+       .is_met = is_met});
+  if (!measured) {
+    verdict.failures.push_back(limit.text + " needs " +
+                               count_text(Histogram::samples_for(limit.percent)) +
+                               " latencies, measured were " + count_text(latency.count()));
+  } else if (!is_met) {
+    verdict.failures.push_back(limit.text + " was missed: " + duration_text(*measured));
+  }
+}
+
+void judge_number(const Limit& limit, double measured, bool is_met, Verdict& verdict) {
+  verdict.limits.push_back({.limit = limit, .measured = measured, .is_met = is_met});
+  if (!is_met) {
+    verdict.failures.push_back(limit.text + " was missed: " + short_number_text(measured));
+  }
+}
+
 void judge_limits(const Options& options, const LoadResult& result, Verdict& verdict) {
-  const Histogram& latency = result.tally.latency;
-  for (const LatencyLimit& limit : options.limits) {
-    const auto measured = latency.percentile(limit.percent);
-    const bool is_met = latency.count() > 0 && measured <= limit.most;
-    verdict.limits.push_back({.limit = limit, .measured = measured, .is_met = is_met});
-    if (latency.count() == 0) {
-      verdict.failures.push_back(limit.text + " was missed: nothing was measured");
-    } else if (!is_met) {
-      verdict.failures.push_back(limit.text + " was missed: " + duration_text(measured));
+  for (const Limit& limit : options.limits) {
+    switch (limit.kind) {
+      case Limit::Kind::latency:
+        judge_latency(limit, result.tally.latency, verdict);
+        break;
+      case Limit::Kind::rate:
+        judge_number(limit, rate_of(result), reaches(limit.number, result), verdict);
+        break;
+      case Limit::Kind::errors: {
+        const auto errors = static_cast<double>(result.tally.errors_in_all());
+        judge_number(limit, errors, errors <= limit.number, verdict);
+        break;
+      }
     }
   }
 }
@@ -41,36 +74,46 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-bool is_rate_reached(const Options& options, const LoadResult& result) {
-  constexpr double kNearlyAll = 0.99;
-  return options.plan.rate_per_s && rate_of(result) >= kNearlyAll * *options.plan.rate_per_s;
-}
-
-// A rate that was reached was not limited by anybody.
-void warn_of_client(const Options& options, const LoadResult& result, Verdict& verdict) {
-  constexpr double kBusy = 0.95;
+void warn_of_client(const LoadResult& result, Verdict& verdict) {
+  constexpr double kBusy = 0.9;
   const double busiest = busiest_share(result);
-  if (busiest >= kBusy && !is_rate_reached(options, result)) {
+  if (busiest >= kBusy) {
     verdict.warnings.push_back(
-        "the client was the limit: a thread of it was on a CPU, or waiting for one, for " +
+        "the client was the limit, or near it: a thread of it was on a CPU, or waiting for one, "
+        "for " +
         number_text(busiest * kPercent, 0) +
-        " % of the time; use more --threads, or more CPUs, to find the server's");
+        " % of the time; use more --threads, or more CPUs, to find the server's limit");
   }
 }
 
 void warn_of_rate(const Options& options, const LoadResult& result, Verdict& verdict) {
+  constexpr double kNearlyAll = 0.99;
   if (!options.plan.rate_per_s) {
     return;
   }
-  if (!options.plan.messages && !is_rate_reached(options, result)) {
-    verdict.warnings.push_back("the rate was not reached: " + number_text(rate_of(result), 0) +
-                               " of " + number_text(*options.plan.rate_per_s, 0) + " per second");
+  const double rate = *options.plan.rate_per_s;
+  if (!options.plan.messages && !reaches(kNearlyAll * rate, result)) {
+    verdict.warnings.push_back("the rate was not reached: " + short_number_text(rate_of(result)) +
+                               " of " + short_number_text(rate) + " per second");
   }
+  if (const auto needed = connections_needed(options, result)) {
+    const auto service = result.tally.service_time / static_cast<std::int64_t>(result.tally.served);
+    verdict.warnings.push_back(
+        "too few connections for the rate: the server took " + duration_text(service) +
+        " for a message, and the others waited for a connection meanwhile, which is in the "
+        "latency; give --connections " +
+        std::to_string(*needed) + ", or a larger --depth");
+  }
+}
+
+// The part of the latency that is this client's own.
+void warn_of_lag(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kMost = 99;
   constexpr int kSmallShare = 10;
-  constexpr std::chrono::milliseconds kSmall{1};
+  constexpr std::chrono::microseconds kSmall{100};  // What it takes to wake up.
   const auto lag = result.tally.send_lag.percentile(kMost);
-  if (lag > kSmall && lag * kSmallShare > result.tally.latency.percentile(kMost)) {
+  if (options.plan.rate_per_s && lag > kSmall &&
+      lag * kSmallShare > result.tally.latency.percentile(kMost)) {
     verdict.warnings.push_back("the client was late: " + duration_text(lag) +
                                " (p99) of the latency is its own");
   }
@@ -101,6 +144,20 @@ double per_second(std::uint64_t amount, const LoadResult& result) noexcept {
   return window > 0 ? static_cast<double>(amount) / window : 0;
 }
 
+std::optional<std::uint64_t> connections_needed(const Options& options,
+                                                const LoadResult& result) noexcept {
+  constexpr double kUsable = 0.9;
+  const LoadPlan& plan = options.plan;
+  if (!plan.rate_per_s || result.tally.served == 0) {
+    return std::nullopt;
+  }
+  const double service =
+      seconds(result.tally.service_time) / static_cast<double>(result.tally.served);
+  const double depth = plan.mode == LoadMode::connect ? 1 : plan.depth;
+  const double needed = std::ceil(*plan.rate_per_s * service / depth / kUsable);
+  return needed > plan.active ? std::optional(static_cast<std::uint64_t>(needed)) : std::nullopt;
+}
+
 double rate_of(const LoadResult& result) noexcept {
   return per_second(result.tally.echoes, result);
 }
@@ -109,8 +166,9 @@ Verdict verdict_on(const Options& options, const LoadResult& result) {
   Verdict verdict;
   judge_errors(options, result, verdict);
   judge_limits(options, result, verdict);
-  warn_of_client(options, result, verdict);
+  warn_of_client(result, verdict);
   warn_of_rate(options, result, verdict);
+  warn_of_lag(options, result, verdict);
   return verdict;
 }
 

@@ -23,15 +23,16 @@ inline constexpr std::array kReportedPercentiles{
     Percentile{"p99.9", 99.9}, Percentile{"p99.99", 99.99}, Percentile{"max", 100}};
 
 struct LimitOutcome {
-  LatencyLimit limit;
-  std::chrono::nanoseconds measured{0};
+  Limit limit;
+  // A latency in nanoseconds, echoes per second, or errors; nothing if there were too few samples.
+  std::optional<double> measured;
   bool is_met = false;
 };
 
 struct Verdict {
   std::vector<LimitOutcome> limits;   // As options.limits.
   std::vector<std::string> failures;  // A line each; none: the run passed.
-  std::vector<std::string> warnings;  // What the figures may not be taken for.
+  std::vector<std::string> warnings;  // Reasons not to trust the figures.
 
   [[nodiscard]] bool has_passed() const noexcept { return failures.empty(); }
 };
@@ -39,6 +40,12 @@ struct Verdict {
 [[nodiscard]] Verdict verdict_on(const Options& options, const LoadResult& result);
 
 [[nodiscard]] double seconds(std::chrono::nanoseconds time) noexcept;
+
+// How many connections would do for the rate that was asked for, by Little's law: those that there
+// are, less a tenth for the ups and downs, must hold rate x service time / depth messages. Nothing
+// if there are enough.
+[[nodiscard]] std::optional<std::uint64_t> connections_needed(const Options& options,
+                                                              const LoadResult& result) noexcept;
 
 // Of the client's busiest thread, the share of the window; 0 if there is none.
 [[nodiscard]] double busiest_share(const LoadResult& result) noexcept;

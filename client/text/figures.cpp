@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 #include <system_error>
@@ -91,6 +92,15 @@ std::string number_text(double number, int decimals) {
   std::array<char, kMost> text{};
   (void)std::snprintf(text.data(), text.size(), "%.*f", decimals, number);
   return text.data();
+}
+
+std::string short_number_text(double number) {
+  constexpr double kTen = 10;
+  constexpr double kHundred = 100;
+  if (number >= kHundred || number == std::floor(number)) {
+    return count_text(static_cast<std::uint64_t>(std::llround(number)));
+  }
+  return number_text(number, number < kTen ? 2 : 1);
 }
 
 std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration) {

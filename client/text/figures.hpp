@@ -27,6 +27,8 @@ inline constexpr double kPercent = 100;
 [[nodiscard]] std::string count_text(std::uint64_t count);
 // With so many decimals.
 [[nodiscard]] std::string number_text(double number, int decimals);
+// A number that may be large or small: "12 346", "9.5", "0.33".
+[[nodiscard]] std::string short_number_text(double number);
 // "410 MB/s", of 1 000 000 bytes.
 [[nodiscard]] std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration);
 

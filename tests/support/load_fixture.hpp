@@ -140,7 +140,7 @@ class LoadFixture : public testing::Test {
   // The one error that there was.
   [[nodiscard]] std::string only_error() const {
     EXPECT_EQ(context_.tally.errors_in_all(), 1U);
-    return context_.tally.details.size() == 1 ? context_.tally.details.front() : "";
+    return context_.tally.details.size() == 1 ? context_.tally.details.front().text : "";
   }
   // Nothing is open, begun or waited for.
   void expect_nothing_left() const {

@@ -81,8 +81,7 @@ ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
-  return kernel != nullptr ? kernel->on_recvmsg(fd, message, flags)
-                           : ::recvmsg(fd, message, flags);
+  return kernel != nullptr ? kernel->on_recvmsg(fd, message, flags) : ::recvmsg(fd, message, flags);
 }
 
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {

@@ -115,11 +115,11 @@ struct Step {
   int flags = 0;                         // recv: the flags to be passed.
   std::optional<std::int64_t> argument;  // Length, mask, backlog, value, timeout: to be passed.
   std::int64_t result = 0;
-  int error = 0;              // If not 0: the call fails with it.
-  int level = 0;              // setsockopt.
-  int option = 0;             // setsockopt.
-  std::vector<Event> events;  // epoll_wait.
-  sockaddr_storage peer{};    // accept4.
+  int error = 0;                                // If not 0: the call fails with it.
+  int level = 0;                                // setsockopt.
+  int option = 0;                               // setsockopt.
+  std::vector<Event> events;                    // epoll_wait.
+  sockaddr_storage peer{};                      // accept4.
   std::optional<std::chrono::nanoseconds> age;  // recvmsg: how long ago the bytes arrived.
   std::function<void()> action;
   Where where{};

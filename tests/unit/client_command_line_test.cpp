@@ -195,6 +195,27 @@ TEST(ClientCommandLineTest, TakesBothEndsOfEveryRange) {
   EXPECT_EQ(run_with({"--slo", "p0.1=0"}).limits[0].percent, 0.1);
 }
 
+TEST(ClientCommandLineTest, TakesLimitsOnTheRateAndOnErrors) {
+  const Options limited = run_with({"--slo", "rate>=9.9k", "--slo=errors<=5"});
+  ASSERT_EQ(limited.limits.size(), 2U);
+  EXPECT_EQ(limited.limits[0].kind, Limit::Kind::rate);
+  EXPECT_EQ(limited.limits[0].number, 9900);
+  EXPECT_EQ(limited.limits[1].kind, Limit::Kind::errors);
+  EXPECT_EQ(limited.limits[1].number, 5);
+}
+
+TEST(ClientCommandLineTest, ANumberOfMessagesIsMeasuredFromTheFirst) {
+  EXPECT_EQ(run_with({"--rate", "1k", "--messages", "1000"}).plan.warmup, seconds(0));
+  const Options warmed = run_with({"--rate", "1k", "--messages", "1001", "--warmup", "1s"});
+  EXPECT_EQ(warmed.plan.warmup, seconds(1));
+  EXPECT_EQ(error_with({"--rate", "1k", "--messages", "1000", "--warmup", "1s"}),
+            "all --messages are due within the --warmup: nothing would be measured");
+}
+
+TEST(ClientCommandLineTest, TakesTimesUpToAYear) {
+  EXPECT_EQ(run_with({"--timeout", "31536000"}).plan.timeout, std::chrono::hours(24 * 365));
+}
+
 TEST(ClientCommandLineTest, ThreadsAreNoMoreThanConnections) {
   EXPECT_EQ(run_with({"--connections", "2", "--threads", "8"}).plan.threads, 2U);
 }
@@ -279,7 +300,7 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
       {"--slo",
        {"", "p99", "p99=", "=2ms", "p=2ms", "p0=2ms", "p100=2ms", "q99=2ms", "p99=2 ms", "p99=-1",
         "pinf=1s", "pnan=1s", "p99x=1s", "avg=1s"},
-       "a percentile and a time, such as p99=2ms or max=1s"},
+       "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5"},
       {"--json", {""}, file},
       {"--histogram", {""}, file}};
   for (const Refused& refused : all) {
@@ -361,7 +382,8 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
   EXPECT_EQ(error_with({"--json", "f", "--histogram", "f"}),
             "--json and --histogram cannot both go to f");
   EXPECT_EQ(error_with({"--mode", "stream", "--slo", "p99=1s"}),
-            "--slo and --histogram are about latencies, and a stream has none: use --mode echo");
+            "--slo (but for errors) and --histogram are about messages, and a stream has none: use "
+            "--mode echo");
 }
 
 // Texts.

@@ -36,15 +36,34 @@ std::set<std::string> keys(const Json& object) {
 
 TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
   EXPECT_TRUE(text().ends_with("}\n"));
-  EXPECT_EQ(
-      keys(report()),
-      (std::set<std::string>{"kind",        "echoload",       "time",          "target",
-                             "environment", "parameters",     "interrupted",   "measured_s",
-                             "connected",   "connecting_s",   "echoes",        "echoes_per_s",
-                             "bytes_sent",  "bytes_received", "sent_mb_per_s", "received_mb_per_s",
-                             "latency_us",  "send_lag_us",    "not_sent",      "errors",
-                             "client",      "server",         "slo",           "warnings",
-                             "failures",    "passed"}));
+  EXPECT_EQ(keys(report()), (std::set<std::string>{"kind",
+                                                   "echoload",
+                                                   "time",
+                                                   "target",
+                                                   "environment",
+                                                   "parameters",
+                                                   "interrupted",
+                                                   "measured_s",
+                                                   "connected",
+                                                   "connecting_s",
+                                                   "echoes",
+                                                   "echoes_per_s",
+                                                   "bytes_sent",
+                                                   "bytes_received",
+                                                   "sent_mb_per_s",
+                                                   "received_mb_per_s",
+                                                   "latency_us",
+                                                   "receive_lag_us",
+                                                   "lost_connections",
+                                                   "send_lag_us",
+                                                   "not_sent",
+                                                   "errors",
+                                                   "client",
+                                                   "server",
+                                                   "slo",
+                                                   "warnings",
+                                                   "failures",
+                                                   "passed"}));
 }
 
 TEST_F(JsonReportTest, SaysWhatWasRunWhereAndWhen) {
@@ -96,6 +115,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
 
 TEST_F(JsonReportTest, HasTheFiguresOfTheWindow) {
   result_.tally.not_sent = 3;
+  result_.tally.bytes_received = 6'300'000;
   result_.connecting = std::chrono::milliseconds(1500);
   const Json json = report();
   EXPECT_EQ(json["interrupted"], false);
@@ -105,9 +125,9 @@ TEST_F(JsonReportTest, HasTheFiguresOfTheWindow) {
   EXPECT_EQ(json["echoes"], 100'000);
   EXPECT_EQ(json["echoes_per_s"], 10'000);
   EXPECT_EQ(json["bytes_sent"], 6'400'000);
-  EXPECT_EQ(json["bytes_received"], 6'400'000);
+  EXPECT_EQ(json["bytes_received"], 6'300'000);
   EXPECT_EQ(json["sent_mb_per_s"], 0.64);
-  EXPECT_EQ(json["received_mb_per_s"], 0.64);
+  EXPECT_EQ(json["received_mb_per_s"], 0.63);
   EXPECT_EQ(json["not_sent"], 3);
 }
 
@@ -124,6 +144,31 @@ TEST_F(JsonReportTest, HasLatenciesInMicroseconds) {
   EXPECT_EQ(latency["p99.99"], 8000.0);
   EXPECT_EQ(latency["max"], 8000.0);
   EXPECT_EQ(report()["send_lag_us"]["max"], 2000.0);
+}
+
+TEST_F(JsonReportTest, APercentileWithoutEnoughSamplesIsNull) {
+  result_.tally.receive_lag.record(milliseconds(2), 99);
+  const Json lag = report()["receive_lag_us"];
+  EXPECT_NEAR(lag["p90"], 2000, 2);
+  EXPECT_TRUE(lag["p99"].is_null());
+  EXPECT_EQ(lag["max"], 2000.0);
+}
+
+TEST_F(JsonReportTest, HasTheLostConnections) {
+  result_.tally.lost = 3;
+  result_.tally.outage.record(milliseconds(20));
+  result_.tally.unconnected = 7;
+  const Json lost = report()["lost_connections"];
+  EXPECT_EQ(lost["lost"], 3);
+  EXPECT_EQ(lost["back"], 1);
+  EXPECT_EQ(lost["outage_us"]["max"], 20'000.0);
+  EXPECT_EQ(lost["messages_unconnected"], 7);
+}
+
+TEST_F(JsonReportTest, HasLimitsThatAreNoLatencies) {
+  options_.limits = {{.text = "rate>=1k", .kind = Limit::Kind::rate, .number = 1000}};
+  EXPECT_EQ(report()["slo"],
+            (Json{{{"limit", "rate>=1k"}, {"measured", 10'000.0}, {"met", true}}}));
 }
 
 TEST_F(JsonReportTest, WithoutSamplesThereAreNoLatencies) {

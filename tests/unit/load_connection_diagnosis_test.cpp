@@ -179,9 +179,9 @@ TEST_F(LoadConnectionDiagnosisTest, TwoConnectionsWhoseAnswersChangedPlacesAreCr
   iterate();
   EXPECT_EQ(errors(LoadError::crossed), 2U);
   ASSERT_EQ(context_.tally.details.size(), 2U);
-  EXPECT_TRUE(context_.tally.details[0].starts_with(
+  EXPECT_TRUE(context_.tally.details[0].text.starts_with(
       "connection 0, offset 0: bytes of connection 1, offset 0 ("));
-  EXPECT_TRUE(context_.tally.details[1].starts_with(
+  EXPECT_TRUE(context_.tally.details[1].text.starts_with(
       "connection 1, offset 0: bytes of connection 0, offset 0 ("));
   expect_nothing_left();
 }

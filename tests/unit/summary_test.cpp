@@ -76,12 +76,25 @@ TEST_F(SummaryTest, AnOpenLoopSaysWhatWasAskedForAndHowLateTheClientWas) {
   result_.tally.send_lag.record(std::chrono::microseconds(2), 10);
   result_.tally.not_sent = 1;
   EXPECT_TRUE(says("  echoes       100 000, 10 000 per second of 20 000 asked for\n"));
-  EXPECT_TRUE(says("  send lag     p50 2 us "));
-  EXPECT_TRUE(says("  not sent     1 message that was due; its wait is in the latencies\n"));
-  result_.tally.not_sent = 1500;
+  EXPECT_TRUE(says("  send lag     p50 2 us   p90 2 us   max 2 us\n"))
+      << "ten samples do not tell more";
+  EXPECT_TRUE(says("  not sent     1 message due; in the latency as the timeout, or longer\n"));
+  EXPECT_TRUE(says("warning: the rate was not reached: 10 000 of 20 000 per second\n"));
+}
+
+TEST_F(SummaryTest, SaysHowLateTheClientReadTheEchoes) {
+  result_.tally.receive_lag.record(milliseconds(6), 2);
+  EXPECT_TRUE(says("  receive lag  p50 6 ms   max 6 ms\n"));
+}
+
+TEST_F(SummaryTest, LostConnectionsAreCountedWithTheTimeThatTheyTookToComeBack) {
+  result_.tally.lost = 3;
+  EXPECT_TRUE(says("  lost         3 connections, 0 of them back\n"));
+  result_.tally.outage.record(milliseconds(20), 2);
+  result_.tally.unconnected = 1500;
   EXPECT_TRUE(
-      says("  not sent     1 500 messages that were due; their wait is in the latencies\n"));
-  EXPECT_TRUE(says("warning: the rate was not reached: 10000 of 20000 per second\n"));
+      says("  lost         3 connections, 2 of them back after p50 20 ms   max 20 ms\n"
+           "               1 500 messages due without a connection\n"));
 }
 
 TEST_F(SummaryTest, ConnectModeCountsCyclesAndNoConnections) {
@@ -105,6 +118,15 @@ TEST_F(SummaryTest, AnInterruptedRunSaysHowMuchOfItWasMeasured) {
   result_.measured = milliseconds(3500);
   result_.is_interrupted = true;
   EXPECT_TRUE(says("  measured     3.50 s of 10.00 s: interrupted\n"));
+  EXPECT_TRUE(text().ends_with("\ninterrupted: what came back until then is as it was sent\n"));
+}
+
+TEST_F(SummaryTest, AVeryShortRunHasNoSharesOfACpu) {
+  result_.measured = milliseconds(99);
+  options_.plan.server_pid = 17;
+  result_.server = test::server_usage();
+  EXPECT_TRUE(says("  client       1 thread\n"));
+  EXPECT_FALSE(says("of a CPU"));
 }
 
 TEST_F(SummaryTest, ARunThatWasInterruptedBeforeItWasMeasuredHasNoNonsenseInIt) {
@@ -132,6 +154,15 @@ TEST_F(SummaryTest, ErrorsAreCountedByKindWithTheFirstInDetail) {
       says("failed: wrong or missing bytes: 1\n"
            "failed: errors: 1 200, allowed are 0\n"));
   EXPECT_FALSE(says("passed"));
+}
+
+TEST_F(SummaryTest, OneErrorMoreThanAreShownIsMentioned) {
+  for (std::size_t i = 0; i < Tally::kMostDetails; ++i) {
+    result_.tally.count(LoadError::reset, "");
+  }
+  EXPECT_FALSE(says(" more\n"));
+  result_.tally.count(LoadError::reset, "");
+  EXPECT_TRUE(says("               ... and 1 more\n"));
 }
 
 TEST_F(SummaryTest, ARunThatPassedWithErrorsDoesNotSayThatEveryByteCameBack) {
@@ -172,7 +203,7 @@ TEST_F(SummaryTest, ThreadsAreCounted) {
 TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   LoadProgress progress;
   progress.tally.connected = 1;
-  EXPECT_EQ(progress_line(options_, progress), "connecting: 1 of 64 connections, 0 errors");
+  EXPECT_EQ(progress_line(options_, progress), "connecting: 0 errors, 1 of 64 connections");
   progress.phase = LoadPhase::warming_up;
   EXPECT_TRUE(progress_line(options_, progress).starts_with("warming up: "));
   progress.phase = LoadPhase::measuring;
@@ -183,10 +214,10 @@ TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   progress.tally.latency.record(milliseconds(1), 100);
   progress.tally.count(LoadError::reset, "");
   EXPECT_EQ(progress_line(options_, progress),
-            "measuring: 64 of 64 connections, 2 of 10 s, 10 000 echoes/s, 0.6 MB/s, p50 1 ms, "
-            "p99 1 ms, 1 error");
+            "measuring 2 of 10 s: 1 error, 64 of 64 connections, 10 000 echoes/s, p50 1 ms, "
+            "p99 1 ms, 0.6 MB/s");
   progress.phase = LoadPhase::finishing;
-  EXPECT_TRUE(progress_line(options_, progress).starts_with("finishing: "));
+  EXPECT_TRUE(progress_line(options_, progress).starts_with("finishing 2 of 10 s: "));
 }
 
 }  // namespace

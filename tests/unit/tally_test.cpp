@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 
@@ -49,7 +50,7 @@ TEST(TallyTest, CountsErrorsAndMismatches) {
   EXPECT_EQ(tally.errors_in_all(), 4U);
   EXPECT_EQ(tally.mismatches(), 2U);
   EXPECT_EQ(tally.errors[static_cast<std::size_t>(LoadError::reset)], 2U);
-  EXPECT_EQ(tally.details, (std::vector<std::string>{"a", "b", "c", "d"}));
+  EXPECT_EQ(tally.detail_lines(), (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
 TEST(TallyTest, KeepsTheFirstDetailsAndCountsTheRest) {
@@ -59,7 +60,7 @@ TEST(TallyTest, KeepsTheFirstDetailsAndCountsTheRest) {
   }
   EXPECT_EQ(tally.errors_in_all(), 100U);
   ASSERT_EQ(tally.details.size(), Tally::kMostDetails);
-  EXPECT_EQ(tally.details.back(), "19");
+  EXPECT_EQ(tally.detail_lines().back(), "19");
 }
 
 TEST(TallyTest, AddsUp) {
@@ -69,6 +70,12 @@ TEST(TallyTest, AddsUp) {
   one.bytes_sent = 3;
   one.bytes_received = 4;
   one.not_sent = 5;
+  one.lost = 6;
+  one.outage.record(milliseconds(8));
+  one.unconnected = 7;
+  one.receive_lag.record(milliseconds(9));
+  one.served = 8;
+  one.service_time = milliseconds(9);
   one.latency.record(milliseconds(6));
   one.send_lag.record(milliseconds(7));
   one.count(LoadError::lost, "one");
@@ -78,6 +85,12 @@ TEST(TallyTest, AddsUp) {
   other.bytes_sent = 30;
   other.bytes_received = 40;
   other.not_sent = 50;
+  other.lost = 60;
+  other.outage.record(milliseconds(80));
+  other.unconnected = 70;
+  other.receive_lag.record(milliseconds(90));
+  other.served = 80;
+  other.service_time = milliseconds(90);
   other.latency.record(milliseconds(60));
   other.send_lag.record(milliseconds(70));
   for (int i = 0; i < 30; ++i) {
@@ -95,8 +108,26 @@ TEST(TallyTest, AddsUp) {
   EXPECT_EQ(one.errors_in_all(), 31U);
   EXPECT_EQ(one.mismatches(), 1U);
   ASSERT_EQ(one.details.size(), Tally::kMostDetails);
-  EXPECT_EQ(one.details.front(), "one");
-  EXPECT_EQ(one.details.back(), "other");
+  EXPECT_EQ(one.detail_lines().front(), "one");
+  EXPECT_EQ(one.detail_lines().back(), "other");
+  EXPECT_EQ(one.lost, 66U);
+  EXPECT_EQ(one.outage.max(), milliseconds(80));
+  EXPECT_EQ(one.unconnected, 77U);
+  EXPECT_EQ(one.receive_lag.max(), milliseconds(90));
+  EXPECT_EQ(one.served, 88U);
+  EXPECT_EQ(one.service_time, milliseconds(99));
+}
+
+TEST(TallyTest, TheFirstErrorsOfAllThreadsAreKeptAndNotThoseOfTheFirstThread) {
+  Tally one;
+  Tally other;
+  for (std::size_t i = 0; i < Tally::kMostDetails; ++i) {
+    one.count(LoadError::reset, "one");
+    other.count(LoadError::reset, "other");
+  }
+  one.add(other);
+  const std::vector<std::string> lines = one.detail_lines();
+  EXPECT_EQ(std::count(lines.begin(), lines.end(), "one"), Tally::kMostDetails / 2);
 }
 
 }  // namespace

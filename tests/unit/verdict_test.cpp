@@ -67,7 +67,7 @@ TEST_F(VerdictTest, ALimitIsMetUpToAndIncludingIt) {
   EXPECT_FALSE(good.limits[0].is_met);
   EXPECT_TRUE(good.limits[1].is_met);
   EXPECT_TRUE(good.limits[2].is_met);
-  EXPECT_EQ(good.limits[2].measured, milliseconds(8));
+  EXPECT_EQ(good.limits[2].measured, 8e6);
   EXPECT_EQ(good.limits[2].limit.text, "max=8ms");
 }
 
@@ -82,9 +82,41 @@ TEST_F(VerdictTest, ALimitOnNothingIsMissed) {
   result_.tally.echoes = 1;
   limit("p99=1s", 99, seconds(1));
   const Verdict bad = verdict();
-  EXPECT_EQ(bad.failures, Lines{"p99=1s was missed: nothing was measured"});
+  EXPECT_EQ(bad.failures, Lines{"p99=1s needs 100 latencies, measured were 0"});
   ASSERT_EQ(bad.limits.size(), 1U);
   EXPECT_FALSE(bad.limits[0].is_met);
+}
+
+TEST_F(VerdictTest, APercentileNeedsSamples) {
+  result_.tally.latency = Histogram();
+  result_.tally.latency.record(milliseconds(1), 99);
+  limit("p99=1s", 99, seconds(1));
+  EXPECT_EQ(verdict().failures, Lines{"p99=1s needs 100 latencies, measured were 99"});
+  EXPECT_FALSE(verdict().limits[0].measured);
+  result_.tally.latency.record(milliseconds(1));
+  EXPECT_TRUE(verdict().has_passed());
+  options_.limits.clear();
+  limit("p99.99=1s", 99.99, seconds(1));
+  EXPECT_EQ(verdict().failures, Lines{"p99.99=1s needs 10 000 latencies, measured were 100"});
+}
+
+TEST_F(VerdictTest, ALimitOnTheRateIsMissedByFewerEchoes) {
+  options_.limits = {{.text = "rate>=10k", .kind = Limit::Kind::rate, .number = 10'000}};
+  EXPECT_TRUE(verdict().has_passed());
+  EXPECT_EQ(verdict().limits[0].measured, 10'000);
+  result_.tally.echoes = 99'998;
+  EXPECT_EQ(verdict().failures, Lines{"rate>=10k was missed: 10 000"});
+  result_.tally.echoes = 43'000;
+  EXPECT_EQ(verdict().failures, Lines{"rate>=10k was missed: 4 300"});
+}
+
+TEST_F(VerdictTest, ALimitOnErrorsCountsThemAll) {
+  options_.max_errors = 100;
+  options_.limits = {{.text = "errors<=1", .kind = Limit::Kind::errors, .number = 1}};
+  result_.tally.count(LoadError::reset, "");
+  EXPECT_TRUE(verdict().has_passed());
+  result_.tally.count(LoadError::stalled, "");
+  EXPECT_EQ(verdict().failures, Lines{"errors<=1 was missed: 2"});
 }
 
 TEST_F(VerdictTest, NothingComingBackFailsUnlessNothingWasAskedFor) {
@@ -112,14 +144,18 @@ TEST_F(VerdictTest, AnErrorSaysMoreThanThatNothingCameBack) {
 // Warnings.
 
 TEST_F(VerdictTest, ABusyThreadOfTheClientIsWarnedOf) {
-  result_.thread_shares = {0.2, 0.95, 0.3};
+  result_.thread_shares = {0.2, 0.9, 0.3};
   const Verdict busy = verdict();
   EXPECT_TRUE(busy.has_passed());
   ASSERT_EQ(busy.warnings.size(), 1U);
   EXPECT_EQ(busy.warnings[0],
-            "the client was the limit: a thread of it was on a CPU, or waiting for one, for 95 % "
-            "of the time; use more --threads, or more CPUs, to find the server's");
-  result_.thread_shares = {0.94};
+            "the client was the limit, or near it: a thread of it was on a CPU, or waiting for "
+            "one, for 90 % of the time; use more --threads, or more CPUs, to find the server's "
+            "limit");
+  options_.plan.rate_per_s = 10'000;
+  EXPECT_EQ(verdict().warnings.size(), 1U) << "also when the rate was reached";
+  options_.plan.rate_per_s.reset();
+  result_.thread_shares = {0.89};
   EXPECT_EQ(verdict().warnings, Lines());
   result_.thread_shares = {};
   EXPECT_EQ(verdict().warnings, Lines());
@@ -131,18 +167,46 @@ TEST_F(VerdictTest, ARateThatWasNotReachedIsWarnedOf) {
   options_.plan.rate_per_s = 10'100;  // 99.01 % of it.
   EXPECT_EQ(verdict().warnings, Lines());
   options_.plan.rate_per_s = 10'200;
-  EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 10000 of 10200 per second"});
+  EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 10 000 of 10 200 per second"});
   options_.plan.messages = 100'000;  // After the last of them nothing is due.
   EXPECT_EQ(verdict().warnings, Lines());
   options_.plan.messages.reset();
 }
 
+TEST_F(VerdictTest, ALowRateIsNotMissedByTheMessageThatFellBeyondTheWindow) {
+  options_.plan.rate_per_s = 0.45;
+  result_.tally.echoes = 4;
+  EXPECT_EQ(verdict().warnings, Lines());
+  result_.tally.echoes = 3;
+  EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 0.30 of 0.45 per second"});
+}
+
+TEST_F(VerdictTest, TooFewConnectionsForTheRateAreNotBlamedOnTheServer) {
+  options_.plan.rate_per_s = 2000;
+  result_.tally.echoes = 12'800;
+  result_.tally.served = 12'800;
+  result_.tally.service_time = 12'800 * milliseconds(50);
+  const Verdict few = verdict();
+  ASSERT_EQ(few.warnings.size(), 2U);
+  EXPECT_EQ(few.warnings[1],
+            "too few connections for the rate: the server took 50 ms for a message, and the "
+            "others waited for a connection meanwhile, which is in the latency; give "
+            "--connections 112, or a larger --depth");
+  EXPECT_EQ(connections_needed(options_, result_), 112U);
+  options_.plan.depth = 2;
+  EXPECT_EQ(connections_needed(options_, result_), std::nullopt);
+  options_.plan.depth = 1;
+  options_.plan.connections = options_.plan.active = 112;
+  EXPECT_EQ(connections_needed(options_, result_), std::nullopt);
+}
+
 TEST_F(VerdictTest, AClientThatWasLateIsWarnedOf) {
   options_.plan.rate_per_s = 10'000;
-  result_.tally.send_lag.record(std::chrono::microseconds(900), 1000);
+  result_.tally.send_lag.record(std::chrono::microseconds(100), 1000);
   EXPECT_EQ(verdict().warnings, Lines());
-  result_.tally.send_lag.record(std::chrono::microseconds(3000), 20);
-  EXPECT_EQ(verdict().warnings, Lines{"the client was late: 3 ms (p99) of the latency is its own"});
+  result_.tally.send_lag.record(std::chrono::microseconds(200), 20);
+  EXPECT_EQ(verdict().warnings,
+            Lines{"the client was late: 200 us (p99) of the latency is its own"});
   options_.plan.rate_per_s.reset();
   EXPECT_EQ(verdict().warnings, Lines());
 }
