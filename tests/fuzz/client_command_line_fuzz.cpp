@@ -31,7 +31,7 @@ void require_plan(const Options& options) {
           "times are not negative");
   require(!plan.rate_per_s || (*plan.rate_per_s > 0 && plan.active > 0), "an open loop sends");
   require(!plan.connect_rate_per_s || *plan.connect_rate_per_s > 0, "connections are made");
-  for (const client::LatencyLimit& limit : options.limits) {
+  for (const client::Limit& limit : options.limits) {
     require(limit.percent > 0 && limit.percent <= 100 && limit.most.count() >= 0,
             "a limit is of a percentile", limit.text);
   }

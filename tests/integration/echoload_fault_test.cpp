@@ -85,7 +85,7 @@ TEST(EcholoadErrorTest, WithoutMemoryItSaysSoInOneLine) {
     const BrokenServer server(Fault::closes_early);
     write_file(count_file, std::string(sizeof(std::uint64_t), '\0'));
     return run({.arguments = {ECHOLOAD_BINARY, "--connections", "20", "--threads", "2", "--warmup",
-                              "0", local_target(server.port())},
+                              "0", "--duration", "50ms", local_target(server.port())},
                 .environment = {"LD_PRELOAD=" ECHOD_ALLOCATION_COUNTER,
                                 "ECHOD_ALLOCATION_COUNT=" + count_file,
                                 "ECHOD_FAILING_ALLOCATION=" + std::to_string(first)}});
@@ -111,20 +111,24 @@ TEST(EcholoadErrorTest, WithoutMemoryItSaysSoInOneLine) {
   EXPECT_GT(ended, kRuns * 3 / 4);
 }
 
-TEST(EcholoadErrorTest, ARunEndsWhenNoConnectionIsLeft) {
+TEST(EcholoadErrorTest, LostConnectionsAreMadeAgain) {
   const BrokenServer server(Fault::closes_early);
-  const LoadOutcome outcome = run_load(server.port(), {"--threads", "2", "--duration", "1000s"});
+  const LoadOutcome outcome = run_load(server.port(), {"--connections", "4", "--threads", "2"});
   EXPECT_EQ(outcome.exit_code, 1);
-  EXPECT_EQ(outcome.json["errors"]["by_kind"]["closed_early"], 64);
-  EXPECT_LT(outcome.json["measured_s"], 100);
+  const auto& lost = outcome.json["lost_connections"];
+  EXPECT_GT(lost["lost"], 4);
+  EXPECT_GT(lost["back"], 0);
+  EXPECT_GT(lost["outage_us"]["max"], 0);
+  EXPECT_EQ(outcome.json["errors"]["by_kind"]["closed_early"], lost["lost"]);
+  EXPECT_EQ(outcome.json["measured_s"], outcome.json["parameters"]["duration_s"]);
 }
 
 TEST(EcholoadErrorTest, ErrorsMayBeAllowedButWrongBytesMayNot) {
   const BrokenServer closing(Fault::closes_early);
-  EXPECT_EQ(run_load(closing.port(), {"--connections", "2", "--max-errors", "2"}).exit_code, 0);
+  EXPECT_EQ(run_load(closing.port(), {"--connections", "2", "--max-errors", "1M"}).exit_code, 0);
   EXPECT_EQ(run_load(closing.port(), {"--connections", "2", "--max-errors", "1"}).exit_code, 1);
   const BrokenServer corrupting(Fault::corrupts);
-  EXPECT_EQ(run_load(corrupting.port(), {"--connections", "2", "--max-errors", "9"}).exit_code, 1);
+  EXPECT_EQ(run_load(corrupting.port(), {"--connections", "2", "--max-errors", "1M"}).exit_code, 1);
 }
 
 }  // namespace
