@@ -74,14 +74,18 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-void warn_of_client(const LoadResult& result, Verdict& verdict) {
+// A client that is busy is part of every figure.
+bool is_client_busy(const LoadResult& result) {
   constexpr double kBusy = 0.9;
-  const double busiest = busiest_share(result);
-  if (busiest >= kBusy) {
+  return busiest_share(result) >= kBusy;
+}
+
+void warn_of_client(const LoadResult& result, Verdict& verdict) {
+  if (is_client_busy(result)) {
     verdict.warnings.push_back(
         "the client was the limit, or near it: a thread of it was on a CPU, or waiting for one, "
         "for " +
-        number_text(busiest * kPercent, 0) +
+        number_text(busiest_share(result) * kPercent, 0) +
         " % of the time; use more --threads, or more CPUs, to find the server's limit");
   }
 }
@@ -96,7 +100,7 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
     verdict.warnings.push_back("the rate was not reached: " + short_number_text(rate_of(result)) +
                                " of " + short_number_text(rate) + " per second");
   }
-  if (const auto needed = connections_needed(options, result)) {
+  if (const auto needed = connections_needed(options, result); needed && !is_client_busy(result)) {
     const auto service = result.tally.service_time / static_cast<std::int64_t>(result.tally.served);
     verdict.warnings.push_back(
         "too few connections for the rate: the server took " + duration_text(service) +

@@ -2,6 +2,7 @@
 // was asked, done and used.
 #include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "daemon_test.hpp"
 #include "full_outputs.hpp"
@@ -284,6 +285,31 @@ TEST_F(EcholoadRunTest, AMessageTakesOneSendAndOneRecv) {
   EXPECT_LE(calls.at("sendto"), messages + 2);
   EXPECT_LE(calls.at("recvmsg"), messages + kConnections + 2);  // And the end of file.
   EXPECT_LE(calls.at("epoll_ctl"), kConnections + 20);
+}
+
+// When it is stopped all connections have a message under way, and the server answers at once. So
+// more than a hundredth of the messages wait, and they wait for the client.
+TEST_F(EcholoadRunTest, TheTimeThatEchoesWaitForTheClientIsNotTheServersLatency) {
+  constexpr std::chrono::milliseconds kStop{1000};
+  start();
+  const TemporaryDirectory directory;
+  ChildProcess client(
+      {.arguments = {ECHOLOAD_BINARY, "--connections", "1000", "--warmup", "0", "--duration",
+                     "1000s", "--json", directory.file("json"), local_target(daemon().port())}});
+  for (int stops = 0; stops < 3; ++stops) {
+    const std::uint64_t echoes = daemon().counter("echoes");
+    wait_until("more echoes", [&] { return daemon().counter("echoes") > echoes; });
+    client.signal(SIGSTOP);
+    std::this_thread::sleep_for(kStop);  // What is tested.
+    client.signal(SIGCONT);
+  }
+  client.signal(SIGINT);
+  (void)client.wait();
+  const auto json = nlohmann::json::parse(read_file(directory.file("json")));
+  const auto stop_us = std::chrono::duration<double, std::micro>(kStop).count();
+  EXPECT_LT(json["latency_us"]["count"], 300'000);
+  EXPECT_GE(json["receive_lag_us"]["p99"], stop_us * 0.9);
+  EXPECT_LT(json["latency_us"]["p99"], stop_us / 2);
 }
 
 class EcholoadRefusalTest : public testing::Test {

@@ -193,6 +193,8 @@ TEST_F(VerdictTest, TooFewConnectionsForTheRateAreNotBlamedOnTheServer) {
             "others waited for a connection meanwhile, which is in the latency; give "
             "--connections 112, or a larger --depth");
   EXPECT_EQ(connections_needed(options_, result_), 112U);
+  result_.thread_shares = {0.95};
+  EXPECT_FALSE(verdict().warnings[1].starts_with("too few")) << "the client was too slow itself";
   options_.plan.depth = 2;
   EXPECT_EQ(connections_needed(options_, result_), std::nullopt);
   options_.plan.depth = 1;
