@@ -83,6 +83,9 @@ void LoadConnection::fail_to_open(int error) noexcept {
       fail(LoadError::no_local_port,
            "all local ports are in use: give more addresses with --source");
       break;
+    case sys::kConnectedToItself:
+      fail(LoadError::to_itself, sys::connect_error_text(error));
+      break;
     default:
       fail(LoadError::connect_failed, "cannot connect: " + errno_text(error));
       break;
@@ -182,7 +185,7 @@ void LoadConnection::send_unsent() noexcept {
 
 Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
   if (state_ == State::opening) {
-    if (const int error = sys::take_error(fd_.get()); error != 0) {
+    if (const int error = sys::connect_error(fd_.get()); error != 0) {
       fail_to_open(error);
       return Turn::wait;
     }

@@ -9,10 +9,10 @@ namespace echod::client {
 
 std::string_view name_of(LoadError error) noexcept {
   constexpr std::array<std::string_view, kLoadErrors> kNames{
-      "corrupted",     "lost",      "duplicated",   "reordered",       "crossed",
-      "unsolicited",   "truncated", "closed_early", "reset",           "stalled",
-      "no_end",        "abandoned", "refused",      "connect_timeout", "no_local_port",
-      "connect_failed"};
+      "corrupted",   "lost",          "duplicated",   "reordered",       "crossed",
+      "unsolicited", "truncated",     "closed_early", "reset",           "stalled",
+      "no_end",      "abandoned",     "refused",      "connect_timeout", "no_local_port",
+      "to_itself",   "connect_failed"};
   return kNames[static_cast<std::size_t>(error)];
 }
 

@@ -33,9 +33,10 @@ enum class LoadError : std::uint8_t {
   refused,          // No connection: nobody listens.
   connect_timeout,  // No connection within the timeout.
   no_local_port,    // No connection: all ports of the source addresses are in use.
+  to_itself,        // No connection but one of the socket to itself: nobody listens.
   connect_failed,   // No connection for another reason.
 };
-inline constexpr std::size_t kLoadErrors = 16;
+inline constexpr std::size_t kLoadErrors = 17;
 
 // As in reports: "lost", "connect_timeout", ...
 [[nodiscard]] std::string_view name_of(LoadError error) noexcept;

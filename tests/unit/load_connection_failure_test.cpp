@@ -54,6 +54,20 @@ TEST_F(LoadConnectionFailureTest, AConnectionThatTheKernelGaveUpHadNoAnswer) {
   EXPECT_EQ(only_error(), "connection 0: no answer to connect");
 }
 
+// That happens on a port of the range that connect(2) chooses from.
+TEST_F(LoadConnectionFailureTest, AConnectionToItselfIsNoServer) {
+  plan_.sources = {plan_.server};
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  connection.open();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
+  kernel_.expect_close(kFd);
+  iterate();
+  EXPECT_EQ(errors(LoadError::to_itself), 1U);
+  EXPECT_EQ(only_error(), "connection 0: connected to itself, because no server listens there");
+  expect_nothing_left();
+}
+
 TEST_F(LoadConnectionFailureTest, AnyOtherErrorIsToldInTheWordsOfTheSystem) {
   fail_to_connect(EHOSTUNREACH);
   EXPECT_EQ(errors(LoadError::connect_failed), 1U);
