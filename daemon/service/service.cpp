@@ -65,12 +65,6 @@ std::string name_of_config(const CommandLine& options) {
                              : std::string("built-in defaults, no ") + kDefaultConfigFile;
 }
 
-// A reload without a file is refused: only a start has built-in defaults.
-CommandLine at_reload(CommandLine options) {
-  options.config_file = options.config_file.value_or(kDefaultConfigFile);
-  return options;
-}
-
 std::string list(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) {
@@ -102,7 +96,7 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
                     }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       loader_(
-          loop_, [this] { return effective_config(at_reload(options_)); },
+          loop_, [this] { return read_config(); },
           [this](LoadedConfig loaded) { on_loaded(std::move(loaded)); }),
       manager_retry_(loop_.timers(), [this] { manager_.send_again(); }),
       drain_deadline_(loop_.timers(),
@@ -349,6 +343,13 @@ void Service::reload() noexcept {
   loader_.load();
 }
 
+// In the loader's thread, while no other uses these members.
+Config Service::read_config() {
+  read_options_ = options_;
+  read_options_.config_file = config_file_in_use(options_);
+  return effective_config(read_options_);
+}
+
 void Service::on_loaded(LoadedConfig loaded) noexcept {
   const std::uint64_t reloads = reloads_;
   try {
@@ -369,7 +370,8 @@ void Service::on_loaded(LoadedConfig loaded) noexcept {
 // All of it or, if there is no memory, nothing.
 void Service::apply(const Config& wanted) {
   const std::string restart_keys = list(keys_needing_restart(config_, wanted));
-  std::string name = name_of_config(at_reload(options_));
+  CommandLine options = read_options_;
+  std::string name = name_of_config(options);
   Config next = reloaded(config_, wanted);
   ConnectionLimit limit = limit_under(next);
   const EchoSettings settings = settings_under(next, limit);
@@ -379,6 +381,7 @@ void Service::apply(const Config& wanted) {
       limit.max_connections != limit_.max_connections || next.buffers != config_.buffers;
   const bool has_new_warning = !limit.warning.empty() && limit.warning != limit_.warning;
   config_ = std::move(next);
+  options_ = std::move(options);
   config_name_ = std::move(name);
   limit_ = std::move(limit);
   if (drain_deadline_.is_running()) {

@@ -66,6 +66,7 @@ class Service {
   void end_if_the_rest_is_stuck() noexcept;
   void on_listener_lost();
   void reload() noexcept;
+  [[nodiscard]] Config read_config();
   void on_loaded(LoadedConfig loaded) noexcept;
   void apply(const Config& wanted);
   void refuse_reload(std::vector<std::string> errors) noexcept;
@@ -75,7 +76,10 @@ class Service {
   void report_end() noexcept;
   [[nodiscard]] bool finish() noexcept;
 
-  const CommandLine options_;
+  // With the name of the configuration file in force. From then on the file must stay: without it
+  // a reload is refused.
+  CommandLine options_;
+  CommandLine read_options_;  // The same of the configuration that was read last.
   Config config_;
   std::string config_name_;  // Of the file that config_ is from.
   const sys::OpenFilesLimit open_files_;

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdint>
 #include <ctime>
+#include <optional>
 
 #include "daemon_test.hpp"
 #include "notify_socket.hpp"
@@ -62,48 +63,78 @@ double offset_hours(const std::string& line) {
   return std::round(std::difftime(timegm(&time), std::time(nullptr)) / 1800) / 2;
 }
 
-// In a mount namespace, where /etc is a folder of the test.
-TEST_F(EnvironmentTest, AChangedTimeZoneIsSeenAtAReopenAndAtAReload) {
-  if (!is_installed("unshare") || !is_installed("mount") ||
-      run({.arguments = {"unshare", "--map-root-user", "--mount", "true"}}).exit_code != 0) {
-    GTEST_SKIP() << "mount namespaces are not allowed here";
+// echod in a mount namespace, where /etc is a folder of the test.
+class EtcTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_installed("unshare") || !is_installed("mount") ||
+        run({.arguments = {"unshare", "--map-root-user", "--mount", "true"}}).exit_code != 0) {
+      GTEST_SKIP() << "mount namespaces are not allowed here";
+    }
   }
-  const TemporaryDirectory etc;
-  const TemporaryDirectory directory;
-  const std::string log = directory.file("log");
-  const auto set_zone = [&etc](std::int32_t offset, const std::string& name) {
-    write_file(etc.file("new"), zone_file(offset, name));
-    std::filesystem::rename(etc.file("new"), etc.file("localtime"));
-  };
-  const auto wait_for = [&log](const std::string& text) {
-    wait_until(text, [&] { return read_file(log).find(text) != std::string::npos; });
-  };
-  set_zone(5 * 3600 + 1800, "ABC");
-  ChildProcess child(
-      {.arguments = {"unshare", "--map-root-user", "--mount", "sh", "-c",
-                     "unset TZ; mount --bind \"$1\" /etc && exec \"$0\" --address 127.0.0.1 "
-                     "--port 0 --log-file \"$2\"",
-                     ECHOD_BINARY, etc.path(), log}});
+  void start() {
+    child_.emplace(ChildOptions{
+        .arguments = {"unshare", "--map-root-user", "--mount", "sh", "-c",
+                      "unset TZ; mount --bind \"$1\" /etc && exec \"$0\" --address 127.0.0.1 "
+                      "--port 0 --log-file \"$2\"",
+                      ECHOD_BINARY, etc_.path(), log_}});
+    wait_for("started: ");
+  }
+  void wait_for(const std::string& text) const {
+    wait_until(text, [&] { return read_file(log_).find(text) != std::string::npos; });
+  }
+  void stop() {
+    child_->signal(SIGTERM);
+    EXPECT_EQ(child_->wait(), 0);
+  }
+  // Replaces it, as an update of the package tzdata does.
+  void set_zone(std::int32_t offset, const std::string& name) const {
+    write_file(etc_.file("new"), zone_file(offset, name));
+    std::filesystem::rename(etc_.file("new"), etc_.file("localtime"));
+  }
   // spdlog looks at the time zone once a second.
-  const auto wait_for_offset = [&](double hours) {
+  void wait_for_offset(double hours) {
     wait_until("lines in the new zone", [&] {
-      child.signal(SIGUSR2);
-      const std::vector<std::string> lines = lines_of(read_file(log));
+      child_->signal(SIGUSR2);
+      const std::vector<std::string> lines = lines_of(read_file(log_));
       return !lines.empty() && offset_hours(lines.back()) == hours;
     });
-  };
+  }
+
+  const TemporaryDirectory etc_;
+  const TemporaryDirectory directory_;
+  const std::string log_ = directory_.file("log");
+  std::optional<ChildProcess> child_;
+};
+
+TEST_F(EtcTest, AChangedTimeZoneIsSeenAtAReopenAndAtAReload) {
+  set_zone(5 * 3600 + 1800, "ABC");
+  start();
   wait_for("time zone +0530 (ABC)");
   wait_for_offset(5.5);
   set_zone(-3 * 3600, "XYZ");
-  child.signal(SIGUSR1);
+  child_->signal(SIGUSR1);
   wait_for("log file reopened, time zone -0300 (XYZ)");
   wait_for_offset(-3);
   set_zone(8 * 3600, "UVW");
-  child.signal(SIGHUP);
+  child_->signal(SIGHUP);
   wait_for("reload: applied");
   wait_for_offset(8);
-  child.signal(SIGTERM);
-  EXPECT_EQ(child.wait(), 0);
+  stop();
+}
+
+TEST_F(EtcTest, AConfigurationFileMayComeLaterAndMustStayFromThenOn) {
+  start();
+  wait_for("configuration: built-in defaults, no /etc/echod.toml");
+  child_->signal(SIGHUP);
+  wait_for("reload: applied, configuration: built-in defaults, no /etc/echod.toml");
+  write_file(etc_.file("echod.toml"), "[timeouts]\nidle_s = 60\n");
+  child_->signal(SIGHUP);
+  wait_for("reload: applied, configuration: /etc/echod.toml");
+  std::filesystem::remove(etc_.file("echod.toml"));
+  child_->signal(SIGHUP);
+  wait_for("reload: refused");
+  stop();
 }
 
 }  // namespace
