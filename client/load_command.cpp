@@ -1,21 +1,17 @@
 #include "load_command.hpp"
 
-#include <fcntl.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <optional>
 
 #include "environment.hpp"
-#include "io_result.hpp"
+#include "html_report.hpp"
 #include "json_report.hpp"
 #include "late_stops.hpp"
+#include "live_figures.hpp"
 #include "load_run.hpp"
 #include "output.hpp"
 #include "percentile_table.hpp"
 #include "server_address.hpp"
 #include "summary.hpp"
-#include "unique_fd.hpp"
 #include "usage.hpp"
 #include "verdict.hpp"
 
@@ -23,77 +19,110 @@ namespace echod::client {
 
 namespace {
 
-std::optional<Output> output_to(const std::optional<std::string>& name) {
-  return name ? std::optional<Output>(std::in_place, *name) : std::nullopt;
-}
-
-// One line that is written over again and again, if there is a terminal to see it. What a terminal
-// that nobody reads does not take is dropped: the run must not wait for it. So the terminal is
-// opened anew, because O_NONBLOCK on stderr itself would also hold for the shell.
-class ProgressLine {
+// Where the results go. Standard output has the summary, unless another result goes there.
+class Results {
  public:
-  ProgressLine()
-      : terminal_(sys::UniqueFd::adopt(
-            isatty(STDERR_FILENO) == 1 ? open("/proc/self/fd/2", kNeverWaits) : -1)) {}
-
-  [[nodiscard]] bool is_wanted() const { return terminal_.is_open(); }
-
-  // Cut to the width of the terminal: a line that wraps could not be taken back.
-  void show(const std::string& line) const {
-    winsize size{};
-    const bool has_size = ioctl(terminal_.get(), TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-    const std::size_t most = has_size ? size.ws_col - 1U : line.size();
-    const std::string shown = "\r\033[K" + line.substr(0, most);
-    // What was not taken is lost.
-    (void)sys::IoResult::of(write(terminal_.get(), shown.data(), shown.size()));
+  explicit Results(const Options& options) {
+    open(json_, options.json_file);
+    open(histogram_, options.histogram_file);
+    open(html_, options.html_file);
   }
-  void clear() const { show(""); }
+
+  // Writes all of them, or those that can be written; throws Stop then.
+  void write(const Options& options, const LoadResult& result, const Verdict& verdict) const {
+    const Environment where = environment();
+    const Output standard("-");
+    std::vector<Writing> writings;
+    if (result.has_begun && !is_standard_output_taken_) {
+      writings.push_back({&standard, summary(options, result, where, verdict)});
+    }
+    if (json_) {
+      writings.push_back({&*json_, run_json(options, result, where, verdict)});
+    }
+    if (histogram_) {
+      writings.push_back({&*histogram_, percentile_table(result.tally.latency)});
+    }
+    if (html_) {
+      writings.push_back({&*html_, html_report(options, result, where, verdict)});
+    }
+    write_all(std::move(writings));
+  }
 
  private:
-  static constexpr int kNeverWaits = O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+  void open(std::optional<Output>& output, const std::optional<std::string>& name) {
+    if (!name) {
+      return;
+    }
+    output.emplace(*name);
+    if (output->is_standard_output() && std::exchange(is_standard_output_taken_, true)) {
+      throw Stop(ExitCode::usage, "only one result can go to standard output");
+    }
+  }
 
-  sys::UniqueFd terminal_;
+  std::optional<Output> json_;
+  std::optional<Output> histogram_;
+  std::optional<Output> html_;
+  bool is_standard_output_taken_ = false;
 };
 
-}  // namespace
-
-ExitCode run_load(Options options) {
+// What can go wrong before a run. Throws Stop.
+void prepare(Options& options) {
   require_room_for_connections(options);
   if (options.plan.server_pid && !sys::process_usage(*options.plan.server_pid)) {
     throw Stop(ExitCode::usage,
                "--server-pid: there is no process " + std::to_string(*options.plan.server_pid));
   }
-  std::optional<Output> json = output_to(options.json_file);
-  std::optional<Output> histogram = output_to(options.histogram_file);
   options.plan.server = reachable_address(options);
   require_sources(options);
+}
 
-  const ProgressLine line;
+// Throws Stop, std::system_error.
+LoadResult run_to_its_end(Options& options) {
+  prepare(options);
+  const LiveFigures figures(options);
   std::function<void(const LoadProgress&)> on_progress;
-  if (line.is_wanted()) {
-    on_progress = [&](const LoadProgress& progress) {
-      line.show(progress_line(options, progress));
-    };
+  std::function<void(const Interval&)> on_interval;
+  if (figures.is_terminal()) {
+    on_progress = [&figures](const LoadProgress& progress) { figures.show(progress); };
   }
-  LoadRun run(options.plan, on_progress);
-  const LoadResult result = run.run();
-  if (on_progress) {
-    line.clear();
+  if (options.is_interval_given) {
+    on_interval = [&figures](const Interval& interval) { figures.show(interval); };
   }
+  LoadRun run(options.plan, on_progress, on_interval);
+  LoadResult result = run.run();
+  figures.clear();
   let_late_stops_end_output(run.stops());
-  const Environment where = environment();
+  return result;
+}
+
+// Throws Stop, for both reasons, if that fails too.
+void write_no_result(const Results& results, const Options& options, const std::string& reason) {
+  try {
+    results.write(options, {}, could_not_begin(reason));
+  } catch (const Stop& stop) {
+    throw Stop(ExitCode::system, reason + "; " + stop.what());
+  }
+}
+
+}  // namespace
+
+ExitCode run_load(Options options) {
+  const Results results(options);
+  LoadResult result;
+  try {
+    result = run_to_its_end(options);
+  } catch (const Stop& stop) {
+    if (stop.code() != ExitCode::usage) {
+      write_no_result(results, options, stop.what());
+    }
+    throw;
+  } catch (const std::exception& error) {
+    let_late_stops_end_output({});  // The signals may be blocked.
+    write_no_result(results, options, error.what());
+    throw;
+  }
   const Verdict verdict = verdict_on(options, result);
-  const bool is_stdout_free =
-      !(json && json->is_standard_output()) && !(histogram && histogram->is_standard_output());
-  if (is_stdout_free) {  // First: a file that cannot be written must not cost it.
-    write_to_stdout(summary(options, result, where, verdict));
-  }
-  if (histogram) {
-    histogram->write(percentile_table(result.tally.latency));
-  }
-  if (json) {
-    json->write(run_json(options, result, where, verdict));
-  }
+  results.write(options, result, verdict);
   if (!verdict.has_passed()) {
     return ExitCode::failed;
   }

@@ -1,39 +1,117 @@
 #include "output.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <fstream>
 
 #include "exit_codes.hpp"
 #include "figures.hpp"
+#include "shared_stream.hpp"
 
 namespace echod::client {
 
 namespace {
 
-void require(const std::ofstream& file, const std::string& name) {
-  if (!file) {
-    throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(errno));
+constexpr int kFlags = O_WRONLY | O_NOCTTY | O_CLOEXEC;
+constexpr mode_t kMode = 0666;  // Less the umask.
+
+// Also /dev/stdout, and the file that a shell made standard output.
+bool is_name_of_standard_output(const std::string& name) {
+  struct stat named {};
+  struct stat standard {};
+  return name == "-" || (stat(name.c_str(), &named) == 0 && fstat(STDOUT_FILENO, &standard) == 0 &&
+                         named.st_dev == standard.st_dev && named.st_ino == standard.st_ino);
+}
+
+// Those below return errno, or 0.
+
+void require(int error, const std::string& name) {
+  if (error != 0) {
+    throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
   }
+}
+
+int write_to(int fd, const std::string& text) {
+  const sys::IoResult written = sys::write_waiting(fd, text);
+  return written.ok() ? 0 : written.error();
+}
+
+// Makes a file that is not there yet; with the mode of the one that it is to replace, if any.
+sys::UniqueFd make(const std::string& name, int mode_of) {
+  auto fd = sys::UniqueFd::adopt(open(name.c_str(), kFlags | O_CREAT | O_EXCL, kMode));
+  struct stat status {};
+  if (fd.is_open() && fstat(mode_of, &status) == 0) {
+    (void)fchmod(fd.get(), status.st_mode);  // Else it has the mode of a new file.
+  }
+  return fd;
 }
 
 }  // namespace
 
-Output::Output(const std::string& name) : name_(name) {
-  if (!is_standard_output()) {
-    require(std::ofstream(name, std::ios::app), name);
+Output::Output(const std::string& name)
+    : name_(name),
+      temporary_(name + '.' + std::to_string(getpid()) + ".tmp"),
+      is_standard_output_(is_name_of_standard_output(name)) {
+  if (is_standard_output_) {
+    return;
+  }
+  struct stat status {};
+  const bool exists = lstat(name_.c_str(), &status) == 0;
+  if (exists) {
+    const int may_create = S_ISLNK(status.st_mode) ? O_CREAT : 0;
+    fd_ = sys::UniqueFd::adopt(open(name_.c_str(), kFlags | may_create, kMode));
+    require(fd_.is_open() ? 0 : errno, name_);
+  }
+  if (!exists || S_ISREG(status.st_mode)) {
+    is_replaced_ = make(temporary_, fd_.get()).is_open();
+    require(exists || is_replaced_ ? 0 : errno, name_);
+    (void)unlink(temporary_.c_str());  // Made again at the end, or a killed run would leave it.
   }
 }
 
-void Output::write(const std::string& text) {
-  if (is_standard_output()) {
+void Output::write(const std::string& text) const {
+  if (is_standard_output_) {
     write_to_stdout(text);
-    return;
+  } else {
+    require(is_replaced_ ? replace(text) : write_in_place(text), name_);
   }
-  std::ofstream file(name_, std::ios::trunc);
-  require(file, name_);
-  file << text << std::flush;
-  require(file, name_);
+}
+
+int Output::replace(const std::string& text) const {
+  const sys::UniqueFd fd = make(temporary_, fd_.get());
+  int error = fd.is_open() ? write_to(fd.get(), text) : errno;
+  if (error == 0 && rename(temporary_.c_str(), name_.c_str()) == 0) {
+    return 0;
+  }
+  error = error == 0 ? errno : error;
+  (void)unlink(temporary_.c_str());
+  const bool is_mount_point = error == EBUSY && fd_.is_open();
+  return is_mount_point ? write_in_place(text) : error;
+}
+
+int Output::write_in_place(const std::string& text) const {
+  (void)sys::IoResult::of(ftruncate(fd_.get(), 0));  // Fails for what has no length.
+  return write_to(fd_.get(), text);
+}
+
+void write_all(std::vector<Writing> writings) {
+  std::stable_partition(writings.begin(), writings.end(),
+                        [](const Writing& one) { return !one.output->may_wait(); });
+  std::string errors;
+  for (const Writing& writing : writings) {
+    try {
+      writing.output->write(writing.text);
+    } catch (const Stop& stop) {
+      errors += (errors.empty() ? "" : "; ") + std::string(stop.what());
+    }
+  }
+  if (!errors.empty()) {
+    throw Stop(ExitCode::system, errors);
+  }
 }
 
 void write_to_stdout(const std::string& text) {

@@ -1,24 +1,56 @@
 // A file that a result goes to, or standard output.
+//
+//   the name is of                      it is written
+//   ----------------------------------  ---------------------------------------------------------
+//   "-", or what standard output is     to standard output
+//   no file, or a regular one           as FILE.PID.tmp beside it, which then takes its place
+//   another, such as a FIFO             in place; it is opened once, at the start, and a FIFO then
+//                                       waits for its reader
+//
+// So a reader never sees half a result, and a run that is killed leaves the file as it was. A
+// regular file is written in place too if its directory takes no other.
+//
 // Thread-safety: none.
 #pragma once
 
 #include <string>
+#include <vector>
+
+#include "unique_fd.hpp"
 
 namespace echod::client {
 
 class Output {
  public:
-  // "-" is standard output. Tries at once whether the file can be written, so that a bad name
-  // costs no run, but leaves what is in it. Throws Stop.
+  // Tries at once whether the file can be written, so that a bad name costs no run, but leaves what
+  // is in it. Throws Stop.
   explicit Output(const std::string& name);
 
-  [[nodiscard]] bool is_standard_output() const { return name_ == "-"; }
+  [[nodiscard]] bool is_standard_output() const noexcept { return is_standard_output_; }
+  // Whether write() may have to wait for a reader.
+  [[nodiscard]] bool may_wait() const noexcept { return !is_replaced_; }
   // Throws Stop: what could not be written must not look like success.
-  void write(const std::string& text);
+  void write(const std::string& text) const;
 
  private:
+  [[nodiscard]] int replace(const std::string& text) const;
+  [[nodiscard]] int write_in_place(const std::string& text) const;
+
   std::string name_;
+  std::string temporary_;  // The other name.
+  bool is_standard_output_;
+  bool is_replaced_ = false;
+  sys::UniqueFd fd_;  // The file itself, if there was one.
 };
+
+struct Writing {
+  const Output* output;
+  std::string text;
+};
+
+// Writes everything that can be written, first where nobody has to be waited for. Throws Stop that
+// names what could not be written.
+void write_all(std::vector<Writing> writings);
 
 // Throws Stop.
 void write_to_stdout(const std::string& text);

@@ -286,7 +286,9 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
   note_return(read.arrived);
   if (context_.window.contains(read.arrived)) {
     context_.tally.echoes += answers;
-    context_.tally.receive_lag.record(read.read - read.arrived, answers);
+    if (measures_arrivals()) {
+      context_.tally.receive_lag.record(read.read - read.arrived, answers);
+    }
   }
 }
 
@@ -304,7 +306,7 @@ void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until)
     return;
   }
   if (const sys::TimePoint start = started_at(message); context_.window.contains(start)) {
-    context_.tally.latency.record(until - start);
+    context_.record_latency(until - start);
   }
 }
 

@@ -2,6 +2,7 @@
 // Thread-safety: belongs to the worker's thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -11,6 +12,7 @@
 #include "event_loop.hpp"
 #include "load_plan.hpp"
 #include "schedule.hpp"
+#include "series.hpp"
 #include "tally.hpp"
 
 namespace echod::client {
@@ -38,9 +40,15 @@ struct LoadContext {
 
   [[nodiscard]] bool is_open_loop() const noexcept { return plan.rate_per_s.has_value(); }
 
+  void record_latency(std::chrono::nanoseconds latency, std::uint64_t times = 1) noexcept {
+    tally.latency.record(latency, times);
+    interval_latency.record(latency, times);
+  }
+
   EventLoop& loop;
   const LoadPlan& plan;
   Tally tally;
+  Histogram interval_latency;  // As tally.latency, since the current interval began.
   Window window;
   Schedule schedule;             // Of this worker's messages; open loop only.
   std::uint32_t active = 0;      // This worker's share of the active connections.

@@ -50,6 +50,7 @@ struct LoadPlan {
   std::optional<double> connect_rate_per_s;  // While the connections are made.
   std::chrono::nanoseconds warmup = std::chrono::seconds(1);
   std::chrono::nanoseconds duration = std::chrono::seconds(10);
+  std::chrono::nanoseconds interval = std::chrono::seconds(1);  // Of the series.
   // How long to wait for a connection, and for bytes that are owed.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   std::uint32_t seed = 0;           // Of what is sent (keyed_stream.hpp).

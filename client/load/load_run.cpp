@@ -30,7 +30,8 @@ std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsag
 
 }  // namespace
 
-LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress)
+LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress,
+                 std::function<void(const Interval&)> on_interval)
     : plan_(plan),
       on_progress_(std::move(on_progress)),
       signals_({SIGINT, SIGTERM}),
@@ -38,12 +39,20 @@ LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> 
       window_begin_(loop_.timers(), [this] { begin_window(); }),
       window_end_(loop_.timers(), [this] { end_window(); }),
       progress_timer_(loop_.timers(), [this] { ask_for_progress(); }),
+      series_(plan.interval, plan.threads, std::move(on_interval)),
       reported_(plan.threads) {
   for (std::uint32_t index = 0; index < plan_.threads; ++index) {
     workers_.push_back(std::make_unique<LoadWorker>(
         plan_, index,
-        LoadWorkerEvents{.on_ready = [this] { tasks_.post([this] { on_ready(); }); },
-                         .on_ended = [this] { tasks_.post([this] { on_ended(); }); }}));
+        LoadWorkerEvents{
+            .on_ready = [this] { tasks_.post([this] { on_ready(); }); },
+            .on_interval =
+                [this, index](std::size_t number, IntervalTally tally, bool has_ended) {
+                  tasks_.post([this, index, number, tally = std::move(tally), has_ended] {
+                    series_.add(index, number, tally, has_ended, measured());
+                  });
+                },
+            .on_ended = [this] { tasks_.post([this] { on_ended(); }); }}));
   }
 }
 
@@ -165,10 +174,16 @@ void LoadRun::count_connected() {
   }
 }
 
+std::chrono::nanoseconds LoadRun::measured() const noexcept {
+  return std::max<std::chrono::nanoseconds>(window_.end - window_.begin,
+                                            std::chrono::nanoseconds(0));
+}
+
 LoadResult LoadRun::result() const {
   LoadResult result;
-  result.measured =
-      std::max<std::chrono::nanoseconds>(window_.end - window_.begin, std::chrono::nanoseconds(0));
+  result.has_begun = true;
+  result.measured = measured();
+  result.series = series_.intervals();
   result.is_interrupted = stops_.is_any();
   result.connected = connected_;
   result.connecting = connecting_;

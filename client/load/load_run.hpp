@@ -17,6 +17,7 @@
 #include "event_loop.hpp"
 #include "load_plan.hpp"
 #include "load_worker.hpp"
+#include "series.hpp"
 #include "signal_fd.hpp"
 #include "signal_watch.hpp"
 #include "stop_requests.hpp"
@@ -37,11 +38,13 @@ struct LoadProgress {
 };
 
 struct LoadResult {
+  bool has_begun = false;
   std::chrono::nanoseconds measured{0};    // How long the window was.
   bool is_interrupted = false;             // By a signal.
   std::uint64_t connected = 0;             // Connections that were up when the messages began.
   std::chrono::nanoseconds connecting{0};  // Until all of them were, or had failed.
   Tally tally;
+  std::vector<Interval> series;
   // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
   std::vector<double> thread_shares;
   std::chrono::nanoseconds client_cpu{0};  // Of the workers' threads, in the window.
@@ -51,9 +54,10 @@ struct LoadResult {
 
 class LoadRun {
  public:
-  // `on_progress` may be empty. Blocks SIGINT and SIGTERM in the calling thread, for good: see
-  // late_stops.hpp. Throws std::system_error.
-  LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress);
+  // `on_progress` and `on_interval` may be empty. Blocks SIGINT and SIGTERM in the calling thread,
+  // for good: see late_stops.hpp. Throws std::system_error.
+  LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress,
+          std::function<void(const Interval&)> on_interval = {});
 
   // Returns when it is over.
   [[nodiscard]] LoadResult run();
@@ -70,6 +74,7 @@ class LoadRun {
   void ask_for_progress();
   void report_progress();
   void count_connected();
+  [[nodiscard]] std::chrono::nanoseconds measured() const noexcept;
   [[nodiscard]] LoadResult result() const;
 
   const LoadPlan& plan_;
@@ -91,7 +96,8 @@ class LoadRun {
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;
-  std::size_t awaited_ = 0;      // Workers that were asked for the progress and have not answered.
+  std::size_t awaited_ = 0;  // Workers that were asked for the progress and have not answered.
+  Series series_;
   std::vector<Tally> reported_;  // The workers' latest copies, for the progress.
   std::vector<std::unique_ptr<LoadWorker>> workers_;  // Last: their threads use what is above.
 };

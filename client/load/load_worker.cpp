@@ -37,6 +37,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
       message_pacer_(loop_, [this](std::uint64_t number) { on_message_due(number); }),
       window_begin_(loop_.timers(), [this] { usage_at_begin_ = sys::thread_usage(); }),
       window_end_(loop_.timers(), [this] { begin_stopping(); }),
+      interval_end_(loop_.timers(), [this] { end_interval(); }),
       sweep_timer_(loop_.timers(), [this] { sweep(); }),
       give_up_timer_(loop_.timers(), [this] { give_up_unbegun(); }),
       abandon_timer_(loop_.timers(), [this] { abandon_all(); }) {
@@ -92,6 +93,9 @@ void LoadWorker::run() {
     loop_.run_once();
     is_ended_ = is_ended_ || is_settled();
   }
+  if (events_.on_interval) {
+    events_.on_interval(interval_, take_interval(), true);
+  }
   events_.on_ended();
 }
 
@@ -138,6 +142,9 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   context_.window = window;
   window_begin_.expire_at(window.begin);
   window_end_.expire_at(window.end);
+  if (events_.on_interval && plan_.interval < plan_.duration) {
+    interval_end_.expire_at(window.begin + plan_.interval);
+  }
   if (context_.is_open_loop() && context_.active > 0) {
     context_.schedule = Schedule(begin, *plan_.rate_per_s, part_of(plan_.active));
     message_pacer_.start(context_.schedule, messages_of_mine());
@@ -145,6 +152,25 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   for (std::uint32_t place = 0; place < context_.active; ++place) {
     connections_[place].start();
   }
+}
+
+// A worker that was held up is through with several intervals at a time; all of what it counted is
+// in the first of them.
+void LoadWorker::end_interval() {
+  events_.on_interval(interval_, take_interval(), false);
+  const auto last = static_cast<std::size_t>((plan_.duration - sys::Duration(1)) / plan_.interval);
+  const auto now = static_cast<std::size_t>((loop_.now() - context_.window.begin) / plan_.interval);
+  interval_ = std::min(now, last);
+  if (interval_ < last) {
+    interval_end_.expire_at(context_.window.begin +
+                            plan_.interval * static_cast<std::int64_t>(interval_ + 1));
+  }
+}
+
+IntervalTally LoadWorker::take_interval() {
+  const IntervalCounts before = std::exchange(before_interval_, IntervalCounts::of(context_.tally));
+  return {.counts = before_interval_.since(before),
+          .latency = std::exchange(context_.interval_latency, Histogram())};
 }
 
 void LoadWorker::begin_stopping() {
@@ -161,6 +187,7 @@ void LoadWorker::begin_stopping() {
   }
   window_begin_.cancel();
   window_end_.cancel();
+  interval_end_.cancel();
   connect_pacer_.stop();
   message_pacer_.end_before(context_.schedule.count_before(context_.window.end));
   give_up_timer_.expire_at(now + plan_.timeout);
@@ -208,8 +235,7 @@ void LoadWorker::count_never_due() noexcept {
     const sys::TimePoint due = context_.schedule.due(number);
     if (const std::uint64_t times = std::min(step, end - number); context_.window.contains(due)) {
       context_.tally.not_sent += times;
-      context_.tally.latency.record(std::max<sys::Duration>(loop_.now() - due, plan_.timeout),
-                                    times);
+      context_.record_latency(std::max<sys::Duration>(loop_.now() - due, plan_.timeout), times);
     }
   }
 }

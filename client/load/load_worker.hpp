@@ -21,6 +21,7 @@
 #include "load_connection.hpp"
 #include "load_context.hpp"
 #include "pacer.hpp"
+#include "series.hpp"
 #include "task_queue.hpp"
 #include "timer.hpp"
 #include "usage.hpp"
@@ -30,6 +31,8 @@ namespace echod::client {
 // Called in the worker's thread; must not block.
 struct LoadWorkerEvents {
   std::function<void()> on_ready;  // Every connection is up, or has failed.
+  // What it counted in an interval, and whether it has ended (Series::add). May be empty.
+  std::function<void(std::size_t number, IntervalTally tally, bool has_ended)> on_interval = {};
   std::function<void()> on_ended;  // The thread is about to end.
 };
 
@@ -64,6 +67,8 @@ class LoadWorker {
   [[nodiscard]] std::uint64_t messages_of_mine() const noexcept;
   void open_more() noexcept;
   void begin_running(sys::TimePoint begin, const Window& window);
+  void end_interval();
+  [[nodiscard]] IntervalTally take_interval();
   void begin_stopping();
   void end_more() noexcept;
   void end_all() noexcept;
@@ -82,9 +87,11 @@ class LoadWorker {
   TaskQueue tasks_{loop_};
   LoadContext context_;
   std::deque<LoadConnection> connections_;
-  std::size_t opened_ = 0;   // How many connections have been begun.
-  std::size_t stopped_ = 0;  // How many connections have been stopped.
-  std::size_t swept_ = 0;    // How many the current sweep has looked at.
+  std::size_t opened_ = 0;          // How many connections have been begun.
+  std::size_t stopped_ = 0;         // How many connections have been stopped.
+  std::size_t swept_ = 0;           // How many the current sweep has looked at.
+  std::size_t interval_ = 0;        // The current one.
+  IntervalCounts before_interval_;  // What it had counted when that began.
   bool is_ready_ = false;
   bool is_window_over_ = false;
   bool is_ended_ = false;
@@ -94,6 +101,7 @@ class LoadWorker {
   Pacer message_pacer_;
   Timer window_begin_;
   Timer window_end_;
+  Timer interval_end_;
   Timer sweep_timer_;
   Timer give_up_timer_;
   Timer abandon_timer_;

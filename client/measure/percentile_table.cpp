@@ -29,8 +29,8 @@ std::string row(const Histogram& histogram, double percent) {
   const double shown = millis(static_cast<double>(value.count()));
   const auto count = static_cast<unsigned long long>(histogram.count_up_to(value));
   return percent < kAll
-             ? formatted("%12.3f %2.12f %10llu %14.2f\n", shown, share, count, 1 / (1 - share))
-             : formatted("%12.3f %2.12f %10llu\n", shown, share, count);
+             ? formatted("%12.6f %2.12f %10llu %14.2f\n", shown, share, count, 1 / (1 - share))
+             : formatted("%12.6f %2.12f %10llu\n", shown, share, count);
 }
 
 }  // namespace
@@ -47,9 +47,9 @@ std::string percentile_table(const Histogram& histogram) {
   table += histogram.count() > 0 ? row(histogram, kAll) : "";
   constexpr unsigned kBuckets = 32;
   constexpr unsigned kSubBuckets = 2048;
-  table += formatted("#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", millis(histogram.mean_ns()),
+  table += formatted("#[Mean    = %12.6f, StdDeviation   = %12.6f]\n", millis(histogram.mean_ns()),
                      millis(histogram.standard_deviation_ns()));
-  table += formatted("#[Max     = %12.3f, Total count    = %12llu]\n",
+  table += formatted("#[Max     = %12.6f, Total count    = %12llu]\n",
                      millis(static_cast<double>(histogram.max().count())),
                      static_cast<unsigned long long>(histogram.count()));
   return table + formatted("#[Buckets = %12u, SubBuckets     = %12u]\n", kBuckets, kSubBuckets);

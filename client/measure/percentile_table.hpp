@@ -9,8 +9,8 @@
 
 namespace echod::client {
 
-// Values in milliseconds. The steps between percentiles halve as the distance to 100 % halves, five
-// steps for each half.
+// Values in milliseconds with six decimals, which is to the nanosecond. The steps between
+// percentiles halve as the distance to 100 % halves, five steps for each half.
 [[nodiscard]] std::string percentile_table(const Histogram& histogram);
 
 }  // namespace echod::client

@@ -4,7 +4,9 @@
 #include <sysexits.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <random>
 #include <span>
@@ -61,6 +63,21 @@ std::optional<std::string> set_target(Options& options, std::string_view target)
   return std::nullopt;
 }
 
+std::optional<std::string> two_results_in_one_file(const Options& options) {
+  const std::array files{std::pair{"--json", &options.json_file},
+                         std::pair{"--histogram", &options.histogram_file},
+                         std::pair{"--html", &options.html_file}};
+  for (std::size_t one = 0; one < files.size(); ++one) {
+    for (std::size_t other = one + 1; other < files.size(); ++other) {
+      if (const auto& name = *files.at(one).second; name && name == *files.at(other).second) {
+        return std::string(files.at(one).first) + " and " + files.at(other).first +
+               " cannot both go to " + *name;
+      }
+    }
+  }
+  return std::nullopt;
+}
+
 // Which options contradict each other.
 std::optional<std::string> contradiction(const Options& options) {
   const LoadPlan& plan = options.plan;
@@ -96,10 +113,14 @@ std::optional<std::string> contradiction(const Options& options) {
                            std::chrono::duration<double>(plan.warmup).count()) {
     return "all --messages are due within the --warmup: nothing would be measured";
   }
-  if (options.json_file && options.json_file == options.histogram_file) {
-    return "--json and --histogram cannot both go to " + *options.json_file;
-  }
-  return std::nullopt;
+  return two_results_in_one_file(options);
+}
+
+// A second, or so many that a long run has an hour's worth of intervals.
+std::chrono::seconds usual_interval(std::chrono::nanoseconds duration) {
+  constexpr int kMostIntervals = 3600;
+  return std::max(std::chrono::seconds(1),
+                  std::chrono::ceil<std::chrono::seconds>(duration / kMostIntervals));
 }
 
 // What several options say together. Returns what is wrong.
@@ -119,6 +140,9 @@ std::optional<std::string> settle(Options& options) {
   }
   if (plan.messages && !options.is_warmup_given) {
     plan.warmup = std::chrono::nanoseconds(0);
+  }
+  if (!options.is_interval_given) {
+    plan.interval = usual_interval(plan.duration);
   }
   if (!options.are_active_given) {
     plan.active = plan.connections;

@@ -34,6 +34,7 @@ struct Options {
   LoadPlan plan;            // Without the server's address. check: connections, timeout and seed.
   std::optional<std::string> json_file;       // run: "-" is standard output
   std::optional<std::string> histogram_file;  // run: likewise
+  std::optional<std::string> html_file;       // run: likewise
   std::uint64_t max_errors = 0;
   std::vector<Limit> limits;
   // What `plan` was made from.
@@ -43,6 +44,7 @@ struct Options {
   bool is_depth_given = false;
   bool is_seed_given = false;
   bool is_warmup_given = false;
+  bool is_interval_given = false;  // Then each interval shows on standard error.
   std::chrono::nanoseconds ramp{0};
 };
 

@@ -41,6 +41,7 @@ constexpr std::uint64_t kMostBytes = 64 << 20;
 constexpr std::uint64_t kMostDepth = 65536;
 constexpr std::uint64_t kMostThreads = 256;
 constexpr std::chrono::milliseconds kShortest{1};
+constexpr std::chrono::milliseconds kShortestInterval{10};
 
 bool set_sizes(Options& options, std::string_view value) {
   const auto range = parse_bytes_range(value);
@@ -240,6 +241,17 @@ constexpr std::array kOptions{
              return set_file(options.histogram_file, value);
            },
            "write the latencies as an HdrHistogram percentile\ntable; - likewise"},
+    Option{
+        "html", "FILE", For::run, "a file name",
+        [](Options& options, std::string_view value) { return set_file(options.html_file, value); },
+        "write a page with charts for a browser, one file that\nneeds no other; - likewise"},
+    Option{"interval", "TIME", For::run, "a time of at least 10ms, such as 1s",
+           [](Options& options, std::string_view value) {
+             options.is_interval_given = true;
+             return set_duration(options.plan.interval, value, kShortestInterval);
+           },
+           "show the figures of each interval as it ends, on\nstandard error; results have them by "
+           "the second\nwithout it"},
     Option{"json", nullptr, For::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
            "print the results as JSON"},

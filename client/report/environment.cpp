@@ -5,8 +5,8 @@
 #include <array>
 #include <ctime>
 #include <fstream>
-#include <thread>
 
+#include "available_cpus.hpp"
 #include "open_files.hpp"
 
 namespace echod::client {
@@ -40,7 +40,7 @@ Environment environment() {
   return {.version = ECHOD_VERSION,
           .time = time_text(),
           .kernel = kernel_text(),
-          .cpus = std::thread::hardware_concurrency(),
+          .cpus = static_cast<unsigned>(sys::available_cpus()),
           .open_files = sys::open_files_limit().soft,
           .local_ports = local_ports()};
 }

@@ -22,8 +22,11 @@ std::string text_of(const Json& json) {
   return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
+// Without an address if none was found.
 Json target_json(const Options& options) {
-  return {{"given", options.target}, {"address", options.plan.server.text()}};
+  const sys::SocketAddress& server = options.plan.server;
+  return {{"given", options.target},
+          {"address", server.port() > 0 ? Json(server.text()) : Json(nullptr)}};
 }
 
 Json latency_json(const Histogram& histogram) {
@@ -60,6 +63,7 @@ Json parameters_json(const Options& options) {
           {"warmup_s", seconds(plan.warmup)},
           {"duration_s", seconds(plan.duration)},
           {"timeout_s", seconds(plan.timeout)},
+          {"interval_s", seconds(plan.interval)},
           {"max_errors", options.max_errors},
           {"seed", plan.seed},
           {"sources", sources}};
@@ -92,6 +96,29 @@ Json lost_json(const Tally& tally) {
           {"back", tally.outage.count()},
           {"outage_us", latency_json(tally.outage)},
           {"messages_unconnected", tally.unconnected}};
+}
+
+Json series_json(const std::vector<Interval>& series) {
+  const auto micros_or_null = [](const std::optional<std::chrono::nanoseconds>& time) {
+    return time ? Json(micros(*time)) : Json(nullptr);
+  };
+  Json json = Json::array();
+  for (const Interval& interval : series) {
+    const IntervalCounts& counts = interval.counts;
+    const Json latency{{"count", interval.latencies},
+                       {"p50", micros_or_null(interval.p50)},
+                       {"p99", micros_or_null(interval.p99)},
+                       {"max", micros(interval.max)}};
+    json.push_back({{"start_s", seconds(interval.begin)},
+                    {"length_s", seconds(interval.length)},
+                    {"echoes", counts.echoes},
+                    {"bytes_sent", counts.bytes_sent},
+                    {"bytes_received", counts.bytes_received},
+                    {"errors", counts.errors},
+                    {"lost_connections", counts.lost},
+                    {"latency_us", interval.latencies > 0 ? latency : Json(nullptr)}});
+  }
+  return json;
 }
 
 Json client_json(const LoadResult& result) {
@@ -137,6 +164,7 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"target", target_json(options)},
                   {"environment", environment_json(environment)},
                   {"parameters", parameters_json(options)},
+                  {"began", result.has_begun},
                   {"interrupted", result.is_interrupted},
                   {"measured_s", seconds(result.measured)},
                   {"connected", result.connected},
@@ -153,6 +181,7 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"not_sent", tally.not_sent},
                   {"lost_connections", lost_json(tally)},
                   {"errors", errors_json(tally)},
+                  {"series", series_json(result.series)},
                   {"client", client_json(result)},
                   {"server", server_json(options, result)},
                   {"slo", limits_json(verdict)},

@@ -1,5 +1,6 @@
 #include "summary.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -223,6 +224,25 @@ std::string progress_line(const Options& options, const LoadProgress& progress) 
         ", " + number_text(static_cast<double>(tally.bytes_received) / time / kMega, 1) + " MB/s";
   }
   return text;
+}
+
+std::string interval_line(const Options& options, const Interval& interval) {
+  constexpr int kDecimals = 2;
+  const bool is_whole = options.plan.interval % std::chrono::seconds(1) == std::chrono::seconds(0);
+  const int decimals = is_whole ? 0 : kDecimals;
+  const double length = std::max(seconds(interval.length), 1e-9);
+  const IntervalCounts& counts = interval.counts;
+  std::string text = number_text(seconds(interval.begin), decimals) + " to " +
+                     number_text(seconds(interval.begin + interval.length), decimals) + " s: ";
+  text += plural(counts.errors, "error") + ", ";
+  text += short_number_text(static_cast<double>(counts.echoes) / length) + " echoes/s, ";
+  if (interval.latencies > 0) {
+    text += interval.p50 ? "p50 " + duration_text(*interval.p50) + ", " : "";
+    text += interval.p99 ? "p99 " + duration_text(*interval.p99) + ", " : "";
+    text += "max " + duration_text(interval.max) + ", ";
+  }
+  text += number_text(static_cast<double>(counts.bytes_received) / length / kMega, 1) + " MB/s";
+  return text + (counts.lost > 0 ? ", " + plural(counts.lost, "connection") + " lost" : "");
 }
 
 std::string summary(const Options& options, const LoadResult& result,

@@ -15,6 +15,8 @@ namespace echod::client {
 [[nodiscard]] std::string title(const Options& options);
 // How it stands, on one line of a terminal.
 [[nodiscard]] std::string progress_line(const Options& options, const LoadProgress& progress);
+// What came in an interval, likewise.
+[[nodiscard]] std::string interval_line(const Options& options, const Interval& interval);
 [[nodiscard]] std::string summary(const Options& options, const LoadResult& result,
                                   const Environment& environment, const Verdict& verdict);
 

@@ -176,4 +176,8 @@ Verdict verdict_on(const Options& options, const LoadResult& result) {
   return verdict;
 }
 
+Verdict could_not_begin(const std::string& reason) {
+  return {.limits = {}, .failures = {"the run could not begin: " + reason}, .warnings = {}};
+}
+
 }  // namespace echod::client

@@ -39,6 +39,9 @@ struct Verdict {
 
 [[nodiscard]] Verdict verdict_on(const Options& options, const LoadResult& result);
 
+// Of a run that did not begin.
+[[nodiscard]] Verdict could_not_begin(const std::string& reason);
+
 [[nodiscard]] double seconds(std::chrono::nanoseconds time) noexcept;
 
 // How many connections would do for the rate that was asked for, by Little's law: those that there

@@ -91,6 +91,7 @@ TEST_F(EcholoadRunTest, ConnectModeMakesAConnectionForEachMessage) {
   start();
   const auto result = load_well({"--connections", "8", "--mode", "connect"});
   EXPECT_GE(daemon().counter("accepted"), result["echoes"].get<std::uint64_t>());
+  EXPECT_TRUE(result["receive_lag_us"].is_null());
   EXPECT_GT(result["latency_us"]["count"], 0);
 }
 
@@ -240,6 +241,18 @@ TEST_F(EcholoadRunTest, JsonOnStandardOutputIsAllThereIs) {
   EXPECT_EQ(nlohmann::json::parse(result.out)["kind"], "run");
 }
 
+TEST_F(EcholoadRunTest, TheHistogramOnStandardOutputIsAllThereIs) {
+  start();
+  const ChildResult result =
+      run({.arguments = {ECHOLOAD_BINARY, "--duration", kMoment, "--warmup", "0", "--histogram",
+                         "-", local_target(daemon().port())}});
+  EXPECT_EQ(result.exit_code, 0) << result.err << result.out;
+  EXPECT_TRUE(result.out.starts_with("       Value     Percentile TotalCount 1/(1-Percentile)\n"))
+      << result.out;
+  EXPECT_EQ(lines_of(result.out).back(),
+            "#[Buckets =           32, SubBuckets     =         2048]");
+}
+
 TEST_F(EcholoadRunTest, TheResultIsWhatTheSchemaSays) {
   const auto has_validator = [] {
     return is_installed("python3") &&
@@ -248,23 +261,27 @@ TEST_F(EcholoadRunTest, TheResultIsWhatTheSchemaSays) {
   if (!has_validator()) {
     GTEST_SKIP() << "python3-jsonschema is not installed (scripts/test --all installs it)";
   }
-  start();
-  const std::string schema = ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json";
-  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
-           {"--slo", "p50=1s"},
-           {"--rate", "100"},
-           {"--mode", "stream", "--connections", "2", "--source", "127.0.0.9"},
-           {"--mode", "connect", "--server-pid", std::to_string(daemon().pid())}}) {
+  const auto expect_valid = [](const nlohmann::json& json) {
     const TemporaryDirectory directory;
-    write_file(directory.file("result"), load_well(arguments).dump());
+    write_file(directory.file("result"), json.dump());
     const ChildResult validated =
         run({.arguments = {"python3", "-c",
                            "import json, sys, jsonschema\n"
                            "schema, result = (json.load(open(name)) for name in sys.argv[1:])\n"
                            "jsonschema.Draft7Validator(schema).validate(result)",
-                           schema, directory.file("result")}});
+                           ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json",
+                           directory.file("result")}});
     EXPECT_EQ(validated.exit_code, 0) << validated.err;
+  };
+  start();
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"--slo", "p50=1s"},
+           {"--rate", "100"},
+           {"--mode", "stream", "--connections", "2", "--source", "127.0.0.9"},
+           {"--mode", "connect", "--server-pid", std::to_string(daemon().pid())}}) {
+    expect_valid(load_well(arguments));
   }
+  expect_valid(run_load(1, {}).json);  // Nobody listens: it could not begin.
 }
 
 TEST_F(EcholoadRunTest, AMessageTakesOneSendAndOneRecv) {

@@ -25,6 +25,7 @@ namespace echod::test {
   using std::chrono::milliseconds;
   using std::chrono::seconds;
   client::LoadResult result;
+  result.has_begun = true;
   result.measured = seconds(10);
   result.connected = 64;
   result.tally.connected = 64;

@@ -93,6 +93,9 @@ TEST(ClientCommandLineTest, OfAServerAloneIsARunWithTheDefaults) {
   EXPECT_TRUE(none.limits.empty());
   EXPECT_EQ(none.json_file, std::nullopt);
   EXPECT_EQ(none.histogram_file, std::nullopt);
+  EXPECT_EQ(none.html_file, std::nullopt);
+  EXPECT_EQ(none.plan.interval, seconds(1));
+  EXPECT_FALSE(none.is_interval_given);
   EXPECT_EQ(options({"run", "localhost:2003"}).command, Command::run);
 }
 
@@ -204,6 +207,15 @@ TEST(ClientCommandLineTest, TakesLimitsOnTheRateAndOnErrors) {
   EXPECT_EQ(limited.limits[1].number, 5);
 }
 
+TEST(ClientCommandLineTest, TheSeriesOfALongRunHasLongerIntervalsUnlessTheyAreGiven) {
+  EXPECT_EQ(run_with({"--duration", "60m"}).plan.interval, seconds(1));
+  EXPECT_EQ(run_with({"--duration", "61m"}).plan.interval, seconds(2));
+  EXPECT_EQ(run_with({"--duration", "1440m"}).plan.interval, seconds(24));
+  const Options given = run_with({"--duration", "61m", "--interval", "100ms"});
+  EXPECT_EQ(given.plan.interval, milliseconds(100));
+  EXPECT_TRUE(given.is_interval_given);
+}
+
 TEST(ClientCommandLineTest, ANumberOfMessagesIsMeasuredFromTheFirst) {
   EXPECT_EQ(run_with({"--rate", "1k", "--messages", "1000"}).plan.warmup, seconds(0));
   const Options warmed = run_with({"--rate", "1k", "--messages", "1001", "--warmup", "1s"});
@@ -302,7 +314,9 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
         "pinf=1s", "pnan=1s", "p99x=1s", "avg=1s"},
        "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5"},
       {"--json", {""}, file},
-      {"--histogram", {""}, file}};
+      {"--histogram", {""}, file},
+      {"--html", {""}, file},
+      {"--interval", {"0", "9ms", "x", "600000m"}, "a time of at least 10ms, such as 1s"}};
   for (const Refused& refused : all) {
     for (const std::string value : refused.values) {
       const std::string expected =
@@ -337,9 +351,10 @@ TEST(ClientCommandLineTest, SaysWhichOptionTakesNoValue) {
 
 TEST(ClientCommandLineTest, OptionsOfOneCommandAreUnknownToTheOther) {
   EXPECT_EQ(error_with({"--verbose"}), "unknown option --verbose of run");
-  for (const char* const option : {"--mode", "--active", "--size", "--depth", "--rate", "--threads",
-                                   "--duration", "--warmup", "--connect-rate", "--ramp", "--source",
-                                   "--server-pid", "--max-errors", "--slo", "--histogram"}) {
+  for (const char* const option :
+       {"--mode", "--active", "--size", "--depth", "--rate", "--threads", "--duration", "--warmup",
+        "--connect-rate", "--ramp", "--source", "--server-pid", "--max-errors", "--slo",
+        "--histogram", "--html", "--interval"}) {
     EXPECT_EQ(error_with({"check", option, "1"}),
               "unknown option " + std::string(option) + " of check");
   }
@@ -381,6 +396,9 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
             "--rate needs somebody to send: --active is 0");
   EXPECT_EQ(error_with({"--json", "f", "--histogram", "f"}),
             "--json and --histogram cannot both go to f");
+  EXPECT_EQ(error_with({"--json", "f", "--html", "f"}), "--json and --html cannot both go to f");
+  EXPECT_EQ(error_with({"--histogram", "-", "--html", "-"}),
+            "--histogram and --html cannot both go to -");
   EXPECT_EQ(error_with({"--mode", "stream", "--slo", "p99=1s"}),
             "--slo (but for errors) and --histogram are about messages, and a stream has none: use "
             "--mode echo");
@@ -435,7 +453,7 @@ TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
   EXPECT_EQ(helped("run"),
             (Words{"--mode", "--active", "--size", "--depth", "--rate", "--messages", "--threads",
                    "--duration", "--warmup", "--connect-rate", "--ramp", "--source", "--server-pid",
-                   "--max-errors", "--slo", "--json", "--histogram"}));
+                   "--max-errors", "--slo", "--json", "--histogram", "--html", "--interval"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));
 }

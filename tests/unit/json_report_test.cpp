@@ -42,6 +42,7 @@ TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
                                                    "target",
                                                    "environment",
                                                    "parameters",
+                                                   "began",
                                                    "interrupted",
                                                    "measured_s",
                                                    "connected",
@@ -58,6 +59,7 @@ TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
                                                    "send_lag_us",
                                                    "not_sent",
                                                    "errors",
+                                                   "series",
                                                    "client",
                                                    "server",
                                                    "slo",
@@ -94,6 +96,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"warmup_s", 1.0},
                                           {"duration_s", 10.0},
                                           {"timeout_s", 5.0},
+                                          {"interval_s", 1.0},
                                           {"max_errors", 0},
                                           {"seed", 9},
                                           {"sources", Json::array()}}));
@@ -152,6 +155,52 @@ TEST_F(JsonReportTest, APercentileWithoutEnoughSamplesIsNull) {
   EXPECT_NEAR(lag["p90"], 2000, 2);
   EXPECT_TRUE(lag["p99"].is_null());
   EXPECT_EQ(lag["max"], 2000.0);
+}
+
+TEST_F(JsonReportTest, HasWhatCameInEachInterval) {
+  EXPECT_EQ(report()["series"], Json::array());
+  result_.series = {{.begin = seconds(0),
+                     .length = seconds(1),
+                     .counts = {.echoes = 5, .bytes_sent = 6, .bytes_received = 7},
+                     .latencies = 50,
+                     .p50 = milliseconds(2),
+                     .p99 = {},
+                     .max = milliseconds(3)},
+                    {.begin = seconds(1),
+                     .length = milliseconds(500),
+                     .counts = {.errors = 8, .lost = 9},
+                     .p50 = {},
+                     .p99 = {}}};
+  EXPECT_EQ(
+      report()["series"],
+      (Json{{{"start_s", 0.0},
+             {"length_s", 1.0},
+             {"echoes", 5},
+             {"bytes_sent", 6},
+             {"bytes_received", 7},
+             {"errors", 0},
+             {"lost_connections", 0},
+             {"latency_us", {{"count", 50}, {"p50", 2000.0}, {"p99", nullptr}, {"max", 3000.0}}}},
+            {{"start_s", 1.0},
+             {"length_s", 0.5},
+             {"echoes", 0},
+             {"bytes_sent", 0},
+             {"bytes_received", 0},
+             {"errors", 8},
+             {"lost_connections", 9},
+             {"latency_us", nullptr}}}));
+}
+
+TEST_F(JsonReportTest, OfARunThatCouldNotBeginSaysSo) {
+  EXPECT_EQ(report()["began"], true);
+  options_.plan.server = {};
+  const Json json =
+      Json::parse(run_json(options_, {}, environment_, could_not_begin("no connection")));
+  EXPECT_EQ(json["began"], false);
+  EXPECT_EQ(json["passed"], false);
+  EXPECT_EQ(json["failures"], Json{"the run could not begin: no connection"});
+  EXPECT_TRUE(json["target"]["address"].is_null());
+  EXPECT_EQ(keys(json), keys(report()));
 }
 
 TEST_F(JsonReportTest, HasTheLostConnections) {

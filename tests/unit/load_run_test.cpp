@@ -67,6 +67,27 @@ TEST_F(LoadRunTest, InAnOpenLoopEveryMessageThatWasDueIsMeasured) {
   EXPECT_GT(result.tally.not_sent, 400U) << "there are four connections of depth 1";
 }
 
+TEST_F(LoadRunTest, TheIntervalsAddUpToTheRun) {
+  plan_.duration = milliseconds(50);
+  plan_.interval = milliseconds(10);
+  std::size_t told = 0;
+  const LoadResult result =
+      LoadRun(plan_, {}, [&told](const client::Interval& /*interval*/) { ++told; }).run();
+  ASSERT_EQ(result.series.size(), 5U);
+  EXPECT_EQ(told, 5U);
+  client::IntervalCounts sum;
+  std::uint64_t latencies = 0;
+  for (std::size_t i = 0; i < result.series.size(); ++i) {
+    EXPECT_EQ(result.series[i].begin, i * plan_.interval);
+    sum.add(result.series[i].counts);
+    latencies += result.series[i].latencies;
+  }
+  EXPECT_EQ(sum, client::IntervalCounts::of(result.tally));
+  EXPECT_EQ(sum.errors, 4U);
+  EXPECT_EQ(sum.lost, 4U);
+  EXPECT_EQ(latencies, result.tally.latency.count());
+}
+
 TEST_F(LoadRunTest, CountsWhatTheServersProcessUsedInTheWindow) {
   plan_.server_pid = getpid();
   const LoadResult result = run();

@@ -59,27 +59,27 @@ TEST(PercentileTableTest, IsThatOfHdrHistogramToTheLetter) {
   EXPECT_EQ(percentile_table(histogram),
             "       Value     Percentile TotalCount 1/(1-Percentile)\n"
             "\n"
-            "       0.001 0.000000000000          9           1.00\n"
-            "       0.001 0.100000000000          9           1.11\n"
-            "       0.001 0.200000000000          9           1.25\n"
-            "       0.001 0.300000000000          9           1.43\n"
-            "       0.001 0.400000000000          9           1.67\n"
-            "       0.001 0.500000000000          9           2.00\n"
-            "       0.001 0.550000000000          9           2.22\n"
-            "       0.001 0.600000000000          9           2.50\n"
-            "       0.001 0.650000000000          9           2.86\n"
-            "       0.001 0.700000000000          9           3.33\n"
-            "       0.001 0.750000000000          9           4.00\n"
-            "       0.001 0.775000000000          9           4.44\n"
-            "       0.001 0.800000000000          9           5.00\n"
-            "       0.001 0.825000000000          9           5.71\n"
-            "       0.001 0.850000000000          9           6.67\n"
-            "       0.001 0.875000000000          9           8.00\n"
-            "       0.001 0.887500000000          9           8.89\n"
-            "       0.001 0.900000000000          9          10.00\n"
-            "       2.000 1.000000000000         10\n"
-            "#[Mean    =        0.201, StdDeviation   =        0.600]\n"
-            "#[Max     =        2.000, Total count    =           10]\n"
+            "    0.001000 0.000000000000          9           1.00\n"
+            "    0.001000 0.100000000000          9           1.11\n"
+            "    0.001000 0.200000000000          9           1.25\n"
+            "    0.001000 0.300000000000          9           1.43\n"
+            "    0.001000 0.400000000000          9           1.67\n"
+            "    0.001000 0.500000000000          9           2.00\n"
+            "    0.001000 0.550000000000          9           2.22\n"
+            "    0.001000 0.600000000000          9           2.50\n"
+            "    0.001000 0.650000000000          9           2.86\n"
+            "    0.001000 0.700000000000          9           3.33\n"
+            "    0.001000 0.750000000000          9           4.00\n"
+            "    0.001000 0.775000000000          9           4.44\n"
+            "    0.001000 0.800000000000          9           5.00\n"
+            "    0.001000 0.825000000000          9           5.71\n"
+            "    0.001000 0.850000000000          9           6.67\n"
+            "    0.001000 0.875000000000          9           8.00\n"
+            "    0.001000 0.887500000000          9           8.89\n"
+            "    0.001000 0.900000000000          9          10.00\n"
+            "    2.000000 1.000000000000         10\n"
+            "#[Mean    =     0.200900, StdDeviation   =     0.599700]\n"
+            "#[Max     =     2.000000, Total count    =           10]\n"
             "#[Buckets =           32, SubBuckets     =         2048]\n");
 }
 
@@ -110,9 +110,21 @@ TEST(PercentileTableTest, ParsesBackIntoRowsThatRiseUpToAll) {
   EXPECT_EQ(last.share, 1);
   EXPECT_EQ(last.count, kSamples);
   EXPECT_EQ(last.inverse, 0);
-  EXPECT_NEAR(last.value_ms, static_cast<double>(histogram.max().count()) / 1e6, 0.0005);
+  EXPECT_NEAR(last.value_ms, static_cast<double>(histogram.max().count()) / 1e6, 1e-6);
   ASSERT_EQ(table.comments.size(), 3U);
   EXPECT_NE(table.comments[1].find("Total count    =       100000]"), std::string::npos);
+}
+
+TEST(PercentileTableTest, HasTheResolutionOfTheHistogramAlsoForShortLatencies) {
+  Histogram histogram;
+  for (int i = 0; i < 1000; ++i) {
+    histogram.record(nanoseconds(20'000 + i));
+  }
+  const Table table = parse(percentile_table(histogram));
+  for (const Row& row : table.rows) {
+    const auto value = histogram.percentile(100 * row.share);
+    EXPECT_NEAR(row.value_ms, static_cast<double>(value.count()) / 1e6, 0.5e-6);
+  }
 }
 
 TEST(PercentileTableTest, OfOneSampleHasOneRow) {
@@ -129,8 +141,8 @@ TEST(PercentileTableTest, OfNoSamplesHasNoRows) {
   EXPECT_EQ(percentile_table({}),
             "       Value     Percentile TotalCount 1/(1-Percentile)\n"
             "\n"
-            "#[Mean    =        0.000, StdDeviation   =        0.000]\n"
-            "#[Max     =        0.000, Total count    =            0]\n"
+            "#[Mean    =     0.000000, StdDeviation   =     0.000000]\n"
+            "#[Max     =     0.000000, Total count    =            0]\n"
             "#[Buckets =           32, SubBuckets     =         2048]\n");
 }
 
@@ -140,7 +152,7 @@ TEST(PercentileTableTest, EndsAlsoForVeryManySamplesAndTheLongestTimes) {
   histogram.record(Histogram::kLongest, 1);
   const Table table = parse(percentile_table(histogram));
   EXPECT_EQ(table.rows.back().count, 1'000'000'000'001U);
-  EXPECT_NEAR(table.rows.back().value_ms, 4398046.511, 0.001);
+  EXPECT_NEAR(table.rows.back().value_ms, 4398046.511103, 1e-6);
   EXPECT_LT(table.rows.size(), 300U);
 }
 

@@ -220,5 +220,32 @@ TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   EXPECT_TRUE(progress_line(options_, progress).starts_with("finishing 2 of 10 s: "));
 }
 
+TEST_F(SummaryTest, TheLineOfAnIntervalSaysWhenItWas) {
+  Interval interval{.begin = seconds(3),
+                    .length = seconds(1),
+                    .counts = {.echoes = 20'000, .bytes_received = 1'280'000},
+                    .latencies = 20'000,
+                    .p50 = milliseconds(1),
+                    .p99 = milliseconds(2),
+                    .max = milliseconds(3)};
+  EXPECT_EQ(interval_line(options_, interval),
+            "3 to 4 s: 0 errors, 20 000 echoes/s, p50 1 ms, p99 2 ms, max 3 ms, 1.3 MB/s");
+  interval.p50.reset();
+  interval.p99.reset();
+  EXPECT_EQ(interval_line(options_, interval),
+            "3 to 4 s: 0 errors, 20 000 echoes/s, max 3 ms, 1.3 MB/s");
+}
+
+TEST_F(SummaryTest, TheLineOfAShortIntervalInWhichNothingCame) {
+  options_.plan.interval = milliseconds(250);
+  const Interval interval{.begin = milliseconds(250),
+                          .length = milliseconds(250),
+                          .counts = {.errors = 1, .lost = 2},
+                          .p50 = {},
+                          .p99 = {}};
+  EXPECT_EQ(interval_line(options_, interval),
+            "0.25 to 0.50 s: 1 error, 0 echoes/s, 0.0 MB/s, 2 connections lost");
+}
+
 }  // namespace
 }  // namespace echod::client

@@ -1,0 +1,59 @@
+#include "series.hpp"
+
+#include <algorithm>
+
+namespace echod::client {
+
+IntervalCounts IntervalCounts::of(const Tally& tally) noexcept {
+  return {.echoes = tally.echoes,
+          .bytes_sent = tally.bytes_sent,
+          .bytes_received = tally.bytes_received,
+          .errors = tally.errors_in_all(),
+          .lost = tally.lost};
+}
+
+IntervalCounts IntervalCounts::since(const IntervalCounts& before) const noexcept {
+  return {.echoes = echoes - before.echoes,
+          .bytes_sent = bytes_sent - before.bytes_sent,
+          .bytes_received = bytes_received - before.bytes_received,
+          .errors = errors - before.errors,
+          .lost = lost - before.lost};
+}
+
+void IntervalCounts::add(const IntervalCounts& other) noexcept {
+  echoes += other.echoes;
+  bytes_sent += other.bytes_sent;
+  bytes_received += other.bytes_received;
+  errors += other.errors;
+  lost += other.lost;
+}
+
+void Series::add(std::size_t worker, std::size_t number, const IntervalTally& tally, bool has_ended,
+                 std::chrono::nanoseconds window) {
+  const std::size_t place = number - intervals_.size();
+  open_.resize(std::max(open_.size(), place + 1));
+  open_[place].counts.add(tally.counts);
+  open_[place].latency.add(tally.latency);
+  ended_[worker] = has_ended ? SIZE_MAX : number + 1;
+  while (!open_.empty() && intervals_.size() < *std::ranges::min_element(ended_)) {
+    end_first(window);
+  }
+}
+
+void Series::end_first(std::chrono::nanoseconds window) {
+  const IntervalTally& tally = open_.front();
+  const auto begin = length_ * static_cast<std::int64_t>(intervals_.size());
+  intervals_.push_back({.begin = begin,
+                        .length = std::clamp(window - begin, std::chrono::nanoseconds(0), length_),
+                        .counts = tally.counts,
+                        .latencies = tally.latency.count(),
+                        .p50 = tally.latency.known_percentile(50),
+                        .p99 = tally.latency.known_percentile(99),
+                        .max = tally.latency.max()});
+  open_.pop_front();
+  if (on_interval_) {
+    on_interval_(intervals_.back());
+  }
+}
+
+}  // namespace echod::client

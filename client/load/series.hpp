@@ -1,0 +1,74 @@
+// What happened when: the window in intervals of one length. Added up, they are the whole run: the
+// first interval has the errors of the time before it too, the last what came after it.
+// Thread-safety: none.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "histogram.hpp"
+#include "tally.hpp"
+
+namespace echod::client {
+
+struct IntervalCounts {
+  std::uint64_t echoes = 0;
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::uint64_t errors = 0;
+  std::uint64_t lost = 0;  // Connections.
+
+  [[nodiscard]] static IntervalCounts of(const Tally& tally) noexcept;
+  [[nodiscard]] IntervalCounts since(const IntervalCounts& before) const noexcept;
+  void add(const IntervalCounts& other) noexcept;
+  bool operator==(const IntervalCounts&) const noexcept = default;
+};
+
+// Of one worker, or of all.
+struct IntervalTally {
+  IntervalCounts counts;
+  Histogram latency;  // Of the echoes that came in the interval, whenever they were due.
+};
+
+struct Interval {
+  std::chrono::nanoseconds begin{0};  // Since the window began.
+  std::chrono::nanoseconds length{0};
+  IntervalCounts counts;
+  std::uint64_t latencies = 0;
+  std::optional<std::chrono::nanoseconds> p50;  // Nothing if there are too few latencies.
+  std::optional<std::chrono::nanoseconds> p99;
+  std::chrono::nanoseconds max{0};
+};
+
+class Series {
+ public:
+  // `on_interval`, which may be empty, gets each interval when all workers are through with it.
+  Series(std::chrono::nanoseconds length, std::size_t workers,
+         std::function<void(const Interval&)> on_interval)
+      : length_(length), on_interval_(std::move(on_interval)), ended_(workers) {}
+
+  // What a worker counted in interval `number`, the first of which is 0. It is through with that
+  // and with those before, or with all if it `has_ended`. `window` is the length of the whole, as
+  // far as it is known.
+  void add(std::size_t worker, std::size_t number, const IntervalTally& tally, bool has_ended,
+           std::chrono::nanoseconds window);
+  // Those that all workers are through with.
+  [[nodiscard]] const std::vector<Interval>& intervals() const noexcept { return intervals_; }
+
+ private:
+  void end_first(std::chrono::nanoseconds window);
+
+  std::chrono::nanoseconds length_;
+  std::function<void(const Interval&)> on_interval_;
+  std::vector<std::size_t> ended_;  // By worker: how many intervals it is through with.
+  std::vector<Interval> intervals_;
+  std::deque<IntervalTally> open_;  // The intervals after those, with their histograms.
+};
+
+}  // namespace echod::client

@@ -1,0 +1,151 @@
+#include "html_report.hpp"
+
+#include "figures.hpp"
+#include "html_page.hpp"
+#include "result_charts.hpp"
+#include "summary.hpp"
+
+namespace echod::client {
+
+namespace {
+
+std::string paragraph(const std::string& text) {
+  return element("p", "soft", escaped(text));
+}
+
+// The word, and its style.
+std::pair<std::string, std::string> verdict_word(const LoadResult& result, const Verdict& verdict) {
+  if (!result.has_begun) {
+    return {"did not begin", "bad"};
+  }
+  if (!verdict.has_passed()) {
+    return {"failed", "bad"};
+  }
+  return result.is_interrupted ? std::pair("interrupted", "middling") : std::pair("passed", "good");
+}
+
+std::string notes(const std::vector<std::string>& lines, const std::string& what,
+                  const std::string& style) {
+  std::string text;
+  for (const std::string& line : lines) {
+    text += element("p", "note " + style, what + ": <span>" + escaped(line) + "</span>");
+  }
+  return text;
+}
+
+std::string heading(const Options& options, const LoadResult& result,
+                    const Environment& environment, const Verdict& verdict) {
+  const auto& [word, style] = verdict_word(result, verdict);
+  const std::string where = result.has_begun ? title(options) : one_line(options.target);
+  return element(
+             "header", "",
+             element("div", "",
+                     element("h1", "", escaped(where)) +
+                         paragraph("echoload " + environment.version + ", " + environment.time)) +
+                 element("div", "verdict " + style, word)) +
+         notes(verdict.failures, "Failed", "bad") + notes(verdict.warnings, "Warning", "middling");
+}
+
+std::string tile(const std::string& name, const std::string& value, const std::string& style = "") {
+  return element(
+      "div", "tile",
+      element("div", "soft", escaped(name)) + element("div", "value " + style, escaped(value)));
+}
+
+std::string tiles(const Options& options, const LoadResult& result) {
+  const Tally& tally = result.tally;
+  const bool is_stream = options.plan.mode == LoadMode::stream;
+  std::string text;
+  if (!is_stream) {
+    text += tile(options.plan.mode == LoadMode::connect ? "cycles/s" : "echoes/s",
+                 short_number_text(rate_of(result)));
+    for (const Percentile& percentile : kReportedPercentiles) {
+      const auto value = tally.latency.known_percentile(percentile.percent);
+      const bool is_shown = percentile.percent != 90 && percentile.percent != 99.99;
+      text += value && is_shown
+                  ? tile(std::string("latency ") + percentile.name, duration_text(*value))
+                  : "";
+    }
+  }
+  text +=
+      tile("received", number_text(per_second(tally.bytes_received, result) / kMega, 1) + " MB/s");
+  const std::uint64_t errors = tally.errors_in_all();
+  return element("div", "tiles",
+                 text + tile("errors", count_text(errors), errors > 0 ? "bad" : ""));
+}
+
+std::vector<std::string> latency_row(const std::string& name, const Histogram& histogram) {
+  std::vector<std::string> row{name, count_text(histogram.count()), duration_text(histogram.min())};
+  for (const Percentile& percentile : kReportedPercentiles) {
+    const auto value = histogram.known_percentile(percentile.percent);
+    row.push_back(value ? duration_text(*value) : "");
+  }
+  return row;
+}
+
+std::string latencies(const Tally& tally) {
+  std::vector<std::vector<std::string>> rows{{"", "count", "min"}};
+  for (const Percentile& percentile : kReportedPercentiles) {
+    rows.front().emplace_back(percentile.name);
+  }
+  for (const auto& [name, histogram] :
+       {std::pair{"latency", &tally.latency}, std::pair{"send lag", &tally.send_lag},
+        std::pair{"receive lag", &tally.receive_lag}, std::pair{"outage", &tally.outage}}) {
+    if (histogram->count() > 0) {
+      rows.push_back(latency_row(name, *histogram));
+    }
+  }
+  return rows.size() > 1 ? element("section", "", element("h2", "", "Times") + table(rows)) : "";
+}
+
+std::string errors_table(const Tally& tally) {
+  std::vector<std::pair<std::string, std::string>> rows;
+  for (std::size_t i = 0; i < kLoadErrors; ++i) {
+    if (tally.errors[i] > 0) {
+      rows.emplace_back(name_of(static_cast<LoadError>(i)), count_text(tally.errors[i]));
+    }
+  }
+  return rows.empty() ? "" : element("section", "", element("h2", "", "Errors") + pairs(rows));
+}
+
+std::string parameters(const Options& options, const Environment& environment) {
+  const LoadPlan& plan = options.plan;
+  std::string sources;
+  for (const sys::SocketAddress& source : plan.sources) {
+    sources += (sources.empty() ? "" : ", ") + source.host();
+  }
+  std::vector<std::pair<std::string, std::string>> rows{
+      {"target", one_line(options.target)},
+      {"warm-up", duration_text(plan.warmup)},
+      {"duration", duration_text(plan.duration)},
+      {"timeout", duration_text(plan.timeout)},
+      {"errors allowed", count_text(options.max_errors)},
+      {"seed", std::to_string(plan.seed)},
+      {"source addresses", sources.empty() ? "chosen by the kernel" : sources},
+      {"kernel", environment.kernel},
+      {"CPUs of echoload", std::to_string(environment.cpus)}};
+  for (const Limit& limit : options.limits) {
+    rows.emplace_back("limit", limit.text);
+  }
+  return element("section", "", element("h2", "", "Parameters and environment") + pairs(rows));
+}
+
+}  // namespace
+
+std::string html_report(const Options& options, const LoadResult& result,
+                        const Environment& environment, const Verdict& verdict) {
+  const auto& [word, style] = verdict_word(result, verdict);
+  std::string body = heading(options, result, environment, verdict);
+  if (result.has_begun) {
+    const std::string text = summary(options, result, environment, verdict);
+    body += tiles(options, result) + charts(options, result, verdict) + latencies(result.tally) +
+            errors_table(result.tally) +
+            element("section", "",
+                    element("h2", "", "Summary") +
+                        element("div", "wide", element("pre", "", escaped(text))));
+  }
+  return page("echoload, " + word + ": " + one_line(options.target),
+              body + parameters(options, environment));
+}
+
+}  // namespace echod::client
