@@ -156,7 +156,7 @@ void stamp_arrivals(int fd) noexcept {
 
 StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
   iovec piece{.iov_base = into.data(), .iov_len = into.size()};
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec))> control;
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec))> control{};
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
