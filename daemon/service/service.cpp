@@ -78,7 +78,6 @@ std::string list(const std::vector<std::string>& names) {
 Service::Service(CommandLine options, Config config, std::vector<PassedSocket> passed)
     : options_(std::move(options)),
       config_(std::move(config)),
-      config_name_(name_of_config(options_)),
       open_files_(sys::set_open_files(config_.limits.open_files)),
       worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
       reserved_descriptors_(reserved_descriptors(config_.listen.size(), worker_count_,
@@ -96,7 +95,7 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
                     }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       loader_(
-          loop_, [this] { return read_config(); },
+          loop_, [this] { return load(); },
           [this](LoadedConfig loaded) { on_loaded(std::move(loaded)); }),
       manager_retry_(loop_.timers(), [this] { manager_.send_again(); }),
       drain_deadline_(loop_.timers(),
@@ -214,7 +213,7 @@ void Service::announce_start() {
         manager_.unusable_name());
   }
   notices.info("started: echod {}, pid {}, time zone {}, configuration: {}", ECHOD_VERSION,
-               ::getpid(), logs_.time_zone_at_start(), config_name_);
+               ::getpid(), logs_.time_zone_at_start(), name_of_config(options_));
 }
 
 void Service::announce_limits() noexcept {
@@ -343,11 +342,11 @@ void Service::reload() noexcept {
   loader_.load();
 }
 
-// In the loader's thread, while no other uses these members.
-Config Service::read_config() {
-  read_options_ = options_;
-  read_options_.config_file = config_file_in_use(options_);
-  return effective_config(read_options_);
+// In the loader's thread. A file that is there now must stay, as after a start.
+Config Service::load() {
+  loaded_options_ = options_;
+  loaded_options_.config_file = config_file_in_use(options_);
+  return effective_config(loaded_options_);
 }
 
 void Service::on_loaded(LoadedConfig loaded) noexcept {
@@ -370,8 +369,7 @@ void Service::on_loaded(LoadedConfig loaded) noexcept {
 // All of it or, if there is no memory, nothing.
 void Service::apply(const Config& wanted) {
   const std::string restart_keys = list(keys_needing_restart(config_, wanted));
-  CommandLine options = read_options_;
-  std::string name = name_of_config(options);
+  const std::string name = name_of_config(loaded_options_);
   Config next = reloaded(config_, wanted);
   ConnectionLimit limit = limit_under(next);
   const EchoSettings settings = settings_under(next, limit);
@@ -381,15 +379,14 @@ void Service::apply(const Config& wanted) {
       limit.max_connections != limit_.max_connections || next.buffers != config_.buffers;
   const bool has_new_warning = !limit.warning.empty() && limit.warning != limit_.warning;
   config_ = std::move(next);
-  options_ = std::move(options);
-  config_name_ = std::move(name);
+  options_ = std::move(loaded_options_);
   limit_ = std::move(limit);
   if (drain_deadline_.is_running()) {
     drain_deadline_.expire_at(stop_began_ + config_.timeouts.drain);
   }
   ++reloads_;
   refusal_.clear();
-  logs_.notices().info("reload: applied, configuration: {}", config_name_);
+  logs_.notices().info("reload: applied, configuration: {}", name);
   if (has_new_limits) {
     announce_limits();
   }

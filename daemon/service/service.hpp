@@ -66,7 +66,7 @@ class Service {
   void end_if_the_rest_is_stuck() noexcept;
   void on_listener_lost();
   void reload() noexcept;
-  [[nodiscard]] Config read_config();
+  [[nodiscard]] Config load();
   void on_loaded(LoadedConfig loaded) noexcept;
   void apply(const Config& wanted);
   void refuse_reload(std::vector<std::string> errors) noexcept;
@@ -76,12 +76,9 @@ class Service {
   void report_end() noexcept;
   [[nodiscard]] bool finish() noexcept;
 
-  // With the name of the configuration file in force. From then on the file must stay: without it
-  // a reload is refused.
   CommandLine options_;
-  CommandLine read_options_;  // The same of the configuration that was read last.
+  CommandLine loaded_options_;  // The loader's while it loads: those that a reload puts in force.
   Config config_;
-  std::string config_name_;  // Of the file that config_ is from.
   const sys::OpenFilesLimit open_files_;
   const std::size_t worker_count_;
   const std::uint64_t reserved_descriptors_;

@@ -123,19 +123,5 @@ TEST_F(EtcTest, AChangedTimeZoneIsSeenAtAReopenAndAtAReload) {
   stop();
 }
 
-TEST_F(EtcTest, AConfigurationFileMayComeLaterAndMustStayFromThenOn) {
-  start();
-  wait_for("configuration: built-in defaults, no /etc/echod.toml");
-  child_->signal(SIGHUP);
-  wait_for("reload: applied, configuration: built-in defaults, no /etc/echod.toml");
-  write_file(etc_.file("echod.toml"), "[timeouts]\nidle_s = 60\n");
-  child_->signal(SIGHUP);
-  wait_for("reload: applied, configuration: /etc/echod.toml");
-  std::filesystem::remove(etc_.file("echod.toml"));
-  child_->signal(SIGHUP);
-  wait_for("reload: refused");
-  stop();
-}
-
 }  // namespace
 }  // namespace echod::test

@@ -59,88 +59,6 @@ TEST_F(ReloadTest, NewLimitsAreSaidAndOldOnesAreNotRepeated) {
   EXPECT_EQ(daemon().count_log(" - limits: "), 3U) << "the start and two reloads changed them";
 }
 
-// echod --reload, as ExecReload= of the unit has it.
-class ReloadRequestTest : public DaemonTest {
- protected:
-  static constexpr int kRefused = 78;
-  static constexpr int kNoAnswer = 71;
-
-  [[nodiscard]] static ChildResult request(pid_t pid) {
-    return run_echod({"--reload", std::to_string(pid)});
-  }
-};
-
-TEST_F(ReloadRequestTest, EndsWhenTheNewConfigurationIsInForce) {
-  start();
-  for (std::size_t reloads = 1; reloads <= 3; ++reloads) {
-    const ChildResult result = request(daemon().pid());
-    EXPECT_EQ(result.exit_code, 0);
-    EXPECT_EQ(result.out + result.err, "");
-    daemon().expect_counter("reloads", reloads);
-  }
-}
-
-TEST_F(ReloadRequestTest, FailsIfTheConfigurationIsRefused) {
-  start();
-  daemon().expect_log("nonsense");
-  daemon().expect_log("cannot be read: No such file or directory");
-  daemon().expect_log("reload: refused");
-  write_file(daemon().config_path(), "nonsense = 1\n");
-  const ChildResult bad = request(daemon().pid());
-  EXPECT_EQ(bad.exit_code, kRefused);
-  EXPECT_EQ(bad.err, "echod: process " + std::to_string(daemon().pid()) +
-                         " refuses the reload; its log says why\n");
-  std::filesystem::remove(daemon().config_path());
-  EXPECT_EQ(request(daemon().pid()).exit_code, kRefused);
-  write_file(daemon().config_path(), "");
-  EXPECT_EQ(request(daemon().pid()).exit_code, 0) << "what was refused before does not matter";
-}
-
-// The file that was open already may be older than what the request is about.
-TEST_F(ReloadRequestTest, IsAnsweredByTheReadingThatFollowsIt) {
-  start();
-  daemon().expect_log("nonsense");
-  daemon().expect_log("reload: refused");
-  DelayedCalls disk(daemon().pid(), "read", daemon().config_path());
-  if (!disk.is_in_force()) {
-    GTEST_SKIP() << "strace cannot delay calls here";
-  }
-  daemon().signal(SIGHUP);
-  wait_until("the file to be read",
-             [this] { return has_open(daemon().pid(), daemon().config_path()); });
-  const std::string other = daemon().directory().file("other.toml");
-  write_file(other, "nonsense = 1\n");
-  std::filesystem::rename(other, daemon().config_path());
-  ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(daemon().pid())}});
-  (void)daemon().wait_for_log("log file reopened", 2);  // It came.
-  disk.end();
-  EXPECT_EQ(requester.wait(), kRefused);
-  EXPECT_EQ(daemon().count_log("reload: applied"), 1U);
-}
-
-TEST_F(ReloadRequestTest, IsAnsweredToRootByADaemonOfAnotherUser) {
-  if (geteuid() != 0) {
-    GTEST_SKIP() << "needs root, to start the daemon as another user";
-  }
-  start(DaemonOptions{.user = 65534});
-  EXPECT_EQ(request(daemon().pid()).exit_code, 0);
-}
-
-TEST_F(ReloadRequestTest, OfAProcessThatIsNotThereFails) {
-  const ChildResult result = request(std::numeric_limits<pid_t>::max());
-  EXPECT_EQ(result.exit_code, kNoAnswer);
-  EXPECT_TRUE(result.err.ends_with(": No such process\n")) << result.err;
-}
-
-TEST_F(ReloadRequestTest, OfAProcessThatEndsWithoutAnAnswerFails) {
-  ChildProcess silent({.arguments = {"sh", "-c", "trap '' HUP; echo here >&2; exec sleep 1000"}});
-  ASSERT_TRUE(silent.wait_for_err([](const std::string& err) { return err == "here\n"; }));
-  ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(silent.pid())}});
-  silent.signal(SIGKILL);
-  EXPECT_TRUE(silent.wait().has_value());
-  EXPECT_EQ(requester.wait(Deadline(std::chrono::seconds(20))), kNoAnswer);
-}
-
 TEST_F(ReloadTest, FewerConnectionsCloseNobody) {
   start();
   daemon().allow_log("full on ");
@@ -275,6 +193,88 @@ TEST_F(ReloadTest, ManyUnderLoadLoseNoByteAndRefuseNoConnection) {
     ASSERT_TRUE(fresh.echoes("fresh"));
     ASSERT_TRUE(steady.echoes("steady"));
   }
+}
+
+// echod --reload, as ExecReload= of the unit has it.
+class ReloadRequestTest : public DaemonTest {
+ protected:
+  static constexpr int kRefused = 78;
+  static constexpr int kNoAnswer = 71;
+
+  [[nodiscard]] static ChildResult request(pid_t pid) {
+    return run_echod({"--reload", std::to_string(pid)});
+  }
+};
+
+TEST_F(ReloadRequestTest, EndsWhenTheNewConfigurationIsInForce) {
+  start();
+  for (std::size_t reloads = 1; reloads <= 3; ++reloads) {
+    const ChildResult result = request(daemon().pid());
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_EQ(result.out + result.err, "");
+    daemon().expect_counter("reloads", reloads);
+  }
+}
+
+TEST_F(ReloadRequestTest, FailsIfTheConfigurationIsRefused) {
+  start();
+  daemon().expect_log("nonsense");
+  daemon().expect_log("cannot be read: No such file or directory");
+  daemon().expect_log("reload: refused");
+  write_file(daemon().config_path(), "nonsense = 1\n");
+  const ChildResult bad = request(daemon().pid());
+  EXPECT_EQ(bad.exit_code, kRefused);
+  EXPECT_EQ(bad.err, "echod: process " + std::to_string(daemon().pid()) +
+                         " refuses the reload; its log says why\n");
+  std::filesystem::remove(daemon().config_path());
+  EXPECT_EQ(request(daemon().pid()).exit_code, kRefused);
+  write_file(daemon().config_path(), "");
+  EXPECT_EQ(request(daemon().pid()).exit_code, 0) << "what was refused before does not matter";
+}
+
+// The file that was open already may be older than what the request is about.
+TEST_F(ReloadRequestTest, IsAnsweredByTheReadingThatFollowsIt) {
+  start();
+  daemon().expect_log("nonsense");
+  daemon().expect_log("reload: refused");
+  DelayedCalls disk(daemon().pid(), "read", daemon().config_path());
+  if (!disk.is_in_force()) {
+    GTEST_SKIP() << "strace cannot delay calls here";
+  }
+  daemon().signal(SIGHUP);
+  wait_until("the file to be read",
+             [this] { return has_open(daemon().pid(), daemon().config_path()); });
+  const std::string other = daemon().directory().file("other.toml");
+  write_file(other, "nonsense = 1\n");
+  std::filesystem::rename(other, daemon().config_path());
+  ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(daemon().pid())}});
+  (void)daemon().wait_for_log("log file reopened", 2);  // It came.
+  disk.end();
+  EXPECT_EQ(requester.wait(), kRefused);
+  EXPECT_EQ(daemon().count_log("reload: applied"), 1U);
+}
+
+TEST_F(ReloadRequestTest, IsAnsweredToRootByADaemonOfAnotherUser) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to start the daemon as another user";
+  }
+  start(DaemonOptions{.user = 65534});
+  EXPECT_EQ(request(daemon().pid()).exit_code, 0);
+}
+
+TEST_F(ReloadRequestTest, OfAProcessThatIsNotThereFails) {
+  const ChildResult result = request(std::numeric_limits<pid_t>::max());
+  EXPECT_EQ(result.exit_code, kNoAnswer);
+  EXPECT_TRUE(result.err.ends_with(": No such process\n")) << result.err;
+}
+
+TEST_F(ReloadRequestTest, OfAProcessThatEndsWithoutAnAnswerFails) {
+  ChildProcess silent({.arguments = {"sh", "-c", "trap '' HUP; echo here >&2; exec sleep 1000"}});
+  ASSERT_TRUE(silent.wait_for_err([](const std::string& err) { return err == "here\n"; }));
+  ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(silent.pid())}});
+  silent.signal(SIGKILL);
+  EXPECT_TRUE(silent.wait().has_value());
+  EXPECT_EQ(requester.wait(Deadline(std::chrono::seconds(20))), kNoAnswer);
 }
 
 }  // namespace
