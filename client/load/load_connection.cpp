@@ -42,7 +42,7 @@ void LoadConnection::open() noexcept {
       context_.plan.server,
       sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
   enter(State::opening);
-  progress_ = context_.loop.now();
+  progress_ = sys::MonotonicClock::now();
   fd_ = std::move(opened.fd);
   if (!fd_.is_open()) {
     fail_to_open(opened.error);
@@ -55,18 +55,21 @@ void LoadConnection::open() noexcept {
   if (!added.ok()) {
     fail_to_open(added.error());
   } else if (opened.error == 0) {
-    on_opened();
+    on_opened(sys::MonotonicClock::now());
     proceed();
   }
 }
 
-void LoadConnection::on_opened() noexcept {
+void LoadConnection::on_opened(sys::TimePoint moment) noexcept {
   enter(State::open);
   is_readable_ = false;
   is_writable_ = true;
-  reads_to_end_ = has_echoed_ = false;
+  reads_to_end_ = has_received_ = has_echoed_ = false;
+  if (!is_connect_mode() || context_.window.contains(started_at(messages_.answered()))) {
+    context_.tally.connect.record(moment - progress_);
+  }
   if (place_ >= context_.active) {
-    note_return(sys::MonotonicClock::now());
+    note_return(moment);
   }
 }
 
@@ -192,7 +195,7 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     if ((events & EPOLLOUT) == 0) {
       return Turn::wait;
     }
-    on_opened();
+    on_opened(context_.loop.now());
   }
   reads_to_end_ = reads_to_end_ || (events & kReadOnEvents) != 0;
   is_readable_ = is_readable_ || (events & (EPOLLIN | kReadOnEvents)) != 0;
@@ -263,11 +266,20 @@ void LoadConnection::take(std::span<const std::byte> bytes, const sys::StampedRe
   messages_.on_received(right);
   if (!is_connect_mode()) {
     record_answers(read);
+  } else if (right > 0 && !std::exchange(has_received_, true)) {
+    note_first_byte(read.arrived);
   }
   if (right < bytes.size()) {
     enter(State::diagnosing);
     evidence_ = std::make_unique<std::vector<std::byte>>();
     keep_evidence(bytes.subspan(right));
+  }
+}
+
+void LoadConnection::note_first_byte(sys::TimePoint moment) noexcept {
+  const std::uint64_t message = messages_.answered();
+  if (context_.window.contains(started_at(message))) {
+    context_.tally.first_byte.record(moment - begun_at_[message % begun_at_.size()]);
   }
 }
 
@@ -410,10 +422,21 @@ void LoadConnection::close() noexcept {
   context_.in_flight -= messages_.outstanding();
   messages_.abandon();
   context_.loop.remove(*this);
+  note_tcp_figures();
   fd_.reset();
   evidence_.reset();
   is_readable_ = is_writable_ = false;
   enter(State::closed);
+}
+
+void LoadConnection::note_tcp_figures() noexcept {
+  const auto figures = fd_.is_open() ? sys::tcp_figures(fd_.get()) : std::nullopt;
+  if (figures) {
+    context_.tally.retransmissions += figures->retransmissions;
+  }
+  if (figures && figures->round_trip > sys::Duration(0)) {
+    context_.tally.round_trip.record(figures->round_trip);
+  }
 }
 
 // The one place that changes the state, and so what is counted by it.

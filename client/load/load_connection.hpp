@@ -79,7 +79,7 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool is_connect_mode() const noexcept {
     return context_.plan.mode == LoadMode::connect;
   }
-  void on_opened() noexcept;
+  void on_opened(sys::TimePoint moment) noexcept;
   // Begins what may be begun, and sends what can be sent.
   void proceed() noexcept;
   void begin_messages() noexcept;
@@ -91,6 +91,7 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool measures_arrivals() const noexcept;
   [[nodiscard]] sys::StampedRead receive(std::span<std::byte> into) const noexcept;
   void take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
+  void note_first_byte(sys::TimePoint moment) noexcept;
   void record_answers(const sys::StampedRead& read) noexcept;
   void record_service(std::uint64_t message, sys::TimePoint until) noexcept;
   void record_latency(std::uint64_t message, sys::TimePoint until) noexcept;
@@ -104,6 +105,7 @@ class LoadConnection final : public Channel {
   void end_with(LoadError error, const std::string& detail) noexcept;
   void fail_to_open(int error) noexcept;
   void close() noexcept;
+  void note_tcp_figures() noexcept;
   void note_loss() noexcept;
   void note_return(sys::TimePoint moment) noexcept;
   [[nodiscard]] bool is_lost() const noexcept { return lost_at_ != sys::TimePoint(); }
@@ -127,10 +129,11 @@ class LoadConnection final : public Channel {
   bool is_readable_ = false;   // There may be more to read without a new event.
   bool is_writable_ = false;   // The last send took everything.
   bool reads_to_end_ = false;  // RDHUP, HUP or ERR was seen: a short read means nothing.
-  bool has_echoed_ = false;    // Since it was opened.
+  bool has_received_ = false;  // Since it was opened, a byte at least.
+  bool has_echoed_ = false;    // Since it was opened, a message at least.
   Messages messages_;
   std::uint64_t due_ = 0;  // Messages due so far; open loop only.
-  // When bytes last came, or began to be owed; when the first wrong one came.
+  // When connecting began, bytes began to be owed or last came, or the first wrong one came.
   sys::TimePoint progress_{};
   sys::TimePoint lost_at_{};              // When it failed, until it is back.
   std::vector<sys::TimePoint> begun_at_;  // Of the outstanding messages, by number modulo depth.

@@ -52,6 +52,8 @@ void Tally::add(const Tally& other) {
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     errors[i] += other.errors[i];
   }
+  retransmissions += other.retransmissions;
+  round_trip.add(other.round_trip);
   details.insert(details.end(), other.details.begin(), other.details.end());
   std::ranges::stable_sort(details, {}, &Detail::time);
   details.resize(std::min(details.size(), kMostDetails));
@@ -61,6 +63,8 @@ void Tally::add(const Tally& other) {
   not_sent += other.not_sent;
   unconnected += other.unconnected;
   latency.add(other.latency);
+  connect.add(other.connect);
+  first_byte.add(other.first_byte);
   send_lag.add(other.send_lag);
   receive_lag.add(other.receive_lag);
   served += other.served;

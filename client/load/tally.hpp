@@ -56,6 +56,9 @@ struct Tally {
   std::uint64_t lost = 0;       // Connections that failed, those that could not be made included.
   Histogram outage;  // Of those that are back: until the first echo, or until open if they idle.
   std::array<std::uint64_t, kLoadErrors> errors{};
+  // Of connections that have ended, as the kernel knew them.
+  std::uint64_t retransmissions = 0;
+  Histogram round_trip;         // Smoothed; of each connection the last.
   std::vector<Detail> details;  // Of the first errors, in their order.
 
   // Of the measuring window.
@@ -68,6 +71,10 @@ struct Tally {
   // From the time when a message was due (open loop) or begun (closed loop) until its echo arrived,
   // of the messages for which that time is in the window. One that failed counts as the timeout.
   Histogram latency;
+  // From when a connection was begun until it was up. In mode connect of the window, else of the
+  // whole run.
+  Histogram connect;
+  Histogram first_byte;   // Likewise, until the first byte of the echo; mode connect only.
   Histogram send_lag;     // How late this client was with messages that were due.
   Histogram receive_lag;  // How late it read the last byte of an echo.
   // Of the messages of an open loop: from when they were begun until their echoes arrived.

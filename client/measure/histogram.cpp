@@ -35,9 +35,14 @@ Histogram::Nanoseconds Histogram::value_of(std::size_t bucket) const noexcept {
   return std::min(max_, Nanoseconds(static_cast<std::int64_t>(highest_in(bucket))));
 }
 
-Histogram::Histogram() : buckets_(bucket_of(kLongestValue) + 1) {}
+void Histogram::make_buckets() noexcept {
+  if (buckets_.empty()) {
+    buckets_.resize(bucket_of(kLongestValue) + 1);
+  }
+}
 
 void Histogram::record(Nanoseconds value, std::uint64_t times) noexcept {
+  make_buckets();
   value = std::clamp(value, Nanoseconds(0), kLongest);
   buckets_[bucket_of(static_cast<std::uint64_t>(value.count()))] += times;
   count_ += times;
@@ -46,6 +51,10 @@ void Histogram::record(Nanoseconds value, std::uint64_t times) noexcept {
 }
 
 void Histogram::add(const Histogram& other) noexcept {
+  if (other.count_ == 0) {
+    return;
+  }
+  make_buckets();
   std::transform(buckets_.begin(), buckets_.end(), other.buckets_.begin(), buckets_.begin(),
                  std::plus<>());
   count_ += other.count_;
@@ -105,7 +114,9 @@ std::uint64_t Histogram::samples_for(double percent) noexcept {
 std::uint64_t Histogram::count_up_to(Nanoseconds value) const noexcept {
   const auto clamped = std::clamp(value, Nanoseconds(0), kLongest).count();
   std::uint64_t seen = 0;
-  for (std::size_t bucket = 0; bucket <= bucket_of(static_cast<std::uint64_t>(clamped)); ++bucket) {
+  const std::size_t end =
+      std::min(buckets_.size(), bucket_of(static_cast<std::uint64_t>(clamped)) + 1);
+  for (std::size_t bucket = 0; bucket < end; ++bucket) {
     seen += buckets_[bucket];
   }
   return seen;

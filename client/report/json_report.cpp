@@ -91,6 +91,11 @@ Json errors_json(const Tally& tally) {
           {"details", tally.detail_lines()}};
 }
 
+Json tcp_json(const Tally& tally) {
+  return {{"retransmissions", tally.retransmissions},
+          {"round_trip_us", latency_json(tally.round_trip)}};
+}
+
 Json lost_json(const Tally& tally) {
   return {{"lost", tally.lost},
           {"back", tally.outage.count()},
@@ -176,9 +181,12 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"sent_mb_per_s", per_second(tally.bytes_sent, result) / kMega},
                   {"received_mb_per_s", per_second(tally.bytes_received, result) / kMega},
                   {"latency_us", latency_json(tally.latency)},
+                  {"connect_us", latency_json(tally.connect)},
+                  {"first_byte_us", latency_json(tally.first_byte)},
                   {"send_lag_us", latency_json(tally.send_lag)},
                   {"receive_lag_us", latency_json(tally.receive_lag)},
                   {"not_sent", tally.not_sent},
+                  {"tcp", tcp_json(tally)},
                   {"lost_connections", lost_json(tally)},
                   {"errors", errors_json(tally)},
                   {"series", series_json(result.series)},

@@ -135,6 +135,10 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
     text += line("latency", tally.latency.count() > 0 ? percentiles_text(tally.latency)
                                                       : "nothing was measured");
   }
+  for (const auto& [name, histogram] :
+       {std::pair("connect", &tally.connect), std::pair("first byte", &tally.first_byte)}) {
+    text += histogram->count() > 0 ? line(name, percentiles_text(*histogram)) : "";
+  }
   if (options.plan.rate_per_s && tally.send_lag.count() > 0) {
     text += line("send lag", percentiles_text(tally.send_lag));
   }
@@ -146,6 +150,14 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
                                  " due; in the latency as the timeout, or longer");
   }
   return text;
+}
+
+std::string tcp_line(const Tally& tally) {
+  if (tally.round_trip.count() == 0 && tally.retransmissions == 0) {
+    return "";
+  }
+  return line("tcp", plural(tally.retransmissions, "retransmission") + "; round trip " +
+                         percentiles_text(tally.round_trip));
 }
 
 // Connections that failed, and came back or did not.
@@ -259,8 +271,8 @@ std::string summary(const Options& options, const LoadResult& result,
         line("connections", count_text(result.connected) + " of " + count_text(plan.connections));
   }
   text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
-          errors_lines(result.tally) + outage_lines(result.tally) + client_line(result) +
-          server_line(options, result) + limits_line(environment) + '\n';
+          tcp_line(result.tally) + errors_lines(result.tally) + outage_lines(result.tally) +
+          client_line(result) + server_line(options, result) + limits_line(environment) + '\n';
   for (const std::string& warning : verdict.warnings) {
     text += "warning: " + warning + '\n';
   }

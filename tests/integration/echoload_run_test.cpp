@@ -93,6 +93,20 @@ TEST_F(EcholoadRunTest, ConnectModeMakesAConnectionForEachMessage) {
   EXPECT_GE(daemon().counter("accepted"), result["echoes"].get<std::uint64_t>());
   EXPECT_TRUE(result["receive_lag_us"].is_null());
   EXPECT_GT(result["latency_us"]["count"], 0);
+  for (const char* const percentile : {"p50", "max"}) {
+    EXPECT_GT(result["connect_us"][percentile], 0);
+    EXPECT_LT(result["connect_us"][percentile], result["first_byte_us"][percentile]);
+    EXPECT_LE(result["first_byte_us"][percentile], result["latency_us"][percentile]);
+  }
+}
+
+TEST_F(EcholoadRunTest, EachConnectionHasATimeInWhichItWasMadeAndARoundTrip) {
+  start();
+  const auto result = load_well({"--connections", "20", "--active", "10"});
+  EXPECT_EQ(result["connect_us"]["count"], 20);
+  EXPECT_TRUE(result["first_byte_us"].is_null());
+  EXPECT_EQ(result["tcp"]["round_trip_us"]["count"], 20);
+  EXPECT_GT(result["tcp"]["round_trip_us"]["min"], 0);
 }
 
 TEST_F(EcholoadRunTest, AnOpenLoopSendsWhatIsDueAndNoMore) {

@@ -54,6 +54,9 @@ TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
                                                    "sent_mb_per_s",
                                                    "received_mb_per_s",
                                                    "latency_us",
+                                                   "connect_us",
+                                                   "first_byte_us",
+                                                   "tcp",
                                                    "receive_lag_us",
                                                    "lost_connections",
                                                    "send_lag_us",
@@ -147,6 +150,19 @@ TEST_F(JsonReportTest, HasLatenciesInMicroseconds) {
   EXPECT_EQ(latency["p99.99"], 8000.0);
   EXPECT_EQ(latency["max"], 8000.0);
   EXPECT_EQ(report()["send_lag_us"]["max"], 2000.0);
+}
+
+TEST_F(JsonReportTest, HasTheTimesOfConnectionsAndWhatTheKernelKnowsOfThem) {
+  result_.tally.connect.record(milliseconds(2), 3);
+  result_.tally.first_byte.record(milliseconds(3));
+  result_.tally.round_trip.record(milliseconds(1), 2);
+  result_.tally.retransmissions = 7;
+  const Json json = report();
+  EXPECT_EQ(json["connect_us"]["count"], 3);
+  EXPECT_EQ(json["connect_us"]["max"], 2000.0);
+  EXPECT_EQ(json["first_byte_us"]["max"], 3000.0);
+  EXPECT_EQ(json["tcp"]["retransmissions"], 7);
+  EXPECT_EQ(json["tcp"]["round_trip_us"]["count"], 2);
 }
 
 TEST_F(JsonReportTest, APercentileWithoutEnoughSamplesIsNull) {

@@ -87,6 +87,18 @@ TEST_F(SummaryTest, SaysHowLateTheClientReadTheEchoes) {
   EXPECT_TRUE(says("  receive lag  p50 6 ms   max 6 ms\n"));
 }
 
+TEST_F(SummaryTest, SaysHowLongConnectionsTookAndWhatTheKernelKnowsOfThem) {
+  EXPECT_FALSE(says("  connect  ") || says("  first byte  ") || says("  tcp  "));
+  result_.tally.connect.record(milliseconds(1), 2);
+  result_.tally.first_byte.record(milliseconds(2), 2);
+  result_.tally.round_trip.record(milliseconds(3), 2);
+  result_.tally.retransmissions = 1;
+  EXPECT_TRUE(
+      says("  connect      p50 1 ms   max 1 ms\n"
+           "  first byte   p50 2 ms   max 2 ms\n"
+           "  tcp          1 retransmission; round trip p50 3 ms   max 3 ms\n"));
+}
+
 TEST_F(SummaryTest, LostConnectionsAreCountedWithTheTimeThatTheyTookToComeBack) {
   result_.tally.lost = 3;
   EXPECT_TRUE(says("  lost         3 connections, 0 of them back\n"));

@@ -76,6 +76,10 @@ TEST(TallyTest, AddsUp) {
   one.receive_lag.record(milliseconds(9));
   one.served = 8;
   one.service_time = milliseconds(9);
+  one.retransmissions = 9;
+  one.round_trip.record(milliseconds(10));
+  one.connect.record(milliseconds(11));
+  one.first_byte.record(milliseconds(12));
   one.latency.record(milliseconds(6));
   one.send_lag.record(milliseconds(7));
   one.count(LoadError::lost, "one");
@@ -91,6 +95,10 @@ TEST(TallyTest, AddsUp) {
   other.receive_lag.record(milliseconds(90));
   other.served = 80;
   other.service_time = milliseconds(90);
+  other.retransmissions = 90;
+  other.round_trip.record(milliseconds(100));
+  other.connect.record(milliseconds(110));
+  other.first_byte.record(milliseconds(120));
   other.latency.record(milliseconds(60));
   other.send_lag.record(milliseconds(70));
   for (int i = 0; i < 30; ++i) {
@@ -102,6 +110,10 @@ TEST(TallyTest, AddsUp) {
   EXPECT_EQ(one.bytes_sent, 33U);
   EXPECT_EQ(one.bytes_received, 44U);
   EXPECT_EQ(one.not_sent, 55U);
+  EXPECT_EQ(one.retransmissions, 99U);
+  EXPECT_EQ(one.round_trip.max(), milliseconds(100));
+  EXPECT_EQ(one.connect.max(), milliseconds(110));
+  EXPECT_EQ(one.first_byte.max(), milliseconds(120));
   EXPECT_EQ(one.latency.count(), 2U);
   EXPECT_EQ(one.latency.max(), milliseconds(60));
   EXPECT_EQ(one.send_lag.max(), milliseconds(70));
