@@ -58,6 +58,7 @@ TEST_F(LoadConnectionConnectModeTest, ACycleIsFromConnectToEndOfFileAndIsFollowe
   EXPECT_EQ(context_.tally.latency.min(), milliseconds(2));
   EXPECT_EQ(context_.tally.latency.max(), milliseconds(3)) << "connecting is part of it";
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+  EXPECT_EQ(context_.tally.receive_lag.count(), 0U) << "arrivals are not measured";
 }
 
 TEST_F(LoadConnectionConnectModeTest, TheConnectionAndTheFirstByteHaveTimesOfTheirOwn) {
