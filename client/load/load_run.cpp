@@ -81,6 +81,7 @@ void LoadRun::on_ready() {
   }
   window_.begin = loop_.now() + plan_.warmup;
   window_.end = window_.begin + plan_.duration;
+  window_began_ = std::chrono::system_clock::now() + (window_.begin - sys::MonotonicClock::now());
   window_begin_.expire_at(window_.begin);
   window_end_.expire_at(window_.end);
   count_connected();
@@ -183,6 +184,9 @@ LoadResult LoadRun::result() const {
   LoadResult result;
   result.has_begun = true;
   result.measured = measured();
+  if (result.measured > sys::Duration(0)) {
+    result.measured_from = window_began_;
+  }
   result.series = series_.intervals();
   result.is_interrupted = stops_.is_any();
   result.connected = connected_;

@@ -17,6 +17,7 @@
 #include "event_loop.hpp"
 #include "load_plan.hpp"
 #include "load_worker.hpp"
+#include "moments.hpp"
 #include "series.hpp"
 #include "signal_fd.hpp"
 #include "signal_watch.hpp"
@@ -39,6 +40,7 @@ struct LoadProgress {
 
 struct LoadResult {
   bool has_begun = false;
+  std::optional<Moment> measured_from;     // When the window began; nothing: it never did.
   std::chrono::nanoseconds measured{0};    // How long the window was.
   bool is_interrupted = false;             // By a signal.
   std::uint64_t connected = 0;             // Connections that were up when the messages began.
@@ -92,6 +94,7 @@ class LoadRun {
   sys::TimePoint begin_{};
   std::chrono::nanoseconds connecting_{0};
   Window window_;
+  Moment window_began_{};  // By the wall clock.
   StopRequests stops_;
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;

@@ -111,6 +111,40 @@ std::uint64_t Histogram::samples_for(double percent) noexcept {
   return static_cast<std::uint64_t>(std::ceil(kAll / (kAll - percent) * (1 - kRounding)));
 }
 
+Histogram::Buckets Histogram::buckets() const {
+  Buckets full;
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    if (buckets_[bucket] > 0) {
+      full.emplace_back(highest_in(bucket), buckets_[bucket]);
+    }
+  }
+  return full;
+}
+
+std::optional<Histogram> Histogram::from(const Buckets& buckets, Nanoseconds min, Nanoseconds max) {
+  Histogram histogram;
+  const auto bucket_at = [](Nanoseconds value) {
+    return bucket_of(static_cast<std::uint64_t>(value.count()));
+  };
+  for (const auto& [highest, count] : buckets) {
+    const bool is_bucket = highest >= Nanoseconds(0) && highest <= kLongest &&
+                           Nanoseconds(highest_in(bucket_at(highest))) == highest;
+    if (!is_bucket || count == 0) {
+      return std::nullopt;
+    }
+    histogram.record(highest, count);
+  }
+  if (histogram.count() == 0) {
+    return histogram;
+  }
+  const bool are_ends = min >= Nanoseconds(0) && min <= max && max <= kLongest &&
+                        bucket_at(min) == bucket_at(histogram.min_) &&
+                        bucket_at(max) == bucket_at(histogram.max_);
+  histogram.min_ = min;
+  histogram.max_ = max;
+  return are_ends ? std::optional(histogram) : std::nullopt;
+}
+
 std::uint64_t Histogram::count_up_to(Nanoseconds value) const noexcept {
   const auto clamped = std::clamp(value, Nanoseconds(0), kLongest).count();
   std::uint64_t seen = 0;

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace echod::client {
@@ -45,6 +46,13 @@ class Histogram {
   // the 99th percentile and one for the 100th.
   [[nodiscard]] std::optional<Nanoseconds> known_percentile(double percent) const noexcept;
   [[nodiscard]] static std::uint64_t samples_for(double percent) noexcept;
+  // All that a histogram knows but for its ends: of each bucket that is not empty the highest value
+  // and the count, in ascending order.
+  using Buckets = std::vector<std::pair<Nanoseconds, std::uint64_t>>;
+  [[nodiscard]] Buckets buckets() const;
+  // The histogram that has these; nothing if none can have them.
+  [[nodiscard]] static std::optional<Histogram> from(const Buckets& buckets, Nanoseconds min,
+                                                     Nanoseconds max);
   // How many samples are at most `value`, to the width of its bucket.
   [[nodiscard]] std::uint64_t count_up_to(Nanoseconds value) const noexcept;
 

@@ -19,6 +19,11 @@ namespace echod::client {
 
 namespace {
 
+std::string_view name_of(Command command) {
+  constexpr std::array<std::string_view, 3> kNames{"run", "check", "merge"};
+  return kNames.at(static_cast<std::size_t>(command));
+}
+
 ParsedCommandLine final_text(std::string text, int exit_code = 0) {
   ParsedCommandLine parsed;
   parsed.is_final = true;
@@ -162,8 +167,15 @@ std::optional<std::string> settle(Options& options) {
 }
 
 bool is_for(const Option& option, Command command) {
-  return option.command == For::both ||
-         option.command == (command == Command::run ? For::run : For::check);
+  switch (command) {
+    case Command::run:
+      return option.command != For::check;
+    case Command::check:
+      return option.command == For::run_and_check || option.command == For::check;
+    case Command::merge:
+      return option.command == For::run_and_merge;
+  }
+  return false;
 }
 
 // What getopt_long(3) returns for an option: kFirstOption and its index; all above characters.
@@ -188,10 +200,12 @@ std::vector<option> getopt_table(Command command) {
 }
 
 std::optional<Command> command_named(std::string_view word) {
-  if (word == "check") {
-    return Command::check;
+  for (const Command command : {Command::run, Command::check, Command::merge}) {
+    if (word == name_of(command)) {
+      return command;
+    }
   }
-  return word == "run" ? std::optional(Command::run) : std::nullopt;
+  return std::nullopt;
 }
 
 // Takes the command out of the arguments, where it stands first, if at all. Returns what is wrong.
@@ -205,7 +219,7 @@ std::optional<std::string> take_command(Options& options, std::vector<char*>& ar
     arguments.erase(arguments.begin() + 1);
   } else if (!first.starts_with('-') && first.find(':') == std::string_view::npos) {
     return in_quotes(first) +
-           " is neither a command (run or check) nor HOST:PORT, such as localhost:2003";
+           " is neither a command (run, check or merge) nor HOST:PORT, such as localhost:2003";
   }
   return std::nullopt;
 }
@@ -220,7 +234,7 @@ std::string wrong_option(int found, const std::string& given, Command command) {
     return given.substr(0, given.find('=')) + " takes no value";
   }
   const std::string option = optopt == 0 ? given : std::string("-") + static_cast<char>(optopt);
-  return "unknown option " + option + " of " + (command == Command::run ? "run" : "check");
+  return "unknown option " + option + " of " + std::string(name_of(command));
 }
 
 // Deals with what getopt_long(3) returned, having looked at `given`: nothing if it was an option
@@ -245,7 +259,12 @@ std::optional<ParsedCommandLine> take_option(Options& options, int found, const 
 }
 
 // What stands behind the options. Returns what is wrong.
-std::optional<std::string> take_target(Options& options, std::span<char* const> words) {
+std::optional<std::string> take_words(Options& options, std::span<char* const> words) {
+  if (options.command == Command::merge) {
+    options.files.assign(words.begin(), words.end());
+    return words.empty() ? std::optional("no files given: results of echoload run --json")
+                         : std::nullopt;
+  }
   if (words.empty()) {
     return "no server given: HOST:PORT";
   }
@@ -283,9 +302,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
       return *end;
     }
   }
-  auto fault = take_target(options, std::span(arguments)
-                                        .first(static_cast<std::size_t>(count))
-                                        .subspan(static_cast<std::size_t>(optind)));
+  auto fault = take_words(options, std::span(arguments)
+                                       .first(static_cast<std::size_t>(count))
+                                       .subspan(static_cast<std::size_t>(optind)));
   fault = fault ? fault : settle(options);
   if (fault) {
     return usage_error(*fault);

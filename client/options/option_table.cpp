@@ -142,18 +142,18 @@ bool set_file(std::optional<std::string>& into, std::string_view value) {
 }
 
 constexpr std::array kOptions{
-    Option{"connections", "N", For::both, "1 to 10000000",
+    Option{"connections", "N", For::run_and_check, "1 to 10000000",
            [](Options& options, std::string_view value) {
              options.are_connections_given = true;
              return set_count(options.plan.connections, value, 1, kMostConnections);
            },
            "run: how many connections to hold (64);\ncheck: how many in parallel (40)"},
-    Option{"timeout", "TIME", For::both, "a time of at least 1ms, such as 5s",
+    Option{"timeout", "TIME", For::run_and_check, "a time of at least 1ms, such as 5s",
            [](Options& options, std::string_view value) {
              return set_duration(options.plan.timeout, value, kShortest);
            },
            "how long to wait for a connection or for bytes that\nare owed (5s)"},
-    Option{"seed", "N", For::both, "0 to 4294967295",
+    Option{"seed", "N", For::run_and_check, "0 to 4294967295",
            [](Options& options, std::string_view value) {
              options.is_seed_given = true;
              return set_count(options.plan.seed, value, 0, UINT32_MAX);
@@ -228,15 +228,15 @@ constexpr std::array kOptions{
            },
            "succeed with up to so many errors (0); wrong bytes,\nand bytes missing after our "
            "half-close, always fail"},
-    Option{"slo", "LIMIT", For::run, "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5",
-           &add_limit,
+    Option{"slo", "LIMIT", For::run_and_merge,
+           "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5", &add_limit,
            "fail unless this is kept: p99=2ms, p99.9=10ms, max=1s,\n'rate>=9900' (echoes per "
            "second), 'errors<=5'; may be\ngiven several times"},
     Option{
-        "json", "FILE", For::run, "a file name",
+        "json", "FILE", For::run_and_merge, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
         "write the whole result to FILE; - is standard output,\ninstead of the summary"},
-    Option{"histogram", "FILE", For::run, "a file name",
+    Option{"histogram", "FILE", For::run_and_merge, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.histogram_file, value);
            },
@@ -289,13 +289,15 @@ std::string help() {
   return "echoload measures an echo service (RFC 862) under load, and checks every byte\n"
          "that comes back.\n\n"
          "Usage: echoload [run] [OPTION]... HOST:PORT\n"
-         "       echoload check [OPTION]... HOST:PORT\n\n"
+         "       echoload check [OPTION]... HOST:PORT\n"
+         "       echoload merge [OPTION]... FILE...\n\n"
          "run, the default, puts load on the server and reports rates and latencies;\n"
          "check goes through a list of tests and says which the server passes. HOST is a\n"
-         "name, an IPv4 address, or an IPv6 address in brackets.\n\n"
-         "Both:\n" +
-         help_for(For::both) + "\nrun:\n" + help_for(For::run) + "\ncheck:\n" +
-         help_for(For::check) +
+         "name, an IPv4 address, or an IPv6 address in brackets. merge makes one report of\n"
+         "runs on several machines: the FILEs are what their --json wrote.\n\n"
+         "run and check:\n" +
+         help_for(For::run_and_check) + "\nrun:\n" + help_for(For::run) + "\nrun and merge:\n" +
+         help_for(For::run_and_merge) + "\ncheck:\n" + help_for(For::check) +
          "\nInformation:\n"
          "  --version              print the version and exit\n"
          "  --help                 print this text and exit\n\n"

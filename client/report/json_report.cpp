@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "figures.hpp"
+#include "json_names.hpp"
 
 namespace echod::client {
 
@@ -20,6 +21,41 @@ double micros(std::chrono::nanoseconds time) {
 std::string text_of(const Json& json) {
   constexpr int kIndent = 2;
   return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+// The histograms stand behind everything else, a line each: they are long, and for programs.
+std::string text_of(const Json& json, const Json& histograms) {
+  const std::string_view end = "\n}\n";
+  std::string text = text_of(json);
+  text.replace(text.size() - end.size(), end.size(), ",\n  \"histograms\": {");
+  for (const auto& [name, histogram] : histograms.items()) {
+    text += text.ends_with('{') ? "\n" : ",\n";
+    text += "    \"" + name + "\": " + histogram.dump();
+  }
+  return text + "\n  }" + std::string(end);
+}
+
+Json histogram_json(const Histogram& histogram) {
+  Json buckets = Json::array();
+  for (const auto& [highest, count] : histogram.buckets()) {
+    buckets.push_back({highest.count(), count});
+  }
+  return {{"count", histogram.count()},
+          {"min", histogram.min().count()},
+          {"max", histogram.max().count()},
+          {"buckets", buckets}};
+}
+
+Json histograms_json(const Tally& tally) {
+  Json json = Json::object();
+  for (const auto& [name, member] : kHistogramNames) {
+    json[name] = histogram_json(tally.*member);
+  }
+  return json;
+}
+
+Json moment_json(const std::optional<Moment>& moment) {
+  return moment ? Json(moment_text(*moment)) : Json(nullptr);
 }
 
 // Without an address if none was found.
@@ -70,12 +106,28 @@ Json parameters_json(const Options& options) {
 }
 
 Json environment_json(const Environment& environment) {
-  Json json{{"kernel", environment.kernel},
+  Json json{{"host", environment.host},
+            {"kernel", environment.kernel},
             {"cpus", environment.cpus},
             {"open_files", environment.open_files},
             {"local_ports", nullptr}};
   if (environment.local_ports) {
     json["local_ports"] = {environment.local_ports->first, environment.local_ports->second};
+  }
+  return json;
+}
+
+Json parts_json(const std::vector<RunPart>& parts) {
+  Json json = Json::array();
+  for (const RunPart& part : parts) {
+    json.push_back({{"file", part.name},
+                    {"environment", environment_json(part.environment)},
+                    {"measured_from", moment_json(part.measured_from)},
+                    {"measured_s", seconds(part.measured)},
+                    {"echoes", part.echoes},
+                    {"seed", part.seed},
+                    {"busiest_share", part.busiest_share},
+                    {"failures", part.failures}});
   }
   return json;
 }
@@ -161,42 +213,48 @@ Json limits_json(const Verdict& verdict) {
 }  // namespace
 
 std::string run_json(const Options& options, const LoadResult& result,
-                     const Environment& environment, const Verdict& verdict) {
+                     const Environment& environment, const Verdict& verdict,
+                     const std::vector<RunPart>& parts) {
   const Tally& tally = result.tally;
-  const Json json{{"kind", "run"},
-                  {"echoload", environment.version},
-                  {"time", environment.time},
-                  {"target", target_json(options)},
-                  {"environment", environment_json(environment)},
-                  {"parameters", parameters_json(options)},
-                  {"began", result.has_begun},
-                  {"interrupted", result.is_interrupted},
-                  {"measured_s", seconds(result.measured)},
-                  {"connected", result.connected},
-                  {"connecting_s", seconds(result.connecting)},
-                  {"echoes", tally.echoes},
-                  {"echoes_per_s", rate_of(result)},
-                  {"bytes_sent", tally.bytes_sent},
-                  {"bytes_received", tally.bytes_received},
-                  {"sent_mb_per_s", per_second(tally.bytes_sent, result) / kMega},
-                  {"received_mb_per_s", per_second(tally.bytes_received, result) / kMega},
-                  {"latency_us", latency_json(tally.latency)},
-                  {"connect_us", latency_json(tally.connect)},
-                  {"first_byte_us", latency_json(tally.first_byte)},
-                  {"send_lag_us", latency_json(tally.send_lag)},
-                  {"receive_lag_us", latency_json(tally.receive_lag)},
-                  {"not_sent", tally.not_sent},
-                  {"tcp", tcp_json(tally)},
-                  {"lost_connections", lost_json(tally)},
-                  {"errors", errors_json(tally)},
-                  {"series", series_json(result.series)},
-                  {"client", client_json(result)},
-                  {"server", server_json(options, result)},
-                  {"slo", limits_json(verdict)},
-                  {"warnings", verdict.warnings},
-                  {"failures", verdict.failures},
-                  {"passed", verdict.has_passed()}};
-  return text_of(json);
+  const Json json{
+      {"kind", parts.empty() ? "run" : "merged"},
+      {"echoload", environment.version},
+      {"time", environment.time},
+      {"target", target_json(options)},
+      {"environment", parts.empty() ? environment_json(environment) : Json(nullptr)},
+      {"parameters", parameters_json(options)},
+      {"began", result.has_begun},
+      {"interrupted", result.is_interrupted},
+      {"measured_from", moment_json(result.measured_from)},
+      {"measured_s", seconds(result.measured)},
+      {"connected", result.connected},
+      {"connecting_s", seconds(result.connecting)},
+      {"echoes", tally.echoes},
+      {"echoes_per_s", rate_of(result)},
+      {"bytes_sent", tally.bytes_sent},
+      {"bytes_received", tally.bytes_received},
+      {"sent_mb_per_s", per_second(tally.bytes_sent, result) / kMega},
+      {"received_mb_per_s", per_second(tally.bytes_received, result) / kMega},
+      {"latency_us", latency_json(tally.latency)},
+      {"connect_us", latency_json(tally.connect)},
+      {"first_byte_us", latency_json(tally.first_byte)},
+      {"send_lag_us", latency_json(tally.send_lag)},
+      {"receive_lag_us", latency_json(tally.receive_lag)},
+      {"not_sent", tally.not_sent},
+      {"service", {{"messages", tally.served}, {"total_ns", tally.service_time.count()}}},
+      {"tcp", tcp_json(tally)},
+      {"lost_connections", lost_json(tally)},
+      {"errors", errors_json(tally)},
+      {"series", series_json(result.series)},
+      {"client", client_json(result)},
+      {"server", server_json(options, result)},
+      {"slo", limits_json(verdict)},
+      {"warnings", verdict.warnings},
+      {"failures", verdict.failures},
+      {"passed", verdict.has_passed()},
+      {"begin_skew_us", micros(begin_skew(parts))},
+      {"parts", parts_json(parts)}};
+  return text_of(json, histograms_json(tally));
 }
 
 std::string check_json(const Options& options, const std::vector<CheckResult>& results,

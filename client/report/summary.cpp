@@ -177,6 +177,24 @@ std::string outage_lines(const Tally& tally) {
   return text;
 }
 
+// When the parts of a merged run began, and what each of them did.
+std::string parts_lines(const std::vector<RunPart>& parts, const LoadResult& result) {
+  std::string text;
+  for (const RunPart& part : parts) {
+    const std::string begin = part.measured_from && result.measured_from
+                                  ? "began " +
+                                        duration_text(*part.measured_from - *result.measured_from) +
+                                        " after the first, "
+                                  : "never began, ";
+    text += line(text.empty() ? "parts" : "",
+                 part.name + " of " + part.environment.host + ": " + begin +
+                     number_text(seconds(part.measured), 2) + " s, " + count_text(part.echoes) +
+                     " echoes, the busiest thread " +
+                     number_text(part.busiest_share * kPercent, 0) + " % of its time");
+  }
+  return text;
+}
+
 std::string passed_line(const Options& options, const LoadResult& result, const Verdict& verdict) {
   if (!verdict.has_passed()) {
     return "";
@@ -258,9 +276,12 @@ std::string interval_line(const Options& options, const Interval& interval) {
 }
 
 std::string summary(const Options& options, const LoadResult& result,
-                    const Environment& environment, const Verdict& verdict) {
+                    const Environment& environment, const Verdict& verdict,
+                    const std::vector<RunPart>& parts) {
   const LoadPlan& plan = options.plan;
-  std::string text = "echoload " + environment.version + ": " + title(options) + "\n\n";
+  std::string text = "echoload " + environment.version + ": ";
+  text += parts.empty() ? "" : "merged from " + plural(parts.size(), "run") + ": ";
+  text += title(options) + "\n\n" + parts_lines(parts, result);
   text += line("measured",
                number_text(seconds(result.measured), 2) + " s" +
                    (result.is_interrupted
@@ -272,7 +293,8 @@ std::string summary(const Options& options, const LoadResult& result,
   }
   text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
           tcp_line(result.tally) + errors_lines(result.tally) + outage_lines(result.tally) +
-          client_line(result) + server_line(options, result) + limits_line(environment) + '\n';
+          client_line(result) + server_line(options, result) +
+          (parts.empty() ? limits_line(environment) : "") + '\n';
   for (const std::string& warning : verdict.warnings) {
     text += "warning: " + warning + '\n';
   }

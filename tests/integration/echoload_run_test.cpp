@@ -2,6 +2,7 @@
 // was asked, done and used.
 #include <chrono>
 #include <csignal>
+#include <map>
 #include <thread>
 
 #include "daemon_test.hpp"
@@ -40,6 +41,24 @@ class EcholoadRunTest : public DaemonTest {
             kMoment,
             local_target(daemon().port()),
             file};
+  }
+
+  [[nodiscard]] static bool has_validator() {
+    return is_installed("python3") &&
+           run({.arguments = {"python3", "-c", "import jsonschema"}}).exit_code == 0;
+  }
+  // By the schema. No-op where there is no validator.
+  static void expect_valid(const std::string& result) {
+    const TemporaryDirectory directory;
+    write_file(directory.file("result"), result);
+    const ChildResult validated =
+        run({.arguments = {"python3", "-c",
+                           "import json, sys, jsonschema\n"
+                           "schema, result = (json.load(open(name)) for name in sys.argv[1:])\n"
+                           "jsonschema.Draft7Validator(schema).validate(result)",
+                           ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json",
+                           directory.file("result")}});
+    EXPECT_TRUE(validated.exit_code == 0 || !has_validator()) << validated.err;
   }
 
   [[nodiscard]] static bool is_ended_by_further_signals(ChildProcess& client) {
@@ -268,34 +287,75 @@ TEST_F(EcholoadRunTest, TheHistogramOnStandardOutputIsAllThereIs) {
 }
 
 TEST_F(EcholoadRunTest, TheResultIsWhatTheSchemaSays) {
-  const auto has_validator = [] {
-    return is_installed("python3") &&
-           run({.arguments = {"python3", "-c", "import jsonschema"}}).exit_code == 0;
-  };
   if (!has_validator()) {
     GTEST_SKIP() << "python3-jsonschema is not installed (scripts/test --all installs it)";
   }
-  const auto expect_valid = [](const nlohmann::json& json) {
-    const TemporaryDirectory directory;
-    write_file(directory.file("result"), json.dump());
-    const ChildResult validated =
-        run({.arguments = {"python3", "-c",
-                           "import json, sys, jsonschema\n"
-                           "schema, result = (json.load(open(name)) for name in sys.argv[1:])\n"
-                           "jsonschema.Draft7Validator(schema).validate(result)",
-                           ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json",
-                           directory.file("result")}});
-    EXPECT_EQ(validated.exit_code, 0) << validated.err;
-  };
   start();
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"--slo", "p50=1s"},
            {"--rate", "100"},
            {"--mode", "stream", "--connections", "2", "--source", "127.0.0.9"},
            {"--mode", "connect", "--server-pid", std::to_string(daemon().pid())}}) {
-    expect_valid(load_well(arguments));
+    expect_valid(load_well(arguments).dump());
   }
-  expect_valid(run_load(1, {}).json);  // Nobody listens: it could not begin.
+  expect_valid(run_load(1, {}).json.dump());  // Nobody listens: it could not begin.
+}
+
+TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
+  start();
+  const TemporaryDirectory directory;
+  std::map<std::int64_t, std::uint64_t> sum;
+  std::vector<std::string> words{ECHOLOAD_BINARY, "merge", "--json", directory.file("merged")};
+  for (const char* const name : {"a", "b"}) {
+    const auto part = load_well({"--rate", "1000", "--slo", "p50=1000s"});
+    for (const auto& bucket : part["histograms"]["latency_ns"]["buckets"]) {
+      sum[bucket[0]] += bucket[1].get<std::uint64_t>();
+    }
+    write_file(directory.file(name), part.dump());
+    words.push_back(directory.file(name));
+  }
+  const ChildResult result = run({.arguments = words});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("merged from 2 runs: "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("warning: the parts did not run at the same time"), std::string::npos)
+      << result.out;
+  const std::string merged = read_file(directory.file("merged"));
+  const auto json = nlohmann::json::parse(merged);
+  std::map<std::int64_t, std::uint64_t> found;
+  for (const auto& bucket : json["histograms"]["latency_ns"]["buckets"]) {
+    found[bucket[0]] = bucket[1];
+  }
+  EXPECT_EQ(found, sum);
+  EXPECT_EQ(json["latency_us"]["count"], kSanitized ? 4000 : 600);
+  EXPECT_EQ(json["parameters"]["rate_per_s"], 2000);
+  // By itself a merged result stays as it is.
+  write_file(directory.file("once"), merged);
+  const ChildResult again =
+      run({.arguments = {ECHOLOAD_BINARY, "merge", "--json", "-", directory.file("once")}});
+  auto once_more = nlohmann::json::parse(again.out);
+  once_more["time"] = json["time"];
+  EXPECT_EQ(once_more, json);
+  expect_valid(merged);
+}
+
+TEST_F(EcholoadRunTest, AMergeThatCannotBeMadeSaysWhyInOneLine) {
+  const TemporaryDirectory directory;
+  const auto merge = [](const std::string& file) {
+    return run({.arguments = {ECHOLOAD_BINARY, "merge", file}});
+  };
+  constexpr int kUsage = 64;
+  const ChildResult missing = merge(directory.file("none"));
+  EXPECT_EQ(missing.exit_code, kUsage);
+  EXPECT_EQ(missing.err,
+            "echoload: cannot read " + directory.file("none") + ": No such file or directory\n");
+  EXPECT_EQ(merge("/").err, "echoload: cannot read /: Is a directory\n");
+  write_file(directory.file("other"), "{}");
+  const ChildResult other = merge(directory.file("other"));
+  EXPECT_EQ(other.exit_code, kUsage);
+  EXPECT_TRUE(other.err.starts_with("echoload: " + directory.file("other") +
+                                    " is no result of echoload run: "))
+      << other.err;
+  EXPECT_EQ(lines_of(other.err).size(), 1U);
 }
 
 TEST_F(EcholoadRunTest, AMessageTakesOneSendAndOneRecv) {

@@ -52,6 +52,7 @@ namespace echod::test {
   client::Environment environment;
   environment.version = "1.2.3";
   environment.time = "2026-11-21T09:24:18Z";
+  environment.host = "load.example";
   environment.kernel = "Linux 6.1.0";
   environment.cpus = 2;
   environment.open_files = 20'000;

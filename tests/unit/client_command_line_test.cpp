@@ -134,6 +134,20 @@ TEST(ClientCommandLineTest, OfACheckHasFortyConnectionsInParallel) {
   EXPECT_TRUE(all.wants_json);
 }
 
+TEST(ClientCommandLineTest, OfAMergeHasFilesAndTheOptionsOfAReport) {
+  const Options merge =
+      options({"merge", "a.json", "--slo", "p99=2ms", "--json=-", "b.json", "--histogram", "h"});
+  EXPECT_EQ(merge.command, Command::merge);
+  EXPECT_EQ(merge.files, (Words{"a.json", "b.json"}));
+  EXPECT_EQ(merge.limits.size(), 1U);
+  EXPECT_EQ(merge.json_file, "-");
+  EXPECT_EQ(merge.histogram_file, "h");
+  EXPECT_EQ(usage_error({"merge"}), "no files given: results of echoload run --json");
+  EXPECT_EQ(usage_error({"merge", "--rate", "5", "a.json"}), "unknown option --rate of merge");
+  EXPECT_EQ(usage_error({"merge", "--timeout", "5", "a.json"}),
+            "unknown option --timeout of merge");
+}
+
 TEST(ClientCommandLineTest, TakesEveryOptionOfARun) {
   const Options all =
       options({"--connections", "10k",   "--active",     "1k",        "--size",        "1-64k",
@@ -371,7 +385,7 @@ TEST(ClientCommandLineTest, TheCommandStandsFirst) {
 
 TEST(ClientCommandLineTest, SaysWhichCommandIsUnknown) {
   const std::string neither =
-      " is neither a command (run or check) nor HOST:PORT, such as localhost:2003";
+      " is neither a command (run, check or merge) nor HOST:PORT, such as localhost:2003";
   EXPECT_EQ(error_with({"chek"}), "\"chek\"" + neither);
   EXPECT_EQ(error_with({"chek", "--verbose"}), "\"chek\"" + neither);
   EXPECT_EQ(usage_error({"localhost"}), "\"localhost\"" + neither);
@@ -423,7 +437,8 @@ TEST(ClientCommandLineTest, HelpsBothCommandsAlikeWithin80Columns) {
   EXPECT_TRUE(parsed.text.ends_with("See echoload(1).\n"));
   for (const char* const part :
        {"Usage: echoload [run] [OPTION]... HOST:PORT\n", "echoload check [OPTION]... HOST:PORT\n",
-        "\n   0  ", "\n   1  ", "\n  64  ", "\n  69  ", "\n  71  "}) {
+        "echoload merge [OPTION]... FILE...\n", "\n   0  ", "\n   1  ", "\n  64  ", "\n  69  ",
+        "\n  71  "}) {
     EXPECT_NE(parsed.text.find(part), std::string::npos) << part;
   }
   std::istringstream text(parsed.text);
@@ -449,18 +464,23 @@ Words helped(const std::string& heading) {
 }
 
 TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
-  EXPECT_EQ(helped("Both"), (Words{"--connections", "--timeout", "--seed"}));
+  EXPECT_EQ(helped("run and check"), (Words{"--connections", "--timeout", "--seed"}));
   EXPECT_EQ(helped("run"),
             (Words{"--mode", "--active", "--size", "--depth", "--rate", "--messages", "--threads",
                    "--duration", "--warmup", "--connect-rate", "--ramp", "--source", "--server-pid",
-                   "--max-errors", "--slo", "--json", "--histogram", "--html", "--interval"}));
+                   "--max-errors", "--html", "--interval"}));
+  EXPECT_EQ(helped("run and merge"), (Words{"--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));
 }
 
 TEST(ClientCommandLineTest, EveryOptionThatTheHelpNamesIsKnown) {
-  for (const char* const command : {"run", "check"}) {
-    for (const std::string& heading : {std::string("Both"), std::string(command)}) {
+  const std::vector<std::pair<const char*, Words>> headings{
+      {"run", {"run", "run and check", "run and merge"}},
+      {"check", {"check", "run and check"}},
+      {"merge", {"run and merge"}}};
+  for (const auto& [command, all] : headings) {
+    for (const std::string& heading : all) {
       for (const std::string& name : helped(heading)) {
         // Refused for its value if at all.
         const ParsedCommandLine parsed = parse({command, name, "localhost:7"});

@@ -209,6 +209,40 @@ TEST(HistogramTest, TwoAddedUpAreAsOneThatRecordedEverything) {
   }
 }
 
+TEST(HistogramTest, ItsBucketsAndEndsAreAllOfIt) {
+  std::mt19937_64 random(test::announce_seed());
+  for (const int samples : {0, 1, 2, 1000}) {
+    Histogram histogram;
+    for (int i = 0; i < samples; ++i) {
+      histogram.record(nanoseconds(static_cast<std::int64_t>(random() >> (random() % 64))));
+    }
+    const Histogram::Buckets buckets = histogram.buckets();
+    EXPECT_TRUE(std::is_sorted(buckets.begin(), buckets.end()));
+    const auto again = Histogram::from(buckets, histogram.min(), histogram.max());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->buckets(), buckets);
+    EXPECT_EQ(again->count(), histogram.count());
+    EXPECT_EQ(again->min(), histogram.min());
+    EXPECT_EQ(again->max(), histogram.max());
+    EXPECT_EQ(again->mean_ns(), histogram.mean_ns());
+    EXPECT_EQ(again->standard_deviation_ns(), histogram.standard_deviation_ns());
+  }
+}
+
+TEST(HistogramTest, WhatNoHistogramHasIsNotMadeIntoOne) {
+  const auto can_be = [](const Histogram::Buckets& buckets, int min, int max) {
+    return Histogram::from(buckets, nanoseconds(min), nanoseconds(max)).has_value();
+  };
+  EXPECT_TRUE(can_be({{nanoseconds(2049), 1}}, 2048, 2049));
+  EXPECT_FALSE(can_be({{nanoseconds(2048), 1}}, 2048, 2048)) << "its bucket goes up to 2049";
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 0}}, 2048, 2049)) << "an empty bucket is left out";
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 1}}, 2049, 2048));
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 1}}, 2047, 2049)) << "of another bucket";
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 1}}, 2048, 2050));
+  EXPECT_FALSE(can_be({{nanoseconds(-1), 1}}, 0, 0));
+  EXPECT_FALSE(can_be({{nanoseconds::max(), 1}}, 0, 0));
+}
+
 TEST(HistogramTest, MeanAndDeviationAreWithinTheStatedErrorAndTheMeanBetweenTheEnds) {
   std::mt19937_64 random(test::announce_seed());
   std::lognormal_distribution<double> distribution(11, 1);

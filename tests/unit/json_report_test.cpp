@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -34,41 +35,13 @@ std::set<std::string> keys(const Json& object) {
   return names;
 }
 
-TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
+TEST_F(JsonReportTest, HasEachFieldOfTheSchemaAndEndsItsLine) {
   EXPECT_TRUE(text().ends_with("}\n"));
-  EXPECT_EQ(keys(report()), (std::set<std::string>{"kind",
-                                                   "echoload",
-                                                   "time",
-                                                   "target",
-                                                   "environment",
-                                                   "parameters",
-                                                   "began",
-                                                   "interrupted",
-                                                   "measured_s",
-                                                   "connected",
-                                                   "connecting_s",
-                                                   "echoes",
-                                                   "echoes_per_s",
-                                                   "bytes_sent",
-                                                   "bytes_received",
-                                                   "sent_mb_per_s",
-                                                   "received_mb_per_s",
-                                                   "latency_us",
-                                                   "connect_us",
-                                                   "first_byte_us",
-                                                   "tcp",
-                                                   "receive_lag_us",
-                                                   "lost_connections",
-                                                   "send_lag_us",
-                                                   "not_sent",
-                                                   "errors",
-                                                   "series",
-                                                   "client",
-                                                   "server",
-                                                   "slo",
-                                                   "warnings",
-                                                   "failures",
-                                                   "passed"}));
+  std::ifstream file(ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json");
+  const Json schema = Json::parse(file);
+  EXPECT_EQ(keys(report()), keys(schema["properties"]));
+  EXPECT_EQ(keys(report()), schema["required"].get<std::set<std::string>>());
+  EXPECT_EQ(keys(report()["parameters"]), keys(schema["properties"]["parameters"]["properties"]));
 }
 
 TEST_F(JsonReportTest, SaysWhatWasRunWhereAndWhen) {
@@ -77,7 +50,8 @@ TEST_F(JsonReportTest, SaysWhatWasRunWhereAndWhen) {
   EXPECT_EQ(json["echoload"], "1.2.3");
   EXPECT_EQ(json["time"], "2026-11-21T09:24:18Z");
   EXPECT_EQ(json["target"], (Json{{"given", "echo.example:2003"}, {"address", "192.0.2.9:2003"}}));
-  EXPECT_EQ(json["environment"], (Json{{"kernel", "Linux 6.1.0"},
+  EXPECT_EQ(json["environment"], (Json{{"host", "load.example"},
+                                       {"kernel", "Linux 6.1.0"},
                                        {"cpus", 2},
                                        {"open_files", 20'000},
                                        {"local_ports", {32768, 60999}}}));
@@ -150,6 +124,29 @@ TEST_F(JsonReportTest, HasLatenciesInMicroseconds) {
   EXPECT_EQ(latency["p99.99"], 8000.0);
   EXPECT_EQ(latency["max"], 8000.0);
   EXPECT_EQ(report()["send_lag_us"]["max"], 2000.0);
+}
+
+TEST_F(JsonReportTest, HasEachHistogramOnALineSparseAndExact) {
+  result_.tally.latency = Histogram();
+  result_.tally.latency.record(std::chrono::nanoseconds(1000), 3);
+  result_.tally.latency.record(milliseconds(8));
+  EXPECT_NE(text().find("    \"latency_ns\": {\"count\":4,\"min\":1000,\"max\":8000000,"
+                        "\"buckets\":[[1000,3],[8003583,1]]},\n"
+                        "    \"connect_ns\": {\"count\":0,\"min\":0,\"max\":0,\"buckets\":[]},\n"),
+            std::string::npos)
+      << text();
+}
+
+TEST_F(JsonReportTest, SaysWhenTheWindowBegan) {
+  EXPECT_TRUE(report()["measured_from"].is_null());
+  result_.measured_from = Moment(seconds(1'795'857'858));
+  EXPECT_EQ(report()["measured_from"], "2026-11-28T09:24:18.000000000Z");
+}
+
+TEST_F(JsonReportTest, HasTheSumOfTheTimesOfTheServer) {
+  result_.tally.served = 3;
+  result_.tally.service_time = milliseconds(6);
+  EXPECT_EQ(report()["service"], (Json{{"messages", 3}, {"total_ns", 6'000'000}}));
 }
 
 TEST_F(JsonReportTest, HasTheTimesOfConnectionsAndWhatTheKernelKnowsOfThem) {
