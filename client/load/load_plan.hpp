@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "moments.hpp"
 #include "socket_address.hpp"
 
 namespace echod::client {
@@ -48,6 +49,7 @@ struct LoadPlan {
   std::optional<double> rate_per_s;          // Open loop: messages per second in all.
   std::optional<std::uint64_t> messages;     // Open loop: no more than these; then all are idle.
   std::optional<double> connect_rate_per_s;  // While the connections are made.
+  std::optional<Moment> start_at;            // When messages begin; else once all are connected.
   std::chrono::nanoseconds warmup = std::chrono::seconds(1);
   std::chrono::nanoseconds duration = std::chrono::seconds(10);
   std::chrono::nanoseconds interval = std::chrono::seconds(1);  // Of the series.

@@ -1,6 +1,7 @@
 // A whole load run: connect, warm up, measure, wait for what is outstanding.
 //
-//   connecting --all up or failed--> warming up --> measuring --> finishing --> done
+//   connecting --all up or failed--> waiting --> warming up --> measuring --> finishing --> done
+//   waiting is for plan.start_at, if there is one; when that is past, the run is over at once
 //        SIGINT or SIGTERM: on to finishing, with the results so far; one that comes a second or
 //        more after the first: done at once (stop_requests.hpp)
 //
@@ -29,7 +30,7 @@
 
 namespace echod::client {
 
-enum class LoadPhase : std::uint8_t { connecting, warming_up, measuring, finishing, done };
+enum class LoadPhase : std::uint8_t { connecting, waiting, warming_up, measuring, finishing, done };
 
 // How a run stands, a few times a second.
 struct LoadProgress {
@@ -45,6 +46,7 @@ struct LoadResult {
   bool is_interrupted = false;             // By a signal.
   std::uint64_t connected = 0;             // Connections that were up when the messages began.
   std::chrono::nanoseconds connecting{0};  // Until all of them were, or had failed.
+  std::chrono::nanoseconds late_by{0};     // If above 0: they were after plan.start_at by so much.
   Tally tally;
   std::vector<Interval> series;
   // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
@@ -71,6 +73,7 @@ class LoadRun {
   void on_ended();
   void on_signal();
   void stop();
+  void begin_messages();
   void begin_window();
   void end_window();
   void ask_for_progress();
@@ -85,6 +88,7 @@ class LoadRun {
   TaskQueue tasks_{loop_};
   sys::SignalFd signals_;
   SignalWatch signal_watch_;
+  Timer messages_begin_;
   Timer window_begin_;
   Timer window_end_;
   Timer progress_timer_;
@@ -93,6 +97,7 @@ class LoadRun {
   std::uint32_t ended_ = 0;
   sys::TimePoint begin_{};
   std::chrono::nanoseconds connecting_{0};
+  std::chrono::nanoseconds late_by_{0};
   Window window_;
   Moment window_began_{};  // By the wall clock.
   StopRequests stops_;

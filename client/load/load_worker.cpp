@@ -35,6 +35,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
                        ++opened_;
                      }),
       message_pacer_(loop_, [this](std::uint64_t number) { on_message_due(number); }),
+      messages_begin_(loop_.timers(), [this] { start_connections(); }),
       window_begin_(loop_.timers(), [this] { usage_at_begin_ = sys::thread_usage(); }),
       window_end_(loop_.timers(), [this] { begin_stopping(); }),
       interval_end_(loop_.timers(), [this] { end_interval(); }),
@@ -149,6 +150,15 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
     context_.schedule = Schedule(begin, *plan_.rate_per_s, part_of(plan_.active));
     message_pacer_.start(context_.schedule, messages_of_mine());
   }
+  // In an open loop a message that is due begins it.
+  if (context_.is_open_loop() || begin <= loop_.now()) {
+    start_connections();
+  } else {
+    messages_begin_.expire_at(begin);
+  }
+}
+
+void LoadWorker::start_connections() noexcept {
   for (std::uint32_t place = 0; place < context_.active; ++place) {
     connections_[place].start();
   }
@@ -185,6 +195,7 @@ void LoadWorker::begin_stopping() {
     usage_ = {.running = used.running - usage_at_begin_.running,
               .waiting = used.waiting - usage_at_begin_.waiting};
   }
+  messages_begin_.cancel();
   window_begin_.cancel();
   window_end_.cancel();
   interval_end_.cancel();

@@ -47,7 +47,8 @@ class LoadWorker {
 
   // Starts the thread and the connections.
   void connect();
-  // Messages from `begin` on; what falls into `window` is measured; stops by itself at its end.
+  // Messages from `begin` on, which may be to come; what falls into `window` is measured; stops by
+  // itself at its end.
   void start(sys::TimePoint begin, const Window& window);
   // Ends the window now and begins no more messages.
   void stop();
@@ -66,6 +67,7 @@ class LoadWorker {
   [[nodiscard]] Part part_of(std::uint32_t all) const noexcept;
   [[nodiscard]] std::uint64_t messages_of_mine() const noexcept;
   void open_more() noexcept;
+  void start_connections() noexcept;
   void begin_running(sys::TimePoint begin, const Window& window);
   void end_interval();
   [[nodiscard]] IntervalTally take_interval();
@@ -99,6 +101,7 @@ class LoadWorker {
   sys::ThreadUsage usage_;           // Within it.
   Pacer connect_pacer_;
   Pacer message_pacer_;
+  Timer messages_begin_;
   Timer window_begin_;
   Timer window_end_;
   Timer interval_end_;

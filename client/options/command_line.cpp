@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "figures.hpp"
+#include "moments.hpp"
 #include "option_table.hpp"
 
 namespace echod::client {
@@ -128,6 +129,15 @@ std::chrono::seconds usual_interval(std::chrono::nanoseconds duration) {
                   std::chrono::ceil<std::chrono::seconds>(duration / kMostIntervals));
 }
 
+// A run that should have begun already would not be one of several that begin together.
+std::optional<std::string> missed_start(const LoadPlan& plan) {
+  const Moment now = std::chrono::system_clock::now();
+  return plan.start_at && *plan.start_at < now
+             ? std::optional("--start-at " + moment_text(*plan.start_at) + " is past: it is " +
+                             moment_text(now))
+             : std::nullopt;
+}
+
 // What several options say together. Returns what is wrong.
 std::optional<std::string> settle(Options& options) {
   constexpr std::uint32_t kParallelChecks = 40;
@@ -163,7 +173,8 @@ std::optional<std::string> settle(Options& options) {
   if (!options.is_seed_given) {
     plan.seed = std::random_device()();
   }
-  return contradiction(options);
+  const auto wrong = contradiction(options);
+  return wrong ? wrong : missed_start(plan);
 }
 
 bool is_for(const Option& option, Command command) {

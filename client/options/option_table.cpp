@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "moments.hpp"
 #include "units.hpp"
 
 namespace echod::client {
@@ -67,6 +68,14 @@ bool set_mode(Options& options, std::string_view value) {
 bool set_rate(std::optional<double>& into, std::string_view value) {
   into = parse_rate(value);
   return into.has_value();
+}
+
+// A moment, or "+" and how long it is until then.
+bool set_moment(std::optional<Moment>& into, std::string_view value) {
+  const Moment now = std::chrono::system_clock::now();
+  const auto wait = value.starts_with('+') ? parse_duration(value.substr(1)) : std::nullopt;
+  into = wait ? std::optional(now + *wait) : parse_moment(value);
+  return into && *into <= now + kLongest;
 }
 
 bool add_source(Options& options, std::string_view value) {
@@ -196,6 +205,13 @@ constexpr std::array kOptions{
              return set_count(options.plan.threads, value, 1, kMostThreads);
            },
            "threads that share the connections (1)"},
+    Option{"start-at", "TIME", For::run,
+           "a moment within a year, such as 2026-11-21T09:30:00Z, 1795253400 or +10s",
+           [](Options& options, std::string_view value) {
+             return set_moment(options.plan.start_at, value);
+           },
+           "begin the messages at this moment, the connections\nbefore, so that many machines "
+           "begin together: as in\n2026-11-21T09:30:00Z, seconds since the epoch, +10s"},
     Option{"duration", "TIME", For::run, "a time of at least 1ms, such as 10s",
            [](Options& options, std::string_view value) {
              return set_duration(options.plan.duration, value, kShortest);

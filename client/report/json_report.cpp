@@ -96,6 +96,7 @@ Json parameters_json(const Options& options) {
           {"messages", plan.messages ? Json(*plan.messages) : Json(nullptr)},
           {"connect_rate_per_s",
            plan.connect_rate_per_s ? Json(*plan.connect_rate_per_s) : Json(nullptr)},
+          {"start_at", moment_json(plan.start_at)},
           {"warmup_s", seconds(plan.warmup)},
           {"duration_s", seconds(plan.duration)},
           {"timeout_s", seconds(plan.timeout)},

@@ -128,6 +128,7 @@ Options options_from(const Source& json) {
   plan.rate_per_s = optional_at<double>(given, "/rate_per_s");
   plan.messages = optional_at<std::uint64_t>(given, "/messages");
   plan.connect_rate_per_s = optional_at<double>(given, "/connect_rate_per_s");
+  plan.start_at = moment_at(given, "/start_at");
   plan.warmup = time_at(given, "/warmup_s");
   plan.duration = time_at(given, "/duration_s");
   plan.timeout = time_at(given, "/timeout_s");
@@ -247,6 +248,7 @@ void add_options(Options& sum, const Options& more) {
   add_to(plan.messages, more.plan.messages);
   add_to(plan.connect_rate_per_s, more.plan.connect_rate_per_s);
   plan.sources.insert(plan.sources.end(), more.plan.sources.begin(), more.plan.sources.end());
+  plan.start_at = plan.start_at == more.plan.start_at ? plan.start_at : std::nullopt;
   plan.server_pid = plan.server_pid ? plan.server_pid : more.plan.server_pid;
   sum.max_errors += more.max_errors;
 }

@@ -231,8 +231,8 @@ std::string title(const Options& options) {
 
 // The most important first: a narrow terminal cuts the rest.
 std::string progress_line(const Options& options, const LoadProgress& progress) {
-  constexpr std::array<const char*, 5> kPhases{"connecting", "warming up", "measuring", "finishing",
-                                               "done"};
+  constexpr std::array<const char*, 6> kPhases{
+      "connecting", "waiting for --start-at", "warming up", "measuring", "finishing", "done"};
   const Tally& tally = progress.tally;
   const double time = seconds(progress.measured);
   std::string text = kPhases[static_cast<std::size_t>(progress.phase)];

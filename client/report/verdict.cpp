@@ -55,6 +55,13 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
+void judge_begin(const LoadResult& result, Verdict& verdict) {
+  if (result.late_by > std::chrono::nanoseconds(0)) {
+    verdict.failures.push_back("the connections were made " + duration_text(result.late_by) +
+                               " after --start-at: give a later moment");
+  }
+}
+
 void judge_errors(const Options& options, const LoadResult& result, Verdict& verdict) {
   const std::uint64_t mismatches = result.tally.mismatches();
   const std::uint64_t errors = result.tally.errors_in_all() - mismatches;
@@ -168,6 +175,7 @@ double rate_of(const LoadResult& result) noexcept {
 
 Verdict verdict_on(const Options& options, const LoadResult& result) {
   Verdict verdict;
+  judge_begin(result, verdict);
   judge_errors(options, result, verdict);
   judge_limits(options, result, verdict);
   warn_of_client(result, verdict);

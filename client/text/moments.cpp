@@ -78,6 +78,19 @@ std::chrono::minutes offset_from(Reader& reader) noexcept {
   return sign == '+' ? ahead : -ahead;
 }
 
+std::optional<Moment> since_epoch(std::string_view text) noexcept {
+  constexpr std::uint64_t kMost = 9'000'000'000;
+  std::uint64_t seconds = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc{} || seconds > kMost) {
+    return std::nullopt;
+  }
+  Reader rest(std::string_view(stop, static_cast<std::size_t>(text.data() + text.size() - stop)));
+  const nanoseconds fraction = rest.fraction();
+  return rest.is_at_the_end() ? std::optional(Moment(std::chrono::seconds(seconds) + fraction))
+                              : std::nullopt;
+}
+
 }  // namespace
 
 std::string moment_text(Moment moment) {
@@ -95,6 +108,9 @@ std::string moment_text(Moment moment) {
 }
 
 std::optional<Moment> parse_moment(std::string_view text) noexcept {
+  if (text.find_first_not_of("0123456789.") == text.npos) {
+    return since_epoch(text);
+  }
   Reader reader(text);
   // Nanoseconds since 1970 fit 64 bits until 2262.
   const std::chrono::year year(reader.number(4, 1970, 2261));

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <csignal>
 #include <map>
+#include <memory>
 #include <thread>
 
 #include "daemon_test.hpp"
@@ -336,6 +337,31 @@ TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
   once_more["time"] = json["time"];
   EXPECT_EQ(once_more, json);
   expect_valid(merged);
+}
+
+TEST_F(EcholoadRunTest, RunsBeginTogetherAtAMomentGiven) {
+  start();
+  const TemporaryDirectory directory;
+  const auto moment = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now() +
+                                                              std::chrono::seconds(2));
+  std::vector<std::string> words{ECHOLOAD_BINARY, "merge", "--json", "-"};
+  std::vector<std::unique_ptr<ChildProcess>> clients;
+  for (const char* const name : {"a", "b"}) {
+    words.push_back(directory.file(name));
+    clients.push_back(std::make_unique<ChildProcess>(ChildOptions{
+        .arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", kMoment, "--start-at",
+                      std::to_string(moment.time_since_epoch().count()), "--json",
+                      directory.file(name), local_target(daemon().port())}}));
+  }
+  for (const auto& client : clients) {
+    EXPECT_EQ(client->wait(), 0) << client->err();
+  }
+  const auto json = nlohmann::json::parse(run({.arguments = words}).out);
+  EXPECT_EQ(json["begin_skew_us"], 0);
+  EXPECT_EQ(json["warnings"].dump().find("the same time"), std::string::npos) << json["warnings"];
+  for (const auto& part : json["parts"]) {
+    EXPECT_EQ(part["measured_from"], json["parameters"]["start_at"]);
+  }
 }
 
 TEST_F(EcholoadRunTest, AMergeThatCannotBeMadeSaysWhyInOneLine) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "command_line.hpp"
+#include "moments.hpp"
 #include "option_table.hpp"
 
 namespace echod::client {
@@ -146,6 +147,31 @@ TEST(ClientCommandLineTest, OfAMergeHasFilesAndTheOptionsOfAReport) {
   EXPECT_EQ(usage_error({"merge", "--rate", "5", "a.json"}), "unknown option --rate of merge");
   EXPECT_EQ(usage_error({"merge", "--timeout", "5", "a.json"}),
             "unknown option --timeout of merge");
+}
+
+TEST(ClientCommandLineTest, AMomentToStartAtIsADateSecondsOrATimeUntilThen) {
+  const Moment now = std::chrono::system_clock::now();
+  const Moment soon = std::chrono::ceil<seconds>(now + std::chrono::hours(1));
+  EXPECT_EQ(run_with({"--start-at", moment_text(soon)}).plan.start_at, soon);
+  const auto count = std::chrono::duration_cast<seconds>(soon.time_since_epoch()).count();
+  EXPECT_EQ(run_with({"--start-at", std::to_string(count)}).plan.start_at, soon);
+  const auto relative = run_with({"--start-at", "+90m"}).plan.start_at;
+  ASSERT_TRUE(relative);
+  EXPECT_GE(*relative, now + std::chrono::minutes(90));
+  EXPECT_LE(*relative, std::chrono::system_clock::now() + std::chrono::minutes(90));
+  EXPECT_EQ(run_with({}).plan.start_at, std::nullopt);
+}
+
+TEST(ClientCommandLineTest, AMomentThatIsPastOrNoneIsRefused) {
+  const std::string past = error_with({"--start-at", "2026-11-21T09:30:00+01:00"});
+  EXPECT_TRUE(past.starts_with("--start-at 2026-11-21T08:30:00.000000000Z is past: it is 20"))
+      << past;
+  for (const char* const value : {"noon", "+", "+-1", "-10s", "10s", "2261-01-01T00:00:00Z"}) {
+    EXPECT_EQ(error_with({"--start-at", value}),
+              "--start-at: \"" + std::string(value) +
+                  "\" given, allowed is a moment within a year, such as 2026-11-21T09:30:00Z, "
+                  "1795253400 or +10s");
+  }
 }
 
 TEST(ClientCommandLineTest, TakesEveryOptionOfARun) {
@@ -467,8 +493,8 @@ TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
   EXPECT_EQ(helped("run and check"), (Words{"--connections", "--timeout", "--seed"}));
   EXPECT_EQ(helped("run"),
             (Words{"--mode", "--active", "--size", "--depth", "--rate", "--messages", "--threads",
-                   "--duration", "--warmup", "--connect-rate", "--ramp", "--source", "--server-pid",
-                   "--max-errors", "--html", "--interval"}));
+                   "--start-at", "--duration", "--warmup", "--connect-rate", "--ramp", "--source",
+                   "--server-pid", "--max-errors", "--html", "--interval"}));
   EXPECT_EQ(helped("run and merge"), (Words{"--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));

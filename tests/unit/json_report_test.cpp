@@ -70,6 +70,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"rate_per_s", nullptr},
                                           {"messages", nullptr},
                                           {"connect_rate_per_s", nullptr},
+                                          {"start_at", nullptr},
                                           {"warmup_s", 1.0},
                                           {"duration_s", 10.0},
                                           {"timeout_s", 5.0},
@@ -83,11 +84,13 @@ TEST_F(JsonReportTest, HasEveryParameter) {
   options_.plan.connect_rate_per_s = 1000;
   options_.plan.sources = {*sys::SocketAddress::parse("127.0.0.2", 0),
                            *sys::SocketAddress::parse("::1", 0)};
+  options_.plan.start_at = Moment(seconds(1'795'857'858));
   const Json parameters = report()["parameters"];
   EXPECT_EQ(parameters["mode"], "connect");
   EXPECT_EQ(parameters["rate_per_s"], 0.5);
   EXPECT_EQ(parameters["messages"], 7);
   EXPECT_EQ(parameters["connect_rate_per_s"], 1000);
+  EXPECT_EQ(parameters["start_at"], "2026-11-28T09:24:18.000000000Z");
   EXPECT_EQ(parameters["sources"], (Json{"127.0.0.2", "::1"}));
   options_.plan.mode = LoadMode::stream;
   EXPECT_EQ(report()["parameters"]["mode"], "stream");

@@ -10,6 +10,8 @@
 #include "deadline.hpp"
 #include "descriptors.hpp"
 #include "listen_socket.hpp"
+#include "stream_socket.hpp"
+#include "wait_ready.hpp"
 
 namespace echod::test {
 namespace {
@@ -50,6 +52,11 @@ class LoadWorkerTest : public testing::Test {
     if (event.get_future().wait_for(kPatience) != std::future_status::ready) {
       throw std::runtime_error("in vain: waited for the worker");
     }
+  }
+  [[nodiscard]] sys::UniqueFd accept() const {
+    const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
+    EXPECT_NE(sys::wait_ready(listener_.fd.get(), POLLIN, deadline), 0);
+    return sys::accept(listener_.fd.get()).fd;
   }
   [[nodiscard]] std::uint64_t errors(LoadError error) const {
     return worker_->tally().errors.at(static_cast<std::size_t>(error));
@@ -144,6 +151,32 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
   EXPECT_EQ(tally.latency.count(), 400'000U);
   EXPECT_GE(tally.latency.min(), plan_.timeout) << "none was answered";
   EXPECT_GT(tally.not_sent, 300'000U);
+}
+
+TEST_F(LoadWorkerTest, NoMessageIsSentBeforeTheMomentInEitherLoop) {
+  for (const auto rate : {std::optional<double>(), std::optional<double>(1e5)}) {
+    plan_.rate_per_s = rate;
+    plan_.timeout = kPatience;
+    connect();
+    const sys::UniqueFd server = accept();
+    const sys::TimePoint begin = sys::MonotonicClock::now() + milliseconds(50);
+    worker_->start(begin, {.begin = begin, .end = begin + std::chrono::hours(1)});
+    EXPECT_NE(sys::wait_ready(server.get(), POLLIN, begin + kPatience), 0);
+    EXPECT_GE(sys::MonotonicClock::now(), begin);
+    worker_->abort();
+    wait_for(ended_);
+  }
+}
+
+TEST_F(LoadWorkerTest, StoppedBeforeTheMomentItSendsNothing) {
+  connect();
+  const sys::UniqueFd server = accept();
+  const sys::TimePoint begin = sys::MonotonicClock::now() + std::chrono::hours(1);
+  worker_->start(begin, {.begin = begin, .end = begin + std::chrono::hours(1)});
+  worker_->stop();
+  wait_for(ended_);
+  EXPECT_EQ(sys::unread_bytes(server.get()).count(), 0U);
+  EXPECT_EQ(errors(LoadError::no_end), 1U);
 }
 
 TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {

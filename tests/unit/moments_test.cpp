@@ -37,6 +37,17 @@ TEST(MomentsTest, AMomentIsReadAsRfc3339HasIt) {
   EXPECT_EQ(parse_moment("2016-12-31T23:59:60Z"), Moment(seconds(1'483'228'800)));
 }
 
+TEST(MomentsTest, SecondsSinceTheEpochAreAMomentToo) {
+  EXPECT_EQ(parse_moment("1795857858"), kSome);
+  EXPECT_EQ(parse_moment("1795857858.000000001"), kSome + nanoseconds(1));
+  EXPECT_EQ(parse_moment("0"), Moment(nanoseconds(0)));
+  EXPECT_EQ(parse_moment("9000000000"), Moment(seconds(9'000'000'000)));
+  for (const char* const text : {".5", "1795857858.", "1.5.2", "9000000001", "-1",
+                                 "99999999999999999999999", "1795857858s", "+1795857858"}) {
+    EXPECT_EQ(parse_moment(text), std::nullopt) << text;
+  }
+}
+
 TEST(MomentsTest, WhatIsNotWhollyAMomentIsNone) {
   for (const char* const text : {"",
                                  "now",

@@ -68,6 +68,7 @@ TEST(RunRecordTest, AResultThatIsReadAgainIsTheSame) {
   run.options.plan.rate_per_s = 1e3 / 7;
   run.options.plan.messages = 12;
   run.options.plan.connect_rate_per_s = 0.1;
+  run.options.plan.start_at = kBegan - seconds(1);
   run.options.plan.server_pid = 17;
   run.options.plan.server = *sys::SocketAddress::parse("::1", 2003);
   run.options.plan.sources = {*sys::SocketAddress::parse("::1", 0)};
@@ -199,6 +200,16 @@ TEST(RunRecordTest, RunsThatWereNotAtTheSameTimeAreWarnedOf) {
   runs[1].result.measured_from = kBegan + std::chrono::hours(1);
   EXPECT_NE(verdict_on_merged(merged(runs)).warnings.front().find("all of them measured 0 ns"),
             std::string::npos);
+}
+
+TEST(RunRecordTest, AMomentToStartAtIsKeptIfItIsThatOfAllParts) {
+  std::vector<MachineRun> runs(3);
+  for (MachineRun& run : runs) {
+    run.options.plan.start_at = kBegan;
+  }
+  EXPECT_EQ(merged(runs).options.plan.start_at, kBegan);
+  runs[1].options.plan.start_at = kBegan + seconds(1);
+  EXPECT_EQ(merged(runs).options.plan.start_at, std::nullopt);
 }
 
 TEST(RunRecordTest, APartThatNeverBeganCountsWithItsErrorsOnly) {

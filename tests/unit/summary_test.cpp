@@ -216,6 +216,8 @@ TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   LoadProgress progress;
   progress.tally.connected = 1;
   EXPECT_EQ(progress_line(options_, progress), "connecting: 0 errors, 1 of 64 connections");
+  progress.phase = LoadPhase::waiting;
+  EXPECT_TRUE(progress_line(options_, progress).starts_with("waiting for --start-at: "));
   progress.phase = LoadPhase::warming_up;
   EXPECT_TRUE(progress_line(options_, progress).starts_with("warming up: "));
   progress.phase = LoadPhase::measuring;

@@ -43,6 +43,13 @@ TEST_F(VerdictTest, AnErrorFailsUnlessItIsAllowed) {
   EXPECT_EQ(verdict().failures, Lines{"errors: 2, allowed are 1"});
 }
 
+TEST_F(VerdictTest, ConnectionsThatWereMadeTooLateForTheMomentFail) {
+  nothing_measured();
+  result_.late_by = milliseconds(1200);
+  EXPECT_EQ(verdict().failures,
+            Lines{"the connections were made 1.2 s after --start-at: give a later moment"});
+}
+
 TEST_F(VerdictTest, WrongBytesFailHoweverManyErrorsAreAllowed) {
   options_.max_errors = 1'000'000;
   result_.tally.count(LoadError::corrupted, "");
