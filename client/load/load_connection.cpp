@@ -104,12 +104,23 @@ void LoadConnection::start() noexcept {
   }
 }
 
-void LoadConnection::message_due() noexcept {
-  const bool is_unconnected = is_lost() && context_.window.contains(started_at(due_));
+void LoadConnection::message_due(sys::TimePoint due) noexcept {
+  const bool is_unconnected = is_lost() && context_.window.contains(due);
   context_.tally.unconnected += is_unconnected ? 1U : 0U;
-  ++due_;
+  if (due_ - messages_.answered() == due_at_.size()) {
+    make_room_for_due_times();
+  }
+  due_at(due_++) = due;
   ++context_.unbegun;
   proceed();
+}
+
+void LoadConnection::make_room_for_due_times() noexcept {
+  std::vector<sys::TimePoint> fewer(std::max<std::size_t>(2, 2 * due_at_.size()));
+  fewer.swap(due_at_);
+  for (std::uint64_t message = messages_.answered(); message < due_; ++message) {
+    due_at(message) = fewer[message & (fewer.size() - 1)];
+  }
 }
 
 void LoadConnection::proceed() noexcept {
@@ -328,9 +339,8 @@ void LoadConnection::record_failure(std::uint64_t message) noexcept {
                  std::max(context_.loop.now(), started_at(message) + context_.plan.timeout));
 }
 
-sys::TimePoint LoadConnection::started_at(std::uint64_t message) const noexcept {
-  return context_.is_open_loop() ? context_.schedule.due(message * context_.active + place_)
-                                 : begun_at_[message % begun_at_.size()];
+sys::TimePoint LoadConnection::started_at(std::uint64_t message) noexcept {
+  return context_.is_open_loop() ? due_at(message) : begun_at_[message % begun_at_.size()];
 }
 
 void LoadConnection::on_end_of_file() noexcept {

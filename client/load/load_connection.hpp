@@ -57,8 +57,8 @@ class LoadConnection final : public Channel {
   void open() noexcept;
   // From now on it begins messages: as many as the depth allows, or, in an open loop, as are due.
   void start() noexcept;
-  // Open loop: one more message is due.
-  void message_due() noexcept;
+  // Open loop: one more message was due, at this moment.
+  void message_due(sys::TimePoint due) noexcept;
   // Half-closes once everything that was due or begun is back. context.is_stopping must be set.
   void stop() noexcept;
   // Counts messages that are due and not begun as not sent, and begins none of them any more.
@@ -93,6 +93,11 @@ class LoadConnection final : public Channel {
   void take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
   void note_first_byte(sys::TimePoint moment) noexcept;
   void record_answers(const sys::StampedRead& read) noexcept;
+  void make_room_for_due_times() noexcept;
+  // Where the time at which a message was due stands; of one that is due and not answered.
+  [[nodiscard]] sys::TimePoint& due_at(std::uint64_t message) noexcept {
+    return due_at_[message & (due_at_.size() - 1)];
+  }
   void record_service(std::uint64_t message, sys::TimePoint until) noexcept;
   void record_latency(std::uint64_t message, sys::TimePoint until) noexcept;
   void record_failure(std::uint64_t message) noexcept;
@@ -114,7 +119,7 @@ class LoadConnection final : public Channel {
   }
   // Whether it should be open.
   [[nodiscard]] bool is_needed() const noexcept { return !context_.is_stopping || has_unbegun(); }
-  [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) const noexcept;
+  [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) noexcept;
   [[nodiscard]] bool has_waited(std::chrono::nanoseconds time) const noexcept;
   [[nodiscard]] KeyedStream stream() const noexcept {
     return KeyedStream(number_, context_.plan.seed);
@@ -137,6 +142,9 @@ class LoadConnection final : public Channel {
   sys::TimePoint progress_{};
   sys::TimePoint lost_at_{};              // When it failed, until it is back.
   std::vector<sys::TimePoint> begun_at_;  // Of the outstanding messages, by number modulo depth.
+  // Open loop: when the messages that are not answered were due, by number modulo its size, which
+  // is a power of two.
+  std::vector<sys::TimePoint> due_at_;
   std::unique_ptr<std::vector<std::byte>> evidence_;  // From the first wrong byte on.
 };
 

@@ -11,7 +11,6 @@
 #include "clock.hpp"
 #include "event_loop.hpp"
 #include "load_plan.hpp"
-#include "schedule.hpp"
 #include "series.hpp"
 #include "tally.hpp"
 
@@ -35,6 +34,10 @@ struct LoadContext {
   // them.
   static constexpr std::uint64_t kMostOpening = 128;
 
+  // Messages of an open loop that are due and not begun: each takes 8 bytes, or 16. A client this
+  // far behind comes to the others later.
+  static constexpr std::uint64_t kMostUnbegun = 4 << 20;
+
   LoadContext(EventLoop& event_loop, const LoadPlan& load_plan)
       : loop(event_loop), plan(load_plan), receive_buffer(kCallBytes), send_buffer(kCallBytes) {}
 
@@ -50,7 +53,6 @@ struct LoadContext {
   Tally tally;
   Histogram interval_latency;  // As tally.latency, since the current interval began.
   Window window;
-  Schedule schedule;             // Of this worker's messages; open loop only.
   std::uint32_t active = 0;      // This worker's share of the active connections.
   bool is_stopping = false;      // No more messages will be due, or begun in a closed loop.
   std::uint64_t opening = 0;     // Connections that are being made.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "moments.hpp"
+#include "schedule.hpp"
 #include "socket_address.hpp"
 
 namespace echod::client {
@@ -24,6 +25,9 @@ enum class LoadMode : std::uint8_t {
 
 // "echo", "connect", "stream".
 [[nodiscard]] std::string_view name_of(LoadMode mode) noexcept;
+
+// "constant", "poisson".
+[[nodiscard]] std::string_view name_of(Arrivals arrivals) noexcept;
 
 // Message sizes in bytes, both ends included. Equal ends: a fixed size; else every size is equally
 // likely, and the same in every run.
@@ -47,6 +51,7 @@ struct LoadPlan {
   std::uint32_t depth = 1;  // Most messages outstanding on a connection.
   std::uint32_t threads = 1;
   std::optional<double> rate_per_s;          // Open loop: messages per second in all.
+  Arrivals arrivals = Arrivals::constant;    // Open loop.
   std::optional<std::uint64_t> messages;     // Open loop: no more than these; then all are idle.
   std::optional<double> connect_rate_per_s;  // While the connections are made.
   std::optional<Moment> start_at;            // When messages begin; else once all are connected.

@@ -77,7 +77,7 @@ class LoadWorker {
   void give_up_unbegun() noexcept;
   void count_never_due() noexcept;
   void abandon_all() noexcept;
-  void on_message_due(std::uint64_t number) noexcept;
+  [[nodiscard]] bool on_message_due(std::uint64_t number, sys::TimePoint due) noexcept;
   [[nodiscard]] sys::Duration sweep_interval() const noexcept;
   void sweep() noexcept;
   [[nodiscard]] bool is_settled() const noexcept;

@@ -112,6 +112,9 @@ std::optional<std::string> contradiction(const Options& options) {
   if (plan.rate_per_s && plan.active == 0) {
     return "--rate needs somebody to send: --active is 0";
   }
+  if (options.are_arrivals_given && !plan.rate_per_s) {
+    return "--arrivals is about an open loop: give --rate too";
+  }
   if (plan.messages && !plan.rate_per_s) {
     return "--messages ends an open loop: give --rate too";
   }

@@ -65,6 +65,12 @@ bool set_mode(Options& options, std::string_view value) {
   return false;
 }
 
+bool set_arrivals(Options& options, std::string_view value) {
+  options.are_arrivals_given = true;
+  options.plan.arrivals = value == "poisson" ? Arrivals::poisson : Arrivals::constant;
+  return value == name_of(options.plan.arrivals);
+}
+
 bool set_rate(std::optional<double>& into, std::string_view value) {
   into = parse_rate(value);
   return into.has_value();
@@ -189,8 +195,11 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_rate(options.plan.rate_per_s, value);
            },
-           "open loop: so many messages per second in all, due\nat fixed times whatever the server "
-           "does; latency\ncounts from when a message was due"},
+           "open loop: so many messages per second in all, due\nwhatever the server does; latency "
+           "counts from when a\nmessage was due"},
+    Option{"arrivals", "MODEL", For::run, "constant or poisson", &set_arrivals,
+           "constant: messages are due at equal distances (the\ndefault); poisson: at random ones, "
+           "as if very many\nindependent users sent them"},
     Option{"messages", "N", For::run, "1 or more",
            [](Options& options, std::string_view value) {
              std::uint64_t messages = 0;

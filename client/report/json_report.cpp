@@ -93,6 +93,7 @@ Json parameters_json(const Options& options) {
           {"depth", plan.depth},
           {"threads", plan.threads},
           {"rate_per_s", plan.rate_per_s ? Json(*plan.rate_per_s) : Json(nullptr)},
+          {"arrivals", plan.rate_per_s ? Json(name_of(plan.arrivals)) : Json(nullptr)},
           {"messages", plan.messages ? Json(*plan.messages) : Json(nullptr)},
           {"connect_rate_per_s",
            plan.connect_rate_per_s ? Json(*plan.connect_rate_per_s) : Json(nullptr)},

@@ -126,6 +126,9 @@ Options options_from(const Source& json) {
   plan.depth = value_at<std::uint32_t>(given, "/depth");
   plan.threads = value_at<std::uint32_t>(given, "/threads");
   plan.rate_per_s = optional_at<double>(given, "/rate_per_s");
+  plan.arrivals = optional_at<std::string>(given, "/arrivals") == name_of(Arrivals::poisson)
+                      ? Arrivals::poisson
+                      : Arrivals::constant;
   plan.messages = optional_at<std::uint64_t>(given, "/messages");
   plan.connect_rate_per_s = optional_at<double>(given, "/connect_rate_per_s");
   plan.start_at = moment_at(given, "/start_at");
@@ -221,6 +224,7 @@ void require_alike(const RunRecord& first, const RunRecord& other) {
   compare("--warmup", one.warmup, two.warmup);
   compare("--duration", one.duration, two.duration);
   compare("--messages", one.messages.has_value(), two.messages.has_value());
+  compare("--arrivals", one.arrivals, two.arrivals);
   compare("--rate", one.rate_per_s.has_value(), two.rate_per_s.has_value());
   compare("--depth", one.depth, two.depth);
   compare("--size", one.sizes.smallest, two.sizes.smallest);

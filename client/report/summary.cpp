@@ -225,6 +225,7 @@ std::string title(const Options& options) {
   if (plan.mode != LoadMode::stream) {
     text += plan.rate_per_s ? ", open loop at " + short_number_text(*plan.rate_per_s) + "/s"
                             : ", closed loop";
+    text += plan.arrivals == Arrivals::poisson ? ", Poisson arrivals" : "";
   }
   return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
 }

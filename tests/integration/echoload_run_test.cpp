@@ -138,6 +138,18 @@ TEST_F(EcholoadRunTest, AnOpenLoopSendsWhatIsDueAndNoMore) {
   EXPECT_EQ(result["parameters"]["rate_per_s"], 1000);
 }
 
+TEST_F(EcholoadRunTest, RandomArrivalsAreTheSameAgainWithTheSameSeed) {
+  start();
+  std::vector<std::uint64_t> counts;
+  for (const char* const seed : {"7", "7", "8"}) {
+    const auto result = load_well({"--connections", "7", "--threads", "2", "--rate", "4000",
+                                   "--arrivals", "poisson", "--seed", seed});
+    counts.push_back(result["latency_us"]["count"]);
+  }
+  EXPECT_EQ(counts[0], counts[1]);
+  EXPECT_NE(counts[0], counts[2]);
+}
+
 TEST_F(EcholoadRunTest, AnOpenLoopChargesAFrozenServerWithEveryMessageItHeldUp) {
   start();
   const TemporaryDirectory directory;
@@ -294,7 +306,7 @@ TEST_F(EcholoadRunTest, TheResultIsWhatTheSchemaSays) {
   start();
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"--slo", "p50=1s"},
-           {"--rate", "100"},
+           {"--rate", "100", "--arrivals", "poisson"},
            {"--mode", "stream", "--connections", "2", "--source", "127.0.0.9"},
            {"--mode", "connect", "--server-pid", std::to_string(daemon().pid())}}) {
     expect_valid(load_well(arguments).dump());

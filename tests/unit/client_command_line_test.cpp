@@ -149,6 +149,16 @@ TEST(ClientCommandLineTest, OfAMergeHasFilesAndTheOptionsOfAReport) {
             "unknown option --timeout of merge");
 }
 
+TEST(ClientCommandLineTest, ArrivalsOfAnOpenLoopAreConstantOrPoisson) {
+  EXPECT_EQ(run_with({"--rate", "5"}).plan.arrivals, Arrivals::constant);
+  EXPECT_EQ(run_with({"--rate", "5", "--arrivals", "constant"}).plan.arrivals, Arrivals::constant);
+  EXPECT_EQ(run_with({"--rate", "5", "--arrivals", "poisson"}).plan.arrivals, Arrivals::poisson);
+  EXPECT_EQ(error_with({"--rate", "5", "--arrivals", "normal"}),
+            "--arrivals: \"normal\" given, allowed is constant or poisson");
+  EXPECT_EQ(error_with({"--arrivals", "poisson"}),
+            "--arrivals is about an open loop: give --rate too");
+}
+
 TEST(ClientCommandLineTest, AMomentToStartAtIsADateSecondsOrATimeUntilThen) {
   const Moment now = std::chrono::system_clock::now();
   const Moment soon = std::chrono::ceil<seconds>(now + std::chrono::hours(1));
@@ -492,9 +502,9 @@ Words helped(const std::string& heading) {
 TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
   EXPECT_EQ(helped("run and check"), (Words{"--connections", "--timeout", "--seed"}));
   EXPECT_EQ(helped("run"),
-            (Words{"--mode", "--active", "--size", "--depth", "--rate", "--messages", "--threads",
-                   "--start-at", "--duration", "--warmup", "--connect-rate", "--ramp", "--source",
-                   "--server-pid", "--max-errors", "--html", "--interval"}));
+            (Words{"--mode", "--active", "--size", "--depth", "--rate", "--arrivals", "--messages",
+                   "--threads", "--start-at", "--duration", "--warmup", "--connect-rate", "--ramp",
+                   "--source", "--server-pid", "--max-errors", "--html", "--interval"}));
   EXPECT_EQ(helped("run and merge"), (Words{"--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));

@@ -68,6 +68,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"depth", 1},
                                           {"threads", 1},
                                           {"rate_per_s", nullptr},
+                                          {"arrivals", nullptr},
                                           {"messages", nullptr},
                                           {"connect_rate_per_s", nullptr},
                                           {"start_at", nullptr},
@@ -88,6 +89,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
   const Json parameters = report()["parameters"];
   EXPECT_EQ(parameters["mode"], "connect");
   EXPECT_EQ(parameters["rate_per_s"], 0.5);
+  EXPECT_EQ(parameters["arrivals"], "constant");
   EXPECT_EQ(parameters["messages"], 7);
   EXPECT_EQ(parameters["connect_rate_per_s"], 1000);
   EXPECT_EQ(parameters["start_at"], "2026-11-28T09:24:18.000000000Z");

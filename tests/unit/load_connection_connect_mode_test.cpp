@@ -105,7 +105,7 @@ TEST_F(LoadConnectionConnectModeTest, InAnOpenLoopTheTimesCountFromConnectAndNot
   connection.start();
   kernel_.advance(milliseconds(10));
   expect_connect(kFd);
-  connection.message_due();
+  message_due(connection);
   kernel_.advance(milliseconds(1));
   expect_message(0);
   kernel_.advance(milliseconds(1));
@@ -251,9 +251,9 @@ TEST_F(LoadConnectionConnectModeTest, InAnOpenLoopACycleBeginsWhenItIsDue) {
   connection.start();
   EXPECT_EQ(context_.opening, 0U);
   expect_connect(kFd);
-  connection.message_due();
+  message_due(connection);
   expect_message(0);
-  connection.message_due();  // Waits for the first to end.
+  message_due(connection);  // Waits for the first to end.
   kernel_.advance(milliseconds(3));
   expect_end_of_cycle(0);
   expect_connect(kFd);

@@ -347,7 +347,7 @@ TEST_F(LoadConnectionTest, ALongMessageThatIsDueIsSentWholeToo) {
   for (int i = 0; i < 4; ++i) {
     kernel_.expect_send_any(kFd);
   }
-  connection.message_due();
+  message_due(connection);
   kernel_.expect_epoll_wait({}, 0);
   expect_send(kFd, kLong - 5, 5);
   iterate();

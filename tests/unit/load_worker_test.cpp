@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <future>
 #include <memory>
 
@@ -151,6 +152,39 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
   EXPECT_EQ(tally.latency.count(), 400'000U);
   EXPECT_GE(tally.latency.min(), plan_.timeout) << "none was answered";
   EXPECT_GT(tally.not_sent, 300'000U);
+}
+
+TEST_F(LoadWorkerTest, MessagesThatWaitAreBoundedAndTheRestIsAccountedForAllTheSame) {
+  constexpr std::uint64_t kDue = client::LoadContext::kMostUnbegun + 2'000'000;
+  plan_.rate_per_s = 100'000'000;
+  plan_.timeout = milliseconds(500);
+  connect();
+  measure_for(milliseconds(kDue / 100'000));
+  const client::Tally& tally = worker_->tally();
+  constexpr std::uint64_t kBegun = 10;  // By connections that were made again after the timeout.
+  EXPECT_LE(tally.send_lag.count(), client::LoadContext::kMostUnbegun + kBegun);
+  EXPECT_NEAR(static_cast<double>(tally.latency.count()), kDue, 100'000);
+  EXPECT_GE(tally.latency.min(), plan_.timeout);
+}
+
+TEST_F(LoadWorkerTest, RandomArrivalsAreTheRateTogetherAndOthersInEachThread) {
+  plan_.connections = plan_.active = 4;
+  plan_.threads = 2;
+  plan_.rate_per_s = 400'000;
+  plan_.arrivals = client::Arrivals::poisson;
+  plan_.seed = 9;
+  std::vector<std::uint64_t> counts;
+  for (std::uint32_t index = 0; index < plan_.threads; ++index) {
+    make(index);
+    worker_->connect();
+    wait_for(ready_);
+    measure_for(milliseconds(100));
+    counts.push_back(worker_->tally().latency.count());
+  }
+  EXPECT_NE(counts[0], counts[1]);
+  for (const std::uint64_t count : counts) {
+    EXPECT_NEAR(static_cast<double>(count), 20'000, 5 * std::sqrt(20'000));
+  }
 }
 
 TEST_F(LoadWorkerTest, NoMessageIsSentBeforeTheMomentInEitherLoop) {

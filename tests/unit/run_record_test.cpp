@@ -69,6 +69,7 @@ TEST(RunRecordTest, AResultThatIsReadAgainIsTheSame) {
   run.options.plan.messages = 12;
   run.options.plan.connect_rate_per_s = 0.1;
   run.options.plan.start_at = kBegan - seconds(1);
+  run.options.plan.arrivals = Arrivals::poisson;
   run.options.plan.server_pid = 17;
   run.options.plan.server = *sys::SocketAddress::parse("::1", 2003);
   run.options.plan.sources = {*sys::SocketAddress::parse("::1", 0)};
@@ -260,13 +261,15 @@ TEST(RunRecordTest, RunsOfDifferentKindsAreNotMerged) {
       {"--size", [](LoadPlan& plan) { plan.sizes.largest = 65; }},
       {"--size", [](LoadPlan& plan) { plan.sizes.smallest = 63; }},
       {"--depth", [](LoadPlan& plan) { plan.depth = 2; }},
-      {"--rate", [](LoadPlan& plan) { plan.rate_per_s = 1000; }},
+      {"--rate", [](LoadPlan& plan) { plan.rate_per_s.reset(); }},
+      {"--arrivals", [](LoadPlan& plan) { plan.arrivals = Arrivals::poisson; }},
       {"--messages", [](LoadPlan& plan) { plan.messages = 1000; }},
       {"--duration", [](LoadPlan& plan) { plan.duration = seconds(9); }},
       {"--warmup", [](LoadPlan& plan) { plan.warmup = seconds(9); }},
       {"--timeout", [](LoadPlan& plan) { plan.timeout = seconds(9); }}};
   for (const auto& [option, change] : differences) {
     std::vector<MachineRun> runs(2);
+    runs[0].options.plan.rate_per_s = runs[1].options.plan.rate_per_s = 1000;
     change(runs[1].options.plan);
     EXPECT_EQ(error_of([&runs] { (void)merged(runs); }),
               "0.json and 1.json are no parts of one run: they differ in " + option);

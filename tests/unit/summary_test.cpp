@@ -61,6 +61,9 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   EXPECT_EQ(title(options_),
             "echo, 10 000 connections (1 000 active), 64 bytes to 4 KiB, depth 1, open loop at 50 "
             "000/s, 2 threads, to [::1]:7");
+  options_.plan.arrivals = Arrivals::poisson;
+  EXPECT_NE(title(options_).find("open loop at 50 000/s, Poisson arrivals, 2 threads"),
+            std::string::npos);
   options_ = test::good_options();
   options_.plan.mode = LoadMode::connect;
   EXPECT_EQ(title(options_),

@@ -43,6 +43,15 @@ TEST_F(VerdictTest, AnErrorFailsUnlessItIsAllowed) {
   EXPECT_EQ(verdict().failures, Lines{"errors: 2, allowed are 1"});
 }
 
+TEST_F(VerdictTest, RandomArrivalsAreComparedWithWhatWasDueInThisRun) {
+  options_.plan.rate_per_s = 10'200;  // The run had 100 000 messages, 2 % fewer.
+  EXPECT_EQ(verdict().warnings.size(), 1U);
+  options_.plan.arrivals = Arrivals::poisson;
+  EXPECT_EQ(verdict().warnings, Lines());
+  result_.tally.echoes = 98'900;
+  EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 9 890 of 10 200 per second"});
+}
+
 TEST_F(VerdictTest, ConnectionsThatWereMadeTooLateForTheMomentFail) {
   nothing_measured();
   result_.late_by = milliseconds(1200);
