@@ -309,6 +309,9 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
   note_return(read.arrived);
   if (context_.window.contains(read.arrived)) {
     context_.tally.echoes += answers;
+    if (StepTally* const step = context_.step_at(read.arrived); step != nullptr) {
+      step->echoes += answers;
+    }
     if (measures_arrivals()) {
       context_.tally.receive_lag.record(read.read - read.arrived, answers);
     }
@@ -317,19 +320,21 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
 
 // How long the server takes for a message is what bounds the rate of so many connections.
 void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until) noexcept {
-  if (context_.is_open_loop() && context_.window.contains(until)) {
-    ++context_.tally.served;
-    context_.tally.service_time += until - begun_at_[message % begun_at_.size()];
+  if (!context_.is_open_loop() || !context_.window.contains(until)) {
+    return;
+  }
+  const ServiceTime one{.messages = 1, .total = until - begun_at_[message % begun_at_.size()]};
+  context_.tally.service.add(one);
+  if (StepTally* const step = context_.step_at(until); step != nullptr) {
+    step->service.add(one);
   }
 }
 
 // In a stream the messages wait for each other: how long says nothing.
 void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until) noexcept {
-  if (context_.plan.mode == LoadMode::stream) {
-    return;
-  }
-  if (const sys::TimePoint start = started_at(message); context_.window.contains(start)) {
-    context_.record_latency(until - start);
+  if (context_.plan.mode != LoadMode::stream) {
+    const sys::TimePoint start = started_at(message);
+    context_.record_latency(start, until - start);
   }
 }
 

@@ -41,6 +41,12 @@ struct MessageSizes {
                                       std::uint64_t message) const noexcept;
 };
 
+// Rates of an open loop, one after the other.
+struct RateSteps {
+  std::vector<double> rates_per_s;   // None: the rate stays.
+  std::chrono::nanoseconds time{0};  // Of each.
+};
+
 struct LoadPlan {
   sys::SocketAddress server;
   std::vector<sys::SocketAddress> sources;  // Taken in turns; none: the kernel chooses.
@@ -51,6 +57,7 @@ struct LoadPlan {
   std::uint32_t depth = 1;  // Most messages outstanding on a connection.
   std::uint32_t threads = 1;
   std::optional<double> rate_per_s;          // Open loop: messages per second in all.
+  RateSteps steps;                           // The first of them is rate_per_s.
   Arrivals arrivals = Arrivals::constant;    // Open loop.
   std::optional<std::uint64_t> messages;     // Open loop: no more than these; then all are idle.
   std::optional<double> connect_rate_per_s;  // While the connections are made.

@@ -207,8 +207,12 @@ LoadResult LoadRun::result() const {
   result.connected = connected_;
   result.connecting = connecting_;
   result.late_by = late_by_;
+  result.steps.resize(plan_.steps.rates_per_s.size());
   for (const auto& worker : workers_) {
     result.tally.add(worker->tally());
+    for (std::size_t step = 0; step < result.steps.size(); ++step) {
+      result.steps[step].add(worker->steps()[step]);
+    }
     const sys::ThreadUsage& usage = worker->usage();
     result.client_cpu += usage.running;
     const auto busy = static_cast<double>((usage.running + usage.waiting).count());

@@ -49,6 +49,7 @@ struct LoadResult {
   std::chrono::nanoseconds late_by{0};     // If above 0: they were after plan.start_at by so much.
   Tally tally;
   std::vector<Interval> series;
+  std::vector<StepTally> steps;  // As plan.steps.
   // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
   std::vector<double> thread_shares;
   std::chrono::nanoseconds client_cpu{0};  // Of the workers' threads, in the window.

@@ -149,12 +149,7 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
     interval_end_.expire_at(window.begin + plan_.interval);
   }
   if (context_.is_open_loop() && context_.active > 0) {
-    // Random arrivals are random for each worker by itself: together they are random again.
-    const bool is_random = plan_.arrivals == Arrivals::poisson;
-    const std::uint64_t seed = (std::uint64_t{plan_.seed} << 32U) + index_;
-    message_pacer_.start(Schedule(begin, *plan_.rate_per_s, part_of(plan_.active),
-                                  is_random ? std::optional(seed) : std::nullopt),
-                         messages_of_mine());
+    message_pacer_.start(schedule_from(begin), messages_of_mine());
   }
   // In an open loop a message that is due begins it.
   if (context_.is_open_loop() || begin <= loop_.now()) {
@@ -162,6 +157,19 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   } else {
     messages_begin_.expire_at(begin);
   }
+}
+
+// Random arrivals are random for each worker by itself: together they are random again.
+Schedule LoadWorker::schedule_from(sys::TimePoint begin) const {
+  const bool is_random = plan_.arrivals == Arrivals::poisson;
+  const std::uint64_t seed = (std::uint64_t{plan_.seed} << 32U) + index_;
+  Schedule schedule(begin, *plan_.rate_per_s, part_of(plan_.active),
+                    is_random ? std::optional(seed) : std::nullopt);
+  sys::TimePoint moment = context_.window.begin;
+  for (std::size_t step = 1; step < plan_.steps.rates_per_s.size(); ++step) {
+    schedule.change_rate(moment += plan_.steps.time, plan_.steps.rates_per_s[step]);
+  }
+  return schedule;
 }
 
 void LoadWorker::start_connections() noexcept {
@@ -252,11 +260,9 @@ void LoadWorker::count_never_due() noexcept {
       std::min(left, rest.count_before(context_.window.end)) / kMostSteps + 1;
   while (left > 0 && rest.due() < context_.window.end) {
     const std::uint64_t times = std::min({step, left, rest.count_before(context_.window.end)});
-    if (context_.window.contains(rest.due())) {
-      context_.tally.not_sent += times;
-      context_.record_latency(std::max<sys::Duration>(loop_.now() - rest.due(), plan_.timeout),
-                              times);
-    }
+    context_.tally.not_sent += context_.window.contains(rest.due()) ? times : 0;
+    context_.record_latency(
+        rest.due(), std::max<sys::Duration>(loop_.now() - rest.due(), plan_.timeout), times);
     left -= times;
     rest.skip(times);
   }

@@ -8,7 +8,8 @@
 // stall at the end counts as long as it was. In a closed loop nothing is due.
 //
 // Thread-safety: the public members may be called from one other thread, the run's. What they ask
-// for happens in the worker's thread, soon after. tally() and usage() are for after the end.
+// for happens in the worker's thread, soon after. tally(), steps() and usage() are for after the
+// end.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +59,7 @@ class LoadWorker {
   void copy_tally(std::function<void(const Tally&)> take);
 
   [[nodiscard]] const Tally& tally() const noexcept { return context_.tally; }
+  [[nodiscard]] const std::vector<StepTally>& steps() const noexcept { return context_.steps; }
   // Within the window.
   [[nodiscard]] const sys::ThreadUsage& usage() const noexcept { return usage_; }
 
@@ -68,6 +70,7 @@ class LoadWorker {
   [[nodiscard]] std::uint64_t messages_of_mine() const noexcept;
   void open_more() noexcept;
   void start_connections() noexcept;
+  [[nodiscard]] Schedule schedule_from(sys::TimePoint begin) const;
   void begin_running(sys::TimePoint begin, const Window& window);
   void end_interval();
   [[nodiscard]] IntervalTally take_interval();

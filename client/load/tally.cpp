@@ -45,6 +45,12 @@ std::uint64_t Tally::mismatches() const noexcept {
   return sum;
 }
 
+void StepTally::add(const StepTally& other) noexcept {
+  echoes += other.echoes;
+  latency.add(other.latency);
+  service.add(other.service);
+}
+
 void Tally::add(const Tally& other) {
   connected += other.connected;
   lost += other.lost;
@@ -67,8 +73,7 @@ void Tally::add(const Tally& other) {
   first_byte.add(other.first_byte);
   send_lag.add(other.send_lag);
   receive_lag.add(other.receive_lag);
-  served += other.served;
-  service_time += other.service_time;
+  service.add(other.service);
 }
 
 }  // namespace echod::client

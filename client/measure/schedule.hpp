@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "clock.hpp"
 #include "mix.hpp"
@@ -37,28 +38,40 @@ class Schedule {
   Schedule(sys::TimePoint start, double rate_per_s, const Part& part = {},
            std::optional<std::uint64_t> poisson_seed = std::nullopt) noexcept
       : start_(start), interval_ns_(1e9 / rate_per_s), part_(part), seed_(poisson_seed) {
-    if (seed_) {
-      interval_ns_ *= static_cast<double>(part.all) / static_cast<double>(part.mine);
-      offset_ns_ = gap_ns();
-    }
-    due_ = at(offset_ns());
+    begin();
+  }
+
+  // From `moment` on messages are due at this rate. Changes are given in their order, and before
+  // the first skip().
+  void change_rate(sys::TimePoint moment, double rate_per_s) {
+    changes_.push_back({.moment = moment, .interval_ns = 1e9 / rate_per_s});
   }
 
   // When the next message of this part is due.
   [[nodiscard]] sys::TimePoint due() const noexcept { return due_; }
 
-  // Goes on by so many messages. Random gaps are taken for their mean where it is more than one.
+  // Goes on by so many messages, at most as many as count_before() the next change of the rate.
+  // Random gaps are taken for their mean where it is more than one message.
   void skip(std::uint64_t messages = 1) noexcept {
     number_ += messages;
     if (seed_) {
       offset_ns_ += messages == 1 ? gap_ns() : static_cast<double>(messages) * interval_ns_;
     }
     due_ = at(offset_ns());
+    while (changed_ < changes_.size() && due_ >= changes_[changed_].moment) {
+      start_ = changes_[changed_].moment;
+      interval_ns_ = changes_[changed_].interval_ns;
+      ++changed_;
+      begin();
+    }
   }
 
-  // How many messages from the next one on are due before `moment`; of random gaps an estimate, at
-  // least 1 if there is any.
+  // How many messages from the next one on are due before `moment`, and before the rate changes; of
+  // random gaps an estimate, at least 1 if there is any.
   [[nodiscard]] std::uint64_t count_before(sys::TimePoint moment) const noexcept {
+    if (changed_ < changes_.size()) {
+      moment = std::min(moment, changes_[changed_].moment);
+    }
     if (seed_) {
       const auto left = static_cast<double>((moment - due_).count());
       return left > 0 ? 1 + static_cast<std::uint64_t>(left / interval_ns_) : 0;
@@ -73,6 +86,23 @@ class Schedule {
   }
 
  private:
+  struct Change {
+    sys::TimePoint moment;
+    double interval_ns;
+  };
+
+  // The first message at or after start_. An exponential gap has no memory: what was drawn at
+  // another rate is dropped.
+  void begin() noexcept {
+    if (seed_) {
+      interval_ns_ *= static_cast<double>(part_.all) / static_cast<double>(part_.mine);
+      ++number_;
+      offset_ns_ = gap_ns();
+    } else {
+      number_ = 0;
+    }
+    due_ = at(offset_ns());
+  }
   [[nodiscard]] sys::TimePoint at(double offset_ns) const noexcept {
     constexpr double kFarthestNs = 1e18;  // Thirty years: never, but no overflow.
     return start_ + sys::Duration(std::llround(std::min(offset_ns, kFarthestNs)));
@@ -99,7 +129,9 @@ class Schedule {
   double interval_ns_ = 1;  // Between all messages; if it is random, the mean between this part's.
   Part part_;
   std::optional<std::uint64_t> seed_;
-  std::uint64_t number_ = 0;  // Of the next message of this part.
+  std::vector<Change> changes_;
+  std::size_t changed_ = 0;   // How many of them are past.
+  std::uint64_t number_ = 0;  // Of the next message of this part since start_, or of its gap.
   double offset_ns_ = 0;      // Of the next message from start_; random gaps only.
   sys::TimePoint due_{};
 };

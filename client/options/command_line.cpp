@@ -112,6 +112,9 @@ std::optional<std::string> contradiction(const Options& options) {
   if (plan.rate_per_s && plan.active == 0) {
     return "--rate needs somebody to send: --active is 0";
   }
+  if (!plan.steps.rates_per_s.empty() && (plan.messages || options.is_duration_given)) {
+    return "--rate with steps says how long each takes: --duration and --messages do not apply";
+  }
   if (options.are_arrivals_given && !plan.rate_per_s) {
     return "--arrivals is about an open loop: give --rate too";
   }
@@ -171,6 +174,9 @@ std::optional<std::string> settle(Options& options) {
   if (options.ramp.count() > 0) {
     plan.connect_rate_per_s =
         plan.connections / std::chrono::duration<double>(options.ramp).count();
+  }
+  if (!plan.steps.rates_per_s.empty()) {
+    plan.duration = plan.steps.time * static_cast<std::int64_t>(plan.steps.rates_per_s.size());
   }
   plan.threads = std::min(plan.threads, plan.connections);
   if (!options.is_seed_given) {

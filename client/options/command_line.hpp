@@ -42,6 +42,7 @@ struct Options {
   bool are_connections_given = false;
   bool are_active_given = false;
   bool are_arrivals_given = false;
+  bool is_duration_given = false;
   bool is_size_given = false;
   bool is_depth_given = false;
   bool is_seed_given = false;

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -82,6 +83,46 @@ bool set_moment(std::optional<Moment>& into, std::string_view value) {
   const auto wait = value.starts_with('+') ? parse_duration(value.substr(1)) : std::nullopt;
   into = wait ? std::optional(now + *wait) : parse_moment(value);
   return into && *into <= now + kLongest;
+}
+
+// "1k:10k:1k@5s": from, to, by, and for how long each.
+std::optional<RateSteps> parse_steps(std::string_view value) {
+  constexpr std::size_t kMostSteps = 100;
+  constexpr double kRounding = 1e-9;
+  const std::size_t first = value.find(':');
+  const std::size_t second = value.find(':', std::min(first, value.size() - 1) + 1);
+  const std::size_t at = value.find('@');
+  if (second == std::string_view::npos || at == std::string_view::npos || at < second) {
+    return std::nullopt;
+  }
+  const auto from = parse_rate(value.substr(0, first));
+  const auto to = parse_rate(value.substr(first + 1, second - first - 1));
+  const auto by = parse_rate(value.substr(second + 1, at - second - 1));
+  const auto time = parse_duration(value.substr(at + 1));
+  if (!from || !to || !by || !time || *from > *to || *time < kShortest || *time > kLongest) {
+    return std::nullopt;
+  }
+  const double further = std::floor((*to - *from) / *by * (1 + kRounding));
+  if (further >= kMostSteps) {
+    return std::nullopt;
+  }
+  RateSteps steps{.rates_per_s = {}, .time = *time};
+  for (std::size_t step = 0; step <= static_cast<std::size_t>(further); ++step) {
+    steps.rates_per_s.push_back(*from + static_cast<double>(step) * *by);
+  }
+  return steps;
+}
+
+bool set_rate_or_steps(Options& options, std::string_view value) {
+  LoadPlan& plan = options.plan;
+  plan.steps = {};
+  if (value.find(':') == std::string_view::npos) {
+    return set_rate(plan.rate_per_s, value);
+  }
+  const auto steps = parse_steps(value);
+  plan.steps = steps.value_or(RateSteps());
+  plan.rate_per_s = steps ? steps->rates_per_s.front() : 0;
+  return steps.has_value();
 }
 
 bool add_source(Options& options, std::string_view value) {
@@ -191,12 +232,12 @@ constexpr std::array kOptions{
              return set_count(options.plan.depth, value, 1, kMostDepth);
            },
            "messages outstanding on a connection (1; stream: 16)"},
-    Option{"rate", "N", For::run, "messages per second, such as 500 or 20k",
-           [](Options& options, std::string_view value) {
-             return set_rate(options.plan.rate_per_s, value);
-           },
+    Option{"rate", "N", For::run,
+           "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
+           &set_rate_or_steps,
            "open loop: so many messages per second in all, due\nwhatever the server does; latency "
-           "counts from when a\nmessage was due"},
+           "counts from when a\nmessage was due; 1k:10k:1k@5s: from 1k to 10k in\nsteps of 1k, for "
+           "5 s each"},
     Option{"arrivals", "MODEL", For::run, "constant or poisson", &set_arrivals,
            "constant: messages are due at equal distances (the\ndefault); poisson: at random ones, "
            "as if very many\nindependent users sent them"},
@@ -223,6 +264,7 @@ constexpr std::array kOptions{
            "begin together: as in\n2026-11-21T09:30:00Z, seconds since the epoch, +10s"},
     Option{"duration", "TIME", For::run, "a time of at least 1ms, such as 10s",
            [](Options& options, std::string_view value) {
+             options.is_duration_given = true;
              return set_duration(options.plan.duration, value, kShortest);
            },
            "how long to measure (10s)"},

@@ -23,6 +23,8 @@ inline constexpr std::array kHistogramNames{
     HistogramName{"outage_ns", &Tally::outage},
 };
 
+inline constexpr const char* kStepHistograms = "steps_latency_ns";  // Likewise; an array.
+
 struct CountName {
   const char* pointer;  // RFC 6901.
   std::uint64_t Tally::*member;
@@ -32,7 +34,6 @@ inline constexpr std::array kCountNames{
     CountName{"/bytes_sent", &Tally::bytes_sent},
     CountName{"/bytes_received", &Tally::bytes_received},
     CountName{"/not_sent", &Tally::not_sent},
-    CountName{"/service/messages", &Tally::served},
     CountName{"/tcp/retransmissions", &Tally::retransmissions},
     CountName{"/lost_connections/lost", &Tally::lost},
     CountName{"/lost_connections/messages_unconnected", &Tally::unconnected},

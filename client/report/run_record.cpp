@@ -57,6 +57,22 @@ Histogram histogram_from(const Source& json) {
   return *histogram;
 }
 
+ServiceTime service_from(const Source& json) {
+  return {.messages = json.at("messages"),
+          .total = nanoseconds(json.at("total_ns").get<std::int64_t>())};
+}
+
+std::vector<StepTally> steps_from(const Source& json) {
+  const Source& steps = json.at("steps");
+  std::vector<StepTally> tallies(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    tallies[i].echoes = steps.at(i).at("echoes");
+    tallies[i].latency = histogram_from(json.at("histograms").at(kStepHistograms).at(i));
+    tallies[i].service = service_from(steps.at(i).at("service"));
+  }
+  return tallies;
+}
+
 Tally tally_from(const Source& json) {
   Tally tally;
   for (const auto& [name, member] : kHistogramNames) {
@@ -65,7 +81,7 @@ Tally tally_from(const Source& json) {
   for (const auto& [pointer, member] : kCountNames) {
     tally.*member = value_at<std::uint64_t>(json, pointer);
   }
-  tally.service_time = nanoseconds(value_at<std::int64_t>(json, "/service/total_ns"));
+  tally.service = service_from(json.at("service"));
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     tally.errors.at(i) =
         json.at("errors").at("by_kind").at(std::string(name_of(static_cast<LoadError>(i))));
@@ -126,6 +142,9 @@ Options options_from(const Source& json) {
   plan.depth = value_at<std::uint32_t>(given, "/depth");
   plan.threads = value_at<std::uint32_t>(given, "/threads");
   plan.rate_per_s = optional_at<double>(given, "/rate_per_s");
+  if (const Source& steps = given.at("rate_steps"); !steps.is_null()) {
+    plan.steps = {.rates_per_s = steps.at("rates_per_s"), .time = time_at(steps, "/time_s")};
+  }
   plan.arrivals = optional_at<std::string>(given, "/arrivals") == name_of(Arrivals::poisson)
                       ? Arrivals::poisson
                       : Arrivals::constant;
@@ -190,6 +209,11 @@ RunRecord record_from(const std::string& name, const Source& json) {
   LoadResult& result = record.result;
   result.tally = tally_from(json);
   result.has_begun = value_at<bool>(json, "/began");
+  result.steps = steps_from(json);
+  if (result.has_begun && result.steps.size() != record.options.plan.steps.rates_per_s.size()) {
+    throw std::runtime_error("its steps are not those of its rate");
+  }
+  result.steps.resize(record.options.plan.steps.rates_per_s.size());
   result.measured_from = moment_at(json, "/measured_from");
   result.measured = time_at(json, "/measured_s");
   result.is_interrupted = value_at<bool>(json, "/interrupted");
@@ -225,6 +249,8 @@ void require_alike(const RunRecord& first, const RunRecord& other) {
   compare("--duration", one.duration, two.duration);
   compare("--messages", one.messages.has_value(), two.messages.has_value());
   compare("--arrivals", one.arrivals, two.arrivals);
+  compare("--rate", one.steps.rates_per_s.size(), two.steps.rates_per_s.size());
+  compare("--rate", one.steps.time, two.steps.time);
   compare("--rate", one.rate_per_s.has_value(), two.rate_per_s.has_value());
   compare("--depth", one.depth, two.depth);
   compare("--size", one.sizes.smallest, two.sizes.smallest);
@@ -249,6 +275,9 @@ void add_options(Options& sum, const Options& more) {
   plan.active += more.plan.active;
   plan.threads += more.plan.threads;
   add_to(plan.rate_per_s, more.plan.rate_per_s);
+  for (std::size_t i = 0; i < plan.steps.rates_per_s.size(); ++i) {
+    plan.steps.rates_per_s[i] += more.plan.steps.rates_per_s[i];
+  }
   add_to(plan.messages, more.plan.messages);
   add_to(plan.connect_rate_per_s, more.plan.connect_rate_per_s);
   plan.sources.insert(plan.sources.end(), more.plan.sources.begin(), more.plan.sources.end());
@@ -272,6 +301,9 @@ void add_result(LoadResult& sum, const LoadResult& more) {
   sum.connected += more.connected;
   sum.connecting = std::max(sum.connecting, more.connecting);
   sum.tally.add(more.tally);
+  for (std::size_t i = 0; i < sum.steps.size(); ++i) {
+    sum.steps[i].add(more.steps[i]);
+  }
   sum.thread_shares.insert(sum.thread_shares.end(), more.thread_shares.begin(),
                            more.thread_shares.end());
   sum.client_cpu += more.client_cpu;

@@ -41,7 +41,7 @@ std::string echoes_line(const Options& options, const LoadResult& result) {
   const bool is_connect = options.plan.mode == LoadMode::connect;
   std::string text =
       count_text(result.tally.echoes) + ", " + short_number_text(rate_of(result)) + " per second";
-  if (options.plan.rate_per_s) {
+  if (options.plan.rate_per_s && result.steps.empty()) {
     text += " of " + short_number_text(*options.plan.rate_per_s) + " asked for";
   }
   return line(is_connect ? "cycles" : "echoes", text);
@@ -152,6 +152,47 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
   return text;
 }
 
+std::string cell(const std::string& text) {
+  constexpr std::size_t kWidth = 10;
+  return std::string(kWidth - std::min(kWidth, text.size()), ' ') + text;
+}
+
+std::string knee_text(const Options& options, const LoadResult& result) {
+  const std::vector<double>& rates = options.plan.steps.rates_per_s;
+  const std::size_t over = first_over_the_knee(result);
+  if (over == rates.size()) {
+    return "above " + short_number_text(rates.back()) + "/s: every step kept up";
+  }
+  return over == 0 ? "below " + short_number_text(rates.front()) + "/s: no step kept up"
+                   : short_number_text(rates[over - 1]) + "/s: the step of " +
+                         short_number_text(rates[over]) + "/s did not keep up";
+}
+
+// Latency by rate, and where it turns up.
+std::string steps_lines(const Options& options, const LoadResult& result) {
+  if (result.steps.empty()) {
+    return "";
+  }
+  std::string head = cell("rate/s") + cell("echoes/s");
+  for (const auto& [name, percent] : kReportedPercentiles) {
+    head += cell(name);
+  }
+  std::string text = line("steps", head);
+  for (std::size_t i = 0; i < result.steps.size(); ++i) {
+    const StepTally& step = result.steps[i];
+    const double time = seconds(time_of_step(i, options, result));
+    const double rate = time > 0 ? static_cast<double>(step.echoes) / time : 0;
+    std::string row =
+        cell(short_number_text(options.plan.steps.rates_per_s[i])) + cell(short_number_text(rate));
+    for (const auto& [name, percent] : kReportedPercentiles) {
+      const auto value = step.latency.known_percentile(percent);
+      row += cell(value && step.latency.count() > 0 ? duration_text(*value) : "-");
+    }
+    text += line("", row);
+  }
+  return text + line("knee", knee_text(options, result));
+}
+
 std::string tcp_line(const Tally& tally) {
   if (tally.round_trip.count() == 0 && tally.retransmissions == 0) {
     return "";
@@ -195,6 +236,14 @@ std::string parts_lines(const std::vector<RunPart>& parts, const LoadResult& res
   return text;
 }
 
+std::string rates_text(const LoadPlan& plan) {
+  const std::vector<double>& rates = plan.steps.rates_per_s;
+  const std::string first = short_number_text(*plan.rate_per_s);
+  return rates.empty() ? first + "/s"
+                       : first + " to " + short_number_text(rates.back()) + "/s in " +
+                             plural(rates.size(), "step") + " of " + duration_text(plan.steps.time);
+}
+
 std::string passed_line(const Options& options, const LoadResult& result, const Verdict& verdict) {
   if (!verdict.has_passed()) {
     return "";
@@ -223,8 +272,7 @@ std::string title(const Options& options) {
     text += ", depth " + std::to_string(plan.depth);
   }
   if (plan.mode != LoadMode::stream) {
-    text += plan.rate_per_s ? ", open loop at " + short_number_text(*plan.rate_per_s) + "/s"
-                            : ", closed loop";
+    text += plan.rate_per_s ? ", open loop at " + rates_text(plan) : ", closed loop";
     text += plan.arrivals == Arrivals::poisson ? ", Poisson arrivals" : "";
   }
   return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
@@ -293,8 +341,8 @@ std::string summary(const Options& options, const LoadResult& result,
         line("connections", count_text(result.connected) + " of " + count_text(plan.connections));
   }
   text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
-          tcp_line(result.tally) + errors_lines(result.tally) + outage_lines(result.tally) +
-          client_line(result) + server_line(options, result) +
+          steps_lines(options, result) + tcp_line(result.tally) + errors_lines(result.tally) +
+          outage_lines(result.tally) + client_line(result) + server_line(options, result) +
           (parts.empty() ? limits_line(environment) : "") + '\n';
   for (const std::string& warning : verdict.warnings) {
     text += "warning: " + warning + '\n';

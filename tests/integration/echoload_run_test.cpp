@@ -138,6 +138,23 @@ TEST_F(EcholoadRunTest, AnOpenLoopSendsWhatIsDueAndNoMore) {
   EXPECT_EQ(result["parameters"]["rate_per_s"], 1000);
 }
 
+TEST_F(EcholoadRunTest, TheRateGoesUpInSteps) {
+  start();
+  const ChildResult run_of_steps =
+      run({.arguments = {ECHOLOAD_BINARY, "--rate", "200:600:200@500ms", "--threads", "2",
+                         "--warmup", "0", "--json", "-", local_target(daemon().port())}});
+  EXPECT_EQ(run_of_steps.exit_code, 0) << run_of_steps.out;
+  const auto result = nlohmann::json::parse(run_of_steps.out);
+  ASSERT_EQ(result["steps"].size(), 3U);
+  for (std::size_t step = 0; step < 3; ++step) {
+    EXPECT_EQ(result["steps"][step]["rate_per_s"], 200 * (step + 1));
+    EXPECT_EQ(result["steps"][step]["latency_us"]["count"], 100 * (step + 1));
+  }
+  EXPECT_EQ(result["measured_s"], 1.5);
+  EXPECT_EQ(result["latency_us"]["count"], 600);
+  expect_valid(run_of_steps.out);
+}
+
 TEST_F(EcholoadRunTest, RandomArrivalsAreTheSameAgainWithTheSameSeed) {
   start();
   std::vector<std::uint64_t> counts;

@@ -149,6 +149,37 @@ TEST(ClientCommandLineTest, OfAMergeHasFilesAndTheOptionsOfAReport) {
             "unknown option --timeout of merge");
 }
 
+TEST(ClientCommandLineTest, ARateMayGoUpInSteps) {
+  const LoadPlan plan = run_with({"--rate", "1k:2.6k:500@5s"}).plan;
+  EXPECT_EQ(plan.rate_per_s, 1000);
+  EXPECT_EQ(plan.steps.rates_per_s, (std::vector<double>{1000, 1500, 2000, 2500}));
+  EXPECT_EQ(plan.steps.time, seconds(5));
+  EXPECT_EQ(plan.duration, seconds(20));
+  EXPECT_EQ(run_with({"--rate", "0.1:0.3:0.1@10"}).plan.steps.rates_per_s.size(), 3U);
+  EXPECT_EQ(run_with({"--rate", "5:5:1@1s"}).plan.steps.rates_per_s, std::vector<double>{5});
+  EXPECT_EQ(run_with({"--rate", "1:100:1@1s"}).plan.steps.rates_per_s.size(), 100U);
+  const LoadPlan last = run_with({"--rate", "1:9:1@1s", "--rate", "7"}).plan;
+  EXPECT_TRUE(last.steps.rates_per_s.empty());
+  EXPECT_EQ(last.rate_per_s, 7);
+  EXPECT_EQ(last.duration, seconds(10));
+}
+
+TEST(ClientCommandLineTest, StepsThatAreNoneAreRefused) {
+  for (const char* const value :
+       {"1:2", "1:2@5s", "1:2:1", "1:2:1@", "1:2:1@0", "1:2:0@1s", "2:1:1@1s", ":2:1@1s", "1::1@1s",
+        "1:2:@1s", "::@", ":", "@", "1:2@1:1s", "1:101:1@1s", "1:2:1@1s:", "1:2:1:1@1s", "x:2:1@1s",
+        "1@1s"}) {
+    EXPECT_EQ(error_with({"--rate", value}),
+              "--rate: \"" + std::string(value) +
+                  "\" given, allowed is messages per second, such as 500 or 20k, or up to 100 "
+                  "steps, such as 1k:10k:1k@5s");
+  }
+  for (const char* const option : {"--duration", "--messages"}) {
+    EXPECT_EQ(error_with({"--rate", "1:2:1@1s", option, "5"}),
+              "--rate with steps says how long each takes: --duration and --messages do not apply");
+  }
+}
+
 TEST(ClientCommandLineTest, ArrivalsOfAnOpenLoopAreConstantOrPoisson) {
   EXPECT_EQ(run_with({"--rate", "5"}).plan.arrivals, Arrivals::constant);
   EXPECT_EQ(run_with({"--rate", "5", "--arrivals", "constant"}).plan.arrivals, Arrivals::constant);
@@ -349,7 +380,9 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
        {"0", "65M", "0-5", "5-4", "5-", "64M-65M", ""},
        "1 to 64M bytes, or a range such as 64-4k"},
       {"--depth", {"0", "65537", ""}, "1 to 65536"},
-      {"--rate", {"0", "x", "", "inf", "-5"}, "messages per second, such as 500 or 20k"},
+      {"--rate",
+       {"0", "x", "", "inf", "-5"},
+       "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s"},
       {"--messages", {"0", "x", ""}, "1 or more"},
       {"--threads", {"0", "257", ""}, "1 to 256"},
       {"--duration", {"0", "0.9ms", "forever"}, time},

@@ -68,6 +68,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"depth", 1},
                                           {"threads", 1},
                                           {"rate_per_s", nullptr},
+                                          {"rate_steps", nullptr},
                                           {"arrivals", nullptr},
                                           {"messages", nullptr},
                                           {"connect_rate_per_s", nullptr},
@@ -149,9 +150,29 @@ TEST_F(JsonReportTest, SaysWhenTheWindowBegan) {
 }
 
 TEST_F(JsonReportTest, HasTheSumOfTheTimesOfTheServer) {
-  result_.tally.served = 3;
-  result_.tally.service_time = milliseconds(6);
+  result_.tally.service.messages = 3;
+  result_.tally.service.total = milliseconds(6);
   EXPECT_EQ(report()["service"], (Json{{"messages", 3}, {"total_ns", 6'000'000}}));
+}
+
+TEST_F(JsonReportTest, HasTheSteps) {
+  EXPECT_EQ(report()["steps"], Json::array());
+  EXPECT_TRUE(report()["knee_per_s"].is_null());
+  test::add_steps(options_, result_);
+  result_.measured = seconds(9);  // Interrupted in the second one.
+  const Json json = report();
+  EXPECT_EQ(json["parameters"]["rate_steps"],
+            (Json{{"rates_per_s", {5000.0, 10'000.0}}, {"time_s", 5.0}}));
+  EXPECT_EQ(json["knee_per_s"], 5000.0);
+  ASSERT_EQ(json["steps"].size(), 2U);
+  const Json& step = json["steps"][1];
+  EXPECT_EQ(step["rate_per_s"], 10'000.0);
+  EXPECT_EQ(step["measured_s"], 4.0);
+  EXPECT_EQ(step["echoes"], 40'000);
+  EXPECT_EQ(step["echoes_per_s"], 10'000.0);
+  EXPECT_EQ(step["latency_us"]["max"], 8000.0);
+  EXPECT_EQ(step["service"], (Json{{"messages", 40'000}, {"total_ns", 50'000'000'000}}));
+  EXPECT_EQ(json["histograms"]["steps_latency_ns"][1]["count"], 50'000);
 }
 
 TEST_F(JsonReportTest, HasTheTimesOfConnectionsAndWhatTheKernelKnowsOfThem) {

@@ -88,6 +88,16 @@ TEST_F(LoadRunTest, TheIntervalsAddUpToTheRun) {
   EXPECT_EQ(latencies, result.tally.latency.count());
 }
 
+TEST_F(LoadRunTest, TheStepsOfAllThreadsAreAddedUp) {
+  plan_.steps = {.rates_per_s = {100'000, 200'000}, .time = milliseconds(5)};
+  plan_.rate_per_s = 100'000;
+  plan_.duration = milliseconds(10);
+  const LoadResult result = run();
+  ASSERT_EQ(result.steps.size(), 2U);
+  EXPECT_EQ(result.steps[0].latency.count(), 500U);
+  EXPECT_EQ(result.steps[1].latency.count(), 1000U);
+}
+
 TEST_F(LoadRunTest, TheWindowBeginsAtTheMomentAndTheWarmUp) {
   plan_.start_at = std::chrono::system_clock::now() + milliseconds(50);
   plan_.warmup = milliseconds(3);

@@ -167,6 +167,26 @@ TEST_F(LoadWorkerTest, MessagesThatWaitAreBoundedAndTheRestIsAccountedForAllTheS
   EXPECT_GE(tally.latency.min(), plan_.timeout);
 }
 
+TEST_F(LoadWorkerTest, EachStepAccountsForWhatWasDueInItsTime) {
+  for (const double scale : {1.0, 100.0}) {  // The second is more than any client can do.
+    plan_.steps = {.rates_per_s = {100'000 * scale, 300'000 * scale, 200'000 * scale},
+                   .time = milliseconds(10)};
+    plan_.rate_per_s = plan_.steps.rates_per_s.front();
+    connect();
+    const sys::TimePoint now = sys::MonotonicClock::now();
+    const sys::TimePoint begin = now + milliseconds(10);  // The warm-up is at the first rate.
+    worker_->start(now, {.begin = begin, .end = begin + milliseconds(30)});
+    wait_for(ended_);
+    ASSERT_EQ(worker_->steps().size(), 3U);
+    for (std::size_t step = 0; step < 3; ++step) {
+      EXPECT_NEAR(static_cast<double>(worker_->steps()[step].latency.count()),
+                  plan_.steps.rates_per_s[step] / 100, scale);
+      EXPECT_GE(worker_->steps()[step].latency.min(), plan_.timeout) << "none was answered";
+    }
+    EXPECT_NEAR(static_cast<double>(worker_->tally().latency.count()), 6000 * scale, scale);
+  }
+}
+
 TEST_F(LoadWorkerTest, RandomArrivalsAreTheRateTogetherAndOthersInEachThread) {
   plan_.connections = plan_.active = 4;
   plan_.threads = 2;

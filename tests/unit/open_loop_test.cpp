@@ -238,8 +238,27 @@ TEST_F(OpenLoopTest, TheTimeThatTheServerTakesCountsFromTheSendOfTheMessage) {
   measure_between(seconds(0), seconds(2));
   stall_between(milliseconds(500), milliseconds(600));
   run_until(seconds(1));
-  EXPECT_EQ(context_.tally.served, 1000U);
-  EXPECT_EQ(context_.tally.service_time, milliseconds(100)) << "those that waited were sent late";
+  EXPECT_EQ(context_.tally.service.messages, 1000U);
+  EXPECT_EQ(context_.tally.service.total, milliseconds(100)) << "those that waited were sent late";
+}
+
+TEST_F(OpenLoopTest, AMessageCountsInTheStepInWhichItWasDueAndItsEchoInThatInWhichItCame) {
+  plan_.steps = {.rates_per_s = {kRate, kRate}, .time = seconds(1)};
+  context_.steps.resize(2);
+  start_open_loop();
+  measure_between(seconds(0), seconds(2));
+  stall_between(milliseconds(900), milliseconds(1100));
+  run_until(seconds(2));
+  const std::vector<client::StepTally>& steps = context_.steps;
+  EXPECT_EQ(steps[0].latency.count(), 1000U);
+  EXPECT_EQ(steps[0].latency.max(), milliseconds(200));
+  EXPECT_EQ(steps[1].latency.max(), milliseconds(100));
+  EXPECT_EQ(steps[0].echoes, 900U);
+  EXPECT_EQ(steps[1].echoes, 1100U);
+  EXPECT_EQ(steps[0].service.messages, 900U);
+  EXPECT_EQ(steps[1].service.messages, 1100U);
+  EXPECT_EQ(steps[1].service.total, milliseconds(200));
+  EXPECT_EQ(context_.tally.latency.count(), 2000U);
 }
 
 TEST_F(OpenLoopTest, ADeeperConnectionSendsWhatIsDueUpToItsDepth) {

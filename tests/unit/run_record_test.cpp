@@ -65,7 +65,6 @@ TEST(RunRecordTest, AResultThatIsReadAgainIsTheSame) {
   run.options.max_errors = 50;
   run.options.plan.mode = LoadMode::connect;
   run.options.plan.sizes = {.smallest = 1, .largest = 70'000};
-  run.options.plan.rate_per_s = 1e3 / 7;
   run.options.plan.messages = 12;
   run.options.plan.connect_rate_per_s = 0.1;
   run.options.plan.start_at = kBegan - seconds(1);
@@ -86,10 +85,11 @@ TEST(RunRecordTest, AResultThatIsReadAgainIsTheSame) {
   for (const auto& [pointer, member] : kCountNames) {
     run.result.tally.*member = ++count;
   }
-  run.result.tally.service_time = nanoseconds(INT64_MAX);
+  run.result.tally.service.total = nanoseconds(INT64_MAX);
   for (std::uint64_t& errors : run.result.tally.errors) {
     errors = ++count;
   }
+  test::add_steps(run.options, run.result);
   run.result.tally.details = {{.time = {}, .text = "first"}, {.time = {}, .text = "second"}};
   const RunRecord record = read_run("a.json", run.json());
   EXPECT_EQ(run_json(record.options, record.result, run.environment,
@@ -120,8 +120,8 @@ TEST(RunRecordTest, PartsGiveWhatOneRunGivesBitForBit) {
       const auto& [pointer, count] = kCountNames[random() % kCountNames.size()];
       run.result.tally.*count += 7;
       whole.result.tally.*count += 7;
-      run.result.tally.service_time += sample;
-      whole.result.tally.service_time += sample;
+      run.result.tally.service.total += sample;
+      whole.result.tally.service.total += sample;
     }
     const auto times = static_cast<std::uint32_t>(parts);
     whole.options.plan.connections *= times;
@@ -213,6 +213,20 @@ TEST(RunRecordTest, AMomentToStartAtIsKeptIfItIsThatOfAllParts) {
   EXPECT_EQ(merged(runs).options.plan.start_at, std::nullopt);
 }
 
+TEST(RunRecordTest, StepsAddUpOneByOne) {
+  std::vector<MachineRun> runs(2);
+  for (MachineRun& run : runs) {
+    test::add_steps(run.options, run.result);
+  }
+  const RunRecord record = merged(runs);
+  EXPECT_EQ(record.options.plan.steps.rates_per_s, (std::vector<double>{10'000, 20'000}));
+  EXPECT_EQ(record.options.plan.rate_per_s, 10'000);
+  ASSERT_EQ(record.result.steps.size(), 2U);
+  EXPECT_EQ(record.result.steps[1].echoes, 80'000U);
+  EXPECT_EQ(record.result.steps[1].latency.count(), 100'000U);
+  EXPECT_EQ(record.result.steps[1].service.messages, 80'000U);
+}
+
 TEST(RunRecordTest, APartThatNeverBeganCountsWithItsErrorsOnly) {
   std::vector<MachineRun> runs(2);
   runs[0].result = LoadResult();
@@ -276,6 +290,23 @@ TEST(RunRecordTest, RunsOfDifferentKindsAreNotMerged) {
   }
 }
 
+TEST(RunRecordTest, RunsOfDifferentStepsAreNotMerged) {
+  for (const bool has_time : {false, true}) {
+    std::vector<MachineRun> runs(2);
+    for (MachineRun& run : runs) {
+      test::add_steps(run.options, run.result);
+    }
+    if (has_time) {
+      runs[1].options.plan.steps.time = seconds(6);
+    } else {
+      runs[1].options.plan.steps.rates_per_s.pop_back();
+      runs[1].result.steps.pop_back();
+    }
+    EXPECT_EQ(error_of([&runs] { (void)merged(runs); }),
+              "0.json and 1.json are no parts of one run: they differ in --rate");
+  }
+}
+
 TEST(RunRecordTest, WhatIsNoResultOfARunIsRefused) {
   const auto error = [](const std::string& json) {
     return error_of([&json] { (void)read_run("a.json", json); });
@@ -297,6 +328,11 @@ TEST(RunRecordTest, WhatIsNoResultOfARunIsRefused) {
   json = Json::parse(MachineRun().json());
   json["parameters"]["mode"] = "fast";
   EXPECT_EQ(error(json.dump()), begin + "\"fast\" is no mode");
+  MachineRun stepped;
+  test::add_steps(stepped.options, stepped.result);
+  json = Json::parse(stepped.json());
+  json["parameters"]["rate_steps"] = nullptr;
+  EXPECT_EQ(error(json.dump()), begin + "its steps are not those of its rate");
 }
 
 }  // namespace

@@ -95,6 +95,56 @@ TEST(ScheduleTest, CountsWhatIsDueBeforeAMoment) {
   EXPECT_EQ(schedule.count_before(kStart), 0U);
 }
 
+// Steps.
+
+TEST(ScheduleTest, FromAMomentOnMessagesAreDueAtAnotherRate) {
+  Schedule schedule(kStart, 1000);
+  schedule.change_rate(kStart + milliseconds(2), 2000);
+  schedule.change_rate(kStart + milliseconds(3), 500);
+  Moments expected;
+  for (const int tenths : {0, 10, 20, 25, 30, 50, 70, 90}) {
+    expected.push_back(kStart + std::chrono::microseconds(100 * tenths));
+  }
+  EXPECT_EQ(moments_of(schedule, expected.size()), expected);
+}
+
+TEST(ScheduleTest, AStepMayHaveNoMessageOfAPart) {
+  Schedule schedule(kStart, 1000, {.first = 5, .step = 1, .mine = 1, .all = 6});
+  schedule.change_rate(kStart + milliseconds(3), 2000);  // Due at 5 ms, and then at 5.5 ms.
+  schedule.change_rate(kStart + milliseconds(4), 10'000);
+  EXPECT_EQ(schedule.due(), kStart + milliseconds(5));
+  schedule.skip();
+  EXPECT_EQ(schedule.due(), kStart + milliseconds(4) + std::chrono::microseconds(500));
+}
+
+TEST(ScheduleTest, PartsOfStepsAreTheWholeTogether) {
+  const auto steps = [](const Part& part) {
+    Schedule schedule(kStart, 1000, part);
+    schedule.change_rate(kStart + milliseconds(10), 3000);
+    schedule.change_rate(kStart + milliseconds(20), 700);
+    Moments moments;
+    for (; schedule.due() < kStart + milliseconds(40); schedule.skip()) {
+      moments.push_back(schedule.due());
+    }
+    return moments;
+  };
+  Moments together = steps({.first = 0, .step = 2, .mine = 2, .all = 3});
+  const Moments other = steps({.first = 1, .step = 2, .mine = 1, .all = 3});
+  together.insert(together.end(), other.begin(), other.end());
+  std::sort(together.begin(), together.end());
+  EXPECT_EQ(together, steps({}));
+  EXPECT_EQ(together.size(), 10U + 30U + 14U);
+}
+
+TEST(ScheduleTest, CountsUpToTheNextChangeOfTheRate) {
+  Schedule schedule(kStart, 1000);
+  schedule.change_rate(kStart + seconds(1), 2000);
+  EXPECT_EQ(schedule.count_before(kStart + seconds(2)), 1000U);
+  schedule.skip(1000);
+  EXPECT_EQ(schedule.due(), kStart + seconds(1));
+  EXPECT_EQ(schedule.count_before(kStart + seconds(2)), 2000U);
+}
+
 // Random arrivals. The seeds are fixed, so the figures are always the same.
 
 constexpr std::size_t kMany = 100'000;
@@ -148,6 +198,19 @@ TEST_P(PoissonScheduleTest, APartHasItsShareOfTheRate) {
   const Part part{.first = 1, .step = 4, .mine = 3, .all = 12};
   const double time = std::chrono::duration<double>(moments(part).back() - kStart).count();
   EXPECT_NEAR(kMany / time, kRate / 4, kRate / 4 * 0.015);
+}
+
+TEST_P(PoissonScheduleTest, EachStepHasItsRate) {
+  Schedule schedule(kStart, kRate, {.first = 1, .step = 2, .mine = 1, .all = 2}, GetParam());
+  schedule.change_rate(kStart + seconds(100), 4 * kRate);
+  schedule.change_rate(kStart + seconds(200), kRate / 10);
+  std::vector<double> counts(3);
+  for (; schedule.due() < kStart + seconds(300); schedule.skip()) {
+    ++counts[static_cast<std::size_t>((schedule.due() - kStart) / seconds(100))];
+  }
+  EXPECT_NEAR(counts[0], 50'000, 5 * std::sqrt(50'000));
+  EXPECT_NEAR(counts[1], 200'000, 5 * std::sqrt(200'000));
+  EXPECT_NEAR(counts[2], 5000, 5 * std::sqrt(5000));
 }
 
 TEST_P(PoissonScheduleTest, TheSameSeedGivesTheSameGapsAndAnotherOneOthers) {

@@ -102,6 +102,30 @@ TEST_F(SummaryTest, SaysHowLongConnectionsTookAndWhatTheKernelKnowsOfThem) {
            "  tcp          1 retransmission; round trip p50 3 ms   max 3 ms\n"));
 }
 
+TEST_F(SummaryTest, StepsAreATableOfLatencyByRateAndTheKnee) {
+  EXPECT_FALSE(says("  steps  ") || says("  knee  "));
+  test::add_steps(options_, result_);
+  result_.steps[1].latency = Histogram();
+  result_.steps[1].latency.record(milliseconds(8), 50);
+  result_.steps[1].echoes = 40;
+  EXPECT_TRUE(says("open loop at 5 000 to 10 000/s in 2 steps of 5 s, 1 thread"));
+  EXPECT_TRUE(says("  echoes       100 000, 10 000 per second\n"));
+  EXPECT_TRUE(
+      says("  steps            rate/s  echoes/s       p50       p90       p99     p99.9    p99.99"
+           "       max\n"
+           "                    5 000     5 000      1 ms      1 ms      1 ms      1 ms      1 ms"
+           "      1 ms\n"
+           "                   10 000         8      8 ms      8 ms         -         -         -"
+           "      8 ms\n"
+           "  knee         5 000/s: the step of 10 000/s did not keep up\n"))
+      << text();
+  result_.steps[0].echoes = 0;
+  EXPECT_TRUE(says("  knee         below 5 000/s: no step kept up\n"));
+  result_.steps[0].echoes = 25'000;
+  result_.steps[1].echoes = 50;
+  EXPECT_TRUE(says("  knee         above 10 000/s: every step kept up\n"));
+}
+
 TEST_F(SummaryTest, LostConnectionsAreCountedWithTheTimeThatTheyTookToComeBack) {
   result_.tally.lost = 3;
   EXPECT_TRUE(says("  lost         3 connections, 0 of them back\n"));
