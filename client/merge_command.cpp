@@ -31,6 +31,7 @@ std::string text_of_file(const std::string& name) {
 RunRecord merged(const std::vector<std::string>& files) {
   try {
     std::vector<RunRecord> records;
+    records.reserve(files.size());
     for (const std::string& name : files) {
       records.push_back(read_run(name, text_of_file(name)));
     }

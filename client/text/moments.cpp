@@ -29,7 +29,8 @@ class Reader {
     return value;
   }
   [[nodiscard]] char one_of(std::string_view characters) noexcept {
-    is_good_ = is_good_ && !rest_.empty() && characters.find(rest_.front()) != rest_.npos;
+    is_good_ =
+        is_good_ && !rest_.empty() && characters.find(rest_.front()) != std::string_view::npos;
     if (!is_good_) {
       return '\0';
     }
@@ -108,7 +109,7 @@ std::string moment_text(Moment moment) {
 }
 
 std::optional<Moment> parse_moment(std::string_view text) noexcept {
-  if (text.find_first_not_of("0123456789.") == text.npos) {
+  if (text.find_first_not_of("0123456789.") == std::string_view::npos) {
     return since_epoch(text);
   }
   Reader reader(text);

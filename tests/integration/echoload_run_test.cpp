@@ -372,7 +372,7 @@ TEST_F(EcholoadRunTest, RunsBeginTogetherAtAMomentGiven) {
   start();
   const TemporaryDirectory directory;
   const auto moment = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now() +
-                                                              std::chrono::seconds(2));
+                                                              std::chrono::seconds(4));
   std::vector<std::string> words{ECHOLOAD_BINARY, "merge", "--json", "-"};
   std::vector<std::unique_ptr<ChildProcess>> clients;
   for (const char* const name : {"a", "b"}) {
