@@ -15,6 +15,7 @@
 #include "figures.hpp"
 #include "io_result.hpp"
 #include "load_command.hpp"
+#include "merge_command.hpp"
 #include "output.hpp"
 #include "process.hpp"
 
@@ -40,7 +41,14 @@ void report(const std::string& line) {
 
 ExitCode run(const Options& options) {
   try {
-    return options.command == Command::check ? run_check(options) : run_load(options);
+    switch (options.command) {
+      case Command::run:
+        return run_load(options);
+      case Command::check:
+        return run_check(options);
+      case Command::merge:
+        return run_merge(options);
+    }
   } catch (const Stop& stop) {
     report(stop.what());
     return stop.code();

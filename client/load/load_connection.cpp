@@ -42,7 +42,7 @@ void LoadConnection::open() noexcept {
       context_.plan.server,
       sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
   enter(State::opening);
-  progress_ = context_.loop.now();
+  progress_ = sys::MonotonicClock::now();
   fd_ = std::move(opened.fd);
   if (!fd_.is_open()) {
     fail_to_open(opened.error);
@@ -55,18 +55,21 @@ void LoadConnection::open() noexcept {
   if (!added.ok()) {
     fail_to_open(added.error());
   } else if (opened.error == 0) {
-    on_opened();
+    on_opened(sys::MonotonicClock::now());
     proceed();
   }
 }
 
-void LoadConnection::on_opened() noexcept {
+void LoadConnection::on_opened(sys::TimePoint moment) noexcept {
   enter(State::open);
   is_readable_ = false;
   is_writable_ = true;
-  reads_to_end_ = has_echoed_ = false;
+  reads_to_end_ = has_received_ = has_echoed_ = false;
+  if (!is_connect_mode() || context_.window.contains(started_at(messages_.answered()))) {
+    context_.tally.connect.record(moment - progress_);
+  }
   if (place_ >= context_.active) {
-    note_return(sys::MonotonicClock::now());
+    note_return(moment);
   }
 }
 
@@ -101,12 +104,23 @@ void LoadConnection::start() noexcept {
   }
 }
 
-void LoadConnection::message_due() noexcept {
-  const bool is_unconnected = is_lost() && context_.window.contains(started_at(due_));
+void LoadConnection::message_due(sys::TimePoint due) noexcept {
+  const bool is_unconnected = is_lost() && context_.window.contains(due);
   context_.tally.unconnected += is_unconnected ? 1U : 0U;
-  ++due_;
+  if (due_ - messages_.answered() == due_at_.size()) {
+    make_room_for_due_times();
+  }
+  due_at(due_++) = due;
   ++context_.unbegun;
   proceed();
+}
+
+void LoadConnection::make_room_for_due_times() noexcept {
+  std::vector<sys::TimePoint> fewer(std::max<std::size_t>(2, 2 * due_at_.size()));
+  fewer.swap(due_at_);
+  for (std::uint64_t message = messages_.answered(); message < due_; ++message) {
+    due_at(message) = fewer[message & (fewer.size() - 1)];
+  }
 }
 
 void LoadConnection::proceed() noexcept {
@@ -192,7 +206,7 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     if ((events & EPOLLOUT) == 0) {
       return Turn::wait;
     }
-    on_opened();
+    on_opened(context_.loop.now());
   }
   reads_to_end_ = reads_to_end_ || (events & kReadOnEvents) != 0;
   is_readable_ = is_readable_ || (events & (EPOLLIN | kReadOnEvents)) != 0;
@@ -263,11 +277,20 @@ void LoadConnection::take(std::span<const std::byte> bytes, const sys::StampedRe
   messages_.on_received(right);
   if (!is_connect_mode()) {
     record_answers(read);
+  } else if (right > 0 && !std::exchange(has_received_, true)) {
+    note_first_byte(read.arrived);
   }
   if (right < bytes.size()) {
     enter(State::diagnosing);
     evidence_ = std::make_unique<std::vector<std::byte>>();
     keep_evidence(bytes.subspan(right));
+  }
+}
+
+void LoadConnection::note_first_byte(sys::TimePoint moment) noexcept {
+  const std::uint64_t message = messages_.answered();
+  if (context_.window.contains(started_at(message))) {
+    context_.tally.first_byte.record(moment - begun_at_[message % begun_at_.size()]);
   }
 }
 
@@ -286,6 +309,9 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
   note_return(read.arrived);
   if (context_.window.contains(read.arrived)) {
     context_.tally.echoes += answers;
+    if (StepTally* const step = context_.step_at(read.arrived); step != nullptr) {
+      step->echoes += answers;
+    }
     if (measures_arrivals()) {
       context_.tally.receive_lag.record(read.read - read.arrived, answers);
     }
@@ -294,19 +320,21 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
 
 // How long the server takes for a message is what bounds the rate of so many connections.
 void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until) noexcept {
-  if (context_.is_open_loop() && context_.window.contains(until)) {
-    ++context_.tally.served;
-    context_.tally.service_time += until - begun_at_[message % begun_at_.size()];
+  if (!context_.is_open_loop() || !context_.window.contains(until)) {
+    return;
+  }
+  const ServiceTime one{.messages = 1, .total = until - begun_at_[message % begun_at_.size()]};
+  context_.tally.service.add(one);
+  if (StepTally* const step = context_.step_at(until); step != nullptr) {
+    step->service.add(one);
   }
 }
 
 // In a stream the messages wait for each other: how long says nothing.
 void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until) noexcept {
-  if (context_.plan.mode == LoadMode::stream) {
-    return;
-  }
-  if (const sys::TimePoint start = started_at(message); context_.window.contains(start)) {
-    context_.record_latency(until - start);
+  if (context_.plan.mode != LoadMode::stream) {
+    const sys::TimePoint start = started_at(message);
+    context_.record_latency(start, until - start);
   }
 }
 
@@ -316,9 +344,8 @@ void LoadConnection::record_failure(std::uint64_t message) noexcept {
                  std::max(context_.loop.now(), started_at(message) + context_.plan.timeout));
 }
 
-sys::TimePoint LoadConnection::started_at(std::uint64_t message) const noexcept {
-  return context_.is_open_loop() ? context_.schedule.due(message * context_.active + place_)
-                                 : begun_at_[message % begun_at_.size()];
+sys::TimePoint LoadConnection::started_at(std::uint64_t message) noexcept {
+  return context_.is_open_loop() ? due_at(message) : begun_at_[message % begun_at_.size()];
 }
 
 void LoadConnection::on_end_of_file() noexcept {
@@ -410,10 +437,21 @@ void LoadConnection::close() noexcept {
   context_.in_flight -= messages_.outstanding();
   messages_.abandon();
   context_.loop.remove(*this);
+  note_tcp_figures();
   fd_.reset();
   evidence_.reset();
   is_readable_ = is_writable_ = false;
   enter(State::closed);
+}
+
+void LoadConnection::note_tcp_figures() noexcept {
+  const auto figures = fd_.is_open() ? sys::tcp_figures(fd_.get()) : std::nullopt;
+  if (figures) {
+    context_.tally.retransmissions += figures->retransmissions;
+  }
+  if (figures && figures->round_trip > sys::Duration(0)) {
+    context_.tally.round_trip.record(figures->round_trip);
+  }
 }
 
 // The one place that changes the state, and so what is counted by it.

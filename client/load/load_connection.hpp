@@ -57,8 +57,8 @@ class LoadConnection final : public Channel {
   void open() noexcept;
   // From now on it begins messages: as many as the depth allows, or, in an open loop, as are due.
   void start() noexcept;
-  // Open loop: one more message is due.
-  void message_due() noexcept;
+  // Open loop: one more message was due, at this moment.
+  void message_due(sys::TimePoint due) noexcept;
   // Half-closes once everything that was due or begun is back. context.is_stopping must be set.
   void stop() noexcept;
   // Counts messages that are due and not begun as not sent, and begins none of them any more.
@@ -79,7 +79,7 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool is_connect_mode() const noexcept {
     return context_.plan.mode == LoadMode::connect;
   }
-  void on_opened() noexcept;
+  void on_opened(sys::TimePoint moment) noexcept;
   // Begins what may be begun, and sends what can be sent.
   void proceed() noexcept;
   void begin_messages() noexcept;
@@ -91,7 +91,13 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool measures_arrivals() const noexcept;
   [[nodiscard]] sys::StampedRead receive(std::span<std::byte> into) const noexcept;
   void take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
+  void note_first_byte(sys::TimePoint moment) noexcept;
   void record_answers(const sys::StampedRead& read) noexcept;
+  void make_room_for_due_times() noexcept;
+  // Where the time at which a message was due stands; of one that is due and not answered.
+  [[nodiscard]] sys::TimePoint& due_at(std::uint64_t message) noexcept {
+    return due_at_[message & (due_at_.size() - 1)];
+  }
   void record_service(std::uint64_t message, sys::TimePoint until) noexcept;
   void record_latency(std::uint64_t message, sys::TimePoint until) noexcept;
   void record_failure(std::uint64_t message) noexcept;
@@ -104,6 +110,7 @@ class LoadConnection final : public Channel {
   void end_with(LoadError error, const std::string& detail) noexcept;
   void fail_to_open(int error) noexcept;
   void close() noexcept;
+  void note_tcp_figures() noexcept;
   void note_loss() noexcept;
   void note_return(sys::TimePoint moment) noexcept;
   [[nodiscard]] bool is_lost() const noexcept { return lost_at_ != sys::TimePoint(); }
@@ -112,7 +119,7 @@ class LoadConnection final : public Channel {
   }
   // Whether it should be open.
   [[nodiscard]] bool is_needed() const noexcept { return !context_.is_stopping || has_unbegun(); }
-  [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) const noexcept;
+  [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) noexcept;
   [[nodiscard]] bool has_waited(std::chrono::nanoseconds time) const noexcept;
   [[nodiscard]] KeyedStream stream() const noexcept {
     return KeyedStream(number_, context_.plan.seed);
@@ -127,13 +134,17 @@ class LoadConnection final : public Channel {
   bool is_readable_ = false;   // There may be more to read without a new event.
   bool is_writable_ = false;   // The last send took everything.
   bool reads_to_end_ = false;  // RDHUP, HUP or ERR was seen: a short read means nothing.
-  bool has_echoed_ = false;    // Since it was opened.
+  bool has_received_ = false;  // Since it was opened, a byte at least.
+  bool has_echoed_ = false;    // Since it was opened, a message at least.
   Messages messages_;
   std::uint64_t due_ = 0;  // Messages due so far; open loop only.
-  // When bytes last came, or began to be owed; when the first wrong one came.
+  // When connecting began, bytes began to be owed or last came, or the first wrong one came.
   sys::TimePoint progress_{};
   sys::TimePoint lost_at_{};              // When it failed, until it is back.
   std::vector<sys::TimePoint> begun_at_;  // Of the outstanding messages, by number modulo depth.
+  // Open loop: when the messages that are not answered were due, by number modulo its size, which
+  // is a power of two.
+  std::vector<sys::TimePoint> due_at_;
   std::unique_ptr<std::vector<std::byte>> evidence_;  // From the first wrong byte on.
 };
 

@@ -11,6 +11,10 @@ std::string_view name_of(LoadMode mode) noexcept {
   return kNames[static_cast<std::size_t>(mode)];
 }
 
+std::string_view name_of(Arrivals arrivals) noexcept {
+  return arrivals == Arrivals::poisson ? "poisson" : "constant";
+}
+
 std::uint32_t MessageSizes::size_of(std::uint32_t connection,
                                     std::uint64_t message) const noexcept {
   if (is_fixed()) {

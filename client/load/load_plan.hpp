@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "moments.hpp"
+#include "schedule.hpp"
 #include "socket_address.hpp"
 
 namespace echod::client {
@@ -24,6 +26,9 @@ enum class LoadMode : std::uint8_t {
 // "echo", "connect", "stream".
 [[nodiscard]] std::string_view name_of(LoadMode mode) noexcept;
 
+// "constant", "poisson".
+[[nodiscard]] std::string_view name_of(Arrivals arrivals) noexcept;
+
 // Message sizes in bytes, both ends included. Equal ends: a fixed size; else every size is equally
 // likely, and the same in every run.
 struct MessageSizes {
@@ -36,6 +41,12 @@ struct MessageSizes {
                                       std::uint64_t message) const noexcept;
 };
 
+// Rates of an open loop, one after the other.
+struct RateSteps {
+  std::vector<double> rates_per_s;   // None: the rate stays.
+  std::chrono::nanoseconds time{0};  // Of each.
+};
+
 struct LoadPlan {
   sys::SocketAddress server;
   std::vector<sys::SocketAddress> sources;  // Taken in turns; none: the kernel chooses.
@@ -46,8 +57,11 @@ struct LoadPlan {
   std::uint32_t depth = 1;  // Most messages outstanding on a connection.
   std::uint32_t threads = 1;
   std::optional<double> rate_per_s;          // Open loop: messages per second in all.
+  RateSteps steps;                           // The first of them is rate_per_s.
+  Arrivals arrivals = Arrivals::constant;    // Open loop.
   std::optional<std::uint64_t> messages;     // Open loop: no more than these; then all are idle.
   std::optional<double> connect_rate_per_s;  // While the connections are made.
+  std::optional<Moment> start_at;            // When messages begin; else once all are connected.
   std::chrono::nanoseconds warmup = std::chrono::seconds(1);
   std::chrono::nanoseconds duration = std::chrono::seconds(10);
   std::chrono::nanoseconds interval = std::chrono::seconds(1);  // Of the series.

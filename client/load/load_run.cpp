@@ -36,6 +36,7 @@ LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> 
       on_progress_(std::move(on_progress)),
       signals_({SIGINT, SIGTERM}),
       signal_watch_(loop_, signals_, [this](int /*signal*/) { on_signal(); }),
+      messages_begin_(loop_.timers(), [this] { begin_messages(); }),
       window_begin_(loop_.timers(), [this] { begin_window(); }),
       window_end_(loop_.timers(), [this] { end_window(); }),
       progress_timer_(loop_.timers(), [this] { ask_for_progress(); }),
@@ -75,18 +76,32 @@ void LoadRun::on_ready() {
   if (++ready_ < workers_.size() || phase_ != LoadPhase::connecting) {
     return;
   }
-  phase_ = LoadPhase::warming_up;
   if (plan_.mode != LoadMode::connect) {
     connecting_ = loop_.now() - begin_;
   }
-  window_.begin = loop_.now() + plan_.warmup;
+  const Moment now = std::chrono::system_clock::now();
+  const sys::Duration wait = plan_.start_at.value_or(now) - now;
+  if (wait < sys::Duration(0)) {
+    late_by_ = -wait;
+    stop();
+    return;
+  }
+  phase_ = LoadPhase::waiting;
+  const sys::TimePoint begin = sys::MonotonicClock::now() + wait;
+  window_began_ = now + wait + plan_.warmup;
+  window_.begin = begin + plan_.warmup;
   window_.end = window_.begin + plan_.duration;
+  messages_begin_.expire_at(begin);
   window_begin_.expire_at(window_.begin);
   window_end_.expire_at(window_.end);
-  count_connected();
   for (const auto& worker : workers_) {
-    worker->start(loop_.now(), window_);
+    worker->start(begin, window_);
   }
+}
+
+void LoadRun::begin_messages() {
+  phase_ = LoadPhase::warming_up;
+  count_connected();
 }
 
 void LoadRun::begin_window() {
@@ -117,9 +132,10 @@ void LoadRun::on_signal() {
 }
 
 void LoadRun::stop() {
-  if (phase_ == LoadPhase::connecting) {
+  if (phase_ < LoadPhase::warming_up) {
     count_connected();
   }
+  messages_begin_.cancel();
   window_begin_.cancel();
   window_end_.cancel();
   window_.end = std::min(window_.end, loop_.now());
@@ -183,12 +199,20 @@ LoadResult LoadRun::result() const {
   LoadResult result;
   result.has_begun = true;
   result.measured = measured();
+  if (result.measured > sys::Duration(0)) {
+    result.measured_from = window_began_;
+  }
   result.series = series_.intervals();
   result.is_interrupted = stops_.is_any();
   result.connected = connected_;
   result.connecting = connecting_;
+  result.late_by = late_by_;
+  result.steps.resize(plan_.steps.rates_per_s.size());
   for (const auto& worker : workers_) {
     result.tally.add(worker->tally());
+    for (std::size_t step = 0; step < result.steps.size(); ++step) {
+      result.steps[step].add(worker->steps()[step]);
+    }
     const sys::ThreadUsage& usage = worker->usage();
     result.client_cpu += usage.running;
     const auto busy = static_cast<double>((usage.running + usage.waiting).count());

@@ -1,6 +1,7 @@
 // A whole load run: connect, warm up, measure, wait for what is outstanding.
 //
-//   connecting --all up or failed--> warming up --> measuring --> finishing --> done
+//   connecting --all up or failed--> waiting --> warming up --> measuring --> finishing --> done
+//   waiting is for plan.start_at, if there is one; when that is past, the run is over at once
 //        SIGINT or SIGTERM: on to finishing, with the results so far; one that comes a second or
 //        more after the first: done at once (stop_requests.hpp)
 //
@@ -17,6 +18,7 @@
 #include "event_loop.hpp"
 #include "load_plan.hpp"
 #include "load_worker.hpp"
+#include "moments.hpp"
 #include "series.hpp"
 #include "signal_fd.hpp"
 #include "signal_watch.hpp"
@@ -28,7 +30,7 @@
 
 namespace echod::client {
 
-enum class LoadPhase : std::uint8_t { connecting, warming_up, measuring, finishing, done };
+enum class LoadPhase : std::uint8_t { connecting, waiting, warming_up, measuring, finishing, done };
 
 // How a run stands, a few times a second.
 struct LoadProgress {
@@ -39,12 +41,15 @@ struct LoadProgress {
 
 struct LoadResult {
   bool has_begun = false;
+  std::optional<Moment> measured_from;     // When the window began; nothing: it never did.
   std::chrono::nanoseconds measured{0};    // How long the window was.
   bool is_interrupted = false;             // By a signal.
   std::uint64_t connected = 0;             // Connections that were up when the messages began.
   std::chrono::nanoseconds connecting{0};  // Until all of them were, or had failed.
+  std::chrono::nanoseconds late_by{0};     // If above 0: they were after plan.start_at by so much.
   Tally tally;
   std::vector<Interval> series;
+  std::vector<StepTally> steps;  // As plan.steps.
   // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
   std::vector<double> thread_shares;
   std::chrono::nanoseconds client_cpu{0};  // Of the workers' threads, in the window.
@@ -69,6 +74,7 @@ class LoadRun {
   void on_ended();
   void on_signal();
   void stop();
+  void begin_messages();
   void begin_window();
   void end_window();
   void ask_for_progress();
@@ -83,6 +89,7 @@ class LoadRun {
   TaskQueue tasks_{loop_};
   sys::SignalFd signals_;
   SignalWatch signal_watch_;
+  Timer messages_begin_;
   Timer window_begin_;
   Timer window_end_;
   Timer progress_timer_;
@@ -91,7 +98,9 @@ class LoadRun {
   std::uint32_t ended_ = 0;
   sys::TimePoint begin_{};
   std::chrono::nanoseconds connecting_{0};
+  std::chrono::nanoseconds late_by_{0};
   Window window_;
+  Moment window_began_{};  // By the wall clock.
   StopRequests stops_;
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;

@@ -30,11 +30,14 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
       events_(std::move(events)),
       context_(loop_, plan),
       connect_pacer_(loop_,
-                     [this](std::uint64_t number) {
+                     [this](std::uint64_t number, sys::TimePoint /*due*/) {
                        connections_[number].open();
                        ++opened_;
+                       return true;
                      }),
-      message_pacer_(loop_, [this](std::uint64_t number) { on_message_due(number); }),
+      message_pacer_(loop_, [this](std::uint64_t number,
+                                   sys::TimePoint due) { return on_message_due(number, due); }),
+      messages_begin_(loop_.timers(), [this] { start_connections(); }),
       window_begin_(loop_.timers(), [this] { usage_at_begin_ = sys::thread_usage(); }),
       window_end_(loop_.timers(), [this] { begin_stopping(); }),
       interval_end_(loop_.timers(), [this] { end_interval(); }),
@@ -146,9 +149,30 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
     interval_end_.expire_at(window.begin + plan_.interval);
   }
   if (context_.is_open_loop() && context_.active > 0) {
-    context_.schedule = Schedule(begin, *plan_.rate_per_s, part_of(plan_.active));
-    message_pacer_.start(context_.schedule, messages_of_mine());
+    message_pacer_.start(schedule_from(begin), messages_of_mine());
   }
+  // In an open loop a message that is due begins it.
+  if (context_.is_open_loop() || begin <= loop_.now()) {
+    start_connections();
+  } else {
+    messages_begin_.expire_at(begin);
+  }
+}
+
+// Random arrivals are random for each worker by itself: together they are random again.
+Schedule LoadWorker::schedule_from(sys::TimePoint begin) const {
+  const bool is_random = plan_.arrivals == Arrivals::poisson;
+  const std::uint64_t seed = (std::uint64_t{plan_.seed} << 32U) + index_;
+  Schedule schedule(begin, *plan_.rate_per_s, part_of(plan_.active),
+                    is_random ? std::optional(seed) : std::nullopt);
+  sys::TimePoint moment = context_.window.begin;
+  for (std::size_t step = 1; step < plan_.steps.rates_per_s.size(); ++step) {
+    schedule.change_rate(moment += plan_.steps.time, plan_.steps.rates_per_s[step]);
+  }
+  return schedule;
+}
+
+void LoadWorker::start_connections() noexcept {
   for (std::uint32_t place = 0; place < context_.active; ++place) {
     connections_[place].start();
   }
@@ -185,11 +209,12 @@ void LoadWorker::begin_stopping() {
     usage_ = {.running = used.running - usage_at_begin_.running,
               .waiting = used.waiting - usage_at_begin_.waiting};
   }
+  messages_begin_.cancel();
   window_begin_.cancel();
   window_end_.cancel();
   interval_end_.cancel();
   connect_pacer_.stop();
-  message_pacer_.end_before(context_.schedule.count_before(context_.window.end));
+  message_pacer_.end_before(context_.window.end);
   give_up_timer_.expire_at(now + plan_.timeout);
 }
 
@@ -229,14 +254,17 @@ void LoadWorker::give_up_unbegun() noexcept {
 // be more than can be counted one by one.
 void LoadWorker::count_never_due() noexcept {
   constexpr std::uint64_t kMostSteps = 1 << 20;
-  const std::uint64_t end = message_pacer_.end();
-  const std::uint64_t step = (end - message_pacer_.next()) / kMostSteps + 1;
-  for (std::uint64_t number = message_pacer_.next(); number < end; number += step) {
-    const sys::TimePoint due = context_.schedule.due(number);
-    if (const std::uint64_t times = std::min(step, end - number); context_.window.contains(due)) {
-      context_.tally.not_sent += times;
-      context_.record_latency(std::max<sys::Duration>(loop_.now() - due, plan_.timeout), times);
-    }
+  Schedule rest = message_pacer_.rest();
+  std::uint64_t left = message_pacer_.left();
+  const std::uint64_t step =
+      std::min(left, rest.count_before(context_.window.end)) / kMostSteps + 1;
+  while (left > 0 && rest.due() < context_.window.end) {
+    const std::uint64_t times = std::min({step, left, rest.count_before(context_.window.end)});
+    context_.tally.not_sent += context_.window.contains(rest.due()) ? times : 0;
+    context_.record_latency(
+        rest.due(), std::max<sys::Duration>(loop_.now() - rest.due(), plan_.timeout), times);
+    left -= times;
+    rest.skip(times);
   }
 }
 
@@ -249,12 +277,15 @@ void LoadWorker::abandon_all() noexcept {
 }
 
 // Message by message, the connections take turns.
-void LoadWorker::on_message_due(std::uint64_t number) noexcept {
-  const sys::TimePoint due = context_.schedule.due(number);
+bool LoadWorker::on_message_due(std::uint64_t number, sys::TimePoint due) noexcept {
+  if (context_.unbegun >= LoadContext::kMostUnbegun) {
+    return false;
+  }
   if (context_.window.contains(due)) {
     context_.tally.send_lag.record(sys::MonotonicClock::now() - due);
   }
-  connections_[number % context_.active].message_due();
+  connections_[number % context_.active].message_due(due);
+  return true;
 }
 
 // Short timeouts are kept to a quarter, unless the connections are too many for that.

@@ -8,7 +8,8 @@
 // stall at the end counts as long as it was. In a closed loop nothing is due.
 //
 // Thread-safety: the public members may be called from one other thread, the run's. What they ask
-// for happens in the worker's thread, soon after. tally() and usage() are for after the end.
+// for happens in the worker's thread, soon after. tally(), steps() and usage() are for after the
+// end.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +48,8 @@ class LoadWorker {
 
   // Starts the thread and the connections.
   void connect();
-  // Messages from `begin` on; what falls into `window` is measured; stops by itself at its end.
+  // Messages from `begin` on, which may be to come; what falls into `window` is measured; stops by
+  // itself at its end.
   void start(sys::TimePoint begin, const Window& window);
   // Ends the window now and begins no more messages.
   void stop();
@@ -57,6 +59,7 @@ class LoadWorker {
   void copy_tally(std::function<void(const Tally&)> take);
 
   [[nodiscard]] const Tally& tally() const noexcept { return context_.tally; }
+  [[nodiscard]] const std::vector<StepTally>& steps() const noexcept { return context_.steps; }
   // Within the window.
   [[nodiscard]] const sys::ThreadUsage& usage() const noexcept { return usage_; }
 
@@ -66,6 +69,8 @@ class LoadWorker {
   [[nodiscard]] Part part_of(std::uint32_t all) const noexcept;
   [[nodiscard]] std::uint64_t messages_of_mine() const noexcept;
   void open_more() noexcept;
+  void start_connections() noexcept;
+  [[nodiscard]] Schedule schedule_from(sys::TimePoint begin) const;
   void begin_running(sys::TimePoint begin, const Window& window);
   void end_interval();
   [[nodiscard]] IntervalTally take_interval();
@@ -75,7 +80,7 @@ class LoadWorker {
   void give_up_unbegun() noexcept;
   void count_never_due() noexcept;
   void abandon_all() noexcept;
-  void on_message_due(std::uint64_t number) noexcept;
+  [[nodiscard]] bool on_message_due(std::uint64_t number, sys::TimePoint due) noexcept;
   [[nodiscard]] sys::Duration sweep_interval() const noexcept;
   void sweep() noexcept;
   [[nodiscard]] bool is_settled() const noexcept;
@@ -99,6 +104,7 @@ class LoadWorker {
   sys::ThreadUsage usage_;           // Within it.
   Pacer connect_pacer_;
   Pacer message_pacer_;
+  Timer messages_begin_;
   Timer window_begin_;
   Timer window_end_;
   Timer interval_end_;

@@ -7,8 +7,7 @@
 
 namespace echod::client {
 
-Pacer::Pacer(EventLoop& loop, std::function<void(std::uint64_t number)> on_due)
-    : loop_(loop), on_due_(std::move(on_due)) {
+Pacer::Pacer(EventLoop& loop, OnDue on_due) : loop_(loop), on_due_(std::move(on_due)) {
   if (const sys::IoResult added = loop_.add(*this, timer_.fd(), EPOLLIN); !added.ok()) {
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
   }
@@ -22,22 +21,29 @@ void Pacer::start(const Schedule& schedule, std::uint64_t end) noexcept {
   schedule_ = schedule;
   next_ = 0;
   end_ = end;
+  end_moment_ = sys::TimePoint::max();
   loop_.enqueue(*this);
 }
 
 // A bounded number at a time: when many are due, answers must be read in between.
 Turn Pacer::on_turn(std::uint32_t /*events*/) noexcept {
   constexpr int kMostAtOnce = 64;
+  constexpr std::chrono::milliseconds kUntilThereIsRoom{1};
   const sys::TimePoint now = sys::MonotonicClock::now();
   for (int i = 0; i < kMostAtOnce; ++i) {
-    if (next_ >= end_) {
+    if (has_ended()) {
       return Turn::wait;
     }
-    if (const sys::TimePoint due = schedule_.due(next_); due > now) {
-      timer_.expire_at(due);
+    if (schedule_.due() > now) {
+      timer_.expire_at(schedule_.due());
       return Turn::wait;
     }
-    on_due_(next_++);
+    if (!on_due_(next_, schedule_.due())) {
+      timer_.expire_at(now + kUntilThereIsRoom);
+      return Turn::wait;
+    }
+    ++next_;
+    schedule_.skip();
   }
   return Turn::again;
 }

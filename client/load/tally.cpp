@@ -45,6 +45,12 @@ std::uint64_t Tally::mismatches() const noexcept {
   return sum;
 }
 
+void StepTally::add(const StepTally& other) noexcept {
+  echoes += other.echoes;
+  latency.add(other.latency);
+  service.add(other.service);
+}
+
 void Tally::add(const Tally& other) {
   connected += other.connected;
   lost += other.lost;
@@ -52,6 +58,8 @@ void Tally::add(const Tally& other) {
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     errors[i] += other.errors[i];
   }
+  retransmissions += other.retransmissions;
+  round_trip.add(other.round_trip);
   details.insert(details.end(), other.details.begin(), other.details.end());
   std::ranges::stable_sort(details, {}, &Detail::time);
   details.resize(std::min(details.size(), kMostDetails));
@@ -61,10 +69,11 @@ void Tally::add(const Tally& other) {
   not_sent += other.not_sent;
   unconnected += other.unconnected;
   latency.add(other.latency);
+  connect.add(other.connect);
+  first_byte.add(other.first_byte);
   send_lag.add(other.send_lag);
   receive_lag.add(other.receive_lag);
-  served += other.served;
-  service_time += other.service_time;
+  service.add(other.service);
 }
 
 }  // namespace echod::client

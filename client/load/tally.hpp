@@ -43,6 +43,26 @@ inline constexpr std::size_t kLoadErrors = 17;
 // Whether the server sent other bytes than it had received, or fewer.
 [[nodiscard]] bool is_mismatch(LoadError error) noexcept;
 
+// The messages of an open loop: from when they were begun until their echoes arrived.
+struct ServiceTime {
+  std::uint64_t messages = 0;
+  std::chrono::nanoseconds total{0};
+
+  void add(const ServiceTime& other) noexcept {
+    messages += other.messages;
+    total += other.total;
+  }
+};
+
+// What belongs to one of plan.steps, by the same rules as in Tally.
+struct StepTally {
+  std::uint64_t echoes = 0;
+  Histogram latency;  // Of all messages that were due in it.
+  ServiceTime service;
+
+  void add(const StepTally& other) noexcept;
+};
+
 struct Tally {
   static constexpr std::size_t kMostDetails = 20;
   // A line about an error.
@@ -56,6 +76,9 @@ struct Tally {
   std::uint64_t lost = 0;       // Connections that failed, those that could not be made included.
   Histogram outage;  // Of those that are back: until the first echo, or until open if they idle.
   std::array<std::uint64_t, kLoadErrors> errors{};
+  // Of connections that have ended, as the kernel knew them.
+  std::uint64_t retransmissions = 0;
+  Histogram round_trip;         // Smoothed; of each connection the last.
   std::vector<Detail> details;  // Of the first errors, in their order.
 
   // Of the measuring window.
@@ -68,11 +91,13 @@ struct Tally {
   // From the time when a message was due (open loop) or begun (closed loop) until its echo arrived,
   // of the messages for which that time is in the window. One that failed counts as the timeout.
   Histogram latency;
+  // From when a connection was begun until it was up. In mode connect of the window, else of the
+  // whole run.
+  Histogram connect;
+  Histogram first_byte;   // Likewise, until the first byte of the echo; mode connect only.
   Histogram send_lag;     // How late this client was with messages that were due.
   Histogram receive_lag;  // How late it read the last byte of an echo.
-  // Of the messages of an open loop: from when they were begun until their echoes arrived.
-  std::uint64_t served = 0;
-  std::chrono::nanoseconds service_time{0};  // The sum.
+  ServiceTime service;
 
   void count(LoadError error, std::string detail);
   // A line for each of the first errors.

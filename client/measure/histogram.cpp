@@ -35,9 +35,14 @@ Histogram::Nanoseconds Histogram::value_of(std::size_t bucket) const noexcept {
   return std::min(max_, Nanoseconds(static_cast<std::int64_t>(highest_in(bucket))));
 }
 
-Histogram::Histogram() : buckets_(bucket_of(kLongestValue) + 1) {}
+void Histogram::make_buckets() noexcept {
+  if (buckets_.empty()) {
+    buckets_.resize(bucket_of(kLongestValue) + 1);
+  }
+}
 
 void Histogram::record(Nanoseconds value, std::uint64_t times) noexcept {
+  make_buckets();
   value = std::clamp(value, Nanoseconds(0), kLongest);
   buckets_[bucket_of(static_cast<std::uint64_t>(value.count()))] += times;
   count_ += times;
@@ -46,6 +51,10 @@ void Histogram::record(Nanoseconds value, std::uint64_t times) noexcept {
 }
 
 void Histogram::add(const Histogram& other) noexcept {
+  if (other.count_ == 0) {
+    return;
+  }
+  make_buckets();
   std::transform(buckets_.begin(), buckets_.end(), other.buckets_.begin(), buckets_.begin(),
                  std::plus<>());
   count_ += other.count_;
@@ -102,10 +111,46 @@ std::uint64_t Histogram::samples_for(double percent) noexcept {
   return static_cast<std::uint64_t>(std::ceil(kAll / (kAll - percent) * (1 - kRounding)));
 }
 
+Histogram::Buckets Histogram::buckets() const {
+  Buckets full;
+  for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
+    if (buckets_[bucket] > 0) {
+      full.emplace_back(highest_in(bucket), buckets_[bucket]);
+    }
+  }
+  return full;
+}
+
+std::optional<Histogram> Histogram::from(const Buckets& buckets, Nanoseconds min, Nanoseconds max) {
+  Histogram histogram;
+  const auto bucket_at = [](Nanoseconds value) {
+    return bucket_of(static_cast<std::uint64_t>(value.count()));
+  };
+  for (const auto& [highest, count] : buckets) {
+    const bool is_bucket = highest >= Nanoseconds(0) && highest <= kLongest &&
+                           Nanoseconds(highest_in(bucket_at(highest))) == highest;
+    if (!is_bucket || count == 0) {
+      return std::nullopt;
+    }
+    histogram.record(highest, count);
+  }
+  if (histogram.count() == 0) {
+    return histogram;
+  }
+  const bool are_ends = min >= Nanoseconds(0) && min <= max && max <= kLongest &&
+                        bucket_at(min) == bucket_at(histogram.min_) &&
+                        bucket_at(max) == bucket_at(histogram.max_);
+  histogram.min_ = min;
+  histogram.max_ = max;
+  return are_ends ? std::optional(histogram) : std::nullopt;
+}
+
 std::uint64_t Histogram::count_up_to(Nanoseconds value) const noexcept {
   const auto clamped = std::clamp(value, Nanoseconds(0), kLongest).count();
   std::uint64_t seen = 0;
-  for (std::size_t bucket = 0; bucket <= bucket_of(static_cast<std::uint64_t>(clamped)); ++bucket) {
+  const std::size_t end =
+      std::min(buckets_.size(), bucket_of(static_cast<std::uint64_t>(clamped)) + 1);
+  for (std::size_t bucket = 0; bucket < end; ++bucket) {
     seen += buckets_[bucket];
   }
   return seen;

@@ -1,19 +1,27 @@
-// When the messages of an open loop are due: at a constant rate from a moment on, whatever the
-// server does. Latency counts from here, so that a server that stalls is charged with the wait of
-// every message that it held up, not only of the one that it was working on.
+// When the messages of an open loop are due: at a rate from a moment on, whatever the server does.
+// Latency counts from here, so that a server that stalls is charged with the wait of every message
+// that it held up, not only of the one that it was working on.
 // Thread-safety: a value.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "clock.hpp"
+#include "mix.hpp"
 
 namespace echod::client {
 
-// Which of the messages are whose, when several workers share a schedule: `all` users send in
-// turns, and this one has `mine` of them, the first and every `step`th after it.
+enum class Arrivals : std::uint8_t {
+  constant,  // All gaps are the same.
+  poisson,   // Gaps are exponential, as if very many independent users sent now and then.
+};
+
+// Which of the messages are whose, when several workers share a schedule: `all` connections send in
+// turns, and this worker has `mine` of them, the first and every `step`th after it.
 struct Part {
   std::uint64_t first = 0;
   std::uint64_t step = 1;
@@ -21,38 +29,111 @@ struct Part {
   std::uint64_t all = 1;
 };
 
+// One message after the other. What is constant has no drift, however many there are.
 class Schedule {
  public:
   Schedule() noexcept = default;
-  // `rate_per_s` above 0, of all messages.
-  Schedule(sys::TimePoint start, double rate_per_s, const Part& part = {}) noexcept
-      : start_(start), interval_ns_(1e9 / rate_per_s), part_(part) {}
-
-  // When message `number` of this part, counted from 0, is due.
-  [[nodiscard]] sys::TimePoint due(std::uint64_t number) const noexcept {
-    constexpr double kFarthestNs = 1e18;  // Thirty years: never, but no overflow.
-    const std::uint64_t turn = number / part_.mine;
-    const std::uint64_t user = part_.first + number % part_.mine * part_.step;
-    const double among_all =
-        static_cast<double>(turn) * static_cast<double>(part_.all) + static_cast<double>(user);
-    return start_ + sys::Duration(std::llround(std::min(among_all * interval_ns_, kFarthestNs)));
+  // `rate_per_s` above 0, of all messages. With a seed the gaps are exponential, and this part's
+  // messages independent of those of parts with other seeds.
+  Schedule(sys::TimePoint start, double rate_per_s, const Part& part = {},
+           std::optional<std::uint64_t> poisson_seed = std::nullopt) noexcept
+      : start_(start), interval_ns_(1e9 / rate_per_s), part_(part), seed_(poisson_seed) {
+    begin();
   }
 
-  // How many messages of this part are due before `moment`.
+  // From `moment` on messages are due at this rate. Changes are given in their order, and before
+  // the first skip().
+  void change_rate(sys::TimePoint moment, double rate_per_s) {
+    changes_.push_back({.moment = moment, .interval_ns = 1e9 / rate_per_s});
+  }
+
+  // When the next message of this part is due.
+  [[nodiscard]] sys::TimePoint due() const noexcept { return due_; }
+
+  // Goes on by so many messages, at most as many as count_before() the next change of the rate.
+  // Random gaps are taken for their mean where it is more than one message.
+  void skip(std::uint64_t messages = 1) noexcept {
+    number_ += messages;
+    if (seed_) {
+      offset_ns_ += messages == 1 ? gap_ns() : static_cast<double>(messages) * interval_ns_;
+    }
+    due_ = at(offset_ns());
+    while (changed_ < changes_.size() && due_ >= changes_[changed_].moment) {
+      start_ = changes_[changed_].moment;
+      interval_ns_ = changes_[changed_].interval_ns;
+      ++changed_;
+      begin();
+    }
+  }
+
+  // How many messages from the next one on are due before `moment`, and before the rate changes; of
+  // random gaps an estimate, at least 1 if there is any.
   [[nodiscard]] std::uint64_t count_before(sys::TimePoint moment) const noexcept {
-    std::uint64_t fewest = 0;
+    if (changed_ < changes_.size()) {
+      moment = std::min(moment, changes_[changed_].moment);
+    }
+    if (seed_) {
+      const auto left = static_cast<double>((moment - due_).count());
+      return left > 0 ? 1 + static_cast<std::uint64_t>(left / interval_ns_) : 0;
+    }
+    std::uint64_t fewest = number_;
     std::uint64_t most = std::uint64_t{1} << 62U;
     while (fewest < most) {
       const std::uint64_t middle = fewest + (most - fewest) / 2;
-      due(middle) < moment ? fewest = middle + 1 : most = middle;
+      at(constant_offset_ns(middle)) < moment ? fewest = middle + 1 : most = middle;
     }
-    return fewest;
+    return fewest - number_;
   }
 
  private:
+  struct Change {
+    sys::TimePoint moment;
+    double interval_ns;
+  };
+
+  // The first message at or after start_. An exponential gap has no memory: what was drawn at
+  // another rate is dropped.
+  void begin() noexcept {
+    if (seed_) {
+      interval_ns_ *= static_cast<double>(part_.all) / static_cast<double>(part_.mine);
+      ++number_;
+      offset_ns_ = gap_ns();
+    } else {
+      number_ = 0;
+    }
+    due_ = at(offset_ns());
+  }
+  [[nodiscard]] sys::TimePoint at(double offset_ns) const noexcept {
+    constexpr double kFarthestNs = 1e18;  // Thirty years: never, but no overflow.
+    return start_ + sys::Duration(std::llround(std::min(offset_ns, kFarthestNs)));
+  }
+  [[nodiscard]] double offset_ns() const noexcept {
+    return seed_ ? offset_ns_ : constant_offset_ns(number_);
+  }
+  [[nodiscard]] double constant_offset_ns(std::uint64_t number) const noexcept {
+    const std::uint64_t turn = number / part_.mine;
+    const std::uint64_t connection = part_.first + number % part_.mine * part_.step;
+    return (static_cast<double>(turn) * static_cast<double>(part_.all) +
+            static_cast<double>(connection)) *
+           interval_ns_;
+  }
+  // Before the next message. SplitMix64: the same seed gives the same gaps on every machine.
+  [[nodiscard]] double gap_ns() const noexcept {
+    constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15;
+    constexpr int kBitsTooMany = 11;  // A double has 53.
+    const std::uint64_t bits = mix(mix(*seed_) + number_ * kStep) >> kBitsTooMany;
+    return -std::log1p(-std::ldexp(static_cast<double>(bits), kBitsTooMany - 64)) * interval_ns_;
+  }
+
   sys::TimePoint start_{};
-  double interval_ns_ = 1;
+  double interval_ns_ = 1;  // Between all messages; if it is random, the mean between this part's.
   Part part_;
+  std::optional<std::uint64_t> seed_;
+  std::vector<Change> changes_;
+  std::size_t changed_ = 0;   // How many of them are past.
+  std::uint64_t number_ = 0;  // Of the next message of this part since start_, or of its gap.
+  double offset_ns_ = 0;      // Of the next message from start_; random gaps only.
+  sys::TimePoint due_{};
 };
 
 }  // namespace echod::client

@@ -13,11 +13,17 @@
 #include <utility>
 
 #include "figures.hpp"
+#include "moments.hpp"
 #include "option_table.hpp"
 
 namespace echod::client {
 
 namespace {
+
+std::string_view name_of(Command command) {
+  constexpr std::array<std::string_view, 3> kNames{"run", "check", "merge"};
+  return kNames.at(static_cast<std::size_t>(command));
+}
 
 ParsedCommandLine final_text(std::string text, int exit_code = 0) {
   ParsedCommandLine parsed;
@@ -106,6 +112,12 @@ std::optional<std::string> contradiction(const Options& options) {
   if (plan.rate_per_s && plan.active == 0) {
     return "--rate needs somebody to send: --active is 0";
   }
+  if (!plan.steps.rates_per_s.empty() && (plan.messages || options.is_duration_given)) {
+    return "--rate with steps says how long each takes: --duration and --messages do not apply";
+  }
+  if (options.are_arrivals_given && !plan.rate_per_s) {
+    return "--arrivals is about an open loop: give --rate too";
+  }
   if (plan.messages && !plan.rate_per_s) {
     return "--messages ends an open loop: give --rate too";
   }
@@ -121,6 +133,15 @@ std::chrono::seconds usual_interval(std::chrono::nanoseconds duration) {
   constexpr int kMostIntervals = 3600;
   return std::max(std::chrono::seconds(1),
                   std::chrono::ceil<std::chrono::seconds>(duration / kMostIntervals));
+}
+
+// A run that should have begun already would not be one of several that begin together.
+std::optional<std::string> missed_start(const LoadPlan& plan) {
+  const Moment now = std::chrono::system_clock::now();
+  return plan.start_at && *plan.start_at < now
+             ? std::optional("--start-at " + moment_text(*plan.start_at) + " is past: it is " +
+                             moment_text(now))
+             : std::nullopt;
 }
 
 // What several options say together. Returns what is wrong.
@@ -154,16 +175,27 @@ std::optional<std::string> settle(Options& options) {
     plan.connect_rate_per_s =
         plan.connections / std::chrono::duration<double>(options.ramp).count();
   }
+  if (!plan.steps.rates_per_s.empty()) {
+    plan.duration = plan.steps.time * static_cast<std::int64_t>(plan.steps.rates_per_s.size());
+  }
   plan.threads = std::min(plan.threads, plan.connections);
   if (!options.is_seed_given) {
     plan.seed = std::random_device()();
   }
-  return contradiction(options);
+  const auto wrong = contradiction(options);
+  return wrong ? wrong : missed_start(plan);
 }
 
 bool is_for(const Option& option, Command command) {
-  return option.command == For::both ||
-         option.command == (command == Command::run ? For::run : For::check);
+  switch (command) {
+    case Command::run:
+      return option.command != For::check;
+    case Command::check:
+      return option.command == For::run_and_check || option.command == For::check;
+    case Command::merge:
+      return option.command == For::run_and_merge;
+  }
+  return false;
 }
 
 // What getopt_long(3) returns for an option: kFirstOption and its index; all above characters.
@@ -188,10 +220,12 @@ std::vector<option> getopt_table(Command command) {
 }
 
 std::optional<Command> command_named(std::string_view word) {
-  if (word == "check") {
-    return Command::check;
+  for (const Command command : {Command::run, Command::check, Command::merge}) {
+    if (word == name_of(command)) {
+      return command;
+    }
   }
-  return word == "run" ? std::optional(Command::run) : std::nullopt;
+  return std::nullopt;
 }
 
 // Takes the command out of the arguments, where it stands first, if at all. Returns what is wrong.
@@ -205,7 +239,7 @@ std::optional<std::string> take_command(Options& options, std::vector<char*>& ar
     arguments.erase(arguments.begin() + 1);
   } else if (!first.starts_with('-') && first.find(':') == std::string_view::npos) {
     return in_quotes(first) +
-           " is neither a command (run or check) nor HOST:PORT, such as localhost:2003";
+           " is neither a command (run, check or merge) nor HOST:PORT, such as localhost:2003";
   }
   return std::nullopt;
 }
@@ -220,7 +254,7 @@ std::string wrong_option(int found, const std::string& given, Command command) {
     return given.substr(0, given.find('=')) + " takes no value";
   }
   const std::string option = optopt == 0 ? given : std::string("-") + static_cast<char>(optopt);
-  return "unknown option " + option + " of " + (command == Command::run ? "run" : "check");
+  return "unknown option " + option + " of " + std::string(name_of(command));
 }
 
 // Deals with what getopt_long(3) returned, having looked at `given`: nothing if it was an option
@@ -245,7 +279,12 @@ std::optional<ParsedCommandLine> take_option(Options& options, int found, const 
 }
 
 // What stands behind the options. Returns what is wrong.
-std::optional<std::string> take_target(Options& options, std::span<char* const> words) {
+std::optional<std::string> take_words(Options& options, std::span<char* const> words) {
+  if (options.command == Command::merge) {
+    options.files.assign(words.begin(), words.end());
+    return words.empty() ? std::optional("no files given: results of echoload run --json")
+                         : std::nullopt;
+  }
   if (words.empty()) {
     return "no server given: HOST:PORT";
   }
@@ -283,9 +322,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
       return *end;
     }
   }
-  auto fault = take_target(options, std::span(arguments)
-                                        .first(static_cast<std::size_t>(count))
-                                        .subspan(static_cast<std::size_t>(optind)));
+  auto fault = take_words(options, std::span(arguments)
+                                       .first(static_cast<std::size_t>(count))
+                                       .subspan(static_cast<std::size_t>(optind)));
   fault = fault ? fault : settle(options);
   if (fault) {
     return usage_error(*fault);

@@ -11,7 +11,7 @@
 
 namespace echod::client {
 
-enum class Command : std::uint8_t { run, check };
+enum class Command : std::uint8_t { run, check, merge };
 
 // What a run must keep to: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5".
 struct Limit {
@@ -32,14 +32,17 @@ struct Options {
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
   LoadPlan plan;            // Without the server's address. check: connections, timeout and seed.
-  std::optional<std::string> json_file;       // run: "-" is standard output
-  std::optional<std::string> histogram_file;  // run: likewise
+  std::vector<std::string> files;             // merge: results of runs
+  std::optional<std::string> json_file;       // run, merge: "-" is standard output
+  std::optional<std::string> histogram_file;  // run, merge: likewise
   std::optional<std::string> html_file;       // run: likewise
   std::uint64_t max_errors = 0;
   std::vector<Limit> limits;
   // What `plan` was made from.
   bool are_connections_given = false;
   bool are_active_given = false;
+  bool are_arrivals_given = false;
+  bool is_duration_given = false;
   bool is_size_given = false;
   bool is_depth_given = false;
   bool is_seed_given = false;

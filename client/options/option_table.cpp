@@ -4,9 +4,11 @@
 #include <array>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <optional>
 #include <utility>
 
+#include "moments.hpp"
 #include "units.hpp"
 
 namespace echod::client {
@@ -64,9 +66,63 @@ bool set_mode(Options& options, std::string_view value) {
   return false;
 }
 
+bool set_arrivals(Options& options, std::string_view value) {
+  options.are_arrivals_given = true;
+  options.plan.arrivals = value == "poisson" ? Arrivals::poisson : Arrivals::constant;
+  return value == name_of(options.plan.arrivals);
+}
+
 bool set_rate(std::optional<double>& into, std::string_view value) {
   into = parse_rate(value);
   return into.has_value();
+}
+
+// A moment, or "+" and how long it is until then.
+bool set_moment(std::optional<Moment>& into, std::string_view value) {
+  const Moment now = std::chrono::system_clock::now();
+  const auto wait = value.starts_with('+') ? parse_duration(value.substr(1)) : std::nullopt;
+  into = wait ? std::optional(now + *wait) : parse_moment(value);
+  return into && *into <= now + kLongest;
+}
+
+// "1k:10k:1k@5s": from, to, by, and for how long each.
+std::optional<RateSteps> parse_steps(std::string_view value) {
+  constexpr std::size_t kMostSteps = 100;
+  constexpr double kRounding = 1e-9;
+  const std::size_t first = value.find(':');
+  const std::size_t second = value.find(':', std::min(first, value.size() - 1) + 1);
+  const std::size_t at = value.find('@');
+  if (second == std::string_view::npos || at == std::string_view::npos || at < second) {
+    return std::nullopt;
+  }
+  const auto from = parse_rate(value.substr(0, first));
+  const auto to = parse_rate(value.substr(first + 1, second - first - 1));
+  const auto by = parse_rate(value.substr(second + 1, at - second - 1));
+  const auto time = parse_duration(value.substr(at + 1));
+  if (!from || !to || !by || !time || *from > *to || *time < kShortest || *time > kLongest) {
+    return std::nullopt;
+  }
+  const double further = std::floor((*to - *from) / *by * (1 + kRounding));
+  if (further >= kMostSteps) {
+    return std::nullopt;
+  }
+  RateSteps steps{.rates_per_s = {}, .time = *time};
+  for (std::size_t step = 0; step <= static_cast<std::size_t>(further); ++step) {
+    steps.rates_per_s.push_back(*from + static_cast<double>(step) * *by);
+  }
+  return steps;
+}
+
+bool set_rate_or_steps(Options& options, std::string_view value) {
+  LoadPlan& plan = options.plan;
+  plan.steps = {};
+  if (value.find(':') == std::string_view::npos) {
+    return set_rate(plan.rate_per_s, value);
+  }
+  const auto steps = parse_steps(value);
+  plan.steps = steps.value_or(RateSteps());
+  plan.rate_per_s = steps ? steps->rates_per_s.front() : 0;
+  return steps.has_value();
 }
 
 bool add_source(Options& options, std::string_view value) {
@@ -142,18 +198,18 @@ bool set_file(std::optional<std::string>& into, std::string_view value) {
 }
 
 constexpr std::array kOptions{
-    Option{"connections", "N", For::both, "1 to 10000000",
+    Option{"connections", "N", For::run_and_check, "1 to 10000000",
            [](Options& options, std::string_view value) {
              options.are_connections_given = true;
              return set_count(options.plan.connections, value, 1, kMostConnections);
            },
            "run: how many connections to hold (64);\ncheck: how many in parallel (40)"},
-    Option{"timeout", "TIME", For::both, "a time of at least 1ms, such as 5s",
+    Option{"timeout", "TIME", For::run_and_check, "a time of at least 1ms, such as 5s",
            [](Options& options, std::string_view value) {
              return set_duration(options.plan.timeout, value, kShortest);
            },
            "how long to wait for a connection or for bytes that\nare owed (5s)"},
-    Option{"seed", "N", For::both, "0 to 4294967295",
+    Option{"seed", "N", For::run_and_check, "0 to 4294967295",
            [](Options& options, std::string_view value) {
              options.is_seed_given = true;
              return set_count(options.plan.seed, value, 0, UINT32_MAX);
@@ -176,12 +232,15 @@ constexpr std::array kOptions{
              return set_count(options.plan.depth, value, 1, kMostDepth);
            },
            "messages outstanding on a connection (1; stream: 16)"},
-    Option{"rate", "N", For::run, "messages per second, such as 500 or 20k",
-           [](Options& options, std::string_view value) {
-             return set_rate(options.plan.rate_per_s, value);
-           },
-           "open loop: so many messages per second in all, due\nat fixed times whatever the server "
-           "does; latency\ncounts from when a message was due"},
+    Option{"rate", "N", For::run,
+           "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
+           &set_rate_or_steps,
+           "open loop: so many messages per second in all, due\nwhatever the server does; latency "
+           "counts from when a\nmessage was due; 1k:10k:1k@5s: from 1k to 10k in\nsteps of 1k, for "
+           "5 s each"},
+    Option{"arrivals", "MODEL", For::run, "constant or poisson", &set_arrivals,
+           "constant: messages are due at equal distances (the\ndefault); poisson: at random ones, "
+           "as if very many\nindependent users sent them"},
     Option{"messages", "N", For::run, "1 or more",
            [](Options& options, std::string_view value) {
              std::uint64_t messages = 0;
@@ -196,8 +255,16 @@ constexpr std::array kOptions{
              return set_count(options.plan.threads, value, 1, kMostThreads);
            },
            "threads that share the connections (1)"},
+    Option{"start-at", "TIME", For::run,
+           "a moment within a year, such as 2026-11-21T09:30:00Z, 1795253400 or +10s",
+           [](Options& options, std::string_view value) {
+             return set_moment(options.plan.start_at, value);
+           },
+           "begin the messages at this moment, the connections\nbefore, so that many machines "
+           "begin together: as in\n2026-11-21T09:30:00Z, seconds since the epoch, +10s"},
     Option{"duration", "TIME", For::run, "a time of at least 1ms, such as 10s",
            [](Options& options, std::string_view value) {
+             options.is_duration_given = true;
              return set_duration(options.plan.duration, value, kShortest);
            },
            "how long to measure (10s)"},
@@ -228,15 +295,15 @@ constexpr std::array kOptions{
            },
            "succeed with up to so many errors (0); wrong bytes,\nand bytes missing after our "
            "half-close, always fail"},
-    Option{"slo", "LIMIT", For::run, "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5",
-           &add_limit,
+    Option{"slo", "LIMIT", For::run_and_merge,
+           "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5", &add_limit,
            "fail unless this is kept: p99=2ms, p99.9=10ms, max=1s,\n'rate>=9900' (echoes per "
            "second), 'errors<=5'; may be\ngiven several times"},
     Option{
-        "json", "FILE", For::run, "a file name",
+        "json", "FILE", For::run_and_merge, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
         "write the whole result to FILE; - is standard output,\ninstead of the summary"},
-    Option{"histogram", "FILE", For::run, "a file name",
+    Option{"histogram", "FILE", For::run_and_merge, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.histogram_file, value);
            },
@@ -289,13 +356,15 @@ std::string help() {
   return "echoload measures an echo service (RFC 862) under load, and checks every byte\n"
          "that comes back.\n\n"
          "Usage: echoload [run] [OPTION]... HOST:PORT\n"
-         "       echoload check [OPTION]... HOST:PORT\n\n"
+         "       echoload check [OPTION]... HOST:PORT\n"
+         "       echoload merge [OPTION]... FILE...\n\n"
          "run, the default, puts load on the server and reports rates and latencies;\n"
          "check goes through a list of tests and says which the server passes. HOST is a\n"
-         "name, an IPv4 address, or an IPv6 address in brackets.\n\n"
-         "Both:\n" +
-         help_for(For::both) + "\nrun:\n" + help_for(For::run) + "\ncheck:\n" +
-         help_for(For::check) +
+         "name, an IPv4 address, or an IPv6 address in brackets. merge makes one report of\n"
+         "runs on several machines: the FILEs are what their --json wrote.\n\n"
+         "run and check:\n" +
+         help_for(For::run_and_check) + "\nrun:\n" + help_for(For::run) + "\nrun and merge:\n" +
+         help_for(For::run_and_merge) + "\ncheck:\n" + help_for(For::check) +
          "\nInformation:\n"
          "  --version              print the version and exit\n"
          "  --help                 print this text and exit\n\n"

@@ -11,7 +11,7 @@
 
 namespace echod::client {
 
-enum class For : std::uint8_t { both, run, check };
+enum class For : std::uint8_t { run_and_check, run, run_and_merge, check };
 
 struct Option {
   const char* name;   // Without the two dashes.

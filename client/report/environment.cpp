@@ -22,11 +22,6 @@ std::string time_text() {
   return text.data();
 }
 
-std::string kernel_text() {
-  utsname names{};
-  return uname(&names) == 0 ? std::string(names.sysname) + ' ' + names.release : "unknown";
-}
-
 std::optional<std::pair<std::uint32_t, std::uint32_t>> local_ports() {
   std::ifstream file("/proc/sys/net/ipv4/ip_local_port_range");
   std::uint32_t first = 0;
@@ -37,9 +32,12 @@ std::optional<std::pair<std::uint32_t, std::uint32_t>> local_ports() {
 }  // namespace
 
 Environment environment() {
+  utsname names{};
+  (void)uname(&names);  // Cannot fail with this argument.
   return {.version = ECHOD_VERSION,
           .time = time_text(),
-          .kernel = kernel_text(),
+          .host = names.nodename,
+          .kernel = std::string(names.sysname) + ' ' + names.release,
           .cpus = static_cast<unsigned>(sys::available_cpus()),
           .open_files = sys::open_files_limit().soft,
           .local_ports = local_ports()};

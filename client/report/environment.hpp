@@ -12,6 +12,7 @@ namespace echod::client {
 struct Environment {
   std::string version;           // Of echoload.
   std::string time;              // UTC, as RFC 3339 has it.
+  std::string host;              // Its name.
   std::string kernel;            // "Linux 6.1.0-18-amd64"
   unsigned cpus = 0;             // That this process may use.
   std::uint64_t open_files = 0;  // The limit in force (`ulimit -n`).

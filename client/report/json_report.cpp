@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "figures.hpp"
+#include "json_names.hpp"
 
 namespace echod::client {
 
@@ -20,6 +21,46 @@ double micros(std::chrono::nanoseconds time) {
 std::string text_of(const Json& json) {
   constexpr int kIndent = 2;
   return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+// The histograms stand behind everything else, a line each: they are long, and for programs.
+std::string text_of(const Json& json, const Json& histograms) {
+  const std::string_view end = "\n}\n";
+  std::string text = text_of(json);
+  text.replace(text.size() - end.size(), end.size(), ",\n  \"histograms\": {");
+  for (const auto& [name, histogram] : histograms.items()) {
+    text += text.ends_with('{') ? "\n" : ",\n";
+    text += "    \"" + name + "\": " + histogram.dump();
+  }
+  return text + "\n  }" + std::string(end);
+}
+
+Json histogram_json(const Histogram& histogram) {
+  Json buckets = Json::array();
+  for (const auto& [highest, count] : histogram.buckets()) {
+    buckets.push_back({highest.count(), count});
+  }
+  return {{"count", histogram.count()},
+          {"min", histogram.min().count()},
+          {"max", histogram.max().count()},
+          {"buckets", buckets}};
+}
+
+Json histograms_json(const LoadResult& result) {
+  Json json = Json::object();
+  for (const auto& [name, member] : kHistogramNames) {
+    json[name] = histogram_json(result.tally.*member);
+  }
+  Json steps = Json::array();
+  for (const StepTally& step : result.steps) {
+    steps.push_back(histogram_json(step.latency));
+  }
+  json[kStepHistograms] = steps;
+  return json;
+}
+
+Json moment_json(const std::optional<Moment>& moment) {
+  return moment ? Json(moment_text(*moment)) : Json(nullptr);
 }
 
 // Without an address if none was found.
@@ -43,39 +84,86 @@ Json latency_json(const Histogram& histogram) {
   return json;
 }
 
+Json service_json(const ServiceTime& service) {
+  return {{"messages", service.messages}, {"total_ns", service.total.count()}};
+}
+
+Json steps_json(const Options& options, const LoadResult& result) {
+  Json json = Json::array();
+  for (std::size_t i = 0; i < result.steps.size(); ++i) {
+    const StepTally& step = result.steps[i];
+    const double time = seconds(time_of_step(i, options, result));
+    json.push_back({{"rate_per_s", options.plan.steps.rates_per_s[i]},
+                    {"measured_s", time},
+                    {"echoes", step.echoes},
+                    {"echoes_per_s", time > 0 ? static_cast<double>(step.echoes) / time : 0},
+                    {"latency_us", latency_json(step.latency)},
+                    {"service", service_json(step.service)}});
+  }
+  return json;
+}
+
+// The highest rate up to which every step kept up.
+Json knee_json(const Options& options, const LoadResult& result) {
+  const std::size_t over = first_over_the_knee(result);
+  return over > 0 ? Json(options.plan.steps.rates_per_s[over - 1]) : Json(nullptr);
+}
+
 Json parameters_json(const Options& options) {
   const LoadPlan& plan = options.plan;
   Json sources = Json::array();
   for (const sys::SocketAddress& source : plan.sources) {
     sources.push_back(source.host());
   }
-  return {{"mode", name_of(plan.mode)},
-          {"connections", plan.connections},
-          {"active", plan.active},
-          {"size_min_bytes", plan.sizes.smallest},
-          {"size_max_bytes", plan.sizes.largest},
-          {"depth", plan.depth},
-          {"threads", plan.threads},
-          {"rate_per_s", plan.rate_per_s ? Json(*plan.rate_per_s) : Json(nullptr)},
-          {"messages", plan.messages ? Json(*plan.messages) : Json(nullptr)},
-          {"connect_rate_per_s",
-           plan.connect_rate_per_s ? Json(*plan.connect_rate_per_s) : Json(nullptr)},
-          {"warmup_s", seconds(plan.warmup)},
-          {"duration_s", seconds(plan.duration)},
-          {"timeout_s", seconds(plan.timeout)},
-          {"interval_s", seconds(plan.interval)},
-          {"max_errors", options.max_errors},
-          {"seed", plan.seed},
-          {"sources", sources}};
+  return {
+      {"mode", name_of(plan.mode)},
+      {"connections", plan.connections},
+      {"active", plan.active},
+      {"size_min_bytes", plan.sizes.smallest},
+      {"size_max_bytes", plan.sizes.largest},
+      {"depth", plan.depth},
+      {"threads", plan.threads},
+      {"rate_per_s", plan.rate_per_s ? Json(*plan.rate_per_s) : Json(nullptr)},
+      {"rate_steps", plan.steps.rates_per_s.empty() ? Json(nullptr)
+                                                    : Json{{"rates_per_s", plan.steps.rates_per_s},
+                                                           {"time_s", seconds(plan.steps.time)}}},
+      {"arrivals", plan.rate_per_s ? Json(name_of(plan.arrivals)) : Json(nullptr)},
+      {"messages", plan.messages ? Json(*plan.messages) : Json(nullptr)},
+      {"connect_rate_per_s",
+       plan.connect_rate_per_s ? Json(*plan.connect_rate_per_s) : Json(nullptr)},
+      {"start_at", moment_json(plan.start_at)},
+      {"warmup_s", seconds(plan.warmup)},
+      {"duration_s", seconds(plan.duration)},
+      {"timeout_s", seconds(plan.timeout)},
+      {"interval_s", seconds(plan.interval)},
+      {"max_errors", options.max_errors},
+      {"seed", plan.seed},
+      {"sources", sources}};
 }
 
 Json environment_json(const Environment& environment) {
-  Json json{{"kernel", environment.kernel},
+  Json json{{"host", environment.host},
+            {"kernel", environment.kernel},
             {"cpus", environment.cpus},
             {"open_files", environment.open_files},
             {"local_ports", nullptr}};
   if (environment.local_ports) {
     json["local_ports"] = {environment.local_ports->first, environment.local_ports->second};
+  }
+  return json;
+}
+
+Json parts_json(const std::vector<RunPart>& parts) {
+  Json json = Json::array();
+  for (const RunPart& part : parts) {
+    json.push_back({{"file", part.name},
+                    {"environment", environment_json(part.environment)},
+                    {"measured_from", moment_json(part.measured_from)},
+                    {"measured_s", seconds(part.measured)},
+                    {"echoes", part.echoes},
+                    {"seed", part.seed},
+                    {"busiest_share", part.busiest_share},
+                    {"failures", part.failures}});
   }
   return json;
 }
@@ -89,6 +177,11 @@ Json errors_json(const Tally& tally) {
           {"mismatches", tally.mismatches()},
           {"by_kind", by_kind},
           {"details", tally.detail_lines()}};
+}
+
+Json tcp_json(const Tally& tally) {
+  return {{"retransmissions", tally.retransmissions},
+          {"round_trip_us", latency_json(tally.round_trip)}};
 }
 
 Json lost_json(const Tally& tally) {
@@ -156,16 +249,18 @@ Json limits_json(const Verdict& verdict) {
 }  // namespace
 
 std::string run_json(const Options& options, const LoadResult& result,
-                     const Environment& environment, const Verdict& verdict) {
+                     const Environment& environment, const Verdict& verdict,
+                     const std::vector<RunPart>& parts) {
   const Tally& tally = result.tally;
-  const Json json{{"kind", "run"},
+  const Json json{{"kind", parts.empty() ? "run" : "merged"},
                   {"echoload", environment.version},
                   {"time", environment.time},
                   {"target", target_json(options)},
-                  {"environment", environment_json(environment)},
+                  {"environment", parts.empty() ? environment_json(environment) : Json(nullptr)},
                   {"parameters", parameters_json(options)},
                   {"began", result.has_begun},
                   {"interrupted", result.is_interrupted},
+                  {"measured_from", moment_json(result.measured_from)},
                   {"measured_s", seconds(result.measured)},
                   {"connected", result.connected},
                   {"connecting_s", seconds(result.connecting)},
@@ -176,9 +271,15 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"sent_mb_per_s", per_second(tally.bytes_sent, result) / kMega},
                   {"received_mb_per_s", per_second(tally.bytes_received, result) / kMega},
                   {"latency_us", latency_json(tally.latency)},
+                  {"connect_us", latency_json(tally.connect)},
+                  {"first_byte_us", latency_json(tally.first_byte)},
                   {"send_lag_us", latency_json(tally.send_lag)},
                   {"receive_lag_us", latency_json(tally.receive_lag)},
                   {"not_sent", tally.not_sent},
+                  {"service", service_json(tally.service)},
+                  {"steps", steps_json(options, result)},
+                  {"knee_per_s", knee_json(options, result)},
+                  {"tcp", tcp_json(tally)},
                   {"lost_connections", lost_json(tally)},
                   {"errors", errors_json(tally)},
                   {"series", series_json(result.series)},
@@ -187,8 +288,10 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"slo", limits_json(verdict)},
                   {"warnings", verdict.warnings},
                   {"failures", verdict.failures},
-                  {"passed", verdict.has_passed()}};
-  return text_of(json);
+                  {"passed", verdict.has_passed()},
+                  {"begin_skew_us", micros(begin_skew(parts))},
+                  {"parts", parts_json(parts)}};
+  return text_of(json, histograms_json(result));
 }
 
 std::string check_json(const Options& options, const std::vector<CheckResult>& results,

@@ -9,13 +9,16 @@
 #include "environment.hpp"
 #include "load_run.hpp"
 #include "run_checks.hpp"
+#include "run_record.hpp"
 #include "verdict.hpp"
 
 namespace echod::client {
 
-// echoload-run.schema.json
+// echoload-run.schema.json. With `parts` it is a merged result, and `environment` says only which
+// echoload merged them, and when.
 [[nodiscard]] std::string run_json(const Options& options, const LoadResult& result,
-                                   const Environment& environment, const Verdict& verdict);
+                                   const Environment& environment, const Verdict& verdict,
+                                   const std::vector<RunPart>& parts = {});
 
 // echoload-check.schema.json
 [[nodiscard]] std::string check_json(const Options& options,

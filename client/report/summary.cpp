@@ -41,7 +41,7 @@ std::string echoes_line(const Options& options, const LoadResult& result) {
   const bool is_connect = options.plan.mode == LoadMode::connect;
   std::string text =
       count_text(result.tally.echoes) + ", " + short_number_text(rate_of(result)) + " per second";
-  if (options.plan.rate_per_s) {
+  if (options.plan.rate_per_s && result.steps.empty()) {
     text += " of " + short_number_text(*options.plan.rate_per_s) + " asked for";
   }
   return line(is_connect ? "cycles" : "echoes", text);
@@ -135,6 +135,10 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
     text += line("latency", tally.latency.count() > 0 ? percentiles_text(tally.latency)
                                                       : "nothing was measured");
   }
+  for (const auto& [name, histogram] :
+       {std::pair("connect", &tally.connect), std::pair("first byte", &tally.first_byte)}) {
+    text += histogram->count() > 0 ? line(name, percentiles_text(*histogram)) : "";
+  }
   if (options.plan.rate_per_s && tally.send_lag.count() > 0) {
     text += line("send lag", percentiles_text(tally.send_lag));
   }
@@ -146,6 +150,55 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
                                  " due; in the latency as the timeout, or longer");
   }
   return text;
+}
+
+std::string cell(const std::string& text) {
+  constexpr std::size_t kWidth = 10;
+  return std::string(kWidth - std::min(kWidth, text.size()), ' ') + text;
+}
+
+std::string knee_text(const Options& options, const LoadResult& result) {
+  const std::vector<double>& rates = options.plan.steps.rates_per_s;
+  const std::size_t over = first_over_the_knee(result);
+  if (over == rates.size()) {
+    return "above " + short_number_text(rates.back()) + "/s: every step kept up";
+  }
+  return over == 0 ? "below " + short_number_text(rates.front()) + "/s: no step kept up"
+                   : short_number_text(rates[over - 1]) + "/s: the step of " +
+                         short_number_text(rates[over]) + "/s did not keep up";
+}
+
+// Latency by rate, and where it turns up.
+std::string steps_lines(const Options& options, const LoadResult& result) {
+  if (result.steps.empty()) {
+    return "";
+  }
+  std::string head = cell("rate/s") + cell("echoes/s");
+  for (const auto& [name, percent] : kReportedPercentiles) {
+    head += cell(name);
+  }
+  std::string text = line("steps", head);
+  for (std::size_t i = 0; i < result.steps.size(); ++i) {
+    const StepTally& step = result.steps[i];
+    const double time = seconds(time_of_step(i, options, result));
+    const double rate = time > 0 ? static_cast<double>(step.echoes) / time : 0;
+    std::string row =
+        cell(short_number_text(options.plan.steps.rates_per_s[i])) + cell(short_number_text(rate));
+    for (const auto& [name, percent] : kReportedPercentiles) {
+      const auto value = step.latency.known_percentile(percent);
+      row += cell(value && step.latency.count() > 0 ? duration_text(*value) : "-");
+    }
+    text += line("", row);
+  }
+  return text + line("knee", knee_text(options, result));
+}
+
+std::string tcp_line(const Tally& tally) {
+  if (tally.round_trip.count() == 0 && tally.retransmissions == 0) {
+    return "";
+  }
+  return line("tcp", plural(tally.retransmissions, "retransmission") + "; round trip " +
+                         percentiles_text(tally.round_trip));
 }
 
 // Connections that failed, and came back or did not.
@@ -163,6 +216,32 @@ std::string outage_lines(const Tally& tally) {
     text += line("", plural(tally.unconnected, "message") + " due without a connection");
   }
   return text;
+}
+
+// When the parts of a merged run began, and what each of them did.
+std::string parts_lines(const std::vector<RunPart>& parts, const LoadResult& result) {
+  std::string text;
+  for (const RunPart& part : parts) {
+    const std::string begin = part.measured_from && result.measured_from
+                                  ? "began " +
+                                        duration_text(*part.measured_from - *result.measured_from) +
+                                        " after the first, "
+                                  : "never began, ";
+    text += line(text.empty() ? "parts" : "",
+                 part.name + " of " + part.environment.host + ": " + begin +
+                     number_text(seconds(part.measured), 2) + " s, " + count_text(part.echoes) +
+                     " echoes, the busiest thread " +
+                     number_text(part.busiest_share * kPercent, 0) + " % of its time");
+  }
+  return text;
+}
+
+std::string rates_text(const LoadPlan& plan) {
+  const std::vector<double>& rates = plan.steps.rates_per_s;
+  const std::string first = short_number_text(*plan.rate_per_s);
+  return rates.empty() ? first + "/s"
+                       : first + " to " + short_number_text(rates.back()) + "/s in " +
+                             plural(rates.size(), "step") + " of " + duration_text(plan.steps.time);
 }
 
 std::string passed_line(const Options& options, const LoadResult& result, const Verdict& verdict) {
@@ -193,16 +272,16 @@ std::string title(const Options& options) {
     text += ", depth " + std::to_string(plan.depth);
   }
   if (plan.mode != LoadMode::stream) {
-    text += plan.rate_per_s ? ", open loop at " + short_number_text(*plan.rate_per_s) + "/s"
-                            : ", closed loop";
+    text += plan.rate_per_s ? ", open loop at " + rates_text(plan) : ", closed loop";
+    text += plan.arrivals == Arrivals::poisson ? ", Poisson arrivals" : "";
   }
   return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
 }
 
 // The most important first: a narrow terminal cuts the rest.
 std::string progress_line(const Options& options, const LoadProgress& progress) {
-  constexpr std::array<const char*, 5> kPhases{"connecting", "warming up", "measuring", "finishing",
-                                               "done"};
+  constexpr std::array<const char*, 6> kPhases{
+      "connecting", "waiting for --start-at", "warming up", "measuring", "finishing", "done"};
   const Tally& tally = progress.tally;
   const double time = seconds(progress.measured);
   std::string text = kPhases[static_cast<std::size_t>(progress.phase)];
@@ -246,9 +325,12 @@ std::string interval_line(const Options& options, const Interval& interval) {
 }
 
 std::string summary(const Options& options, const LoadResult& result,
-                    const Environment& environment, const Verdict& verdict) {
+                    const Environment& environment, const Verdict& verdict,
+                    const std::vector<RunPart>& parts) {
   const LoadPlan& plan = options.plan;
-  std::string text = "echoload " + environment.version + ": " + title(options) + "\n\n";
+  std::string text = "echoload " + environment.version + ": ";
+  text += parts.empty() ? "" : "merged from " + plural(parts.size(), "run") + ": ";
+  text += title(options) + "\n\n" + parts_lines(parts, result);
   text += line("measured",
                number_text(seconds(result.measured), 2) + " s" +
                    (result.is_interrupted
@@ -259,8 +341,9 @@ std::string summary(const Options& options, const LoadResult& result,
         line("connections", count_text(result.connected) + " of " + count_text(plan.connections));
   }
   text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
-          errors_lines(result.tally) + outage_lines(result.tally) + client_line(result) +
-          server_line(options, result) + limits_line(environment) + '\n';
+          steps_lines(options, result) + tcp_line(result.tally) + errors_lines(result.tally) +
+          outage_lines(result.tally) + client_line(result) + server_line(options, result) +
+          (parts.empty() ? limits_line(environment) : "") + '\n';
   for (const std::string& warning : verdict.warnings) {
     text += "warning: " + warning + '\n';
   }

@@ -7,6 +7,7 @@
 #include "command_line.hpp"
 #include "environment.hpp"
 #include "load_run.hpp"
+#include "run_record.hpp"
 #include "verdict.hpp"
 
 namespace echod::client {
@@ -18,6 +19,7 @@ namespace echod::client {
 // What came in an interval, likewise.
 [[nodiscard]] std::string interval_line(const Options& options, const Interval& interval);
 [[nodiscard]] std::string summary(const Options& options, const LoadResult& result,
-                                  const Environment& environment, const Verdict& verdict);
+                                  const Environment& environment, const Verdict& verdict,
+                                  const std::vector<RunPart>& parts = {});
 
 }  // namespace echod::client

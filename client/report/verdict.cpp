@@ -55,6 +55,13 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
+void judge_begin(const LoadResult& result, Verdict& verdict) {
+  if (result.late_by > std::chrono::nanoseconds(0)) {
+    verdict.failures.push_back("the connections were made " + duration_text(result.late_by) +
+                               " after --start-at: give a later moment");
+  }
+}
+
 void judge_errors(const Options& options, const LoadResult& result, Verdict& verdict) {
   const std::uint64_t mismatches = result.tally.mismatches();
   const std::uint64_t errors = result.tally.errors_in_all() - mismatches;
@@ -90,20 +97,48 @@ void warn_of_client(const LoadResult& result, Verdict& verdict) {
   }
 }
 
+// A rate, and how long the server took for messages that did not wait for it.
+using RateAndService = std::pair<double, ServiceTime>;
+
+std::optional<RateAndService> limiting_service(const Options& options, const LoadResult& result) {
+  const std::size_t knee = first_over_the_knee(result);
+  if (!options.plan.rate_per_s) {
+    return std::nullopt;
+  }
+  if (result.steps.empty()) {
+    return RateAndService(*options.plan.rate_per_s, result.tally.service);
+  }
+  if (knee == result.steps.size()) {
+    return std::nullopt;
+  }
+  return RateAndService(options.plan.steps.rates_per_s[knee],
+                        result.steps[std::max<std::size_t>(knee, 1) - 1].service);
+}
+
+std::chrono::nanoseconds mean_of(const ServiceTime& service) {
+  return service.total / static_cast<std::int64_t>(std::max<std::uint64_t>(1, service.messages));
+}
+
 void warn_of_rate(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kNearlyAll = 0.99;
   if (!options.plan.rate_per_s) {
     return;
   }
   const double rate = *options.plan.rate_per_s;
-  if (!options.plan.messages && !reaches(kNearlyAll * rate, result)) {
+  // Random arrivals are not as many in each run. All that were due in the window have a latency.
+  const double due = options.plan.arrivals == Arrivals::poisson
+                         ? per_second(result.tally.latency.count(), result)
+                         : rate;
+  const bool has_one_rate = !options.plan.messages && result.steps.empty();
+  if (has_one_rate && !reaches(kNearlyAll * due, result)) {
     verdict.warnings.push_back("the rate was not reached: " + short_number_text(rate_of(result)) +
                                " of " + short_number_text(rate) + " per second");
   }
   if (const auto needed = connections_needed(options, result); needed && !is_client_busy(result)) {
-    const auto service = result.tally.service_time / static_cast<std::int64_t>(result.tally.served);
+    const auto [limiting_rate, service] = *limiting_service(options, result);
     verdict.warnings.push_back(
-        "too few connections for the rate: the server took " + duration_text(service) +
+        "too few connections for " + short_number_text(limiting_rate) +
+        " per second: the server took " + duration_text(mean_of(service)) +
         " for a message, and the others waited for a connection meanwhile, which is in the "
         "latency; give --connections " +
         std::to_string(*needed) + ", or a larger --depth");
@@ -148,17 +183,43 @@ double per_second(std::uint64_t amount, const LoadResult& result) noexcept {
   return window > 0 ? static_cast<double>(amount) / window : 0;
 }
 
+std::chrono::nanoseconds time_of_step(std::size_t step, const Options& options,
+                                      const LoadResult& result) noexcept {
+  const std::chrono::nanoseconds time = options.plan.steps.time;
+  return std::clamp(result.measured - time * static_cast<std::int64_t>(step),
+                    std::chrono::nanoseconds(0), time);
+}
+
+std::size_t first_over_the_knee(const LoadResult& result) noexcept {
+  constexpr double kNearlyAll = 0.99;
+  constexpr double kMedian = 50;
+  constexpr int kMuchMore = 10;
+  auto lowest = Histogram::kLongest;
+  for (std::size_t step = 0; step < result.steps.size(); ++step) {
+    const StepTally& tally = result.steps[step];
+    const auto due = static_cast<double>(tally.latency.count());
+    const auto median = tally.latency.percentile(kMedian);
+    // Where a step begins and ends may cost one echo.
+    if (static_cast<double>(tally.echoes + 1) < kNearlyAll * due || median / kMuchMore > lowest) {
+      return step;
+    }
+    lowest = due > 0 ? std::min(lowest, median) : lowest;
+  }
+  return result.steps.size();
+}
+
 std::optional<std::uint64_t> connections_needed(const Options& options,
                                                 const LoadResult& result) noexcept {
   constexpr double kUsable = 0.9;
   const LoadPlan& plan = options.plan;
-  if (!plan.rate_per_s || result.tally.served == 0) {
+  const auto limiting = limiting_service(options, result);
+  if (!limiting || limiting->second.messages == 0) {
     return std::nullopt;
   }
-  const double service =
-      seconds(result.tally.service_time) / static_cast<double>(result.tally.served);
+  const auto& [rate, service] = *limiting;
+  const double mean = seconds(service.total) / static_cast<double>(service.messages);
   const double depth = plan.mode == LoadMode::connect ? 1 : plan.depth;
-  const double needed = std::ceil(*plan.rate_per_s * service / depth / kUsable);
+  const double needed = std::ceil(rate * mean / depth / kUsable);
   return needed > plan.active ? std::optional(static_cast<std::uint64_t>(needed)) : std::nullopt;
 }
 
@@ -168,6 +229,7 @@ double rate_of(const LoadResult& result) noexcept {
 
 Verdict verdict_on(const Options& options, const LoadResult& result) {
   Verdict verdict;
+  judge_begin(result, verdict);
   judge_errors(options, result, verdict);
   judge_limits(options, result, verdict);
   warn_of_client(result, verdict);

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,9 +45,18 @@ struct Verdict {
 
 [[nodiscard]] double seconds(std::chrono::nanoseconds time) noexcept;
 
+// How long a step of result.steps was measured.
+[[nodiscard]] std::chrono::nanoseconds time_of_step(std::size_t step, const Options& options,
+                                                    const LoadResult& result) noexcept;
+// The first of result.steps that did not keep up: fewer than 99 % of what was due came back in its
+// time, or its median latency is more than ten times the lowest before. All of them: as many as
+// there are.
+[[nodiscard]] std::size_t first_over_the_knee(const LoadResult& result) noexcept;
+
 // How many connections would do for the rate that was asked for, by Little's law: those that there
 // are, less a tenth for the ups and downs, must hold rate x service time / depth messages. Nothing
-// if there are enough.
+// if there are enough. With steps it is about the first one over the knee, and the service time of
+// the one before.
 [[nodiscard]] std::optional<std::uint64_t> connections_needed(const Options& options,
                                                               const LoadResult& result) noexcept;
 

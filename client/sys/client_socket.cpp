@@ -173,6 +173,16 @@ StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
   return read;
 }
 
+std::optional<TcpFigures> tcp_figures(int fd) noexcept {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (calls::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+    return std::nullopt;
+  }
+  return TcpFigures{.retransmissions = info.tcpi_total_retrans,
+                    .round_trip = std::chrono::microseconds(info.tcpi_rtt)};
+}
+
 IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept {
   IoResult sent = IoResult::failure(EINTR);
   while (sent.error() == EINTR) {

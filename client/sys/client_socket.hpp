@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -74,6 +75,15 @@ struct StampedRead {
 // As `receive`, with the times. Bytes that an earlier call left behind count as newly arrived when
 // the kernel says so: segments that it merged have the time of the last one.
 [[nodiscard]] StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept;
+
+// What the kernel knows of a connection's path (TCP_INFO, tcp(7)).
+struct TcpFigures {
+  std::uint32_t retransmissions = 0;  // Segments that were sent again.
+  Duration round_trip{0};             // Smoothed; 0: none was measured.
+};
+
+// Nothing where the kernel does not say.
+[[nodiscard]] std::optional<TcpFigures> tcp_figures(int fd) noexcept;
 
 // As `send`, but a last segment that is not full waits for what follows (MSG_MORE, send(2)), so
 // that a FIN travels with the data.

@@ -2,6 +2,8 @@
 // was asked, done and used.
 #include <chrono>
 #include <csignal>
+#include <map>
+#include <memory>
 #include <thread>
 
 #include "daemon_test.hpp"
@@ -40,6 +42,24 @@ class EcholoadRunTest : public DaemonTest {
             kMoment,
             local_target(daemon().port()),
             file};
+  }
+
+  [[nodiscard]] static bool has_validator() {
+    return is_installed("python3") &&
+           run({.arguments = {"python3", "-c", "import jsonschema"}}).exit_code == 0;
+  }
+  // By the schema. No-op where there is no validator.
+  static void expect_valid(const std::string& result) {
+    const TemporaryDirectory directory;
+    write_file(directory.file("result"), result);
+    const ChildResult validated =
+        run({.arguments = {"python3", "-c",
+                           "import json, sys, jsonschema\n"
+                           "schema, result = (json.load(open(name)) for name in sys.argv[1:])\n"
+                           "jsonschema.Draft7Validator(schema).validate(result)",
+                           ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json",
+                           directory.file("result")}});
+    EXPECT_TRUE(validated.exit_code == 0 || !has_validator()) << validated.err;
   }
 
   [[nodiscard]] static bool is_ended_by_further_signals(ChildProcess& client) {
@@ -93,6 +113,20 @@ TEST_F(EcholoadRunTest, ConnectModeMakesAConnectionForEachMessage) {
   EXPECT_GE(daemon().counter("accepted"), result["echoes"].get<std::uint64_t>());
   EXPECT_TRUE(result["receive_lag_us"].is_null());
   EXPECT_GT(result["latency_us"]["count"], 0);
+  for (const char* const percentile : {"p50", "max"}) {
+    EXPECT_GT(result["connect_us"][percentile], 0);
+    EXPECT_LT(result["connect_us"][percentile], result["first_byte_us"][percentile]);
+    EXPECT_LE(result["first_byte_us"][percentile], result["latency_us"][percentile]);
+  }
+}
+
+TEST_F(EcholoadRunTest, EachConnectionHasATimeInWhichItWasMadeAndARoundTrip) {
+  start();
+  const auto result = load_well({"--connections", "20", "--active", "10"});
+  EXPECT_EQ(result["connect_us"]["count"], 20);
+  EXPECT_TRUE(result["first_byte_us"].is_null());
+  EXPECT_EQ(result["tcp"]["round_trip_us"]["count"], 20);
+  EXPECT_GT(result["tcp"]["round_trip_us"]["min"], 0);
 }
 
 TEST_F(EcholoadRunTest, AnOpenLoopSendsWhatIsDueAndNoMore) {
@@ -102,6 +136,35 @@ TEST_F(EcholoadRunTest, AnOpenLoopSendsWhatIsDueAndNoMore) {
   EXPECT_EQ(result["latency_us"]["count"].get<int>() + result["not_sent"].get<int>(), 500);
   EXPECT_EQ(result["send_lag_us"]["count"], 500);
   EXPECT_EQ(result["parameters"]["rate_per_s"], 1000);
+}
+
+TEST_F(EcholoadRunTest, TheRateGoesUpInSteps) {
+  start();
+  const ChildResult run_of_steps =
+      run({.arguments = {ECHOLOAD_BINARY, "--rate", "200:600:200@500ms", "--threads", "2",
+                         "--warmup", "0", "--json", "-", local_target(daemon().port())}});
+  EXPECT_EQ(run_of_steps.exit_code, 0) << run_of_steps.out;
+  const auto result = nlohmann::json::parse(run_of_steps.out);
+  ASSERT_EQ(result["steps"].size(), 3U);
+  for (std::size_t step = 0; step < 3; ++step) {
+    EXPECT_EQ(result["steps"][step]["rate_per_s"], 200 * (step + 1));
+    EXPECT_EQ(result["steps"][step]["latency_us"]["count"], 100 * (step + 1));
+  }
+  EXPECT_EQ(result["measured_s"], 1.5);
+  EXPECT_EQ(result["latency_us"]["count"], 600);
+  expect_valid(run_of_steps.out);
+}
+
+TEST_F(EcholoadRunTest, RandomArrivalsAreTheSameAgainWithTheSameSeed) {
+  start();
+  std::vector<std::uint64_t> counts;
+  for (const char* const seed : {"7", "7", "8"}) {
+    const auto result = load_well({"--connections", "7", "--threads", "2", "--rate", "4000",
+                                   "--arrivals", "poisson", "--seed", seed});
+    counts.push_back(result["latency_us"]["count"]);
+  }
+  EXPECT_EQ(counts[0], counts[1]);
+  EXPECT_NE(counts[0], counts[2]);
 }
 
 TEST_F(EcholoadRunTest, AnOpenLoopChargesAFrozenServerWithEveryMessageItHeldUp) {
@@ -254,34 +317,100 @@ TEST_F(EcholoadRunTest, TheHistogramOnStandardOutputIsAllThereIs) {
 }
 
 TEST_F(EcholoadRunTest, TheResultIsWhatTheSchemaSays) {
-  const auto has_validator = [] {
-    return is_installed("python3") &&
-           run({.arguments = {"python3", "-c", "import jsonschema"}}).exit_code == 0;
-  };
   if (!has_validator()) {
     GTEST_SKIP() << "python3-jsonschema is not installed (scripts/test --all installs it)";
   }
-  const auto expect_valid = [](const nlohmann::json& json) {
-    const TemporaryDirectory directory;
-    write_file(directory.file("result"), json.dump());
-    const ChildResult validated =
-        run({.arguments = {"python3", "-c",
-                           "import json, sys, jsonschema\n"
-                           "schema, result = (json.load(open(name)) for name in sys.argv[1:])\n"
-                           "jsonschema.Draft7Validator(schema).validate(result)",
-                           ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json",
-                           directory.file("result")}});
-    EXPECT_EQ(validated.exit_code, 0) << validated.err;
-  };
   start();
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"--slo", "p50=1s"},
-           {"--rate", "100"},
+           {"--rate", "100", "--arrivals", "poisson"},
            {"--mode", "stream", "--connections", "2", "--source", "127.0.0.9"},
            {"--mode", "connect", "--server-pid", std::to_string(daemon().pid())}}) {
-    expect_valid(load_well(arguments));
+    expect_valid(load_well(arguments).dump());
   }
-  expect_valid(run_load(1, {}).json);  // Nobody listens: it could not begin.
+  expect_valid(run_load(1, {}).json.dump());  // Nobody listens: it could not begin.
+}
+
+TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
+  start();
+  const TemporaryDirectory directory;
+  std::map<std::int64_t, std::uint64_t> sum;
+  std::vector<std::string> words{ECHOLOAD_BINARY, "merge", "--json", directory.file("merged")};
+  for (const char* const name : {"a", "b"}) {
+    const auto part = load_well({"--rate", "1000", "--slo", "p50=1000s"});
+    for (const auto& bucket : part["histograms"]["latency_ns"]["buckets"]) {
+      sum[bucket[0]] += bucket[1].get<std::uint64_t>();
+    }
+    write_file(directory.file(name), part.dump());
+    words.push_back(directory.file(name));
+  }
+  const ChildResult result = run({.arguments = words});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_NE(result.out.find("merged from 2 runs: "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("warning: the parts did not run at the same time"), std::string::npos)
+      << result.out;
+  const std::string merged = read_file(directory.file("merged"));
+  const auto json = nlohmann::json::parse(merged);
+  std::map<std::int64_t, std::uint64_t> found;
+  for (const auto& bucket : json["histograms"]["latency_ns"]["buckets"]) {
+    found[bucket[0]] = bucket[1];
+  }
+  EXPECT_EQ(found, sum);
+  EXPECT_EQ(json["latency_us"]["count"], kSanitized ? 4000 : 600);
+  EXPECT_EQ(json["parameters"]["rate_per_s"], 2000);
+  // By itself a merged result stays as it is.
+  write_file(directory.file("once"), merged);
+  const ChildResult again =
+      run({.arguments = {ECHOLOAD_BINARY, "merge", "--json", "-", directory.file("once")}});
+  auto once_more = nlohmann::json::parse(again.out);
+  once_more["time"] = json["time"];
+  EXPECT_EQ(once_more, json);
+  expect_valid(merged);
+}
+
+TEST_F(EcholoadRunTest, RunsBeginTogetherAtAMomentGiven) {
+  start();
+  const TemporaryDirectory directory;
+  const auto moment = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now() +
+                                                              std::chrono::seconds(4));
+  std::vector<std::string> words{ECHOLOAD_BINARY, "merge", "--json", "-"};
+  std::vector<std::unique_ptr<ChildProcess>> clients;
+  for (const char* const name : {"a", "b"}) {
+    words.push_back(directory.file(name));
+    clients.push_back(std::make_unique<ChildProcess>(ChildOptions{
+        .arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", kMoment, "--start-at",
+                      std::to_string(moment.time_since_epoch().count()), "--json",
+                      directory.file(name), local_target(daemon().port())}}));
+  }
+  for (const auto& client : clients) {
+    EXPECT_EQ(client->wait(), 0) << client->err();
+  }
+  const auto json = nlohmann::json::parse(run({.arguments = words}).out);
+  EXPECT_EQ(json["begin_skew_us"], 0);
+  EXPECT_EQ(json["warnings"].dump().find("the same time"), std::string::npos) << json["warnings"];
+  for (const auto& part : json["parts"]) {
+    EXPECT_EQ(part["measured_from"], json["parameters"]["start_at"]);
+  }
+}
+
+TEST_F(EcholoadRunTest, AMergeThatCannotBeMadeSaysWhyInOneLine) {
+  const TemporaryDirectory directory;
+  const auto merge = [](const std::string& file) {
+    return run({.arguments = {ECHOLOAD_BINARY, "merge", file}});
+  };
+  constexpr int kUsage = 64;
+  const ChildResult missing = merge(directory.file("none"));
+  EXPECT_EQ(missing.exit_code, kUsage);
+  EXPECT_EQ(missing.err,
+            "echoload: cannot read " + directory.file("none") + ": No such file or directory\n");
+  EXPECT_EQ(merge("/").err, "echoload: cannot read /: Is a directory\n");
+  write_file(directory.file("other"), "{}");
+  const ChildResult other = merge(directory.file("other"));
+  EXPECT_EQ(other.exit_code, kUsage);
+  EXPECT_TRUE(other.err.starts_with("echoload: " + directory.file("other") +
+                                    " is no result of echoload run: "))
+      << other.err;
+  EXPECT_EQ(lines_of(other.err).size(), 1U);
 }
 
 TEST_F(EcholoadRunTest, AMessageTakesOneSendAndOneRecv) {

@@ -52,7 +52,13 @@ class LoadFixture : public testing::Test {
   // From now on messages are due at a constant rate, whatever the server does.
   void open_loop(double rate_per_s) {
     plan_.rate_per_s = rate_per_s;
-    context_.schedule = client::Schedule(loop_.now(), rate_per_s);
+    schedule_ = client::Schedule(loop_.now(), rate_per_s);
+  }
+  // The next one is, whatever the clock says.
+  void message_due(client::LoadConnection& connection) {
+    const sys::TimePoint due = schedule_.due();
+    schedule_.skip();
+    connection.message_due(due);
   }
 
   // The next connection, closed: number and place count from 0.
@@ -154,6 +160,7 @@ class LoadFixture : public testing::Test {
   client::LoadPlan plan_;
   EventLoop loop_;
   client::LoadContext context_{loop_, plan_};
+  client::Schedule schedule_;  // Of an open loop.
   std::map<int, std::uint32_t> number_of_;
   std::deque<client::LoadConnection> connections_;
 };

@@ -39,6 +39,20 @@ namespace echod::test {
   return result;
 }
 
+// A run of 10 s in steps of the rate; the last one does not keep up.
+inline void add_steps(client::Options& options, client::LoadResult& result) {
+  using std::chrono::milliseconds;
+  options.plan.rate_per_s = 5000;
+  options.plan.steps = {.rates_per_s = {5000, 10'000}, .time = std::chrono::seconds(5)};
+  result.steps.resize(2);
+  result.steps[0].echoes = 25'000;
+  result.steps[0].latency.record(milliseconds(1), 25'000);
+  result.steps[0].service = {.messages = 25'000, .total = std::chrono::seconds(25)};
+  result.steps[1].echoes = 40'000;
+  result.steps[1].latency.record(milliseconds(8), 50'000);
+  result.steps[1].service = {.messages = 40'000, .total = std::chrono::seconds(50)};
+}
+
 [[nodiscard]] inline sys::ProcessUsage server_usage() {
   using std::chrono::milliseconds;
   return {.user = milliseconds(500),
@@ -52,6 +66,7 @@ namespace echod::test {
   client::Environment environment;
   environment.version = "1.2.3";
   environment.time = "2026-11-21T09:24:18Z";
+  environment.host = "load.example";
   environment.kernel = "Linux 6.1.0";
   environment.cpus = 2;
   environment.open_files = 20'000;

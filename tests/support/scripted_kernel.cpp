@@ -170,6 +170,9 @@ void ScriptedKernel::set_unacknowledged(int fd, int bytes) {
 void ScriptedKernel::set_socket_error(int fd, int error) {
   socket_errors_[fd] = error;
 }
+void ScriptedKernel::set_tcp_info(int fd, const tcp_info& info) {
+  tcp_infos_[fd] = info;
+}
 void ScriptedKernel::set_ready(int fd, bool is_ready) {
   if (is_ready) {
     not_ready_.erase(fd);
@@ -425,6 +428,10 @@ int ScriptedKernel::on_setsockopt(int fd, int level, int option, const void* val
 
 int ScriptedKernel::on_getsockopt(int fd, int level, int option, void* value, socklen_t* length) {
   note(Call::getsockopt, fd, "getsockopt(" + fd_text(fd) + ')');
+  if (level == IPPROTO_TCP && option == TCP_INFO) {
+    std::memcpy(value, &tcp_infos_[fd], std::min<std::size_t>(*length, sizeof(tcp_info)));
+    return 0;
+  }
   int number = option_set(fd, level, option).value_or(0);
   if (level == SOL_SOCKET && option == SO_ERROR) {
     number = std::exchange(socket_errors_[fd], 0);

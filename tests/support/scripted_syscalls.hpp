@@ -31,6 +31,7 @@
 // Thread-safety: none; one kernel at a time, used from one thread.
 #pragma once
 
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -265,10 +266,11 @@ class ScriptedKernel {
   void improvise(std::function<std::optional<Step>(const MadeCall&)> answer);
 
   // What calls without a script answer from now on.
-  void advance(std::chrono::nanoseconds time);  // CLOCK_MONOTONIC stands still otherwise.
-  void set_unread(int fd, int bytes);           // SIOCINQ.
-  void set_unacknowledged(int fd, int bytes);   // SIOCOUTQ.
-  void set_socket_error(int fd, int error);     // SO_ERROR, once.
+  void advance(std::chrono::nanoseconds time);      // CLOCK_MONOTONIC stands still otherwise.
+  void set_unread(int fd, int bytes);               // SIOCINQ.
+  void set_unacknowledged(int fd, int bytes);       // SIOCOUTQ.
+  void set_socket_error(int fd, int error);         // SO_ERROR, once.
+  void set_tcp_info(int fd, const tcp_info& info);  // TCP_INFO; all 0 otherwise.
   void set_ready(int fd, bool is_ready);    // poll(2): every descriptor is, unless said so here.
   void set_file_type(int fd, mode_t type);  // fstat(2): S_IFIFO and so on; else what it is.
   void set_open_files(std::uint64_t soft, std::uint64_t hard);  // RLIMIT_NOFILE.
@@ -361,6 +363,7 @@ class ScriptedKernel {
   std::map<int, int> unread_;
   std::map<int, int> unacknowledged_;
   std::map<int, int> socket_errors_;
+  std::map<int, tcp_info> tcp_infos_;
   std::map<int, sockaddr_storage> bound_;
   std::map<int, sockaddr_storage> connected_;
   std::map<int, std::chrono::nanoseconds> timers_;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "command_line.hpp"
+#include "moments.hpp"
 #include "option_table.hpp"
 
 namespace echod::client {
@@ -132,6 +133,86 @@ TEST(ClientCommandLineTest, OfACheckHasFortyConnectionsInParallel) {
   EXPECT_EQ(all.plan.seed, 5U);
   EXPECT_TRUE(all.is_verbose);
   EXPECT_TRUE(all.wants_json);
+}
+
+TEST(ClientCommandLineTest, OfAMergeHasFilesAndTheOptionsOfAReport) {
+  const Options merge =
+      options({"merge", "a.json", "--slo", "p99=2ms", "--json=-", "b.json", "--histogram", "h"});
+  EXPECT_EQ(merge.command, Command::merge);
+  EXPECT_EQ(merge.files, (Words{"a.json", "b.json"}));
+  EXPECT_EQ(merge.limits.size(), 1U);
+  EXPECT_EQ(merge.json_file, "-");
+  EXPECT_EQ(merge.histogram_file, "h");
+  EXPECT_EQ(usage_error({"merge"}), "no files given: results of echoload run --json");
+  EXPECT_EQ(usage_error({"merge", "--rate", "5", "a.json"}), "unknown option --rate of merge");
+  EXPECT_EQ(usage_error({"merge", "--timeout", "5", "a.json"}),
+            "unknown option --timeout of merge");
+}
+
+TEST(ClientCommandLineTest, ARateMayGoUpInSteps) {
+  const LoadPlan plan = run_with({"--rate", "1k:2.6k:500@5s"}).plan;
+  EXPECT_EQ(plan.rate_per_s, 1000);
+  EXPECT_EQ(plan.steps.rates_per_s, (std::vector<double>{1000, 1500, 2000, 2500}));
+  EXPECT_EQ(plan.steps.time, seconds(5));
+  EXPECT_EQ(plan.duration, seconds(20));
+  EXPECT_EQ(run_with({"--rate", "0.1:0.3:0.1@10"}).plan.steps.rates_per_s.size(), 3U);
+  EXPECT_EQ(run_with({"--rate", "5:5:1@1s"}).plan.steps.rates_per_s, std::vector<double>{5});
+  EXPECT_EQ(run_with({"--rate", "1:100:1@1s"}).plan.steps.rates_per_s.size(), 100U);
+  const LoadPlan last = run_with({"--rate", "1:9:1@1s", "--rate", "7"}).plan;
+  EXPECT_TRUE(last.steps.rates_per_s.empty());
+  EXPECT_EQ(last.rate_per_s, 7);
+  EXPECT_EQ(last.duration, seconds(10));
+}
+
+TEST(ClientCommandLineTest, StepsThatAreNoneAreRefused) {
+  for (const char* const value :
+       {"1:2", "1:2@5s", "1:2:1", "1:2:1@", "1:2:1@0", "1:2:0@1s", "2:1:1@1s", ":2:1@1s", "1::1@1s",
+        "1:2:@1s", "::@", ":", "@", "1:2@1:1s", "1:101:1@1s", "1:2:1@1s:", "1:2:1:1@1s", "x:2:1@1s",
+        "1@1s"}) {
+    EXPECT_EQ(error_with({"--rate", value}),
+              "--rate: \"" + std::string(value) +
+                  "\" given, allowed is messages per second, such as 500 or 20k, or up to 100 "
+                  "steps, such as 1k:10k:1k@5s");
+  }
+  for (const char* const option : {"--duration", "--messages"}) {
+    EXPECT_EQ(error_with({"--rate", "1:2:1@1s", option, "5"}),
+              "--rate with steps says how long each takes: --duration and --messages do not apply");
+  }
+}
+
+TEST(ClientCommandLineTest, ArrivalsOfAnOpenLoopAreConstantOrPoisson) {
+  EXPECT_EQ(run_with({"--rate", "5"}).plan.arrivals, Arrivals::constant);
+  EXPECT_EQ(run_with({"--rate", "5", "--arrivals", "constant"}).plan.arrivals, Arrivals::constant);
+  EXPECT_EQ(run_with({"--rate", "5", "--arrivals", "poisson"}).plan.arrivals, Arrivals::poisson);
+  EXPECT_EQ(error_with({"--rate", "5", "--arrivals", "normal"}),
+            "--arrivals: \"normal\" given, allowed is constant or poisson");
+  EXPECT_EQ(error_with({"--arrivals", "poisson"}),
+            "--arrivals is about an open loop: give --rate too");
+}
+
+TEST(ClientCommandLineTest, AMomentToStartAtIsADateSecondsOrATimeUntilThen) {
+  const Moment now = std::chrono::system_clock::now();
+  const Moment soon = std::chrono::ceil<seconds>(now + std::chrono::hours(1));
+  EXPECT_EQ(run_with({"--start-at", moment_text(soon)}).plan.start_at, soon);
+  const auto count = std::chrono::duration_cast<seconds>(soon.time_since_epoch()).count();
+  EXPECT_EQ(run_with({"--start-at", std::to_string(count)}).plan.start_at, soon);
+  const auto relative = run_with({"--start-at", "+90m"}).plan.start_at;
+  ASSERT_TRUE(relative);
+  EXPECT_GE(*relative, now + std::chrono::minutes(90));
+  EXPECT_LE(*relative, std::chrono::system_clock::now() + std::chrono::minutes(90));
+  EXPECT_EQ(run_with({}).plan.start_at, std::nullopt);
+}
+
+TEST(ClientCommandLineTest, AMomentThatIsPastOrNoneIsRefused) {
+  const std::string past = error_with({"--start-at", "2026-11-21T09:30:00+01:00"});
+  EXPECT_TRUE(past.starts_with("--start-at 2026-11-21T08:30:00.000000000Z is past: it is 20"))
+      << past;
+  for (const char* const value : {"noon", "+", "+-1", "-10s", "10s", "2261-01-01T00:00:00Z"}) {
+    EXPECT_EQ(error_with({"--start-at", value}),
+              "--start-at: \"" + std::string(value) +
+                  "\" given, allowed is a moment within a year, such as 2026-11-21T09:30:00Z, "
+                  "1795253400 or +10s");
+  }
 }
 
 TEST(ClientCommandLineTest, TakesEveryOptionOfARun) {
@@ -299,7 +380,9 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
        {"0", "65M", "0-5", "5-4", "5-", "64M-65M", ""},
        "1 to 64M bytes, or a range such as 64-4k"},
       {"--depth", {"0", "65537", ""}, "1 to 65536"},
-      {"--rate", {"0", "x", "", "inf", "-5"}, "messages per second, such as 500 or 20k"},
+      {"--rate",
+       {"0", "x", "", "inf", "-5"},
+       "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s"},
       {"--messages", {"0", "x", ""}, "1 or more"},
       {"--threads", {"0", "257", ""}, "1 to 256"},
       {"--duration", {"0", "0.9ms", "forever"}, time},
@@ -371,7 +454,7 @@ TEST(ClientCommandLineTest, TheCommandStandsFirst) {
 
 TEST(ClientCommandLineTest, SaysWhichCommandIsUnknown) {
   const std::string neither =
-      " is neither a command (run or check) nor HOST:PORT, such as localhost:2003";
+      " is neither a command (run, check or merge) nor HOST:PORT, such as localhost:2003";
   EXPECT_EQ(error_with({"chek"}), "\"chek\"" + neither);
   EXPECT_EQ(error_with({"chek", "--verbose"}), "\"chek\"" + neither);
   EXPECT_EQ(usage_error({"localhost"}), "\"localhost\"" + neither);
@@ -423,7 +506,8 @@ TEST(ClientCommandLineTest, HelpsBothCommandsAlikeWithin80Columns) {
   EXPECT_TRUE(parsed.text.ends_with("See echoload(1).\n"));
   for (const char* const part :
        {"Usage: echoload [run] [OPTION]... HOST:PORT\n", "echoload check [OPTION]... HOST:PORT\n",
-        "\n   0  ", "\n   1  ", "\n  64  ", "\n  69  ", "\n  71  "}) {
+        "echoload merge [OPTION]... FILE...\n", "\n   0  ", "\n   1  ", "\n  64  ", "\n  69  ",
+        "\n  71  "}) {
     EXPECT_NE(parsed.text.find(part), std::string::npos) << part;
   }
   std::istringstream text(parsed.text);
@@ -449,18 +533,23 @@ Words helped(const std::string& heading) {
 }
 
 TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
-  EXPECT_EQ(helped("Both"), (Words{"--connections", "--timeout", "--seed"}));
+  EXPECT_EQ(helped("run and check"), (Words{"--connections", "--timeout", "--seed"}));
   EXPECT_EQ(helped("run"),
-            (Words{"--mode", "--active", "--size", "--depth", "--rate", "--messages", "--threads",
-                   "--duration", "--warmup", "--connect-rate", "--ramp", "--source", "--server-pid",
-                   "--max-errors", "--slo", "--json", "--histogram", "--html", "--interval"}));
+            (Words{"--mode", "--active", "--size", "--depth", "--rate", "--arrivals", "--messages",
+                   "--threads", "--start-at", "--duration", "--warmup", "--connect-rate", "--ramp",
+                   "--source", "--server-pid", "--max-errors", "--html", "--interval"}));
+  EXPECT_EQ(helped("run and merge"), (Words{"--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));
 }
 
 TEST(ClientCommandLineTest, EveryOptionThatTheHelpNamesIsKnown) {
-  for (const char* const command : {"run", "check"}) {
-    for (const std::string& heading : {std::string("Both"), std::string(command)}) {
+  const std::vector<std::pair<const char*, Words>> headings{
+      {"run", {"run", "run and check", "run and merge"}},
+      {"check", {"check", "run and check"}},
+      {"merge", {"run and merge"}}};
+  for (const auto& [command, all] : headings) {
+    for (const std::string& heading : all) {
       for (const std::string& name : helped(heading)) {
         // Refused for its value if at all.
         const ParsedCommandLine parsed = parse({command, name, "localhost:7"});

@@ -209,6 +209,40 @@ TEST(HistogramTest, TwoAddedUpAreAsOneThatRecordedEverything) {
   }
 }
 
+TEST(HistogramTest, ItsBucketsAndEndsAreAllOfIt) {
+  std::mt19937_64 random(test::announce_seed());
+  for (const int samples : {0, 1, 2, 1000}) {
+    Histogram histogram;
+    for (int i = 0; i < samples; ++i) {
+      histogram.record(nanoseconds(static_cast<std::int64_t>(random() >> (random() % 64))));
+    }
+    const Histogram::Buckets buckets = histogram.buckets();
+    EXPECT_TRUE(std::is_sorted(buckets.begin(), buckets.end()));
+    const auto again = Histogram::from(buckets, histogram.min(), histogram.max());
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->buckets(), buckets);
+    EXPECT_EQ(again->count(), histogram.count());
+    EXPECT_EQ(again->min(), histogram.min());
+    EXPECT_EQ(again->max(), histogram.max());
+    EXPECT_EQ(again->mean_ns(), histogram.mean_ns());
+    EXPECT_EQ(again->standard_deviation_ns(), histogram.standard_deviation_ns());
+  }
+}
+
+TEST(HistogramTest, WhatNoHistogramHasIsNotMadeIntoOne) {
+  const auto can_be = [](const Histogram::Buckets& buckets, int min, int max) {
+    return Histogram::from(buckets, nanoseconds(min), nanoseconds(max)).has_value();
+  };
+  EXPECT_TRUE(can_be({{nanoseconds(2049), 1}}, 2048, 2049));
+  EXPECT_FALSE(can_be({{nanoseconds(2048), 1}}, 2048, 2048)) << "its bucket goes up to 2049";
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 0}}, 2048, 2049)) << "an empty bucket is left out";
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 1}}, 2049, 2048));
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 1}}, 2047, 2049)) << "of another bucket";
+  EXPECT_FALSE(can_be({{nanoseconds(2049), 1}}, 2048, 2050));
+  EXPECT_FALSE(can_be({{nanoseconds(-1), 1}}, 0, 0));
+  EXPECT_FALSE(can_be({{nanoseconds::max(), 1}}, 0, 0));
+}
+
 TEST(HistogramTest, MeanAndDeviationAreWithinTheStatedErrorAndTheMeanBetweenTheEnds) {
   std::mt19937_64 random(test::announce_seed());
   std::lognormal_distribution<double> distribution(11, 1);
@@ -255,10 +289,14 @@ TEST(HistogramTest, WithoutSamplesEverythingIsNought) {
   EXPECT_EQ(histogram.count_up_to(Histogram::kLongest), 0U);
 }
 
-TEST(HistogramTest, RecordingAndAddingAllocateNothing) {
+TEST(HistogramTest, OnlyTheFirstSampleAllocates) {
   std::mt19937_64 random(test::announce_seed());
-  Histogram histogram;
   const Histogram other = histogram_of({1, 1'000'000});
+  const std::uint64_t before_any = test::allocations();
+  Histogram histogram;
+  histogram.add(Histogram());
+  EXPECT_EQ(test::allocations(), before_any);
+  histogram.record(nanoseconds(1));
   const std::uint64_t before = test::allocations();
   for (int i = 0; i < 100'000; ++i) {
     histogram.record(nanoseconds(static_cast<std::int64_t>(random() >> (random() % 64))));
@@ -266,7 +304,7 @@ TEST(HistogramTest, RecordingAndAddingAllocateNothing) {
   histogram.record(nanoseconds::max());
   histogram.add(other);
   EXPECT_EQ(test::allocations(), before);
-  EXPECT_EQ(histogram.count(), 100'003U);
+  EXPECT_EQ(histogram.count(), 100'004U);
 }
 
 }  // namespace

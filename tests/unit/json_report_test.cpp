@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -34,38 +35,13 @@ std::set<std::string> keys(const Json& object) {
   return names;
 }
 
-TEST_F(JsonReportTest, HasEachFieldAndEndsItsLine) {
+TEST_F(JsonReportTest, HasEachFieldOfTheSchemaAndEndsItsLine) {
   EXPECT_TRUE(text().ends_with("}\n"));
-  EXPECT_EQ(keys(report()), (std::set<std::string>{"kind",
-                                                   "echoload",
-                                                   "time",
-                                                   "target",
-                                                   "environment",
-                                                   "parameters",
-                                                   "began",
-                                                   "interrupted",
-                                                   "measured_s",
-                                                   "connected",
-                                                   "connecting_s",
-                                                   "echoes",
-                                                   "echoes_per_s",
-                                                   "bytes_sent",
-                                                   "bytes_received",
-                                                   "sent_mb_per_s",
-                                                   "received_mb_per_s",
-                                                   "latency_us",
-                                                   "receive_lag_us",
-                                                   "lost_connections",
-                                                   "send_lag_us",
-                                                   "not_sent",
-                                                   "errors",
-                                                   "series",
-                                                   "client",
-                                                   "server",
-                                                   "slo",
-                                                   "warnings",
-                                                   "failures",
-                                                   "passed"}));
+  std::ifstream file(ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json");
+  const Json schema = Json::parse(file);
+  EXPECT_EQ(keys(report()), keys(schema["properties"]));
+  EXPECT_EQ(keys(report()), schema["required"].get<std::set<std::string>>());
+  EXPECT_EQ(keys(report()["parameters"]), keys(schema["properties"]["parameters"]["properties"]));
 }
 
 TEST_F(JsonReportTest, SaysWhatWasRunWhereAndWhen) {
@@ -74,7 +50,8 @@ TEST_F(JsonReportTest, SaysWhatWasRunWhereAndWhen) {
   EXPECT_EQ(json["echoload"], "1.2.3");
   EXPECT_EQ(json["time"], "2026-11-21T09:24:18Z");
   EXPECT_EQ(json["target"], (Json{{"given", "echo.example:2003"}, {"address", "192.0.2.9:2003"}}));
-  EXPECT_EQ(json["environment"], (Json{{"kernel", "Linux 6.1.0"},
+  EXPECT_EQ(json["environment"], (Json{{"host", "load.example"},
+                                       {"kernel", "Linux 6.1.0"},
                                        {"cpus", 2},
                                        {"open_files", 20'000},
                                        {"local_ports", {32768, 60999}}}));
@@ -91,8 +68,11 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"depth", 1},
                                           {"threads", 1},
                                           {"rate_per_s", nullptr},
+                                          {"rate_steps", nullptr},
+                                          {"arrivals", nullptr},
                                           {"messages", nullptr},
                                           {"connect_rate_per_s", nullptr},
+                                          {"start_at", nullptr},
                                           {"warmup_s", 1.0},
                                           {"duration_s", 10.0},
                                           {"timeout_s", 5.0},
@@ -106,11 +86,14 @@ TEST_F(JsonReportTest, HasEveryParameter) {
   options_.plan.connect_rate_per_s = 1000;
   options_.plan.sources = {*sys::SocketAddress::parse("127.0.0.2", 0),
                            *sys::SocketAddress::parse("::1", 0)};
+  options_.plan.start_at = Moment(seconds(1'795'857'858));
   const Json parameters = report()["parameters"];
   EXPECT_EQ(parameters["mode"], "connect");
   EXPECT_EQ(parameters["rate_per_s"], 0.5);
+  EXPECT_EQ(parameters["arrivals"], "constant");
   EXPECT_EQ(parameters["messages"], 7);
   EXPECT_EQ(parameters["connect_rate_per_s"], 1000);
+  EXPECT_EQ(parameters["start_at"], "2026-11-28T09:24:18.000000000Z");
   EXPECT_EQ(parameters["sources"], (Json{"127.0.0.2", "::1"}));
   options_.plan.mode = LoadMode::stream;
   EXPECT_EQ(report()["parameters"]["mode"], "stream");
@@ -147,6 +130,62 @@ TEST_F(JsonReportTest, HasLatenciesInMicroseconds) {
   EXPECT_EQ(latency["p99.99"], 8000.0);
   EXPECT_EQ(latency["max"], 8000.0);
   EXPECT_EQ(report()["send_lag_us"]["max"], 2000.0);
+}
+
+TEST_F(JsonReportTest, HasEachHistogramOnALineSparseAndExact) {
+  result_.tally.latency = Histogram();
+  result_.tally.latency.record(std::chrono::nanoseconds(1000), 3);
+  result_.tally.latency.record(milliseconds(8));
+  EXPECT_NE(text().find("    \"latency_ns\": {\"count\":4,\"min\":1000,\"max\":8000000,"
+                        "\"buckets\":[[1000,3],[8003583,1]]},\n"
+                        "    \"connect_ns\": {\"count\":0,\"min\":0,\"max\":0,\"buckets\":[]},\n"),
+            std::string::npos)
+      << text();
+}
+
+TEST_F(JsonReportTest, SaysWhenTheWindowBegan) {
+  EXPECT_TRUE(report()["measured_from"].is_null());
+  result_.measured_from = Moment(seconds(1'795'857'858));
+  EXPECT_EQ(report()["measured_from"], "2026-11-28T09:24:18.000000000Z");
+}
+
+TEST_F(JsonReportTest, HasTheSumOfTheTimesOfTheServer) {
+  result_.tally.service.messages = 3;
+  result_.tally.service.total = milliseconds(6);
+  EXPECT_EQ(report()["service"], (Json{{"messages", 3}, {"total_ns", 6'000'000}}));
+}
+
+TEST_F(JsonReportTest, HasTheSteps) {
+  EXPECT_EQ(report()["steps"], Json::array());
+  EXPECT_TRUE(report()["knee_per_s"].is_null());
+  test::add_steps(options_, result_);
+  result_.measured = seconds(9);  // Interrupted in the second one.
+  const Json json = report();
+  EXPECT_EQ(json["parameters"]["rate_steps"],
+            (Json{{"rates_per_s", {5000.0, 10'000.0}}, {"time_s", 5.0}}));
+  EXPECT_EQ(json["knee_per_s"], 5000.0);
+  ASSERT_EQ(json["steps"].size(), 2U);
+  const Json& step = json["steps"][1];
+  EXPECT_EQ(step["rate_per_s"], 10'000.0);
+  EXPECT_EQ(step["measured_s"], 4.0);
+  EXPECT_EQ(step["echoes"], 40'000);
+  EXPECT_EQ(step["echoes_per_s"], 10'000.0);
+  EXPECT_EQ(step["latency_us"]["max"], 8000.0);
+  EXPECT_EQ(step["service"], (Json{{"messages", 40'000}, {"total_ns", 50'000'000'000}}));
+  EXPECT_EQ(json["histograms"]["steps_latency_ns"][1]["count"], 50'000);
+}
+
+TEST_F(JsonReportTest, HasTheTimesOfConnectionsAndWhatTheKernelKnowsOfThem) {
+  result_.tally.connect.record(milliseconds(2), 3);
+  result_.tally.first_byte.record(milliseconds(3));
+  result_.tally.round_trip.record(milliseconds(1), 2);
+  result_.tally.retransmissions = 7;
+  const Json json = report();
+  EXPECT_EQ(json["connect_us"]["count"], 3);
+  EXPECT_EQ(json["connect_us"]["max"], 2000.0);
+  EXPECT_EQ(json["first_byte_us"]["max"], 3000.0);
+  EXPECT_EQ(json["tcp"]["retransmissions"], 7);
+  EXPECT_EQ(json["tcp"]["round_trip_us"]["count"], 2);
 }
 
 TEST_F(JsonReportTest, APercentileWithoutEnoughSamplesIsNull) {

@@ -58,6 +58,62 @@ TEST_F(LoadConnectionConnectModeTest, ACycleIsFromConnectToEndOfFileAndIsFollowe
   EXPECT_EQ(context_.tally.latency.min(), milliseconds(2));
   EXPECT_EQ(context_.tally.latency.max(), milliseconds(3)) << "connecting is part of it";
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+  EXPECT_EQ(context_.tally.receive_lag.count(), 0U) << "arrivals are not measured";
+}
+
+TEST_F(LoadConnectionConnectModeTest, TheConnectionAndTheFirstByteHaveTimesOfTheirOwn) {
+  begin_cycle();
+  kernel_.advance(milliseconds(1));
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  expect_recv(kFd, 0, 10);
+  iterate();
+  kernel_.advance(milliseconds(1));
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
+  expect_recv(kFd, 10, kBytes - 10);
+  kernel_.expect_recv_eof(kFd);
+  kernel_.expect_close(kFd);
+  expect_connect(kFd);
+  iterate();
+  kernel_.advance(milliseconds(5));
+  expect_message(1);
+  EXPECT_EQ(context_.tally.connect.count(), 2U);
+  EXPECT_EQ(context_.tally.connect.min(), milliseconds(0));
+  EXPECT_EQ(context_.tally.connect.max(), milliseconds(5));
+  kernel_.advance(milliseconds(2));
+  expect_end_of_cycle(1);
+  expect_connect(kFd);
+  iterate();
+  EXPECT_EQ(context_.tally.first_byte.count(), 2U);
+  EXPECT_EQ(context_.tally.first_byte.min(), milliseconds(1));
+  EXPECT_EQ(context_.tally.first_byte.max(), milliseconds(7)) << "from when connecting began";
+}
+
+TEST_F(LoadConnectionConnectModeTest, CyclesOutsideTheWindowHaveNoTimes) {
+  context_.window.begin += milliseconds(1);
+  begin_cycle();
+  kernel_.advance(milliseconds(2));
+  expect_end_of_cycle(0);
+  expect_connect(kFd);
+  iterate();
+  EXPECT_EQ(context_.tally.connect.count(), 0U);
+  EXPECT_EQ(context_.tally.first_byte.count(), 0U);
+}
+
+TEST_F(LoadConnectionConnectModeTest, InAnOpenLoopTheTimesCountFromConnectAndNotFromWhenItWasDue) {
+  open_loop(1000);
+  client::LoadConnection& connection = make();
+  connection.start();
+  kernel_.advance(milliseconds(10));
+  expect_connect(kFd);
+  message_due(connection);
+  kernel_.advance(milliseconds(1));
+  expect_message(0);
+  kernel_.advance(milliseconds(1));
+  expect_end_of_cycle(0);
+  iterate();
+  EXPECT_EQ(context_.tally.connect.max(), milliseconds(1));
+  EXPECT_EQ(context_.tally.first_byte.max(), milliseconds(2));
+  EXPECT_EQ(context_.tally.latency.max(), milliseconds(12));
 }
 
 TEST_F(LoadConnectionConnectModeTest, TheEchoAloneDoesNotEndACycle) {
@@ -195,9 +251,9 @@ TEST_F(LoadConnectionConnectModeTest, InAnOpenLoopACycleBeginsWhenItIsDue) {
   connection.start();
   EXPECT_EQ(context_.opening, 0U);
   expect_connect(kFd);
-  connection.message_due();
+  message_due(connection);
   expect_message(0);
-  connection.message_due();  // Waits for the first to end.
+  message_due(connection);  // Waits for the first to end.
   kernel_.advance(milliseconds(3));
   expect_end_of_cycle(0);
   expect_connect(kFd);

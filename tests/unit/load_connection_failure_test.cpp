@@ -105,6 +105,21 @@ TEST_F(LoadConnectionFailureTest, ThatCannotBeRegisteredItClosesItsDescriptor) {
   expect_nothing_left();
 }
 
+TEST_F(LoadConnectionFailureTest, AConnectionThatFailsHasItsRetransmissionsCountedAndNoRoundTrip) {
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  connection.open();
+  tcp_info info{};
+  info.tcpi_total_retrans = 2;
+  kernel_.set_tcp_info(kFd, info);
+  kernel_.set_socket_error(kFd, ETIMEDOUT);
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT | EPOLLERR | EPOLLHUP}}, -1);
+  iterate();
+  EXPECT_EQ(context_.tally.retransmissions, 2U);
+  EXPECT_EQ(context_.tally.round_trip.count(), 0U);
+  EXPECT_EQ(context_.tally.connect.count(), 0U);
+}
+
 TEST_F(LoadConnectionFailureTest, AnEventThatDecidesNothingIsWaitedOn) {
   client::LoadConnection& connection = make();
   expect_connect(kFd);

@@ -34,6 +34,39 @@ TEST_F(LoadConnectionTest, IsRegisteredOnceForEverythingByEdges) {
   expect_rest();
 }
 
+TEST_F(LoadConnectionTest, HowLongConnectingTookIsMeasuredBeforeTheWindowToo) {
+  context_.window = {};
+  client::LoadConnection& connection = make();
+  expect_connect(kFd);
+  kernel_.advance(milliseconds(3));  // Since the wait of the loop ended.
+  connection.open();
+  kernel_.advance(milliseconds(2));
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
+  iterate();
+  EXPECT_EQ(context_.tally.connect.count(), 1U);
+  EXPECT_EQ(context_.tally.connect.max(), milliseconds(2));
+}
+
+TEST_F(LoadConnectionTest, IsAskedOnceWhenItEndsForWhatTheKernelKnowsOfItsPath) {
+  client::LoadConnection& connection = connect(kFd);
+  tcp_info info{};
+  info.tcpi_rtt = 250;
+  info.tcpi_total_retrans = 3;
+  kernel_.set_tcp_info(kFd, info);
+  context_.is_stopping = true;
+  kernel_.expect_shutdown(kFd);
+  connection.stop();
+  const std::size_t before = kernel_.count(Call::getsockopt);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
+  kernel_.expect_recv_eof(kFd);
+  kernel_.expect_close(kFd);
+  iterate();
+  EXPECT_EQ(kernel_.count(Call::getsockopt), before + 1);
+  EXPECT_EQ(context_.tally.retransmissions, 3U);
+  EXPECT_EQ(context_.tally.round_trip.count(), 1U);
+  EXPECT_EQ(context_.tally.round_trip.max(), microseconds(250));
+}
+
 TEST_F(LoadConnectionTest, IsOpenAtOnceWhereConnectSaysSo) {
   client::LoadConnection& connection = make();
   kernel_.expect_socket(kFd);
@@ -314,7 +347,7 @@ TEST_F(LoadConnectionTest, ALongMessageThatIsDueIsSentWholeToo) {
   for (int i = 0; i < 4; ++i) {
     kernel_.expect_send_any(kFd);
   }
-  connection.message_due();
+  message_due(connection);
   kernel_.expect_epoll_wait({}, 0);
   expect_send(kFd, kLong - 5, 5);
   iterate();

@@ -88,6 +88,64 @@ TEST_F(LoadRunTest, TheIntervalsAddUpToTheRun) {
   EXPECT_EQ(latencies, result.tally.latency.count());
 }
 
+TEST_F(LoadRunTest, TheStepsOfAllThreadsAreAddedUp) {
+  plan_.steps = {.rates_per_s = {100'000, 200'000}, .time = milliseconds(5)};
+  plan_.rate_per_s = 100'000;
+  plan_.duration = milliseconds(10);
+  const LoadResult result = run();
+  ASSERT_EQ(result.steps.size(), 2U);
+  EXPECT_EQ(result.steps[0].latency.count(), 500U);
+  EXPECT_EQ(result.steps[1].latency.count(), 1000U);
+}
+
+TEST_F(LoadRunTest, TheWindowBeginsAtTheMomentAndTheWarmUp) {
+  plan_.warmup = milliseconds(3);
+  plan_.rate_per_s = 100'000;
+  LoadResult result;
+  nanoseconds wait = milliseconds(25);
+  do {  // Until the connections are there before.
+    wait *= 2;
+    plan_.start_at = std::chrono::system_clock::now() + wait;
+    result = run();
+  } while (result.late_by > nanoseconds(0));
+  EXPECT_EQ(result.measured_from, *plan_.start_at + milliseconds(3));
+  EXPECT_EQ(result.connected, 4U);
+  EXPECT_EQ(result.tally.latency.count(), 500U);
+  EXPECT_EQ(result.late_by, nanoseconds(0));
+}
+
+TEST_F(LoadRunTest, WithoutAMomentItBeginsOnceTheConnectionsAreThere) {
+  plan_.rate_per_s = 100'000;
+  const client::Moment before = std::chrono::system_clock::now();
+  const LoadResult result = run();
+  ASSERT_TRUE(result.measured_from);
+  EXPECT_GE(*result.measured_from, before);
+  EXPECT_LE(*result.measured_from, std::chrono::system_clock::now());
+}
+
+TEST_F(LoadRunTest, WhereTheConnectionsAreThereTooLateNothingIsMeasured) {
+  plan_.start_at = std::chrono::system_clock::now() - milliseconds(1);
+  const LoadResult result = run();
+  EXPECT_GE(result.late_by, milliseconds(1));
+  EXPECT_EQ(result.measured, nanoseconds(0));
+  EXPECT_EQ(result.measured_from, std::nullopt);
+  EXPECT_EQ(result.connected, 4U);
+  EXPECT_EQ(result.tally.bytes_sent, 0U);
+  EXPECT_FALSE(result.is_interrupted);
+}
+
+TEST_F(LoadRunTest, ASignalEndsTheWaitForTheMoment) {
+  plan_.start_at = std::chrono::system_clock::now() + hours(1);
+  const LoadResult result = run([](const LoadProgress& progress) {
+    if (progress.phase == LoadPhase::waiting) {
+      (void)raise(SIGINT);
+    }
+  });
+  EXPECT_TRUE(result.is_interrupted);
+  EXPECT_EQ(result.measured, nanoseconds(0));
+  EXPECT_EQ(result.connected, 4U);
+}
+
 TEST_F(LoadRunTest, CountsWhatTheServersProcessUsedInTheWindow) {
   plan_.server_pid = getpid();
   const LoadResult result = run();

@@ -4,12 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 #include <future>
 #include <memory>
 
 #include "deadline.hpp"
 #include "descriptors.hpp"
 #include "listen_socket.hpp"
+#include "stream_socket.hpp"
+#include "wait_ready.hpp"
 
 namespace echod::test {
 namespace {
@@ -50,6 +53,11 @@ class LoadWorkerTest : public testing::Test {
     if (event.get_future().wait_for(kPatience) != std::future_status::ready) {
       throw std::runtime_error("in vain: waited for the worker");
     }
+  }
+  [[nodiscard]] sys::UniqueFd accept() const {
+    const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
+    EXPECT_NE(sys::wait_ready(listener_.fd.get(), POLLIN, deadline), 0);
+    return sys::accept(listener_.fd.get()).fd;
   }
   [[nodiscard]] std::uint64_t errors(LoadError error) const {
     return worker_->tally().errors.at(static_cast<std::size_t>(error));
@@ -144,6 +152,85 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
   EXPECT_EQ(tally.latency.count(), 400'000U);
   EXPECT_GE(tally.latency.min(), plan_.timeout) << "none was answered";
   EXPECT_GT(tally.not_sent, 300'000U);
+}
+
+TEST_F(LoadWorkerTest, MessagesThatWaitAreBoundedAndTheRestIsAccountedForAllTheSame) {
+  constexpr std::uint64_t kDue = client::LoadContext::kMostUnbegun + 2'000'000;
+  plan_.rate_per_s = 100'000'000;
+  plan_.timeout = milliseconds(500);
+  connect();
+  measure_for(milliseconds(kDue / 100'000));
+  const client::Tally& tally = worker_->tally();
+  constexpr std::uint64_t kBegun = 10;  // By connections that were made again after the timeout.
+  EXPECT_LE(tally.send_lag.count(), client::LoadContext::kMostUnbegun + kBegun);
+  EXPECT_NEAR(static_cast<double>(tally.latency.count()), kDue, 100'000);
+  EXPECT_GE(tally.latency.min(), plan_.timeout);
+}
+
+TEST_F(LoadWorkerTest, EachStepAccountsForWhatWasDueInItsTime) {
+  for (const double scale : {1.0, 100.0}) {  // The second is more than any client can do.
+    plan_.steps = {.rates_per_s = {100'000 * scale, 300'000 * scale, 200'000 * scale},
+                   .time = milliseconds(10)};
+    plan_.rate_per_s = plan_.steps.rates_per_s.front();
+    connect();
+    const sys::TimePoint now = sys::MonotonicClock::now();
+    const sys::TimePoint begin = now + milliseconds(10);  // The warm-up is at the first rate.
+    worker_->start(now, {.begin = begin, .end = begin + milliseconds(30)});
+    wait_for(ended_);
+    ASSERT_EQ(worker_->steps().size(), 3U);
+    for (std::size_t step = 0; step < 3; ++step) {
+      EXPECT_NEAR(static_cast<double>(worker_->steps()[step].latency.count()),
+                  plan_.steps.rates_per_s[step] / 100, scale);
+      EXPECT_GE(worker_->steps()[step].latency.min(), plan_.timeout) << "none was answered";
+    }
+    EXPECT_NEAR(static_cast<double>(worker_->tally().latency.count()), 6000 * scale, scale);
+  }
+}
+
+TEST_F(LoadWorkerTest, RandomArrivalsAreTheRateTogetherAndOthersInEachThread) {
+  plan_.connections = plan_.active = 4;
+  plan_.threads = 2;
+  plan_.rate_per_s = 400'000;
+  plan_.arrivals = client::Arrivals::poisson;
+  plan_.seed = 9;
+  std::vector<std::uint64_t> counts;
+  for (std::uint32_t index = 0; index < plan_.threads; ++index) {
+    make(index);
+    worker_->connect();
+    wait_for(ready_);
+    measure_for(milliseconds(100));
+    counts.push_back(worker_->tally().latency.count());
+  }
+  EXPECT_NE(counts[0], counts[1]);
+  for (const std::uint64_t count : counts) {
+    EXPECT_NEAR(static_cast<double>(count), 20'000, 5 * std::sqrt(20'000));
+  }
+}
+
+TEST_F(LoadWorkerTest, NoMessageIsSentBeforeTheMomentInEitherLoop) {
+  for (const auto rate : {std::optional<double>(), std::optional<double>(1e5)}) {
+    plan_.rate_per_s = rate;
+    plan_.timeout = kPatience;
+    connect();
+    const sys::UniqueFd server = accept();
+    const sys::TimePoint begin = sys::MonotonicClock::now() + milliseconds(50);
+    worker_->start(begin, {.begin = begin, .end = begin + std::chrono::hours(1)});
+    EXPECT_NE(sys::wait_ready(server.get(), POLLIN, begin + kPatience), 0);
+    EXPECT_GE(sys::MonotonicClock::now(), begin);
+    worker_->abort();
+    wait_for(ended_);
+  }
+}
+
+TEST_F(LoadWorkerTest, StoppedBeforeTheMomentItSendsNothing) {
+  connect();
+  const sys::UniqueFd server = accept();
+  const sys::TimePoint begin = sys::MonotonicClock::now() + std::chrono::hours(1);
+  worker_->start(begin, {.begin = begin, .end = begin + std::chrono::hours(1)});
+  worker_->stop();
+  wait_for(ended_);
+  EXPECT_EQ(sys::unread_bytes(server.get()).count(), 0U);
+  EXPECT_EQ(errors(LoadError::no_end), 1U);
 }
 
 TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include "load_fixture.hpp"
 #include "pacer.hpp"
@@ -30,15 +31,16 @@ class OpenLoopTest : public LoadFixture {
   void start_open_loop() {
     open_loop(kRate);
     connect(kFd);
-    context_.schedule = client::Schedule(loop_.now(), kRate);
+    schedule_ = client::Schedule(loop_.now(), kRate);
     start_ = kernel_.now();
     kernel_.expect_timerfd(kTimer);
-    pacer_.emplace(loop_, [this](std::uint64_t /*number*/) {
+    pacer_.emplace(loop_, [this](std::uint64_t /*number*/, sys::TimePoint due) {
       ++due_;
-      connections_.front().message_due();
+      connections_.front().message_due(due);
+      return true;
     });
     connections_.front().start();
-    pacer_->start(context_.schedule);
+    pacer_->start(schedule_);
     kernel_.expect_epoll_wait({}, 0);
     expect_message();
     iterate();
@@ -168,6 +170,7 @@ TEST_F(OpenLoopTest, AStallOfASecondChargesEveryMessageThatItHeldUpWithItsWholeW
 TEST_F(OpenLoopTest, TheSameStallIsOneSlowMessageOfManyInAClosedLoop) {
   connect(kFd);
   const sys::TimePoint start = loop_.now();
+  schedule_ = client::Schedule(start, kRate);
   context_.window = {.begin = start, .end = start + seconds(2)};
   expect_send(kFd, 0, kBytes);
   connections_.front().start();
@@ -235,8 +238,27 @@ TEST_F(OpenLoopTest, TheTimeThatTheServerTakesCountsFromTheSendOfTheMessage) {
   measure_between(seconds(0), seconds(2));
   stall_between(milliseconds(500), milliseconds(600));
   run_until(seconds(1));
-  EXPECT_EQ(context_.tally.served, 1000U);
-  EXPECT_EQ(context_.tally.service_time, milliseconds(100)) << "those that waited were sent late";
+  EXPECT_EQ(context_.tally.service.messages, 1000U);
+  EXPECT_EQ(context_.tally.service.total, milliseconds(100)) << "those that waited were sent late";
+}
+
+TEST_F(OpenLoopTest, AMessageCountsInTheStepInWhichItWasDueAndItsEchoInThatInWhichItCame) {
+  plan_.steps = {.rates_per_s = {kRate, kRate}, .time = seconds(1)};
+  context_.steps.resize(2);
+  start_open_loop();
+  measure_between(seconds(0), seconds(2));
+  stall_between(milliseconds(900), milliseconds(1100));
+  run_until(seconds(2));
+  const std::vector<client::StepTally>& steps = context_.steps;
+  EXPECT_EQ(steps[0].latency.count(), 1000U);
+  EXPECT_EQ(steps[0].latency.max(), milliseconds(200));
+  EXPECT_EQ(steps[1].latency.max(), milliseconds(100));
+  EXPECT_EQ(steps[0].echoes, 900U);
+  EXPECT_EQ(steps[1].echoes, 1100U);
+  EXPECT_EQ(steps[0].service.messages, 900U);
+  EXPECT_EQ(steps[1].service.messages, 1100U);
+  EXPECT_EQ(steps[1].service.total, milliseconds(200));
+  EXPECT_EQ(context_.tally.latency.count(), 2000U);
 }
 
 TEST_F(OpenLoopTest, ADeeperConnectionSendsWhatIsDueUpToItsDepth) {
@@ -246,10 +268,10 @@ TEST_F(OpenLoopTest, ADeeperConnectionSendsWhatIsDueUpToItsDepth) {
   connection.start();
   for (std::uint64_t message = 0; message < 4; ++message) {
     expect_send(kFd, message * kBytes, kBytes);
-    connection.message_due();
+    message_due(connection);
   }
   for (int i = 0; i < 3; ++i) {
-    connection.message_due();
+    message_due(connection);
   }
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   expect_recv(kFd, 0, 2 * kBytes);
@@ -268,17 +290,17 @@ TEST_F(OpenLoopTest, ConnectionsTakeTurnsAndEachCountsFromWhenItsOwnMessageWasDu
   connect(kFd);
   connect(kOther);
   const sys::TimePoint start = loop_.now();
-  context_.schedule = client::Schedule(start, kRate);
+  schedule_ = client::Schedule(start, kRate);
   context_.window = {.begin = start, .end = start + seconds(1)};
   for (client::LoadConnection& connection : connections_) {
     connection.start();
   }
   // Messages 0 and 2 are due on the first, 1 and 3 on the second; all are sent at 3 ms.
   kernel_.advance(milliseconds(3));
-  for (const int fd : {kFd, kOther}) {
-    expect_send(fd, 0, kBytes);
-    connections_[number_of_[fd]].message_due();
-    connections_[number_of_[fd]].message_due();
+  expect_send(kFd, 0, kBytes);
+  expect_send(kOther, 0, kBytes);
+  for (std::size_t message = 0; message < 4; ++message) {
+    message_due(connections_[message % 2]);
   }
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}, {kOther, EPOLLIN}}, -1);
   expect_recv(kFd, 0, kBytes);
@@ -296,20 +318,47 @@ TEST_F(OpenLoopTest, ConnectionsTakeTurnsAndEachCountsFromWhenItsOwnMessageWasDu
   EXPECT_EQ(latency().min(), milliseconds(0));
 }
 
+// However many wait, and however they are spaced.
+TEST_F(OpenLoopTest, EachMessageThatWaitsKeepsTheMomentAtWhichItWasDue) {
+  open_loop(kRate);
+  client::LoadConnection& connection = connect(kFd);
+  measure(seconds(3600));
+  const sys::TimePoint start = loop_.now();
+  connection.start();
+  expect_send(kFd, 0, kBytes);
+  std::vector<milliseconds> waits;
+  for (int i = 0; i < 100; ++i) {
+    waits.emplace_back(1000 - i * i / 11);
+    connection.message_due(start + seconds(1) - waits.back());
+  }
+  kernel_.advance(seconds(1));
+  for (std::uint64_t message = 0; message < waits.size(); ++message) {
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+    expect_recv(kFd, message * kBytes, kBytes);
+    if (message + 1 < waits.size()) {
+      expect_send(kFd, (message + 1) * kBytes, kBytes);
+    }
+    const std::uint64_t before = latency().count_up_to(waits[message]);
+    iterate();
+    EXPECT_EQ(latency().count_up_to(waits[message]), before + 1);
+    EXPECT_EQ(latency().min(), waits[message]) << "each has waited for less than the one before";
+  }
+}
+
 TEST_F(OpenLoopTest, MessagesOfALostConnectionWaitForTheNextOneAndAreCounted) {
   open_loop(kRate);
   client::LoadConnection& connection = connect(kFd);
-  context_.schedule = client::Schedule(loop_.now(), kRate);
+  schedule_ = client::Schedule(loop_.now(), kRate);
   measure(seconds(1));
   connection.start();
   expect_send(kFd, 0, kBytes);
-  connection.message_due();
+  message_due(connection);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLERR | EPOLLHUP}}, -1);
   kernel_.expect_recv_error(kFd, ECONNRESET);
   kernel_.expect_close(kFd);
   iterate();
   for (int i = 0; i < 9; ++i) {
-    connection.message_due();
+    message_due(connection);
   }
   EXPECT_EQ(context_.tally.unconnected, 9U);
   pass_and_reconnect(milliseconds(10), kOther);

@@ -26,9 +26,13 @@ class PacerTest : public testing::Test {
   PacerTest() {
     kernel_.expect_timerfd(kFd);
     kernel_.expect_add(kFd, EPOLLIN | EPOLLET);
-    pacer_.emplace(loop_, [this](std::uint64_t number) {
-      EXPECT_GE(sys::MonotonicClock::now(), schedule_.due(number)) << "early";
-      called_.push_back(number);
+    pacer_.emplace(loop_, [this](std::uint64_t number, sys::TimePoint due) {
+      EXPECT_GE(sys::MonotonicClock::now(), due) << "early";
+      EXPECT_EQ(due, due_of(number));
+      if (has_room_) {
+        called_.push_back(number);
+      }
+      return has_room_;
     });
     kernel_.verify();
   }
@@ -36,6 +40,11 @@ class PacerTest : public testing::Test {
   void start(double rate_per_s, std::uint64_t end = UINT64_MAX) {
     schedule_ = Schedule(sys::MonotonicClock::now(), rate_per_s);
     pacer_->start(schedule_, end);
+  }
+  [[nodiscard]] sys::TimePoint due_of(std::uint64_t number) const {
+    Schedule schedule = schedule_;
+    schedule.skip(number);
+    return schedule.due();
   }
   // A pass because of what is in the ready list.
   void iterate() {
@@ -67,6 +76,7 @@ class PacerTest : public testing::Test {
   std::optional<Pacer> pacer_;
   Schedule schedule_;
   Numbers called_;
+  bool has_room_ = true;
 };
 
 TEST_F(PacerTest, BeginsAtOnceAndArmsTheTimerForTheNextMomentToTheNanosecond) {
@@ -77,10 +87,10 @@ TEST_F(PacerTest, BeginsAtOnceAndArmsTheTimerForTheNextMomentToTheNanosecond) {
   EXPECT_EQ(called_, up_to(1));
   kernel_.advance(nanoseconds(333'333'333));
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
-  kernel_.expect_timer_set(kFd, schedule_.due(2).time_since_epoch());
+  kernel_.expect_timer_set(kFd, due_of(2).time_since_epoch());
   run_once();
   EXPECT_EQ(called_, up_to(2));
-  EXPECT_EQ(schedule_.due(2) - schedule_.due(0), nanoseconds(666'666'667));
+  EXPECT_EQ(due_of(2) - due_of(0), nanoseconds(666'666'667));
 }
 
 TEST_F(PacerTest, IsNotDrivenBeforeItIsStarted) {
@@ -93,7 +103,7 @@ TEST_F(PacerTest, ATimerThatExpiresEarlyIsSetAgain) {
   iterate();
   kernel_.advance(nanoseconds(999'999));
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
-  kernel_.expect_timer_set(kFd, schedule_.due(1).time_since_epoch());
+  kernel_.expect_timer_set(kFd, due_of(1).time_since_epoch());
   run_once();
   EXPECT_EQ(called_, up_to(1));
   expire_after(nanoseconds(1));
@@ -108,7 +118,7 @@ TEST_F(PacerTest, WhatIsLateIsCaughtUpWithInBoundedTurnsInOrder) {
   iterate();
   EXPECT_EQ(called_, up_to(129));
   kernel_.expect_epoll_wait({}, 0);
-  kernel_.expect_timer_set(kFd, schedule_.due(151).time_since_epoch());
+  kernel_.expect_timer_set(kFd, due_of(151).time_since_epoch());
   run_once();
   EXPECT_EQ(called_, up_to(151));
   expect_rest();
@@ -121,6 +131,38 @@ TEST_F(PacerTest, EndsBeforeItsEnd) {
   expire_after(seconds(1));
   EXPECT_EQ(called_, up_to(3));
   expect_rest();
+}
+
+TEST_F(PacerTest, EndsBeforeAMomentHoweverLateItIs) {
+  start(1000);
+  iterate();
+  pacer_->end_before(due_of(3));
+  EXPECT_FALSE(pacer_->has_ended());
+  expire_after(seconds(1));
+  EXPECT_EQ(called_, up_to(3)) << "what is due at the moment is not before it";
+  EXPECT_TRUE(pacer_->has_ended());
+  EXPECT_EQ(pacer_->rest().due(), due_of(3));
+  expect_rest();
+}
+
+TEST_F(PacerTest, WhereThereIsNoRoomItAsksAgainAfterAMillisecondAndLeavesNothingOut) {
+  start(100'000);
+  has_room_ = false;
+  kernel_.expect_epoll_wait({}, 0);
+  kernel_.expect_timer_set(kFd, kernel_.now() + milliseconds(1));
+  run_once();
+  kernel_.advance(milliseconds(1));
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
+  kernel_.expect_timer_set(kFd, kernel_.now() + milliseconds(1));
+  run_once();
+  EXPECT_TRUE(called_.empty());
+  EXPECT_EQ(pacer_->left(), UINT64_MAX);
+  has_room_ = true;
+  expire_after(milliseconds(1));
+  while (called_.size() < 201) {
+    iterate();
+  }
+  EXPECT_EQ(called_, up_to(201));
 }
 
 TEST_F(PacerTest, WithNothingToDoItDoesNothing) {
@@ -157,8 +199,8 @@ TEST_F(PacerTest, AtAnyTimesOfTheTimerNothingIsEarlyLeftOutOrOutOfOrder) {
     kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
     run_once();
     const std::uint64_t next = called_.size();
-    ASSERT_GT(schedule_.due(next), sys::MonotonicClock::now()) << "ten are due at most";
-    ASSERT_EQ(kernel_.timer(kFd), schedule_.due(next).time_since_epoch());
+    ASSERT_GT(due_of(next), sys::MonotonicClock::now()) << "ten are due at most";
+    ASSERT_EQ(kernel_.timer(kFd), due_of(next).time_since_epoch());
   }
   EXPECT_EQ(called_, up_to(called_.size()));
 }
@@ -166,7 +208,8 @@ TEST_F(PacerTest, AtAnyTimesOfTheTimerNothingIsEarlyLeftOutOrOutOfOrder) {
 TEST_F(PacerTest, ThatItsTimerCannotBeRegisteredIsThrown) {
   kernel_.expect_timerfd(kFd + 1);
   kernel_.expect_add(kFd + 1, EPOLLIN | EPOLLET, ENOSPC);
-  EXPECT_THROW(Pacer(loop_, [](std::uint64_t /*number*/) {}), std::system_error);
+  EXPECT_THROW(Pacer(loop_, [](std::uint64_t /*number*/, sys::TimePoint /*due*/) { return true; }),
+               std::system_error);
   EXPECT_TRUE(kernel_.was_closed(kFd + 1));
 }
 

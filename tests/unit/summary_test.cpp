@@ -61,6 +61,9 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   EXPECT_EQ(title(options_),
             "echo, 10 000 connections (1 000 active), 64 bytes to 4 KiB, depth 1, open loop at 50 "
             "000/s, 2 threads, to [::1]:7");
+  options_.plan.arrivals = Arrivals::poisson;
+  EXPECT_NE(title(options_).find("open loop at 50 000/s, Poisson arrivals, 2 threads"),
+            std::string::npos);
   options_ = test::good_options();
   options_.plan.mode = LoadMode::connect;
   EXPECT_EQ(title(options_),
@@ -85,6 +88,42 @@ TEST_F(SummaryTest, AnOpenLoopSaysWhatWasAskedForAndHowLateTheClientWas) {
 TEST_F(SummaryTest, SaysHowLateTheClientReadTheEchoes) {
   result_.tally.receive_lag.record(milliseconds(6), 2);
   EXPECT_TRUE(says("  receive lag  p50 6 ms   max 6 ms\n"));
+}
+
+TEST_F(SummaryTest, SaysHowLongConnectionsTookAndWhatTheKernelKnowsOfThem) {
+  EXPECT_FALSE(says("  connect  ") || says("  first byte  ") || says("  tcp  "));
+  result_.tally.connect.record(milliseconds(1), 2);
+  result_.tally.first_byte.record(milliseconds(2), 2);
+  result_.tally.round_trip.record(milliseconds(3), 2);
+  result_.tally.retransmissions = 1;
+  EXPECT_TRUE(
+      says("  connect      p50 1 ms   max 1 ms\n"
+           "  first byte   p50 2 ms   max 2 ms\n"
+           "  tcp          1 retransmission; round trip p50 3 ms   max 3 ms\n"));
+}
+
+TEST_F(SummaryTest, StepsAreATableOfLatencyByRateAndTheKnee) {
+  EXPECT_FALSE(says("  steps  ") || says("  knee  "));
+  test::add_steps(options_, result_);
+  result_.steps[1].latency = Histogram();
+  result_.steps[1].latency.record(milliseconds(8), 50);
+  result_.steps[1].echoes = 40;
+  EXPECT_TRUE(says("open loop at 5 000 to 10 000/s in 2 steps of 5 s, 1 thread"));
+  EXPECT_TRUE(says("  echoes       100 000, 10 000 per second\n"));
+  EXPECT_TRUE(
+      says("  steps            rate/s  echoes/s       p50       p90       p99     p99.9    p99.99"
+           "       max\n"
+           "                    5 000     5 000      1 ms      1 ms      1 ms      1 ms      1 ms"
+           "      1 ms\n"
+           "                   10 000         8      8 ms      8 ms         -         -         -"
+           "      8 ms\n"
+           "  knee         5 000/s: the step of 10 000/s did not keep up\n"))
+      << text();
+  result_.steps[0].echoes = 0;
+  EXPECT_TRUE(says("  knee         below 5 000/s: no step kept up\n"));
+  result_.steps[0].echoes = 25'000;
+  result_.steps[1].echoes = 50;
+  EXPECT_TRUE(says("  knee         above 10 000/s: every step kept up\n"));
 }
 
 TEST_F(SummaryTest, LostConnectionsAreCountedWithTheTimeThatTheyTookToComeBack) {
@@ -204,6 +243,8 @@ TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   LoadProgress progress;
   progress.tally.connected = 1;
   EXPECT_EQ(progress_line(options_, progress), "connecting: 0 errors, 1 of 64 connections");
+  progress.phase = LoadPhase::waiting;
+  EXPECT_TRUE(progress_line(options_, progress).starts_with("waiting for --start-at: "));
   progress.phase = LoadPhase::warming_up;
   EXPECT_TRUE(progress_line(options_, progress).starts_with("warming up: "));
   progress.phase = LoadPhase::measuring;

@@ -74,8 +74,11 @@ TEST(TallyTest, AddsUp) {
   one.outage.record(milliseconds(8));
   one.unconnected = 7;
   one.receive_lag.record(milliseconds(9));
-  one.served = 8;
-  one.service_time = milliseconds(9);
+  one.service = {.messages = 8, .total = milliseconds(9)};
+  one.retransmissions = 9;
+  one.round_trip.record(milliseconds(10));
+  one.connect.record(milliseconds(11));
+  one.first_byte.record(milliseconds(12));
   one.latency.record(milliseconds(6));
   one.send_lag.record(milliseconds(7));
   one.count(LoadError::lost, "one");
@@ -89,8 +92,11 @@ TEST(TallyTest, AddsUp) {
   other.outage.record(milliseconds(80));
   other.unconnected = 70;
   other.receive_lag.record(milliseconds(90));
-  other.served = 80;
-  other.service_time = milliseconds(90);
+  other.service = {.messages = 80, .total = milliseconds(90)};
+  other.retransmissions = 90;
+  other.round_trip.record(milliseconds(100));
+  other.connect.record(milliseconds(110));
+  other.first_byte.record(milliseconds(120));
   other.latency.record(milliseconds(60));
   other.send_lag.record(milliseconds(70));
   for (int i = 0; i < 30; ++i) {
@@ -102,6 +108,10 @@ TEST(TallyTest, AddsUp) {
   EXPECT_EQ(one.bytes_sent, 33U);
   EXPECT_EQ(one.bytes_received, 44U);
   EXPECT_EQ(one.not_sent, 55U);
+  EXPECT_EQ(one.retransmissions, 99U);
+  EXPECT_EQ(one.round_trip.max(), milliseconds(100));
+  EXPECT_EQ(one.connect.max(), milliseconds(110));
+  EXPECT_EQ(one.first_byte.max(), milliseconds(120));
   EXPECT_EQ(one.latency.count(), 2U);
   EXPECT_EQ(one.latency.max(), milliseconds(60));
   EXPECT_EQ(one.send_lag.max(), milliseconds(70));
@@ -114,8 +124,20 @@ TEST(TallyTest, AddsUp) {
   EXPECT_EQ(one.outage.max(), milliseconds(80));
   EXPECT_EQ(one.unconnected, 77U);
   EXPECT_EQ(one.receive_lag.max(), milliseconds(90));
-  EXPECT_EQ(one.served, 88U);
-  EXPECT_EQ(one.service_time, milliseconds(99));
+  EXPECT_EQ(one.service.messages, 88U);
+  EXPECT_EQ(one.service.total, milliseconds(99));
+}
+
+TEST(TallyTest, StepsAddUp) {
+  StepTally one{.echoes = 1, .latency = {}, .service = {.messages = 2, .total = milliseconds(3)}};
+  StepTally other{
+      .echoes = 10, .latency = {}, .service = {.messages = 20, .total = milliseconds(30)}};
+  other.latency.record(milliseconds(4));
+  one.add(other);
+  EXPECT_EQ(one.echoes, 11U);
+  EXPECT_EQ(one.latency.max(), milliseconds(4));
+  EXPECT_EQ(one.service.messages, 22U);
+  EXPECT_EQ(one.service.total, milliseconds(33));
 }
 
 TEST(TallyTest, TheFirstErrorsOfAllThreadsAreKeptAndNotThoseOfTheFirstThread) {

@@ -43,6 +43,61 @@ TEST_F(VerdictTest, AnErrorFailsUnlessItIsAllowed) {
   EXPECT_EQ(verdict().failures, Lines{"errors: 2, allowed are 1"});
 }
 
+TEST_F(VerdictTest, TheKneeIsWhereTooLittleComesBackOrTheMedianTurnsUp) {
+  test::add_steps(options_, result_);
+  EXPECT_EQ(first_over_the_knee(result_), 1U);
+  result_.steps[1].echoes = 49'499;  // 99 %, and one that may be on its way.
+  EXPECT_EQ(first_over_the_knee(result_), 2U);
+  result_.steps[1].echoes = 49'498;
+  EXPECT_EQ(first_over_the_knee(result_), 1U);
+  result_.steps[1].echoes = 50'000;
+  result_.steps[0].latency = Histogram();
+  result_.steps[0].latency.record(std::chrono::microseconds(790), 25'000);
+  EXPECT_EQ(first_over_the_knee(result_), 1U) << "more than ten times 0.79 ms";
+  result_.steps[0].latency = Histogram();
+  EXPECT_EQ(first_over_the_knee(result_), 2U) << "without latencies there is nothing to compare";
+  result_.steps.clear();
+  EXPECT_EQ(first_over_the_knee(result_), 0U);
+}
+
+TEST_F(VerdictTest, AStepIsMeasuredForItsTimeUnlessTheRunWasInterrupted) {
+  test::add_steps(options_, result_);
+  result_.measured = milliseconds(5500);
+  EXPECT_EQ(time_of_step(0, options_, result_), seconds(5));
+  EXPECT_EQ(time_of_step(1, options_, result_), milliseconds(500));
+  result_.measured = milliseconds(4500);
+  EXPECT_EQ(time_of_step(1, options_, result_), seconds(0));
+}
+
+// The service time of the step that kept up: in the other one messages wait in the server.
+TEST_F(VerdictTest, AKneeThatIsAMatterOfTooFewConnectionsIsSaidToBe) {
+  test::add_steps(options_, result_);
+  EXPECT_EQ(verdict().warnings, Lines()) << "64 are enough for 10 000 per second of 1 ms each";
+  options_.plan.connections = options_.plan.active = 10;
+  EXPECT_EQ(verdict().warnings,
+            Lines{"too few connections for 10 000 per second: the server took 1 ms for a message, "
+                  "and the others waited for a connection meanwhile, which is in the latency; give "
+                  "--connections 12, or a larger --depth"});
+  result_.steps[1].echoes = 50'000;
+  EXPECT_EQ(verdict().warnings, Lines()) << "there is no knee";
+}
+
+TEST_F(VerdictTest, RandomArrivalsAreComparedWithWhatWasDueInThisRun) {
+  options_.plan.rate_per_s = 10'200;  // The run had 100 000 messages, 2 % fewer.
+  EXPECT_EQ(verdict().warnings.size(), 1U);
+  options_.plan.arrivals = Arrivals::poisson;
+  EXPECT_EQ(verdict().warnings, Lines());
+  result_.tally.echoes = 98'900;
+  EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 9 890 of 10 200 per second"});
+}
+
+TEST_F(VerdictTest, ConnectionsThatWereMadeTooLateForTheMomentFail) {
+  nothing_measured();
+  result_.late_by = milliseconds(1200);
+  EXPECT_EQ(verdict().failures,
+            Lines{"the connections were made 1.2 s after --start-at: give a later moment"});
+}
+
 TEST_F(VerdictTest, WrongBytesFailHoweverManyErrorsAreAllowed) {
   options_.max_errors = 1'000'000;
   result_.tally.count(LoadError::corrupted, "");
@@ -184,14 +239,15 @@ TEST_F(VerdictTest, ALowRateIsNotMissedByTheMessageThatFellBeyondTheWindow) {
 TEST_F(VerdictTest, TooFewConnectionsForTheRateAreNotBlamedOnTheServer) {
   options_.plan.rate_per_s = 2000;
   result_.tally.echoes = 12'800;
-  result_.tally.served = 12'800;
-  result_.tally.service_time = 12'800 * milliseconds(50);
+  result_.tally.service.messages = 12'800;
+  result_.tally.service.total = 12'800 * milliseconds(50);
   const Verdict few = verdict();
   ASSERT_EQ(few.warnings.size(), 2U);
-  EXPECT_EQ(few.warnings[1],
-            "too few connections for the rate: the server took 50 ms for a message, and the "
-            "others waited for a connection meanwhile, which is in the latency; give "
-            "--connections 112, or a larger --depth");
+  EXPECT_EQ(
+      few.warnings[1],
+      "too few connections for 2 000 per second: the server took 50 ms for a message, and the "
+      "others waited for a connection meanwhile, which is in the latency; give "
+      "--connections 112, or a larger --depth");
   EXPECT_EQ(connections_needed(options_, result_), 112U);
   result_.thread_shares = {0.95};
   EXPECT_FALSE(verdict().warnings[1].starts_with("too few")) << "the client was too slow itself";

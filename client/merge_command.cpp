@@ -1,0 +1,67 @@
+#include "merge_command.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "environment.hpp"
+#include "figures.hpp"
+#include "json_report.hpp"
+#include "output.hpp"
+#include "percentile_table.hpp"
+#include "run_record.hpp"
+#include "summary.hpp"
+
+namespace echod::client {
+
+namespace {
+
+std::string text_of_file(const std::string& name) {
+  std::ifstream file(name, std::ios::binary);
+  (void)file.peek();  // A directory can be opened, but not read.
+  if (!file.is_open() || file.bad()) {
+    throw std::runtime_error("cannot read " + name + ": " + errno_text(errno));
+  }
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+RunRecord merged(const std::vector<std::string>& files) {
+  try {
+    std::vector<RunRecord> records;
+    records.reserve(files.size());
+    for (const std::string& name : files) {
+      records.push_back(read_run(name, text_of_file(name)));
+    }
+    return merge(records);
+  } catch (const std::runtime_error& error) {
+    throw Stop(ExitCode::usage, error.what());
+  }
+}
+
+}  // namespace
+
+ExitCode run_merge(const Options& options) {
+  RunRecord record = merged(options.files);
+  record.options.limits = options.limits;
+  const Environment here = environment();
+  const Verdict verdict = verdict_on_merged(record);
+  if (options.json_file != "-" && options.histogram_file != "-") {
+    write_to_stdout(summary(record.options, record.result, here, verdict, record.parts));
+  }
+  if (options.histogram_file) {
+    Output(*options.histogram_file).write(percentile_table(record.result.tally.latency));
+  }
+  if (options.json_file) {
+    Output(*options.json_file)
+        .write(run_json(record.options, record.result, here, verdict, record.parts));
+  }
+  if (!verdict.has_passed()) {
+    return ExitCode::failed;
+  }
+  return record.result.is_interrupted ? ExitCode::interrupted : ExitCode::success;
+}
+
+}  // namespace echod::client

@@ -1,0 +1,42 @@
+// Where the JSON of a run holds the numbers of a tally: the same for writing and for reading.
+// Thread-safety: values.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tally.hpp"
+
+namespace echod::client {
+
+struct HistogramName {
+  const char* name;  // Below "histograms".
+  Histogram Tally::*member;
+};
+inline constexpr std::array kHistogramNames{
+    HistogramName{"latency_ns", &Tally::latency},
+    HistogramName{"connect_ns", &Tally::connect},
+    HistogramName{"first_byte_ns", &Tally::first_byte},
+    HistogramName{"send_lag_ns", &Tally::send_lag},
+    HistogramName{"receive_lag_ns", &Tally::receive_lag},
+    HistogramName{"round_trip_ns", &Tally::round_trip},
+    HistogramName{"outage_ns", &Tally::outage},
+};
+
+inline constexpr const char* kStepHistograms = "steps_latency_ns";  // Likewise; an array.
+
+struct CountName {
+  const char* pointer;  // RFC 6901.
+  std::uint64_t Tally::*member;
+};
+inline constexpr std::array kCountNames{
+    CountName{"/echoes", &Tally::echoes},
+    CountName{"/bytes_sent", &Tally::bytes_sent},
+    CountName{"/bytes_received", &Tally::bytes_received},
+    CountName{"/not_sent", &Tally::not_sent},
+    CountName{"/tcp/retransmissions", &Tally::retransmissions},
+    CountName{"/lost_connections/lost", &Tally::lost},
+    CountName{"/lost_connections/messages_unconnected", &Tally::unconnected},
+};
+
+}  // namespace echod::client

@@ -1,0 +1,375 @@
+#include "run_record.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "figures.hpp"
+#include "json_names.hpp"
+
+namespace echod::client {
+
+namespace {
+
+using Source = nlohmann::json;
+using std::chrono::nanoseconds;
+
+constexpr double kNanosPerSecond = 1e9;
+
+template <typename Value>
+Value value_at(const Source& json, const char* pointer) {
+  return json.at(Source::json_pointer(pointer)).get<Value>();
+}
+
+template <typename Value>
+std::optional<Value> optional_at(const Source& json, const char* pointer) {
+  const Source& value = json.at(Source::json_pointer(pointer));
+  return value.is_null() ? std::nullopt : std::optional(value.get<Value>());
+}
+
+// A time in seconds. Exact: the shortest text of a double gives it back, and 53 bits hold a hundred
+// days of nanoseconds.
+nanoseconds time_at(const Source& json, const char* pointer) {
+  return nanoseconds(std::llround(value_at<double>(json, pointer) * kNanosPerSecond));
+}
+
+std::optional<Moment> moment_at(const Source& json, const char* pointer) {
+  const auto text = optional_at<std::string>(json, pointer);
+  const auto moment = text ? parse_moment(*text) : std::nullopt;
+  if (text && !moment) {
+    throw std::runtime_error('"' + *text + "\" is no time");
+  }
+  return moment;
+}
+
+Histogram histogram_from(const Source& json) {
+  Histogram::Buckets buckets;
+  for (const Source& bucket : json.at("buckets")) {
+    buckets.emplace_back(bucket.at(0).get<std::int64_t>(), bucket.at(1).get<std::uint64_t>());
+  }
+  const auto histogram = Histogram::from(buckets, nanoseconds(json.at("min").get<std::int64_t>()),
+                                         nanoseconds(json.at("max").get<std::int64_t>()));
+  if (!histogram || histogram->count() != json.at("count").get<std::uint64_t>()) {
+    throw std::runtime_error("a histogram in it does not add up");
+  }
+  return *histogram;
+}
+
+ServiceTime service_from(const Source& json) {
+  return {.messages = json.at("messages"),
+          .total = nanoseconds(json.at("total_ns").get<std::int64_t>())};
+}
+
+std::vector<StepTally> steps_from(const Source& json) {
+  const Source& steps = json.at("steps");
+  std::vector<StepTally> tallies(steps.size());
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    tallies[i].echoes = steps.at(i).at("echoes");
+    tallies[i].latency = histogram_from(json.at("histograms").at(kStepHistograms).at(i));
+    tallies[i].service = service_from(steps.at(i).at("service"));
+  }
+  return tallies;
+}
+
+Tally tally_from(const Source& json) {
+  Tally tally;
+  for (const auto& [name, member] : kHistogramNames) {
+    tally.*member = histogram_from(json.at("histograms").at(name));
+  }
+  for (const auto& [pointer, member] : kCountNames) {
+    tally.*member = value_at<std::uint64_t>(json, pointer);
+  }
+  tally.service = service_from(json.at("service"));
+  for (std::size_t i = 0; i < kLoadErrors; ++i) {
+    tally.errors.at(i) =
+        json.at("errors").at("by_kind").at(std::string(name_of(static_cast<LoadError>(i))));
+  }
+  // The order of a part's lines as their time: the first of each part come first.
+  sys::TimePoint order{};
+  for (const Source& line : json.at("errors").at("details")) {
+    tally.details.push_back({.time = order += nanoseconds(1), .text = line});
+  }
+  return tally;
+}
+
+sys::SocketAddress address_of(const std::string& host, std::uint16_t port) {
+  const auto address = sys::SocketAddress::parse(host, port);
+  if (!address) {
+    throw std::runtime_error('"' + host + "\" is no address");
+  }
+  return *address;
+}
+
+// "192.0.2.1:7" or "[::1]:7".
+sys::SocketAddress server_address_from(const std::string& text) {
+  const std::size_t colon = std::min(text.rfind(':'), text.size());
+  std::uint16_t port = 0;
+  (void)std::from_chars(text.data() + std::min(colon + 1, text.size()), text.data() + text.size(),
+                        port);  // What is wrong with it shows in the report.
+  std::string host = text.substr(0, colon);
+  std::erase_if(host, [](char character) { return character == '[' || character == ']'; });
+  return address_of(host, port);
+}
+
+LoadMode mode_from(const std::string& text) {
+  for (const LoadMode mode : {LoadMode::echo, LoadMode::connect, LoadMode::stream}) {
+    if (name_of(mode) == text) {
+      return mode;
+    }
+  }
+  throw std::runtime_error('"' + text + "\" is no mode");
+}
+
+Options options_from(const Source& json) {
+  const Source& given = json.at("parameters");
+  Options options;
+  options.target = value_at<std::string>(json, "/target/given");
+  options.max_errors = value_at<std::uint64_t>(given, "/max_errors");
+  LoadPlan& plan = options.plan;
+  if (const auto address = optional_at<std::string>(json, "/target/address")) {
+    plan.server = server_address_from(*address);
+  }
+  for (const Source& source : given.at("sources")) {
+    plan.sources.push_back(address_of(source, 0));
+  }
+  plan.mode = mode_from(value_at<std::string>(given, "/mode"));
+  plan.connections = value_at<std::uint32_t>(given, "/connections");
+  plan.active = value_at<std::uint32_t>(given, "/active");
+  plan.sizes = {.smallest = value_at<std::uint32_t>(given, "/size_min_bytes"),
+                .largest = value_at<std::uint32_t>(given, "/size_max_bytes")};
+  plan.depth = value_at<std::uint32_t>(given, "/depth");
+  plan.threads = value_at<std::uint32_t>(given, "/threads");
+  plan.rate_per_s = optional_at<double>(given, "/rate_per_s");
+  if (const Source& steps = given.at("rate_steps"); !steps.is_null()) {
+    plan.steps = {.rates_per_s = steps.at("rates_per_s"), .time = time_at(steps, "/time_s")};
+  }
+  plan.arrivals = optional_at<std::string>(given, "/arrivals") == name_of(Arrivals::poisson)
+                      ? Arrivals::poisson
+                      : Arrivals::constant;
+  plan.messages = optional_at<std::uint64_t>(given, "/messages");
+  plan.connect_rate_per_s = optional_at<double>(given, "/connect_rate_per_s");
+  plan.start_at = moment_at(given, "/start_at");
+  plan.warmup = time_at(given, "/warmup_s");
+  plan.duration = time_at(given, "/duration_s");
+  plan.timeout = time_at(given, "/timeout_s");
+  plan.interval = time_at(given, "/interval_s");
+  plan.seed = value_at<std::uint32_t>(given, "/seed");
+  return options;
+}
+
+std::optional<sys::ProcessUsage> server_from(const Source& json, Options& options) {
+  const Source& server = json.at("server");
+  if (server.is_null()) {
+    return std::nullopt;
+  }
+  options.plan.server_pid = value_at<pid_t>(server, "/pid");
+  return sys::ProcessUsage{
+      .user = time_at(server, "/user_s"),
+      .system = time_at(server, "/system_s"),
+      .resident_bytes = value_at<std::uint64_t>(server, "/resident_bytes"),
+      .voluntary_switches = value_at<std::uint64_t>(server, "/voluntary_switches"),
+      .involuntary_switches = value_at<std::uint64_t>(server, "/involuntary_switches")};
+}
+
+Environment environment_from(const Source& json) {
+  Environment environment;
+  environment.host = json.at("host");
+  environment.kernel = json.at("kernel");
+  environment.cpus = json.at("cpus");
+  environment.open_files = json.at("open_files");
+  if (const Source& ports = json.at("local_ports"); !ports.is_null()) {
+    environment.local_ports = ports.get<std::pair<std::uint32_t, std::uint32_t>>();
+  }
+  return environment;
+}
+
+std::vector<RunPart> parts_from(const Source& json) {
+  std::vector<RunPart> parts;
+  for (const Source& part : json.at("parts")) {
+    parts.push_back({.name = part.at("file"),
+                     .environment = environment_from(part.at("environment")),
+                     .measured_from = moment_at(part, "/measured_from"),
+                     .measured = time_at(part, "/measured_s"),
+                     .echoes = part.at("echoes"),
+                     .seed = part.at("seed"),
+                     .busiest_share = part.at("busiest_share"),
+                     .failures = part.at("failures")});
+  }
+  return parts;
+}
+
+RunRecord record_from(const std::string& name, const Source& json) {
+  if (json.at("kind") != "run" && json.at("kind") != "merged") {
+    throw std::runtime_error("it is of another kind");
+  }
+  RunRecord record;
+  record.options = options_from(json);
+  LoadResult& result = record.result;
+  result.tally = tally_from(json);
+  result.has_begun = value_at<bool>(json, "/began");
+  result.steps = steps_from(json);
+  if (result.has_begun && result.steps.size() != record.options.plan.steps.rates_per_s.size()) {
+    throw std::runtime_error("its steps are not those of its rate");
+  }
+  result.steps.resize(record.options.plan.steps.rates_per_s.size());
+  result.measured_from = moment_at(json, "/measured_from");
+  result.measured = time_at(json, "/measured_s");
+  result.is_interrupted = value_at<bool>(json, "/interrupted");
+  result.connected = value_at<std::uint64_t>(json, "/connected");
+  result.connecting = time_at(json, "/connecting_s");
+  result.client_cpu = time_at(json, "/client/cpu_s");
+  result.thread_shares = value_at<std::vector<double>>(json, "/client/thread_shares");
+  result.server = server_from(json, record.options);
+  record.parts = parts_from(json);
+  if (record.parts.empty()) {
+    record.parts.push_back({.name = name,
+                            .environment = environment_from(json.at("environment")),
+                            .measured_from = result.measured_from,
+                            .measured = result.measured,
+                            .echoes = result.tally.echoes,
+                            .seed = record.options.plan.seed,
+                            .busiest_share = busiest_share(result),
+                            .failures = json.at("failures")});
+  }
+  return record;
+}
+
+// What must be the same in all parts, else the sum means nothing.
+void require_alike(const RunRecord& first, const RunRecord& other) {
+  const LoadPlan& one = first.options.plan;
+  const LoadPlan& two = other.options.plan;
+  const char* different = nullptr;
+  const auto compare = [&different](const char* name, const auto& left, const auto& right) {
+    different = left == right ? different : name;
+  };
+  compare("--timeout", one.timeout, two.timeout);
+  compare("--warmup", one.warmup, two.warmup);
+  compare("--duration", one.duration, two.duration);
+  compare("--messages", one.messages.has_value(), two.messages.has_value());
+  compare("--arrivals", one.arrivals, two.arrivals);
+  compare("--rate", one.steps.rates_per_s.size(), two.steps.rates_per_s.size());
+  compare("--rate", one.steps.time, two.steps.time);
+  compare("--rate", one.rate_per_s.has_value(), two.rate_per_s.has_value());
+  compare("--depth", one.depth, two.depth);
+  compare("--size", one.sizes.smallest, two.sizes.smallest);
+  compare("--size", one.sizes.largest, two.sizes.largest);
+  compare("--mode", one.mode, two.mode);
+  if (different != nullptr) {
+    throw std::runtime_error(first.parts.front().name + " and " + other.parts.front().name +
+                             " are no parts of one run: they differ in " + different);
+  }
+}
+
+template <typename Number>
+void add_to(std::optional<Number>& sum, const std::optional<Number>& more) {
+  if (sum && more) {
+    *sum += *more;
+  }
+}
+
+void add_options(Options& sum, const Options& more) {
+  LoadPlan& plan = sum.plan;
+  plan.connections += more.plan.connections;
+  plan.active += more.plan.active;
+  plan.threads += more.plan.threads;
+  add_to(plan.rate_per_s, more.plan.rate_per_s);
+  for (std::size_t i = 0; i < plan.steps.rates_per_s.size(); ++i) {
+    plan.steps.rates_per_s[i] += more.plan.steps.rates_per_s[i];
+  }
+  add_to(plan.messages, more.plan.messages);
+  add_to(plan.connect_rate_per_s, more.plan.connect_rate_per_s);
+  plan.sources.insert(plan.sources.end(), more.plan.sources.begin(), more.plan.sources.end());
+  plan.start_at = plan.start_at == more.plan.start_at ? plan.start_at : std::nullopt;
+  plan.server_pid = plan.server_pid ? plan.server_pid : more.plan.server_pid;
+  sum.max_errors += more.max_errors;
+}
+
+void add_result(LoadResult& sum, const LoadResult& more) {
+  if (sum.measured_from && more.measured_from) {
+    const Moment end =
+        std::max(*sum.measured_from + sum.measured, *more.measured_from + more.measured);
+    sum.measured_from = std::min(*sum.measured_from, *more.measured_from);
+    sum.measured = end - *sum.measured_from;
+  } else if (more.measured_from) {
+    sum.measured_from = more.measured_from;
+    sum.measured = more.measured;
+  }
+  sum.has_begun = sum.has_begun || more.has_begun;
+  sum.is_interrupted = sum.is_interrupted || more.is_interrupted;
+  sum.connected += more.connected;
+  sum.connecting = std::max(sum.connecting, more.connecting);
+  sum.tally.add(more.tally);
+  for (std::size_t i = 0; i < sum.steps.size(); ++i) {
+    sum.steps[i].add(more.steps[i]);
+  }
+  sum.thread_shares.insert(sum.thread_shares.end(), more.thread_shares.begin(),
+                           more.thread_shares.end());
+  sum.client_cpu += more.client_cpu;
+  sum.server = sum.server ? sum.server : more.server;
+}
+
+// The time that all parts measured.
+nanoseconds common_time(const std::vector<RunPart>& parts) {
+  Moment begin = Moment::min();
+  Moment end = Moment::max();
+  for (const RunPart& part : parts) {
+    begin = std::max(begin, part.measured_from.value_or(Moment::max()));
+    end = std::min(end, part.measured_from.value_or(Moment::min()) + part.measured);
+  }
+  return std::max(nanoseconds(0), end - std::min(begin, end));
+}
+
+}  // namespace
+
+RunRecord read_run(const std::string& name, const std::string& json) {
+  try {
+    return record_from(name, Source::parse(json));
+  } catch (const std::exception& error) {
+    throw std::runtime_error(name + " is no result of echoload run: " + error.what());
+  }
+}
+
+RunRecord merge(const std::vector<RunRecord>& records) {
+  RunRecord sum = records.front();
+  for (std::size_t i = 1; i < records.size(); ++i) {
+    require_alike(sum, records[i]);
+    add_options(sum.options, records[i].options);
+    add_result(sum.result, records[i].result);
+    sum.parts.insert(sum.parts.end(), records[i].parts.begin(), records[i].parts.end());
+  }
+  return sum;
+}
+
+nanoseconds begin_skew(const std::vector<RunPart>& parts) {
+  std::optional<Moment> first;
+  std::optional<Moment> last;
+  for (const RunPart& part : parts) {
+    if (part.measured_from) {
+      first = std::min(first.value_or(*part.measured_from), *part.measured_from);
+      last = std::max(last.value_or(*part.measured_from), *part.measured_from);
+    }
+  }
+  return first ? *last - *first : nanoseconds(0);
+}
+
+Verdict verdict_on_merged(const RunRecord& record) {
+  constexpr int kNotableShare = 100;
+  Verdict verdict = verdict_on(record.options, record.result);
+  for (const RunPart& part : record.parts) {
+    for (const std::string& failure : part.failures) {
+      verdict.failures.push_back(part.name + ": " + failure);
+    }
+  }
+  const nanoseconds common = common_time(record.parts);
+  if ((record.result.measured - common) * kNotableShare > record.result.measured) {
+    verdict.warnings.push_back("the parts did not run at the same time: of " +
+                               duration_text(record.result.measured) +
+                               ", over which the rates are, all of them measured " +
+                               duration_text(common) + "; --start-at lets them begin together");
+  }
+  return verdict;
+}
+
+}  // namespace echod::client
