@@ -26,21 +26,26 @@ std::string name_of(pid_t pid) {
   return "process " + std::to_string(pid);
 }
 
+// What the last call that failed says.
+StartupError failure(const std::string& what) {
+  const int error = errno;
+  return {ExitCode::system, what + ": " + std::system_category().message(error), error};
+}
+
 // Where /proc is hidden the caller is the same user already, or not root.
 void become_user_of(pid_t pid) {
   struct stat status {};
-  if (::geteuid() == 0 && ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0) {
-    (void)::setuid(status.st_uid);  // Root may; if not, no answer comes.
+  const bool is_known =
+      ::geteuid() == 0 && ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0;
+  if (is_known && ::setuid(status.st_uid) != 0) {
+    throw failure("cannot become the user of " + name_of(pid));
   }
 }
 
 void send(pid_t pid, int signal, int value) {
-  sigval data{};
-  data.sival_int = value;
+  const sigval data{.sival_int = value};
   if (::sigqueue(pid, signal, data) != 0) {
-    throw StartupError(
-        ExitCode::system,
-        "cannot signal " + name_of(pid) + ": " + std::system_category().message(errno), errno);
+    throw failure("cannot signal " + name_of(pid));
   }
 }
 
@@ -75,8 +80,7 @@ pid_t requester_of(const signalfd_siginfo& hangup) noexcept {
 
 void answer_reload(pid_t requester, bool is_applied) noexcept {
   if (requester > 0) {
-    sigval data{};
-    data.sival_int = is_applied ? kApplied : kRefused;
+    const sigval data{.sival_int = is_applied ? kApplied : kRefused};
     (void)::sigqueue(requester, kAnswer, data);  // It may have gone.
   }
 }
