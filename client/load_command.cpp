@@ -1,69 +1,19 @@
 #include "load_command.hpp"
 
-#include <optional>
+#include <functional>
+#include <string>
 
-#include "environment.hpp"
-#include "html_report.hpp"
-#include "json_report.hpp"
 #include "late_stops.hpp"
 #include "live_figures.hpp"
 #include "load_run.hpp"
-#include "output.hpp"
-#include "percentile_table.hpp"
+#include "results.hpp"
 #include "server_address.hpp"
-#include "summary.hpp"
 #include "usage.hpp"
 #include "verdict.hpp"
 
 namespace echod::client {
 
 namespace {
-
-// Where the results go. Standard output has the summary, unless another result goes there.
-class Results {
- public:
-  explicit Results(const Options& options) {
-    open(json_, options.json_file);
-    open(histogram_, options.histogram_file);
-    open(html_, options.html_file);
-  }
-
-  // Writes all of them, or those that can be written; throws Stop then.
-  void write(const Options& options, const LoadResult& result, const Verdict& verdict) const {
-    const Environment where = environment();
-    const Output standard("-");
-    std::vector<Writing> writings;
-    if (result.has_begun && !is_standard_output_taken_) {
-      writings.push_back({&standard, summary(options, result, where, verdict)});
-    }
-    if (json_) {
-      writings.push_back({&*json_, run_json(options, result, where, verdict)});
-    }
-    if (histogram_) {
-      writings.push_back({&*histogram_, percentile_table(result.tally.latency)});
-    }
-    if (html_) {
-      writings.push_back({&*html_, html_report(options, result, where, verdict)});
-    }
-    write_all(std::move(writings));
-  }
-
- private:
-  void open(std::optional<Output>& output, const std::optional<std::string>& name) {
-    if (!name) {
-      return;
-    }
-    output.emplace(*name);
-    if (output->is_standard_output() && std::exchange(is_standard_output_taken_, true)) {
-      throw Stop(ExitCode::usage, "only one result can go to standard output");
-    }
-  }
-
-  std::optional<Output> json_;
-  std::optional<Output> histogram_;
-  std::optional<Output> html_;
-  bool is_standard_output_taken_ = false;
-};
 
 // What can go wrong before a run. Throws Stop.
 void prepare(Options& options) {

@@ -7,13 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "environment.hpp"
 #include "figures.hpp"
-#include "json_report.hpp"
-#include "output.hpp"
-#include "percentile_table.hpp"
+#include "results.hpp"
 #include "run_record.hpp"
-#include "summary.hpp"
 
 namespace echod::client {
 
@@ -46,18 +42,8 @@ RunRecord merged(const std::vector<std::string>& files) {
 ExitCode run_merge(const Options& options) {
   RunRecord record = merged(options.files);
   record.options.limits = options.limits;
-  const Environment here = environment();
   const Verdict verdict = verdict_on_merged(record);
-  if (options.json_file != "-" && options.histogram_file != "-") {
-    write_to_stdout(summary(record.options, record.result, here, verdict, record.parts));
-  }
-  if (options.histogram_file) {
-    Output(*options.histogram_file).write(percentile_table(record.result.tally.latency));
-  }
-  if (options.json_file) {
-    Output(*options.json_file)
-        .write(run_json(record.options, record.result, here, verdict, record.parts));
-  }
+  Results(options).write(record.options, record.result, verdict, record.parts);
   if (!verdict.has_passed()) {
     return ExitCode::failed;
   }

@@ -1,0 +1,51 @@
+#include "results.hpp"
+
+#include <utility>
+
+#include "environment.hpp"
+#include "exit_codes.hpp"
+#include "html_report.hpp"
+#include "json_report.hpp"
+#include "percentile_table.hpp"
+#include "summary.hpp"
+
+namespace echod::client {
+
+Results::Results(const Options& options) {
+  open(json_, options.json_file);
+  open(histogram_, options.histogram_file);
+  open(html_, options.html_file);
+}
+
+void Results::write(const Options& options, const LoadResult& result, const Verdict& verdict,
+                    const std::vector<RunPart>& parts) const {
+  const Environment where = environment();
+  const Output standard("-");
+  std::vector<Writing> writings;
+  const bool has_summary = result.has_begun || !parts.empty();
+  if (has_summary && !is_standard_output_taken_) {
+    writings.push_back({&standard, summary(options, result, where, verdict, parts)});
+  }
+  if (json_) {
+    writings.push_back({&*json_, run_json(options, result, where, verdict, parts)});
+  }
+  if (histogram_) {
+    writings.push_back({&*histogram_, percentile_table(result.tally.latency)});
+  }
+  if (html_) {
+    writings.push_back({&*html_, html_report(options, result, where, verdict)});
+  }
+  write_all(std::move(writings));
+}
+
+void Results::open(std::optional<Output>& output, const std::optional<std::string>& name) {
+  if (!name) {
+    return;
+  }
+  output.emplace(*name);
+  if (output->is_standard_output() && std::exchange(is_standard_output_taken_, true)) {
+    throw Stop(ExitCode::usage, "only one result can go to standard output");
+  }
+}
+
+}  // namespace echod::client

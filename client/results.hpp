@@ -1,0 +1,37 @@
+// Where the results of `echoload run` and `echoload merge` go. Standard output has the summary,
+// unless another result goes there.
+// Thread-safety: none.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "command_line.hpp"
+#include "load_run.hpp"
+#include "output.hpp"
+#include "run_record.hpp"
+#include "verdict.hpp"
+
+namespace echod::client {
+
+class Results {
+ public:
+  // Throws Stop if a file cannot be written, or two are standard output.
+  explicit Results(const Options& options);
+
+  // Writes all of them, or those that can be written; throws Stop then. A run that has not begun
+  // has no summary; `parts` are those of a merged result.
+  void write(const Options& options, const LoadResult& result, const Verdict& verdict,
+             const std::vector<RunPart>& parts = {}) const;
+
+ private:
+  void open(std::optional<Output>& output, const std::optional<std::string>& name);
+
+  std::optional<Output> json_;
+  std::optional<Output> histogram_;
+  std::optional<Output> html_;
+  bool is_standard_output_taken_ = false;
+};
+
+}  // namespace echod::client
