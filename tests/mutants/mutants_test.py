@@ -13,7 +13,7 @@ class PatchTest(unittest.TestCase):
             with self.subTest(name):
                 apply(patch, ROOT, "--dry-run")
                 text = patch.read_text(encoding="utf-8")
-                self.assertRegex(text, r"\A[A-Z][^\n]+\.\n--- a/(daemon|config)/")
+                self.assertRegex(text, r"\A[A-Z][^\n]+\.\n--- a/(daemon|config|client)/")
                 self.assertLessEqual(len(re.findall(r"^[-+](?![-+]{2} )", text, re.MULTILINE)), 6)
 
     def test_a_patch_that_does_not_apply_is_an_error(self):
