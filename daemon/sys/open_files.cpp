@@ -1,9 +1,9 @@
 #include "open_files.hpp"
 
+#include <dirent.h>
+
 #include <algorithm>
-#include <filesystem>
-#include <iterator>
-#include <system_error>
+#include <memory>
 
 #include "kernel_setting.hpp"
 #include "syscalls.hpp"
@@ -34,10 +34,16 @@ OpenFilesLimit set_open_files(std::uint64_t wanted, std::uint64_t most) noexcept
   return open_files_limit();
 }
 
-std::size_t open_descriptors() {
-  std::error_code error;
-  const std::filesystem::directory_iterator entries("/proc/self/fd", error);
-  const auto count = static_cast<std::size_t>(std::distance(begin(entries), end(entries)));
+// Not by std::filesystem::directory_iterator, which ends the process where memory is missing.
+std::size_t open_descriptors() noexcept {
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), &closedir);
+  if (folder == nullptr) {
+    return 0;
+  }
+  std::size_t count = 0;
+  while (const dirent* const entry = readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe)
+    count += entry->d_name[0] != '.' ? 1U : 0U;
+  }
   return count > 0 ? count - 1 : 0;  // One is the folder's own.
 }
 

@@ -26,6 +26,6 @@ OpenFilesLimit set_open_files(std::uint64_t wanted,
                               std::uint64_t most = most_open_files()) noexcept;
 
 // How many descriptors are open in this process; 0 if /proc does not tell.
-[[nodiscard]] std::size_t open_descriptors();
+[[nodiscard]] std::size_t open_descriptors() noexcept;
 
 }  // namespace echod::sys

@@ -111,9 +111,9 @@ CLIENT_FILES = ("client_socket.cpp", "timer_fd.cpp")
 CLIENT_FUNCTIONS = ("send_more",)
 
 # (call, function.) Not made by every run: for kinds of standard streams that the torture does not have, and for a
-# manager or stream that takes nothing. Unit tests make them.
+# manager or stream that takes nothing, or for a log in a folder of others. Unit tests make them.
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
-                   ("poll", "wait_ready"))
+                   ("poll", "wait_ready"), ("fstat", "has_another_name"))
 
 # (call, function, why nobody is told.) What is handled so that nothing changes for anybody, beside what is transient.
 SILENT = (
@@ -129,6 +129,8 @@ SILENT = (
     ("openat", "localtime", "times are in UTC"),
     ("prctl", "", "memory may come in huge pages, or a thread has the name of the process"),
     ("fstat", "is_journal_stream", "lines to standard error have a time and no priority"),
+    ("open", "has_terminal", "SIGHUP is a reload, as without a terminal"),
+    ("read", "has_terminal", "SIGHUP is a reload, as without a terminal"),
     ("fstat", "SharedStream", "standard input is read only after poll(2)"),
     ("open", "SharedStream", "standard input is read only after poll(2)"),
     ("read", "SharedStream", "a line on standard input is read at its next edge"),

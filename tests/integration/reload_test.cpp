@@ -235,12 +235,12 @@ TEST_F(ReloadRequestTest, FailsIfTheConfigurationIsRefused) {
 // The file that was open already may be older than what the request is about.
 TEST_F(ReloadRequestTest, IsAnsweredByTheReadingThatFollowsIt) {
   start();
-  daemon().expect_log("nonsense");
-  daemon().expect_log("reload: refused");
   DelayedCalls disk(daemon().pid(), "read", daemon().config_path());
   if (!disk.is_in_force()) {
     GTEST_SKIP() << "strace cannot delay calls here";
   }
+  daemon().expect_log("nonsense");
+  daemon().expect_log("reload: refused");
   daemon().signal(SIGHUP);
   wait_until("the file to be read",
              [this] { return has_open(daemon().pid(), daemon().config_path()); });
