@@ -4,6 +4,7 @@
 
 #include <array>
 #include <ctime>
+#include <mutex>
 #include <string_view>
 
 #include "log_queue.hpp"
@@ -40,6 +41,9 @@ class LevelFlag final : public spdlog::custom_flag_formatter {
   }
 };
 
+// tzset(3) frees the names of the zone before, which time_zone() reads.
+std::mutex time_zone_mutex;
+
 }  // namespace
 
 std::unique_ptr<spdlog::formatter> line_format(LineForm form) {
@@ -51,9 +55,15 @@ std::unique_ptr<spdlog::formatter> line_format(LineForm form) {
   return formatter;
 }
 
+void read_time_zone() {
+  const std::scoped_lock lock(time_zone_mutex);
+  tzset();
+}
+
 std::string time_zone() {
   const std::time_t now = std::time(nullptr);
   std::tm local{};
+  const std::scoped_lock lock(time_zone_mutex);
   tzset();
   (void)localtime_r(&now, &local);  // Fails for years beyond the range of int.
   std::array<char, 64> text{};

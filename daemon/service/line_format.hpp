@@ -20,6 +20,8 @@ enum class LineForm : std::uint8_t {
 };
 [[nodiscard]] std::unique_ptr<spdlog::formatter> line_format(LineForm form);
 
+// Reads /etc/localtime anew if it has changed. Thread-safety: any thread.
+void read_time_zone();
 // The time zone of log lines now: "+0200 (CEST)". Reads /etc/localtime anew if it has changed.
 [[nodiscard]] std::string time_zone();
 

@@ -17,7 +17,8 @@ LogFile::LogFile(std::shared_ptr<spdlog::sinks::sink> complaints)
     : complaints_(std::move(complaints)) {}
 
 bool LogFile::open(std::string path) {
-  tzset();  // localtime_r(3) by itself does not see that /etc/localtime is another file now.
+  read_time_zone();  // localtime_r(3) by itself does not see that /etc/localtime is another file
+                     // now.
   path_ = std::move(path);
   is_failing_ = false;  // Whoever asks is answered.
   next_complaint_ = {};
