@@ -91,7 +91,11 @@ void LoadRun::on_ready() {
   window_began_ = now + wait + plan_.warmup;
   window_.begin = begin + plan_.warmup;
   window_.end = window_.begin + plan_.duration;
-  messages_begin_.expire_at(begin);
+  if (wait > sys::Duration(0)) {
+    messages_begin_.expire_at(begin);
+  } else {
+    begin_messages();  // First: what begins may fail at once.
+  }
   window_begin_.expire_at(window_.begin);
   window_end_.expire_at(window_.end);
   for (const auto& worker : workers_) {
