@@ -16,6 +16,7 @@
 #include "config_keys.hpp"
 #include "key_suggestion.hpp"
 #include "listener_conflict.hpp"
+#include "restarting.hpp"
 #include "spare_memory.hpp"
 #include "syntax_error.hpp"
 #include "toml_depth.hpp"
@@ -43,13 +44,14 @@ std::string read_file(const std::string& path, Reading reading) {
   };
   // A FIFO without a writer would hang a reload, and be empty the second time.
   const int non_blocking = reading == Reading::at_every_reload ? O_NONBLOCK : 0;
-  sys::UniqueFd fd;
-  do {
-    fd = sys::UniqueFd::adopt(
-        sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | non_blocking, 0));
-  } while (!fd.is_open() && errno == EINTR);
+  const sys::IoResult opened = sys::restarting(
+      [&] { return sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | non_blocking, 0); });
+  if (!opened.ok()) {
+    throw unreadable(opened.error());
+  }
+  const auto fd = sys::UniqueFd::adopt(static_cast<int>(opened.count()));
   struct stat status {};
-  if (!fd.is_open() || sys::calls::fstat(fd.get(), &status) != 0) {
+  if (sys::calls::fstat(fd.get(), &status) != 0) {
     throw unreadable(errno);
   }
   if (S_ISFIFO(status.st_mode) && reading == Reading::at_every_reload) {
@@ -58,14 +60,15 @@ std::string read_file(const std::string& path, Reading reading) {
   std::string text;
   std::array<char, 16384> block{};
   while (true) {
-    const ssize_t count = sys::calls::read(fd.get(), block.data(), block.size());
-    if (count == 0) {
+    const sys::IoResult read =
+        sys::restarting([&] { return sys::calls::read(fd.get(), block.data(), block.size()); });
+    if (!read.ok()) {
+      throw unreadable(read.error());
+    }
+    if (read.count() == 0) {
       return text;
     }
-    if (count < 0 && errno != EINTR) {
-      throw unreadable(errno);
-    }
-    text.append(block.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    text.append(block.data(), read.count());
     if (text.size() > kMaxFileBytes) {
       throw refuse("is too large, allowed are " + std::to_string(kMaxFileBytes) + " bytes");
     }

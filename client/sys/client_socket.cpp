@@ -11,6 +11,7 @@
 
 #include "clock.hpp"
 #include "io_result.hpp"
+#include "restarting.hpp"
 #include "stream_socket.hpp"
 #include "wait_ready.hpp"
 
@@ -160,17 +161,16 @@ StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
-  StampedRead read;
-  while (read.result.error() == EINTR) {
-    message.msg_control = control.data();
+  message.msg_control = control.data();
+  const IoResult result = restarting([&] {
     message.msg_controllen = control.size();
-    read.result = IoResult::of(calls::recvmsg(fd, &message, 0));
+    return calls::recvmsg(fd, &message, 0);
+  });
+  if (!result.ok()) {
+    return {.result = result, .arrived = {}, .read = {}};
   }
-  if (read.result.ok()) {
-    read.read = MonotonicClock::now();
-    read.arrived = read.read - age_of(message);
-  }
-  return read;
+  const TimePoint now = MonotonicClock::now();
+  return {.result = result, .arrived = now - age_of(message), .read = now};
 }
 
 std::optional<TcpFigures> tcp_figures(int fd) noexcept {
@@ -184,11 +184,8 @@ std::optional<TcpFigures> tcp_figures(int fd) noexcept {
 }
 
 IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept {
-  IoResult sent = IoResult::failure(EINTR);
-  while (sent.error() == EINTR) {
-    sent = IoResult::of(calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_MORE));
-  }
-  return sent;
+  return restarting(
+      [&] { return calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_MORE); });
 }
 
 }  // namespace echod::sys

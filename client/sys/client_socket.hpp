@@ -2,7 +2,6 @@
 // Thread-safety: free of shared state.
 #pragma once
 
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -65,7 +64,7 @@ struct ReceivePath {
 void stamp_arrivals(int fd) noexcept;
 
 struct StampedRead {
-  IoResult result = IoResult::failure(EINTR);
+  IoResult result;
   // When the newest of the bytes that were read arrived, and when they were read. The same where
   // the kernel has no time stamp.
   TimePoint arrived;

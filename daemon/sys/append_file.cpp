@@ -10,21 +10,12 @@
 #include <cstdio>
 #include <utility>
 
+#include "restarting.hpp"
 #include "wait_ready.hpp"
 
 namespace echod::sys {
 
 namespace {
-
-template <typename Open>
-IoResult without_interruption(Open open) noexcept {
-  for (;;) {
-    const IoResult result = IoResult::of(open());
-    if (result.error() != EINTR) {
-      return result;
-    }
-  }
-}
 
 UniqueFd owner_of(IoResult opened) noexcept {
   return UniqueFd::adopt(opened.ok() ? static_cast<int>(opened.count()) : -1);
@@ -53,7 +44,7 @@ IoResult AppendFile::open(const std::string& path) noexcept {
     return IoResult::failure(ENAMETOOLONG);
   }
   path.copy(directory.data(), name);
-  const IoResult found = without_interruption([&directory] {
+  const IoResult found = restarting([&directory] {
     return calls::open(directory.data(), O_PATH | O_DIRECTORY | O_CLOEXEC, mode_t{0});
   });
   const UniqueFd folder = owner_of(found);
@@ -62,7 +53,7 @@ IoResult AppendFile::open(const std::string& path) noexcept {
     return found.ok() ? IoResult::of(-1) : found;
   }
   const bool may_be_link = is_private(status);
-  const IoResult opened = without_interruption([&] {
+  const IoResult opened = restarting([&] {
     return calls::openat(folder.get(), path.c_str() + name, kFlags | (may_be_link ? 0 : O_NOFOLLOW),
                          kOwnerWritesGroupReads);
   });

@@ -3,21 +3,12 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include "restarting.hpp"
 #include "syscalls.hpp"
 
 namespace echod::sys {
 
 namespace {
-
-template <typename Call>
-IoResult restarting(Call call) noexcept {
-  for (;;) {
-    const IoResult result = IoResult::of(call());
-    if (result.error() != EINTR) {
-      return result;
-    }
-  }
-}
 
 IoResult queue_length(int fd, unsigned long request) noexcept {
   int bytes = 0;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "restarting.hpp"
 #include "syscalls.hpp"
 
 namespace echod::sys {
@@ -20,13 +21,8 @@ int left_ms(TimePoint deadline) noexcept {
 }  // namespace
 
 IoResult wait_ready(std::span<pollfd> fds, TimePoint deadline) noexcept {
-  for (;;) {
-    const IoResult result =
-        IoResult::of(calls::poll(fds.data(), static_cast<nfds_t>(fds.size()), left_ms(deadline)));
-    if (result.error() != EINTR) {
-      return result;
-    }
-  }
+  return restarting(
+      [&] { return calls::poll(fds.data(), static_cast<nfds_t>(fds.size()), left_ms(deadline)); });
 }
 
 short wait_ready(int fd, short events, TimePoint deadline) noexcept {
