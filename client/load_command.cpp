@@ -73,10 +73,7 @@ ExitCode run_load(Options options) {
   }
   const Verdict verdict = verdict_on(options, result);
   results.write(options, result, verdict);
-  if (!verdict.has_passed()) {
-    return ExitCode::failed;
-  }
-  return result.is_interrupted ? ExitCode::interrupted : ExitCode::success;
+  return exit_code(result, verdict);
 }
 
 }  // namespace echod::client

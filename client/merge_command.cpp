@@ -44,10 +44,7 @@ ExitCode run_merge(const Options& options) {
   record.options.limits = options.limits;
   const Verdict verdict = verdict_on_merged(record);
   Results(options).write(record.options, record.result, verdict, record.parts);
-  if (!verdict.has_passed()) {
-    return ExitCode::failed;
-  }
-  return record.result.is_interrupted ? ExitCode::interrupted : ExitCode::success;
+  return exit_code(record.result, verdict);
 }
 
 }  // namespace echod::client

@@ -3,13 +3,19 @@
 #include <utility>
 
 #include "environment.hpp"
-#include "exit_codes.hpp"
 #include "html_report.hpp"
 #include "json_report.hpp"
 #include "percentile_table.hpp"
 #include "summary.hpp"
 
 namespace echod::client {
+
+ExitCode exit_code(const LoadResult& result, const Verdict& verdict) noexcept {
+  if (!verdict.has_passed()) {
+    return ExitCode::failed;
+  }
+  return result.is_interrupted ? ExitCode::interrupted : ExitCode::success;
+}
 
 Results::Results(const Options& options) {
   open(json_, options.json_file);

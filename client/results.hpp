@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "command_line.hpp"
+#include "exit_codes.hpp"
 #include "load_run.hpp"
 #include "output.hpp"
 #include "run_record.hpp"
 #include "verdict.hpp"
 
 namespace echod::client {
+
+// That of a run, or of a merged one, with this result.
+[[nodiscard]] ExitCode exit_code(const LoadResult& result, const Verdict& verdict) noexcept;
 
 class Results {
  public:

@@ -11,6 +11,15 @@ std::string_view name_of(LoadMode mode) noexcept {
   return kNames[static_cast<std::size_t>(mode)];
 }
 
+std::optional<LoadMode> mode_named(std::string_view name) noexcept {
+  for (const LoadMode mode : {LoadMode::echo, LoadMode::connect, LoadMode::stream}) {
+    if (name_of(mode) == name) {
+      return mode;
+    }
+  }
+  return std::nullopt;
+}
+
 std::string_view name_of(Arrivals arrivals) noexcept {
   return arrivals == Arrivals::poisson ? "poisson" : "constant";
 }

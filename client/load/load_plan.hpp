@@ -25,6 +25,8 @@ enum class LoadMode : std::uint8_t {
 
 // "echo", "connect", "stream".
 [[nodiscard]] std::string_view name_of(LoadMode mode) noexcept;
+// The mode of this name; nothing if there is none.
+[[nodiscard]] std::optional<LoadMode> mode_named(std::string_view name) noexcept;
 
 // "constant", "poisson".
 [[nodiscard]] std::string_view name_of(Arrivals arrivals) noexcept;

@@ -57,13 +57,9 @@ bool set_sizes(Options& options, std::string_view value) {
 }
 
 bool set_mode(Options& options, std::string_view value) {
-  for (const LoadMode mode : {LoadMode::echo, LoadMode::connect, LoadMode::stream}) {
-    if (name_of(mode) == value) {
-      options.plan.mode = mode;
-      return true;
-    }
-  }
-  return false;
+  const auto mode = mode_named(value);
+  options.plan.mode = mode.value_or(options.plan.mode);
+  return mode.has_value();
 }
 
 bool set_arrivals(Options& options, std::string_view value) {

@@ -114,12 +114,11 @@ sys::SocketAddress server_address_from(const std::string& text) {
 }
 
 LoadMode mode_from(const std::string& text) {
-  for (const LoadMode mode : {LoadMode::echo, LoadMode::connect, LoadMode::stream}) {
-    if (name_of(mode) == text) {
-      return mode;
-    }
+  const auto mode = mode_named(text);
+  if (!mode) {
+    throw std::runtime_error('"' + text + "\" is no mode");
   }
-  throw std::runtime_error('"' + text + "\" is no mode");
+  return *mode;
 }
 
 Options options_from(const Source& json) {
