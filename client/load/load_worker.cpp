@@ -251,20 +251,23 @@ void LoadWorker::give_up_unbegun() noexcept {
 }
 
 // Messages that were due before the end, and for which this client was too late itself. There may
-// be more than can be counted one by one.
+// be more than can be counted one by one. Each round counts up to a change of the rate; of random
+// gaps the number is an estimate, and another round counts what it left out.
 void LoadWorker::count_never_due() noexcept {
   constexpr std::uint64_t kMostSteps = 1 << 20;
   Schedule rest = message_pacer_.rest();
   std::uint64_t left = message_pacer_.left();
-  const std::uint64_t step =
-      std::min(left, rest.count_before(context_.window.end)) / kMostSteps + 1;
-  while (left > 0 && rest.due() < context_.window.end) {
-    const std::uint64_t times = std::min({step, left, rest.count_before(context_.window.end)});
-    context_.tally.not_sent += context_.window.contains(rest.due()) ? times : 0;
-    context_.record_latency(
-        rest.due(), std::max<sys::Duration>(loop_.now() - rest.due(), plan_.timeout), times);
-    left -= times;
-    rest.skip(times);
+  while (std::uint64_t more = std::min(left, rest.count_before(context_.window.end))) {
+    const std::uint64_t step = more / kMostSteps + 1;
+    while (more > 0 && rest.due() < context_.window.end) {
+      const std::uint64_t times = std::min(step, more);
+      context_.tally.not_sent += context_.window.contains(rest.due()) ? times : 0;
+      context_.record_latency(
+          rest.due(), std::max<sys::Duration>(loop_.now() - rest.due(), plan_.timeout), times);
+      more -= times;
+      left -= times;
+      rest.skip(times);
+    }
   }
 }
 
