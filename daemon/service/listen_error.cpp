@@ -20,50 +20,43 @@ std::string hint_at_permission(std::uint16_t port, int error) {
   return "a security policy refuses it: SELinux, AppArmor or a filter of the unit or container";
 }
 
-std::string hint(const sys::SocketAddress& address, int error) {
+struct Meaning {
+  ExitCode code;
+  std::string hint;  // What to do about it; may be empty.
+};
+
+Meaning meaning_of(int error, const sys::SocketAddress& address) {
   const std::string port = std::to_string(address.port());
   switch (error) {
     case EACCES:
     case EPERM:
-      return hint_at_permission(address.port(), error);
+      return {ExitCode::no_permission, hint_at_permission(address.port(), error)};
     case EADDRINUSE:
-      return "see what holds the port with: ss -tanp sport = :" + port +
-             "; if it is only bound, newer versions show it with: ss -tBnp sport = :" + port;
+      return {ExitCode::cannot_listen,
+              "see what holds the port with: ss -tanp sport = :" + port +
+                  "; if it is only bound, newer versions show it with: ss -tBnp sport = :" + port};
     case EADDRNOTAVAIL:
-      return "see this host's addresses with: ip address";
+      return {ExitCode::cannot_listen, "see this host's addresses with: ip address"};
     case EAFNOSUPPORT:
-      return std::string("this host has no ") + (address.is_v6() ? "IPv6" : "IPv4") +
-             ", or RestrictAddressFamilies= of the unit forbids it";
+      return {ExitCode::cannot_listen, std::string("this host has no ") +
+                                           (address.is_v6() ? "IPv6" : "IPv4") +
+                                           ", or RestrictAddressFamilies= of the unit forbids it"};
     case EMFILE:
-      return "raise ulimit -n (LimitNOFILE=)";
+      return {ExitCode::system, "raise ulimit -n (LimitNOFILE=)"};
     default:
-      return "";
-  }
-}
-
-ExitCode exit_code(int error) noexcept {
-  switch (error) {
-    case EACCES:
-    case EPERM:
-      return ExitCode::no_permission;
-    case EADDRINUSE:
-    case EADDRNOTAVAIL:
-    case EAFNOSUPPORT:
-      return ExitCode::cannot_listen;
-    default:
-      return ExitCode::system;
+      return {ExitCode::system, ""};
   }
 }
 
 }  // namespace
 
 StartupError listen_error(const sys::SocketAddress& address, const std::system_error& error) {
-  const int code = error.code().value();
-  const std::string advice = hint(address, code);
-  return {exit_code(code),
+  const int number = error.code().value();
+  const auto [code, hint] = meaning_of(number, address);
+  return {code,
           "cannot listen on " + address.text() + ": " + error.what() +
-              (advice.empty() ? "" : "; " + advice),
-          code};
+              (hint.empty() ? "" : "; " + hint),
+          number};
 }
 
 }  // namespace echod

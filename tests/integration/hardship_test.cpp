@@ -12,6 +12,7 @@
 #include "background.hpp"
 #include "daemon_test.hpp"
 #include "delayed_calls.hpp"
+#include "own_etc.hpp"
 #include "pseudo_terminal.hpp"
 
 namespace echod::test {
@@ -252,9 +253,8 @@ TEST_F(HardshipTest, AReloadWithoutItsFileIsRefused) {
 class DefaultFileTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (!is_installed("unshare") || !is_installed("mount") ||
-        run({.arguments = {"unshare", "--map-root-user", "--mount", "true"}}).exit_code != 0) {
-      GTEST_SKIP() << "mount namespaces are not allowed here";
+    if (!may_have_own_etc()) {
+      GTEST_SKIP() << kNoOwnEtc;
     }
   }
   void TearDown() override {
@@ -266,10 +266,8 @@ class DefaultFileTest : public testing::Test {
 
   void start() {
     echod_.emplace(ChildOptions{
-        .arguments = {"unshare", "--map-root-user", "--mount", "sh", "-c",
-                      "mount --bind \"$1\" /etc && exec \"$0\" --address 127.0.0.1 --port 0 "
-                      "--log-file \"\"",
-                      ECHOD_BINARY, directory_.path()}});
+        .arguments = with_own_etc(directory_.path(), {ECHOD_BINARY, "--address", "127.0.0.1",
+                                                      "--port", "0", "--log-file", ""})});
     ASSERT_TRUE(says("started: ")) << echod_->err();
   }
   [[nodiscard]] bool says(const std::string& words) {
