@@ -27,20 +27,19 @@ bool is_name_of_standard_output(const std::string& name) {
                          named.st_dev == standard.st_dev && named.st_ino == standard.st_ino);
 }
 
-// Those below return errno, or 0.
-
 void require(int error, const std::string& name) {
   if (error != 0) {
     throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
   }
 }
 
+// Returns errno, or 0.
 int write_to(int fd, const std::string& text) {
   const sys::IoResult written = sys::write_waiting(fd, text);
   return written.ok() ? 0 : written.error();
 }
 
-// Makes a file that is not there yet; with the mode of the one that it is to replace, if any.
+// Creates a file; fails if there is one of this name. It gets the mode of the open file `mode_of`.
 sys::UniqueFd make(const std::string& name, int mode_of) {
   auto fd = sys::UniqueFd::adopt(open(name.c_str(), kFlags | O_CREAT | O_EXCL, kMode));
   struct stat status {};

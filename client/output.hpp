@@ -33,6 +33,7 @@ class Output {
   void write(const std::string& text) const;
 
  private:
+  // Both return errno, or 0.
   [[nodiscard]] int replace(const std::string& text) const;
   [[nodiscard]] int write_in_place(const std::string& text) const;
 
@@ -48,8 +49,8 @@ struct Writing {
   std::string text;
 };
 
-// Writes everything that can be written, first where nobody has to be waited for. Throws Stop that
-// names what could not be written.
+// Writes everything that can be written: first the outputs that never wait for a reader. Throws a
+// Stop that names what could not be written.
 void write_all(std::vector<Writing> writings);
 
 // Throws Stop.

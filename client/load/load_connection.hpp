@@ -2,7 +2,7 @@
 //
 //   state       waits for  a turn does                            goes to
 //   ----------  ---------  -------------------------------------  ------------------------------
-//   closed      -          nothing                                opening     open()
+//   closed      -          nothing                                opening     open(), reopen()
 //   opening     OUT        asks how it went (SO_ERROR)            open        connected
 //                                                                 closed      failed, or timeout
 //   open        IN, OUT    reads, compares, begins, sends         ending      stopping, all is back
@@ -14,10 +14,10 @@
 //                                                                             timeout
 //   diagnosing  IN         keeps what comes after the wrong byte  closed      enough to name it
 //
-// A connection that fails is lost, and made again: at once if it had echoed, else by the next
-// sweep. In between it counts as one failure, however often it fails. It is back with its first
-// echo, or when it is open if it only stays open. In connect mode each message makes a connection
-// anyway.
+// A connection that fails is lost. The worker makes it again: at once if it had echoed, else at the
+// next sweep. All its failures until it is back count as one. It is back when its first echo has
+// come; a connection without messages is back when it is open. In connect mode each message makes a
+// new connection, so none is lost.
 //
 // Ending, it has sent its FIN, so that bytes too many and a server that does not close show too.
 //

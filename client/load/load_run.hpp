@@ -59,8 +59,8 @@ struct LoadResult {
 
 class LoadRun {
  public:
-  // `on_progress` and `on_interval` may be empty. Blocks SIGINT and SIGTERM in the calling thread,
-  // for good: see late_stops.hpp. Throws std::system_error.
+  // `on_progress` and `on_interval` may be empty. Blocks SIGINT and SIGTERM in the calling thread
+  // and leaves them blocked: late_stops.hpp unblocks them. Throws std::system_error.
   LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress,
           std::function<void(const Interval&)> on_interval = {});
 

@@ -4,12 +4,13 @@
 //   running --stop()--> catching up --what was due is begun, or given up--> ending
 //   ending --everything answered, every connection ended--> ended
 //
-// Catching up, it still sends what was due before the end of the window, for at most the timeout: a
-// stall at the end counts as long as it was. In a closed loop nothing is due.
+// While catching up it still sends the messages that were due before the end of the window, for at
+// most the timeout. So a stall at the end counts as long as it was. In a closed loop nothing is
+// due.
 //
-// Thread-safety: the public members may be called from one other thread, the run's. What they ask
-// for happens in the worker's thread, soon after. tally(), steps() and usage() are for after the
-// end.
+// Thread-safety: the public members may be called from one other thread, the run's. The worker's
+// thread does what they ask for, soon after. tally(), steps() and usage() may be called only after
+// the worker has ended.
 #pragma once
 
 #include <cstdint>

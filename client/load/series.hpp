@@ -30,7 +30,7 @@ struct IntervalCounts {
   bool operator==(const IntervalCounts&) const noexcept = default;
 };
 
-// Of one worker, or of all.
+// What one worker counted in an interval, or all workers together.
 struct IntervalTally {
   IntervalCounts counts;
   Histogram latency;  // Of the echoes that came in the interval, whenever they were due.
@@ -48,17 +48,17 @@ struct Interval {
 
 class Series {
  public:
-  // `on_interval`, which may be empty, gets each interval when all workers are through with it.
+  // Calls `on_interval`, which may be empty, with each interval once all workers have finished it.
   Series(std::chrono::nanoseconds length, std::size_t workers,
          std::function<void(const Interval&)> on_interval)
       : length_(length), on_interval_(std::move(on_interval)), ended_(workers) {}
 
-  // What a worker counted in interval `number`, the first of which is 0. It is through with that
-  // and with those before, or with all if it `has_ended`. `window` is the length of the whole, as
-  // far as it is known.
+  // What a worker counted in interval `number`, counted from 0. The worker has finished this
+  // interval and all before it; if it `has_ended`, all intervals. `window` is the length of the
+  // window, as far as it is known.
   void add(std::size_t worker, std::size_t number, const IntervalTally& tally, bool has_ended,
            std::chrono::nanoseconds window);
-  // Those that all workers are through with.
+  // The intervals that all workers have finished.
   [[nodiscard]] const std::vector<Interval>& intervals() const noexcept { return intervals_; }
 
  private:
@@ -66,7 +66,7 @@ class Series {
 
   std::chrono::nanoseconds length_;
   std::function<void(const Interval&)> on_interval_;
-  std::vector<std::size_t> ended_;  // By worker: how many intervals it is through with.
+  std::vector<std::size_t> ended_;  // How many intervals each worker has finished.
   std::vector<Interval> intervals_;
   std::deque<IntervalTally> open_;  // The intervals after those, with their histograms.
 };

@@ -33,7 +33,7 @@ enum class LoadError : std::uint8_t {
   refused,          // No connection: nobody listens.
   connect_timeout,  // No connection within the timeout.
   no_local_port,    // No connection: all ports of the source addresses are in use.
-  to_itself,        // No connection but one of the socket to itself: nobody listens.
+  to_itself,        // The socket connected to itself, because no server listens on the port.
   connect_failed,   // No connection for another reason.
 };
 inline constexpr std::size_t kLoadErrors = 17;
@@ -73,12 +73,14 @@ struct Tally {
 
   // Over the whole run.
   std::uint64_t connected = 0;  // Connections that are open now.
-  std::uint64_t lost = 0;       // Connections that failed, those that could not be made included.
-  Histogram outage;  // Of those that are back: until the first echo, or until open if they idle.
+  std::uint64_t lost = 0;       // Connections that failed or could not be made.
+  // How long the lost connections that are back were away: until their first echo, or, without
+  // messages, until they were open.
+  Histogram outage;
   std::array<std::uint64_t, kLoadErrors> errors{};
-  // Of connections that have ended, as the kernel knew them.
+  // What the kernel knew of each connection when it ended (TCP_INFO).
   std::uint64_t retransmissions = 0;
-  Histogram round_trip;         // Smoothed; of each connection the last.
+  Histogram round_trip;         // The smoothed round trip.
   std::vector<Detail> details;  // Of the first errors, in their order.
 
   // Of the measuring window.
@@ -86,10 +88,11 @@ struct Tally {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t not_sent = 0;  // Due, but never sent: the server, or this client, fell behind.
-  std::uint64_t unconnected =
-      0;  // Due while their connection was lost, and sent after it was back.
-  // From the time when a message was due (open loop) or begun (closed loop) until its echo arrived,
-  // of the messages for which that time is in the window. One that failed counts as the timeout.
+  // Due while their connection was lost, and sent after it was back.
+  std::uint64_t unconnected = 0;
+  // From when a message was due (open loop) or begun (closed loop) until its echo arrived. Holds
+  // the messages that were due or begun in the window. A message that failed counts as the timeout,
+  // or as long as it waited if that is longer.
   Histogram latency;
   // From when a connection was begun until it was up. In mode connect of the window, else of the
   // whole run.

@@ -1,6 +1,6 @@
 // When the messages of an open loop are due: at a rate from a moment on, whatever the server does.
-// Latency counts from here, so that a server that stalls is charged with the wait of every message
-// that it held up, not only of the one that it was working on.
+// Latency counts from the moment at which a message is due. So a server that stalls is charged with
+// the wait of every message that came due meanwhile.
 // Thread-safety: a value.
 #pragma once
 

@@ -59,7 +59,7 @@ struct Span {
 };
 
 struct Chart {
-  std::string name;  // What it shows, for those who cannot see it.
+  std::string name;  // What it shows, for screen readers (aria-label).
   std::string x_name;
   Scale x;
   Scale y;

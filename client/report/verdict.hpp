@@ -40,7 +40,7 @@ struct Verdict {
 
 [[nodiscard]] Verdict verdict_on(const Options& options, const LoadResult& result);
 
-// Of a run that did not begin.
+// The verdict on a run that could not begin.
 [[nodiscard]] Verdict could_not_begin(const std::string& reason);
 
 [[nodiscard]] double seconds(std::chrono::nanoseconds time) noexcept;
@@ -53,10 +53,9 @@ struct Verdict {
 // there are.
 [[nodiscard]] std::size_t first_over_the_knee(const LoadResult& result) noexcept;
 
-// How many connections would do for the rate that was asked for, by Little's law: those that there
-// are, less a tenth for the ups and downs, must hold rate x service time / depth messages. Nothing
-// if there are enough. With steps it is about the first one over the knee, and the service time of
-// the one before.
+// How many connections the rate needs; nothing if there are enough. By Little's law that is rate x
+// service time / depth, plus a reserve: at most nine tenths of the connections may be busy. With
+// steps: the rate of the first step over the knee, with the service time of the step before.
 [[nodiscard]] std::optional<std::uint64_t> connections_needed(const Options& options,
                                                               const LoadResult& result) noexcept;
 

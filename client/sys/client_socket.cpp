@@ -166,11 +166,8 @@ StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
     message.msg_controllen = control.size();
     return calls::recvmsg(fd, &message, 0);
   });
-  if (!result.ok()) {
-    return {.result = result, .arrived = {}, .read = {}};
-  }
   const TimePoint now = MonotonicClock::now();
-  return {.result = result, .arrived = now - age_of(message), .read = now};
+  return {.result = result, .arrived = result.ok() ? now - age_of(message) : now, .read = now};
 }
 
 std::optional<TcpFigures> tcp_figures(int fd) noexcept {

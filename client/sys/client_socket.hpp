@@ -64,7 +64,7 @@ struct ReceivePath {
 void stamp_arrivals(int fd) noexcept;
 
 struct StampedRead {
-  IoResult result;
+  IoResult result = IoResult::failure(EAGAIN);
   // When the newest of the bytes that were read arrived, and when they were read. The same where
   // the kernel has no time stamp.
   TimePoint arrived;

@@ -36,8 +36,8 @@ void Connection::check_timeouts() noexcept {
       break;
     case State::lingering:
       if (awaits_acknowledgement()) {
-        close_if_nothing_is_taken();  // A peer that still takes its tail is not asked for its FIN
-                                      // yet.
+        // A peer that still takes its tail is not asked for its FIN yet.
+        close_if_nothing_is_taken();
       } else if (is_over(timeouts.linger, since_progress())) {
         close(CloseReason::linger_timeout);
       }
@@ -47,7 +47,7 @@ void Connection::check_timeouts() noexcept {
   }
 }
 
-// For a connection that is owed bytes and does not read: what it has not read says nothing.
+// For a connection that is owed bytes and reads none: it cannot see whether the peer sends.
 void Connection::close_if_nothing_is_taken() noexcept {
   if (is_over_if_set(context_.settings.timeouts.stalled_write, since_progress())) {
     time_out(CloseReason::stalled_write);

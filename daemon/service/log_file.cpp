@@ -1,7 +1,6 @@
 #include "log_file.hpp"
 
 #include <chrono>
-#include <ctime>
 #include <utility>
 
 namespace echod {
@@ -17,8 +16,7 @@ LogFile::LogFile(std::shared_ptr<spdlog::sinks::sink> complaints)
     : complaints_(std::move(complaints)) {}
 
 bool LogFile::open(std::string path) {
-  read_time_zone();  // localtime_r(3) by itself does not see that /etc/localtime is another file
-                     // now.
+  read_time_zone();  // localtime_r(3) alone does not notice a new /etc/localtime.
   path_ = std::move(path);
   is_failing_ = false;  // Whoever asks is answered.
   next_complaint_ = {};

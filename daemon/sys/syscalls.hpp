@@ -5,8 +5,9 @@
 // test that links another implementation of this header decides what each call returns, and the
 // code under test is the code that ships.
 //
-// A few other calls are made where they are needed, because no test has to decide their results:
-// prctl(2), geteuid(2), sched_getaffinity(2), pthread_sigmask(3), and those inside libraries.
+// Calls that are not declared here are made where they are needed, because no test has to decide
+// their results: those about processes, signals, users and the environment, and those inside
+// libraries.
 //
 // Thread-safety: that of the system calls themselves.
 #pragma once
