@@ -66,9 +66,10 @@ void stamp_arrivals(int fd) noexcept;
 struct StampedRead {
   IoResult result = IoResult::failure(EAGAIN);
   // When the newest of the bytes that were read arrived, and when they were read. The same where
-  // the kernel has no time stamp.
+  // the kernel has no time stamp, and if it was not asked for one.
   TimePoint arrived;
   TimePoint read;
+  bool is_measured = true;  // It was asked.
 };
 
 // As `receive`, with the times. Bytes that an earlier call left behind count as newly arrived when
