@@ -36,6 +36,7 @@ def parse_arguments():
     parser.add_argument("--rounds", type=int, metavar="N", help="how often everything is measured (9; quick: 5)")
     parser.add_argument("--seconds", type=float, metavar="S", help="how long each run measures (0.5; quick: 0.4)")
     parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers; echod: none")
+    parser.add_argument("--before", type=pathlib.Path, metavar="ECHOD", help="also measure this other echod program")
     parser.add_argument("--scenarios", nargs="*", default=[], metavar="PATTERN", help="only these, such as '64 conn*'")
     parser.add_argument("--list", action="store_true", help="print the names of scenarios and peers")
     parser.add_argument("--from", dest="source", type=pathlib.Path, metavar="FILE", help="only report these results")
@@ -45,6 +46,7 @@ def parse_arguments():
     if options.publish:
         options.output = PUBLISHED
     options.build = options.build.resolve()
+    options.before = options.before and options.before.resolve()
     unknown = set(options.peers) - {"echod"} - {peer.name for peer in servers.peers(options.build)}
     if unknown:
         parser.error(f"no peer {', '.join(sorted(unknown))}")
@@ -94,7 +96,7 @@ def measure(options, results, tools):
     results.skipped = rounds.skipped_for_descriptors(asked, limit)
     skipped = {item["scenario"] for item in results.skipped}
     asked = [item for item in asked if item.name not in skipped]
-    echods, unknown = servers.echods(tools.build, tools.work)
+    echods, unknown = servers.echods(tools.build, tools.work, options.before)
     wanted = echods + [peer for peer in servers.peers(tools.build) if not options.peers or peer.name in options.peers]
     found, missing = rounds.that_can_run(tools, wanted)
     runs = rounds.plan(options.rounds, asked, found, options.quick)

@@ -112,6 +112,17 @@ class ExclusionTest(unittest.TestCase):
         self.assertFalse(servers.takes_part(busy, self.matrix[SCENARIO]))
         self.assertFalse(self.part("libuv", "workers: 64 connections, 64 bytes"))
 
+    def test_another_echod_takes_part_in_the_same_scenarios(self):
+        with tempfile.TemporaryDirectory() as work, mock.patch.object(servers, "knows_key", return_value=True):
+            found, _ = servers.echods(pathlib.Path("build"), pathlib.Path(work), pathlib.Path("old/echod"))
+        names = {server.name: server for server in found}
+        for scenario in self.matrix.values():
+            now = {name for name, server in names.items() if servers.takes_part(server, scenario)}
+            before = {name for name in now if name.startswith(servers.BEFORE)}
+            self.assertEqual({name.replace(servers.BEFORE, "echod") for name in before}, now - before, scenario.name)
+        self.assertEqual(names[servers.BEFORE].command[0], "old/echod")
+        self.assertFalse(names[servers.BEFORE].is_correct_peer)
+
     def test_only_the_baselines_are_in_idle_scenarios_alone(self):
         baselines = {"select", "poll", "python-select"}
         for name, peer in self.peers.items():

@@ -8,15 +8,19 @@ import subprocess
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 PEERS = SOURCE / "tests/bench/peers/peers.json"
 
-BUSY = "echod, busy polling"
-ONE_WORKER = "echod, 1 worker"
-TWO_WORKERS = "echod, 2 workers"
+BEFORE = "echod before"
+BUSY_SUFFIX = ", busy polling"
+ONE_SUFFIX = ", 1 worker"
+TWO_SUFFIX = ", 2 workers"
+BUSY = "echod" + BUSY_SUFFIX
+ONE_WORKER = "echod" + ONE_SUFFIX
+TWO_WORKERS = "echod" + TWO_SUFFIX
 
 
 @dataclasses.dataclass(frozen=True)
 class Server:
     name: str
-    kind: str  # echod, variant (of echod), library, daemon, baseline or floor.
+    kind: str  # echod, variant (of echod), before (another echod), library, daemon, baseline or floor.
     command: tuple  # {port} and {connections} are filled in.
     families: tuple = ()  # The only scenarios of a variant.
     forks: bool = False
@@ -35,7 +39,7 @@ def takes_part(server, scenario, is_quick=False):
     if scenario.family == "workers" or server.kind == "variant":
         return scenario.family in server.families
     if scenario.only:
-        return server.name in scenario.only
+        return server.name in scenario.only or (server.kind == "before" and "echod" in scenario.only)
     if is_quick and not server.is_quick:
         return False
     return (scenario.is_core or not server.core_only) and not is_excluded(server, scenario)
@@ -51,26 +55,37 @@ def is_excluded(server, scenario):
     )
 
 
-def echods(build, work):
-    """echod and its variants, and the keys that this echod does not know, for which there are none."""
+def echods(build, work, before=None):
+    """echod and its variants, and the keys that this echod does not know, for which there are none. `before`: the
+    program of another echod, which takes part beside it."""
     binary = f"{build}/daemon/echod"
-    unknown = [key for key in ("workers", "busy_poll_us") if not knows_key(binary, work, key)]
+    unknown = unknown_keys(binary, work)
+    found = variants(binary, work, "echod", unknown)
+    if before:
+        found += variants(str(before), work, BEFORE, unknown_keys(before, work))
+    return found, unknown
 
-    def echod(name, families=(), **settings):
+
+def variants(binary, work, prefix, unknown):
+    def echod(suffix="", families=(), **settings):
+        name = prefix + suffix
         known = {key: value for key, value in settings.items() if key not in unknown}
         config = work / f"{name.replace(', ', '-').replace(' ', '-')}.toml"
         config.write_text("".join(f"{key} = {value}\n" for key, value in known.items()))
         command = (binary, "--config", str(config), "--log-file", "", "--address", "127.0.0.1", "--port", "{port}")
-        kind = "variant" if families else "echod"
+        kind = "variant" if families else "before" if prefix == BEFORE else "echod"
         return Server(name, kind, command, families=families, is_quick=True)
 
-    found = [echod("echod", workers=1)]
+    found = [echod(workers=1)]
     if "busy_poll_us" not in unknown:
-        found.append(echod(BUSY, ("ping",), workers=1, busy_poll_us=50))
+        found.append(echod(BUSY_SUFFIX, ("ping",), workers=1, busy_poll_us=50))
     if "workers" not in unknown:
-        found.append(echod(ONE_WORKER, ("workers",), workers=1))
-        found.append(echod(TWO_WORKERS, ("workers",), workers=2))
-    return found, unknown
+        found += [echod(ONE_SUFFIX, ("workers",), workers=1), echod(TWO_SUFFIX, ("workers",), workers=2)]
+    return found
+
+
+def unknown_keys(binary, work):
+    return [key for key in ("workers", "busy_poll_us") if not knows_key(binary, work, key)]
 
 
 def knows_key(binary, work, key):
