@@ -40,6 +40,7 @@ struct LimitsConfig {
 struct BuffersConfig {
   std::uint32_t per_connection_kib = 128;  // Most that is read ahead of a peer that does not read.
   std::uint32_t total_mib = 64;            // All reply buffers together.
+  bool splice = false;                     // Bulk moves through pipes and is not copied.
 
   bool operator==(const BuffersConfig&) const = default;
 };

@@ -193,6 +193,7 @@ constexpr auto kKeys = std::to_array<Key>({
 
     key<&BuffersConfig::per_connection_kib>("per_connection_kib", integer(4, 4096), kAtOnce),
     key<&BuffersConfig::total_mib>("total_mib", integer(1, 1048576), kAtOnce),
+    key<&BuffersConfig::splice>("splice", kBoolean, kAtOnce),
 
     key<&TurnConfig::bytes_kib>("bytes_kib", integer(1, 65536), kAtOnce),
     key<&TurnConfig::reads>("reads", integer(1, 1024), kAtOnce),

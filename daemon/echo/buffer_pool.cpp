@@ -3,17 +3,19 @@
 #include <new>
 
 #include "invariant.hpp"
+#include "stream_socket.hpp"
 
 namespace echod {
 
-namespace {
-
-void destroy(Block* block) noexcept {
-  block->~Block();
-  ::operator delete(block);
+sys::IoResult Block::send(int socket) noexcept {
+  const sys::IoResult sent = sys::send(socket, owed());
+  consume(sent.count());
+  return sent;
 }
 
-}  // namespace
+void Block::give_back() noexcept {
+  pool_.release(this);
+}
 
 BufferPool::~BufferPool() {
   free_cached();
@@ -35,13 +37,13 @@ Block* BufferPool::reading_block() noexcept {
   return cached_;
 }
 
-BufferPool::BlockPtr BufferPool::take_reading_block() noexcept {
+ReplyPtr BufferPool::take_reading_block() noexcept {
   invariant(cached_ != nullptr, "a block is taken after it was read into");
   Block* const block = cached_;
   cached_ = block->next_free_;
   --cached_count_;
   set_taken(bytes_taken() + block->capacity_);
-  return BlockPtr(block);
+  return ReplyPtr(block);
 }
 
 void BufferPool::set_limits(std::size_t block_bytes, std::size_t total_bytes) noexcept {
@@ -59,6 +61,11 @@ void BufferPool::release(Block* block) noexcept {
   block->next_free_ = cached_;
   cached_ = block;
   ++cached_count_;
+}
+
+void BufferPool::destroy(Block* block) noexcept {
+  block->~Block();
+  ::operator delete(block);
 }
 
 void BufferPool::free_cached() noexcept {

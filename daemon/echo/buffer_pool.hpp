@@ -11,34 +11,40 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
+
+#include "reply.hpp"
 
 namespace echod {
 
 class BufferPool;
 
 // Bytes that were read and not yet sent: a window that shrinks from its front.
-class Block {
+class Block final : public Reply {
  public:
   // All of the room, for a read.
   [[nodiscard]] std::span<std::byte> room() noexcept {
     return {reinterpret_cast<std::byte*>(this + 1), capacity_};
   }
+  [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   // Says that the bytes of room() from `begin` to `end` are owed.
   void hold(std::size_t begin, std::size_t end) noexcept {
     begin_ = static_cast<std::uint32_t>(begin);
     end_ = static_cast<std::uint32_t>(end);
   }
   [[nodiscard]] std::span<const std::byte> owed() noexcept {
-    return room().subspan(begin_, end_ - begin_);
+    return room().subspan(begin_, size());
   }
   void consume(std::size_t bytes) noexcept { begin_ += static_cast<std::uint32_t>(bytes); }
+
+  [[nodiscard]] std::size_t size() const noexcept override { return end_ - begin_; }
+  sys::IoResult send(int socket) noexcept override;
 
  private:
   friend class BufferPool;
 
   Block(BufferPool& pool, std::uint32_t capacity) noexcept : pool_(pool), capacity_(capacity) {}
+  void give_back() noexcept override;
 
   BufferPool& pool_;
   Block* next_free_ = nullptr;
@@ -49,11 +55,6 @@ class Block {
 
 class BufferPool {
  public:
-  struct Return {
-    void operator()(Block* block) const noexcept { block->pool_.release(block); }
-  };
-  using BlockPtr = std::unique_ptr<Block, Return>;
-
   // `total_bytes` bounds the blocks that are taken and the reading block together.
   BufferPool(std::size_t block_bytes, std::size_t total_bytes) noexcept
       : block_bytes_(block_bytes), total_bytes_(total_bytes) {}
@@ -65,7 +66,7 @@ class BufferPool {
   // memory.
   [[nodiscard]] Block* reading_block() noexcept;
   // Hands the block that reading_block() just gave to who owes its bytes.
-  [[nodiscard]] BlockPtr take_reading_block() noexcept;
+  [[nodiscard]] ReplyPtr take_reading_block() noexcept;
 
   // Takes effect as blocks come back.
   void set_limits(std::size_t block_bytes, std::size_t total_bytes) noexcept;
@@ -76,7 +77,10 @@ class BufferPool {
   }
 
  private:
+  friend class Block;
+
   void release(Block* block) noexcept;
+  static void destroy(Block* block) noexcept;
   void free_cached() noexcept;
   void set_taken(std::size_t bytes) noexcept {
     bytes_taken_.store(bytes, std::memory_order_relaxed);

@@ -29,8 +29,12 @@ CloseReason reason_of(int error) noexcept {
   }
 }
 
-std::span<std::byte> first_of(std::span<std::byte> room, std::size_t most) noexcept {
-  return room.first(std::min(room.size(), most));
+// A connection has 40 bits for a time.
+constexpr std::uint64_t kTimeBits = (std::uint64_t{1} << 40U) - 1;
+
+std::uint64_t milliseconds_of(sys::TimePoint time) noexcept {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
 }
 
 }  // namespace
@@ -39,7 +43,7 @@ Connection::Connection(EchoContext& context, std::uint32_t table_index, sys::Uni
                        const sys::SocketAddress& peer) noexcept
     : fd_(std::move(fd)),
       context_(context),
-      opened_(context.loop.now()),
+      opened_ms_(milliseconds_of(context.loop.now()) & kTimeBits),
       peer_(peer),
       table_index_(table_index) {
   note_progress();
@@ -85,9 +89,9 @@ Turn Connection::echo() noexcept {
     if (bytes_received_ >= turn_end) {
       break;
     }
-    Block* const block = context_.buffers.reading_block();
     const std::size_t most = std::min<std::uint64_t>(turn_end - bytes_received_, drain_allowance_);
-    const Step step = block != nullptr ? echo_through(*block, most) : echo_unbuffered(most);
+    const Step step = after(
+        context_.relay.round(fd_.get(), most, !must_read_to_eagain_, bulk_, context_.loop.now()));
     if (step == Step::drained && is_draining()) {
       return linger();  // Less was left than the queue said; there is no more.
     }
@@ -99,68 +103,27 @@ Turn Connection::echo() noexcept {
   return Turn::again;
 }
 
-Connection::Step Connection::echo_through(Block& block, std::size_t most) noexcept {
-  const std::span<std::byte> room = first_of(block.room(), most);
-  const sys::IoResult received = sys::receive(fd_.get(), room);
-  if (received.count() == 0) {
-    return after_read(room.size(), received);
+// What a round means for the connection.
+Connection::Step Connection::after(Round round) noexcept {
+  if (round.received.count() == 0) {
+    return after_empty_read(round.received);
   }
-  const sys::IoResult sent = sys::send(fd_.get(), room.first(received.count()));
-  count_echo(received.count(), sent.count());
-  if (!sent.ok() && !sent.would_block()) {
-    fail(sent.error(), received.count());
+  if (round.taken > 0) {
+    count_echo(round.taken, round.sent);
+  }
+  if (round.error != 0) {
+    fail(round.error, round.taken - round.sent);
     return Step::left;
   }
-  if (sent.count() < received.count()) {
-    block.hold(sent.count(), received.count());
-    block_ = context_.buffers.take_reading_block();
+  if (round.is_blocked) {
+    reply_ = std::move(round.reply);
     await_writable();
     return Step::left;
   }
-  return after_read(room.size(), received);
+  return round.was_short && !must_read_to_eagain_ && !is_draining() ? Step::drained : Step::more;
 }
 
-Connection::Step Connection::echo_unbuffered(std::size_t most) noexcept {
-  const std::span<std::byte> room = first_of(context_.peek_room, most);
-  const sys::IoResult peeked = sys::peek(fd_.get(), room);
-  if (peeked.count() == 0) {
-    return after_read(room.size(), peeked);
-  }
-  context_.counters.add(Counter::unbuffered_reads);
-  const sys::IoResult sent = sys::send(fd_.get(), room.first(peeked.count()));
-  if (!sent.ok() && !sent.would_block()) {
-    count_echo(peeked.count(), 0);
-    fail(sent.error(), peeked.count());
-    return Step::left;
-  }
-  if (sent.count() > 0) {
-    count_echo(sent.count(), sent.count());
-    if (!takes_discarded(sent.count())) {
-      return Step::left;
-    }
-  }
-  if (sent.count() < peeked.count()) {
-    await_writable();
-    return Step::left;
-  }
-  return after_read(room.size(), peeked);
-}
-
-// Takes `bytes` that were sent already out of the receive queue.
-bool Connection::takes_discarded(std::size_t bytes) noexcept {
-  while (bytes > 0) {
-    const sys::IoResult discarded = sys::discard(fd_.get(), bytes);
-    if (discarded.count() == 0) {
-      fail(discarded.ok() ? ECONNRESET : discarded.error());
-      return false;
-    }
-    bytes -= discarded.count();
-  }
-  return true;
-}
-
-// What a read of `asked` bytes says about what is left to read, its bytes having been dealt with.
-Connection::Step Connection::after_read(std::size_t asked, sys::IoResult received) noexcept {
+Connection::Step Connection::after_empty_read(sys::IoResult received) noexcept {
   if (received.would_block()) {
     must_read_to_eagain_ = false;
     return Step::drained;
@@ -169,12 +132,8 @@ Connection::Step Connection::after_read(std::size_t asked, sys::IoResult receive
     fail(received.error());
     return Step::left;
   }
-  if (received.count() == 0) {
-    end_of_input();
-    return Step::left;
-  }
-  const bool is_short = received.count() < asked;
-  return is_short && !must_read_to_eagain_ && !is_draining() ? Step::drained : Step::more;
+  end_of_input();
+  return Step::left;
 }
 
 void Connection::count_echo(std::size_t received, std::size_t sent) noexcept {
@@ -192,8 +151,8 @@ void Connection::count_echo(std::size_t received, std::size_t sent) noexcept {
 }
 
 Turn Connection::flush() noexcept {
-  if (block_ != nullptr) {
-    const sys::IoResult sent = sys::send(fd_.get(), block_->owed());
+  if (reply_ != nullptr) {
+    const sys::IoResult sent = reply_->send(fd_.get());
     if (!sent.ok()) {
       if (!sent.would_block()) {
         fail(sent.error());
@@ -201,13 +160,12 @@ Turn Connection::flush() noexcept {
       return Turn::wait;
     }
     context_.counters.add(Counter::bytes_sent, sent.count());
-    block_->consume(sent.count());
   }
   note_sent();
-  if (block_ != nullptr && !block_->owed().empty()) {
+  if (reply_ != nullptr && reply_->size() > 0) {
     return Turn::wait;  // A short write stands for EAGAIN (epoll(7)): the next OUT comes.
   }
-  block_.reset();
+  reply_.reset();
   state_ = State::echoing;
   await_readable();
   return Turn::wait;
@@ -299,7 +257,7 @@ void Connection::abort(CloseReason reason) noexcept {
   if (state_ == State::closed) {
     return;
   }
-  if (block_ != nullptr) {
+  if (reply_ != nullptr) {
     sys::reset_on_close(fd_.get());  // A FIN would say that this was all.
   }
   close(reason);
@@ -335,22 +293,27 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
   if (bytes_received_ == 0) {
     context_.counters.add(Counter::empty_connections);
   }
-  if (block_ != nullptr) {
-    unsent = block_->owed().size();
+  if (reply_ != nullptr) {
+    unsent = reply_->size();
   }
   context_.log.closed({.peer = peer_,
                        .fd = fd_.get(),
                        .bytes_received = bytes_received_,
                        .bytes_sent = bytes_received_ - unsent,
-                       .duration = context_.loop.now() - opened_,
+                       .duration = age(),
                        .reason = reason,
                        .error = error},
                       context_.loop.now());
   context_.loop.remove(*this);
-  block_.reset();
+  context_.relay.forget(bulk_);
+  reply_.reset();
   fd_.reset();
   context_.table.retire(*this);
   context_.admission.leave(context_.worker);
+}
+
+sys::Duration Connection::age() const noexcept {
+  return std::chrono::milliseconds((milliseconds_of(context_.loop.now()) - opened_ms_) & kTimeBits);
 }
 
 void Connection::note_progress() noexcept {

@@ -2,7 +2,7 @@
 //
 //   state       registered for  owes   a turn does              goes to
 //   ----------  --------------  -----  -----------------------  ---------------------------------
-//   echoing     IN PRI RDHUP    -      recv, send at once, to   flushing    the reply did not fit
+//   echoing     IN PRI RDHUP    -      rounds (relay.hpp), to   flushing    the reply did not fit
 //                                      EAGAIN or the budget     delivering  FIN read, tail unacked
 //                                                               lingering   draining, all sent back
 //   flushing    OUT             bytes  send, and read nothing   echoing     nothing is owed
@@ -14,9 +14,9 @@
 // timeout or the drain deadline; the first reason is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP only
 // cause the next call.
 //
-// Flushing without a block: when the reply buffers are spent, bytes are peeked at, sent, and then
-// taken from the receive queue, so what does not fit is still the kernel's. The turn that OUT
-// brings has nothing to send and flips straight back to IN.
+// What is owed is in a reply (reply.hpp): a block of memory or a pipe. Flushing without a reply:
+// the reply buffers are spent, and what did not fit is still in the receive queue. The turn that
+// OUT brings has nothing to send and flips straight back to IN.
 //
 // Delivering exists because close(2) would leave the tail to an orphaned socket, which the kernel
 // gives up on after a few minutes of a closed window, uncounted, and drops when it has too many
@@ -39,11 +39,11 @@
 #include <chrono>
 #include <cstdint>
 
-#include "buffer_pool.hpp"
 #include "channel.hpp"
 #include "clock.hpp"
 #include "counters.hpp"
 #include "io_result.hpp"
+#include "relay.hpp"
 #include "socket_address.hpp"
 #include "unique_fd.hpp"
 
@@ -90,10 +90,8 @@ class Connection final : public Channel {
   static constexpr std::uint32_t kNotAsked = UINT32_MAX;
 
   [[nodiscard]] Turn echo() noexcept;
-  // `most`: bytes that the turn or the drain still allows.
-  [[nodiscard]] Step echo_through(Block& block, std::size_t most) noexcept;
-  [[nodiscard]] Step echo_unbuffered(std::size_t most) noexcept;
-  [[nodiscard]] Step after_read(std::size_t asked, sys::IoResult received) noexcept;
+  [[nodiscard]] Step after(Round round) noexcept;
+  [[nodiscard]] Step after_empty_read(sys::IoResult received) noexcept;
   [[nodiscard]] Turn flush() noexcept;
   [[nodiscard]] Turn await_delivery(std::uint32_t events) noexcept;
   [[nodiscard]] Turn discard_input() noexcept;
@@ -106,10 +104,10 @@ class Connection final : public Channel {
   void await_writable() noexcept;
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
-  [[nodiscard]] bool takes_discarded(std::size_t bytes) noexcept;
-  // `unsent` of the bytes that were read went nowhere, beside those in the block.
+  // `unsent` of the bytes that were read went nowhere, beside those in the reply.
   void fail(int error, std::size_t unsent = 0) noexcept;
   void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
+  [[nodiscard]] sys::Duration age() const noexcept;
   void note_progress() noexcept;
   void note_sent() noexcept;
   [[nodiscard]] std::chrono::milliseconds since_progress() const noexcept;
@@ -123,9 +121,10 @@ class Connection final : public Channel {
   bool must_read_to_eagain_ : 1 = false;
   sys::UniqueFd fd_;
   EchoContext& context_;
-  BufferPool::BlockPtr block_;  // Owed bytes, in the state flushing.
+  ReplyPtr reply_;  // Owed bytes, in the state flushing.
   std::uint64_t bytes_received_ = 0;
-  sys::TimePoint opened_;
+  std::uint64_t opened_ms_ : 40;  // Of the loop's clock; 34 years.
+  BulkState bulk_;
   sys::SocketAddress peer_;
   Ticks last_progress_{};
   // Bytes the kernel has had no acknowledgement for, our FIN counted as one, when last asked since

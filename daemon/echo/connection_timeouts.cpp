@@ -43,7 +43,10 @@ void Connection::check_timeouts() noexcept {
       }
       break;
     case State::closed:
-      break;
+      return;
+  }
+  if (bulk_.pins > 0) {
+    context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, bulk_);
   }
 }
 
@@ -59,7 +62,7 @@ void Connection::close_if_nothing_is_taken() noexcept {
 // The kernel would keep what a peer does not take for minutes, of a connection that no limit of
 // ours counts any more; and a FIN would say that this was all.
 void Connection::time_out(CloseReason reason) noexcept {
-  if (unacknowledged_ != 0 || block_ != nullptr) {
+  if (unacknowledged_ != 0 || reply_ != nullptr) {
     sys::reset_on_close(fd_.get());
   }
   close(reason);

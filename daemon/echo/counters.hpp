@@ -40,9 +40,17 @@ enum class Counter : std::uint8_t {
   flips_to_write,     // Times a reply did not fit: buffers.per_connection_kib held the rest.
   turns_over_budget,  // Turns ended by turn.bytes_kib or turn.reads with more to read.
   unbuffered_reads,   // Reads served without a buffer: buffers.total_mib was spent.
-  paused_full,        // Accepting stopped at limits.max_connections.
-  paused_resources,   // Accepting stopped because descriptors or memory were used up.
-  accept_errors,      // Connections that were lost while they waited to be accepted.
+  splice_rounds,      // Rounds that moved bytes through a pipe: nothing was copied.
+  bytes_spliced,      // Of bytes_received, those of such rounds; the others were copied.
+  splice_enters,      // Times a connection went over from copying to splicing,
+  splice_leaves,      // and back.
+  splice_read_backs,  // Rounds whose bytes were in pieces too small for a pipe, and were copied.
+  splice_no_pipe,     // Rounds that copied because no pipe was to be had.
+  splice_pipe_too_small,  // Pipes that the kernel gave too little room: pipe-user-pages-soft.
+  splice_capped,          // Rounds that copied because too much was unacknowledged.
+  paused_full,            // Accepting stopped at limits.max_connections.
+  paused_resources,       // Accepting stopped because descriptors or memory were used up.
+  accept_errors,          // Connections that were lost while they waited to be accepted.
   register_failures,  // Accepted connections that had to be closed: refused by epoll(7), because of
                       // fs.epoll.max_user_watches or for want of the kernel's memory.
   connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second, or without

@@ -9,15 +9,13 @@ void Shared::apply(const EchoSettings& settings) noexcept {
   line_limits.set_per_second(settings.log_lines_per_second);
 }
 
-// NOLINTNEXTLINE(*-member-init): peek_room is written before it is read.
 EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
                          Shared& shared, std::size_t worker_number)
     : loop(event_loop),
       admission(shared.admission),
       worker(worker_number),
       settings(initial),
-      log(std::move(logs), counters, shared.line_limits, event_loop.timers()),
-      buffers(initial.block_bytes, initial.buffer_bytes) {
+      log(std::move(logs), counters, shared.line_limits, event_loop.timers()) {
   apply(initial);
 }
 
@@ -25,7 +23,7 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   settings = wanted;
   log.set_logs_echoes(wanted.logs_echoes);
   loop.set_busy_poll(wanted.busy_poll);
-  buffers.set_limits(wanted.block_bytes, wanted.buffer_bytes);
+  relay.apply(wanted);
 }
 
 void EchoContext::adopt(sys::Accepted accepted) noexcept {

@@ -1,15 +1,13 @@
 // What the connections and listeners of one worker share: where they take turns, what they may use,
 // whom they tell. Declared so that each member may use those above it, and dies before them.
-// Thread-safety: belongs to the worker's thread, but for `counters` and `buffers.bytes_taken()`.
+// Thread-safety: belongs to the worker's thread, but for `counters` and `relay.buffered_bytes()`.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <memory>
 
 #include "admission.hpp"
-#include "buffer_pool.hpp"
 #include "connection_log.hpp"
 #include "connection_table.hpp"
 #include "counters.hpp"
@@ -17,6 +15,7 @@
 #include "event_loop.hpp"
 #include "line_limits.hpp"
 #include "listen_socket.hpp"
+#include "relay.hpp"
 
 namespace echod {
 
@@ -49,8 +48,6 @@ struct EchoContext {
 
   // How soon accepting is tried again after a shortage that may end without a close of ours.
   static constexpr std::chrono::milliseconds kRetryInterval{250};
-  // Bytes looked at in one go when there is no block to read into.
-  static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
 
   EventLoop& loop;
   Admission& admission;
@@ -59,8 +56,7 @@ struct EchoContext {
   bool is_draining = false;  // Set once, by the worker.
   Counters counters;
   ConnectionLog log;
-  BufferPool buffers;
-  std::array<std::byte, kPeekBytes> peek_room;
+  Relay relay{counters};
   ConnectionTable table;
 };
 

@@ -10,6 +10,23 @@
 
 namespace echod {
 
+// When and how much a worker splices (relay.hpp). Sizes are those of a round.
+struct SpliceSettings {
+  std::size_t pipes = 0;                                    // 0: everything is copied.
+  std::size_t pipe_bytes = std::size_t{256} * 1024;         // The most that is spliced.
+  std::size_t least_bytes = std::size_t{64} * 1024;         // What is less is copied.
+  std::size_t unacknowledged_bytes = std::size_t{1} << 20;  // Of one connection: beyond it copies.
+  std::size_t pins = 0;                                     // Of all connections: see relay.hpp.
+  std::uint8_t patience = 3;  // Rounds of less after which a connection is asked no more.
+  std::uint8_t copies_after_small_pieces = 64;  // Rounds until splicing is tried again.
+
+  // What so many unacknowledged bytes count: one for each `least_bytes`, begun ones included, and
+  // one for a round of which a part is acknowledged.
+  [[nodiscard]] std::size_t pins_of(std::size_t bytes) const noexcept {
+    return bytes == 0 ? 0 : (bytes + least_bytes - 1) / least_bytes + 1;
+  }
+};
+
 struct EchoSettings {
   std::uint32_t max_connections = 0;  // Of all workers together.
   std::size_t block_bytes = 0;  // Reply buffer of one connection, and the most that one read takes.
@@ -19,14 +36,16 @@ struct EchoSettings {
   std::uint32_t turn_accepts = 0;
   std::chrono::microseconds busy_poll{0};
   TimeoutsConfig timeouts;
+  SpliceSettings splice;
   std::uint32_t log_lines_per_second = 0;  // Of all workers together; 0: no limit.
   bool logs_echoes = false;                // Whether anything would print a line for each message.
 };
 
-// For each of so many workers, which have equal shares of the reply buffers. `max_connections` is
-// what the limits of the process allow; see connection_limit.hpp.
+// For each of so many workers, which have equal shares of the reply buffers. `max_connections`
+// and `splice` are what the limits of the process allow; see connection_limit.hpp.
 [[nodiscard]] inline EchoSettings echo_settings(const Config& config, std::uint32_t max_connections,
-                                                std::uint32_t workers) noexcept {
+                                                std::uint32_t workers,
+                                                const SpliceSettings& splice = {}) noexcept {
   constexpr std::size_t kKib = 1024;
   constexpr std::size_t kMib = 1024 * kKib;
   return {
@@ -38,6 +57,7 @@ struct EchoSettings {
       .turn_accepts = config.turn.accepts,
       .busy_poll = config.busy_poll,
       .timeouts = config.timeouts,
+      .splice = splice,
       .log_lines_per_second = config.log.connection_lines_per_second,
       .logs_echoes = lowest_level(config.log) == LogLevel::trace,
   };

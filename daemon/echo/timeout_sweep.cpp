@@ -14,21 +14,18 @@ constexpr std::chrono::milliseconds kLongest{10'000};
 
 }  // namespace
 
-std::optional<std::chrono::milliseconds> sweep_interval(const TimeoutsConfig& timeouts,
-                                                        bool is_draining) noexcept {
-  std::optional<std::chrono::milliseconds> shortest;
+std::chrono::milliseconds sweep_interval(const TimeoutsConfig& timeouts,
+                                         bool is_draining) noexcept {
+  std::chrono::milliseconds shortest = kSweepsPerTimeout * kLongest;
   for (const auto timeout : {timeouts.idle, timeouts.stalled_write}) {
     if (timeout.count() > 0) {
-      shortest = std::min(shortest.value_or(timeout), timeout);
+      shortest = std::min(shortest, timeout);
     }
   }
   if (is_draining) {
-    shortest = std::min(shortest.value_or(timeouts.linger), timeouts.linger);
+    shortest = std::min(shortest, timeouts.linger);
   }
-  if (!shortest) {
-    return std::nullopt;
-  }
-  return std::clamp(*shortest / kSweepsPerTimeout, kShortest, kLongest);
+  return std::max(shortest / kSweepsPerTimeout, kShortest);
 }
 
 TimeoutSweep::TimeoutSweep(EchoContext& context)
@@ -39,10 +36,8 @@ TimeoutSweep::TimeoutSweep(EchoContext& context)
       timer_(context.loop.timers(), [this] { visit_.start(); }) {}
 
 void TimeoutSweep::restart() noexcept {
-  timer_.cancel();
-  if (const auto interval = sweep_interval(context_.settings.timeouts, context_.is_draining)) {
-    timer_.expire_at(context_.loop.now() + *interval);
-  }
+  timer_.expire_at(context_.loop.now() +
+                   sweep_interval(context_.settings.timeouts, context_.is_draining));
 }
 
 }  // namespace echod

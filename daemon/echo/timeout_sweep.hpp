@@ -10,7 +10,6 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 
 #include "config.hpp"
 #include "connection_visit.hpp"
@@ -20,9 +19,9 @@ namespace echod {
 
 struct EchoContext;
 
-// The time between two sweeps; nothing when no timeout is in force.
-[[nodiscard]] std::optional<std::chrono::milliseconds> sweep_interval(
-    const TimeoutsConfig& timeouts, bool is_draining) noexcept;
+// The time between two sweeps: a sixteenth of the shortest timeout, at most 10 s.
+[[nodiscard]] std::chrono::milliseconds sweep_interval(const TimeoutsConfig& timeouts,
+                                                       bool is_draining) noexcept;
 
 class TimeoutSweep {
  public:

@@ -66,7 +66,7 @@ class Worker {
 
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
   [[nodiscard]] std::size_t buffered_bytes() const noexcept {
-    return context_.buffers.bytes_taken();
+    return context_.relay.buffered_bytes();
   }
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return loop_.stale_events(); }
 

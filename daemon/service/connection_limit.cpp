@@ -13,6 +13,23 @@ constexpr const char* kHowToRaise = "; raise it with ulimit -n, or LimitNOFILE= 
 
 }  // namespace
 
+SpliceSettings splice_settings(const BuffersConfig& buffers, const sys::OpenFilesLimit& open_files,
+                               std::size_t workers) noexcept {
+  constexpr std::size_t kMostPipes = 128;
+  constexpr std::size_t kPartOfDescriptors = 32;
+  constexpr std::size_t kPartOfMemory = 4;
+  SpliceSettings splice;
+  if (!buffers.splice || std::size_t{buffers.per_connection_kib} * 1024 < splice.least_bytes) {
+    return splice;
+  }
+  const std::size_t unacknowledged = (std::size_t{buffers.total_mib} << 20U) / kPartOfMemory;
+  splice.pins = unacknowledged / workers / splice.least_bytes;
+  splice.pipes = std::min({splice.pins / splice.pins_of(splice.pipe_bytes), kMostPipes / workers,
+                           static_cast<std::size_t>(open_files.soft) / kPartOfDescriptors /
+                               kDescriptorsPerPipe / workers});
+  return splice;
+}
+
 std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
                                    std::size_t inherited) noexcept {
   return kReservedDescriptors + listeners + workers * kDescriptorsPerWorker + inherited;

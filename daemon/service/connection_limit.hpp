@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config.hpp"
+#include "echo_settings.hpp"
 #include "open_files.hpp"
 
 namespace echod {
@@ -20,6 +21,15 @@ struct ConnectionLimit {
 // main thread's loop, libraries and an operator's surprise.
 inline constexpr std::uint32_t kReservedDescriptors = 30;
 inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance, its wake-up.
+inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
+
+// The pipes through which each worker may splice (relay.hpp): enough for what they may pin, but at
+// most a 32nd of the descriptors, and half of the pipe memory that an ordinary user has by default
+// (pipe-user-pages-soft, pipe(7)). None if buffers.splice is off, or a block does not hold the
+// smallest round.
+[[nodiscard]] SpliceSettings splice_settings(const BuffersConfig& buffers,
+                                             const sys::OpenFilesLimit& open_files,
+                                             std::size_t workers) noexcept;
 
 // Descriptors that connections cannot have. `inherited` were open when the process started, beside
 // the three standard streams and the listeners.

@@ -152,11 +152,18 @@ void Service::report_end() noexcept {
 }
 
 ConnectionLimit Service::limit_under(const Config& config) const {
-  return connection_limit(config.limits, open_files_, reserved_descriptors_);
+  const std::uint64_t pipes = worker_count_ * splice_settings_under(config).pipes;
+  return connection_limit(config.limits, open_files_,
+                          reserved_descriptors_ + pipes * kDescriptorsPerPipe);
 }
 
 EchoSettings Service::settings_under(const Config& config, const ConnectionLimit& limit) const {
-  return echo_settings(config, limit.max_connections, static_cast<std::uint32_t>(worker_count_));
+  return echo_settings(config, limit.max_connections, static_cast<std::uint32_t>(worker_count_),
+                       splice_settings_under(config));
+}
+
+SpliceSettings Service::splice_settings_under(const Config& config) const noexcept {
+  return splice_settings(config.buffers, open_files_, worker_count_);
 }
 
 // Correct all the same, but slow: nobody expects that of a key that says how much memory to use.
@@ -221,6 +228,12 @@ void Service::announce_limits() noexcept {
       "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
       limit_.max_connections, open_files_.soft, config_.buffers.per_connection_kib,
       config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
+  if (config_.buffers.splice) {
+    const SpliceSettings splice = splice_settings_under(config_);
+    logs_.notices().info("splice: at most {} pipes of {} KiB, from {} KiB on",
+                         worker_count_ * splice.pipes, splice.pipe_bytes / 1024,
+                         splice.least_bytes / 1024);
+  }
   warn_of_buffers(settings_under(config_, limit_));
 }
 

@@ -51,6 +51,7 @@ class Service {
 
  private:
   [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
+  [[nodiscard]] SpliceSettings splice_settings_under(const Config& config) const noexcept;
   [[nodiscard]] EchoSettings settings_under(const Config& config,
                                             const ConnectionLimit& limit) const;
   void warn_of_buffers(const EchoSettings& settings) noexcept;

@@ -98,6 +98,18 @@ int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept {
   return ::timerfd_settime(fd, flags, time, nullptr);
 }
 
+int pipe2(int* ends, int flags) noexcept {
+  return ::pipe2(ends, flags);
+}
+
+int fcntl(int fd, int command, int value) noexcept {
+  return ::fcntl(fd, command, value);
+}
+
+ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept {
+  return ::splice(from, nullptr, to, nullptr, length, flags);
+}
+
 int open(const char* path, int flags, mode_t mode) noexcept {
   return ::open(path, flags, mode);
 }

@@ -48,6 +48,11 @@ int signalfd(int fd, const sigset_t* mask, int flags) noexcept;
 int timerfd_create(clockid_t clock, int flags) noexcept;
 int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept;
 
+int pipe2(int* ends, int flags) noexcept;
+int fcntl(int fd, int command, int value) noexcept;
+// Without offsets: for pipes and sockets.
+ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept;
+
 int open(const char* path, int flags, mode_t mode) noexcept;
 int openat(int directory, const char* path, int flags, mode_t mode) noexcept;
 ssize_t read(int fd, void* data, size_t length) noexcept;

@@ -22,7 +22,7 @@ using echod::test::Scenario;
 
 constexpr std::size_t kNoBound = SIZE_MAX;
 
-std::vector<Scenario> all_scenarios() {
+std::vector<Scenario> scenarios_of_one() {
   return {
       {.name = "one",
        .what = "one connection with a buffer",
@@ -45,6 +45,33 @@ std::vector<Scenario> all_scenarios() {
        .has_resets = true,
        .has_drain = true,
        .depth = kNoBound},
+      {.name = "one-spliced",
+       .what = "one connection that splices",
+       .world = {.socket = {.receive_bytes = 4, .send_bytes = 3, .pipe_slots = 3},
+                 .block_bytes = 3,
+                 .turn_bytes = 3,
+                 .turn_reads = 2,
+                 .pipes = 1},
+       .has_urgent_bytes = true,
+       .has_resets = true,
+       .has_drain = true,
+       .depth = 10},
+      {.name = "one-pieces",
+       .what = "one connection whose bytes fill the slots of a pipe before it is worth it",
+       .world = {.socket = {.receive_bytes = 3, .send_bytes = 2, .pipe_slots = 1},
+                 .block_bytes = 3,
+                 .turn_bytes = 3,
+                 .turn_reads = 2,
+                 .pipes = 1},
+       .has_urgent_bytes = true,
+       .has_resets = true,
+       .has_drain = true,
+       .depth = 10},
+  };
+}
+
+std::vector<Scenario> scenarios_of_two() {
+  return {
       {.name = "two",
        .what = "two connections, a buffer for each",
        .world = {.connections = 2, .blocks = 2, .turn_bytes = 2, .turn_reads = 1},
@@ -59,7 +86,26 @@ std::vector<Scenario> all_scenarios() {
        .has_resets = true,
        .has_drain = true,
        .depth = 6},
+      {.name = "two-spliced",
+       .what = "two connections, one pipe",
+       .world = {.connections = 2,
+                 .socket = {.receive_bytes = 4, .send_bytes = 2, .pipe_slots = 3},
+                 .block_bytes = 3,
+                 .blocks = 2,
+                 .turn_bytes = 3,
+                 .turn_reads = 2,
+                 .pipes = 1},
+       .has_resets = true,
+       .depth = 7},
   };
+}
+
+std::vector<Scenario> all_scenarios() {
+  std::vector<Scenario> all = scenarios_of_one();
+  for (const Scenario& scenario : scenarios_of_two()) {
+    all.push_back(scenario);
+  }
+  return all;
 }
 
 Explorer* running = nullptr;

@@ -31,10 +31,11 @@ backlog = 128
 max_connections = 40
 open_files = 512
 [buffers]
-per_connection_kib = 512
-total_mib = 1
+per_connection_kib = 2048
+total_mib = 4
+splice = true
 [turn]
-bytes_kib = 16
+bytes_kib = 128
 reads = 4
 accepts = 4
 [timeouts]
@@ -189,7 +190,7 @@ class Daemon:
         return has_reacted
 
     def descriptors(self) -> list[str]:
-        """What it holds open, by kind, but for the log file, which faults may close."""
+        """What it holds open, by kind, but for the log file, which faults may close, and the pipes that it keeps."""
         folder = Path(f"/proc/{self.process.pid}/fd")
         kinds = []
         for entry in folder.iterdir() if folder.exists() else ():
@@ -197,7 +198,7 @@ class Daemon:
                 target = os.readlink(entry)
             except FileNotFoundError:
                 continue
-            if "network-server.log" not in target:
+            if "network-server.log" not in target and not target.startswith("pipe:"):
                 kinds.append(re.sub(r":\[\d+\]", "", target))
         return sorted(kinds)
 

@@ -173,6 +173,11 @@ void FaultLayer::note_peer(int fd, std::uint16_t port) noexcept {
   }
 }
 
+bool FaultLayer::has_peer(int fd) const noexcept {
+  return static_cast<std::size_t>(fd) < peer_ports_.size() &&
+         peer_ports_[static_cast<std::size_t>(fd)].load() != 0;
+}
+
 void FaultLayer::note_registration(int epoll, int operation, int fd,
                                    const epoll_event* event) noexcept {
   const std::scoped_lock lock(mutex_);

@@ -63,6 +63,7 @@ class FaultLayer {
 
   // The descriptor is a connection of the peer that has this port.
   void note_peer(int fd, std::uint16_t port) noexcept;
+  [[nodiscard]] bool has_peer(int fd) const noexcept;
   void note_registration(int epoll, int operation, int fd, const epoll_event* event) noexcept;
   void forget(int fd) noexcept;
 

@@ -84,6 +84,11 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "epoll_wait": [("", failures("EINTR"))],
     "eventfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
     "signalfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
+    "pipe2": [("", failures(*NO_DESCRIPTORS))],
+    # Of a pipe's size: the user's pipes have too much memory already.
+    "fcntl": [("", failures("EPERM", "ENOMEM"))],
+    "splice": [("splice_in", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "EINVAL") + CUTS),
+               ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
     "open": [("fill_standard_descriptors", failures(*NO_DESCRIPTORS, "EACCES", "ENOENT")),
              ("", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EIO"))],
     "openat": [("", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENXIO"))],
@@ -91,6 +96,7 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     # state already that the call is for.
     "read": [("EventFd", [Fault("after", "EAGAIN")]),
              ("SignalFd", failures("EAGAIN")),
+             ("Pipe", failures("EINTR") + CUTS),
              ("SharedStream", failures("EINTR", "EAGAIN", "EIO") + CUTS),
              ("", failures("EINTR", "EIO") + CUTS)],
     "write": [("EventFd", [Fault("after", "EAGAIN")]),
@@ -111,9 +117,10 @@ CLIENT_FILES = ("client_socket.cpp", "timer_fd.cpp")
 CLIENT_FUNCTIONS = ("send_more",)
 
 # (call, function.) Not made by every run: for kinds of standard streams that the torture does not have, and for a
-# manager or stream that takes nothing, or for a log in a folder of others. Unit tests make them.
+# manager or stream that takes nothing, or for a log in a folder of others, or for bulk in small pieces. Unit tests
+# make them.
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
-                   ("poll", "wait_ready"), ("fstat", "has_another_name"))
+                   ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"))
 
 # (call, function, why nobody is told.) What is handled so that nothing changes for anybody, beside what is transient.
 SILENT = (
@@ -123,6 +130,10 @@ SILENT = (
     ("setsockopt", "reset_on_close", "the kernel keeps what a peer does not take, and has limits for that"),
     ("getsockopt", "granted_backlog", "the backlog is not compared with what was granted"),
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),
+    ("operator new", "PipePool::open_one", "bulk is copied"),
+    ("pipe2", "", "bulk is copied"),
+    ("fcntl", "Pipe::open", "bulk is copied"),
+    ("splice", "splice_in", "what splice refuses, recv is asked for"),
     ("poll", "LocalSender", "what the manager was not told is sent again in 100 ms"),
     ("operator new", "Service::tell_ready", "READY=1 goes without a status"),
     ("operator new", "Service::tell_manager", "the next status is sent in 2 s"),

@@ -158,6 +158,20 @@ int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept {
   return perform(FRAME, fd, [&] { return ::timerfd_settime(fd, flags, time, nullptr); });
 }
 
+int pipe2(int* ends, int flags) noexcept {
+  return perform(FRAME, -1, [&] { return ::pipe2(ends, flags); });
+}
+
+int fcntl(int fd, int command, int value) noexcept {
+  return perform(FRAME, fd, [&] { return ::fcntl(fd, command, value); });
+}
+
+ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept {
+  // One of them is a pipe, which is no peer and is not registered.
+  return transfer(FRAME, FaultLayer::instance().has_peer(from) ? from : to, length,
+                  [&](size_t left) { return ::splice(from, nullptr, to, nullptr, left, flags); });
+}
+
 int open(const char* path, int flags, mode_t mode) noexcept {
   return perform(FRAME, -1, [&] { return ::open(path, flags, mode); });
 }

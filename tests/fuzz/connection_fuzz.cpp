@@ -31,6 +31,13 @@ EchoSettings fuzz_settings() {
   settings.turn_bytes = 64;
   settings.turn_reads = 8;
   settings.turn_accepts = 4;
+  settings.splice = {.pipes = 1,
+                     .pipe_bytes = 12,
+                     .least_bytes = 4,
+                     .unacknowledged_bytes = 20,
+                     .pins = 16,
+                     .patience = 2,
+                     .copies_after_small_pieces = 2};
   settings.timeouts.idle = std::chrono::seconds(4);
   settings.timeouts.stalled_write = std::chrono::seconds(3);
   settings.timeouts.linger = std::chrono::seconds(2);
@@ -49,7 +56,7 @@ class FuzzedWorker {
       do_next();
     }
     settle();
-    require(context_.buffers.bytes_taken() == 0, "all reply buffers are given back");
+    require(context_.relay.buffered_bytes() == 0, "all reply buffers are given back");
     require(context_.table.size() == 0 && context_.admission.connections() == 0,
             "no connection is left");
     std::uint64_t sent = 0;

@@ -137,7 +137,10 @@ std::optional<Step> SimulatedPeers::answer(const MadeCall& made) {
     case Call::recv:
       return receive(*peer, made);
     case Call::send:
+    case Call::splice_out:
       return send(*peer, made);
+    case Call::splice_in:
+      return splice_in(*peer, made);
     case Call::shutdown:
       return shut(*peer, made);
     case Call::close:
@@ -183,6 +186,33 @@ Step SimulatedPeers::receive(SimulatedPeer& peer, const MadeCall& made) {
   return step.giving(static_cast<std::int64_t>(count));
 }
 
+// Ends at an urgent mark as if nothing followed, and after some pieces: the slots of the pipe.
+Step SimulatedPeers::splice_in(SimulatedPeer& peer, const MadeCall& made) {
+  enum : std::uint8_t { interrupted = 1, refused = 2, slots = 3 };
+  const std::uint8_t chance = input_.byte();
+  Step step = Step(Call::splice_in, peer.fd);
+  if (chance == interrupted || chance == refused) {
+    return step.failing(chance == interrupted ? EINTR : EINVAL);
+  }
+  require(!peer.is_shut, "bytes that cannot be sent any more are not kept");
+  const bool is_at_mark = peer.urgent && *peer.urgent == peer.read;
+  std::size_t count = is_at_mark ? 0 : give(peer, made);
+  if (chance == slots) {
+    count = std::min<std::size_t>(count, input_.byte());
+  }
+  if (count == 0 && peer.error != 0) {
+    return step.failing(std::exchange(peer.error, 0));
+  }
+  if (count == 0 && !peer.has_fin && !peer.is_broken) {
+    return step.failing(EAGAIN);
+  }
+  step = step.with_bytes(pattern(peer.fd, peer.read, count));
+  peer.read += count;
+  peer.seen = std::max(peer.seen, peer.read);
+  tell_kernel(peer);
+  return step.giving(static_cast<std::int64_t>(count));
+}
+
 // How many bytes there are to read in one go.
 std::size_t SimulatedPeers::give(SimulatedPeer& peer, const MadeCall& made) {
   const bool stops = peer.urgent && peer.read < *peer.urgent;
@@ -192,7 +222,7 @@ std::size_t SimulatedPeers::give(SimulatedPeer& peer, const MadeCall& made) {
 Step SimulatedPeers::send(SimulatedPeer& peer, const MadeCall& made) {
   enum : std::uint8_t { interrupted = 1, short_of_memory = 2, refused = 3 };
   const std::uint8_t chance = input_.byte();
-  Step step = Step(Call::send, peer.fd).with_any_bytes();
+  Step step = Step(made.call, peer.fd).with_any_bytes();
   require(!peer.is_shut, "nothing is sent behind the FIN");
   require(peer.sent + made.length <= peer.seen, "nothing is sent that was not received");
   require(made.bytes == pattern(peer.fd, peer.sent, made.length),

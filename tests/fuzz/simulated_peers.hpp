@@ -76,6 +76,7 @@ class SimulatedPeers {
  private:
   [[nodiscard]] std::optional<Step> answer(const MadeCall& made);
   [[nodiscard]] Step receive(SimulatedPeer& peer, const MadeCall& made);
+  [[nodiscard]] Step splice_in(SimulatedPeer& peer, const MadeCall& made);
   [[nodiscard]] std::size_t give(SimulatedPeer& peer, const MadeCall& made);
   [[nodiscard]] Step send(SimulatedPeer& peer, const MadeCall& made);
   [[nodiscard]] Step shut(SimulatedPeer& peer, const MadeCall& made);

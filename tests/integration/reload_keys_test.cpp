@@ -81,6 +81,22 @@ TEST_F(ReloadKeysTest, per_connection_kib) {
   daemon().expect_counter("buffered_bytes", 4 * kKib);
 }
 
+TEST_F(ReloadKeysTest, splice) {
+  const auto stream = [this] {
+    TcpPeer peer = connect();
+    EchoPump pump(peer, {.bytes = 16 * kMib, .seed = 1, .largest_send = kMib});
+    run_pump(pump);
+    return daemon().counter("splice_rounds");
+  };
+  start();
+  EXPECT_EQ(stream(), 0U);
+  reload("[buffers]\nsplice = true\n");
+  const std::uint64_t spliced = stream();
+  EXPECT_GT(spliced, 0U);
+  reload("");
+  EXPECT_EQ(stream(), spliced);
+}
+
 TEST_F(ReloadKeysTest, total_mib) {
   const std::string before = kSmallSockets + "[buffers]\nper_connection_kib = 1024\n";
   start(before);

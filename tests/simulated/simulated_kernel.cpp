@@ -39,8 +39,9 @@ std::size_t number_of(int fd) {
 }  // namespace
 
 std::string name_of(Call call) {
-  constexpr std::array kNames{"epoll_ctl ADD", "epoll_ctl MOD", "epoll_wait", "recv", "send",
-                              "shutdown",      "ioctl",         "getsockopt", "close"};
+  constexpr std::array kNames{"epoll_ctl ADD", "epoll_ctl MOD", "epoll_wait", "recv",
+                              "send",          "shutdown",      "ioctl",      "getsockopt",
+                              "close",         "splice in",     "splice out"};
   return kNames.at(static_cast<std::size_t>(call));
 }
 
@@ -150,6 +151,10 @@ void SimulatedKernel::describe(Fingerprint& into) const noexcept {
     into.add(connection.registration.mask);
     into.add(connection.drain_end ? *connection.drain_end - connection.socket.written() + 1 : 0);
     into.add(static_cast<std::uint64_t>(connection.first_error));
+  }
+  for (const Pipe& pipe : pipes_) {
+    into.add(pipe.is_open ? pipe.end - pipe.begin : UINT64_MAX);
+    into.add(pipe.begin < pipe.end ? pipe.owner : kNobody);
   }
   into.add(is_raised_ ? 1 : 0);
   into.add(ready_.size());
@@ -350,6 +355,13 @@ std::int64_t SimulatedKernel::on_discard(int fd, std::size_t bytes) noexcept {
                        : leave(Call::recv, fd, discarded);
 }
 
+void SimulatedKernel::check_sent(int fd, std::uint64_t position, std::size_t bytes) noexcept {
+  const std::size_t number = number_of(fd);
+  if (position != socket(number).written() || position + bytes > owed_end(number)) {
+    violate("it sends a byte that is not the next one owed");
+  }
+}
+
 std::int64_t SimulatedKernel::on_send(int fd, std::span<const std::byte> bytes) noexcept {
   Connection* const connection = enter(Call::send, fd);
   if (connection == nullptr) {
@@ -360,8 +372,9 @@ std::int64_t SimulatedKernel::on_send(int fd, std::span<const std::byte> bytes) 
   }
   SimulatedSocket& socket = connection->socket;
   std::uint64_t position = socket.written();
+  check_sent(fd, position, bytes.size());
   for (const std::byte byte : bytes) {
-    if (position >= owed_end(number_of(fd)) || byte != SimulatedSocket::byte_at(position++)) {
+    if (byte != SimulatedSocket::byte_at(position++)) {
       violate("it sends a byte that is not the next one owed");
       break;
     }
@@ -401,7 +414,9 @@ std::int64_t SimulatedKernel::on_queue_length(int fd, bool is_receive_queue) noe
   if (!is_receive_queue) {
     return leave(Call::ioctl, fd, connection->socket.unacknowledged());
   }
-  connection->drain_end = connection->socket.sent();  // Only a drain asks.
+  if (begins_to_drain_) {
+    connection->drain_end = connection->socket.sent();
+  }
   return leave(Call::ioctl, fd, connection->socket.unread());
 }
 
@@ -417,7 +432,95 @@ int SimulatedKernel::on_take_error(int fd) noexcept {
   return static_cast<int>(leave(Call::getsockopt, fd, error));
 }
 
+SimulatedKernel::Pipe* SimulatedKernel::pipe_of(int fd) noexcept {
+  return fd >= kFirstPipeFd ? &pipes_[static_cast<std::size_t>(fd - kFirstPipeFd) / 2] : nullptr;
+}
+
+std::int64_t SimulatedKernel::on_pipe(std::span<int, 2> ends) noexcept {
+  const auto free =
+      std::find_if(pipes_.begin(), pipes_.end(), [](const Pipe& pipe) { return !pipe.is_open; });
+  const auto number = static_cast<int>(free - pipes_.begin());
+  if (free == pipes_.end()) {
+    pipes_.emplace_back();
+  } else {
+    *free = {};
+  }
+  ends[0] = kFirstPipeFd + 2 * number;
+  ends[1] = ends[0] + 1;
+  return 0;
+}
+
+std::int64_t SimulatedKernel::on_splice(int from, int to, std::size_t length) noexcept {
+  Pipe* const out_of = pipe_of(from);
+  return out_of != nullptr ? splice_out(*out_of, to, length)
+                           : splice_in(from, *pipe_of(to), length);
+}
+
+std::int64_t SimulatedKernel::splice_in(int fd, Pipe& pipe, std::size_t most) noexcept {
+  Connection* const connection = enter(Call::splice_in, fd);
+  if (connection == nullptr) {
+    return -EBADF;
+  }
+  if (pipe.begin != pipe.end) {
+    violate("it splices into a pipe that is not empty");
+  }
+  if (const int error = take_fault(*connection, Call::splice_in); error != 0) {
+    const bool is_refusal = error == EINVAL || error == ENOMEM;  // No error of the socket.
+    return is_refusal ? leave(Call::splice_in, fd, -error)
+                      : fail(*connection, Call::splice_in, fd, -error);
+  }
+  check_read(*connection);
+  SimulatedSocket& socket = connection->socket;
+  pipe = {.owner = number_of(fd), .begin = socket.read(), .end = socket.read()};
+  // One slot for each piece, and every byte came by itself.
+  const std::int64_t bytes = socket.splice(std::min(most, limits_.pipe_slots));
+  pipe.end = socket.read();
+  if (socket.read() > socket.written() + most_owed_) {
+    violate("it has read more than it can keep");
+  }
+  return bytes < 0 ? fail(*connection, Call::splice_in, fd, bytes)
+                   : leave(Call::splice_in, fd, bytes);
+}
+
+std::int64_t SimulatedKernel::splice_out(Pipe& pipe, int fd, std::size_t bytes) noexcept {
+  Connection* const connection = enter(Call::splice_out, fd);
+  if (connection == nullptr) {
+    return -EBADF;
+  }
+  if (const int error = take_fault(*connection, Call::splice_out); error != 0) {
+    return fail(*connection, Call::splice_out, fd, -error);
+  }
+  if (pipe.owner != number_of(fd) || bytes != pipe.end - pipe.begin) {
+    violate("it does not splice exactly what the connection has in the pipe");
+  }
+  check_sent(fd, pipe.begin, bytes);
+  std::size_t most = bytes;
+  if (connection->fault && connection->fault->call == Call::splice_out) {
+    most = std::min(most, std::exchange(connection->fault, std::nullopt)->most);
+  }
+  const std::int64_t sent = connection->socket.send(bytes, most);
+  if (sent < 0) {
+    return fail(*connection, Call::splice_out, fd, sent);
+  }
+  pipe.begin += static_cast<std::uint64_t>(sent);
+  return leave(Call::splice_out, fd, sent);
+}
+
+// Out of a pipe.
+std::int64_t SimulatedKernel::on_read(int fd, std::span<std::byte> into) noexcept {
+  Pipe& pipe = *pipe_of(fd);
+  const std::size_t bytes = std::min<std::size_t>(into.size(), pipe.end - pipe.begin);
+  for (std::size_t i = 0; i < bytes; ++i) {
+    into[i] = SimulatedSocket::byte_at(pipe.begin++);
+  }
+  return bytes > 0 ? static_cast<std::int64_t>(bytes) : -EAGAIN;
+}
+
 int SimulatedKernel::on_close(int fd) noexcept {
+  if (Pipe* const pipe = pipe_of(fd)) {
+    pipe->is_open = false;
+    return 0;
+  }
   if (fd == kEpollFd || fd == kEventFd) {
     return 0;
   }

@@ -36,7 +36,9 @@ enum class Call : std::uint8_t {
   shutdown,
   ioctl,
   getsockopt,
-  close
+  close,
+  splice_in,
+  splice_out
 };
 
 enum class Act : std::uint8_t { send, send_urgent, finish, reset, take };
@@ -59,11 +61,12 @@ class Outside {
 struct Fault {
   Call call = Call::recv;
   int error = 0;         // The call does nothing and fails; 0: see `most`.
-  std::size_t most = 0;  // send: it takes no more bytes, though there is room.
+  std::size_t most = 0;  // send, splice_out: it takes no more bytes, though there is room.
 };
 
 class SimulatedKernel {
  public:
+  static constexpr int kEventFd = 4;
   static constexpr int kFirstFd = 10;  // Of connections, which count from there.
 
   // `most_owed`: bytes that the daemon may have read from a connection and not sent yet.
@@ -106,6 +109,9 @@ class SimulatedKernel {
     return connections_[connection].drain_end.has_value();
   }
 
+  // Whether the daemon asks for the length of a receive queue because it begins to drain: what is
+  // in there then is to come back.
+  void set_begins_to_drain(bool begins) noexcept { begins_to_drain_ = begins; }
   void violate(const std::string& rule);
   // For tests of the kernel itself, which do what an echo would not.
   void allow_everything() noexcept { has_rules_ = false; }
@@ -144,6 +150,9 @@ class SimulatedKernel {
   int on_take_error(int fd) noexcept;
   std::int64_t on_register(int fd, bool is_new, const epoll_event& event) noexcept;
   int on_wait(std::span<epoll_event> events, int timeout_ms) noexcept;
+  std::int64_t on_pipe(std::span<int, 2> ends) noexcept;
+  std::int64_t on_splice(int from, int to, std::size_t length) noexcept;
+  std::int64_t on_read(int fd, std::span<std::byte> into) noexcept;
   int on_close(int fd) noexcept;
   int on_eventfd() noexcept { return kEventFd; }
   int on_epoll_create() noexcept { return kEpollFd; }
@@ -152,7 +161,8 @@ class SimulatedKernel {
 
  private:
   static constexpr int kEpollFd = 3;
-  static constexpr int kEventFd = 4;
+  static constexpr int kFirstPipeFd =
+      1'000'000;  // Even: the end to read from; the next one is the other.
   static constexpr std::size_t kNobody = SIZE_MAX;
 
   struct Registration {
@@ -173,7 +183,19 @@ class SimulatedKernel {
     bool is_closed = false;
   };
 
+  struct Pipe {
+    bool is_open = true;
+    std::size_t owner = kNobody;  // The connection whose bytes are in it,
+    std::uint64_t begin = 0;      // from this position
+    std::uint64_t end = 0;        // to this one.
+  };
+
   void count_call() noexcept;
+  [[nodiscard]] Pipe* pipe_of(int fd) noexcept;
+  std::int64_t splice_in(int fd, Pipe& pipe, std::size_t most) noexcept;
+  std::int64_t splice_out(Pipe& pipe, int fd, std::size_t bytes) noexcept;
+  // `bytes` from `position` on are about to be sent on `fd`.
+  void check_sent(int fd, std::uint64_t position, std::size_t bytes) noexcept;
   // The connection that a call is made on, after the outside acted. Null: the call is wrong.
   Connection* enter(Call call, int fd) noexcept;
   // Keeps what the call gave; returns it.
@@ -195,6 +217,7 @@ class SimulatedKernel {
   SocketLimits limits_;
   std::size_t most_owed_;
   std::vector<Connection> connections_;
+  std::vector<Pipe> pipes_;
   Registration wake_up_;
   bool is_raised_ = false;  // The eventfd.
   std::vector<int> ready_;  // Epoll's list.
@@ -202,6 +225,7 @@ class SimulatedKernel {
   std::uint64_t calls_ = 0;
   std::uint64_t most_calls_ = 20'000;  // Whatever a few clients do, the daemon needs far fewer.
   std::size_t in_turn_ = kNobody;      // The connection that the last call was on.
+  bool begins_to_drain_ = false;
   bool is_stopped_ = false;
   bool has_rules_ = true;
   std::string violation_;

@@ -53,15 +53,19 @@ bool SimulatedSocket::is_writable() const noexcept {
   return 2 * (limits_.send_bytes - untaken()) >= untaken();
 }
 
+std::int64_t SimulatedSocket::nothing_to_read() noexcept {
+  if (has_fin_) {
+    return 0;
+  }
+  if (error_ != 0) {
+    return -std::exchange(error_, 0);
+  }
+  return is_reset_ ? 0 : -EAGAIN;
+}
+
 std::int64_t SimulatedSocket::readable(std::size_t most) noexcept {
   if (unread() == 0) {
-    if (has_fin_) {
-      return 0;
-    }
-    if (error_ != 0) {
-      return -std::exchange(error_, 0);
-    }
-    return is_reset_ ? 0 : -EAGAIN;
+    return nothing_to_read();
   }
   auto bytes = std::min<std::int64_t>(unread(), static_cast<std::int64_t>(most));
   if (mark_ && *mark_ > read_) {
@@ -94,6 +98,13 @@ std::int64_t SimulatedSocket::discard(std::size_t bytes) noexcept {
     read_past(discarded);
   }
   return discarded;
+}
+
+std::int64_t SimulatedSocket::splice(std::size_t most) noexcept {
+  if (mark_ && *mark_ == read_) {
+    return nothing_to_read();
+  }
+  return discard(most);
 }
 
 std::int64_t SimulatedSocket::send(std::size_t bytes, std::size_t most) noexcept {

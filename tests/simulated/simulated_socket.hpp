@@ -28,6 +28,7 @@ inline constexpr std::uint32_t kEverything = UINT32_MAX;
 struct SocketLimits {
   std::uint32_t receive_bytes = 2;  // The client sends no more until some are read.
   std::uint32_t send_bytes = 2;     // The daemon cannot send more until some are taken.
+  std::size_t pipe_slots = 2;       // Pieces that a pipe holds.
 };
 
 class SimulatedSocket {
@@ -48,6 +49,8 @@ class SimulatedSocket {
   // The daemon. A negative result is an errno.
   std::int64_t receive(std::span<std::byte> into, bool is_peek) noexcept;
   std::int64_t discard(std::size_t bytes) noexcept;
+  // splice(2) into a pipe. An urgent mark ends what it sees of the queue, as if nothing followed.
+  std::int64_t splice(std::size_t most) noexcept;
   // Takes at most `most` of the bytes: memory may be short though the queue is not full.
   std::int64_t send(std::size_t bytes, std::size_t most) noexcept;
   std::int64_t shut_write(std::uint32_t& wakes) noexcept;
@@ -81,6 +84,8 @@ class SimulatedSocket {
  private:
   [[nodiscard]] bool is_over_both_ways() const noexcept { return has_fin_ && is_fin_taken_; }
   [[nodiscard]] bool is_writable() const noexcept;
+  // What a read gives when there is nothing to read.
+  [[nodiscard]] std::int64_t nothing_to_read() noexcept;
   // How many of `most` bytes a read gives.
   [[nodiscard]] std::int64_t readable(std::size_t most) noexcept;
   void read_past(std::int64_t bytes) noexcept;

@@ -81,7 +81,26 @@ int eventfd(unsigned /*initial*/, int /*flags*/) noexcept {
   return SimulatedKernel::active().on_eventfd();
 }
 
-ssize_t read(int /*fd*/, void* data, size_t /*length*/) noexcept {
+int pipe2(int* ends, int /*flags*/) noexcept {
+  return returned<int>(SimulatedKernel::active().on_pipe(std::span<int, 2>(ends, 2)));
+}
+
+// A pipe always has the room that was asked for.
+int fcntl(int /*fd*/, int /*command*/, int value) noexcept {
+  static int room = 0;
+  room = value != 0 ? value : room;
+  return room;
+}
+
+ssize_t splice(int from, int to, size_t length, unsigned /*flags*/) noexcept {
+  return returned<ssize_t>(SimulatedKernel::active().on_splice(from, to, length));
+}
+
+ssize_t read(int fd, void* data, size_t length) noexcept {
+  if (fd != SimulatedKernel::kEventFd) {
+    return returned<ssize_t>(
+        SimulatedKernel::active().on_read(fd, {static_cast<std::byte*>(data), length}));
+  }
   *static_cast<std::uint64_t*>(data) = 1;
   return returned<ssize_t>(SimulatedKernel::active().on_eventfd_read()
                                ? std::int64_t{sizeof(std::uint64_t)}

@@ -20,6 +20,13 @@ EchoSettings settings_of(const WorldSettings& settings) {
   result.turn_bytes = settings.turn_bytes;
   result.turn_reads = settings.turn_reads;
   result.turn_accepts = 1;
+  result.splice = {.pipes = settings.pipes,
+                   .pipe_bytes = 3,
+                   .least_bytes = 2,
+                   .unacknowledged_bytes = 2,
+                   .pins = 6,
+                   .patience = 1,
+                   .copies_after_small_pieces = 1};
   result.timeouts.idle = {};
   result.timeouts.stalled_write = {};
   return result;
@@ -75,7 +82,7 @@ void World::run() {
   while (!kernel_.is_stopped()) {
     loop_.run_once();
     context_.table.destroy_retired();
-    if (context_.buffers.bytes_taken() > context_.settings.buffer_bytes) {
+    if (context_.relay.buffered_bytes() > context_.settings.buffer_bytes) {
       kernel_.violate("it keeps more than its buffers may be");
     }
   }
@@ -127,7 +134,7 @@ void World::check_rest() {
       kernel_.violate("the end is owed, and nobody is scheduled");
     }
   }
-  if (context_.buffers.bytes_taken() > 0) {
+  if (context_.relay.buffered_bytes() > 0) {
     kernel_.violate("a buffer is kept though nothing is owed");
   }
 }

@@ -23,6 +23,7 @@ struct WorldSettings {
   std::size_t blocks = 1;  // For all connections; 0: they are served without.
   std::size_t turn_bytes = 2;
   std::uint32_t turn_reads = 2;
+  std::size_t pipes = 0;  // Through which is spliced, from two bytes on; see world.cpp.
 };
 
 class World {
@@ -67,7 +68,12 @@ class World {
   EventLoop loop_;
   EchoContext context_;
   ConnectionVisit drain_visit_{loop_, context_.table,
-                               [](Connection& connection) { connection.begin_drain(); }, [] {}};
+                               [this](Connection& connection) {
+                                 kernel_.set_begins_to_drain(true);
+                                 connection.begin_drain();
+                                 kernel_.set_begins_to_drain(false);
+                               },
+                               [] {}};
   Notifier on_drain_{loop_, [this] {
                        context_.is_draining = true;
                        drain_visit_.start();

@@ -246,8 +246,12 @@ std::size_t DaemonProcess::open_descriptors() const {
   std::size_t others = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     std::error_code gone;
+    const std::string target = std::filesystem::read_symlink(entry, gone).string();
+    if (target.starts_with("pipe:")) {
+      continue;
+    }
     const bool is_standard = std::stoi(entry.path().filename()) <= STDERR_FILENO;
-    const bool is_file = std::filesystem::read_symlink(entry, gone).string().starts_with('/');
+    const bool is_file = target.starts_with('/');
     ++(is_file && !is_standard ? files : others);
   }
   return others + std::max<std::size_t>(files, 1);

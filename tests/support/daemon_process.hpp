@@ -85,7 +85,8 @@ class DaemonProcess {
   void wait_for_counter(const std::string& name, std::uint64_t value);
 
   // Seen from outside, without a word from the daemon. The log file is not counted, because it is
-  // opened in a thread of its own, maybe after the start.
+  // opened in a thread of its own, maybe after the start; nor are pipes, because workers keep those
+  // that they have spliced through.
   [[nodiscard]] std::size_t open_descriptors() const;
   [[nodiscard]] std::chrono::nanoseconds cpu_time() const;
   [[nodiscard]] MemoryUse memory() const;

@@ -51,6 +51,13 @@ class EchoFixture : public testing::Test {
     logger_->set_pattern("%l %v");
   }
 
+  void set_buffers(std::size_t block_bytes, std::size_t total_bytes) {
+    EchoSettings settings = context_.settings;
+    settings.block_bytes = block_bytes;
+    settings.buffer_bytes = total_bytes;
+    context_.apply(settings);
+  }
+
   // A connection as a listener makes it.
   Connection& connect(int fd) {
     EXPECT_TRUE(context_.table.reserve());

@@ -186,11 +186,13 @@ class EchodProcess:
         raise Broken(f"no {name} in {file} of process {self.pid}")
 
     def descriptors(self) -> int:
-        """How many it holds open, but for the log file, which a thread opens, maybe after the start."""
+        """How many it holds open, but for the log file, which a thread opens, maybe after the start, and pipes, which
+        workers keep once they have spliced."""
         open_files = 0
         for entry in (self._proc / "fd").iterdir():
             with suppress(FileNotFoundError):  # It was closed just now.
-                open_files += self.log_file.name not in os.readlink(entry)
+                target = os.readlink(entry)
+                open_files += self.log_file.name not in target and not target.startswith("pipe:")
         return open_files
 
     # What is done to it.

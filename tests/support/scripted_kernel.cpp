@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -12,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "scripted_syscalls.hpp"
@@ -75,13 +77,17 @@ std::string flags_text(int flags) {
 }
 
 const char* call_name(Call call) {
-  constexpr std::array kNames{
-      "socket",          "bind",       "listen",        "connect",       "accept4",
-      "getsockname",     "setsockopt", "getsockopt",    "recv",          "send",
-      "shutdown",        "ioctl",      "epoll_create1", "EPOLL_CTL_ADD", "EPOLL_CTL_MOD",
-      "EPOLL_CTL_DEL",   "epoll_wait", "eventfd",       "signalfd",      "timerfd_create",
-      "timerfd_settime", "open",       "read",          "write",         "fstat",
-      "close",           "getrlimit",  "setrlimit",     "clock_gettime"};
+  constexpr std::array kNames{"socket",        "bind",           "listen",
+                              "connect",       "accept4",        "getsockname",
+                              "setsockopt",    "getsockopt",     "recv",
+                              "send",          "shutdown",       "ioctl",
+                              "epoll_create1", "EPOLL_CTL_ADD",  "EPOLL_CTL_MOD",
+                              "EPOLL_CTL_DEL", "epoll_wait",     "eventfd",
+                              "signalfd",      "timerfd_create", "timerfd_settime",
+                              "pipe2",         "splice in",      "splice out",
+                              "open",          "read",           "write",
+                              "fstat",         "close",          "getrlimit",
+                              "setrlimit",     "clock_gettime"};
   return kNames.at(static_cast<std::size_t>(call));
 }
 
@@ -172,6 +178,9 @@ void ScriptedKernel::set_socket_error(int fd, int error) {
 }
 void ScriptedKernel::set_tcp_info(int fd, const tcp_info& info) {
   tcp_infos_[fd] = info;
+}
+void ScriptedKernel::set_pipe_room(int bytes) {
+  pipe_room_ = bytes;
 }
 void ScriptedKernel::set_ready(int fd, bool is_ready) {
   if (is_ready) {
@@ -603,6 +612,13 @@ ssize_t ScriptedKernel::on_read(int fd, void* data, std::size_t length) {
     std::memcpy(data, &info, std::min(length, sizeof info));
     return static_cast<ssize_t>(sizeof info);
   }
+  if (const auto pipe = pipes_.find(fd); pipe != pipes_.end()) {
+    note(Call::read, fd, text);
+    const std::size_t bytes = std::min(length, pipe->second.size());
+    std::memcpy(data, pipe->second.data(), bytes);
+    pipe->second.erase(0, bytes);
+    return bytes > 0 ? static_cast<ssize_t>(bytes) : fail_with(EAGAIN);
+  }
   const std::optional<Step> step = take({.call = Call::read, .fd = fd}, text, true);
   if (!step) {
     return fail_with(EAGAIN);
@@ -629,6 +645,57 @@ ssize_t ScriptedKernel::on_write(int fd, const void* data, std::size_t length) {
   return finish(*step);
 }
 
+int ScriptedKernel::on_pipe(int* ends) {
+  const std::optional<Step> step = take({.call = Call::pipe2}, "pipe2()", false);
+  if (step) {
+    return static_cast<int>(finish(*step));
+  }
+  const std::span both(ends, 2);
+  both[0] = next_fd_++;
+  both[1] = next_fd_++;
+  pipes_[both[0]];
+  return 0;
+}
+
+int ScriptedKernel::on_pipe_size(int fd, int command, int value) {
+  const bool sets = command == F_SETPIPE_SZ;
+  if (!sets && command != F_GETPIPE_SZ) {
+    return fail_with(EINVAL);
+  }
+  int& room = pipe_sizes_[fd];
+  room = sets ? value : room;
+  return pipe_room_.value_or(room);
+}
+
+ssize_t ScriptedKernel::on_splice(int from, int to, std::size_t length) {
+  const bool is_in = !pipes_.contains(from);
+  const int socket = is_in ? from : to;
+  std::string& pipe = is_in ? pipes_[to - 1] : pipes_[from];
+  const std::string text = std::string(is_in ? "splice in" : "splice out") + '(' + fd_text(socket) +
+                           ", " + std::to_string(length) + " bytes)";
+  std::optional<Step> step = take({.call = is_in ? Call::splice_in : Call::splice_out,
+                                   .fd = socket,
+                                   .length = length,
+                                   .bytes = is_in ? std::string_view{} : std::string_view(pipe)},
+                                  text, true);
+  if (!step) {
+    return fail_with(EAGAIN);
+  }
+  if (is_in ? !pipe.empty() || step->bytes.size() > length : length != pipe.size()) {
+    mismatch(*step, text);
+    return fail_with(EAGAIN);
+  }
+  if (step->error == 0 && is_in) {
+    pipe = step->bytes;
+    received_[socket] += pipe;
+  } else if (step->error == 0) {
+    step->result = std::min(step->result, static_cast<std::int64_t>(length));
+    sent_[socket] += pipe.substr(0, static_cast<std::size_t>(step->result));
+    pipe.erase(0, static_cast<std::size_t>(step->result));
+  }
+  return finish(*step);
+}
+
 int ScriptedKernel::on_close(int fd) {
   const std::optional<Step> step =
       take({.call = Call::close, .fd = fd}, "close(" + fd_text(fd) + ')', false);
@@ -636,6 +703,7 @@ int ScriptedKernel::on_close(int fd) {
   registrations_.erase(fd);
   eventfds_.erase(fd);
   signalfds_.erase(fd);
+  pipes_.erase(fd);
   return step ? static_cast<int>(finish(*step)) : 0;
 }
 

@@ -50,6 +50,28 @@ Step& ScriptedKernel::expect_recv_full(int fd, int flags, Where where) {
   return add(Step(Call::recv, fd).with_any_bytes().with_flags(flags), where);
 }
 
+Step& ScriptedKernel::expect_splice_in(int fd, std::string_view bytes, Where where) {
+  return add(Step(Call::splice_in, fd).with_bytes(bytes).giving(size_of(bytes)), where);
+}
+
+Step& ScriptedKernel::expect_splice_in_error(int fd, int error, Where where) {
+  return add(Step(Call::splice_in, fd).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_splice_out(int fd, std::optional<std::size_t> takes, Where where) {
+  return add(
+      Step(Call::splice_out, fd).giving(static_cast<std::int64_t>(takes.value_or(INT64_MAX))),
+      where);
+}
+
+Step& ScriptedKernel::expect_splice_out_error(int fd, int error, Where where) {
+  return add(Step(Call::splice_out, fd).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_pipe_error(int error, Where where) {
+  return add(Step(Call::pipe2).failing(error), where);
+}
+
 Step& ScriptedKernel::expect_recv_eof(int fd, int flags, Where where) {
   return expect_recv(fd, "", flags, where);
 }

@@ -145,6 +145,22 @@ int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept {
                            : ::timerfd_settime(fd, flags, time, nullptr);
 }
 
+int pipe2(int* ends, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_pipe(ends) : ::pipe2(ends, flags);
+}
+
+int fcntl(int fd, int command, int value) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_pipe_size(fd, command, value) : ::fcntl(fd, command, value);
+}
+
+ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_splice(from, to, length)
+                           : ::splice(from, nullptr, to, nullptr, length, flags);
+}
+
 int open(const char* path, int flags, mode_t mode) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
   return kernel != nullptr ? kernel->on_open(path) : ::open(path, flags, mode);

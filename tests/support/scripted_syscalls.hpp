@@ -12,10 +12,10 @@
 // expected and the actual call and is answered harmlessly (EAGAIN, no events), so that the case
 // ends; code that goes on all the same is aborted after a hundred of them.
 //
-// Always scripted: recv, send, shutdown, accept4, epoll_wait, EPOLL_CTL_MOD (a flip is never
-// incidental), open, read and write (except on the kernel's own eventfd and signalfd). The others
-// succeed when the script does not mention them, with the effects that the queries below show; when
-// it does (`expect_close`), they have their place in the order like the rest.
+// Always scripted: recv, send, splice, shutdown, accept4, epoll_wait, EPOLL_CTL_MOD (a flip is
+// never incidental), open, read and write (except on the kernel's own eventfd and signalfd). The
+// others succeed when the script does not mention them, with the effects that the queries below
+// show; when it does (`expect_close`), they have their place in the order like the rest.
 //
 // So connect(2) succeeds at once, where a real one of a non-blocking socket says EINPROGRESS:
 // script that. A timerfd never fires by itself: timer() tells what it was set to, and an event on
@@ -77,6 +77,9 @@ enum class Call : std::uint8_t {
   signalfd,
   timerfd_create,
   timerfd_settime,
+  pipe2,
+  splice_in,
+  splice_out,
   open,
   read,
   write,
@@ -214,6 +217,16 @@ class ScriptedKernel {
   Step& expect_send_any(int fd, std::size_t takes, Where where = Where::here());
   Step& expect_send_error(int fd, std::string_view bytes, int error, Where where = Where::here());
   Step& expect_send_error(int fd, int error, Where where = Where::here());
+  // splice(2) from a socket into a pipe of the kernel's, which must be empty: gives these bytes
+  // (none: a FIN, or an urgent mark).
+  Step& expect_splice_in(int fd, std::string_view bytes, Where where = Where::here());
+  Step& expect_splice_in_error(int fd, int error, Where where = Where::here());
+  // splice(2) out of a pipe into a socket: must ask for exactly what is in the pipe; takes all, or
+  // the first `takes` bytes, which sent() has then.
+  Step& expect_splice_out(int fd, std::optional<std::size_t> takes = std::nullopt,
+                          Where where = Where::here());
+  Step& expect_splice_out_error(int fd, int error, Where where = Where::here());
+  Step& expect_pipe_error(int error, Where where = Where::here());
   Step& expect_shutdown(int fd, int how = SHUT_WR, int error = 0, Where where = Where::here());
   Step& expect_close(int fd, Where where = Where::here());
 
@@ -271,6 +284,7 @@ class ScriptedKernel {
   void set_unacknowledged(int fd, int bytes);       // SIOCOUTQ.
   void set_socket_error(int fd, int error);         // SO_ERROR, once.
   void set_tcp_info(int fd, const tcp_info& info);  // TCP_INFO; all 0 otherwise.
+  void set_pipe_room(int bytes);                    // F_GETPIPE_SZ; else what was asked for.
   void set_ready(int fd, bool is_ready);    // poll(2): every descriptor is, unless said so here.
   void set_file_type(int fd, mode_t type);  // fstat(2): S_IFIFO and so on; else what it is.
   void set_open_files(std::uint64_t soft, std::uint64_t hard);  // RLIMIT_NOFILE.
@@ -279,6 +293,8 @@ class ScriptedKernel {
   // What has happened so far.
   [[nodiscard]] std::chrono::nanoseconds now() const { return now_; }
   [[nodiscard]] std::size_t count(Call call) const;
+  // Pipes of which an end is open.
+  [[nodiscard]] std::size_t open_pipes() const { return pipes_.size(); }
   [[nodiscard]] bool was_closed(int fd) const { return closed_.contains(fd); }
   [[nodiscard]] const std::string& sent(int fd) { return sent_[fd]; }
   [[nodiscard]] const std::string& received(int fd) { return received_[fd]; }
@@ -320,6 +336,9 @@ class ScriptedKernel {
   ssize_t on_write(int fd, const void* data, std::size_t length);
   [[nodiscard]] bool is_ready(int fd) const { return !not_ready_.contains(fd); }
   [[nodiscard]] std::optional<mode_t> file_type(int fd) const;
+  int on_pipe(int* ends);
+  int on_pipe_size(int fd, int command, int value);
+  ssize_t on_splice(int from, int to, std::size_t length);
   int on_close(int fd);
   int on_setrlimit(std::uint64_t soft, std::uint64_t hard);
   [[nodiscard]] std::uint64_t hard_limit() const { return hard_; }
@@ -352,6 +371,9 @@ class ScriptedKernel {
   std::set<int> closed_;
   std::map<int, std::uint64_t> eventfds_;
   std::set<int> signalfds_;
+  std::map<int, std::string> pipes_;  // What is in them, by the reading end; the other is the next.
+  std::map<int, int> pipe_sizes_;
+  std::optional<int> pipe_room_;
   std::deque<int> signals_;
   std::map<int, Registration> registrations_;
   std::map<int, std::uint64_t> tokens_;

@@ -126,7 +126,7 @@ TEST_F(AllocationTest, OnceWarmFlipsAllocateNothingEither) {
     flip_once();
   }
   EXPECT_EQ(allocations(), before);
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
   EXPECT_EQ(received, count(Counter::bytes_sent));
 }
 

@@ -46,7 +46,7 @@ TEST(BufferPoolTest, OwedBytesAreAWindowThatShrinksFromItsFront) {
 
 TEST(BufferPoolTest, TheBoundHoldsForTakenBlocksAndTheReadingBlockTogether) {
   BufferPool pool(kBlock, 2 * kBlock + 100);
-  std::vector<BufferPool::BlockPtr> taken;
+  std::vector<ReplyPtr> taken;
   for (int i = 0; i < 2; ++i) {
     ASSERT_NE(pool.reading_block(), nullptr);
     taken.push_back(pool.take_reading_block());
@@ -92,7 +92,7 @@ TEST(BufferPoolTest, OfManyBlocksThatComeBackOnlyAFewAreKept) {
   constexpr std::size_t kMostKept = 16;
   BufferPool pool(kBlock, kMany * kBlock);
   const auto take_many = [&pool] {
-    std::vector<BufferPool::BlockPtr> taken;
+    std::vector<ReplyPtr> taken;
     taken.reserve(kMany);
     const std::uint64_t before = allocations();
     for (std::size_t i = 0; i < kMany; ++i) {
@@ -108,11 +108,12 @@ TEST(BufferPoolTest, OfManyBlocksThatComeBackOnlyAFewAreKept) {
 
 TEST(BufferPoolTest, NewLimitsHoldAtOnceAndOldBlocksComeBackAsTheyAre) {
   BufferPool pool(kBlock, 4 * kBlock);
-  ASSERT_NE(pool.reading_block(), nullptr);
+  Block* const reading = pool.reading_block();
+  ASSERT_NE(reading, nullptr);
+  reading->hold(0, kBlock);
   auto old = pool.take_reading_block();
-  old->hold(0, kBlock);
   pool.set_limits(2 * kBlock, 4 * kBlock);
-  EXPECT_EQ(old->owed().size(), kBlock);
+  EXPECT_EQ(old->size(), kBlock);
   Block* const fresh = pool.reading_block();
   ASSERT_NE(fresh, nullptr);
   EXPECT_EQ(fresh->room().size(), 2 * kBlock);

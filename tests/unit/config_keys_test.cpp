@@ -38,7 +38,7 @@ TEST(ConfigKeys, HaveNamesOfTheirOwn) {
     EXPECT_TRUE(names.insert(key.dotted_name()).second) << key.dotted_name();
     EXPECT_EQ(find_key(key.section, key.name), &key);
   }
-  EXPECT_EQ(names.size(), 30U);
+  EXPECT_EQ(names.size(), 31U);
   EXPECT_EQ(find_key("limits", "port"), nullptr);
 }
 
@@ -207,12 +207,22 @@ TEST(ConfigReload, NeedsNoRestartIfNothingChanged) {
 }
 
 TEST(ConfigReload, AppliesTheseKeysAtOnceAndNoOthers) {
-  const std::set<std::string> at_once{
-      "busy_poll_us",      "limits.max_connections", "buffers.per_connection_kib",
-      "buffers.total_mib", "turn.bytes_kib",         "turn.reads",
-      "turn.accepts",      "timeouts.idle_s",        "timeouts.stalled_write_s",
-      "timeouts.linger_s", "timeouts.drain_s",       "log.file",
-      "log.file_level",    "log.stderr_level",       "log.connection_lines_per_second"};
+  const std::set<std::string> at_once{"busy_poll_us",
+                                      "limits.max_connections",
+                                      "buffers.per_connection_kib",
+                                      "buffers.total_mib",
+                                      "buffers.splice",
+                                      "turn.bytes_kib",
+                                      "turn.reads",
+                                      "turn.accepts",
+                                      "timeouts.idle_s",
+                                      "timeouts.stalled_write_s",
+                                      "timeouts.linger_s",
+                                      "timeouts.drain_s",
+                                      "log.file",
+                                      "log.file_level",
+                                      "log.stderr_level",
+                                      "log.connection_lines_per_second"};
   for (const Key& key : config_keys()) {
     EXPECT_EQ(key.reload == Reload::at_once, at_once.contains(key.dotted_name()))
         << key.dotted_name();

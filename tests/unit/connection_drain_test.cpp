@@ -191,7 +191,7 @@ TEST_F(ConnectionDrainTest, FlipsWhenTheAllowanceDoesNotFitAndGoesOnWhereItStopp
 }
 
 TEST_F(ConnectionDrainTest, WithoutABufferHonoursTheAllowanceToo) {
-  context_.buffers.set_limits(kBlockBytes, 0);
+  set_buffers(kBlockBytes, 0);
   Connection& connection = connect(kFd);
   kernel_.set_unread(kFd, 5);
   connection.begin_drain();
@@ -276,7 +276,7 @@ class ConnectionAbortTest : public ConnectionDrainTest {
     connection.abort(CloseReason::forced);  // The first reason is final.
     EXPECT_EQ(closed(CloseReason::drain_deadline), 1U);
     EXPECT_EQ(closed_in_all(), 1U);
-    EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+    EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
     EXPECT_EQ(context_.admission.connections(), 0U);
     expect_rest();
     EXPECT_EQ(context_.table.size(), 0U);

@@ -47,7 +47,7 @@ TEST_P(ConnectionErrorTest, OfSendWhileFlushingEndsTheConnectionForItsReason) {
   iterate();
   EXPECT_EQ(closed(GetParam().reason), 1U);
   EXPECT_EQ(closed_in_all(), 1U);
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
 }
 
 TEST_P(ConnectionErrorTest, OfSendDoesNotHideThatBytesWereRead) {

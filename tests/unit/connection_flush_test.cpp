@@ -24,7 +24,7 @@ TEST_F(ConnectionFlushTest, AReplyThatDoesNotFitFlipsToOutAloneAndEndsTheTurn) {
   EXPECT_EQ(count(Counter::echoes), 1U);
   EXPECT_EQ(count(Counter::bytes_received), 5U);
   EXPECT_EQ(count(Counter::bytes_sent), 2U);
-  EXPECT_EQ(context_.buffers.bytes_taken(), kBlockBytes);
+  EXPECT_EQ(context_.relay.buffered_bytes(), kBlockBytes);
 }
 
 TEST_F(ConnectionFlushTest, ASendThatTakesNothingFlipsToOutWithAllOfItOwed) {
@@ -50,12 +50,12 @@ TEST_F(ConnectionFlushTest, WhatIsOwedGoesOutInStepsWithoutAReadBetween) {
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
   kernel_.expect_send(kFd, "lo", 1);
   iterate();
-  EXPECT_EQ(context_.buffers.bytes_taken(), kBlockBytes);
+  EXPECT_EQ(context_.relay.buffered_bytes(), kBlockBytes);
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
   kernel_.expect_send(kFd, "o");
   kernel_.expect_modify(kFd, EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET);
   iterate();
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
   EXPECT_EQ(kernel_.sent(kFd), "hello");
   EXPECT_EQ(count(Counter::bytes_sent), 5U);
   EXPECT_EQ(count(Counter::echoes), 1U);
@@ -67,7 +67,7 @@ TEST_F(ConnectionFlushTest, ASpuriousOutChangesNothing) {
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
   kernel_.expect_send_error(kFd, "llo", EAGAIN);
   iterate();
-  EXPECT_EQ(context_.buffers.bytes_taken(), kBlockBytes);
+  EXPECT_EQ(context_.relay.buffered_bytes(), kBlockBytes);
   expect_rest();
 }
 
@@ -87,14 +87,14 @@ TEST_F(ConnectionFlushTest, AfterTheFlipBackTheEventOfTheFlipBringsTheNextRead) 
 TEST_F(ConnectionFlushTest, EachConnectionOwesFromABlockOfItsOwn) {
   connect_owing(kFd);
   connect_owing(kOther);
-  EXPECT_EQ(context_.buffers.bytes_taken(), 2 * kBlockBytes);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 2 * kBlockBytes);
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}, {kOther, EPOLLOUT}});
   kernel_.expect_send(kFd, "llo");
   kernel_.expect_modify(kFd, kReading);
   kernel_.expect_send(kOther, "llo");
   kernel_.expect_modify(kOther, kReading);
   iterate();
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
 }
 
 // What arrives while only OUT is registered.
@@ -143,7 +143,7 @@ TEST_F(ConnectionFlushTest, AnRstThatArrivesWhileFlushingIsWhatSendSaysOfIt) {
   kernel_.expect_close(kFd);
   iterate();
   EXPECT_EQ(closed(CloseReason::reset), 1U);
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
   EXPECT_TRUE(has_logged("in=5 out=2 duration=0.000s reason=reset (Connection reset by peer)"));
 }
 
@@ -173,7 +173,7 @@ TEST_F(ConnectionFlushTest, AFlipToOutThatFailsClosesTheConnection) {
   kernel_.expect_close(kFd);
   iterate();
   EXPECT_EQ(closed(CloseReason::io_error), 1U);
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
 }
 
 TEST_F(ConnectionFlushTest, AFlipBackToInThatFailsClosesTheConnection) {

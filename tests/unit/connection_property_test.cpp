@@ -48,8 +48,8 @@ std::ostream& operator<<(std::ostream& out, const Happening& happening) {
       return out << "the next " << name_of(happening.call) << " on connection "
                  << happening.connection << " fails: " << strerrorname_np(happening.error);
     case Kind::short_write:
-      return out << "a write of " << happening.times << " bytes on connection "
-                 << happening.connection;
+      return out << "the next " << name_of(happening.call) << " takes " << happening.times
+                 << " bytes on connection " << happening.connection;
   }
   return out;
 }
@@ -58,7 +58,7 @@ std::ostream& operator<<(std::ostream& out, const WorldSettings& settings) {
   return out << settings.connections << " connections, queues of " << settings.socket.receive_bytes
              << " and " << settings.socket.send_bytes << " bytes, " << settings.blocks
              << " blocks of " << settings.block_bytes << " bytes, turns of " << settings.turn_bytes
-             << " bytes or " << settings.turn_reads << " reads";
+             << " bytes or " << settings.turn_reads << " reads, " << settings.pipes << " pipes";
 }
 
 namespace {
@@ -115,7 +115,7 @@ class Happenings final : public Outside {
         kernel.inject(connection, {.call = what.call, .error = what.error});
         break;
       case Kind::short_write:
-        kernel.inject(connection, {.call = Call::send, .most = what.times});
+        kernel.inject(connection, {.call = what.call, .most = what.times});
         break;
     }
   }
@@ -171,9 +171,14 @@ rc::Gen<Happening> a_happening() {
                                              {1, Act::reset}}),
               no_call, no_error)},
       {1, an(Kind::drain, no_act, no_call, no_error)},
-      {2, an(Kind::interruption, no_act, rc::gen::element(Call::recv, Call::send), no_error)},
-      {3, an(Kind::short_write, no_act, no_call, no_error)},
-      {1, an(Kind::failure, no_act, rc::gen::element(Call::recv, Call::send, Call::shutdown),
+      {2,
+       an(Kind::interruption, no_act,
+          rc::gen::element(Call::recv, Call::send, Call::splice_in, Call::splice_out), no_error)},
+      {3, an(Kind::short_write, no_act, rc::gen::element(Call::send, Call::splice_out), no_error)},
+      {1, an(Kind::failure, no_act, rc::gen::just(Call::splice_in), rc::gen::just(EINVAL))},
+      {1, an(Kind::failure, no_act,
+             rc::gen::element(Call::recv, Call::send, Call::shutdown, Call::splice_in,
+                              Call::splice_out),
              rc::gen::element(ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENOMEM, ENOTCONN, EPIPE))},
       {1, an(Kind::failure, no_act, rc::gen::element(Call::add, Call::modify),
              rc::gen::element(ENOMEM, ENOSPC))},
@@ -188,13 +193,16 @@ rc::Gen<WorldSettings> settings() {
       rc::gen::set(&WorldSettings::socket,
                    rc::gen::build<SocketLimits>(
                        rc::gen::set(&SocketLimits::receive_bytes, rc::gen::inRange(1U, kMostBytes)),
-                       rc::gen::set(&SocketLimits::send_bytes, rc::gen::inRange(1U, kMostBytes)))),
+                       rc::gen::set(&SocketLimits::send_bytes, rc::gen::inRange(1U, kMostBytes)),
+                       rc::gen::set(&SocketLimits::pipe_slots,
+                                    rc::gen::inRange(std::size_t{1}, std::size_t{5})))),
       rc::gen::set(&WorldSettings::block_bytes,
                    rc::gen::inRange(std::size_t{1}, std::size_t{kMostBytes})),
       rc::gen::set(&WorldSettings::blocks, rc::gen::inRange(std::size_t{0}, std::size_t{3})),
       rc::gen::set(&WorldSettings::turn_bytes,
                    rc::gen::inRange(std::size_t{1}, std::size_t{kMostBytes})),
-      rc::gen::set(&WorldSettings::turn_reads, rc::gen::inRange(1U, 4U)));
+      rc::gen::set(&WorldSettings::turn_reads, rc::gen::inRange(1U, 4U)),
+      rc::gen::set(&WorldSettings::pipes, rc::gen::inRange(std::size_t{0}, std::size_t{3})));
 }
 
 TEST(ConnectionPropertyTest, WhateverHappensAnEchoGivesWhatItOwesAndKeepsNothing) {

@@ -47,7 +47,7 @@ TEST_F(ConnectionTest, EveryEchoIsCounted) {
   EXPECT_EQ(count(Counter::bytes_sent), 15U);
   EXPECT_EQ(count(Counter::flips_to_write), 0U);
   EXPECT_EQ(count(Counter::unbuffered_reads), 0U);
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
 }
 
 TEST_F(ConnectionTest, EchoesAreLoggedOnlyIfThatIsWanted) {
@@ -77,7 +77,7 @@ TEST_F(ConnectionTest, ATurnReadsNotAByteMoreThanItsShare) {
 }
 
 TEST_F(ConnectionTest, ATurnPeeksAtNotAByteMoreThanItsShare) {
-  context_.buffers.set_limits(kBlockBytes, 0);
+  set_buffers(kBlockBytes, 0);
   context_.settings.turn_bytes = 5;
   connect(kFd);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});

@@ -239,7 +239,7 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsClosedAsStalled) {
   sweep_after(10ms);
   EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
   EXPECT_TRUE(kernel_.was_closed(kFd));
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
 }
 
 TEST_F(ConnectionTimeoutTest, APeerThatAcknowledgesBytesMakesProgressThoughNoOutCame) {
@@ -274,7 +274,7 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingWhileFlushingIsResetAfterTheI
   sweep_after(10ms);
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
   EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1);
-  EXPECT_EQ(context_.buffers.bytes_taken(), 0U);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 0U);
 }
 
 TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfTheTailIsResetAfterTheIdleTimeToo) {
@@ -304,7 +304,7 @@ TEST_F(ConnectionTimeoutTest, AFlushThatEndsStartsTheIdleTimeAnew) {
 
 TEST_F(ConnectionTimeoutTest, AFlushWithoutABlockThatEndsStartsTheIdleTimeAnew) {
   context_.settings.timeouts.idle = 1s;
-  context_.buffers.set_limits(kBlockBytes, 0);
+  set_buffers(kBlockBytes, 0);
   connect(kFd);
   kernel_.set_unacknowledged(kFd, 100);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});

@@ -13,7 +13,7 @@ namespace {
 
 class ConnectionUnbufferedTest : public EchoFixture {
  protected:
-  ConnectionUnbufferedTest() { context_.buffers.set_limits(kBlockBytes, 0); }
+  ConnectionUnbufferedTest() { set_buffers(kBlockBytes, 0); }
 
   // Brings kFd to the state flushing: "hello" was peeked at, "he" was sent.
   void connect_flushing() {
@@ -149,12 +149,12 @@ TEST_F(ConnectionUnbufferedTest, AfterRdhupAShortPeekDoesNotEndTheTurn) {
 }
 
 TEST_F(ConnectionUnbufferedTest, TheBudgetHoldsWithoutABufferToo) {
-  context_.settings.turn_bytes = EchoContext::kPeekBytes;
+  context_.settings.turn_bytes = Relay::kPeekBytes;
   connect(kFd);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   kernel_.expect_recv_full(kFd, MSG_PEEK);
   kernel_.expect_send_any(kFd);
-  kernel_.expect_discard(kFd, EchoContext::kPeekBytes, EchoContext::kPeekBytes);
+  kernel_.expect_discard(kFd, Relay::kPeekBytes, Relay::kPeekBytes);
   iterate();
   EXPECT_EQ(count(Counter::turns_over_budget), 1U);
   kernel_.expect_epoll_wait({}, 0);
@@ -175,7 +175,7 @@ TEST_F(ConnectionUnbufferedTest, AnRstThatArrivesWhileFlippedIsFoundByTheReadAft
 }
 
 TEST_F(ConnectionUnbufferedTest, OnlyWhoeverComesWhileTheBuffersAreSpentGoesWithoutOne) {
-  context_.buffers.set_limits(kBlockBytes, kBlockBytes);
+  set_buffers(kBlockBytes, kBlockBytes);
   connect_owing(kFd);  // Has the only block.
   connect(kOther);
   kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
@@ -196,7 +196,7 @@ TEST_F(ConnectionUnbufferedTest, OnlyWhoeverComesWhileTheBuffersAreSpentGoesWith
 
 TEST_F(ConnectionUnbufferedTest, WithoutMemoryForABlockItIsServedAllTheSame) {
   constexpr std::size_t kLargeBlock = 64 * 1024;
-  context_.buffers.set_limits(kLargeBlock, 4 * kLargeBlock);
+  set_buffers(kLargeBlock, 4 * kLargeBlock);
   connect(kFd);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   kernel_.expect_peek(kFd, "hello");

@@ -51,11 +51,18 @@ TEST_F(NewSettingsTest, AreTheSizeAndTheBoundOfTheBuffers) {
   settings_.block_bytes = 2 * kBlockBytes;
   settings_.buffer_bytes = 2 * kBlockBytes;
   context_.apply(settings_);
-  Block* const block = context_.buffers.reading_block();
-  ASSERT_NE(block, nullptr);
-  EXPECT_EQ(block->room().size(), 2 * kBlockBytes);
-  const auto taken = context_.buffers.take_reading_block();
-  EXPECT_EQ(context_.buffers.reading_block(), nullptr);
+  connect(kFd);
+  connect(kOther);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}, {kOther, EPOLLIN}});
+  kernel_.expect_recv_full(kFd);
+  kernel_.expect_send_any(kFd, 1);
+  kernel_.expect_modify(kFd, kWriting);
+  kernel_.expect_peek(kOther, "without a buffer");
+  kernel_.expect_send_any(kOther);
+  kernel_.expect_discard(kOther, 16);
+  iterate();
+  EXPECT_EQ(kernel_.received(kFd).size(), 2 * kBlockBytes);
+  EXPECT_EQ(context_.relay.buffered_bytes(), 2 * kBlockBytes);
 }
 
 TEST_F(NewSettingsTest, HaveALineWrittenForEachMessage) {

@@ -19,8 +19,8 @@ using namespace std::chrono_literals;
 auto fields(const EchoSettings& settings) {
   return std::tie(settings.max_connections, settings.block_bytes, settings.buffer_bytes,
                   settings.turn_bytes, settings.turn_reads, settings.turn_accepts,
-                  settings.busy_poll, settings.timeouts, settings.log_lines_per_second,
-                  settings.logs_echoes);
+                  settings.busy_poll, settings.timeouts, settings.splice.pipes,
+                  settings.log_lines_per_second, settings.logs_echoes);
 }
 
 // Another value that the key takes.
@@ -47,13 +47,15 @@ TEST(EchoSettingsTest, AreTheValuesOfTheirKeys) {
                               .turn_accepts = 9,
                               .busy_poll = 3us,
                               .timeouts = config.timeouts,
+                              .splice = {.pipes = 16},
                               .log_lines_per_second = 14,
                               .logs_echoes = false};
-  EXPECT_EQ(fields(echo_settings(config, 15, 2)), fields(expected));
+  EXPECT_EQ(fields(echo_settings(config, 15, 2, {.pipes = 16})), fields(expected));
 }
 
 TEST(EchoSettingsTest, EveryKeyThatAReloadAppliesChangesThemUnlessTheServiceAppliesItItself) {
-  const std::set<std::string> of_the_service{"limits.max_connections", "log.file"};
+  const std::set<std::string> of_the_service{"limits.max_connections", "buffers.splice",
+                                             "log.file"};
   const Config before;
   for (const Key& key : config_keys()) {
     if (key.reload != Reload::at_once || of_the_service.contains(key.dotted_name())) {

@@ -1,0 +1,112 @@
+#include "pipe_pool.hpp"
+
+#include <new>
+#include <utility>
+
+#include "invariant.hpp"
+
+namespace echod {
+
+sys::IoResult PooledPipe::fill(int socket, std::size_t most) noexcept {
+  invariant(bytes_ == 0, "a round begins with an empty pipe");
+  const sys::IoResult filled = pipe_.splice_in(socket, most);
+  bytes_ = filled.count();
+  return filled;
+}
+
+int PooledPipe::read(std::span<std::byte> into) noexcept {
+  std::size_t read = 0;
+  while (bytes_ > 0) {
+    const sys::IoResult got = pipe_.read(into.subspan(read, bytes_));
+    if (got.count() == 0) {
+      return got.error();
+    }
+    read += got.count();
+    bytes_ -= got.count();
+  }
+  return 0;
+}
+
+sys::IoResult PooledPipe::send(int socket) noexcept {
+  const sys::IoResult sent = pipe_.splice_out(socket, bytes_);
+  bytes_ -= sent.count();
+  return sent;
+}
+
+void PooledPipe::give_back() noexcept {
+  pool_.release(this);
+}
+
+PipePool::~PipePool() {
+  close_free();
+  invariant(open_ == 0, "pipes come back before their pool goes");
+}
+
+void PipePool::set_limits(std::size_t pipes, std::size_t bytes) noexcept {
+  most_ = pipes;
+  pipe_bytes_ = bytes;
+  close_free();
+}
+
+PooledPipe* PipePool::round_pipe(sys::TimePoint now) noexcept {
+  if (free_ != nullptr) {
+    return free_;
+  }
+  if (open_ < most_ && now >= next_attempt_) {
+    if (open_one()) {
+      return free_;
+    }
+    next_attempt_ = now + kRetryInterval;
+  }
+  counters_.add(Counter::splice_no_pipe);
+  return nullptr;
+}
+
+ReplyPtr PipePool::take_round_pipe() noexcept {
+  invariant(free_ != nullptr, "a pipe is taken after its round");
+  return ReplyPtr(std::exchange(free_, free_->next_free_));
+}
+
+void PipePool::drop_round_pipe() noexcept {
+  destroy(std::exchange(free_, free_->next_free_));
+}
+
+bool PipePool::open_one() noexcept {
+  auto* const pipe = new (std::nothrow) PooledPipe(*this);
+  if (pipe == nullptr) {
+    return false;
+  }
+  ++open_;
+  const sys::IoResult room = pipe->pipe_.open(pipe_bytes_);
+  if (room.count() < pipe_bytes_) {
+    if (room.ok()) {
+      counters_.add(Counter::splice_pipe_too_small);
+    }
+    destroy(pipe);
+    return false;
+  }
+  free_ = pipe;
+  return true;
+}
+
+void PipePool::release(PooledPipe* pipe) noexcept {
+  if (pipe->bytes_ > 0 || open_ > most_) {
+    destroy(pipe);
+    return;
+  }
+  pipe->next_free_ = free_;
+  free_ = pipe;
+}
+
+void PipePool::destroy(PooledPipe* pipe) noexcept {
+  delete pipe;
+  --open_;
+}
+
+void PipePool::close_free() noexcept {
+  while (free_ != nullptr) {
+    drop_round_pipe();
+  }
+}
+
+}  // namespace echod

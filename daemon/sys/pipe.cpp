@@ -1,0 +1,43 @@
+#include "pipe.hpp"
+
+#include <fcntl.h>
+
+#include <array>
+
+#include "restarting.hpp"
+#include "syscalls.hpp"
+
+namespace echod::sys {
+
+namespace {
+
+// Never SPLICE_F_MORE: it holds back the last segment in spite of TCP_NODELAY.
+constexpr unsigned kFlags = SPLICE_F_NONBLOCK;
+
+}  // namespace
+
+IoResult Pipe::open(std::size_t bytes) noexcept {
+  std::array<int, 2> ends{-1, -1};
+  if (calls::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) {
+    return IoResult::failure(errno);
+  }
+  read_end_ = UniqueFd::adopt(ends[0]);
+  write_end_ = UniqueFd::adopt(ends[1]);
+  // What was granted is asked: the call may fail, or give less than the default.
+  (void)calls::fcntl(write_end_.get(), F_SETPIPE_SZ, static_cast<int>(bytes));
+  return IoResult::of(calls::fcntl(write_end_.get(), F_GETPIPE_SZ, 0));
+}
+
+IoResult Pipe::splice_in(int socket, std::size_t most) const noexcept {
+  return restarting([&] { return calls::splice(socket, write_end_.get(), most, kFlags); });
+}
+
+IoResult Pipe::splice_out(int socket, std::size_t bytes) const noexcept {
+  return restarting([&] { return calls::splice(read_end_.get(), socket, bytes, kFlags); });
+}
+
+IoResult Pipe::read(std::span<std::byte> into) const noexcept {
+  return restarting([&] { return calls::read(read_end_.get(), into.data(), into.size()); });
+}
+
+}  // namespace echod::sys

@@ -1,0 +1,113 @@
+// Bulk that is spliced comes back like all else: with half-closes, late readers, urgent bytes and
+// resets.
+#include "daemon_test.hpp"
+#include "echo_pump.hpp"
+#include "seed.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr std::uint64_t kLarge = (kSanitized ? 16 : 64) * kMib;
+
+const std::string kSplicing = "[buffers]\nsplice = true\n";
+
+class SpliceTest : public DaemonTest {};
+
+TEST_F(SpliceTest, MostOfAStreamIsSplicedAndComesBackUnchanged) {
+  start(kSplicing);
+  TcpPeer peer = connect();
+  EchoPump pump(
+      peer,
+      {.bytes = kLarge, .seed = announce_seed(), .largest_send = kMib, .largest_receive = kMib});
+  run_pump(pump);
+  peer.close();
+  daemon().expect_counter("bytes_received", kLarge);
+  daemon().expect_counter("bytes_sent", kLarge);
+  EXPECT_GT(daemon().counter("bytes_spliced"), kLarge / 10);
+  EXPECT_EQ(daemon().counter("splice_no_pipe"), 0U);
+}
+
+TEST_F(SpliceTest, ManyStreamsAtOnceWithLateReadersComeBackUnchanged) {
+  start("workers = 2\n" + kSplicing);
+  const std::uint64_t seed = announce_seed();
+  constexpr int kStreams = 40;
+  std::vector<TcpPeer> peers;
+  std::vector<EchoPump> pumps;
+  for (int i = 0; i < kStreams; ++i) {
+    peers.push_back(
+        connect(i % 2 == 0 ? PeerOptions{.receive_buffer_bytes = 64 * kKib} : PeerOptions{}));
+  }
+  for (TcpPeer& peer : peers) {
+    const bool is_late = pumps.size() % 2 == 0;
+    pumps.emplace_back(peer, PumpPlan{.bytes = kLarge / 16,
+                                      .seed = seed + pumps.size(),
+                                      .largest_send = 512 * kKib,
+                                      .largest_receive = is_late ? 16 * kKib : 512 * kKib});
+  }
+  run_pumps(pumps);
+  daemon().expect_counter("bytes_sent", kStreams * (kLarge / 16));
+  EXPECT_GT(daemon().counter("splice_rounds"), 0U);
+}
+
+// Bytes in the pipe are owed when the FIN comes, and the FIN must not overtake them.
+TEST_F(SpliceTest, AHalfCloseWithALateReaderLosesNothing) {
+  start(kSplicing);
+  TcpPeer peer = connect(kLateReader);
+  std::vector<EchoPump> pumps;
+  pumps.emplace_back(
+      peer,
+      PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 5, .largest_send = kMib, .reads = false});
+  send_until_blocked(pumps);
+  EXPECT_GT(daemon().counter("splice_rounds"), 0U);
+  EXPECT_GT(daemon().counter("flips_to_write"), 0U);
+  pumps.front().read_now();
+  run_pumps(pumps);
+  daemon().expect_counter("bytes_sent", kMoreThanBuffersHold);
+}
+
+TEST_F(SpliceTest, UrgentBytesAmidBulkComeBackInTheirPlaces) {
+  start(kSplicing);
+  const std::string bulk(300 * kKib, 'b');
+  for (int round = 0; round < 20; ++round) {
+    TcpPeer peer = connect();
+    peer.send_all(bulk);
+    peer.send_urgent('!');
+    peer.send_all(bulk);
+    peer.send_urgent('?');
+    peer.half_close();
+    const Tail tail = peer.receive_to_end();
+    EXPECT_EQ(tail.ending, Ending::fin);
+    ASSERT_TRUE(tail.bytes == bulk + '!' + bulk + '?') << tail.bytes.size() << " bytes came back";
+  }
+}
+
+TEST_F(SpliceTest, ResetsAmidBulkEndTheirConnectionsAlone) {
+  start("workers = 1\n" + kSplicing);
+  constexpr int kResets = 50;
+  for (int round = 0; round < kResets; ++round) {
+    TcpPeer peer = connect();
+    std::vector<EchoPump> pumps;
+    pumps.emplace_back(peer, PumpPlan{.bytes = kLarge, .seed = 1, .largest_send = kMib});
+    run_pumps(pumps, [&] { return pumps.front().received() > 2 * kMib; });
+    peer.reset();
+  }
+  daemon().expect_counter("closed_reset", kResets);
+  EXPECT_GT(daemon().counter("splice_rounds"), 0U);
+  EXPECT_TRUE(connect().echoes("still here"));
+}
+
+TEST_F(SpliceTest, IsOffUnlessAskedForAndWhereABufferOrATurnDoesNotHoldARound) {
+  for (const std::string& config : {std::string(), kSplicing + "per_connection_kib = 63\n",
+                                    kSplicing + "[turn]\nbytes_kib = 63\n"}) {
+    start(config);
+    TcpPeer peer = connect();
+    EchoPump pump(peer, {.bytes = 8 * kMib, .seed = 1, .largest_send = kMib});
+    run_pump(pump);
+    EXPECT_EQ(daemon().counter("splice_rounds"), 0U) << config;
+    peer.close();
+    TearDown();
+  }
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,334 @@
+// A connection whose bytes go through a pipe: each round and each way out of it.
+#include <linux/sockios.h>
+
+#include <cerrno>
+
+#include "echo_fixture.hpp"
+
+namespace echod::test {
+
+namespace {
+
+constexpr std::size_t kLeast = 8;              // Bytes from which on a round splices.
+const std::string kBulk = "0123456789abcdef";  // A block full.
+
+class ConnectionSpliceTest : public EchoFixture {
+ protected:
+  [[nodiscard]] static EchoSettings splicing() {
+    EchoSettings settings = small_settings();
+    settings.splice = {.pipes = 2,
+                       .pipe_bytes = 64,
+                       .least_bytes = kLeast,
+                       .unacknowledged_bytes = 64,
+                       .pins = 40,
+                       .patience = 2,
+                       .copies_after_small_pieces = 2};
+    return settings;
+  }
+
+  ConnectionSpliceTest() { context_.apply(splicing()); }
+
+  void expect_copy(const std::string& bytes) {
+    kernel_.expect_recv(kFd, bytes);
+    kernel_.expect_send(kFd, bytes);
+  }
+  void expect_splice(const std::string& bytes) {
+    kernel_.expect_splice_in(kFd, bytes);
+    kernel_.expect_splice_out(kFd);
+  }
+  // Brings the connection to where its next round asks how much waits.
+  void connect_with_bulk() {
+    connect(kFd);
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+    expect_copy(kBulk);
+    kernel_.expect_recv_error(kFd, EAGAIN);
+    iterate();
+    kernel_.set_unread(kFd, 1000);
+  }
+  // ... and to where it owes "abcdef", which is in a pipe.
+  void connect_owing_from_a_pipe() {
+    connect_with_bulk();
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+    kernel_.expect_splice_in(kFd, kBulk);
+    kernel_.expect_splice_out(kFd, 10);
+    kernel_.expect_modify(kFd, kWriting);
+    iterate();
+  }
+  void drained() {
+    kernel_.expect_splice_in_error(kFd, EAGAIN);
+    kernel_.expect_recv_error(kFd, EAGAIN);
+  }
+};
+
+TEST_F(ConnectionSpliceTest, SplicesOnceABulkyRoundWasReadAndAsMuchWaits) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  expect_splice("01234567");
+  drained();
+  iterate();
+  EXPECT_EQ(kernel_.sent(kFd), kBulk + kBulk + "01234567");
+  EXPECT_EQ(count(Counter::splice_rounds), 2);
+  EXPECT_EQ(count(Counter::bytes_spliced), kBulk.size() + 8);
+  EXPECT_EQ(count(Counter::bytes_received), 2 * kBulk.size() + 8);
+  EXPECT_EQ(count(Counter::bytes_sent), 2 * kBulk.size() + 8);
+  EXPECT_EQ(count(Counter::splice_enters), 1);
+  EXPECT_EQ(count(Counter::echoes), 3);
+}
+
+TEST_F(ConnectionSpliceTest, CopiesWhenLittleWaits) {
+  connect_with_bulk();
+  kernel_.set_unread(kFd, kLeast - 1);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_copy("0123456");
+  iterate();
+  EXPECT_EQ(count(Counter::splice_rounds), 0);
+  EXPECT_EQ(kernel_.open_pipes(), 0) << "a pipe is opened when it is needed";
+}
+
+TEST_F(ConnectionSpliceTest, IsNotAskedHowMuchWaitsWhileMessagesAreSmall) {
+  connect(kFd);
+  kernel_.set_unread(kFd, 1000);
+  for (int i = 0; i < 3; ++i) {
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+    expect_copy("hello");
+    iterate();
+  }
+  EXPECT_EQ(kernel_.count(Call::ioctl), 0);
+}
+
+TEST_F(ConnectionSpliceTest, IsAskedNoMoreAfterSmallRounds) {
+  connect_with_bulk();
+  kernel_.set_unread(kFd, 5);
+  for (int i = 0; i < 4; ++i) {
+    kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+    expect_copy("hello");
+    iterate();
+  }
+  // Once in the turn that read to EAGAIN, then for each of the two rounds that patience lasts.
+  EXPECT_EQ(kernel_.count(Call::ioctl), 3);
+}
+
+TEST_F(ConnectionSpliceTest, ReadsSmallPiecesBackAndCopiesForAWhile) {
+  connect_with_bulk();
+  context_.settings.turn_bytes = 200;
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_splice_in(kFd, "few");
+  kernel_.expect_send(kFd, "few");
+  for (int i = 0; i < 2; ++i) {
+    expect_copy(kBulk);
+  }
+  expect_splice(kBulk);  // It tries again.
+  drained();
+  iterate();
+  EXPECT_EQ(count(Counter::splice_read_backs), 1);
+  EXPECT_EQ(count(Counter::splice_rounds), 1);
+  EXPECT_EQ(count(Counter::turns_over_budget), 0);
+}
+
+TEST_F(ConnectionSpliceTest, OwesWhatIsLeftInThePipeAndFlushesIt) {
+  connect_owing_from_a_pipe();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_splice_out(kFd, 4);
+  iterate();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_splice_out_error(kFd, EAGAIN);
+  iterate();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_splice_out(kFd);
+  kernel_.expect_modify(kFd, kReading);
+  iterate();
+  EXPECT_EQ(kernel_.sent(kFd), kBulk + kBulk);
+  EXPECT_EQ(count(Counter::bytes_sent), 2 * kBulk.size());
+  EXPECT_EQ(kernel_.open_pipes(), 1) << "an empty pipe is kept for the next round";
+}
+
+class SpliceEventTest : public ConnectionSpliceTest,
+                        public testing::WithParamInterface<std::uint32_t> {};
+
+TEST_P(SpliceEventTest, CopiesUntilRecvHasReadToTheEnd) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | GetParam()}});
+  expect_copy(kBulk);
+  expect_copy("tail");
+  kernel_.expect_recv_eof(kFd);
+  iterate();
+  EXPECT_EQ(count(Counter::splice_rounds), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, SpliceEventTest, testing::Values(EPOLLPRI, EPOLLRDHUP));
+
+TEST_F(ConnectionSpliceTest, AsksRecvWhenSpliceHasNothing) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_splice_in(kFd, "");  // An urgent mark that came just now.
+  expect_copy("u");
+  iterate();
+  EXPECT_EQ(kernel_.sent(kFd), kBulk + "u");
+}
+
+class SpliceRefusalTest : public ConnectionSpliceTest, public testing::WithParamInterface<int> {};
+
+TEST_P(SpliceRefusalTest, IsNoEndOfTheConnectionBecauseRecvIsAsked) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_splice_in_error(kFd, GetParam());
+  expect_copy("rest");
+  iterate();
+  EXPECT_EQ(closed_in_all(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, SpliceRefusalTest,
+                         testing::Values(EAGAIN, EINVAL, ENOMEM, EPERM, ENOSYS, EOPNOTSUPP));
+
+TEST_F(ConnectionSpliceTest, TheFirstErrorOfTheSocketIsFinal) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_splice_in_error(kFd, ECONNRESET);
+  iterate();
+  EXPECT_EQ(closed(CloseReason::reset), 1);
+}
+
+TEST_F(ConnectionSpliceTest, AnErrorOfTheWayOutLosesWhatIsInThePipeAndThePipe) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_splice_in(kFd, kBulk);
+  kernel_.expect_splice_out_error(kFd, EPIPE);
+  iterate();
+  EXPECT_EQ(closed(CloseReason::reset), 1);
+  EXPECT_TRUE(has_logged("in=32 out=16")) << log();
+  EXPECT_EQ(kernel_.open_pipes(), 0);
+}
+
+TEST_F(ConnectionSpliceTest, AnErrorWhileFlushingLosesWhatIsInThePipeAndThePipe) {
+  connect_owing_from_a_pipe();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT | EPOLLHUP | EPOLLERR}});
+  kernel_.expect_splice_out_error(kFd, ECONNRESET);
+  iterate();
+  EXPECT_EQ(closed(CloseReason::reset), 1);
+  EXPECT_TRUE(has_logged("in=32 out=26")) << log();
+  EXPECT_EQ(kernel_.open_pipes(), 0);
+}
+
+TEST_F(ConnectionSpliceTest, AnAbortResetsWhatIsOwedFromAPipe) {
+  connect_owing_from_a_pipe();
+  context_.table.visit(0, 1, [](Connection& one) { one.abort(CloseReason::forced); });
+  EXPECT_TRUE(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER))
+      << "a FIN would say that this was all";
+  expect_rest();
+  EXPECT_EQ(kernel_.open_pipes(), 0);
+}
+
+TEST_F(ConnectionSpliceTest, CopiesWithoutAPipeAndTriesAgainAfterASecond) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  kernel_.expect_pipe_error(EMFILE);
+  expect_copy(kBulk);
+  expect_copy("short");
+  iterate();
+  EXPECT_EQ(count(Counter::splice_no_pipe), 2);
+  kernel_.advance(std::chrono::seconds(1));
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  drained();
+  iterate();
+  EXPECT_EQ(count(Counter::splice_pipe_too_small), 0);
+}
+
+TEST_F(ConnectionSpliceTest, CopiesIfAPipeHasTooLittleRoom) {
+  kernel_.set_pipe_room(8);
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_copy(kBulk);
+  expect_copy("short");
+  iterate();
+  EXPECT_EQ(count(Counter::splice_pipe_too_small), 1);
+  EXPECT_EQ(kernel_.open_pipes(), 0);
+}
+
+TEST_F(ConnectionSpliceTest, CopiesWhenTheConnectionHasTooMuchUnacknowledged) {
+  connect_with_bulk();
+  kernel_.set_unacknowledged(kFd, 1000);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  expect_copy(kBulk);
+  expect_copy("short");
+  iterate();
+  EXPECT_EQ(count(Counter::splice_capped), 2);
+  kernel_.set_unacknowledged(kFd, 0);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  drained();
+  iterate();
+}
+
+TEST_F(ConnectionSpliceTest, WhatConnectionsPinIsBoundedForAllOfThem) {
+  connect_with_bulk();
+  kernel_.set_unacknowledged(kFd, 1000);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  expect_copy("short");
+  iterate();
+  EXPECT_EQ(count(Counter::splice_capped), 1);
+
+  // The worker has 40 pins, of which the first connection has 17, and a round may take 9.
+  EchoSettings fewer = splicing();
+  fewer.splice.pins = 25;
+  context_.apply(fewer);
+  connect(kOther);
+  kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
+  kernel_.expect_recv(kOther, kBulk);
+  kernel_.expect_send(kOther, kBulk);
+  kernel_.set_unread(kOther, 1000);
+  kernel_.expect_recv(kOther, "short");
+  kernel_.expect_send(kOther, "short");
+  iterate();
+  EXPECT_EQ(count(Counter::splice_capped), 2);
+}
+
+TEST_F(ConnectionSpliceTest, ACloseAndASweepGiveBackWhatWasPinned) {
+  connect_owing_from_a_pipe();
+  kernel_.set_unacknowledged(kFd, 10);
+  EchoSettings fewer = splicing();
+  fewer.splice.pins = 9;  // For one round.
+  context_.apply(fewer);
+  Connection* first = nullptr;
+  context_.table.visit(0, 1, [&](Connection& one) { first = &one; });
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_splice_out(kFd);
+  kernel_.expect_modify(kFd, kReading);
+  iterate();
+  kernel_.set_unacknowledged(kFd, 0);
+  first->check_timeouts();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  drained();
+  iterate();
+  EXPECT_EQ(count(Counter::splice_capped), 0);
+}
+
+TEST_F(ConnectionSpliceTest, ADrainSplicesWhatItOwesAndNoMore) {
+  connect_with_bulk();
+  kernel_.set_unread(kFd, 20);
+  context_.table.visit(0, 1, [](Connection& one) { one.begin_drain(); });
+  kernel_.expect_epoll_wait({}, 0);
+  expect_splice(kBulk);
+  kernel_.expect_recv(kFd, "0123");
+  kernel_.expect_send(kFd, "0123");
+  kernel_.expect_shutdown(kFd);
+  iterate();
+}
+
+TEST_F(ConnectionSpliceTest, WithoutPipesItIsNeverAskedHowMuchWaits) {
+  context_.apply(small_settings());
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_copy(kBulk);
+  expect_copy("short");
+  iterate();
+  EXPECT_EQ(kernel_.count(Call::ioctl), 0);
+}
+
+}  // namespace
+
+}  // namespace echod::test
