@@ -250,18 +250,18 @@ void LoadConnection::read() noexcept {
   }
 }
 
-// Whether latency is measured to the arrival of the echo.
+// A kernel's time stamp costs a little, and is asked for where latency is measured to the echo.
 bool LoadConnection::measures_arrivals() const noexcept {
   return context_.plan.mode == LoadMode::echo;
 }
 
 sys::StampedRead LoadConnection::receive(std::span<std::byte> into) const noexcept {
-  if (measures_arrivals() && context_.measures_next_read()) {
+  if (measures_arrivals()) {
     return sys::receive_stamped(fd_.get(), into);
   }
   const sys::IoResult received = sys::receive(fd_.get(), into);
   const sys::TimePoint now = sys::MonotonicClock::now();
-  return {.result = received, .arrived = now, .read = now, .is_measured = !measures_arrivals()};
+  return {.result = received, .arrived = now, .read = now};
 }
 
 void LoadConnection::take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept {
@@ -298,9 +298,7 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
   const std::uint64_t first = messages_.answered();
   for (std::uint64_t message = first; messages_.take_answer(); ++message) {
     --context_.in_flight;
-    if (read.is_measured) {
-      record_latency(message, read.arrived);
-    }
+    record_latency(message, read.arrived);
     record_service(message, read.arrived);
   }
   const std::uint64_t answers = messages_.answered() - first;
@@ -314,7 +312,7 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
     if (StepTally* const step = context_.step_at(read.arrived); step != nullptr) {
       step->echoes += answers;
     }
-    if (measures_arrivals() && read.is_measured) {
+    if (measures_arrivals()) {
       context_.tally.receive_lag.record(read.read - read.arrived, answers);
     }
   }

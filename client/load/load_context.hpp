@@ -35,10 +35,6 @@ struct LoadContext {
   // them.
   static constexpr std::uint64_t kMostOpening = 128;
 
-  // A closed loop with so many turns in a pass measures only some of the latencies: kernel time
-  // stamps cost up to a tenth of an echo, and with so many answers at once a part tells as much.
-  static constexpr std::uint64_t kCrowd = 8;
-
   // Messages of an open loop that are due and not begun: each takes 8 bytes, or 16. A client this
   // far behind comes to the others later.
   static constexpr std::uint64_t kMostUnbegun = 4 << 20;
@@ -51,17 +47,6 @@ struct LoadContext {
         send_buffer(kCallBytes) {}
 
   [[nodiscard]] bool is_open_loop() const noexcept { return plan.rate_per_s.has_value(); }
-
-  // Whether the latencies of the next read are to be measured: one read in four, at random, if many
-  // connections have answers at once. An open loop measures all.
-  [[nodiscard]] bool measures_next_read() noexcept {
-    constexpr std::uint32_t kFactor =
-        1664525;  // Numerical Recipes, "ranqd1"; its high bits are good.
-    constexpr std::uint32_t kIncrement = 1013904223;
-    constexpr unsigned kHighestTwo = 30;
-    chance_ = chance_ * kFactor + kIncrement;
-    return !is_crowded || is_open_loop() || chance_ >> kHighestTwo == 0;
-  }
 
   // The step of which `moment` is; nothing if there are no steps. Only of a moment in the window.
   [[nodiscard]] StepTally* step_at(sys::TimePoint moment) noexcept {
@@ -91,7 +76,6 @@ struct LoadContext {
   std::vector<StepTally> steps;  // Apart from the tally, which is copied again and again.
   Window window;
   std::uint32_t active = 0;      // This worker's share of the active connections.
-  bool is_crowded = false;       // The last pass had more than kCrowd turns.
   bool is_stopping = false;      // No more messages will be due, or begun in a closed loop.
   std::uint64_t opening = 0;     // Connections that are being made.
   std::uint64_t unbegun = 0;     // Messages of an open loop that are due and not begun.
@@ -102,9 +86,6 @@ struct LoadContext {
   std::deque<std::uint32_t> lost;
   std::vector<std::byte> receive_buffer;
   std::vector<std::byte> send_buffer;
-
- private:
-  std::uint32_t chance_ = 1;
 };
 
 }  // namespace echod::client

@@ -93,9 +93,7 @@ void LoadWorker::run() {
   while (!is_ended_) {
     open_more();
     end_more();
-    const std::uint64_t turns = loop_.turns();
     loop_.run_once();
-    context_.is_crowded = loop_.turns() - turns > LoadContext::kCrowd;
     is_ended_ = is_ended_ || is_settled();
   }
   if (events_.on_interval) {

@@ -134,12 +134,6 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
   if (options.plan.mode != LoadMode::stream) {
     text += line("latency", tally.latency.count() > 0 ? percentiles_text(tally.latency)
                                                       : "nothing was measured");
-    // At the edges of the window one may be more than the other by some messages.
-    constexpr std::uint64_t kClearly = 2;
-    if (!options.plan.rate_per_s && tally.latency.count() < tally.echoes / kClearly) {
-      text += line("", "measured of " + plural(tally.latency.count(), "message") +
-                           ", picked at random while many came at once");
-    }
   }
   for (const auto& [name, histogram] :
        {std::pair("connect", &tally.connect), std::pair("first byte", &tally.first_byte)}) {

@@ -66,10 +66,9 @@ void stamp_arrivals(int fd) noexcept;
 struct StampedRead {
   IoResult result = IoResult::failure(EAGAIN);
   // When the newest of the bytes that were read arrived, and when they were read. The same where
-  // the kernel has no time stamp, and if it was not asked for one.
+  // the kernel has no time stamp.
   TimePoint arrived;
   TimePoint read;
-  bool is_measured = true;  // It was asked.
 };
 
 // As `receive`, with the times. Bytes that an earlier call left behind count as newly arrived when

@@ -176,23 +176,6 @@ TEST_F(LoadConnectionTest, AnAnswerThatEndsWithinAnotherCountsForBoth) {
   EXPECT_EQ(context_.tally.echoes, 2U);
 }
 
-TEST_F(LoadConnectionTest, ACrowdedClosedLoopMeasuresOneReadInFourAtRandom) {
-  constexpr std::uint64_t kMessages = 400;
-  connect_and_send(kFd);
-  context_.is_crowded = true;
-  for (std::uint64_t message = 0; message < kMessages; ++message) {
-    kernel_.advance(microseconds(10));
-    kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
-    expect_recv(kFd, message * kBytes, kBytes);
-    expect_send(kFd, (message + 1) * kBytes, kBytes);
-    iterate();
-  }
-  EXPECT_EQ(context_.tally.echoes, kMessages);
-  EXPECT_NEAR(static_cast<double>(context_.tally.latency.count()), kMessages / 4.0, 30);
-  EXPECT_EQ(context_.tally.receive_lag.count(), context_.tally.latency.count());
-  EXPECT_EQ(context_.tally.latency.max(), microseconds(10));
-}
-
 TEST_F(LoadConnectionTest, LatencyCountsFromTheSendOfTheMessageItself) {
   plan_.depth = 2;
   client::LoadConnection& connection = connect(kFd);

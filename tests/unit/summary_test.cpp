@@ -85,17 +85,6 @@ TEST_F(SummaryTest, AnOpenLoopSaysWhatWasAskedForAndHowLateTheClientWas) {
   EXPECT_TRUE(says("warning: the rate was not reached: 10 000 of 20 000 per second\n"));
 }
 
-TEST_F(SummaryTest, SaysOfHowManyMessagesTheLatencyWasMeasuredIfNotOfAll) {
-  const std::string line =
-      "               measured of 30 000 messages, picked at random while many came at once\n";
-  EXPECT_FALSE(says(line));
-  result_.tally.latency = Histogram();
-  result_.tally.latency.record(milliseconds(1), 30'000);
-  EXPECT_TRUE(says(line));
-  options_.plan.rate_per_s = 10'000;
-  EXPECT_FALSE(says(line)) << "in an open loop all that were due have one";
-}
-
 TEST_F(SummaryTest, SaysHowLateTheClientReadTheEchoes) {
   result_.tally.receive_lag.record(milliseconds(6), 2);
   EXPECT_TRUE(says("  receive lag  p50 6 ms   max 6 ms\n"));
