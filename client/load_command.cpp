@@ -27,7 +27,7 @@ void prepare(Options& options) {
 }
 
 // Throws Stop, std::system_error.
-LoadResult run_to_its_end(Options& options) {
+LoadResult run_to_its_end(Options& options, Results& results) {
   prepare(options);
   const LiveFigures figures(options);
   std::function<void(const LoadProgress&)> on_progress;
@@ -35,8 +35,15 @@ LoadResult run_to_its_end(Options& options) {
   if (figures.is_terminal()) {
     on_progress = [&figures](const LoadProgress& progress) { figures.show(progress); };
   }
-  if (options.is_interval_given) {
-    on_interval = [&figures](const Interval& interval) { figures.show(interval); };
+  if (options.is_interval_given || results.wants_intervals()) {
+    on_interval = [&](const Interval& interval) {
+      if (options.is_interval_given) {
+        figures.show(interval);
+      }
+      if (results.wants_intervals()) {
+        results.add(interval);
+      }
+    };
   }
   LoadRun run(options.plan, on_progress, on_interval);
   LoadResult result = run.run();
@@ -46,7 +53,7 @@ LoadResult run_to_its_end(Options& options) {
 }
 
 // Throws Stop, for both reasons, if that fails too.
-void write_no_result(const Results& results, const Options& options, const std::string& reason) {
+void write_no_result(Results& results, const Options& options, const std::string& reason) {
   try {
     results.write(options, {}, could_not_begin(reason));
   } catch (const Stop& stop) {
@@ -57,10 +64,10 @@ void write_no_result(const Results& results, const Options& options, const std::
 }  // namespace
 
 ExitCode run_load(Options options) {
-  const Results results(options);
+  Results results(options);
   LoadResult result;
   try {
-    result = run_to_its_end(options);
+    result = run_to_its_end(options, results);
   } catch (const Stop& stop) {
     if (stop.code() != ExitCode::usage) {
       write_no_result(results, options, stop.what());

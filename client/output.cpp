@@ -19,20 +19,6 @@ namespace {
 constexpr int kFlags = O_WRONLY | O_NOCTTY | O_CLOEXEC;
 constexpr mode_t kMode = 0666;  // Less the umask.
 
-// Also /dev/stdout, and the file that a shell made standard output.
-bool is_name_of_standard_output(const std::string& name) {
-  struct stat named {};
-  struct stat standard {};
-  return name == "-" || (stat(name.c_str(), &named) == 0 && fstat(STDOUT_FILENO, &standard) == 0 &&
-                         named.st_dev == standard.st_dev && named.st_ino == standard.st_ino);
-}
-
-void require(int error, const std::string& name) {
-  if (error != 0) {
-    throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
-  }
-}
-
 // Returns errno, or 0.
 int write_to(int fd, const std::string& text) {
   const sys::IoResult written = sys::write_waiting(fd, text);
@@ -51,6 +37,19 @@ sys::UniqueFd make(const std::string& name, int mode_of) {
 
 }  // namespace
 
+bool is_name_of_standard_output(const std::string& name) {
+  struct stat named {};
+  struct stat standard {};
+  return name == "-" || (stat(name.c_str(), &named) == 0 && fstat(STDOUT_FILENO, &standard) == 0 &&
+                         named.st_dev == standard.st_dev && named.st_ino == standard.st_ino);
+}
+
+void require_written(int error, const std::string& name) {
+  if (error != 0) {
+    throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
+  }
+}
+
 Output::Output(const std::string& name)
     : name_(name),
       temporary_(name + '.' + std::to_string(getpid()) + ".tmp"),
@@ -63,11 +62,11 @@ Output::Output(const std::string& name)
   if (exists) {
     const int may_create = S_ISLNK(status.st_mode) ? O_CREAT : 0;
     fd_ = sys::UniqueFd::adopt(open(name_.c_str(), kFlags | may_create, kMode));
-    require(fd_.is_open() ? 0 : errno, name_);
+    require_written(fd_.is_open() ? 0 : errno, name_);
   }
   if (!exists || S_ISREG(status.st_mode)) {
     is_replaced_ = make(temporary_, fd_.get()).is_open();
-    require(exists || is_replaced_ ? 0 : errno, name_);
+    require_written(exists || is_replaced_ ? 0 : errno, name_);
     (void)unlink(temporary_.c_str());  // Made again at the end, or a killed run would leave it.
   }
 }
@@ -76,7 +75,7 @@ void Output::write(const std::string& text) const {
   if (is_standard_output_) {
     write_to_stdout(text);
   } else {
-    require(is_replaced_ ? replace(text) : write_in_place(text), name_);
+    require_written(is_replaced_ ? replace(text) : write_in_place(text), name_);
   }
 }
 

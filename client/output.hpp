@@ -56,4 +56,9 @@ void write_all(std::vector<Writing> writings);
 // Throws Stop.
 void write_to_stdout(const std::string& text);
 
+// "-", /dev/stdout, and the file that a shell made standard output.
+[[nodiscard]] bool is_name_of_standard_output(const std::string& name);
+// Throws a Stop that names the file if `error`, an errno, is not 0.
+void require_written(int error, const std::string& name);
+
 }  // namespace echod::client

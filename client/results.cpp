@@ -21,10 +21,11 @@ Results::Results(const Options& options) {
   open(json_, options.json_file);
   open(histogram_, options.histogram_file);
   open(html_, options.html_file);
+  open(interval_lines_, options.interval_file);
 }
 
 void Results::write(const Options& options, const LoadResult& result, const Verdict& verdict,
-                    const std::vector<RunPart>& parts) const {
+                    const std::vector<RunPart>& parts) {
   const Environment where = environment();
   const Output standard("-");
   std::vector<Writing> writings;
@@ -42,14 +43,18 @@ void Results::write(const Options& options, const LoadResult& result, const Verd
     writings.push_back({&*html_, html_report(options, result, where, verdict)});
   }
   write_all(std::move(writings));
+  if (interval_lines_) {
+    interval_lines_->finish();
+  }
 }
 
-void Results::open(std::optional<Output>& output, const std::optional<std::string>& name) {
+template <typename File>
+void Results::open(std::optional<File>& file, const std::optional<std::string>& name) {
   if (!name) {
     return;
   }
-  output.emplace(*name);
-  if (output->is_standard_output() && std::exchange(is_standard_output_taken_, true)) {
+  file.emplace(*name);
+  if (file->is_standard_output() && std::exchange(is_standard_output_taken_, true)) {
     throw Stop(ExitCode::usage, "only one result can go to standard output");
   }
 }

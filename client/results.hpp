@@ -9,6 +9,7 @@
 
 #include "command_line.hpp"
 #include "exit_codes.hpp"
+#include "interval_lines.hpp"
 #include "load_run.hpp"
 #include "output.hpp"
 #include "run_record.hpp"
@@ -24,14 +25,19 @@ class Results {
   // Throws Stop if a file cannot be written, or two are standard output.
   explicit Results(const Options& options);
 
+  // Whether intervals are to be added as they end; and one of them.
+  [[nodiscard]] bool wants_intervals() const noexcept { return interval_lines_.has_value(); }
+  void add(const Interval& interval) { interval_lines_->add(interval); }
   // Writes all of them, or those that can be written; throws Stop then. A run that has not begun
   // has no summary; `parts` are those of a merged result.
   void write(const Options& options, const LoadResult& result, const Verdict& verdict,
-             const std::vector<RunPart>& parts = {}) const;
+             const std::vector<RunPart>& parts = {});
 
  private:
-  void open(std::optional<Output>& output, const std::optional<std::string>& name);
+  template <typename File>
+  void open(std::optional<File>& file, const std::optional<std::string>& name);
 
+  std::optional<IntervalLines> interval_lines_;
   std::optional<Output> json_;
   std::optional<Output> histogram_;
   std::optional<Output> html_;

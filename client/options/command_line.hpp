@@ -36,6 +36,7 @@ struct Options {
   std::optional<std::string> json_file;       // run, merge: "-" is standard output
   std::optional<std::string> histogram_file;  // run, merge: likewise
   std::optional<std::string> html_file;       // run: likewise
+  std::optional<std::string> interval_file;   // run: likewise
   std::uint64_t max_errors = 0;
   std::vector<Limit> limits;
   // What `plan` was made from.

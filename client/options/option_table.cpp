@@ -315,6 +315,11 @@ constexpr std::array kOptions{
            },
            "show the figures of each interval as it ends, on\nstandard error; results have them by "
            "the second\nwithout it"},
+    Option{"interval-json", "FILE", For::run, "a file name",
+           [](Options& options, std::string_view value) {
+             return set_file(options.interval_file, value);
+           },
+           "write each interval to FILE as it ends, a line of JSON;\n- likewise"},
     Option{"json", nullptr, For::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
            "print the results as JSON"},

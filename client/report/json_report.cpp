@@ -191,25 +191,29 @@ Json lost_json(const Tally& tally) {
           {"messages_unconnected", tally.unconnected}};
 }
 
-Json series_json(const std::vector<Interval>& series) {
+Json json_of(const Interval& interval) {
   const auto micros_or_null = [](const std::optional<std::chrono::nanoseconds>& time) {
     return time ? Json(micros(*time)) : Json(nullptr);
   };
+  const IntervalCounts& counts = interval.counts;
+  const Json latency{{"count", interval.latencies},
+                     {"p50", micros_or_null(interval.p50)},
+                     {"p99", micros_or_null(interval.p99)},
+                     {"max", micros(interval.max)}};
+  return {{"start_s", seconds(interval.begin)},
+          {"length_s", seconds(interval.length)},
+          {"echoes", counts.echoes},
+          {"bytes_sent", counts.bytes_sent},
+          {"bytes_received", counts.bytes_received},
+          {"errors", counts.errors},
+          {"lost_connections", counts.lost},
+          {"latency_us", interval.latencies > 0 ? latency : Json(nullptr)}};
+}
+
+Json series_json(const std::vector<Interval>& series) {
   Json json = Json::array();
   for (const Interval& interval : series) {
-    const IntervalCounts& counts = interval.counts;
-    const Json latency{{"count", interval.latencies},
-                       {"p50", micros_or_null(interval.p50)},
-                       {"p99", micros_or_null(interval.p99)},
-                       {"max", micros(interval.max)}};
-    json.push_back({{"start_s", seconds(interval.begin)},
-                    {"length_s", seconds(interval.length)},
-                    {"echoes", counts.echoes},
-                    {"bytes_sent", counts.bytes_sent},
-                    {"bytes_received", counts.bytes_received},
-                    {"errors", counts.errors},
-                    {"lost_connections", counts.lost},
-                    {"latency_us", interval.latencies > 0 ? latency : Json(nullptr)}});
+    json.push_back(json_of(interval));
   }
   return json;
 }
@@ -292,6 +296,10 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"begin_skew_us", micros(begin_skew(parts))},
                   {"parts", parts_json(parts)}};
   return text_of(json, histograms_json(result));
+}
+
+std::string interval_json(const Interval& interval) {
+  return json_of(interval).dump();
 }
 
 std::string check_json(const Options& options, const std::vector<CheckResult>& results,

@@ -20,6 +20,9 @@ namespace echod::client {
                                    const Environment& environment, const Verdict& verdict,
                                    const std::vector<RunPart>& parts = {});
 
+// An element of the `series` of a run, on one line.
+[[nodiscard]] std::string interval_json(const Interval& interval);
+
 // echoload-check.schema.json
 [[nodiscard]] std::string check_json(const Options& options,
                                      const std::vector<CheckResult>& results,

@@ -75,6 +75,13 @@ TEST_F(EcholoadOutputTest, AFileThatTakesNothingCostsNoOtherResult) {
   EXPECT_TRUE(read_file(file("html")).ends_with("</html>\n"));
 }
 
+TEST_F(EcholoadOutputTest, LinesOfIntervalsThatAreNotTakenFailTheRunAndCostNoOtherResult) {
+  const ChildResult result = load({"--interval-json", "/dev/full", "--json", file("json")});
+  EXPECT_EQ(result.exit_code, kSystem);
+  EXPECT_EQ(result.err, "echoload: cannot write /dev/full: No space left on device\n");
+  EXPECT_TRUE(has_result("json"));
+}
+
 TEST_F(EcholoadOutputTest, FilesAreWrittenAlsoWhileNothingTakesStandardOutput) {
   const FullFifo output;
   ChildProcess client(

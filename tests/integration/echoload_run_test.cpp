@@ -458,6 +458,49 @@ TEST_F(EcholoadRunTest, TheTimeThatEchoesWaitForTheClientIsNotTheServersLatency)
   EXPECT_LT(json["latency_us"]["p99"], stop_us / 2);
 }
 
+// A client of its own that waits for nothing but its echo, beside a thousand of a closed loop.
+TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
+  start();
+  const TemporaryDirectory directory;
+  ChildProcess client(
+      {.arguments = {ECHOLOAD_BINARY, "--connections", "1000", "--duration", "2s", "--json",
+                     directory.file("json"), local_target(daemon().port())}});
+  wait_until("the crowd", [&] { return daemon().counter("echoes") > 5000; });
+  TcpPeer probe = connect();
+  std::vector<double> seen_us;
+  while (client.is_running()) {
+    const auto begin = std::chrono::steady_clock::now();
+    ASSERT_TRUE(probe.echoes("probe"));
+    const std::chrono::duration<double, std::micro> passed =
+        std::chrono::steady_clock::now() - begin;
+    seen_us.push_back(passed.count());
+  }
+  ASSERT_EQ(client.wait(), 0);
+  ASSERT_GT(seen_us.size(), 100U);
+  const auto middle = seen_us.begin() + static_cast<std::ptrdiff_t>(seen_us.size() / 2);
+  std::nth_element(seen_us.begin(), middle, seen_us.end());
+  const double p50 = nlohmann::json::parse(read_file(directory.file("json")))["latency_us"]["p50"];
+  std::cout << "p50 of " << seen_us.size() << " probes " << *middle << " us, reported " << p50
+            << " us" << std::endl;
+  // A crowd also waits for each other in the server. When the wait for the client was in it, too,
+  // it was hundreds of times as long.
+  EXPECT_LT(p50, 60 * *middle);
+}
+
+TEST_F(EcholoadRunTest, EachIntervalIsALineOfJsonThatTheWholeResultHasToo) {
+  start();
+  const TemporaryDirectory directory;
+  const auto result = load_well(
+      {"--connections", "4", "--interval", "50ms", "--interval-json", directory.file("lines")});
+  const std::vector<std::string> lines = lines_of(read_file(directory.file("lines")));
+  ASSERT_GE(lines.size(), 2U);
+  auto series = nlohmann::json::array();
+  for (const std::string& line : lines) {
+    series.push_back(nlohmann::json::parse(line));
+  }
+  EXPECT_EQ(series, result["series"]);
+}
+
 class EcholoadRefusalTest : public testing::Test {
  protected:
   static void expect_refusal(const std::vector<std::string>& arguments, int exit_code,

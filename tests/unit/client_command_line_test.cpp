@@ -437,7 +437,7 @@ TEST(ClientCommandLineTest, OptionsOfOneCommandAreUnknownToTheOther) {
   for (const char* const option :
        {"--mode", "--active", "--size", "--depth", "--rate", "--threads", "--duration", "--warmup",
         "--connect-rate", "--ramp", "--source", "--server-pid", "--max-errors", "--slo",
-        "--histogram", "--html", "--interval"}) {
+        "--histogram", "--html", "--interval", "--interval-json"}) {
     EXPECT_EQ(error_with({"check", option, "1"}),
               "unknown option " + std::string(option) + " of check");
   }
@@ -534,10 +534,10 @@ Words helped(const std::string& heading) {
 
 TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
   EXPECT_EQ(helped("run and check"), (Words{"--connections", "--timeout", "--seed"}));
-  EXPECT_EQ(helped("run"),
-            (Words{"--mode", "--active", "--size", "--depth", "--rate", "--arrivals", "--messages",
-                   "--threads", "--start-at", "--duration", "--warmup", "--connect-rate", "--ramp",
-                   "--source", "--server-pid", "--max-errors", "--html", "--interval"}));
+  EXPECT_EQ(helped("run"), (Words{"--mode", "--active", "--size", "--depth", "--rate", "--arrivals",
+                                  "--messages", "--threads", "--start-at", "--duration", "--warmup",
+                                  "--connect-rate", "--ramp", "--source", "--server-pid",
+                                  "--max-errors", "--html", "--interval", "--interval-json"}));
   EXPECT_EQ(helped("run and merge"), (Words{"--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));

@@ -1,0 +1,50 @@
+#include "interval_lines.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "json_report.hpp"
+#include "output.hpp"
+
+namespace echod::client {
+
+namespace {
+
+sys::UniqueFd open_file(const std::string& name) {
+  constexpr mode_t kMode = 0666;  // Less the umask.
+  auto fd = sys::UniqueFd::adopt(
+      open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, kMode));
+  require_written(fd.is_open() ? 0 : errno, name);
+  return fd;
+}
+
+}  // namespace
+
+IntervalLines::IntervalLines(const std::string& name)
+    : name_(name),
+      is_standard_output_(is_name_of_standard_output(name)),
+      fd_(is_standard_output_ ? sys::UniqueFd() : open_file(name)),
+      stream_(is_standard_output_ ? STDOUT_FILENO : fd_.get(), O_WRONLY) {}
+
+void IntervalLines::add(const Interval& interval) {
+  if (error_ != 0) {
+    return;
+  }
+  waiting_ += interval_json(interval) + '\n';
+  const sys::IoResult written = stream_.write(waiting_);
+  waiting_.erase(0, written.count());
+  if (!written.ok() && !written.would_block() && written.error() != EINTR) {
+    error_ = written.error();
+  }
+}
+
+void IntervalLines::finish() {
+  if (error_ == 0) {
+    error_ = sys::write_waiting(is_standard_output_ ? STDOUT_FILENO : fd_.get(), waiting_).error();
+  }
+  require_written(error_, name_);
+}
+
+}  // namespace echod::client
