@@ -152,14 +152,15 @@ void Connection::count_echo(std::size_t received, std::size_t sent) noexcept {
 
 Turn Connection::flush() noexcept {
   if (reply_ != nullptr) {
+    const std::size_t owed = reply_->size();
     const sys::IoResult sent = reply_->send(fd_.get());
+    context_.counters.add(Counter::bytes_sent, owed - reply_->size());
     if (!sent.ok()) {
       if (!sent.would_block()) {
         fail(sent.error());
       }
       return Turn::wait;
     }
-    context_.counters.add(Counter::bytes_sent, sent.count());
   }
   note_sent();
   if (reply_ != nullptr && reply_->size() > 0) {

@@ -1,5 +1,6 @@
 #include "pipe_pool.hpp"
 
+#include <cerrno>
 #include <new>
 #include <utility>
 
@@ -19,7 +20,7 @@ int PooledPipe::read(std::span<std::byte> into) noexcept {
   while (bytes_ > 0) {
     const sys::IoResult got = pipe_.read(into.subspan(read, bytes_));
     if (got.count() == 0) {
-      return got.error();
+      return got.ok() ? EIO : got.error();  // The bytes are there: neither is to be expected.
     }
     read += got.count();
     bytes_ -= got.count();
@@ -27,10 +28,21 @@ int PooledPipe::read(std::span<std::byte> into) noexcept {
   return 0;
 }
 
+// Until the kernel takes no more: a short count may also be that of a call which a signal, such as
+// SIGSTOP, has ended early, and then no EPOLLOUT would come.
 sys::IoResult PooledPipe::send(int socket) noexcept {
-  const sys::IoResult sent = pipe_.splice_out(socket, bytes_);
-  bytes_ -= sent.count();
-  return sent;
+  const std::size_t before = bytes_;
+  sys::IoResult sent = pipe_.splice_out(socket, bytes_);
+  while (sent.count() > 0) {
+    bytes_ -= sent.count();
+    if (bytes_ == 0) {
+      break;
+    }
+    sent = pipe_.splice_out(socket, bytes_);
+  }
+  const bool is_failed = !sent.ok() && !sent.would_block();
+  return is_failed || bytes_ == before ? sent
+                                       : sys::IoResult::of(static_cast<ssize_t>(before - bytes_));
 }
 
 void PooledPipe::give_back() noexcept {

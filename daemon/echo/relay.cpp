@@ -116,7 +116,7 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
   }
   bulk.patience = settings_.patience & BulkState::kMostPatience;
   const sys::IoResult sent = pipe.send(socket);
-  Round round{.received = received, .taken = bytes, .sent = sent.count()};
+  Round round{.received = received, .taken = bytes, .sent = bytes - pipe.size()};
   if (!sent.ok() && !sent.would_block()) {
     round.error = sent.error();
     pipes_.drop_round_pipe();
@@ -126,7 +126,7 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
     round.is_blocked = true;
     round.reply = pipes_.take_round_pipe();
   }
-  count_pins(socket, bytes - sent.count(), bulk);
+  count_pins(socket, bytes - round.sent, bulk);
   return round;
 }
 

@@ -11,9 +11,9 @@
 // Splicing pays for much at once. So a connection of which `least_bytes` were read in one round is
 // asked, before each round, how many wait; if they are as many again, the round splices. It stops
 // to be asked when `patience` rounds in a row moved less. If a splice brings less than
-// `least_bytes` though more waited, the pieces are small: a pipe has few slots, one for each piece.
-// Then the bytes are read back out of the pipe and sent, and the next `copies_after_small_pieces`
-// rounds that would splice copy.
+// `least_bytes` though more waited, the pieces are mostly small: a pipe has a slot for each, and
+// few. Then the bytes are read back out of the pipe and sent, and the next
+// `copies_after_small_pieces` rounds that would splice copy.
 //
 // Splicing pins pages. A spliced byte that the peer has not acknowledged may keep a whole page of
 // 32 KiB, which TCP does not count. Each round moves at least `least_bytes` in at most 64 slots, so
@@ -59,7 +59,7 @@ struct BulkState {
   std::uint8_t pins = 0;          // Its part of Relay::pins_.
   std::uint8_t copies_left = 0;   // Rounds that copy though much waits.
   std::uint8_t patience : 7 = 0;  // Rounds for which it is still asked how much waits.
-  bool is_spliced : 1 = false;    // The last round that moved bytes spliced.
+  bool is_spliced : 1 = false;    // It splices: no round has copied what was read since it did.
 };
 
 class Relay {

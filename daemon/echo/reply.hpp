@@ -24,7 +24,8 @@ class Reply {
 
   // Bytes that are still to be sent.
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;
-  // Hands the kernel what it takes. If size() is not 0 then, the socket's send buffer is full.
+  // Hands the kernel what it takes. If it succeeds and size() is not 0 then, the socket's send
+  // buffer is full. An error may come after some bytes: size() says what is left.
   virtual sys::IoResult send(int socket) noexcept = 0;
 
  protected:

@@ -13,16 +13,18 @@ constexpr const char* kHowToRaise = "; raise it with ulimit -n, or LimitNOFILE= 
 
 }  // namespace
 
-SpliceSettings splice_settings(const BuffersConfig& buffers, const sys::OpenFilesLimit& open_files,
+SpliceSettings splice_settings(const Config& config, const sys::OpenFilesLimit& open_files,
                                std::size_t workers) noexcept {
   constexpr std::size_t kMostPipes = 128;
   constexpr std::size_t kPartOfDescriptors = 32;
   constexpr std::size_t kPartOfMemory = 4;
   SpliceSettings splice;
-  if (!buffers.splice || std::size_t{buffers.per_connection_kib} * 1024 < splice.least_bytes) {
+  const std::size_t smallest_kib =
+      std::min(config.buffers.per_connection_kib, config.turn.bytes_kib);
+  if (!config.buffers.splice || smallest_kib * 1024 < splice.least_bytes) {
     return splice;
   }
-  const std::size_t unacknowledged = (std::size_t{buffers.total_mib} << 20U) / kPartOfMemory;
+  const std::size_t unacknowledged = (std::size_t{config.buffers.total_mib} << 20U) / kPartOfMemory;
   splice.pins = unacknowledged / workers / splice.least_bytes;
   splice.pipes = std::min({splice.pins / splice.pins_of(splice.pipe_bytes), kMostPipes / workers,
                            static_cast<std::size_t>(open_files.soft) / kPartOfDescriptors /

@@ -23,11 +23,11 @@ inline constexpr std::uint32_t kReservedDescriptors = 30;
 inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance, its wake-up.
 inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 
-// The pipes through which each worker may splice (relay.hpp): enough for what they may pin, but at
-// most a 32nd of the descriptors, and half of the pipe memory that an ordinary user has by default
-// (pipe-user-pages-soft, pipe(7)). None if buffers.splice is off, or a block does not hold the
-// smallest round.
-[[nodiscard]] SpliceSettings splice_settings(const BuffersConfig& buffers,
+// How each worker may splice (relay.hpp). It has pipes enough for what it may pin, but all together
+// take at most a 32nd of the descriptors, and half of the memory that an ordinary user has for
+// pipes by default (pipe-user-pages-soft, pipe(7)). It has none if buffers.splice is off, or if a
+// buffer or a turn does not hold the smallest round.
+[[nodiscard]] SpliceSettings splice_settings(const Config& config,
                                              const sys::OpenFilesLimit& open_files,
                                              std::size_t workers) noexcept;
 

@@ -163,7 +163,7 @@ EchoSettings Service::settings_under(const Config& config, const ConnectionLimit
 }
 
 SpliceSettings Service::splice_settings_under(const Config& config) const noexcept {
-  return splice_settings(config.buffers, open_files_, worker_count_);
+  return splice_settings(config, open_files_, worker_count_);
 }
 
 // Correct all the same, but slow: nobody expects that of a key that says how much memory to use.
@@ -228,11 +228,15 @@ void Service::announce_limits() noexcept {
       "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
       limit_.max_connections, open_files_.soft, config_.buffers.per_connection_kib,
       config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
-  if (config_.buffers.splice) {
-    const SpliceSettings splice = splice_settings_under(config_);
+  const SpliceSettings splice = splice_settings_under(config_);
+  if (splice.pipes > 0) {
     logs_.notices().info("splice: at most {} pipes of {} KiB, from {} KiB on",
                          worker_count_ * splice.pipes, splice.pipe_bytes / 1024,
                          splice.least_bytes / 1024);
+  } else if (config_.buffers.splice) {
+    logs_.notices().warn(
+        "buffers.splice does nothing: it needs 64 KiB of buffers.per_connection_kib and of "
+        "turn.bytes_kib, and for each worker 1.25 MiB of buffers.total_mib and 64 open files");
   }
   warn_of_buffers(settings_under(config_, limit_));
 }

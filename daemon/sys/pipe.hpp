@@ -25,8 +25,9 @@ class Pipe {
   // peer's FIN, or an urgent mark before it. Fewer bytes than `most` say nothing: the pipe has a
   // slot for each piece of a page, and may have run out of them.
   IoResult splice_in(int socket, std::size_t most) const noexcept;
-  // Moves the `bytes` that the pipe holds into the socket's send queue. A count below that, like
-  // EAGAIN, means that the send queue is full.
+  // Moves the `bytes` that the pipe holds into the socket's send queue. Only EAGAIN means that the
+  // send queue is full: a count below `bytes` may be that of a call which a signal has ended early.
+  // An error that comes after the first bytes is lost; the next call says EPIPE then.
   IoResult splice_out(int socket, std::size_t bytes) const noexcept;
   // Takes bytes out of the pipe.
   IoResult read(std::span<std::byte> into) const noexcept;

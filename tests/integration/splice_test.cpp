@@ -100,6 +100,9 @@ TEST_F(SpliceTest, IsOffUnlessAskedForAndWhereABufferOrATurnDoesNotHoldARound) {
   for (const std::string& config : {std::string(), kSplicing + "per_connection_kib = 63\n",
                                     kSplicing + "[turn]\nbytes_kib = 63\n"}) {
     start(config);
+    if (!config.empty()) {
+      daemon().expect_log("buffers.splice does nothing: it needs 64 KiB");
+    }
     TcpPeer peer = connect();
     EchoPump pump(peer, {.bytes = 8 * kMib, .seed = 1, .largest_send = kMib});
     run_pump(pump);

@@ -494,11 +494,12 @@ std::int64_t SimulatedKernel::splice_out(Pipe& pipe, int fd, std::size_t bytes) 
     violate("it does not splice exactly what the connection has in the pipe");
   }
   check_sent(fd, pipe.begin, bytes);
-  std::size_t most = bytes;
+  std::size_t asked = bytes;
   if (connection->fault && connection->fault->call == Call::splice_out) {
-    most = std::min(most, std::exchange(connection->fault, std::nullopt)->most);
+    // Ended early by a signal: the socket does not learn that somebody waits for room.
+    asked = std::min(asked, std::exchange(connection->fault, std::nullopt)->most);
   }
-  const std::int64_t sent = connection->socket.send(bytes, most);
+  const std::int64_t sent = connection->socket.send(asked, asked);
   if (sent < 0) {
     return fail(*connection, Call::splice_out, fd, sent);
   }

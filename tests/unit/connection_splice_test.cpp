@@ -51,6 +51,7 @@ class ConnectionSpliceTest : public EchoFixture {
     kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
     kernel_.expect_splice_in(kFd, kBulk);
     kernel_.expect_splice_out(kFd, 10);
+    kernel_.expect_splice_out_error(kFd, EAGAIN);
     kernel_.expect_modify(kFd, kWriting);
     iterate();
   }
@@ -130,6 +131,7 @@ TEST_F(ConnectionSpliceTest, OwesWhatIsLeftInThePipeAndFlushesIt) {
   connect_owing_from_a_pipe();
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
   kernel_.expect_splice_out(kFd, 4);
+  kernel_.expect_splice_out_error(kFd, EAGAIN);
   iterate();
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
   kernel_.expect_splice_out_error(kFd, EAGAIN);
@@ -141,6 +143,29 @@ TEST_F(ConnectionSpliceTest, OwesWhatIsLeftInThePipeAndFlushesIt) {
   EXPECT_EQ(kernel_.sent(kFd), kBulk + kBulk);
   EXPECT_EQ(count(Counter::bytes_sent), 2 * kBulk.size());
   EXPECT_EQ(kernel_.open_pipes(), 1) << "an empty pipe is kept for the next round";
+}
+
+// A signal such as SIGSTOP ends the call early: no EPOLLOUT follows, because nothing was full.
+TEST_F(ConnectionSpliceTest, AShortSpliceOutIsGoneOnWithUntilTheSocketIsFull) {
+  connect_owing_from_a_pipe();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_splice_out(kFd, 2);
+  kernel_.expect_splice_out(kFd, 1);
+  kernel_.expect_splice_out(kFd);
+  kernel_.expect_modify(kFd, kReading);
+  iterate();
+  EXPECT_EQ(kernel_.sent(kFd), kBulk + kBulk);
+}
+
+TEST_F(ConnectionSpliceTest, AnErrorBehindTheFirstBytesIsFinalAndTheBytesAreCounted) {
+  connect_owing_from_a_pipe();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
+  kernel_.expect_splice_out(kFd, 2);
+  kernel_.expect_splice_out_error(kFd, EPIPE);
+  iterate();
+  EXPECT_EQ(closed(CloseReason::reset), 1);
+  EXPECT_EQ(count(Counter::bytes_sent), kBulk.size() + 12);
+  EXPECT_TRUE(has_logged("in=32 out=28")) << log();
 }
 
 class SpliceEventTest : public ConnectionSpliceTest,
