@@ -123,11 +123,13 @@ void LoadRun::end_window() {
 void LoadRun::on_signal() {
   switch (stops_.on_signal(loop_.now())) {
     case StopRequest::first:
+      is_cut_short_ = phase_ != LoadPhase::finishing;
       stop();
       break;
     case StopRequest::duplicate:
       break;
     case StopRequest::now:
+      is_cut_short_ = true;
       for (const auto& worker : workers_) {
         worker->abort();
       }
@@ -207,7 +209,7 @@ LoadResult LoadRun::result() const {
     result.measured_from = window_began_;
   }
   result.series = series_.intervals();
-  result.is_interrupted = stops_.is_any();
+  result.is_interrupted = is_cut_short_;
   result.connected = connected_;
   result.connecting = connecting_;
   result.late_by = late_by_;

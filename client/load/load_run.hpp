@@ -102,6 +102,7 @@ class LoadRun {
   Window window_;
   Moment window_began_{};  // By the wall clock.
   StopRequests stops_;
+  bool is_cut_short_ = false;  // By a signal, before it had measured and waited for everything.
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;

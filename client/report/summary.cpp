@@ -294,9 +294,9 @@ std::string progress_line(const Options& options, const LoadProgress& progress) 
   if (time > 0) {
     text += ", " + short_number_text(static_cast<double>(tally.echoes) / time) + " echoes/s";
   }
-  if (tally.latency.count() > 0) {
-    text += ", p50 " + duration_text(tally.latency.percentile(50)) + ", p99 " +
-            duration_text(tally.latency.percentile(99));
+  for (const auto& [name, percent] : {std::pair(", p50 ", 50.0), std::pair(", p99 ", 99.0)}) {
+    const auto known = tally.latency.known_percentile(percent);
+    text += known ? name + duration_text(*known) : "";
   }
   if (time > 0) {
     text +=

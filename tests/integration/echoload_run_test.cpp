@@ -460,6 +460,9 @@ TEST_F(EcholoadRunTest, TheTimeThatEchoesWaitForTheClientIsNotTheServersLatency)
 
 // A client of its own that waits for nothing but its echo, beside a thousand of a closed loop.
 TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
+  if (kSanitized) {
+    GTEST_SKIP() << "the server is so slow that a crowd waits for each other there";
+  }
   start();
   const TemporaryDirectory directory;
   ChildProcess client(
@@ -468,11 +471,12 @@ TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
   wait_until("the crowd", [&] { return daemon().counter("echoes") > 5000; });
   TcpPeer probe = connect();
   std::vector<double> seen_us;
-  while (client.is_running()) {
-    const auto begin = std::chrono::steady_clock::now();
+  // At fixed times: who sends when the last echo is back sees the fast moments most often.
+  for (auto due = std::chrono::steady_clock::now(); client.is_running();
+       due += std::chrono::milliseconds(1)) {
+    std::this_thread::sleep_until(due);
     ASSERT_TRUE(probe.echoes("probe"));
-    const std::chrono::duration<double, std::micro> passed =
-        std::chrono::steady_clock::now() - begin;
+    const std::chrono::duration<double, std::micro> passed = std::chrono::steady_clock::now() - due;
     seen_us.push_back(passed.count());
   }
   ASSERT_EQ(client.wait(), 0);
@@ -482,9 +486,8 @@ TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
   const double p50 = nlohmann::json::parse(read_file(directory.file("json")))["latency_us"]["p50"];
   std::cout << "p50 of " << seen_us.size() << " probes " << *middle << " us, reported " << p50
             << " us" << std::endl;
-  // A crowd also waits for each other in the server. When the wait for the client was in it, too,
-  // it was hundreds of times as long.
-  EXPECT_LT(p50, 60 * *middle);
+  // They are about equal. With the wait for the client in it, it was 30 times as long.
+  EXPECT_LT(p50, 8 * *middle);
 }
 
 TEST_F(EcholoadRunTest, EachIntervalIsALineOfJsonThatTheWholeResultHasToo) {

@@ -7,6 +7,7 @@
 
 #include <csignal>
 #include <set>
+#include <utility>
 
 #include "listen_socket.hpp"
 
@@ -171,6 +172,19 @@ TEST_F(LoadRunTest, ASignalBeforeItBeganEndsItWithNothingMeasured) {
   EXPECT_EQ(result.measured, nanoseconds(0));
   EXPECT_EQ(result.tally.latency.count(), 0U);
   EXPECT_FALSE(result.server);
+}
+
+TEST_F(LoadRunTest, ASignalAfterTheTimeThatIsMeasuredInterruptsNothing) {
+  plan_.timeout = std::chrono::seconds(1);  // For so long it waits for echoes, finishing.
+  bool was_signalled = false;
+  const LoadResult result = run([&](const LoadProgress& progress) {
+    if (progress.phase == LoadPhase::finishing && !std::exchange(was_signalled, true)) {
+      (void)raise(SIGINT);
+    }
+  });
+  EXPECT_TRUE(was_signalled);
+  EXPECT_FALSE(result.is_interrupted);
+  EXPECT_EQ(errors(result, LoadError::stalled), 4U);
 }
 
 TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndOneThatComesASecondLaterAtOnce) {

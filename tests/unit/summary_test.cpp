@@ -252,7 +252,11 @@ TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   progress.tally.connected = 64;
   progress.tally.echoes = 20'000;
   progress.tally.bytes_received = 1'280'000;
-  progress.tally.latency.record(milliseconds(1), 100);
+  progress.tally.latency.record(milliseconds(1), 99);
+  EXPECT_TRUE(progress_line(options_, progress).find("p50") != std::string::npos &&
+              progress_line(options_, progress).find("p99") == std::string::npos)
+      << "p99 needs 100 samples";
+  progress.tally.latency.record(milliseconds(1));
   progress.tally.count(LoadError::reset, "");
   EXPECT_EQ(progress_line(options_, progress),
             "measuring 2 of 10 s: 1 error, 64 of 64 connections, 10 000 echoes/s, p50 1 ms, "
