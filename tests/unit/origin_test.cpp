@@ -226,7 +226,9 @@ TEST_F(OriginTest, TwoSmallMessagesThatWereSwappedBetweenConnectionsAreCrossed) 
     begin(size);
     KeyedStream(connection_ ^ 1U).fill(received_, begin_);
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "crossed") << text_of(fault) << ' ' << size;
+    if (size - right_ >= kAlwaysTelling) {  // The first byte may be right by chance.
+      EXPECT_EQ(name_of(fault.kind), "crossed") << text_of(fault) << ' ' << size;
+    }
   }
 }
 
