@@ -137,13 +137,15 @@ class Stage:
     # What orderly clients cost.
 
     def calibrate(self, bulk: bool) -> None:
-        one = clients.connect(self.port)
-        self.costs.echo = self.cost_of(lambda: clients.echo(one, bytes(64)), WARM_ECHOES)
+        # Each on a connection of its own: one that waits for the others could be idle for too long.
+        with clients.connect(self.port) as one:
+            self.costs.echo = self.cost_of(lambda: clients.echo(one, bytes(64)), WARM_ECHOES)
         self.costs.visit = self.cost_of(self.visit, WARM_VISITS)
-        if bulk:
-            self.costs.mib = self.cost_of(lambda: self.echo_bulk(one), WARM_MIB)
-        one.close()
         self.visitors += 1
+        if bulk:
+            with clients.connect(self.port) as one:
+                self.costs.mib = self.cost_of(lambda: self.echo_bulk(one), WARM_MIB)
+            self.visitors += 1
 
     def cost_of(self, do: Callable[[], None], times: int) -> float:
         before = self.daemon.cpu_s()
