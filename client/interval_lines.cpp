@@ -10,22 +10,10 @@
 
 namespace echod::client {
 
-namespace {
-
-sys::UniqueFd open_file(const std::string& name) {
-  constexpr mode_t kMode = 0666;  // Less the umask.
-  auto fd = sys::UniqueFd::adopt(
-      open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_CLOEXEC, kMode));
-  require_written(fd.is_open() ? 0 : errno, name);
-  return fd;
-}
-
-}  // namespace
-
 IntervalLines::IntervalLines(const std::string& name)
     : name_(name),
       is_standard_output_(is_name_of_standard_output(name)),
-      fd_(is_standard_output_ ? sys::UniqueFd() : open_file(name)),
+      fd_(is_standard_output_ ? sys::UniqueFd() : open_output(name, O_CREAT | O_TRUNC)),
       stream_(is_standard_output_ ? STDOUT_FILENO : fd_.get(), O_WRONLY) {}
 
 void IntervalLines::add(const Interval& interval) {

@@ -19,12 +19,6 @@ namespace {
 constexpr int kFlags = O_WRONLY | O_NOCTTY | O_CLOEXEC;
 constexpr mode_t kMode = 0666;  // Less the umask.
 
-// Returns errno, or 0.
-int write_to(int fd, const std::string& text) {
-  const sys::IoResult written = sys::write_waiting(fd, text);
-  return written.ok() ? 0 : written.error();
-}
-
 // Creates a file; fails if there is one of this name. It gets the mode of the open file `mode_of`.
 sys::UniqueFd make(const std::string& name, int mode_of) {
   auto fd = sys::UniqueFd::adopt(open(name.c_str(), kFlags | O_CREAT | O_EXCL, kMode));
@@ -50,6 +44,12 @@ void require_written(int error, const std::string& name) {
   }
 }
 
+sys::UniqueFd open_output(const std::string& name, int flags) {
+  auto fd = sys::UniqueFd::adopt(open(name.c_str(), kFlags | flags, kMode));
+  require_written(fd.is_open() ? 0 : errno, name);
+  return fd;
+}
+
 Output::Output(const std::string& name)
     : name_(name),
       temporary_(name + '.' + std::to_string(getpid()) + ".tmp"),
@@ -61,8 +61,7 @@ Output::Output(const std::string& name)
   const bool exists = lstat(name_.c_str(), &status) == 0;
   if (exists) {
     const int may_create = S_ISLNK(status.st_mode) ? O_CREAT : 0;
-    fd_ = sys::UniqueFd::adopt(open(name_.c_str(), kFlags | may_create, kMode));
-    require_written(fd_.is_open() ? 0 : errno, name_);
+    fd_ = open_output(name_, may_create);
   }
   if (!exists || S_ISREG(status.st_mode)) {
     is_replaced_ = make(temporary_, fd_.get()).is_open();
@@ -81,7 +80,7 @@ void Output::write(const std::string& text) const {
 
 int Output::replace(const std::string& text) const {
   const sys::UniqueFd fd = make(temporary_, fd_.get());
-  int error = fd.is_open() ? write_to(fd.get(), text) : errno;
+  int error = fd.is_open() ? sys::write_waiting(fd.get(), text).error() : errno;
   if (error == 0 && rename(temporary_.c_str(), name_.c_str()) == 0) {
     return 0;
   }
@@ -93,16 +92,16 @@ int Output::replace(const std::string& text) const {
 
 int Output::write_in_place(const std::string& text) const {
   (void)sys::IoResult::of(ftruncate(fd_.get(), 0));  // Fails for what has no length.
-  return write_to(fd_.get(), text);
+  return sys::write_waiting(fd_.get(), text).error();
 }
 
 void write_all(std::vector<Writing> writings) {
   std::stable_partition(writings.begin(), writings.end(),
-                        [](const Writing& one) { return !one.output->may_wait(); });
+                        [](const Writing& one) { return !one.may_wait; });
   std::string errors;
   for (const Writing& writing : writings) {
     try {
-      writing.output->write(writing.text);
+      writing.write();
     } catch (const Stop& stop) {
       errors += (errors.empty() ? "" : "; ") + std::string(stop.what());
     }

@@ -13,6 +13,7 @@
 // Thread-safety: none.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,8 +46,8 @@ class Output {
 };
 
 struct Writing {
-  const Output* output;
-  std::string text;
+  bool may_wait;                // Maybe for a reader.
+  std::function<void()> write;  // May throw Stop.
 };
 
 // Writes everything that can be written: first the outputs that never wait for a reader. Throws a
@@ -58,6 +59,8 @@ void write_to_stdout(const std::string& text);
 
 // "-", /dev/stdout, and the file that a shell made standard output.
 [[nodiscard]] bool is_name_of_standard_output(const std::string& name);
+// Opens a file to write, with these flags beside. Throws Stop.
+[[nodiscard]] sys::UniqueFd open_output(const std::string& name, int flags);
 // Throws a Stop that names the file if `error`, an errno, is not 0.
 void require_written(int error, const std::string& name);
 

@@ -29,23 +29,27 @@ void Results::write(const Options& options, const LoadResult& result, const Verd
   const Environment where = environment();
   const Output standard("-");
   std::vector<Writing> writings;
+  const auto add = [&writings](const Output& output, std::string text) {
+    writings.push_back({.may_wait = output.may_wait(),
+                        .write = [&output, text = std::move(text)] { output.write(text); }});
+  };
   const bool has_summary = result.has_begun || !parts.empty();
   if (has_summary && !is_standard_output_taken_) {
-    writings.push_back({&standard, summary(options, result, where, verdict, parts)});
+    add(standard, summary(options, result, where, verdict, parts));
   }
   if (json_) {
-    writings.push_back({&*json_, run_json(options, result, where, verdict, parts)});
+    add(*json_, run_json(options, result, where, verdict, parts));
   }
   if (histogram_) {
-    writings.push_back({&*histogram_, percentile_table(result.tally.latency)});
+    add(*histogram_, percentile_table(result.tally.latency));
   }
   if (html_) {
-    writings.push_back({&*html_, html_report(options, result, where, verdict)});
+    add(*html_, html_report(options, result, where, verdict));
+  }
+  if (interval_lines_) {
+    writings.push_back({.may_wait = true, .write = [this] { interval_lines_->finish(); }});
   }
   write_all(std::move(writings));
-  if (interval_lines_) {
-    interval_lines_->finish();
-  }
 }
 
 template <typename File>

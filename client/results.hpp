@@ -25,8 +25,9 @@ class Results {
   // Throws Stop if a file cannot be written, or two are standard output.
   explicit Results(const Options& options);
 
-  // Whether intervals are to be added as they end; and one of them.
+  // Whether intervals are to be added as they end.
   [[nodiscard]] bool wants_intervals() const noexcept { return interval_lines_.has_value(); }
+  // Only if wants_intervals().
   void add(const Interval& interval) { interval_lines_->add(interval); }
   // Writes all of them, or those that can be written; throws Stop then. A run that has not begun
   // has no summary; `parts` are those of a merged result.

@@ -80,6 +80,10 @@ TEST_F(EcholoadOutputTest, LinesOfIntervalsThatAreNotTakenFailTheRunAndCostNoOth
   EXPECT_EQ(result.exit_code, kSystem);
   EXPECT_EQ(result.err, "echoload: cannot write /dev/full: No space left on device\n");
   EXPECT_TRUE(has_result("json"));
+  const ChildResult both = load({"--interval-json", "/dev/full", "--json", "/dev/full"});
+  EXPECT_EQ(both.err,
+            "echoload: cannot write /dev/full: No space left on device; cannot write /dev/full: No "
+            "space left on device\n");
 }
 
 TEST_F(EcholoadOutputTest, FilesAreWrittenAlsoWhileNothingTakesStandardOutput) {
