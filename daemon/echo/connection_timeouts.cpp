@@ -50,7 +50,7 @@ void Connection::check_timeouts() noexcept {
   }
 }
 
-// For a connection that is owed bytes and reads none: it cannot see whether the peer sends.
+// A connection that is owed bytes reads none, so it cannot see whether its peer sends.
 void Connection::close_if_nothing_is_taken() noexcept {
   if (is_over_if_set(context_.settings.timeouts.stalled_write, since_progress())) {
     time_out(CloseReason::stalled_write);

@@ -41,8 +41,9 @@ struct EchoSettings {
   bool logs_echoes = false;                // Whether anything would print a line for each message.
 };
 
-// For each of so many workers, which have equal shares of the reply buffers. `max_connections`
-// and `splice` are what the limits of the process allow; see connection_limit.hpp.
+// The settings of each worker. All workers have equal shares of the reply buffers.
+// `max_connections` and `splice` are what the limits of the process allow; see
+// connection_limit.hpp.
 [[nodiscard]] inline EchoSettings echo_settings(const Config& config, std::uint32_t max_connections,
                                                 std::uint32_t workers,
                                                 const SpliceSettings& splice = {}) noexcept {

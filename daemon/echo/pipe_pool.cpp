@@ -79,10 +79,6 @@ ReplyPtr PipePool::take_round_pipe() noexcept {
   return ReplyPtr(std::exchange(free_, free_->next_free_));
 }
 
-void PipePool::drop_round_pipe() noexcept {
-  destroy(std::exchange(free_, free_->next_free_));
-}
-
 bool PipePool::open_one() noexcept {
   auto* const pipe = new (std::nothrow) PooledPipe(*this);
   if (pipe == nullptr) {
@@ -117,7 +113,7 @@ void PipePool::destroy(PooledPipe* pipe) noexcept {
 
 void PipePool::close_free() noexcept {
   while (free_ != nullptr) {
-    drop_round_pipe();
+    destroy(std::exchange(free_, free_->next_free_));
   }
 }
 

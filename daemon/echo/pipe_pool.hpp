@@ -1,8 +1,8 @@
 // The pipes through which a worker splices, as many as it may have.
 //
-// As with buffer_pool.hpp, a round goes through the pool's own pipe. What the kernel does not take
-// of a reply stays in that pipe, which then moves to the connection that owes the bytes; the next
-// round gets another. A pipe that comes back is used again only if it is empty.
+// As with buffer_pool.hpp, a round goes through the pool's own pipe. If the kernel does not take
+// all of a reply, that pipe moves to the connection that owes the rest, and the next round gets
+// another. A pipe that comes back is used again if it is empty, and closed if it is not.
 //
 // Pipes are opened when they are needed. When none can be opened, or the kernel gives one too
 // little room, that is tried again after a second.
@@ -63,8 +63,6 @@ class PipePool {
   [[nodiscard]] PooledPipe* round_pipe(sys::TimePoint now) noexcept;
   // Hands the pipe that round_pipe() just gave to the connection that owes its bytes.
   [[nodiscard]] ReplyPtr take_round_pipe() noexcept;
-  // Closes the pipe that round_pipe() just gave: bytes are in it that nobody is owed any more.
-  void drop_round_pipe() noexcept;
 
   // Pipes that exist.
   [[nodiscard]] std::size_t open_pipes() const noexcept { return open_; }

@@ -25,6 +25,18 @@ bool is_refusal(int error) noexcept {
   }
 }
 
+// Takes `bytes` out of the receive queue. Returns 0 or an errno.
+int discard_all(int socket, std::size_t bytes) noexcept {
+  while (bytes > 0) {
+    const sys::IoResult discarded = sys::discard(socket, bytes);
+    if (discarded.count() == 0) {
+      return discarded.ok() ? ECONNRESET : discarded.error();
+    }
+    bytes -= discarded.count();
+  }
+  return 0;
+}
+
 }  // namespace
 
 // NOLINTNEXTLINE(*-member-init): peek_room_ is written before it is read.
@@ -103,8 +115,8 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
     counters_.add(Counter::splice_read_backs);
     bulk.copies_left = settings_.copies_after_small_pieces;
     if (const int error = pipe.read(block.room()); error != 0) {
-      pipes_.drop_round_pipe();
-      return {.received = received, .taken = bytes, .error = error};
+      return {
+          .received = received, .taken = bytes, .error = error, .reply = pipes_.take_round_pipe()};
     }
     return send_back(socket, block, bytes);
   }
@@ -117,15 +129,14 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
   bulk.patience = settings_.patience & BulkState::kMostPatience;
   const sys::IoResult sent = pipe.send(socket);
   Round round{.received = received, .taken = bytes, .sent = bytes - pipe.size()};
-  if (!sent.ok() && !sent.would_block()) {
-    round.error = sent.error();
-    pipes_.drop_round_pipe();
-    return round;
-  }
   if (pipe.size() > 0) {
-    round.is_blocked = true;
     round.reply = pipes_.take_round_pipe();
   }
+  if (!sent.ok() && !sent.would_block()) {
+    round.error = sent.error();
+    return round;
+  }
+  round.is_blocked = round.reply != nullptr;
   count_pins(socket, bytes - round.sent, bulk);
   return round;
 }
@@ -161,16 +172,8 @@ Round Relay::in_place(int socket, std::size_t most) noexcept {
     return round;
   }
   round.is_blocked = sent.count() < peeked.count();
-  // Takes what was sent out of the receive queue.
-  while (round.taken < sent.count()) {
-    const sys::IoResult discarded = sys::discard(socket, sent.count() - round.taken);
-    if (discarded.count() == 0) {
-      round.error = discarded.ok() ? ECONNRESET : discarded.error();
-      break;
-    }
-    round.taken += discarded.count();
-  }
   round.taken = round.sent = sent.count();
+  round.error = discard_all(socket, sent.count());
   return round;
 }
 

@@ -19,8 +19,8 @@
 // 32 KiB, which TCP does not count. Each round moves at least `least_bytes` in at most 64 slots, so
 // what is unacknowledged pins at most 64 pages for each `least_bytes`, and 64 for a round of which
 // a part is acknowledged. A relay counts that for all of its connections, and copies rounds that
-// would take a connection over `unacknowledged_bytes`, or all of over `pins` such units of 64
-// pages.
+// would take a connection over `unacknowledged_bytes`, or all of them over `pins` such units of
+// 64 pages.
 //
 // Thread-safety: none; one relay a worker. Never blocks.
 #pragma once

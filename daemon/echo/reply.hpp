@@ -1,5 +1,6 @@
 // Bytes that were received from a peer and not sent back yet, wherever they are kept: in a block of
-// memory (buffer_pool.hpp) or in a pipe (pipe_pool.hpp). Who holds a reply does not know which.
+// memory (buffer_pool.hpp) or in a pipe (pipe_pool.hpp). The connection that holds a
+// reply does not know where its bytes are.
 //
 // Thread-safety: none; belongs to its worker's thread.
 #pragma once

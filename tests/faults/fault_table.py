@@ -85,7 +85,7 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "eventfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
     "signalfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
     "pipe2": [("", failures(*NO_DESCRIPTORS))],
-    # Of a pipe's size: the user's pipes have too much memory already.
+    # F_SETPIPE_SZ fails if the user's pipes have too much memory already.
     "fcntl": [("", failures("EPERM", "ENOMEM"))],
     "splice": [("splice_in", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "EINVAL") + CUTS),
                ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],

@@ -186,7 +186,7 @@ Step SimulatedPeers::receive(SimulatedPeer& peer, const MadeCall& made) {
   return step.giving(static_cast<std::int64_t>(count));
 }
 
-// Ends at an urgent mark as if nothing followed, and after some pieces: the slots of the pipe.
+// It ends at an urgent mark as if nothing followed, or when the slots of the pipe are used up.
 Step SimulatedPeers::splice_in(SimulatedPeer& peer, const MadeCall& made) {
   enum : std::uint8_t { interrupted = 1, refused = 2, slots = 3 };
   const std::uint8_t chance = input_.byte();

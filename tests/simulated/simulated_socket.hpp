@@ -49,7 +49,7 @@ class SimulatedSocket {
   // The daemon. A negative result is an errno.
   std::int64_t receive(std::span<std::byte> into, bool is_peek) noexcept;
   std::int64_t discard(std::size_t bytes) noexcept;
-  // splice(2) into a pipe. An urgent mark ends what it sees of the queue, as if nothing followed.
+  // splice(2) into a pipe. At an urgent mark it behaves as if the queue were empty.
   std::int64_t splice(std::size_t most) noexcept;
   // Takes at most `most` of the bytes: memory may be short though the queue is not full.
   std::int64_t send(std::size_t bytes, std::size_t most) noexcept;

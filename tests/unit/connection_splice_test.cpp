@@ -1,6 +1,4 @@
 // A connection whose bytes go through a pipe: each round and each way out of it.
-#include <linux/sockios.h>
-
 #include <cerrno>
 
 #include "echo_fixture.hpp"
