@@ -471,7 +471,8 @@ TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
   wait_until("the crowd", [&] { return daemon().counter("echoes") > 5000; });
   TcpPeer probe = connect();
   std::vector<double> seen_us;
-  // At fixed times: who sends when the last echo is back sees the fast moments most often.
+  // It sends at fixed times. If it sent when the last echo is back, it would measure the fast
+  // moments most often.
   for (auto due = std::chrono::steady_clock::now(); client.is_running();
        due += std::chrono::milliseconds(1)) {
     std::this_thread::sleep_until(due);

@@ -372,8 +372,10 @@ TEST_F(LogTest, RootIsNotNeededToReportAFileThatMayNotBeWritten) {
   constexpr uid_t kNobody = 65534;
   start(DaemonOptions{
       .config = "[log]\nfile = \"" + file + "\"\n", .has_log_argument = false, .user = kNobody});
-  daemon().expect_log("cannot write the log file " + file + ": Permission denied");
+  const std::string complaint = "cannot write the log file " + file + ": Permission denied";
+  daemon().expect_log(complaint);
   echo_once();
+  (void)daemon().wait_for_err(complaint);  // The folder is there until this test returns.
 }
 
 }  // namespace
