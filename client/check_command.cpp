@@ -1,13 +1,13 @@
-#include "check_command.hpp"
+#include "client/check_command.hpp"
 
 #include <algorithm>
 #include <cstdio>
 
-#include "environment.hpp"
-#include "json_report.hpp"
-#include "output.hpp"
-#include "run_checks.hpp"
-#include "server_address.hpp"
+#include "client/check/run_checks.hpp"
+#include "client/output.hpp"
+#include "client/report/environment.hpp"
+#include "client/report/json_report.hpp"
+#include "client/server_address.hpp"
 
 namespace echod::client {
 

@@ -1,8 +1,8 @@
 // `echoload check`: goes through the checks and shows what the server passes.
 #pragma once
 
-#include "command_line.hpp"
-#include "exit_codes.hpp"
+#include "client/exit_codes.hpp"
+#include "client/options/command_line.hpp"
 
 namespace echod::client {
 

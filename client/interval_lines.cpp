@@ -1,12 +1,12 @@
-#include "interval_lines.hpp"
+#include "client/interval_lines.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
 
-#include "json_report.hpp"
-#include "output.hpp"
+#include "client/output.hpp"
+#include "client/report/json_report.hpp"
 
 namespace echod::client {
 

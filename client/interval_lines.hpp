@@ -7,9 +7,9 @@
 
 #include <string>
 
-#include "load_run.hpp"
-#include "shared_stream.hpp"
-#include "unique_fd.hpp"
+#include "client/load/load_run.hpp"
+#include "sys/shared_stream.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "late_stops.hpp"
+#include "client/late_stops.hpp"
 
 #include <cerrno>
 #include <csignal>

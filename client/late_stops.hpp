@@ -2,7 +2,7 @@
 // Thread-safety: for the main thread, when all others have ended.
 #pragma once
 
-#include "stop_requests.hpp"
+#include "client/load/stop_requests.hpp"
 
 namespace echod::client {
 

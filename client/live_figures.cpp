@@ -1,10 +1,10 @@
-#include "live_figures.hpp"
+#include "client/live_figures.hpp"
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "summary.hpp"
+#include "client/report/summary.hpp"
 
 namespace echod::client {
 

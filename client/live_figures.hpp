@@ -6,9 +6,9 @@
 
 #include <string>
 
-#include "command_line.hpp"
-#include "load_run.hpp"
-#include "shared_stream.hpp"
+#include "client/load/load_run.hpp"
+#include "client/options/command_line.hpp"
+#include "sys/shared_stream.hpp"
 
 namespace echod::client {
 

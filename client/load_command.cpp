@@ -1,15 +1,15 @@
-#include "load_command.hpp"
+#include "client/load_command.hpp"
 
 #include <functional>
 #include <string>
 
-#include "late_stops.hpp"
-#include "live_figures.hpp"
-#include "load_run.hpp"
-#include "results.hpp"
-#include "server_address.hpp"
-#include "usage.hpp"
-#include "verdict.hpp"
+#include "client/late_stops.hpp"
+#include "client/live_figures.hpp"
+#include "client/load/load_run.hpp"
+#include "client/report/verdict.hpp"
+#include "client/results.hpp"
+#include "client/server_address.hpp"
+#include "client/sys/usage.hpp"
 
 namespace echod::client {
 

@@ -1,8 +1,8 @@
 // `echoload run`: does the load run that the options ask for, and reports it.
 #pragma once
 
-#include "command_line.hpp"
-#include "exit_codes.hpp"
+#include "client/exit_codes.hpp"
+#include "client/options/command_line.hpp"
 
 namespace echod::client {
 

@@ -9,15 +9,15 @@
 #include <string>
 #include <string_view>
 
-#include "check_command.hpp"
-#include "command_line.hpp"
-#include "exit_codes.hpp"
-#include "figures.hpp"
-#include "io_result.hpp"
-#include "load_command.hpp"
-#include "merge_command.hpp"
-#include "output.hpp"
-#include "process.hpp"
+#include "client/check_command.hpp"
+#include "client/exit_codes.hpp"
+#include "client/load_command.hpp"
+#include "client/merge_command.hpp"
+#include "client/options/command_line.hpp"
+#include "client/output.hpp"
+#include "client/text/figures.hpp"
+#include "sys/io_result.hpp"
+#include "sys/process.hpp"
 
 namespace echod::client {
 namespace {

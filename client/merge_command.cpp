@@ -1,4 +1,4 @@
-#include "merge_command.hpp"
+#include "client/merge_command.hpp"
 
 #include <cerrno>
 #include <fstream>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "figures.hpp"
-#include "results.hpp"
-#include "run_record.hpp"
+#include "client/report/run_record.hpp"
+#include "client/results.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

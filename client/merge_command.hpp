@@ -1,8 +1,8 @@
 // `echoload merge`: one report of runs on several machines.
 #pragma once
 
-#include "command_line.hpp"
-#include "exit_codes.hpp"
+#include "client/exit_codes.hpp"
+#include "client/options/command_line.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "output.hpp"
+#include "client/output.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -8,9 +8,9 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "exit_codes.hpp"
-#include "figures.hpp"
-#include "shared_stream.hpp"
+#include "client/exit_codes.hpp"
+#include "client/text/figures.hpp"
+#include "sys/shared_stream.hpp"
 
 namespace echod::client {
 

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "unique_fd.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::client {
 

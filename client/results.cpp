@@ -1,12 +1,12 @@
-#include "results.hpp"
+#include "client/results.hpp"
 
 #include <utility>
 
-#include "environment.hpp"
-#include "html_report.hpp"
-#include "json_report.hpp"
-#include "percentile_table.hpp"
-#include "summary.hpp"
+#include "client/measure/percentile_table.hpp"
+#include "client/report/environment.hpp"
+#include "client/report/html_report.hpp"
+#include "client/report/json_report.hpp"
+#include "client/report/summary.hpp"
 
 namespace echod::client {
 

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "command_line.hpp"
-#include "exit_codes.hpp"
-#include "interval_lines.hpp"
-#include "load_run.hpp"
-#include "output.hpp"
-#include "run_record.hpp"
-#include "verdict.hpp"
+#include "client/exit_codes.hpp"
+#include "client/interval_lines.hpp"
+#include "client/load/load_run.hpp"
+#include "client/options/command_line.hpp"
+#include "client/output.hpp"
+#include "client/report/run_record.hpp"
+#include "client/report/verdict.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "server_address.hpp"
+#include "client/server_address.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "client_socket.hpp"
-#include "connect_race.hpp"
-#include "environment.hpp"
-#include "exit_codes.hpp"
-#include "figures.hpp"
-#include "open_files.hpp"
-#include "resolve.hpp"
+#include "client/exit_codes.hpp"
+#include "client/report/environment.hpp"
+#include "client/sys/client_socket.hpp"
+#include "client/sys/connect_race.hpp"
+#include "client/sys/resolve.hpp"
+#include "client/text/figures.hpp"
+#include "sys/open_files.hpp"
 
 namespace echod::client {
 

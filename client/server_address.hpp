@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include "command_line.hpp"
-#include "socket_address.hpp"
+#include "client/options/command_line.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod::client {
 

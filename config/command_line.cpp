@@ -1,4 +1,4 @@
-#include "command_line.hpp"
+#include "config/command_line.hpp"
 
 #include <sysexits.h>
 
@@ -9,10 +9,10 @@
 #include <utility>
 #include <vector>
 
-#include "config_errors.hpp"
-#include "config_file.hpp"
-#include "config_keys.hpp"
-#include "toml_value.hpp"
+#include "config/config_errors.hpp"
+#include "config/config_file.hpp"
+#include "config/config_keys.hpp"
+#include "config/toml_value.hpp"
 
 namespace echod {
 

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "listen_socket.hpp"
-#include "socket_address.hpp"
+#include "sys/listen_socket.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod {
 

@@ -1,6 +1,6 @@
-#include "config_dump.hpp"
+#include "config/config_dump.hpp"
 
-#include "config_keys.hpp"
+#include "config/config_keys.hpp"
 
 namespace echod {
 

@@ -1,4 +1,4 @@
-#include "config_errors.hpp"
+#include "config/config_errors.hpp"
 
 #include <utility>
 

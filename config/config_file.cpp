@@ -1,4 +1,4 @@
-#include "config_file.hpp"
+#include "config/config_file.hpp"
 
 #include <fcntl.h>
 #include <toml++/toml.h>
@@ -13,14 +13,14 @@
 #include <tuple>
 #include <utility>
 
-#include "config_keys.hpp"
-#include "key_suggestion.hpp"
-#include "listener_conflict.hpp"
-#include "restarting.hpp"
-#include "spare_memory.hpp"
-#include "syntax_error.hpp"
-#include "toml_depth.hpp"
-#include "unique_fd.hpp"
+#include "config/config_keys.hpp"
+#include "config/key_suggestion.hpp"
+#include "config/listener_conflict.hpp"
+#include "config/spare_memory.hpp"
+#include "config/syntax_error.hpp"
+#include "config/toml_depth.hpp"
+#include "sys/restarting.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod {
 

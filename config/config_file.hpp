@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "config.hpp"
-#include "config_errors.hpp"
+#include "config/config.hpp"
+#include "config/config_errors.hpp"
 
 namespace echod {
 

@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "config.hpp"
-#include "key_type.hpp"
-#include "toml_value.hpp"
+#include "config/config.hpp"
+#include "config/key_type.hpp"
+#include "config/toml_value.hpp"
 
 namespace echod {
 

@@ -1,10 +1,10 @@
-#include "key_suggestion.hpp"
+#include "config/key_suggestion.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <vector>
 
-#include "config_keys.hpp"
+#include "config/config_keys.hpp"
 
 namespace echod {
 

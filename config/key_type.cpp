@@ -1,4 +1,4 @@
-#include "key_type.hpp"
+#include "config/key_type.hpp"
 
 #include <algorithm>
 #include <array>

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "config.hpp"
-#include "toml_value.hpp"
+#include "config/config.hpp"
+#include "config/toml_value.hpp"
 
 namespace echod {
 

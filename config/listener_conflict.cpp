@@ -1,4 +1,4 @@
-#include "listener_conflict.hpp"
+#include "config/listener_conflict.hpp"
 
 namespace echod {
 

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "config.hpp"
+#include "config/config.hpp"
 
 namespace echod {
 

@@ -1,4 +1,4 @@
-#include "spare_memory.hpp"
+#include "config/spare_memory.hpp"
 
 #include <new>
 

@@ -1,8 +1,8 @@
-#include "syntax_error.hpp"
+#include "config/syntax_error.hpp"
 
 #include <algorithm>
 
-#include "config_keys.hpp"
+#include "config/config_keys.hpp"
 
 namespace echod {
 

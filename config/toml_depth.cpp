@@ -1,4 +1,4 @@
-#include "toml_depth.hpp"
+#include "config/toml_depth.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "toml_value.hpp"
+#include "config/toml_value.hpp"
 
 #include <algorithm>
 #include <array>

@@ -8,20 +8,20 @@
 #include <string_view>
 #include <system_error>
 
-#include "command_line.hpp"
-#include "config_dump.hpp"
-#include "config_errors.hpp"
-#include "config_file.hpp"
-#include "exit_codes.hpp"
-#include "logs.hpp"
-#include "passed_sockets.hpp"
-#include "process.hpp"
-#include "reload_request.hpp"
-#include "service.hpp"
-#include "service_manager.hpp"
-#include "signal_fd.hpp"
-#include "standard_error.hpp"
-#include "toml_value.hpp"
+#include "config/command_line.hpp"
+#include "config/config_dump.hpp"
+#include "config/config_errors.hpp"
+#include "config/config_file.hpp"
+#include "config/toml_value.hpp"
+#include "service/exit_codes.hpp"
+#include "service/logs.hpp"
+#include "service/passed_sockets.hpp"
+#include "service/reload_request.hpp"
+#include "service/service.hpp"
+#include "service/service_manager.hpp"
+#include "service/standard_error.hpp"
+#include "sys/process.hpp"
+#include "sys/signal_fd.hpp"
 
 namespace echod {
 namespace {

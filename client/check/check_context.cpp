@@ -1,4 +1,4 @@
-#include "check_context.hpp"
+#include "client/check/check_context.hpp"
 
 #include <array>
 #include <chrono>

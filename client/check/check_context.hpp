@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "clock.hpp"
-#include "run_checks.hpp"
+#include "client/check/run_checks.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "check_peer.hpp"
+#include "client/check/check_peer.hpp"
 
 #include <poll.h>
 
@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "client_socket.hpp"
-#include "figures.hpp"
-#include "stream_socket.hpp"
-#include "wait_ready.hpp"
+#include "client/sys/client_socket.hpp"
+#include "client/text/figures.hpp"
+#include "sys/stream_socket.hpp"
+#include "sys/wait_ready.hpp"
 
 namespace echod::client {
 

@@ -15,11 +15,11 @@
 #include <stdexcept>
 #include <string>
 
-#include "check_context.hpp"
-#include "clock.hpp"
-#include "io_result.hpp"
-#include "payload.hpp"
-#include "unique_fd.hpp"
+#include "client/check/check_context.hpp"
+#include "client/check/payload.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::client {
 

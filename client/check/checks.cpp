@@ -1,4 +1,4 @@
-#include "checks.hpp"
+#include "client/check/checks.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
-#include "check_peer.hpp"
-#include "clock.hpp"
-#include "figures.hpp"
-#include "open_files.hpp"
-#include "stopwatch.hpp"
+#include "client/check/check_peer.hpp"
+#include "client/check/stopwatch.hpp"
+#include "client/text/figures.hpp"
+#include "sys/clock.hpp"
+#include "sys/open_files.hpp"
 
 namespace echod::client {
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "check_context.hpp"
-#include "run_checks.hpp"
+#include "client/check/check_context.hpp"
+#include "client/check/run_checks.hpp"
 
 namespace echod::client {
 

@@ -6,11 +6,11 @@
 #include <thread>
 #include <vector>
 
-#include "check_peer.hpp"
-#include "checks.hpp"
-#include "clock.hpp"
-#include "figures.hpp"
-#include "stopwatch.hpp"
+#include "client/check/check_peer.hpp"
+#include "client/check/checks.hpp"
+#include "client/check/stopwatch.hpp"
+#include "client/text/figures.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

@@ -1,8 +1,8 @@
-#include "payload.hpp"
+#include "client/check/payload.hpp"
 
 #include <algorithm>
 
-#include "figures.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

@@ -9,8 +9,8 @@
 #include <span>
 #include <string>
 
-#include "keyed_stream.hpp"
-#include "origin.hpp"
+#include "client/stream/keyed_stream.hpp"
+#include "client/stream/origin.hpp"
 
 namespace echod::client {
 

@@ -1,12 +1,12 @@
-#include "run_checks.hpp"
+#include "client/check/run_checks.hpp"
 
 #include <algorithm>
 #include <array>
 #include <exception>
 
-#include "check_context.hpp"
-#include "check_peer.hpp"
-#include "checks.hpp"
+#include "client/check/check_context.hpp"
+#include "client/check/check_peer.hpp"
+#include "client/check/checks.hpp"
 
 namespace echod::client {
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "socket_address.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod::client {
 

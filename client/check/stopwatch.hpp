@@ -2,7 +2,7 @@
 // Thread-safety: a value.
 #pragma once
 
-#include "clock.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

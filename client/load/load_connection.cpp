@@ -1,13 +1,13 @@
-#include "load_connection.hpp"
+#include "client/load/load_connection.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "client_socket.hpp"
-#include "figures.hpp"
-#include "origin.hpp"
-#include "stream_socket.hpp"
+#include "client/stream/origin.hpp"
+#include "client/sys/client_socket.hpp"
+#include "client/text/figures.hpp"
+#include "sys/stream_socket.hpp"
 
 namespace echod::client {
 

@@ -34,13 +34,13 @@
 #include <string>
 #include <vector>
 
-#include "channel.hpp"
-#include "client_socket.hpp"
-#include "clock.hpp"
-#include "keyed_stream.hpp"
-#include "load_context.hpp"
-#include "messages.hpp"
-#include "unique_fd.hpp"
+#include "client/load/load_context.hpp"
+#include "client/load/messages.hpp"
+#include "client/stream/keyed_stream.hpp"
+#include "client/sys/client_socket.hpp"
+#include "loop/channel.hpp"
+#include "sys/clock.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::client {
 

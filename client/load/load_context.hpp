@@ -9,11 +9,11 @@
 #include <deque>
 #include <vector>
 
-#include "clock.hpp"
-#include "event_loop.hpp"
-#include "load_plan.hpp"
-#include "series.hpp"
-#include "tally.hpp"
+#include "client/load/load_plan.hpp"
+#include "client/load/series.hpp"
+#include "client/load/tally.hpp"
+#include "loop/event_loop.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

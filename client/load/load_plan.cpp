@@ -1,8 +1,8 @@
-#include "load_plan.hpp"
+#include "client/load/load_plan.hpp"
 
 #include <array>
 
-#include "mix.hpp"
+#include "client/stream/mix.hpp"
 
 namespace echod::client {
 

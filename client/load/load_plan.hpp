@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "moments.hpp"
-#include "schedule.hpp"
-#include "socket_address.hpp"
+#include "client/measure/schedule.hpp"
+#include "client/text/moments.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod::client {
 

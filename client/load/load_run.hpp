@@ -15,18 +15,18 @@
 #include <optional>
 #include <vector>
 
-#include "event_loop.hpp"
-#include "load_plan.hpp"
-#include "load_worker.hpp"
-#include "moments.hpp"
-#include "series.hpp"
-#include "signal_fd.hpp"
-#include "signal_watch.hpp"
-#include "stop_requests.hpp"
-#include "tally.hpp"
-#include "task_queue.hpp"
-#include "timer.hpp"
-#include "usage.hpp"
+#include "client/load/load_plan.hpp"
+#include "client/load/load_worker.hpp"
+#include "client/load/series.hpp"
+#include "client/load/stop_requests.hpp"
+#include "client/load/tally.hpp"
+#include "client/load/task_queue.hpp"
+#include "client/sys/usage.hpp"
+#include "client/text/moments.hpp"
+#include "loop/event_loop.hpp"
+#include "loop/signal_watch.hpp"
+#include "loop/timer.hpp"
+#include "sys/signal_fd.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "load_worker.hpp"
+#include "client/load/load_worker.hpp"
 
 #include <algorithm>
 #include <chrono>

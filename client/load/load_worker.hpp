@@ -19,14 +19,14 @@
 #include <optional>
 #include <thread>
 
-#include "event_loop.hpp"
-#include "load_connection.hpp"
-#include "load_context.hpp"
-#include "pacer.hpp"
-#include "series.hpp"
-#include "task_queue.hpp"
-#include "timer.hpp"
-#include "usage.hpp"
+#include "client/load/load_connection.hpp"
+#include "client/load/load_context.hpp"
+#include "client/load/pacer.hpp"
+#include "client/load/series.hpp"
+#include "client/load/task_queue.hpp"
+#include "client/sys/usage.hpp"
+#include "loop/event_loop.hpp"
+#include "loop/timer.hpp"
 
 namespace echod::client {
 

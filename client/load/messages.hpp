@@ -8,7 +8,7 @@
 
 #include <cstdint>
 
-#include "load_plan.hpp"
+#include "client/load/load_plan.hpp"
 
 namespace echod::client {
 

@@ -1,9 +1,9 @@
-#include "pacer.hpp"
+#include "client/load/pacer.hpp"
 
 #include <system_error>
 #include <utility>
 
-#include "clock.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <functional>
 
-#include "channel.hpp"
-#include "event_loop.hpp"
-#include "schedule.hpp"
-#include "timer_fd.hpp"
+#include "client/measure/schedule.hpp"
+#include "client/sys/timer_fd.hpp"
+#include "loop/channel.hpp"
+#include "loop/event_loop.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "series.hpp"
+#include "client/load/series.hpp"
 
 #include <algorithm>
 

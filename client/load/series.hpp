@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "histogram.hpp"
-#include "tally.hpp"
+#include "client/load/tally.hpp"
+#include "client/measure/histogram.hpp"
 
 namespace echod::client {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "clock.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

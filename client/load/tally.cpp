@@ -1,4 +1,4 @@
-#include "tally.hpp"
+#include "client/load/tally.hpp"
 
 #include <algorithm>
 #include <iterator>

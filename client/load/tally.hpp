@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "clock.hpp"
-#include "histogram.hpp"
-#include "origin.hpp"
+#include "client/measure/histogram.hpp"
+#include "client/stream/origin.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

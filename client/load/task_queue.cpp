@@ -1,4 +1,4 @@
-#include "task_queue.hpp"
+#include "client/load/task_queue.hpp"
 
 #include <utility>
 

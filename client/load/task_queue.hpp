@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "notifier.hpp"
+#include "loop/notifier.hpp"
 
 namespace echod::client {
 

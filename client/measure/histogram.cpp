@@ -1,4 +1,4 @@
-#include "histogram.hpp"
+#include "client/measure/histogram.hpp"
 
 #include <algorithm>
 #include <bit>

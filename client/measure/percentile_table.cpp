@@ -1,4 +1,4 @@
-#include "percentile_table.hpp"
+#include "client/measure/percentile_table.hpp"
 
 #include <array>
 #include <cmath>

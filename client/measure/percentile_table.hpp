@@ -5,7 +5,7 @@
 
 #include <string>
 
-#include "histogram.hpp"
+#include "client/measure/histogram.hpp"
 
 namespace echod::client {
 

@@ -10,8 +10,8 @@
 #include <optional>
 #include <vector>
 
-#include "clock.hpp"
-#include "mix.hpp"
+#include "client/stream/mix.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 

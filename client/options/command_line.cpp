@@ -1,4 +1,4 @@
-#include "command_line.hpp"
+#include "client/options/command_line.hpp"
 
 #include <getopt.h>
 #include <sysexits.h>
@@ -12,9 +12,9 @@
 #include <span>
 #include <utility>
 
-#include "figures.hpp"
-#include "moments.hpp"
-#include "option_table.hpp"
+#include "client/options/option_table.hpp"
+#include "client/text/figures.hpp"
+#include "client/text/moments.hpp"
 
 namespace echod::client {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "load_plan.hpp"
+#include "client/load/load_plan.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "option_table.hpp"
+#include "client/options/option_table.hpp"
 
 #include <algorithm>
 #include <array>
@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "moments.hpp"
-#include "units.hpp"
+#include "client/options/units.hpp"
+#include "client/text/moments.hpp"
 
 namespace echod::client {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "command_line.hpp"
+#include "client/options/command_line.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "units.hpp"
+#include "client/options/units.hpp"
 
 #include <array>
 #include <charconv>

@@ -1,11 +1,11 @@
-#include "chart.hpp"
+#include "client/report/chart.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "figures.hpp"
-#include "html_page.hpp"
+#include "client/report/html_page.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

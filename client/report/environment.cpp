@@ -1,4 +1,4 @@
-#include "environment.hpp"
+#include "client/report/environment.hpp"
 
 #include <sys/utsname.h>
 
@@ -6,8 +6,8 @@
 #include <ctime>
 #include <fstream>
 
-#include "available_cpus.hpp"
-#include "open_files.hpp"
+#include "sys/available_cpus.hpp"
+#include "sys/open_files.hpp"
 
 namespace echod::client {
 

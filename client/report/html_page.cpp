@@ -1,6 +1,6 @@
-#include "html_page.hpp"
+#include "client/report/html_page.hpp"
 
-#include "figures.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

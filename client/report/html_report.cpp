@@ -1,9 +1,9 @@
-#include "html_report.hpp"
+#include "client/report/html_report.hpp"
 
-#include "figures.hpp"
-#include "html_page.hpp"
-#include "result_charts.hpp"
-#include "summary.hpp"
+#include "client/report/html_page.hpp"
+#include "client/report/result_charts.hpp"
+#include "client/report/summary.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

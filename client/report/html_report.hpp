@@ -4,10 +4,10 @@
 
 #include <string>
 
-#include "command_line.hpp"
-#include "environment.hpp"
-#include "load_run.hpp"
-#include "verdict.hpp"
+#include "client/load/load_run.hpp"
+#include "client/options/command_line.hpp"
+#include "client/report/environment.hpp"
+#include "client/report/verdict.hpp"
 
 namespace echod::client {
 

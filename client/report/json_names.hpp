@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "tally.hpp"
+#include "client/load/tally.hpp"
 
 namespace echod::client {
 

@@ -1,9 +1,9 @@
-#include "json_report.hpp"
+#include "client/report/json_report.hpp"
 
 #include <nlohmann/json.hpp>
 
-#include "figures.hpp"
-#include "json_names.hpp"
+#include "client/report/json_names.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

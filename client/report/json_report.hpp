@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "command_line.hpp"
-#include "environment.hpp"
-#include "load_run.hpp"
-#include "run_checks.hpp"
-#include "run_record.hpp"
-#include "verdict.hpp"
+#include "client/check/run_checks.hpp"
+#include "client/load/load_run.hpp"
+#include "client/options/command_line.hpp"
+#include "client/report/environment.hpp"
+#include "client/report/run_record.hpp"
+#include "client/report/verdict.hpp"
 
 namespace echod::client {
 

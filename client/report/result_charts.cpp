@@ -1,13 +1,13 @@
-#include "result_charts.hpp"
+#include "client/report/result_charts.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "chart.hpp"
-#include "figures.hpp"
-#include "html_page.hpp"
-#include "summary.hpp"
+#include "client/report/chart.hpp"
+#include "client/report/html_page.hpp"
+#include "client/report/summary.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "run_record.hpp"
+#include "client/report/run_record.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "figures.hpp"
-#include "json_names.hpp"
+#include "client/report/json_names.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

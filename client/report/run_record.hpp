@@ -12,11 +12,11 @@
 #include <string>
 #include <vector>
 
-#include "command_line.hpp"
-#include "environment.hpp"
-#include "load_run.hpp"
-#include "moments.hpp"
-#include "verdict.hpp"
+#include "client/load/load_run.hpp"
+#include "client/options/command_line.hpp"
+#include "client/report/environment.hpp"
+#include "client/report/verdict.hpp"
+#include "client/text/moments.hpp"
 
 namespace echod::client {
 

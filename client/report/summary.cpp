@@ -1,10 +1,10 @@
-#include "summary.hpp"
+#include "client/report/summary.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "figures.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

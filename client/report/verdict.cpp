@@ -1,9 +1,9 @@
-#include "verdict.hpp"
+#include "client/report/verdict.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "figures.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "command_line.hpp"
-#include "load_run.hpp"
+#include "client/load/load_run.hpp"
+#include "client/options/command_line.hpp"
 
 namespace echod::client {
 

@@ -1,11 +1,11 @@
-#include "keyed_stream.hpp"
+#include "client/stream/keyed_stream.hpp"
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 
-#include "mix.hpp"
+#include "client/stream/mix.hpp"
 
 namespace echod::client {
 

@@ -1,12 +1,12 @@
-#include "origin.hpp"
+#include "client/stream/origin.hpp"
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <vector>
 
-#include "figures.hpp"
-#include "keyed_stream.hpp"
+#include "client/stream/keyed_stream.hpp"
+#include "client/text/figures.hpp"
 
 namespace echod::client {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "keyed_stream.hpp"
+#include "client/stream/keyed_stream.hpp"
 
 namespace echod::client {
 

@@ -1,4 +1,4 @@
-#include "client_socket.hpp"
+#include "client/sys/client_socket.hpp"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,11 +9,11 @@
 #include <cstring>
 #include <system_error>
 
-#include "clock.hpp"
-#include "io_result.hpp"
-#include "restarting.hpp"
-#include "stream_socket.hpp"
-#include "wait_ready.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
+#include "sys/restarting.hpp"
+#include "sys/stream_socket.hpp"
+#include "sys/wait_ready.hpp"
 
 namespace echod::sys {
 

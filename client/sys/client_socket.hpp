@@ -8,10 +8,10 @@
 #include <span>
 #include <string>
 
-#include "clock.hpp"
-#include "io_result.hpp"
-#include "socket_address.hpp"
-#include "unique_fd.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
+#include "sys/socket_address.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

@@ -1,10 +1,10 @@
-#include "connect_race.hpp"
+#include "client/sys/connect_race.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "wait_ready.hpp"
+#include "sys/wait_ready.hpp"
 
 namespace echod::sys {
 

@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "client_socket.hpp"
-#include "clock.hpp"
-#include "socket_address.hpp"
+#include "client/sys/client_socket.hpp"
+#include "sys/clock.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod::sys {
 

@@ -1,4 +1,4 @@
-#include "resolve.hpp"
+#include "client/sys/resolve.hpp"
 
 #include <netdb.h>
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "socket_address.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod::sys {
 

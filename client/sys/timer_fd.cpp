@@ -1,4 +1,4 @@
-#include "timer_fd.hpp"
+#include "client/sys/timer_fd.hpp"
 
 #include <sys/timerfd.h>
 

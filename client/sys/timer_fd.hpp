@@ -3,8 +3,8 @@
 // Thread-safety: none.
 #pragma once
 
-#include "clock.hpp"
-#include "unique_fd.hpp"
+#include "sys/clock.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

@@ -1,4 +1,4 @@
-#include "usage.hpp"
+#include "client/sys/usage.hpp"
 
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "syscalls.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys {
 

@@ -1,4 +1,4 @@
-#include "figures.hpp"
+#include "client/text/figures.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,4 @@
-#include "moments.hpp"
+#include "client/text/moments.hpp"
 
 #include <array>
 #include <charconv>

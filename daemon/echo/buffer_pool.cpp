@@ -1,9 +1,9 @@
-#include "buffer_pool.hpp"
+#include "echo/buffer_pool.hpp"
 
 #include <new>
 
-#include "invariant.hpp"
-#include "stream_socket.hpp"
+#include "sys/invariant.hpp"
+#include "sys/stream_socket.hpp"
 
 namespace echod {
 
@@ -19,11 +19,11 @@ void Block::give_back() noexcept {
 
 BufferPool::~BufferPool() {
   free_cached();
-  invariant(bytes_taken() == 0, "blocks come back before their pool goes");
+  invariant(bytes_held() == 0, "blocks come back before their pool is destroyed");
 }
 
 Block* BufferPool::reading_block() noexcept {
-  if (bytes_taken() + block_bytes_ > total_bytes_) {
+  if (bytes_held() + block_bytes_ > total_bytes_) {
     return nullptr;
   }
   if (cached_ == nullptr) {
@@ -37,12 +37,12 @@ Block* BufferPool::reading_block() noexcept {
   return cached_;
 }
 
-ReplyPtr BufferPool::take_reading_block() noexcept {
-  invariant(cached_ != nullptr, "a block is taken after it was read into");
+ReplyPtr BufferPool::detach_reading_block() noexcept {
+  invariant(cached_ != nullptr, "a block is detached after a read");
   Block* const block = cached_;
   cached_ = block->next_free_;
   --cached_count_;
-  set_taken(bytes_taken() + block->capacity_);
+  set_held(bytes_held() + block->capacity_);
   return ReplyPtr(block);
 }
 
@@ -53,7 +53,7 @@ void BufferPool::set_limits(std::size_t block_bytes, std::size_t total_bytes) no
 }
 
 void BufferPool::release(Block* block) noexcept {
-  set_taken(bytes_taken() - block->capacity_);
+  set_held(bytes_held() - block->capacity_);
   if (block->capacity_ != block_bytes_ || cached_count_ == kMaxCached) {
     destroy(block);
     return;

@@ -1,11 +1,12 @@
-// Reply buffers: blocks of one size, and a bound on how many bytes of them connections hold.
+// Reply buffers: blocks of equal size, and a limit on the bytes in the blocks that connections
+// hold.
 //
-// A worker reads into the pool's reading block. What the kernel does not take of a reply stays in
-// that block, which then moves, without a copy, to the connection that owes it; the next read gets
-// another. When the bound is reached, or memory is short, there is no block to read into and the
-// caller serves its connection without one. So no byte is ever read that there is no room to keep.
+// A worker reads into the pool's reading block. If the kernel does not accept all of a reply, that
+// block moves, without a copy, to the connection that owes the rest, and the next read gets another
+// block. At the limit, or without memory, there is no reading block, and the caller serves the
+// connection without one. So every byte that is read has memory to be kept in.
 //
-// Thread-safety: none but where said; one pool a worker.
+// Thread-safety: one pool for each worker, used by its thread; any thread may call bytes_held().
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,7 @@
 #include <cstdint>
 #include <span>
 
-#include "reply.hpp"
+#include "echo/reply.hpp"
 
 namespace echod {
 
@@ -22,18 +23,18 @@ class BufferPool;
 // Bytes that were read and not yet sent: a window that shrinks from its front.
 class Block final : public Reply {
  public:
-  // All of the room, for a read.
-  [[nodiscard]] std::span<std::byte> room() noexcept {
+  // The whole block, for a read.
+  [[nodiscard]] std::span<std::byte> memory() noexcept {
     return {reinterpret_cast<std::byte*>(this + 1), capacity_};
   }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
-  // Says that the bytes of room() from `begin` to `end` are owed.
+  // Marks the bytes of memory() from `begin` to `end` as owed.
   void hold(std::size_t begin, std::size_t end) noexcept {
     begin_ = static_cast<std::uint32_t>(begin);
     end_ = static_cast<std::uint32_t>(end);
   }
   [[nodiscard]] std::span<const std::byte> owed() noexcept {
-    return room().subspan(begin_, size());
+    return memory().subspan(begin_, size());
   }
   void consume(std::size_t bytes) noexcept { begin_ += static_cast<std::uint32_t>(bytes); }
 
@@ -55,25 +56,24 @@ class Block final : public Reply {
 
 class BufferPool {
  public:
-  // `total_bytes` bounds the blocks that are taken and the reading block together.
+  // `total_bytes` limits the blocks that connections hold and the reading block together.
   BufferPool(std::size_t block_bytes, std::size_t total_bytes) noexcept
       : block_bytes_(block_bytes), total_bytes_(total_bytes) {}
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
 
-  // The block that the next read goes to, or nullptr when the bound is reached or there is no
-  // memory.
+  // Returns the block for the next read, or nullptr at the limit or without memory.
   [[nodiscard]] Block* reading_block() noexcept;
-  // Hands the block that reading_block() just gave to who owes its bytes.
-  [[nodiscard]] ReplyPtr take_reading_block() noexcept;
+  // Moves the block that reading_block() just returned to the caller, who owes its bytes.
+  [[nodiscard]] ReplyPtr detach_reading_block() noexcept;
 
-  // Takes effect as blocks come back.
+  // Blocks that are held keep their size until they come back.
   void set_limits(std::size_t block_bytes, std::size_t total_bytes) noexcept;
 
-  // Bytes in blocks that are taken. Any thread.
-  [[nodiscard]] std::size_t bytes_taken() const noexcept {
-    return bytes_taken_.load(std::memory_order_relaxed);
+  // Bytes in blocks that connections hold. Any thread.
+  [[nodiscard]] std::size_t bytes_held() const noexcept {
+    return bytes_held_.load(std::memory_order_relaxed);
   }
 
  private:
@@ -82,17 +82,15 @@ class BufferPool {
   void release(Block* block) noexcept;
   static void destroy(Block* block) noexcept;
   void free_cached() noexcept;
-  void set_taken(std::size_t bytes) noexcept {
-    bytes_taken_.store(bytes, std::memory_order_relaxed);
-  }
+  void set_held(std::size_t bytes) noexcept { bytes_held_.store(bytes, std::memory_order_relaxed); }
 
-  // Blocks kept for later reads, so that a busy slow reader costs no allocation a flip.
+  // Free blocks that are kept, so that a slow reader costs no allocation each time it is flushed.
   static constexpr std::size_t kMaxCached = 16;
 
   std::size_t block_bytes_;
   std::size_t total_bytes_;
-  std::atomic<std::size_t> bytes_taken_{0};  // Written by the owner alone.
-  Block* cached_ = nullptr;                  // The first of them is the reading block.
+  std::atomic<std::size_t> bytes_held_{0};  // Written by the worker only.
+  Block* cached_ = nullptr;                 // The first of them is the reading block.
   std::size_t cached_count_ = 0;
 };
 

@@ -1,11 +1,11 @@
-#include "connection.hpp"
+#include "echo/connection.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "echo_context.hpp"
-#include "stream_socket.hpp"
+#include "echo/echo_context.hpp"
+#include "sys/stream_socket.hpp"
 
 namespace echod {
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint32_t kReadEvents = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 constexpr std::uint32_t kWriteEvents = EPOLLOUT;
-// After these a short read does not stand in for EAGAIN.
+// After these events a short read does not stand in for EAGAIN.
 constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 CloseReason reason_of(int error) noexcept {
@@ -29,12 +29,20 @@ CloseReason reason_of(int error) noexcept {
   }
 }
 
-// A connection has 40 bits for a time.
+// A connection stores a time in 40 bits.
 constexpr std::uint64_t kTimeBits = (std::uint64_t{1} << 40U) - 1;
 
 std::uint64_t milliseconds_of(sys::TimePoint time) noexcept {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
+}
+
+// `elapsed` is measured between two ticks that are rounded down, so it may be a tick too long.
+bool is_over(std::chrono::milliseconds timeout, std::chrono::milliseconds elapsed) noexcept {
+  return elapsed >= timeout + Progress::kTick;
+}
+bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds elapsed) noexcept {
+  return timeout.count() > 0 && is_over(timeout, elapsed);
 }
 
 }  // namespace
@@ -45,9 +53,8 @@ Connection::Connection(EchoContext& context, std::uint32_t table_index, sys::Uni
       context_(context),
       opened_ms_(milliseconds_of(context.loop.now()) & kTimeBits),
       peer_(peer),
-      table_index_(table_index) {
-  note_progress();
-}
+      progress_(context.loop.now()),
+      table_index_(table_index) {}
 
 void Connection::start() noexcept {
   context_.log.opened(peer_, fd_.get(), context_.loop.now());
@@ -57,7 +64,7 @@ void Connection::start() noexcept {
     context_.log.register_failed(peer_, added.error(), context_.loop.now());
     close(CloseReason::io_error, added.error());
   } else if (context_.is_draining) {
-    begin_drain();  // It waited in the accept queue when the drain began.
+    begin_drain();  // It was still in the accept queue when the drain began.
   }
 }
 
@@ -92,8 +99,8 @@ Turn Connection::echo() noexcept {
     const std::size_t most = std::min<std::uint64_t>(turn_end - bytes_received_, drain_allowance_);
     const Step step = after(
         context_.relay.round(fd_.get(), most, !must_read_to_eagain_, bulk_, context_.loop.now()));
-    if (step == Step::drained && is_draining()) {
-      return linger();  // Less was left than the queue said; there is no more.
+    if (step == Step::would_block && is_draining()) {
+      return linger();  // The queue held less than it had reported.
     }
     if (step != Step::more) {
       return Turn::wait;
@@ -103,7 +110,7 @@ Turn Connection::echo() noexcept {
   return Turn::again;
 }
 
-// What a round means for the connection.
+// Changes the state of the connection after a round.
 Connection::Step Connection::after(Round round) noexcept {
   if (round.received.count() == 0) {
     return after_empty_read(round.received);
@@ -120,13 +127,14 @@ Connection::Step Connection::after(Round round) noexcept {
     await_writable();
     return Step::left;
   }
-  return round.was_short && !must_read_to_eagain_ && !is_draining() ? Step::drained : Step::more;
+  return round.was_short && !must_read_to_eagain_ && !is_draining() ? Step::would_block
+                                                                    : Step::more;
 }
 
 Connection::Step Connection::after_empty_read(sys::IoResult received) noexcept {
   if (received.would_block()) {
     must_read_to_eagain_ = false;
-    return Step::drained;
+    return Step::would_block;
   }
   if (!received.ok()) {
     fail(received.error());
@@ -141,7 +149,7 @@ void Connection::count_echo(std::size_t received, std::size_t sent) noexcept {
   if (is_draining()) {
     drain_allowance_ -= static_cast<std::uint32_t>(received);
   }
-  note_sent();
+  progress_.note_sent(context_.loop.now());
   context_.counters.add(Counter::echoes);
   context_.counters.add(Counter::bytes_received, received);
   context_.counters.add(Counter::bytes_sent, sent);
@@ -162,9 +170,9 @@ Turn Connection::flush() noexcept {
       return Turn::wait;
     }
   }
-  note_sent();
+  progress_.note_sent(context_.loop.now());
   if (reply_ != nullptr && reply_->size() > 0) {
-    return Turn::wait;  // A short write stands for EAGAIN (epoll(7)): the next OUT comes.
+    return Turn::wait;  // A short write stands in for EAGAIN (epoll(7)): another OUT comes.
   }
   reply_.reset();
   state_ = State::echoing;
@@ -172,7 +180,7 @@ Turn Connection::flush() noexcept {
   return Turn::wait;
 }
 
-// The peer's FIN was read, and everything before it was handed to the kernel.
+// The peer's FIN was read, and everything before it was sent.
 void Connection::end_of_input() noexcept {
   if (closes_if_delivered()) {
     return;
@@ -183,14 +191,14 @@ void Connection::end_of_input() noexcept {
       return;
     }
   } else if (const int error = sys::take_error(fd_.get()); error != 0) {
-    fail(error);  // An RST came behind the FIN: recv does not tell, and its event is used up.
+    fail(error);  // An RST came after the FIN: recv does not report it, and its event is used up.
     return;
   }
   state_ = State::delivering;
-  unacknowledged_ = kNotAsked;
+  progress_.expect_acknowledgement();
 }
 
-// The events that bring us here: our own shutdown, the acknowledgement of our FIN, an RST.
+// Called on the events of our own shutdown, of the acknowledgement of our FIN, and of an RST.
 Turn Connection::await_delivery(std::uint32_t events) noexcept {
   if ((events & EPOLLERR) != 0) {
     if (const int error = sys::take_error(fd_.get()); error != 0) {
@@ -198,11 +206,12 @@ Turn Connection::await_delivery(std::uint32_t events) noexcept {
       return Turn::wait;
     }
   }
-  (void)closes_if_delivered();  // If not, another event comes.
+  (void)closes_if_delivered();  // Otherwise another event comes.
   return Turn::wait;
 }
 
-// The peer's FIN was read. Closing sends ours, unless it is sent already.
+// Closes the connection if the peer, whose FIN was read, has acknowledged everything. Closing sends
+// our FIN unless it is sent already.
 bool Connection::closes_if_delivered() noexcept {
   const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
   if (!unacknowledged.ok() || unacknowledged.count() > 0) {
@@ -212,14 +221,14 @@ bool Connection::closes_if_delivered() noexcept {
   return true;
 }
 
-// Everything that was to be sent back while draining is with the kernel.
+// Everything that is to be sent back while draining is sent.
 Turn Connection::linger() noexcept {
   if (const sys::IoResult shut = sys::shut_write(fd_.get()); !shut.ok()) {
     fail(shut.error());
     return Turn::wait;
   }
   state_ = State::lingering;
-  note_sent();
+  progress_.note_sent(context_.loop.now());
   return Turn::again;
 }
 
@@ -259,9 +268,73 @@ void Connection::abort(CloseReason reason) noexcept {
     return;
   }
   if (reply_ != nullptr) {
-    sys::reset_on_close(fd_.get());  // A FIN would say that this was all.
+    sys::reset_on_close(fd_.get());  // A FIN would tell the peer that nothing is missing.
   }
   close(reason);
+}
+
+void Connection::check_timeouts() noexcept {
+  const TimeoutsConfig& timeouts = context_.settings.timeouts;
+  switch (state_) {
+    case State::echoing:
+      if (is_acknowledgement_due() &&
+          is_over_if_set(timeouts.stalled_write, progress_.since(context_.loop.now()))) {
+        time_out(CloseReason::stalled_write);
+      } else if (is_over_if_set(timeouts.idle, progress_.since(context_.loop.now()))) {
+        end_idleness();
+      }
+      break;
+    case State::flushing:
+    case State::delivering:
+      (void)is_acknowledgement_due();  // Called only to note progress, since bytes are owed.
+      close_if_nothing_is_taken();
+      break;
+    case State::lingering:
+      if (is_acknowledgement_due()) {
+        // The linger time has not started: the peer has yet to acknowledge its tail.
+        close_if_nothing_is_taken();
+      } else if (is_over(timeouts.linger, progress_.since(context_.loop.now()))) {
+        close(CloseReason::linger_timeout);
+      }
+      break;
+    case State::closed:
+      return;
+  }
+  if (bulk_.pins > 0) {
+    context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, bulk_);
+  }
+}
+
+// A connection that owes bytes does not read, so it cannot see whether the peer sends.
+void Connection::close_if_nothing_is_taken() noexcept {
+  if (is_over_if_set(context_.settings.timeouts.stalled_write,
+                     progress_.since(context_.loop.now()))) {
+    time_out(CloseReason::stalled_write);
+  } else if (is_over_if_set(context_.settings.timeouts.idle,
+                            progress_.since(context_.loop.now()))) {
+    time_out(CloseReason::idle_timeout);
+  }
+}
+
+// Resets the connection if bytes are owed. Otherwise the kernel would keep them for minutes, for a
+// connection that our limits no longer count, and our FIN would tell the peer that nothing is
+// missing.
+void Connection::time_out(CloseReason reason) noexcept {
+  if (progress_.was_acknowledgement_due() || reply_ != nullptr) {
+    sys::reset_on_close(fd_.get());
+  }
+  close(reason);
+}
+
+// Does not close the connection if bytes of the peer wait: then this process was idle, not the peer
+// (SIGSTOP, a paused machine), and the event is still to come.
+void Connection::end_idleness() noexcept {
+  if (sys::unread_bytes(fd_.get()).count() == 0) {
+    time_out(CloseReason::idle_timeout);
+    return;
+  }
+  progress_.note(context_.loop.now());
+  context_.loop.enqueue(*this);
 }
 
 void Connection::await_writable() noexcept {
@@ -273,13 +346,13 @@ void Connection::await_writable() noexcept {
   }
 }
 
-// The turn ends here: if anything is pending, the change of the mask itself raises the event.
+// Ends the turn: if bytes are pending, the change of the mask raises an event.
 void Connection::await_readable() noexcept {
   const sys::IoResult modified = context_.loop.modify(*this, fd_.get(), kReadEvents);
   if (!modified.ok()) {
     fail(modified.error());
   } else if (is_draining()) {
-    context_.loop.enqueue(*this);  // No event tells that nothing is left to echo.
+    context_.loop.enqueue(*this);  // There is no event if nothing is left to echo.
   }
 }
 
@@ -287,7 +360,7 @@ void Connection::fail(int error, std::size_t unsent) noexcept {
   close(reason_of(error), error, unsent);
 }
 
-// The one place that ends a connection.
+// The only function that ends a connection.
 void Connection::close(CloseReason reason, int error, std::size_t unsent) noexcept {
   state_ = State::closed;
   context_.counters.add(counter_of(reason));
@@ -310,25 +383,15 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
   reply_.reset();
   fd_.reset();
   context_.table.retire(*this);
-  context_.admission.leave(context_.worker);
+  context_.seat.connection_closed();
+}
+
+bool Connection::is_acknowledgement_due() noexcept {
+  return progress_.is_acknowledgement_due(fd_.get(), context_.loop.now());
 }
 
 sys::Duration Connection::age() const noexcept {
   return std::chrono::milliseconds((milliseconds_of(context_.loop.now()) - opened_ms_) & kTimeBits);
-}
-
-void Connection::note_progress() noexcept {
-  last_progress_ = now();
-}
-
-// The kernel was given bytes or our FIN.
-void Connection::note_sent() noexcept {
-  note_progress();
-  unacknowledged_ = kNotAsked;
-}
-
-Connection::Ticks Connection::now() const noexcept {
-  return std::chrono::duration_cast<Ticks>(context_.loop.now().time_since_epoch());
 }
 
 }  // namespace echod

@@ -1,51 +1,51 @@
-// One TCP connection: every byte that comes in goes out, once, in order.
+// One TCP connection. It sends back every byte that it receives, once, in order.
 //
-//   state       registered for  owes   a turn does              goes to
+//   state       registered for  owes   a turn does              next state
 //   ----------  --------------  -----  -----------------------  ---------------------------------
-//   echoing     IN PRI RDHUP    -      rounds (relay.hpp), to   flushing    the reply did not fit
+//   echoing     IN PRI RDHUP    -      rounds (relay.hpp), to   flushing    send buffer is full
 //                                      EAGAIN or the budget     delivering  FIN read, tail unacked
 //                                                               lingering   draining, all sent back
-//   flushing    OUT             bytes  send, and read nothing   echoing     nothing is owed
-//   delivering  IN PRI RDHUP    -      ask what was acked       closed      all of it
+//   flushing    OUT             bytes  send, no read            echoing     all bytes are sent
+//   delivering  IN PRI RDHUP    -      ask what is acked        closed      all bytes are acked
 //   lingering   IN PRI RDHUP    -      read and discard         delivering  FIN read, tail unacked
 //   closed      -               -      nothing                  destroyed after the iteration
 //
-// Any state goes to closed by an error of recv or send, a FIN with nothing left to deliver, a
-// timeout or the drain deadline; the first reason is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP only
-// cause the next call.
+// Any state changes to closed on an error of recv or send, on a FIN when nothing is left to
+// deliver, on a timeout and at the drain deadline. The first reason is final. EPOLLHUP, EPOLLERR
+// and EPOLLRDHUP only cause the next call.
 //
-// What is owed is in a reply (reply.hpp): a block of memory or a pipe. Flushing without a reply:
-// the reply buffers are spent, and what did not fit is still in the receive queue. The turn that
-// OUT brings has nothing to send and flips straight back to IN.
+// Flushing: the owed bytes are in a reply (reply.hpp), a block of memory or a pipe. Without a
+// reply, the reply buffers are used up and the owed bytes are still in the receive queue; then the
+// turn that OUT causes has nothing to send and changes back to echoing.
 //
-// Delivering exists because close(2) would leave the tail to an orphaned socket, which the kernel
-// gives up on after a few minutes of a closed window, uncounted, and drops when it has too many
-// (tcp_orphan_retries, tcp_max_orphans in tcp(7)).
+// Delivering: close(2) would leave the tail to an orphaned socket. The kernel drops orphans if
+// there are too many, and after some minutes of a closed window, and counts neither
+// (tcp_max_orphans, tcp_orphan_retries in tcp(7)). So the connection stays open until the peer has
+// acknowledged all.
 //
-// Progress is a byte that arrives, that is sent or that the peer acknowledges. Without progress a
-// connection ends after the idle timeout, in every state. One that is owed bytes also ends after
-// the timeout of a stalled write; while echoing those are the bytes that the peer has not
-// acknowledged. A timeout that finds bytes owed resets the connection, so that no orphan keeps
-// them.
+// Lingering: close(2) while the peer still sends would make the kernel send a reset, and a reset
+// destroys what the peer has not read yet. So the connection sends its FIN and discards what
+// arrives. The linger time starts when the peer has acknowledged everything; until then only the
+// other timeouts and the drain deadline end the connection.
 //
-// Lingering exists because close(2) while the peer still sends makes the kernel send a reset, which
-// destroys what the peer has not read. So the linger time runs from the moment at which the peer
-// has acknowledged everything; until then it is served like any slow reader: what it acknowledges
-// is progress, and only these timeouts or the drain deadline end it.
+// Timeouts: without progress (progress.hpp) a connection ends after the idle timeout, in every
+// state. If it owes bytes it also ends after the stalled-write timeout; while echoing, these are
+// the bytes that the peer has not acknowledged. If bytes are owed, a timeout resets the connection,
+// so that no orphan keeps them.
 //
 // Thread-safety: belongs to its worker's thread. Never blocks.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 
-#include "channel.hpp"
-#include "clock.hpp"
-#include "counters.hpp"
-#include "io_result.hpp"
-#include "relay.hpp"
-#include "socket_address.hpp"
-#include "unique_fd.hpp"
+#include "echo/progress.hpp"
+#include "echo/relay.hpp"
+#include "loop/channel.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
+#include "sys/socket_address.hpp"
+#include "sys/unique_fd.hpp"
+#include "telemetry/counters.hpp"
 
 namespace echod {
 
@@ -53,41 +53,33 @@ struct EchoContext;
 
 class Connection final : public Channel {
  public:
-  static constexpr std::chrono::milliseconds kTick{10};  // Of the clock for timeouts.
-
-  // Takes over a connected, non-blocking socket. `table_index` is the table's, for it to find back.
+  // Takes over a connected, non-blocking socket. `table_index` is where the table keeps it.
   Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
              const sys::SocketAddress& peer) noexcept;
 
-  // Registers with the loop; if that fails the connection closes.
+  // Registers with the loop. The connection closes if that fails.
   void start() noexcept;
   Turn on_turn(std::uint32_t events) noexcept override;
 
-  // Closes it if a timeout is over. Called for every connection by the timeout sweep.
+  // Closes the connection if a timeout has expired. Called by the timeout sweep.
   void check_timeouts() noexcept;
-  // Sends back what the receive queue holds now and no more, then our FIN, then waits for theirs.
-  // Does nothing if it began before.
+  // Sends back what the receive queue holds now and nothing after that, then sends our FIN and
+  // waits for the peer's. No-op if the connection drains already.
   void begin_drain() noexcept;
-  // Closes it at once.
+  // Closes the connection at once.
   void abort(CloseReason reason) noexcept;
 
   [[nodiscard]] std::uint32_t table_index() const noexcept { return table_index_; }
 
  private:
   enum class State : std::uint8_t { echoing, flushing, delivering, lingering, closed };
-  // How one read of a turn ended.
+  // What to do after a round.
   enum class Step : std::uint8_t {
-    more,     // There may be more to read.
-    drained,  // The kernel has no more: the next edge brings the next turn.
-    left,     // The connection left the state echoing.
+    more,         // There may be more to read.
+    would_block,  // The kernel has no more: the next edge brings the next turn.
+    left,         // The connection left the state echoing.
   };
-  // Centiseconds since some time before the process started. Wraps after 497 days; only differences
-  // are used, and none that long matters.
-  using Ticks = std::chrono::duration<std::uint32_t, std::centi>;
-  static_assert(Ticks(1) == kTick);
-
   static constexpr std::uint32_t kNotDraining = UINT32_MAX;
-  static constexpr std::uint32_t kNotAsked = UINT32_MAX;
 
   [[nodiscard]] Turn echo() noexcept;
   [[nodiscard]] Step after(Round round) noexcept;
@@ -104,32 +96,25 @@ class Connection final : public Channel {
   void await_writable() noexcept;
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
-  // `unsent` of the bytes that were read went nowhere, beside those in the reply.
+  // `unsent` bytes were read and are lost, besides those in the reply.
   void fail(int error, std::size_t unsent = 0) noexcept;
   void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
   [[nodiscard]] sys::Duration age() const noexcept;
-  void note_progress() noexcept;
-  void note_sent() noexcept;
-  [[nodiscard]] std::chrono::milliseconds since_progress() const noexcept;
-  [[nodiscard]] Ticks now() const noexcept;
-  [[nodiscard]] bool awaits_acknowledgement() noexcept;
+  [[nodiscard]] bool is_acknowledgement_due() noexcept;
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
 
   State state_ : 7 = State::echoing;
-  // Set by RDHUP, HUP, ERR or PRI until recv says EAGAIN: till then a short read proves nothing,
-  // for the edge of the FIN may be used up, and recv stops at an urgent mark.
+  // Set by RDHUP, HUP, ERR or PRI, cleared by EAGAIN of recv. In between a short read does not mean
+  // that the queue is empty: recv stops at an urgent mark, and the edge of the FIN may be used up.
   bool must_read_to_eagain_ : 1 = false;
   sys::UniqueFd fd_;
   EchoContext& context_;
-  ReplyPtr reply_;  // Owed bytes, in the state flushing.
+  ReplyPtr reply_;  // Owed bytes while flushing.
   std::uint64_t bytes_received_ = 0;
-  std::uint64_t opened_ms_ : 40;  // Of the loop's clock; 34 years.
+  std::uint64_t opened_ms_ : 40;  // Of the loop's clock. Wraps around after 34 years.
   BulkState bulk_;
   sys::SocketAddress peer_;
-  Ticks last_progress_{};
-  // Bytes the kernel has had no acknowledgement for, our FIN counted as one, when last asked since
-  // it was given any. 0: there is nothing to ask about.
-  std::uint32_t unacknowledged_ = 0;
+  Progress progress_;
   std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
   std::uint32_t table_index_;
 };

@@ -1,9 +1,9 @@
-#include "connection_table.hpp"
+#include "echo/connection_table.hpp"
 
 #include <limits>
 #include <new>
 
-#include "invariant.hpp"
+#include "sys/invariant.hpp"
 
 namespace echod {
 
@@ -13,7 +13,7 @@ ConnectionTable::~ConnectionTable() {
 }
 
 bool ConnectionTable::reserve() noexcept {
-  if (with_room_ != nullptr) {
+  if (first_not_full_ != nullptr) {
     return true;
   }
   try {
@@ -21,19 +21,19 @@ bool ConnectionTable::reserve() noexcept {
   } catch (const std::bad_alloc&) {
     return false;
   }
-  with_room_ = chunks_.back().get();
-  with_room_->number = static_cast<std::uint32_t>(chunks_.size() - 1);
+  first_not_full_ = chunks_.back().get();
+  first_not_full_->number = static_cast<std::uint32_t>(chunks_.size() - 1);
   return true;
 }
 
 Connection& ConnectionTable::create(EchoContext& context, sys::UniqueFd fd,
                                     const sys::SocketAddress& peer) noexcept {
-  invariant(with_room_ != nullptr, "room is reserved before a connection is created");
-  Chunk& chunk = *with_room_;
+  invariant(first_not_full_ != nullptr, "a slot is reserved before a connection is created");
+  Chunk& chunk = *first_not_full_;
   const auto position = static_cast<unsigned>(std::countr_one(chunk.used));
   chunk.used |= std::uint64_t{1} << position;
   if (chunk.used == std::numeric_limits<std::uint64_t>::max()) {
-    with_room_ = chunk.next_with_room;
+    first_not_full_ = chunk.next_not_full;
   }
   ++size_;
   return *new (&chunk.memory[position * sizeof(Connection)])
@@ -48,8 +48,8 @@ bool ConnectionTable::destroy_retired() noexcept {
     Chunk& chunk = *chunks_[index / kPerChunk];
     connection->~Connection();
     if (chunk.used == std::numeric_limits<std::uint64_t>::max()) {
-      chunk.next_with_room = with_room_;
-      with_room_ = &chunk;
+      chunk.next_not_full = first_not_full_;
+      first_not_full_ = &chunk;
     }
     chunk.used &= ~(std::uint64_t{1} << (index % kPerChunk));
     --size_;

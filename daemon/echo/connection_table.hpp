@@ -1,10 +1,10 @@
-// Owner of a worker's connections. They live in chunks that never move, so that a connection costs
-// its own size and nothing for an allocation of its own; chunks stay for the next burst.
+// Owns the connections of a worker. They are allocated in chunks of 64, which never move and are
+// never freed: a connection costs its own size only.
 //
-// A connection that ends is retired, and destroyed when the iteration is over: nothing that still
-// refers to it within the iteration can see freed memory.
+// A connection that ends is retired, and destroyed after the iteration of the loop. So a pointer to
+// it stays valid within the iteration.
 //
-// Thread-safety: none; one table a worker.
+// Thread-safety: one table for each worker, used by its thread.
 #pragma once
 
 #include <array>
@@ -15,8 +15,8 @@
 #include <new>
 #include <vector>
 
-#include "connection.hpp"
-#include "list_hook.hpp"
+#include "echo/connection.hpp"
+#include "loop/list_hook.hpp"
 
 namespace echod {
 
@@ -27,21 +27,22 @@ class ConnectionTable {
   ConnectionTable& operator=(const ConnectionTable&) = delete;
   ~ConnectionTable();
 
-  // Makes sure that the next create() has room; false when there is no memory.
+  // Makes sure that there is a free slot for the next create(); false if there is no memory.
   [[nodiscard]] bool reserve() noexcept;
-  // Only after reserve() returned true.
+  // Must follow a reserve() that returned true.
   Connection& create(EchoContext& context, sys::UniqueFd fd,
                      const sys::SocketAddress& peer) noexcept;
-  // From Connection::close() alone.
+  // Called by Connection::close() only.
   void retire(Connection& connection) noexcept { retired_.push_back(connection); }
-  // Between iterations of the loop. Returns whether there were any.
+  // Destroys retired connections, and returns whether there were any. Call it between iterations of
+  // the loop.
   bool destroy_retired() noexcept;
 
-  // Connections, the retired ones included.
+  // Number of connections, including retired ones.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-  // Calls `visitor` with each connection in at most `chunks` chunks (64 connections each), from
-  // chunk `first` on. Returns the chunk to go on with, or 0 when all were visited.
+  // Calls `visitor` with each connection of at most `chunks` chunks, starting at chunk `first`.
+  // Returns the chunk to continue with, or 0 after the last one.
   template <typename Visitor>
   std::size_t visit(std::size_t first, std::size_t chunks, const Visitor& visitor) noexcept {
     std::size_t chunk = first;
@@ -56,11 +57,11 @@ class ConnectionTable {
  private:
   static constexpr unsigned kPerChunk = 64;
 
-  // NOLINTNEXTLINE(*-member-init): memory stays untouched until connections use it.
+  // NOLINTNEXTLINE(*-member-init): `memory` is not touched until connections use it.
   struct Chunk {
-    std::uint64_t used = 0;           // Bit i: at(i) is alive.
-    Chunk* next_with_room = nullptr;  // Among the chunks that are not full.
-    std::uint32_t number = 0;         // Its place in chunks_.
+    std::uint64_t used = 0;  // Bit i: at(i) is alive.
+    Chunk* next_not_full = nullptr;
+    std::uint32_t number = 0;  // Its index in chunks_.
     alignas(Connection) std::array<std::byte, kPerChunk * sizeof(Connection)> memory;
 
     [[nodiscard]] Connection* at(unsigned position) noexcept {
@@ -69,7 +70,7 @@ class ConnectionTable {
   };
 
   std::vector<std::unique_ptr<Chunk>> chunks_;
-  Chunk* with_room_ = nullptr;
+  Chunk* first_not_full_ = nullptr;
   IntrusiveList<Channel> retired_;
   std::size_t size_ = 0;
 };

@@ -1,8 +1,8 @@
-#include "connection_visit.hpp"
+#include "echo/connection_visit.hpp"
 
 #include <utility>
 
-#include "event_loop.hpp"
+#include "loop/event_loop.hpp"
 
 namespace echod {
 

@@ -1,5 +1,5 @@
-// Calls a function for every connection of a worker, a slice of them in each turn, so that a visit
-// of many connections holds up nobody.
+// Calls a function for every connection of a worker. Each turn visits a slice of them (256), so
+// that the others get their turns in between.
 //
 // Thread-safety: belongs to its worker's thread.
 #pragma once
@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <functional>
 
-#include "channel.hpp"
-#include "connection_table.hpp"
+#include "echo/connection_table.hpp"
+#include "loop/channel.hpp"
 
 namespace echod {
 
@@ -17,14 +17,14 @@ class EventLoop;
 
 class ConnectionVisit final : public Channel {
  public:
-  // Neither function may throw. `on_end` is called after the last connection. Throws
-  // std::bad_alloc.
+  // `on_end` is called after the last connection. Neither function may throw. The constructor
+  // throws std::bad_alloc.
   ConnectionVisit(EventLoop& loop, ConnectionTable& table, std::function<void(Connection&)> visitor,
                   std::function<void()> on_end);
   ~ConnectionVisit() override;
 
-  // Visits every connection that exists now; a visit that is under way begins anew. Connections
-  // that are created before the end may be visited, too.
+  // Visits every connection that exists now, and perhaps some that are created before the end.
+  // Starts over if a visit is in progress.
   void start() noexcept;
 
   Turn on_turn(std::uint32_t events) noexcept override;

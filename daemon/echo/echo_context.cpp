@@ -1,21 +1,15 @@
-#include "echo_context.hpp"
+#include "echo/echo_context.hpp"
 
 #include <utility>
 
 namespace echod {
 
-void Shared::apply(const EchoSettings& settings) noexcept {
-  admission.set_max_connections(settings.max_connections);
-  line_limits.set_per_second(settings.log_lines_per_second);
-}
-
 EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
-                         Shared& shared, std::size_t worker_number)
+                         LineLimits& line_limits, Seat worker_seat)
     : loop(event_loop),
-      admission(shared.admission),
-      worker(worker_number),
+      seat(worker_seat),
       settings(initial),
-      log(std::move(logs), counters, shared.line_limits, event_loop.timers()) {
+      log(std::move(logs), counters, line_limits, event_loop.timers()) {
   apply(initial);
 }
 

@@ -1,57 +1,41 @@
-// What the connections and listeners of one worker share: where they take turns, what they may use,
-// whom they tell. Declared so that each member may use those above it, and dies before them.
-// Thread-safety: belongs to the worker's thread, but for `counters` and `relay.buffered_bytes()`.
+// What the connections of one worker share. Members are declared so that each may use those above
+// it and is destroyed before them.
+// Thread-safety: belongs to the worker's thread, except `counters` and `relay.buffered_bytes()`,
+// which any thread may read.
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <memory>
-
-#include "admission.hpp"
-#include "connection_log.hpp"
-#include "connection_table.hpp"
-#include "counters.hpp"
-#include "echo_settings.hpp"
-#include "event_loop.hpp"
-#include "line_limits.hpp"
-#include "listen_socket.hpp"
-#include "relay.hpp"
+#include "admission/acceptor.hpp"
+#include "admission/admission.hpp"
+#include "admission/connection_sink.hpp"
+#include "echo/connection_table.hpp"
+#include "echo/echo_settings.hpp"
+#include "echo/relay.hpp"
+#include "loop/event_loop.hpp"
+#include "sys/listen_socket.hpp"
+#include "telemetry/connection_log.hpp"
+#include "telemetry/counters.hpp"
+#include "telemetry/line_limits.hpp"
 
 namespace echod {
 
-// What the workers of one daemon share. It outlives them.
-struct Shared {
-  Shared(const EchoSettings& settings, std::size_t workers)
-      : admission(settings.max_connections, workers) {
-    apply(settings);
+// The references must outlive it.
+struct EchoContext final : public ConnectionSink {
+  EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
+              LineLimits& line_limits, Seat worker_seat);
+
+  [[nodiscard]] bool reserve() noexcept override { return table.reserve() && loop.reserve(); }
+  void adopt(sys::Accepted accepted) noexcept override;
+
+  // What the acceptor of the same worker uses.
+  [[nodiscard]] Acceptor::Parts acceptor_parts() noexcept {
+    return {.loop = loop, .seat = seat, .counters = counters, .log = log, .connections = *this};
   }
-  // Any thread.
-  void apply(const EchoSettings& settings) noexcept;
 
-  Admission admission;
-  LineLimits line_limits;
-};
-
-struct EchoContext {
-  // Of the worker with this number.
-  EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs, Shared& shared,
-              std::size_t worker_number);
-
-  // Makes sure that there is memory for one more connection; false when there is none.
-  [[nodiscard]] bool reserve() noexcept { return table.reserve() && loop.reserve(); }
-  // Starts a connection, for which room was taken (admission.hpp). Only after reserve() returned
-  // true.
-  void adopt(sys::Accepted accepted) noexcept;
-
-  // Takes over new settings; all of them hold from the next turn on.
+  // Takes over new settings. They hold from the next turn on.
   void apply(const EchoSettings& wanted) noexcept;
 
-  // How soon accepting is tried again after a shortage that may end without a close of ours.
-  static constexpr std::chrono::milliseconds kRetryInterval{250};
-
   EventLoop& loop;
-  Admission& admission;
-  const std::size_t worker;
+  const Seat seat;
   EchoSettings settings;
   bool is_draining = false;  // Set once, by the worker.
   Counters counters;

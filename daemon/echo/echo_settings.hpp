@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "config.hpp"
+#include "config/config.hpp"
 
 namespace echod {
 
@@ -41,7 +41,7 @@ struct EchoSettings {
   bool logs_echoes = false;                // Whether anything would print a line for each message.
 };
 
-// The settings of each worker. All workers have equal shares of the reply buffers.
+// Returns the settings of each worker. Workers have equal shares of the reply buffers.
 // `max_connections` and `splice` are what the limits of the process allow; see
 // connection_limit.hpp.
 [[nodiscard]] inline EchoSettings echo_settings(const Config& config, std::uint32_t max_connections,

@@ -1,10 +1,10 @@
-#include "pipe_pool.hpp"
+#include "echo/pipe_pool.hpp"
 
 #include <cerrno>
 #include <new>
 #include <utility>
 
-#include "invariant.hpp"
+#include "sys/invariant.hpp"
 
 namespace echod {
 
@@ -20,7 +20,7 @@ int PooledPipe::read(std::span<std::byte> into) noexcept {
   while (bytes_ > 0) {
     const sys::IoResult got = pipe_.read(into.subspan(read, bytes_));
     if (got.count() == 0) {
-      return got.ok() ? EIO : got.error();  // The bytes are there: neither is to be expected.
+      return got.ok() ? EIO : got.error();  // Unexpected: the bytes are in the pipe.
     }
     read += got.count();
     bytes_ -= got.count();
@@ -28,8 +28,8 @@ int PooledPipe::read(std::span<std::byte> into) noexcept {
   return 0;
 }
 
-// Until the kernel takes no more: a short count may also be that of a call which a signal, such as
-// SIGSTOP, has ended early, and then no EPOLLOUT would come.
+// Splices until the kernel accepts no more. A short count proves nothing: a signal such as SIGSTOP
+// also ends a call early, and then no EPOLLOUT would come.
 sys::IoResult PooledPipe::send(int socket) noexcept {
   const std::size_t before = bytes_;
   sys::IoResult sent = pipe_.splice_out(socket, bytes_);
@@ -51,7 +51,7 @@ void PooledPipe::give_back() noexcept {
 
 PipePool::~PipePool() {
   close_free();
-  invariant(open_ == 0, "pipes come back before their pool goes");
+  invariant(open_ == 0, "pipes come back before their pool is destroyed");
 }
 
 void PipePool::set_limits(std::size_t pipes, std::size_t bytes) noexcept {
@@ -74,8 +74,8 @@ PooledPipe* PipePool::round_pipe(sys::TimePoint now) noexcept {
   return nullptr;
 }
 
-ReplyPtr PipePool::take_round_pipe() noexcept {
-  invariant(free_ != nullptr, "a pipe is taken after its round");
+ReplyPtr PipePool::detach_round_pipe() noexcept {
+  invariant(free_ != nullptr, "a pipe is detached after its round");
   return ReplyPtr(std::exchange(free_, free_->next_free_));
 }
 

@@ -1,34 +1,35 @@
-// The pipes through which a worker splices, as many as it may have.
+// The pipes through which a worker splices, up to a limit.
 //
-// As with buffer_pool.hpp, a round goes through the pool's own pipe. If the kernel does not take
-// all of a reply, that pipe moves to the connection that owes the rest, and the next round gets
-// another. A pipe that comes back is used again if it is empty, and closed if it is not.
+// A round goes through the pool's round pipe, as a read goes into the reading block of
+// buffer_pool.hpp. If the kernel does not accept all of a reply, that pipe moves to the connection
+// that owes the rest, and the next round gets another pipe. A pipe that comes back empty is used
+// again; one with bytes in it is closed.
 //
-// Pipes are opened when they are needed. When none can be opened, or the kernel gives one too
-// little room, that is tried again after a second.
+// Pipes are opened when they are needed. If no pipe can be opened, or the kernel makes it too
+// small, the pool tries again after a second.
 //
-// Thread-safety: none; one pool a worker.
+// Thread-safety: one pool for each worker, used by its thread.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <span>
 
-#include "clock.hpp"
-#include "counters.hpp"
-#include "pipe.hpp"
-#include "reply.hpp"
+#include "echo/reply.hpp"
+#include "sys/clock.hpp"
+#include "sys/pipe.hpp"
+#include "telemetry/counters.hpp"
 
 namespace echod {
 
 class PipePool;
 
-// A pipe, and how many bytes are in it.
+// A pipe that knows how many bytes are in it.
 class PooledPipe final : public Reply {
  public:
   // Splices at most `most` bytes from the socket into the pipe, which must be empty.
   sys::IoResult fill(int socket, std::size_t most) noexcept;
-  // Takes everything out of the pipe, for which `into` must have room. Returns 0 or an errno.
+  // Reads everything out of the pipe. `into` must be large enough. Returns 0 or an errno.
   [[nodiscard]] int read(std::span<std::byte> into) noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept override { return bytes_; }
@@ -50,21 +51,21 @@ class PipePool {
  public:
   static constexpr std::chrono::seconds kRetryInterval{1};
 
-  // Counts in `counters` how often there is no pipe.
+  // `counters` must outlive it.
   explicit PipePool(Counters& counters) noexcept : counters_(counters) {}
   PipePool(const PipePool&) = delete;
   PipePool& operator=(const PipePool&) = delete;
   ~PipePool();
 
-  // At most `pipes` pipes with room for `bytes` each. Takes effect as pipes come back.
+  // Allows `pipes` pipes of `bytes` each. Pipes in use keep their size until they come back.
   void set_limits(std::size_t pipes, std::size_t bytes) noexcept;
 
-  // The pipe for the next round, which is empty, or nullptr.
+  // Returns the pipe for the next round, which is empty, or nullptr if there is none.
   [[nodiscard]] PooledPipe* round_pipe(sys::TimePoint now) noexcept;
-  // Hands the pipe that round_pipe() just gave to the connection that owes its bytes.
-  [[nodiscard]] ReplyPtr take_round_pipe() noexcept;
+  // Moves the pipe that round_pipe() just returned to the caller, who owes its bytes.
+  [[nodiscard]] ReplyPtr detach_round_pipe() noexcept;
 
-  // Pipes that exist.
+  // Number of pipes that exist, free and in use.
   [[nodiscard]] std::size_t open_pipes() const noexcept { return open_; }
 
  private:
@@ -79,7 +80,7 @@ class PipePool {
   std::size_t most_ = 0;
   std::size_t pipe_bytes_ = 0;
   std::size_t open_ = 0;
-  PooledPipe* free_ = nullptr;  // The first of them is the round's pipe.
+  PooledPipe* free_ = nullptr;  // The first of them is the round pipe.
   sys::TimePoint next_attempt_{};
 };
 

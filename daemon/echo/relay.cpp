@@ -1,19 +1,19 @@
-#include "relay.hpp"
+#include "echo/relay.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <utility>
 
-#include "stream_socket.hpp"
+#include "sys/stream_socket.hpp"
 
 namespace echod {
 
 namespace {
 
-// What splice(2) says of itself, not of the socket: recv(2) may do better.
+// Whether splice(2) refused to move bytes that recv(2) may be able to read.
 bool is_refusal(int error) noexcept {
   switch (error) {
-    case EAGAIN:  // With bytes in the queue: an urgent mark comes next.
+    case EAGAIN:  // There are bytes in the queue, but an urgent mark comes next.
     case EINVAL:
     case ENOMEM:
     case ENOSYS:
@@ -21,11 +21,11 @@ bool is_refusal(int error) noexcept {
     case EPERM:
       return true;
     default:
-      return error == 0;  // Ask recv(2) whether that is a FIN.
+      return error == 0;  // Only recv(2) can tell whether this is a FIN.
   }
 }
 
-// Takes `bytes` out of the receive queue. Returns 0 or an errno.
+// Removes `bytes` from the receive queue. Returns 0 or an errno.
 int discard_all(int socket, std::size_t bytes) noexcept {
   while (bytes > 0) {
     const sys::IoResult discarded = sys::discard(socket, bytes);
@@ -39,7 +39,7 @@ int discard_all(int socket, std::size_t bytes) noexcept {
 
 }  // namespace
 
-// NOLINTNEXTLINE(*-member-init): peek_room_ is written before it is read.
+// NOLINTNEXTLINE(*-member-init): peek_buffer_ is written before it is read.
 Relay::Relay(Counters& counters) noexcept : counters_(counters) {}
 
 void Relay::apply(const EchoSettings& settings) noexcept {
@@ -66,7 +66,7 @@ Round Relay::round(int socket, std::size_t most, bool may_splice, BulkState& bul
   return copy(socket, *block, most, bulk);
 }
 
-// The pipe that the round splices through, or nullptr if it had better copy.
+// Returns the pipe that the round splices through, or nullptr if it should copy.
 PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, BulkState& bulk,
                             sys::TimePoint now) noexcept {
   const std::size_t least = settings_.least_bytes;
@@ -84,8 +84,8 @@ PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, Bu
 }
 
 Round Relay::copy(int socket, Block& block, std::size_t most, BulkState& bulk) noexcept {
-  const std::span<std::byte> room = block.room().first(std::min(block.capacity(), most));
-  const sys::IoResult received = sys::receive(socket, room);
+  const std::span<std::byte> into = block.memory().first(std::min(block.capacity(), most));
+  const sys::IoResult received = sys::receive(socket, into);
   if (received.count() >= settings_.least_bytes && settings_.pipes > 0) {
     bulk.patience = settings_.patience & BulkState::kMostPatience;
   } else if (received.count() > 0 && bulk.patience > 0) {
@@ -99,7 +99,7 @@ Round Relay::copy(int socket, Block& block, std::size_t most, BulkState& bulk) n
     counters_.add(Counter::splice_leaves);
   }
   Round round = send_back(socket, block, received.count());
-  round.was_short = received.count() < room.size();
+  round.was_short = received.count() < into.size();
   return round;
 }
 
@@ -114,9 +114,11 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
   if (bytes < settings_.least_bytes) {
     counters_.add(Counter::splice_read_backs);
     bulk.copies_left = settings_.copies_after_small_pieces;
-    if (const int error = pipe.read(block.room()); error != 0) {
-      return {
-          .received = received, .taken = bytes, .error = error, .reply = pipes_.take_round_pipe()};
+    if (const int error = pipe.read(block.memory()); error != 0) {
+      return {.received = received,
+              .taken = bytes,
+              .error = error,
+              .reply = pipes_.detach_round_pipe()};
     }
     return send_back(socket, block, bytes);
   }
@@ -130,7 +132,7 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
   const sys::IoResult sent = pipe.send(socket);
   Round round{.received = received, .taken = bytes, .sent = bytes - pipe.size()};
   if (pipe.size() > 0) {
-    round.reply = pipes_.take_round_pipe();
+    round.reply = pipes_.detach_round_pipe();
   }
   if (!sent.ok() && !sent.would_block()) {
     round.error = sent.error();
@@ -141,9 +143,10 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
   return round;
 }
 
-// Sends the first `bytes` of the block, and keeps it if they do not fit.
+// Sends the first `bytes` of the block. If the kernel does not accept all, the round keeps the
+// block.
 Round Relay::send_back(int socket, Block& block, std::size_t bytes) noexcept {
-  const sys::IoResult sent = sys::send(socket, block.room().first(bytes));
+  const sys::IoResult sent = sys::send(socket, block.memory().first(bytes));
   Round round{.received = sys::IoResult::of(static_cast<ssize_t>(bytes)),
               .taken = bytes,
               .sent = sent.count()};
@@ -152,20 +155,21 @@ Round Relay::send_back(int socket, Block& block, std::size_t bytes) noexcept {
   } else if (sent.count() < bytes) {
     block.hold(sent.count(), bytes);
     round.is_blocked = true;
-    round.reply = blocks_.take_reading_block();
+    round.reply = blocks_.detach_reading_block();
   }
   return round;
 }
 
 Round Relay::in_place(int socket, std::size_t most) noexcept {
-  const std::span<std::byte> room = std::span(peek_room_).first(std::min(peek_room_.size(), most));
-  const sys::IoResult peeked = sys::peek(socket, room);
-  Round round{.received = peeked, .was_short = peeked.count() < room.size()};
+  const std::span<std::byte> buffer =
+      std::span(peek_buffer_).first(std::min(peek_buffer_.size(), most));
+  const sys::IoResult peeked = sys::peek(socket, buffer);
+  Round round{.received = peeked, .was_short = peeked.count() < buffer.size()};
   if (peeked.count() == 0) {
     return round;
   }
   counters_.add(Counter::unbuffered_reads);
-  const sys::IoResult sent = sys::send(socket, room.first(peeked.count()));
+  const sys::IoResult sent = sys::send(socket, buffer.first(peeked.count()));
   if (!sent.ok() && !sent.would_block()) {
     round.taken = peeked.count();
     round.error = sent.error();
@@ -177,17 +181,17 @@ Round Relay::in_place(int socket, std::size_t most) noexcept {
   return round;
 }
 
-// Whether a round may leave as many bytes unacknowledged as it can move.
+// Whether a full round may be spliced without exceeding the limits on pinned memory.
 bool Relay::may_pin(int socket, BulkState& bulk) noexcept {
-  const auto has_room = [&] {
+  const auto is_below_limits = [&] {
     const std::size_t most = settings_.pins_of(settings_.unacknowledged_bytes);
     return bulk.pins <= most && pins_ + settings_.pins_of(settings_.pipe_bytes) <= settings_.pins;
   };
-  if (has_room()) {
+  if (is_below_limits()) {
     return true;
   }
-  count_pins(socket, 0, bulk);  // The peer may have acknowledged something.
-  if (has_room()) {
+  count_pins(socket, 0, bulk);  // The peer may have acknowledged bytes since the last count.
+  if (is_below_limits()) {
     return true;
   }
   counters_.add(Counter::splice_capped);
@@ -196,7 +200,7 @@ bool Relay::may_pin(int socket, BulkState& bulk) noexcept {
 
 void Relay::count_pins(int socket, std::size_t held, BulkState& bulk) noexcept {
   const std::size_t unacknowledged = sys::unacknowledged_bytes(socket).count();
-  // More was not spliced.
+  // No connection has more spliced bytes than this.
   const std::size_t most = settings_.unacknowledged_bytes + settings_.pipe_bytes;
   set_pins(bulk, settings_.pins_of(std::min(unacknowledged + held, most)));
 }

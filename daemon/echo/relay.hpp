@@ -1,28 +1,29 @@
-// Moves bytes from the receive queue of a socket to its send queue: one round is what a connection
-// does between two looks at its budget. Here alone it is decided in which way:
+// Moves bytes from the receive queue of a socket to its send queue. A round is one read and the
+// sends that follow it. For each round the relay alone decides how the bytes are moved:
 //
-//   way       when                                    calls
+//   way       used when                               system calls
 //   --------  --------------------------------------  -------------------------------------------
 //   copy      usually                                 recv into a block, send from it
-//   splice    the queue holds much (see below)        splice into a pipe, splice out of it
-//   in place  there is no block: buffers.total_mib    recv(MSG_PEEK), send, recv(MSG_TRUNC): what
-//             is spent                                is not sent stays in the receive queue
+//   splice    the receive queue holds much            splice into a pipe, splice out of it
+//   in place  there is no block, because              recv(MSG_PEEK), send, recv(MSG_TRUNC);
+//             buffers.total_mib is reached            unsent bytes stay in the receive queue
 //
-// Splicing pays for much at once. So a connection of which `least_bytes` were read in one round is
-// asked, before each round, how many wait; if they are as many again, the round splices. It stops
-// to be asked when `patience` rounds in a row moved less. If a splice brings less than
-// `least_bytes` though more waited, the pieces are mostly small: a pipe has a slot for each, and
-// few. Then the bytes are read back out of the pipe and sent, and the next
-// `copies_after_small_pieces` rounds that would splice copy.
+// When to splice. Splicing is cheaper only for many bytes at once. After a round that read at least
+// `least_bytes`, the relay asks before each round of the connection how many bytes wait, and
+// splices if there are again as many. After `patience` rounds in a row that moved less, it stops
+// asking. A pipe has a limited number of slots, one for each piece of memory. If a splice moves
+// less than `least_bytes` although more waited, the pieces are small. Then the bytes are read back
+// out of the pipe and sent, and the next `copies_after_small_pieces` rounds that would splice copy
+// instead.
 //
-// Splicing pins pages. A spliced byte that the peer has not acknowledged may keep a whole page of
-// 32 KiB, which TCP does not count. Each round moves at least `least_bytes` in at most 64 slots, so
-// what is unacknowledged pins at most 64 pages for each `least_bytes`, and 64 for a round of which
-// a part is acknowledged. A relay counts that for all of its connections, and copies rounds that
-// would take a connection over `unacknowledged_bytes`, or all of them over `pins` such units of
-// 64 pages.
+// Memory. A spliced byte that the peer has not acknowledged may pin a whole page of 32 KiB, which
+// TCP does not count. A round splices at least `least_bytes` in at most 64 slots. So unacknowledged
+// bytes pin at most 64 pages for each `least_bytes`, and 64 more for a round that is partly
+// acknowledged. The relay counts these units of 64 pages for all its connections. It copies a round
+// that would take a connection over `unacknowledged_bytes`, or all connections over `pins` units.
 //
-// Thread-safety: none; one relay a worker. Never blocks.
+// Thread-safety: one relay for each worker, used by its thread; any thread may call
+// buffered_bytes(). Never blocks.
 #pragma once
 
 #include <array>
@@ -30,59 +31,59 @@
 #include <cstdint>
 #include <span>
 
-#include "buffer_pool.hpp"
-#include "clock.hpp"
-#include "counters.hpp"
-#include "echo_settings.hpp"
-#include "io_result.hpp"
-#include "pipe_pool.hpp"
-#include "reply.hpp"
+#include "echo/buffer_pool.hpp"
+#include "echo/echo_settings.hpp"
+#include "echo/pipe_pool.hpp"
+#include "echo/reply.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
+#include "telemetry/counters.hpp"
 
 namespace echod {
 
-// What happened in a round.
+// The result of a round.
 struct Round {
-  // What the read gave: 0 is the peer's FIN. In these cases nothing else happened.
+  // Result of the read. After an error, or 0 for the peer's FIN, nothing else happened.
   sys::IoResult received;
-  std::size_t taken = 0;   // Bytes that left the receive queue, or, with `error`, were to leave it.
-  std::size_t sent = 0;    // Of those, bytes that the kernel took to be sent.
-  int error = 0;           // Of sending them; 0: none.
-  bool was_short = false;  // The read gave less than it asked for.
+  std::size_t taken = 0;   // Bytes that left the receive queue, or were to leave it before `error`.
+  std::size_t sent = 0;    // Bytes of `taken` that the kernel accepted for sending.
+  int error = 0;           // errno of sending, or 0.
+  bool was_short = false;  // The read returned less than it asked for.
   bool is_blocked = false;   // The send buffer is full.
-  ReplyPtr reply = nullptr;  // What was taken and not sent. Null if that is still in the queue.
+  ReplyPtr reply = nullptr;  // Bytes that were taken and not sent. Null if there are none.
 };
 
-// What the relay keeps of one connection. Three bytes, for which a connection has just room.
+// What the relay remembers of one connection, in three bytes: a connection has no space for more.
 struct BulkState {
   static constexpr std::uint8_t kMostPatience = 127;
 
   std::uint8_t pins = 0;          // Its part of Relay::pins_.
-  std::uint8_t copies_left = 0;   // Rounds that copy though much waits.
-  std::uint8_t patience : 7 = 0;  // Rounds for which it is still asked how much waits.
-  bool is_spliced : 1 = false;    // It splices: no round has copied what was read since it did.
+  std::uint8_t copies_left = 0;   // Rounds that still copy instead of splicing.
+  std::uint8_t patience : 7 = 0;  // Rounds before which the relay still asks how many bytes wait.
+  bool is_spliced : 1 = false;    // Set by a spliced round, cleared by a copied one.
 };
 
 class Relay {
  public:
-  // Bytes looked at in one go when there is no block to read into.
+  // The most that a round moves in place.
   static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
 
   explicit Relay(Counters& counters) noexcept;
 
   void apply(const EchoSettings& settings) noexcept;
 
-  // One round of at most `most` bytes. `may_splice`: no urgent mark or FIN is known of, which
-  // splice(2) mistakes for the end of what is there. `now` is the loop's.
+  // Makes a round of at most `most` bytes. `may_splice` must be false if an urgent mark or a FIN
+  // may be in the queue: splice(2) reports both as the end of the data. `now` is the loop's.
   [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, BulkState& bulk,
                             sys::TimePoint now) noexcept;
 
-  // Counts anew what the connection pins, of which `held` bytes are in a reply.
+  // Updates what the connection pins. `held` bytes are in its reply.
   void count_pins(int socket, std::size_t held, BulkState& bulk) noexcept;
-  // Its bytes are gone.
+  // The connection is closed and pins nothing.
   void forget(BulkState& bulk) noexcept { set_pins(bulk, 0); }
 
-  // Bytes in blocks that connections have. Any thread.
-  [[nodiscard]] std::size_t buffered_bytes() const noexcept { return blocks_.bytes_taken(); }
+  // Bytes in blocks that connections hold. Any thread.
+  [[nodiscard]] std::size_t buffered_bytes() const noexcept { return blocks_.bytes_held(); }
 
  private:
   [[nodiscard]] Round copy(int socket, Block& block, std::size_t most, BulkState& bulk) noexcept;
@@ -99,8 +100,8 @@ class Relay {
   SpliceSettings settings_;
   BufferPool blocks_{0, 0};
   PipePool pipes_{counters_};
-  std::size_t pins_ = 0;  // In units of 64 pages: see above.
-  std::array<std::byte, kPeekBytes> peek_room_;
+  std::size_t pins_ = 0;  // In units of 64 pages, see above.
+  std::array<std::byte, kPeekBytes> peek_buffer_;
 };
 
 }  // namespace echod

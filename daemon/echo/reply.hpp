@@ -1,20 +1,20 @@
-// Bytes that were received from a peer and not sent back yet, wherever they are kept: in a block of
-// memory (buffer_pool.hpp) or in a pipe (pipe_pool.hpp). The connection that holds a
-// reply does not know where its bytes are.
+// Bytes that were received from a peer and are not sent back yet. They are in a block of memory
+// (buffer_pool.hpp) or in a pipe (pipe_pool.hpp); the connection that owes them need not know
+// which.
 //
-// Thread-safety: none; belongs to its worker's thread.
+// Thread-safety: belongs to its worker's thread.
 #pragma once
 
 #include <cstddef>
 #include <memory>
 
-#include "io_result.hpp"
+#include "sys/io_result.hpp"
 
 namespace echod {
 
 class Reply {
  public:
-  // Gives the memory or the pipe back to its pool.
+  // Returns the block or the pipe to its pool.
   struct Return {
     void operator()(Reply* reply) const noexcept { reply->give_back(); }
   };
@@ -25,8 +25,8 @@ class Reply {
 
   // Bytes that are still to be sent.
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;
-  // Hands the kernel what it takes. If it succeeds and size() is not 0 then, the socket's send
-  // buffer is full. An error may come after some bytes: size() says what is left.
+  // Sends as much as the kernel accepts. If size() is not 0 after a success, the send buffer of the
+  // socket is full. An error may come after some bytes were sent; size() is what is left.
   virtual sys::IoResult send(int socket) noexcept = 0;
 
  protected:

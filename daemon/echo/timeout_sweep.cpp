@@ -1,8 +1,8 @@
-#include "timeout_sweep.hpp"
+#include "echo/timeout_sweep.hpp"
 
 #include <algorithm>
 
-#include "echo_context.hpp"
+#include "echo/echo_context.hpp"
 
 namespace echod {
 

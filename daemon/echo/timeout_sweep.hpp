@@ -1,19 +1,19 @@
-// Checks all connections against their timeouts, again and again.
+// Checks the timeouts of all connections periodically.
 //
-// A timer for each connection would cost it memory, and every echo a write to it. A sweep costs
-// nothing while bytes flow. It learns of an acknowledgement, which is progress, up to a sixteenth
-// of the shortest timeout in force after it came, and of a timeout that is over as much later: so
-// it closes a connection late by at most about an eighth (at least some 40 ms, at most 20 s), and
-// never early.
+// A timer for each connection would cost memory, and a write for every echo. A sweep costs nothing
+// while bytes flow. The interval is a sixteenth of the shortest timeout. The sweep may notice an
+// acknowledgement, which is progress, one interval late, and the end of a timeout one more interval
+// late. So it closes a connection at most about an eighth of the timeout too late (at least some 40
+// ms, at most 20 s), and never too early.
 //
 // Thread-safety: belongs to its worker's thread.
 #pragma once
 
 #include <chrono>
 
-#include "config.hpp"
-#include "connection_visit.hpp"
-#include "timer.hpp"
+#include "config/config.hpp"
+#include "echo/connection_visit.hpp"
+#include "loop/timer.hpp"
 
 namespace echod {
 
@@ -27,7 +27,7 @@ class TimeoutSweep {
  public:
   explicit TimeoutSweep(EchoContext& context);
 
-  // Starts over with the settings as they are now.
+  // Starts over with the current settings.
   void restart() noexcept;
 
  private:

@@ -1,18 +1,19 @@
-#include "worker.hpp"
+#include "echo/worker.hpp"
 
 #include <new>
 #include <string>
 #include <system_error>
 #include <utility>
 
-#include "process.hpp"
+#include "sys/process.hpp"
 
 namespace echod {
 
-Worker::Worker(const EchoSettings& settings, WorkerLogs logs, Shared& shared, std::size_t number,
-               WorkerEvents events)
-    : events_(std::move(events)), context_(loop_, settings, std::move(logs), shared, number) {
-  if (!context_.reserve()) {  // Some connections have memory whatever happens.
+Worker::Worker(const EchoSettings& settings, WorkerLogs logs, SharedState& shared,
+               std::size_t number, WorkerEvents events)
+    : events_(std::move(events)),
+      context_(loop_, settings, std::move(logs), shared.line_limits, {shared.admission, number}) {
+  if (!context_.reserve()) {  // The first connections have memory, whatever happens later.
     throw std::bad_alloc();
   }
 }
@@ -61,7 +62,7 @@ void Worker::order(Change change) noexcept {
   on_orders_.notify();
 }
 
-void Worker::obey() noexcept {
+void Worker::carry_out_orders() noexcept {
   Orders orders;
   {
     const std::scoped_lock lock(orders_mutex_);
@@ -70,7 +71,8 @@ void Worker::obey() noexcept {
   if (orders.settings) {
     context_.apply(*orders.settings);
     sweep_.restart();
-    acceptor_.look();  // There may be room now.
+    acceptor_.set_accepts_in_a_turn(context_.settings.turn_accepts);
+    acceptor_.poll_again();  // The limit may be higher now.
   }
   if (orders.drain) {
     begin_drain();
@@ -84,7 +86,7 @@ void Worker::obey() noexcept {
 }
 
 void Worker::run() noexcept {
-  sys::name_this_thread("worker-" + std::to_string(context_.worker));
+  sys::name_this_thread("worker-" + std::to_string(context_.seat.worker));
   sweep_.restart();
   while (!is_ended_) {
     loop_.run_once();

@@ -1,13 +1,12 @@
-// One thread that echoes: its loop, its connections, its listeners, its counters. Connections live
-// and die in one worker; nothing in the data path is shared with another thread. workers.hpp has
-// them all.
+// One thread that echoes, with its own event loop, connections, acceptor and counters. A connection
+// stays in the worker that accepted it, and the data path shares nothing with other threads.
 //
 //   created --start()--> serving --drain()--> draining --last connection gone--> ended
 //                                  abort_connections() closes them all, in any state
 //
-// Thread-safety: the public members may be called from one other thread, the service's. What they
-// ask for happens in the worker's thread, soon after; asking neither blocks nor needs memory.
-// counters() and the gauges are for any thread.
+// Thread-safety: the public members may be called from one other thread, the service's. They post
+// an order, which the worker's thread carries out soon after; that neither blocks nor allocates.
+// Any thread may read counters() and the gauges.
 #pragma once
 
 #include <atomic>
@@ -19,49 +18,64 @@
 #include <optional>
 #include <thread>
 
-#include "acceptor.hpp"
-#include "connection_visit.hpp"
-#include "echo_context.hpp"
-#include "event_loop.hpp"
-#include "notifier.hpp"
-#include "timeout_sweep.hpp"
+#include "admission/acceptor.hpp"
+#include "echo/connection_visit.hpp"
+#include "echo/echo_context.hpp"
+#include "echo/timeout_sweep.hpp"
+#include "loop/event_loop.hpp"
+#include "loop/notifier.hpp"
 
 namespace echod {
+
+// What the workers of one daemon share. It must outlive them. Thread-safety: any thread.
+struct SharedState {
+  SharedState(const EchoSettings& settings, std::size_t workers)
+      : admission(settings.max_connections, workers) {
+    apply(settings);
+  }
+  void apply(const EchoSettings& settings) noexcept {
+    admission.set_max_connections(settings.max_connections);
+    line_limits.set_per_second(settings.log_lines_per_second);
+  }
+
+  Admission admission;
+  LineLimits line_limits;
+};
 
 // Called in the worker's thread; must not block.
 struct WorkerEvents {
   std::function<void()> on_ended;             // The thread is about to end.
-  std::function<void(int)> on_listener_lost;  // A listening socket is broken for good: its errno.
+  std::function<void(int)> on_listener_lost;  // A listening socket failed for good, with an errno.
 };
 
 class Worker {
  public:
-  // The one with this number. `shared` must outlive it. Throws std::system_error, std::bad_alloc.
-  Worker(const EchoSettings& settings, WorkerLogs logs, Shared& shared, std::size_t number,
+  // Workers are numbered from 0. `shared` must outlive it. Throws std::system_error,
+  // std::bad_alloc.
+  Worker(const EchoSettings& settings, WorkerLogs logs, SharedState& shared, std::size_t number,
          WorkerEvents events);
-  // No other worker that shares `shared` may run: see end().
+  // First end() all workers that share `shared`.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // Before start(). Throws std::system_error.
+  // Call it before start(). Throws std::system_error.
   void listen(std::shared_ptr<const sys::ListenSocket> socket);
   void start();
 
   // Takes over new settings.
   void apply(const EchoSettings& settings) noexcept;
-  // Empties the accept queues, lets go of the listening sockets, drains every connection, then
-  // ends.
+  // Empties the accept queues, releases the listening sockets, drains every connection, then ends.
   void drain() noexcept;
-  // While draining: lets go of the listening sockets and closes all connections.
+  // While draining: releases the listening sockets and closes all connections.
   void abort_connections(CloseReason reason) noexcept;
-  // Ends the thread at once, whatever is left, and waits for it.
+  // Ends the thread at once, even if connections are left, and waits for it.
   void end() noexcept;
 
-  // Has the loop make a turn: turns() grows if it is not stuck.
+  // Makes the loop run once: turns() grows unless the thread is stuck.
   void wake_up() noexcept { loop_.wake_up(); }
   [[nodiscard]] std::uint64_t turns() const noexcept { return loop_.turns(); }
-  // Its thread makes no more turns, as it should.
+  // Whether its thread has ended as it was told to.
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(); }
 
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
@@ -80,14 +94,15 @@ class Worker {
 
   template <typename Change>
   void order(Change change) noexcept;
-  void obey() noexcept;
+  void carry_out_orders() noexcept;
   void run() noexcept;
   void begin_drain() noexcept;
 
   WorkerEvents events_;
   EventLoop loop_;
   EchoContext context_;
-  Acceptor acceptor_{context_, events_.on_listener_lost};
+  Acceptor acceptor_{context_.acceptor_parts(), context_.settings.turn_accepts,
+                     events_.on_listener_lost};
   TimeoutSweep sweep_{context_};
   ConnectionVisit drain_visit_{loop_, context_.table,
                                [](Connection& connection) { connection.begin_drain(); }, [] {}};
@@ -95,10 +110,10 @@ class Worker {
   ConnectionVisit abort_visit_{loop_, context_.table,
                                [this](Connection& connection) { connection.abort(abort_reason_); },
                                [] {}};
-  bool is_ended_ = false;  // The worker's thread alone, like everything above.
+  bool is_ended_ = false;  // Used by the worker's thread only, as everything above.
   std::mutex orders_mutex_;
-  Orders orders_;  // Not obeyed yet. Guarded by orders_mutex_.
-  Notifier on_orders_{loop_, [this] { obey(); }};
+  Orders orders_;  // Not carried out yet. Guarded by orders_mutex_.
+  Notifier on_orders_{loop_, [this] { carry_out_orders(); }};
   std::atomic<bool> has_ended_{false};
   std::thread thread_;
 };

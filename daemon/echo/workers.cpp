@@ -1,4 +1,4 @@
-#include "workers.hpp"
+#include "echo/workers.hpp"
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@ namespace echod {
 
 Workers::Workers(std::size_t count, const EchoSettings& settings, const WorkerLogs& logs,
                  const WorkerEvents& events)
-    : shared_(std::make_unique<Shared>(settings, count)), running_(count) {
+    : shared_(std::make_unique<SharedState>(settings, count)), running_(count) {
   const WorkerEvents of_each{.on_ended =
                                  [this, on_last_ended = events.on_ended] {
                                    if (running_.fetch_sub(1) == 1) {
@@ -19,7 +19,7 @@ Workers::Workers(std::size_t count, const EchoSettings& settings, const WorkerLo
   }
 }
 
-// All threads first: a worker may call any other one.
+// Ends all threads first: a worker may wake any other.
 Workers::~Workers() {
   for (const auto& worker : workers_) {
     worker->end();
@@ -60,7 +60,7 @@ void Workers::abort_connections(CloseReason reason) noexcept {
 void Workers::relieve(std::size_t stuck) noexcept {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     if (number != stuck) {
-      (void)shared_->admission.call(number);
+      (void)shared_->admission.wake(number);
     }
   }
 }

@@ -1,6 +1,6 @@
-// All workers of a daemon, told and asked as one.
+// All workers of a daemon, controlled and read as one.
 //
-// Thread-safety: one thread, the service's; the counters and gauges are for any thread.
+// Thread-safety: belongs to one thread, the service's; any thread may read the counters and gauges.
 #pragma once
 
 #include <array>
@@ -10,17 +10,17 @@
 #include <memory>
 #include <vector>
 
-#include "echo_context.hpp"
-#include "worker.hpp"
+#include "echo/echo_context.hpp"
+#include "echo/worker.hpp"
 
 namespace echod {
 
 class Workers {
  public:
-  // `events.on_ended` is called once: when the last of them ends. Throws std::system_error.
+  // `events.on_ended` is called once, when the last worker ends. Throws std::system_error.
   Workers(std::size_t count, const EchoSettings& settings, const WorkerLogs& logs,
           const WorkerEvents& events);
-  // Ends those that run at once, and waits for their threads.
+  // Ends running workers at once, and waits for their threads.
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -35,11 +35,11 @@ class Workers {
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
   [[nodiscard]] Worker& at(std::size_t number) noexcept { return *workers_[number]; }
 
-  // Worker `stuck` makes no turns. The others look into the accept queues: the kernel may have
-  // woken `stuck` for a client.
+  // Makes all workers but `stuck`, which makes no turns, poll the accept queues: the kernel may
+  // have woken `stuck` for a client.
   void relieve(std::size_t stuck) noexcept;
 
-  // Sums over all workers. No close is seen in them without its accept.
+  // Sums over all workers. A connection is never counted as closed but not as accepted.
   [[nodiscard]] std::array<std::uint64_t, kCounters> counters() const noexcept;
   [[nodiscard]] std::uint64_t buffered_bytes() const noexcept {
     return sum([](const Worker& worker) { return worker.buffered_bytes(); });
@@ -47,12 +47,12 @@ class Workers {
   [[nodiscard]] std::uint64_t stale_events() const noexcept {
     return sum([](const Worker& worker) { return worker.stale_events(); });
   }
-  // Connections of the worker that has the most.
+  // Number of connections of the worker that has the most.
   [[nodiscard]] std::uint32_t fullest() const noexcept;
   [[nodiscard]] std::uint32_t connections_of(std::size_t number) const noexcept {
     return shared_->admission.connections_of(number);
   }
-  // How many have not ended.
+  // Number of workers that have not ended.
   [[nodiscard]] std::size_t running() const noexcept { return running_.load(); }
 
  private:
@@ -65,7 +65,7 @@ class Workers {
     return total;
   }
 
-  const std::unique_ptr<Shared> shared_;
+  const std::unique_ptr<SharedState> shared_;
   std::atomic<std::size_t> running_;
   std::vector<std::unique_ptr<Worker>> workers_;
 };

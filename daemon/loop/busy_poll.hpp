@@ -12,7 +12,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "clock.hpp"
+#include "sys/clock.hpp"
 
 namespace echod {
 

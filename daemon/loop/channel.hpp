@@ -10,7 +10,7 @@
 
 #include <cstdint>
 
-#include "list_hook.hpp"
+#include "loop/list_hook.hpp"
 
 namespace echod {
 

@@ -1,4 +1,4 @@
-#include "event_loop.hpp"
+#include "loop/event_loop.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -7,8 +7,8 @@
 #include <system_error>
 #include <utility>
 
-#include "invariant.hpp"
-#include "notifier.hpp"
+#include "loop/notifier.hpp"
+#include "sys/invariant.hpp"
 
 namespace echod {
 

@@ -22,13 +22,13 @@
 #include <span>
 #include <vector>
 
-#include "busy_poll.hpp"
-#include "channel.hpp"
-#include "clock.hpp"
-#include "epoll.hpp"
-#include "event_fd.hpp"
-#include "io_result.hpp"
-#include "timer.hpp"
+#include "loop/busy_poll.hpp"
+#include "loop/channel.hpp"
+#include "loop/timer.hpp"
+#include "sys/clock.hpp"
+#include "sys/epoll.hpp"
+#include "sys/event_fd.hpp"
+#include "sys/io_result.hpp"
 
 namespace echod {
 

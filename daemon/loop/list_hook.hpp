@@ -3,7 +3,7 @@
 // Thread-safety: none.
 #pragma once
 
-#include "invariant.hpp"
+#include "sys/invariant.hpp"
 
 namespace echod {
 

@@ -1,9 +1,9 @@
-#include "notifier.hpp"
+#include "loop/notifier.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include "event_loop.hpp"
+#include "loop/event_loop.hpp"
 
 namespace echod {
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "channel.hpp"
+#include "loop/channel.hpp"
 
 namespace echod {
 

@@ -1,9 +1,9 @@
-#include "signal_watch.hpp"
+#include "loop/signal_watch.hpp"
 
 #include <system_error>
 #include <utility>
 
-#include "event_loop.hpp"
+#include "loop/event_loop.hpp"
 
 namespace echod {
 

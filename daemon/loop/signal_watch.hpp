@@ -3,8 +3,8 @@
 
 #include <functional>
 
-#include "channel.hpp"
-#include "signal_fd.hpp"
+#include "loop/channel.hpp"
+#include "sys/signal_fd.hpp"
 
 namespace echod {
 

@@ -1,4 +1,4 @@
-#include "timer.hpp"
+#include "loop/timer.hpp"
 
 #include <algorithm>
 #include <utility>

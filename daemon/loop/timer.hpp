@@ -7,7 +7,7 @@
 #include <functional>
 #include <vector>
 
-#include "clock.hpp"
+#include "sys/clock.hpp"
 
 namespace echod {
 

@@ -1,12 +1,12 @@
-#include "config_loader.hpp"
+#include "service/config_loader.hpp"
 
 #include <new>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
-#include "config_errors.hpp"
-#include "process.hpp"
+#include "config/config_errors.hpp"
+#include "sys/process.hpp"
 
 namespace echod {
 

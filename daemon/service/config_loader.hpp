@@ -13,8 +13,8 @@
 #include <thread>
 #include <vector>
 
-#include "config.hpp"
-#include "notifier.hpp"
+#include "config/config.hpp"
+#include "loop/notifier.hpp"
 
 namespace echod {
 

@@ -1,9 +1,9 @@
-#include "connection_limit.hpp"
+#include "service/connection_limit.hpp"
 
 #include <algorithm>
 #include <limits>
 
-#include "exit_codes.hpp"
+#include "service/exit_codes.hpp"
 
 namespace echod {
 

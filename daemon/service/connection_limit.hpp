@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <string>
 
-#include "config.hpp"
-#include "echo_settings.hpp"
-#include "open_files.hpp"
+#include "config/config.hpp"
+#include "echo/echo_settings.hpp"
+#include "sys/open_files.hpp"
 
 namespace echod {
 

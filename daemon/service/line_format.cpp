@@ -1,4 +1,4 @@
-#include "line_format.hpp"
+#include "service/line_format.hpp"
 
 #include <spdlog/pattern_formatter.h>
 
@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string_view>
 
-#include "log_queue.hpp"
+#include "service/log_queue.hpp"
 
 namespace echod {
 

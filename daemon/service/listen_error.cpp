@@ -1,9 +1,9 @@
-#include "listen_error.hpp"
+#include "service/listen_error.hpp"
 
 #include <cerrno>
 #include <string>
 
-#include "kernel_setting.hpp"
+#include "sys/kernel_setting.hpp"
 
 namespace echod {
 

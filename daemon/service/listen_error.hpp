@@ -4,8 +4,8 @@
 
 #include <system_error>
 
-#include "exit_codes.hpp"
-#include "socket_address.hpp"
+#include "service/exit_codes.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod {
 

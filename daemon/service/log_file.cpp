@@ -1,4 +1,4 @@
-#include "log_file.hpp"
+#include "service/log_file.hpp"
 
 #include <chrono>
 #include <utility>

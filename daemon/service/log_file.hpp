@@ -14,9 +14,9 @@
 #include <memory>
 #include <string>
 
-#include "append_file.hpp"
-#include "clock.hpp"
-#include "line_format.hpp"
+#include "service/line_format.hpp"
+#include "sys/append_file.hpp"
+#include "sys/clock.hpp"
 
 namespace echod {
 

@@ -1,9 +1,9 @@
-#include "log_queue.hpp"
+#include "service/log_queue.hpp"
 
 #include <algorithm>
 #include <string_view>
 
-#include "line_format.hpp"
+#include "service/line_format.hpp"
 
 namespace echod {
 

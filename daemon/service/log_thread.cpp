@@ -1,4 +1,4 @@
-#include "log_thread.hpp"
+#include "service/log_thread.hpp"
 
 #include <atomic>
 #include <condition_variable>
@@ -8,8 +8,8 @@
 #include <system_error>
 #include <utility>
 
-#include "log_queue.hpp"
-#include "process.hpp"
+#include "service/log_queue.hpp"
+#include "sys/process.hpp"
 
 namespace echod {
 

@@ -19,7 +19,7 @@
 #include <string>
 #include <thread>
 
-#include "io_result.hpp"
+#include "sys/io_result.hpp"
 
 namespace echod {
 

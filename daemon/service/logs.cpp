@@ -1,4 +1,4 @@
-#include "logs.hpp"
+#include "service/logs.hpp"
 
 #include <spdlog/logger.h>
 #include <spdlog/sinks/null_sink.h>
@@ -9,11 +9,11 @@
 #include <exception>
 #include <utility>
 
-#include "line_format.hpp"
-#include "log_file.hpp"
-#include "log_thread.hpp"
-#include "shared_stream.hpp"
-#include "standard_error.hpp"
+#include "service/line_format.hpp"
+#include "service/log_file.hpp"
+#include "service/log_thread.hpp"
+#include "service/standard_error.hpp"
+#include "sys/shared_stream.hpp"
 
 namespace echod {
 

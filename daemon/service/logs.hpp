@@ -14,7 +14,7 @@
 #include <memory>
 #include <string>
 
-#include "config.hpp"
+#include "config/config.hpp"
 
 namespace spdlog {
 class logger;

@@ -1,4 +1,4 @@
-#include "passed_sockets.hpp"
+#include "service/passed_sockets.hpp"
 
 #include <systemd/sd-daemon.h>
 
@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
-#include "exit_codes.hpp"
-#include "toml_value.hpp"
+#include "config/toml_value.hpp"
+#include "service/exit_codes.hpp"
 
 namespace echod {
 

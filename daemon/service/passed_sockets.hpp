@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "config.hpp"
-#include "listen_socket.hpp"
-#include "unique_fd.hpp"
+#include "config/config.hpp"
+#include "sys/listen_socket.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod {
 

@@ -1,4 +1,4 @@
-#include "reload_request.hpp"
+#include "service/reload_request.hpp"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,9 +9,9 @@
 #include <string>
 #include <system_error>
 
-#include "clock.hpp"
-#include "exit_codes.hpp"
-#include "signal_fd.hpp"
+#include "service/exit_codes.hpp"
+#include "sys/clock.hpp"
+#include "sys/signal_fd.hpp"
 
 namespace echod {
 

@@ -1,4 +1,4 @@
-#include "service.hpp"
+#include "service/service.hpp"
 
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/logger.h>
@@ -15,12 +15,12 @@
 #include <system_error>
 #include <utility>
 
-#include "available_cpus.hpp"
-#include "config_file.hpp"
-#include "config_keys.hpp"
-#include "listen_error.hpp"
-#include "reload_request.hpp"
-#include "toml_value.hpp"
+#include "config/config_file.hpp"
+#include "config/config_keys.hpp"
+#include "config/toml_value.hpp"
+#include "service/listen_error.hpp"
+#include "service/reload_request.hpp"
+#include "sys/available_cpus.hpp"
 
 namespace echod {
 

@@ -21,8 +21,8 @@
 #include <string_view>
 #include <utility>
 
-#include "clock.hpp"
-#include "local_sender.hpp"
+#include "sys/clock.hpp"
+#include "sys/local_sender.hpp"
 
 namespace echod {
 

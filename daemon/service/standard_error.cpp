@@ -1,4 +1,4 @@
-#include "standard_error.hpp"
+#include "service/standard_error.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,8 +7,8 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "append_file.hpp"
-#include "shared_stream.hpp"
+#include "sys/append_file.hpp"
+#include "sys/shared_stream.hpp"
 
 namespace echod {
 

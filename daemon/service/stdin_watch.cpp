@@ -1,4 +1,4 @@
-#include "stdin_watch.hpp"
+#include "service/stdin_watch.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <string_view>
 #include <utility>
 
-#include "event_loop.hpp"
+#include "loop/event_loop.hpp"
 
 namespace echod {
 

@@ -3,8 +3,8 @@
 
 #include <functional>
 
-#include "channel.hpp"
-#include "shared_stream.hpp"
+#include "loop/channel.hpp"
+#include "sys/shared_stream.hpp"
 
 namespace echod {
 

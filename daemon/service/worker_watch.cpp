@@ -1,4 +1,4 @@
-#include "worker_watch.hpp"
+#include "service/worker_watch.hpp"
 
 #include <spdlog/logger.h>
 

@@ -15,9 +15,9 @@
 #include <functional>
 #include <vector>
 
-#include "event_loop.hpp"
-#include "timer.hpp"
-#include "workers.hpp"
+#include "echo/workers.hpp"
+#include "loop/event_loop.hpp"
+#include "loop/timer.hpp"
 
 namespace echod {
 

@@ -1,4 +1,4 @@
-#include "append_file.hpp"
+#include "sys/append_file.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,8 +10,8 @@
 #include <cstdio>
 #include <utility>
 
-#include "restarting.hpp"
-#include "wait_ready.hpp"
+#include "sys/restarting.hpp"
+#include "sys/wait_ready.hpp"
 
 namespace echod::sys {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "io_result.hpp"
-#include "unique_fd.hpp"
+#include "sys/io_result.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

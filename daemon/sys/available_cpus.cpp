@@ -1,4 +1,4 @@
-#include "available_cpus.hpp"
+#include "sys/available_cpus.hpp"
 
 #include <sched.h>
 

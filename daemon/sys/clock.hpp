@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "syscalls.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys {
 

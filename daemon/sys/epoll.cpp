@@ -1,8 +1,8 @@
-#include "epoll.hpp"
+#include "sys/epoll.hpp"
 
 #include <system_error>
 
-#include "invariant.hpp"
+#include "sys/invariant.hpp"
 
 namespace echod::sys {
 

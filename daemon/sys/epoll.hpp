@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <span>
 
-#include "io_result.hpp"
-#include "unique_fd.hpp"
+#include "sys/io_result.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

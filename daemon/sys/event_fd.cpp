@@ -1,4 +1,4 @@
-#include "event_fd.hpp"
+#include "sys/event_fd.hpp"
 
 #include <sys/eventfd.h>
 

@@ -1,7 +1,7 @@
 // Owner of one eventfd(2): a counter that one thread raises to wake another's epoll.
 #pragma once
 
-#include "unique_fd.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

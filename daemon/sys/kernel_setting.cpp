@@ -1,4 +1,4 @@
-#include "kernel_setting.hpp"
+#include "sys/kernel_setting.hpp"
 
 #include <fstream>
 

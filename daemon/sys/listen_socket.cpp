@@ -1,4 +1,4 @@
-#include "listen_socket.hpp"
+#include "sys/listen_socket.hpp"
 
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>

@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <optional>
 
-#include "io_result.hpp"
-#include "socket_address.hpp"
-#include "unique_fd.hpp"
+#include "sys/io_result.hpp"
+#include "sys/socket_address.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

@@ -1,11 +1,11 @@
-#include "local_sender.hpp"
+#include "sys/local_sender.hpp"
 
 #include <cerrno>
 #include <cstddef>
 #include <string>
 #include <system_error>
 
-#include "wait_ready.hpp"
+#include "sys/wait_ready.hpp"
 
 namespace echod::sys {
 

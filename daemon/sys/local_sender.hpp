@@ -7,10 +7,10 @@
 
 #include <string_view>
 
-#include "clock.hpp"
-#include "io_result.hpp"
-#include "syscalls.hpp"
-#include "unique_fd.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
+#include "sys/syscalls.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

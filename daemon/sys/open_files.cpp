@@ -1,12 +1,12 @@
-#include "open_files.hpp"
+#include "sys/open_files.hpp"
 
 #include <dirent.h>
 
 #include <algorithm>
 #include <memory>
 
-#include "kernel_setting.hpp"
-#include "syscalls.hpp"
+#include "sys/kernel_setting.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys {
 

@@ -1,11 +1,11 @@
-#include "pipe.hpp"
+#include "sys/pipe.hpp"
 
 #include <fcntl.h>
 
 #include <array>
 
-#include "restarting.hpp"
-#include "syscalls.hpp"
+#include "sys/restarting.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys {
 

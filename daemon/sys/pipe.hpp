@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <span>
 
-#include "io_result.hpp"
-#include "unique_fd.hpp"
+#include "sys/io_result.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

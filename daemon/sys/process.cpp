@@ -1,4 +1,4 @@
-#include "process.hpp"
+#include "sys/process.hpp"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
@@ -9,7 +9,7 @@
 #include <csignal>
 #include <string_view>
 
-#include "unique_fd.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

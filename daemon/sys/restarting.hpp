@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-#include "io_result.hpp"
+#include "sys/io_result.hpp"
 
 namespace echod::sys {
 

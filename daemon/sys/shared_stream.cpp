@@ -1,4 +1,4 @@
-#include "shared_stream.hpp"
+#include "sys/shared_stream.hpp"
 
 #include <fcntl.h>
 
@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdio>
 
-#include "wait_ready.hpp"
+#include "sys/wait_ready.hpp"
 
 namespace echod::sys {
 

@@ -12,9 +12,9 @@
 #include <span>
 #include <string_view>
 
-#include "clock.hpp"
-#include "io_result.hpp"
-#include "unique_fd.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

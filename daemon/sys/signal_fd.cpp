@@ -1,4 +1,4 @@
-#include "signal_fd.hpp"
+#include "sys/signal_fd.hpp"
 
 #include <cerrno>
 #include <csignal>

@@ -6,7 +6,7 @@
 #include <initializer_list>
 #include <optional>
 
-#include "unique_fd.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

@@ -1,4 +1,4 @@
-#include "socket_address.hpp"
+#include "sys/socket_address.hpp"
 
 #include <arpa/inet.h>
 #include <net/if.h>

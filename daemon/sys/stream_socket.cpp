@@ -1,10 +1,10 @@
-#include "stream_socket.hpp"
+#include "sys/stream_socket.hpp"
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
-#include "restarting.hpp"
-#include "syscalls.hpp"
+#include "sys/restarting.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys {
 

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <span>
 
-#include "io_result.hpp"
+#include "sys/io_result.hpp"
 
 namespace echod::sys {
 

@@ -1,4 +1,4 @@
-#include "syscalls.hpp"
+#include "sys/syscalls.hpp"
 
 #include <fcntl.h>
 #include <sys/eventfd.h>

@@ -1,4 +1,4 @@
-#include "terminal.hpp"
+#include "sys/terminal.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -9,8 +9,8 @@
 #include <cstring>
 #include <optional>
 
-#include "syscalls.hpp"
-#include "unique_fd.hpp"
+#include "sys/syscalls.hpp"
+#include "sys/unique_fd.hpp"
 
 namespace echod::sys {
 

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "syscalls.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys {
 

@@ -1,11 +1,11 @@
-#include "wait_ready.hpp"
+#include "sys/wait_ready.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <limits>
 
-#include "restarting.hpp"
-#include "syscalls.hpp"
+#include "sys/restarting.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys {
 

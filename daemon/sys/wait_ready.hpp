@@ -6,8 +6,8 @@
 
 #include <span>
 
-#include "clock.hpp"
-#include "io_result.hpp"
+#include "sys/clock.hpp"
+#include "sys/io_result.hpp"
 
 namespace echod::sys {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "invariant.hpp"
+#include "sys/invariant.hpp"
 
 namespace echod::test {
 

@@ -12,7 +12,7 @@
 #include <cerrno>
 
 #include "fault_layer.hpp"
-#include "syscalls.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys::calls {
 

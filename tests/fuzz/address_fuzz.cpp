@@ -2,9 +2,9 @@
 // same, and goes to the kernel and back the same.
 #include <cstring>
 
+#include "config/key_type.hpp"
 #include "fuzz_target.hpp"
-#include "key_type.hpp"
-#include "socket_address.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod::test {
 namespace {

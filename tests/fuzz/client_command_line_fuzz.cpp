@@ -1,6 +1,6 @@
 // The command line of echoload, the address of the server included: words are either refused on one
 // line, or make a plan that a run can follow.
-#include "command_line.hpp"
+#include "client/options/command_line.hpp"
 #include "fuzz_target.hpp"
 
 namespace echod::test {

@@ -1,9 +1,9 @@
 // The command line of echod: words are either refused on one line, or ask for something that can be
 // done, whatever they are.
-#include "command_line.hpp"
-#include "config_dump.hpp"
-#include "config_errors.hpp"
-#include "config_file.hpp"
+#include "config/command_line.hpp"
+#include "config/config_dump.hpp"
+#include "config/config_errors.hpp"
+#include "config/config_file.hpp"
 #include "fuzz_target.hpp"
 
 namespace echod::test {

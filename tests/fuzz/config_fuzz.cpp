@@ -2,12 +2,12 @@
 // is, or becomes a configuration that the dump holds completely.
 #include <charconv>
 
-#include "config_dump.hpp"
-#include "config_errors.hpp"
-#include "config_file.hpp"
-#include "config_keys.hpp"
+#include "config/config_dump.hpp"
+#include "config/config_errors.hpp"
+#include "config/config_file.hpp"
+#include "config/config_keys.hpp"
+#include "config/toml_value.hpp"
 #include "fuzz_target.hpp"
-#include "toml_value.hpp"
 
 namespace echod::test {
 namespace {

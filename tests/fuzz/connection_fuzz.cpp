@@ -12,9 +12,10 @@
 #include <utility>
 
 #include "all_connections.hpp"
-#include "connection.hpp"
-#include "echo_context.hpp"
-#include "event_loop.hpp"
+#include "echo/connection.hpp"
+#include "echo/echo_context.hpp"
+#include "echo/worker.hpp"
+#include "loop/event_loop.hpp"
 #include "simulated_peers.hpp"
 
 namespace echod::test {
@@ -57,7 +58,7 @@ class FuzzedWorker {
     }
     settle();
     require(context_.relay.buffered_bytes() == 0, "all reply buffers are given back");
-    require(context_.table.size() == 0 && context_.admission.connections() == 0,
+    require(context_.table.size() == 0 && shared_.admission.connections() == 0,
             "no connection is left");
     std::uint64_t sent = 0;
     for (const SimulatedPeer& peer : peers_.all()) {
@@ -133,8 +134,8 @@ class FuzzedWorker {
       return;
     }
     require(context_.table.reserve(), "there is memory for a connection");
-    context_.admission.enter();
-    context_.admission.add_to(context_.worker);
+    shared_.admission.take_slot();
+    shared_.admission.count_connection(context_.seat.worker);
     auto fd = sys::UniqueFd::adopt(peers_.add(input_.byte()));
     context_.table.create(context_, std::move(fd), {}).start();
   }
@@ -183,8 +184,8 @@ class FuzzedWorker {
   ScriptedKernel kernel_;
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
-  Shared shared_{fuzz_settings(), 1};
-  EchoContext context_{loop_, fuzz_settings(), logger_, shared_, 0};
+  SharedState shared_{fuzz_settings(), 1};
+  EchoContext context_{loop_, fuzz_settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
   SimulatedPeers peers_{kernel_, input_, context_.counters};
 };
 

@@ -15,9 +15,9 @@
 #include <system_error>
 #include <utility>
 
-#include "exit_codes.hpp"
 #include "fuzz_target.hpp"
-#include "passed_sockets.hpp"
+#include "service/exit_codes.hpp"
+#include "service/passed_sockets.hpp"
 
 namespace echod::test {
 namespace {

@@ -12,9 +12,9 @@
 #include <optional>
 #include <string>
 
-#include "counters.hpp"
 #include "fuzz_target.hpp"
 #include "scripted_syscalls.hpp"
+#include "telemetry/counters.hpp"
 
 namespace echod::test {
 

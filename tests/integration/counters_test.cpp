@@ -197,7 +197,7 @@ TEST_F(EveryCounterTest, OfReloadsAndLogLines) {
   start("workers = 1\n[log]\nconnection_lines_per_second = 1\n");
   daemon().expect_log("reload: refused");
   daemon().expect_log("nonsense");
-  daemon().allow_log("lines about connections were left out");
+  daemon().allow_log("lines about connections were suppressed");
   Values before = values();
   daemon().reload("workers = 1\n");
   expect_growth(before, {{"reloads", 1}});
@@ -206,7 +206,7 @@ TEST_F(EveryCounterTest, OfReloadsAndLogLines) {
   expect_growth(before, {{"reloads_refused", 1}});
   daemon().reload("workers = 1\n[log]\nconnection_lines_per_second = 1\n");
   (void)daemon().wait_for_err("reload: applied", 2);
-  wait_until("a line to be left out", [this] {
+  wait_until("a line to be suppressed", [this] {
     connect().close();
     return daemon().counter("connection_lines_suppressed") > 0;
   });
@@ -218,7 +218,7 @@ TEST_F(EveryCounterTest, OfErrorsOfSystemCalls) {
   }
   start(kOneWorker);
   daemon().expect_log("was lost before it was accepted");
-  daemon().expect_log("no room for the connection of ");
+  daemon().expect_log("cannot register the connection of ");
   daemon().expect_log("cannot accept on ");
   Values before = values();
   with_failure("accept4", "ECONNABORTED", [this] { EXPECT_TRUE(connect().echoes("hello")); });

@@ -9,8 +9,8 @@
 #include <set>
 
 #include "broken_server.hpp"
+#include "client/check/run_checks.hpp"
 #include "daemon_test.hpp"
-#include "run_checks.hpp"
 #include "text_match.hpp"
 
 namespace echod::test {

@@ -338,7 +338,7 @@ TEST_F(LogTest, HowManyLinesWereLeftOutIsSaidWhileTheDaemonIsQuiet) {
   TcpPeer peer = connect();
   TcpPeer other = connect();
   daemon().thaw();
-  const std::string line = daemon().wait_for_log("lines about connections were left out");
+  const std::string line = daemon().wait_for_log("lines about connections were suppressed");
   EXPECT_NE(line.find("1 lines about"), std::string::npos) << line;
 }
 

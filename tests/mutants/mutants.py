@@ -30,7 +30,7 @@ class Suite:
 
 # The quick ones first. What needs root, or a machine of its own, is left out.
 SUITES = (Suite("scripted_tests"), Suite("client_scripted_tests"), Suite("unit_tests"), Suite("client_tests"),
-          Suite("threaded_tests"), Suite("check_tests", is_parallel=True),
+          Suite("check_tests", is_parallel=True),
           Suite("integration_tests", filter="-*Root*:*SpreadingTest*", is_parallel=True))
 TARGETS = ("echod", "echoload", *(suite.name for suite in SUITES))
 

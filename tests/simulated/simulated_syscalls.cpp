@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "simulated_kernel.hpp"
-#include "syscalls.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys::calls {
 

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <utility>
 
-#include "invariant.hpp"
-#include "socket_address.hpp"
+#include "sys/invariant.hpp"
+#include "sys/socket_address.hpp"
 
 namespace echod::test {
 
@@ -63,7 +63,7 @@ World::World(Outside& outside, const WorldSettings& settings)
     : shared_(settings_of(settings), 1),
       settings_(settings),
       kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0),
-      context_(loop_, settings_of(settings), silent_logger(), shared_, 0) {
+      context_(loop_, settings_of(settings), silent_logger(), shared_.line_limits, {shared_.admission, 0}) {
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     (void)kernel_.connect();
   }
@@ -72,8 +72,8 @@ World::World(Outside& outside, const WorldSettings& settings)
 void World::run() {
   static const sys::SocketAddress peer = *sys::SocketAddress::parse("192.0.2.1", 5555);
   for (std::size_t i = 0; i < settings_.connections; ++i) {
-    context_.admission.enter();
-    context_.admission.add_to(context_.worker);
+    shared_.admission.take_slot();
+    shared_.admission.count_connection(context_.seat.worker);
     const int fd = SimulatedKernel::kFirstFd + static_cast<int>(i);
     invariant(context_.reserve(), "there is memory for a few connections");
     context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});
@@ -140,7 +140,7 @@ void World::check_rest() {
 }
 
 void World::check_end() {
-  if (context_.table.size() > 0 || context_.admission.connections() > 0) {
+  if (context_.table.size() > 0 || shared_.admission.connections() > 0) {
     kernel_.violate("a connection is kept beyond its end");
   }
   for (const CloseReason reason : {CloseReason::peer_closed, CloseReason::reset,

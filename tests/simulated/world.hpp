@@ -7,10 +7,11 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "connection_visit.hpp"
-#include "echo_context.hpp"
-#include "event_loop.hpp"
-#include "notifier.hpp"
+#include "echo/connection_visit.hpp"
+#include "echo/echo_context.hpp"
+#include "echo/worker.hpp"
+#include "loop/event_loop.hpp"
+#include "loop/notifier.hpp"
 #include "simulated_kernel.hpp"
 
 namespace echod::test {
@@ -62,7 +63,7 @@ class World {
   [[nodiscard]] std::uint64_t closed_for(CloseReason reason) const;
   [[nodiscard]] std::uint64_t expected_for(CloseReason reason) const;
 
-  Shared shared_;
+  SharedState shared_;
   WorldSettings settings_;
   SimulatedKernel kernel_;
   EventLoop loop_;

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "connection_table.hpp"
+#include "echo/connection_table.hpp"
 
 namespace echod::test {
 

@@ -19,9 +19,10 @@
 #include <sstream>
 #include <string>
 
-#include "acceptor.hpp"
-#include "echo_context.hpp"
-#include "event_loop.hpp"
+#include "admission/acceptor.hpp"
+#include "echo/echo_context.hpp"
+#include "echo/worker.hpp"
+#include "loop/event_loop.hpp"
 #include "scripted_syscalls.hpp"
 
 namespace echod::test {
@@ -61,8 +62,8 @@ class EchoFixture : public testing::Test {
   // A connection as a listener makes it.
   Connection& connect(int fd) {
     EXPECT_TRUE(context_.table.reserve());
-    context_.admission.enter();
-    context_.admission.add_to(context_.worker);
+    shared_.admission.take_slot();
+    shared_.admission.count_connection(context_.seat.worker);
     Connection& connection = context_.table.create(context_, sys::UniqueFd::adopt(fd), peer_);
     connection.start();
     return connection;
@@ -122,10 +123,13 @@ class EchoFixture : public testing::Test {
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
   sys::SocketAddress peer_ = *sys::SocketAddress::parse("192.0.2.1", 5555);
   EventLoop loop_;
-  Shared shared_{small_settings(), 2};  // The other worker accepts only if a test opens its seat.
-  EchoContext context_{loop_, small_settings(), logger_, shared_, 0};
+  SharedState shared_{small_settings(),
+                      2};  // The other worker accepts only if a test opens its seat.
+  EchoContext context_{
+      loop_, small_settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
   int lost_ = 0;  // Listening sockets that turned out to be broken.
-  Acceptor acceptor_{context_, [this](int) { ++lost_; }};
+  Acceptor acceptor_{context_.acceptor_parts(), context_.settings.turn_accepts,
+                     [this](int) { ++lost_; }};
 };
 
 }  // namespace echod::test

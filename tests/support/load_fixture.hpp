@@ -22,10 +22,10 @@
 #include <span>
 #include <string>
 
-#include "event_loop.hpp"
-#include "keyed_stream.hpp"
-#include "load_connection.hpp"
-#include "load_context.hpp"
+#include "client/load/load_connection.hpp"
+#include "client/load/load_context.hpp"
+#include "client/stream/keyed_stream.hpp"
+#include "loop/event_loop.hpp"
 #include "scripted_syscalls.hpp"
 
 namespace echod::test {

@@ -3,9 +3,9 @@
 
 #include <chrono>
 
-#include "command_line.hpp"
-#include "environment.hpp"
-#include "load_run.hpp"
+#include "client/load/load_run.hpp"
+#include "client/options/command_line.hpp"
+#include "client/report/environment.hpp"
 
 namespace echod::test {
 

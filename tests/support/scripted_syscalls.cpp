@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-#include "syscalls.hpp"
+#include "sys/syscalls.hpp"
 
 namespace echod::sys::calls {
 

@@ -1,0 +1,43 @@
+// What an error of accept4(2) means for a listener. The only place that maps these errors.
+#pragma once
+
+#include <cerrno>
+#include <cstdint>
+
+namespace echod {
+
+enum class AcceptVerdict : std::uint8_t {
+  done,   // The queue is empty: wait for the next edge.
+  retry,  // That one connection is lost: go on with the next.
+  pause,  // No descriptors, no memory, a rule that forbids it, or something new: the queue stays as
+          // it is, and the next call would say the same. Try later, and on every close.
+  fatal,  // This socket will never accept again.
+};
+
+// `error` is the errno of a failed accept4(2). Source: accept(2), "Error handling": Linux passes
+// pending network errors of the new socket, to be treated like EAGAIN by retrying.
+[[nodiscard]] constexpr AcceptVerdict verdict_on_accept(int error) noexcept {
+  switch (error) {
+    case EAGAIN:
+      return AcceptVerdict::done;
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPROTO:
+      return AcceptVerdict::retry;
+    case EBADF:
+    case EFAULT:
+    case EINVAL:
+    case ENOTSOCK:
+      return AcceptVerdict::fatal;
+    default:
+      return AcceptVerdict::pause;
+  }
+}
+
+}  // namespace echod

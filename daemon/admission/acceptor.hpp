@@ -1,0 +1,144 @@
+// Accepts connections for one worker from all listening sockets: until EAGAIN, as edge-triggered
+// epoll demands, but at most turn.accepts of them in a turn.
+//
+// Every worker registers every listening socket with EPOLLEXCLUSIVE (epoll_ctl(2)): for a new
+// client the kernel wakes one sleeping worker. A worker that should not or cannot accept stops and
+// leaves the client in the kernel's accept queue, although its edge is used up. So each reason to
+// stop has somebody who polls the queues later (admission.hpp):
+//
+//   reason to stop               polls the queues later
+//   ---------------------------  ---------------------------------------------------------------
+//   another worker has clearly   that worker, which is woken; this one, if the woken worker has not
+//   fewer connections            answered after 100 ms
+//   no memory for a connection   a worker that has memory, which is woken; this one, every 250 ms
+//   limits.max_connections       the worker in which the next connection ends
+//   descriptors or the kernel's  the worker in which the next connection ends; this one, every 250
+//   memory are used up           ms
+//
+// Sockets take turns, so that one whose queue is never empty cannot keep the others out.
+//
+// Thread-safety: belongs to its worker's thread. Never blocks. Only the constructor and add()
+// throw.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "admission/admission.hpp"
+#include "admission/connection_sink.hpp"
+#include "loop/channel.hpp"
+#include "loop/event_loop.hpp"
+#include "loop/notifier.hpp"
+#include "loop/timer.hpp"
+#include "sys/clock.hpp"
+#include "sys/listen_socket.hpp"
+#include "telemetry/connection_log.hpp"
+#include "telemetry/counters.hpp"
+
+namespace echod {
+
+class Acceptor {
+ public:
+  // Pause after a shortage that may end although no connection of ours ends.
+  static constexpr std::chrono::milliseconds kRetryInterval{250};
+
+  // What it uses. All of it must outlive the acceptor.
+  struct Parts {
+    EventLoop& loop;
+    Seat seat;
+    Counters& counters;
+    ConnectionLog& log;
+    ConnectionSink& connections;
+  };
+
+  // If a listening socket fails for good, releases it and then calls `on_lost` with the errno.
+  Acceptor(const Parts& parts, std::uint32_t accepts_in_a_turn, std::function<void(int)> on_lost);
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  void set_accepts_in_a_turn(std::uint32_t accepts) noexcept { accepts_in_a_turn_ = accepts; }
+
+  // Registers with the loop. The socket is shared with its owner and other workers; the last one
+  // closes it. Throws std::system_error, std::bad_alloc.
+  void add(std::shared_ptr<const sys::ListenSocket> socket);
+
+  // Polls all accept queues in the next pass, without waiting for an event.
+  void poll_again() noexcept;
+  // Connections of this worker have ended: accepts clients that wait for a slot.
+  void on_connections_ended() noexcept;
+
+  // Accepts every client that waits in a queue, whatever the limit and the worker's share, and then
+  // releases the socket: closing it earlier would reset these clients. If descriptors run short, it
+  // goes on as connections end. An inherited socket is released at once: its queue is for the
+  // process that serves it next.
+  void begin_emptying() noexcept;
+  // Releases all sockets now.
+  void close() noexcept;
+  // Whether all sockets are released.
+  [[nodiscard]] bool is_closed() const noexcept;
+
+ private:
+  // One listening socket. A turn of any of them is a turn for all.
+  class Queue final : public Channel {
+   public:
+    Queue(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket) noexcept
+        : socket(std::move(listen_socket)), acceptor_(acceptor) {}
+    Turn on_turn(std::uint32_t /*events*/) noexcept override { return acceptor_.accept_some(); }
+
+    std::shared_ptr<const sys::ListenSocket> socket;  // nullptr: released.
+    bool may_have_clients = true;                     // It has not said EAGAIN in this turn.
+    int left_to_empty = 0;
+
+   private:
+    Acceptor& acceptor_;
+  };
+  enum class Result : std::uint8_t { next, stop };
+
+  void on_woken() noexcept;
+  [[nodiscard]] Turn accept_some() noexcept;
+  [[nodiscard]] bool may_have_clients() const noexcept;
+  [[nodiscard]] Queue* next_queue() noexcept;
+  [[nodiscard]] Result accept_from(Queue& queue) noexcept;
+  [[nodiscard]] Result leave_to(std::size_t emptier, Queue& queue) noexcept;
+  [[nodiscard]] Result after_error(Queue& queue, int error) noexcept;
+  [[nodiscard]] bool take_slot(const Queue& queue) noexcept;
+  void wake(std::size_t worker) noexcept;
+  void wait_for_memory(const Queue& queue) noexcept;
+  void wait_for_resources(const Queue& queue, int error) noexcept;
+  void count_pause(Counter cause) noexcept;
+  void on_retry() noexcept;
+  void expect_clients_everywhere() noexcept;
+  void on_empty(Queue& queue) noexcept;
+  void on_all_empty() noexcept;
+  void release(Queue& queue) noexcept;
+
+  struct Woken {
+    std::size_t worker;
+    sys::TimePoint time;
+  };
+
+  EventLoop& loop_;
+  Admission& admission_;
+  const std::size_t worker_;
+  Counters& counters_;
+  ConnectionLog& log_;
+  ConnectionSink& connections_;
+  std::uint32_t accepts_in_a_turn_;
+  std::function<void(int)> on_lost_;
+  Notifier on_wake_;
+  Timer retry_;
+  std::optional<Woken> woken_;  // The worker that should accept in place of this one; retry_ runs.
+  std::vector<std::unique_ptr<Queue>> queues_;
+  std::size_t next_ = 0;    // Index in queues_ of the socket whose turn it is.
+  bool is_paused_ = false;  // Stopped by the limit or a shortage, and has not accepted since.
+  bool is_emptying_ = false;
+};
+
+}  // namespace echod

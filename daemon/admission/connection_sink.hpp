@@ -1,0 +1,22 @@
+// Takes over the connections that an acceptor accepts.
+// Thread-safety: belongs to one worker's thread. Never blocks.
+#pragma once
+
+#include "sys/listen_socket.hpp"
+
+namespace echod {
+
+class ConnectionSink {
+ public:
+  ConnectionSink() noexcept = default;
+  ConnectionSink(const ConnectionSink&) = delete;
+  ConnectionSink& operator=(const ConnectionSink&) = delete;
+  virtual ~ConnectionSink() = default;
+
+  // Reserves the memory that the next adopt() needs; false if there is none.
+  [[nodiscard]] virtual bool reserve() noexcept = 0;
+  // Starts to serve the connection, which has its slot. Must follow a reserve() that returned true.
+  virtual void adopt(sys::Accepted accepted) noexcept = 0;
+};
+
+}  // namespace echod

@@ -1,0 +1,60 @@
+// When a connection last made progress, and how much the peer has yet to acknowledge.
+//
+// Progress is a byte that arrives, that is sent or that the peer acknowledges. Acknowledgements
+// cause no event, so they are asked for (SIOCOUTQ, tcp(7)) when a timeout is checked. Once
+// everything is acknowledged the kernel is not asked again until more is sent: a connection at rest
+// costs no system call.
+//
+// Thread-safety: none. Never blocks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "sys/clock.hpp"
+
+namespace echod {
+
+class Progress {
+ public:
+  static constexpr std::chrono::milliseconds kTick{10};  // Resolution of since().
+
+  explicit Progress(sys::TimePoint now) noexcept : last_(ticks_of(now)) {}
+
+  void note(sys::TimePoint now) noexcept { last_ = ticks_of(now); }
+  // The kernel was given bytes or our FIN.
+  void note_sent(sys::TimePoint now) noexcept {
+    note(now);
+    unacknowledged_ = kNotAsked;
+  }
+  // Our FIN was sent, which is no progress of the peer.
+  void expect_acknowledgement() noexcept { unacknowledged_ = kNotAsked; }
+
+  // Asks whether the peer has yet to acknowledge bytes or our FIN. Acknowledged bytes are progress:
+  // a slow reader frees space in the kernel's buffer long before EPOLLOUT is reported.
+  [[nodiscard]] bool is_acknowledgement_due(int socket, sys::TimePoint now) noexcept;
+  // The same as of the last time that the kernel was asked.
+  [[nodiscard]] bool was_acknowledgement_due() const noexcept { return unacknowledged_ != 0; }
+
+  [[nodiscard]] std::chrono::milliseconds since(sys::TimePoint now) const noexcept {
+    return ticks_of(now) - last_;
+  }
+
+ private:
+  // Centiseconds since some time before the process started. Wraps around after 497 days, which
+  // does not matter: only shorter differences are used.
+  using Ticks = std::chrono::duration<std::uint32_t, std::centi>;
+  static_assert(Ticks(1) == kTick);
+
+  static constexpr std::uint32_t kNotAsked = UINT32_MAX;
+
+  [[nodiscard]] static Ticks ticks_of(sys::TimePoint time) noexcept {
+    return std::chrono::duration_cast<Ticks>(time.time_since_epoch());
+  }
+
+  Ticks last_;
+  // Bytes that the peer had not acknowledged when the kernel was last asked; our FIN counts as one.
+  std::uint32_t unacknowledged_ = 0;
+};
+
+}  // namespace echod

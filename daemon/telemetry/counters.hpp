@@ -1,0 +1,87 @@
+// Counts what happens in a worker: every limit that is reached, every refusal, every close.
+// Counters start at 0 and only grow.
+//
+// Thread-safety: only the worker that owns the set adds; any thread may read at any time.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace echod {
+
+// Why a connection ended. The first error or limit is final.
+enum class CloseReason : std::uint8_t {
+  peer_closed,     // The peer sent its FIN and has everything that was owed.
+  reset,           // The peer sent RST, or took no more (ECONNRESET, EPIPE).
+  timed_out,       // The kernel gave up: keepalive or TCP_USER_TIMEOUT (ETIMEDOUT).
+  io_error,        // Any other error of recv(2) or send(2), such as EHOSTUNREACH.
+  idle_timeout,    // timeouts.idle_s without a byte from the peer, or taken by it.
+  stalled_write,   // timeouts.stalled_write_s without the peer taking a byte that it was owed.
+  drained,         // We were stopping; the peer has everything that was owed.
+  linger_timeout,  // We were stopping; the peer has everything that was owed, but its FIN did not
+                   // come within timeouts.linger_s.
+  drain_deadline,  // We were stopping; timeouts.drain_s was over.
+  forced,          // We were stopping; a second signal said: now.
+};
+inline constexpr std::size_t kCloseReasons = 10;
+
+[[nodiscard]] std::string_view name_of(CloseReason reason) noexcept;
+
+enum class Counter : std::uint8_t {
+  accepted,           // Connections taken from the accept queue.
+  accepts_declined,   // Times a worker left the queue to another, with clearly fewer connections.
+  echoes,             // Reads that brought bytes to send back.
+  bytes_received,     // Bytes read to be echoed.
+  bytes_sent,         // Of those, bytes handed to the kernel.
+  bytes_discarded,    // Bytes read and dropped while stopping, after our FIN.
+  empty_connections,  // Connections that ended without a byte: health checks, port scans.
+  flips_to_write,     // Times a reply did not fit: buffers.per_connection_kib held the rest.
+  turns_over_budget,  // Turns ended by turn.bytes_kib or turn.reads with more to read.
+  unbuffered_reads,   // Reads served without a buffer: buffers.total_mib was spent.
+  splice_rounds,      // Rounds that moved bytes through a pipe: nothing was copied.
+  bytes_spliced,      // Of bytes_received, those of such rounds; the others were copied.
+  splice_enters,      // Times a connection went over from copying to splicing,
+  splice_leaves,      // and back.
+  splice_read_backs,  // Rounds whose bytes were in pieces too small for a pipe, and were copied.
+  splice_no_pipe,     // Rounds that copied because there was no pipe.
+  splice_pipe_too_small,  // Pipes that the kernel gave too little room: pipe-user-pages-soft.
+  splice_capped,          // Rounds that copied because too much was unacknowledged.
+  paused_full,            // Accepting stopped at limits.max_connections.
+  paused_resources,       // Accepting stopped because descriptors or memory were used up.
+  accept_errors,          // Connections that were lost while they waited to be accepted.
+  register_failures,  // Accepted connections that had to be closed: refused by epoll(7), because of
+                      // fs.epoll.max_user_watches or because the kernel had no memory.
+  connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second, or without
+                                // memory.
+  closed,                       // First of one counter for each CloseReason; see counter_of().
+};
+inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::closed) + kCloseReasons;
+
+[[nodiscard]] constexpr Counter counter_of(CloseReason reason) noexcept {
+  return static_cast<Counter>(static_cast<std::uint8_t>(Counter::closed) +
+                              static_cast<std::uint8_t>(reason));
+}
+
+// The name under which it is reported, such as "flips_to_write" or "closed_reset".
+[[nodiscard]] std::string_view name_of(Counter counter) noexcept;
+
+class Counters {
+ public:
+  void add(Counter counter, std::uint64_t amount = 1) noexcept {
+    // There is one writer, so no locked instruction is needed. Release order: a thread that sees a
+    // connection counted as closed also sees it counted as accepted.
+    auto& value = values_[static_cast<std::size_t>(counter)];
+    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_release);
+  }
+  [[nodiscard]] std::uint64_t get(Counter counter) const noexcept {
+    return values_[static_cast<std::size_t>(counter)].load(std::memory_order_acquire);
+  }
+
+ private:
+  std::array<std::atomic<std::uint64_t>, kCounters> values_{};
+};
+
+}  // namespace echod

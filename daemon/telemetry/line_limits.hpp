@@ -1,0 +1,61 @@
+// Limits the log lines about connections of all workers together: a number of lines in a second
+// about single connections, and one line a minute of each kind about accepting.
+//
+// Thread-safety: any thread. Takes a lock, so ask only if the line would be written.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+
+#include "sys/clock.hpp"
+
+namespace echod {
+
+class LineLimits {
+ public:
+  struct Verdict {
+    bool admits = false;
+    std::uint64_t suppressed = 0;      // Lines of the previous second, which the caller reports.
+    bool is_first_suppressed = false;  // In this second: the caller reports at its end.
+    sys::TimePoint end_of_second{};
+  };
+
+  // 0 means no limit.
+  void set_per_second(std::uint32_t lines) noexcept;
+  [[nodiscard]] std::uint32_t per_second() noexcept;
+
+  // Whether one more line about a single connection may be written.
+  [[nodiscard]] Verdict admit(sys::TimePoint now) noexcept;
+  // Returns how many lines were suppressed since admit() or this function last returned a number.
+  [[nodiscard]] std::uint64_t fetch_suppressed() noexcept;
+
+  enum class RareLine : std::uint8_t { full, resources, emptying, accept_failed, register_failed };
+  // Whether a line of this kind may be written: the first one in a minute.
+  [[nodiscard]] bool admits_rare(RareLine kind, sys::TimePoint now) noexcept;
+  // Undoes the last admits_rare() of this kind, because the line could not be written.
+  void readmit_rare(RareLine kind) noexcept;
+
+  // Whether to log that clients no longer wait: once after a line of the kind `full` or
+  // `resources`, and only when the next line of these kinds would be admitted. So the last line in
+  // the log is true. Takes no lock.
+  [[nodiscard]] bool admits_end_of_shortage(sys::TimePoint now) noexcept {
+    return now >= shortage_told_until_.load() && shortage_told_until_.exchange(kNever) != kNever;
+  }
+
+ private:
+  static constexpr std::size_t kKinds = 5;
+  static constexpr sys::TimePoint kNever = sys::TimePoint::max();
+
+  std::atomic<sys::TimePoint> shortage_told_until_{kNever};
+  std::mutex mutex_;  // Guards all that follows.
+  std::uint32_t per_second_ = 0;
+  sys::TimePoint second_{};
+  std::uint32_t lines_ = 0;
+  std::uint64_t suppressed_ = 0;
+  std::array<sys::TimePoint, kKinds> next_{};
+};
+
+}  // namespace echod

@@ -1,0 +1,108 @@
+// What the page says. How it looks: tests/project/html_report_test.py.
+#include "client/report/html_report.hpp"
+
+#include <gtest/gtest.h>
+
+#include "load_results.hpp"
+
+namespace echod::client {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class HtmlReportTest : public testing::Test {
+ protected:
+  HtmlReportTest() {
+    for (int i = 0; i < 10; ++i) {
+      result_.series.push_back({.begin = seconds(i),
+                                .length = seconds(1),
+                                .counts = {.echoes = 10'000, .bytes_received = 640'000},
+                                .latencies = 10'000,
+                                .p50 = milliseconds(1),
+                                .p99 = milliseconds(2),
+                                .max = milliseconds(8)});
+    }
+  }
+  [[nodiscard]] std::string text() const {
+    return html_report(options_, result_, test::some_environment(), verdict_on(options_, result_));
+  }
+  [[nodiscard]] bool says(const std::string& what) const {
+    return text().find(what) != std::string::npos;
+  }
+
+  Options options_ = test::good_options();
+  LoadResult result_ = test::good_result();
+};
+
+TEST_F(HtmlReportTest, SaysWhatWasRunAndTheVerdict) {
+  EXPECT_TRUE(text().starts_with("<!DOCTYPE html>\n"));
+  EXPECT_TRUE(says("<title>echoload, passed: echo.example:2003</title>"));
+  EXPECT_TRUE(
+      says("<h1>echo, 64 connections, 64 bytes, depth 1, closed loop, 1 thread, to "
+           "192.0.2.9:2003</h1>"));
+  EXPECT_TRUE(says("echoload 1.2.3, 2026-11-21T09:24:18Z"));
+  EXPECT_TRUE(says("<div class=\"verdict good\">passed</div>"));
+  EXPECT_TRUE(says("<td>Linux 6.1.0</td>"));
+  result_.is_interrupted = true;
+  EXPECT_TRUE(says("<div class=\"verdict middling\">interrupted</div>"));
+}
+
+TEST_F(HtmlReportTest, HasAChartOfEverythingThatWasMeasured) {
+  for (const char* chart : {"Latency by percentile", "Latency over time", "Throughput over time"}) {
+    EXPECT_TRUE(says(std::string("<h2>") + chart + "</h2>")) << chart;
+  }
+  EXPECT_FALSE(says("Errors over time"));
+  EXPECT_TRUE(says("<title>p99.9: 1 ms</title>"));
+  EXPECT_TRUE(
+      says("<title>3 to 4 s: 0 errors, 10 000 echoes/s, p50 1 ms, p99 2 ms, max 8 ms, "
+           "0.6 MB/s</title>"));
+}
+
+TEST_F(HtmlReportTest, ShowsWhenNothingCame) {
+  EXPECT_FALSE(says("nothing came back"));
+  result_.series[4].counts = {.errors = 3};
+  result_.series[4].latencies = 0;
+  EXPECT_TRUE(says("nothing came back"));
+  EXPECT_TRUE(says("<rect class=\"silent\""));
+  EXPECT_TRUE(says("<h2>Errors over time</h2>"));
+}
+
+TEST_F(HtmlReportTest, NamesFailuresWarningsAndErrors) {
+  result_.tally.count(LoadError::reset, "connection 3: recv: <gone>");
+  result_.thread_shares = {1};
+  options_.limits = {{.text = "max=7ms", .percent = 100, .most = milliseconds(7)}};
+  EXPECT_TRUE(says("<div class=\"verdict bad\">failed</div>"));
+  EXPECT_TRUE(says("Failed: <span>max=7ms was missed: 8 ms</span>"));
+  EXPECT_TRUE(says("Warning: <span>the client was the limit"));
+  EXPECT_TRUE(says("<th>reset</th><td>1</td>"));
+  EXPECT_TRUE(says("connection 3: recv: &lt;gone&gt;"));
+  EXPECT_TRUE(says("<g class=\"missed\"><title>--slo max=7ms: missed</title>"));
+}
+
+TEST_F(HtmlReportTest, AStreamHasItsBytesAndNoLatency) {
+  options_.plan.mode = LoadMode::stream;
+  result_.tally.latency = Histogram();
+  result_.tally.echoes = 0;
+  EXPECT_TRUE(says("MB received per second"));
+  EXPECT_FALSE(says("<h2>Latency"));
+}
+
+TEST_F(HtmlReportTest, OfARunThatCouldNotBeginSaysWhy) {
+  options_.target = "<b>:1";
+  const std::string text =
+      html_report(options_, {}, test::some_environment(), could_not_begin("no connection"));
+  EXPECT_NE(text.find("<div class=\"verdict bad\">did not begin</div>"), std::string::npos);
+  EXPECT_NE(text.find("the run could not begin: no connection"), std::string::npos);
+  EXPECT_NE(text.find("<h1>&lt;b&gt;:1</h1>"), std::string::npos);
+  EXPECT_EQ(text.find("<svg"), std::string::npos);
+}
+
+TEST_F(HtmlReportTest, OfAVeryLongRunHasNoMoreToPointAtThanABrowserCanTake) {
+  const Interval interval = result_.series.front();
+  result_.series.assign(100'000, interval);
+  EXPECT_FALSE(says("<rect class=\"part\""));
+}
+
+}  // namespace
+}  // namespace echod::client

@@ -1,0 +1,144 @@
+#include "config/config_dump.hpp"
+
+#include <gtest/gtest.h>
+#include <net/if.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "config/config_errors.hpp"
+#include "config/config_file.hpp"
+#include "config/config_keys.hpp"
+#include "config/listener_conflict.hpp"
+#include "seed.hpp"
+
+namespace echod {
+namespace {
+
+using Random = std::mt19937_64;
+
+std::int64_t between(Random& random, std::int64_t min, std::int64_t max) {
+  // Bounds are where mistakes are, so each is as likely as all that is between them.
+  switch (std::uniform_int_distribution(0, 2)(random)) {
+    case 0:
+      return min;
+    case 1:
+      return max;
+    default:
+      return std::uniform_int_distribution(min, max)(random);
+  }
+}
+
+std::string one_of(Random& random, const std::vector<std::string>& choices) {
+  return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
+}
+
+Value random_number(Random& random, const Takes& takes) {
+  if (takes.or_zero && std::bernoulli_distribution(0.2)(random)) {
+    return std::int64_t{0};
+  }
+  if (takes.type == KeyType::integer) {
+    return between(random, static_cast<std::int64_t>(takes.min),
+                   static_cast<std::int64_t>(takes.max));
+  }
+  return std::uniform_real_distribution(takes.min, takes.max)(random);
+}
+
+Value random_value(Random& random, const Takes& takes) {
+  static const std::vector<std::string> paths{
+      "", "a.log", R"(/var/log/"x"\y')", "gr\xC3\xB6\xC3\x9F", "'''", "\xC2\x85#=[]", " "};
+  static const std::vector<std::string> addresses{"::", "0.0.0.0", "127.0.0.1", "2001:db8::1",
+                                                  "fe80::1%1"};
+  switch (takes.type) {
+    case KeyType::boolean:
+      return std::bernoulli_distribution(0.5)(random);
+    case KeyType::integer:
+    case KeyType::seconds:
+      return random_number(random, takes);
+    case KeyType::level:
+      return std::string(level_name(static_cast<LogLevel>(between(random, 0, 6))));
+    case KeyType::address:
+      return one_of(random, addresses);
+    case KeyType::path:
+      break;
+  }
+  return one_of(random, paths);
+}
+
+// Drops the listeners that could not be opened beside an earlier one.
+void drop_conflicts(std::vector<ListenConfig>& listeners) {
+  std::vector<ListenConfig> kept;
+  for (const ListenConfig& listener : listeners) {
+    if (std::none_of(kept.begin(), kept.end(), [&listener](const ListenConfig& earlier) {
+          return listener_conflict(earlier, listener).has_value();
+        })) {
+      kept.push_back(listener);
+    }
+  }
+  listeners = kept;
+}
+
+Config random_config(Random& random) {
+  Config config;
+  config.listen.resize(static_cast<std::size_t>(between(random, 1, 6)));
+  for (const Key& key : config_keys()) {
+    const std::size_t entries = key.section == kListenSection ? config.listen.size() : 1;
+    for (std::size_t entry = 0; entry < entries; ++entry) {
+      EXPECT_EQ(assign(key, config, random_value(random, key.takes), entry), std::nullopt);
+    }
+  }
+  drop_conflicts(config.listen);
+  config.buffers.total_mib = std::max(config.buffers.total_mib, 4U);
+  return config;
+}
+
+TEST(ConfigDump, HoldsEveryKey) {
+  const std::string dump = dump_config(Config{});
+  for (const Key& key : config_keys()) {
+    EXPECT_NE(dump.find("\n" + std::string(key.name) + " = "), std::string::npos)
+        << key.dotted_name();
+  }
+}
+
+TEST(ConfigDump, WritesUnitsAsTheKeysHaveThem) {
+  Config config;
+  config.timeouts.idle = std::chrono::milliseconds(1500);
+  config.socket.send_buffer_bytes = 4096;
+  const std::string dump = dump_config(config);
+  EXPECT_NE(dump.find("\nidle_s = 1.5\n"), std::string::npos);
+  EXPECT_NE(dump.find("\ndrain_s = 30\n"), std::string::npos);
+  EXPECT_NE(dump.find("\nsend_buffer_kib = 4\n"), std::string::npos);
+}
+
+// Its number may be another when the host starts again.
+TEST(ConfigDump, NamesTheInterfaceOfALinkLocalAddress) {
+  Config config;
+  config.listen.front().address = sys::SocketAddress::parse("fe80::1%1", 2003).value();
+  std::array<char, IF_NAMESIZE> name{};
+  ASSERT_NE(if_indextoname(1, name.data()), nullptr);
+  const std::string setting = "\naddress = \"fe80::1%" + std::string(name.data()) + "\"\n";
+  EXPECT_NE(dump_config(config).find(setting), std::string::npos) << dump_config(config);
+}
+
+TEST(ConfigDump, ReadsBackToTheDefaults) {
+  EXPECT_EQ(parse_config(dump_config(Config{}), "dump"), Config{});
+}
+
+TEST(ConfigDump, ReadsBackToWhateverWasDumped) {
+  Random random(test::announce_seed());
+  for (int round = 0; round < 500; ++round) {
+    const Config config = random_config(random);
+    const std::string dump = dump_config(config);
+    try {
+      ASSERT_EQ(parse_config(dump, "dump"), config) << dump;
+    } catch (const ConfigErrors& errors) {
+      FAIL() << errors.what() << "\n" << dump;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace echod

@@ -1,0 +1,258 @@
+#include "config/config_keys.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <set>
+#include <string>
+
+namespace echod {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool takes(const Key& key, const Value& value) {
+  Config config;
+  return !assign(key, config, value);
+}
+
+bool is_number(const Key& key) {
+  return key.takes.type == KeyType::integer || key.takes.type == KeyType::seconds;
+}
+
+// As the key writes it: an integer if the key asks for one.
+Value number(const Key& key, double value) {
+  return key.takes.type == KeyType::integer ? Value(std::llround(value)) : Value(value);
+}
+
+Config with(std::string_view section, std::string_view name, const Value& value) {
+  Config config;
+  EXPECT_EQ(assign(*find_key(section, name), config, value), std::nullopt);
+  return config;
+}
+
+TEST(ConfigKeys, HaveNamesOfTheirOwn) {
+  std::set<std::string> names;
+  for (const Key& key : config_keys()) {
+    EXPECT_TRUE(names.insert(key.dotted_name()).second) << key.dotted_name();
+    EXPECT_EQ(find_key(key.section, key.name), &key);
+  }
+  EXPECT_EQ(names.size(), 31U);
+  EXPECT_EQ(find_key("limits", "port"), nullptr);
+}
+
+TEST(ConfigKeys, StandTogetherBySection) {
+  const auto sections = config_sections();
+  EXPECT_EQ(std::set(sections.begin(), sections.end()).size(), sections.size());
+  EXPECT_EQ(sections.front(), kListenSection);
+}
+
+TEST(ConfigKeys, TakeTheirOwnDefaults) {
+  Config config;
+  for (const Key& key : config_keys()) {
+    EXPECT_EQ(assign(key, config, key.member.get(config, 0)), std::nullopt) << key.dotted_name();
+  }
+  EXPECT_EQ(config, Config{});
+}
+
+TEST(ConfigKeys, TakeWhatIsOnTheBoundsOfTheirRangeAndNothingBeyond) {
+  for (const Key& key : config_keys()) {
+    if (!is_number(key)) {
+      continue;
+    }
+    const double step = key.takes.type == KeyType::integer ? 1 : 0.01;
+    const auto& [type, min, max, or_zero] = key.takes;
+    EXPECT_TRUE(takes(key, number(key, min))) << key.dotted_name();
+    EXPECT_TRUE(takes(key, number(key, max))) << key.dotted_name();
+    EXPECT_FALSE(takes(key, number(key, min - step))) << key.dotted_name();
+    EXPECT_FALSE(takes(key, number(key, max + step))) << key.dotted_name();
+    EXPECT_EQ(takes(key, std::int64_t{0}), or_zero || min == 0) << key.dotted_name();
+  }
+}
+
+TEST(ConfigKeys, RefuseEveryOtherTypeAndExtremeNumbers) {
+  constexpr auto kLowest = std::numeric_limits<std::int64_t>::min();
+  constexpr auto kHighest = std::numeric_limits<std::int64_t>::max();
+  for (const Key& key : config_keys()) {
+    const KeyType type = key.takes.type;
+    const bool is_boolean = type == KeyType::boolean;
+    const bool is_text = !is_number(key) && !is_boolean;
+    EXPECT_EQ(takes(key, true), is_boolean) << key.dotted_name();
+    EXPECT_FALSE(takes(key, kLowest)) << key.dotted_name();
+    EXPECT_FALSE(takes(key, kHighest)) << key.dotted_name();
+    EXPECT_FALSE(takes(key, std::nan(""))) << key.dotted_name();
+    EXPECT_FALSE(takes(key, std::numeric_limits<double>::infinity())) << key.dotted_name();
+    EXPECT_EQ(takes(key, 100.0), type == KeyType::seconds) << key.dotted_name();
+    EXPECT_EQ(takes(key, std::string()), is_text && type == KeyType::path) << key.dotted_name();
+  }
+}
+
+TEST(ConfigKeys, LeaveTheConfigurationAloneWhenTheyRefuse) {
+  Config config;
+  EXPECT_NE(assign(*find_key("turn", "reads"), config, std::int64_t{0}), std::nullopt);
+  EXPECT_EQ(config, Config{});
+}
+
+TEST(ConfigKeys, SayWhatIsWrongAndWhatIsAllowed) {
+  Config config;
+  const auto fault = [&config](std::string_view section, std::string_view name,
+                               const Value& value) {
+    return assign(*find_key(section, name), config, value).value_or("none");
+  };
+  EXPECT_EQ(fault("listen", "port", std::int64_t{70000}),
+            "70000 is out of range, allowed are 0 to 65535");
+  EXPECT_EQ(fault("limits", "open_files", std::int64_t{63}),
+            "63 is out of range, allowed are 0 or 64 to 1073741816");
+  EXPECT_EQ(fault("timeouts", "idle_s", 0.05),
+            "0.05 is out of range, allowed are 0 or 0.1 to 31536000");
+  EXPECT_EQ(fault("listen", "port", std::string("http")),
+            "\"http\" is a string instead of an integer, allowed are 0 to 65535");
+  EXPECT_EQ(fault("timeouts", "idle_s", true),
+            "true is a boolean instead of a number, allowed are 0 or 0.1 to 31536000");
+  EXPECT_EQ(fault("socket", "no_delay", std::int64_t{1}),
+            "1 is an integer instead of a boolean, allowed are true or false");
+  EXPECT_EQ(fault("log", "file", 1.5),
+            "1.5 is a float instead of a string, allowed are paths, or \"\" for no file");
+  EXPECT_EQ(fault("log", "file_level", std::string("warn")),
+            "\"warn\" is not a log level, allowed are trace, debug, info, warning, error, critical "
+            "or off");
+  EXPECT_EQ(fault("listen", "address", std::string("localhost")),
+            "\"localhost\" is not an IP address, allowed are IP addresses such as \"::\" or "
+            "\"192.0.2.1\"");
+  EXPECT_EQ(fault("listen", "address", std::string("fe80::1%no-such-interface")),
+            "\"fe80::1%no-such-interface\" is not an IP address on an interface of this host, "
+            "allowed are IP addresses such as \"::\" or \"192.0.2.1\"");
+}
+
+TEST(ConfigKeys, RefuseAddressesOnWhichNoConnectionCanEverCome) {
+  const auto fault = [](const std::string& address) {
+    Config config;
+    const std::string text = assign(*find_key("listen", "address"), config, address).value_or("");
+    return text.substr(0, text.find(", allowed are IP addresses such as"));
+  };
+  for (const std::string address : {"fe80::1", "febf::1", "fe80::1%0"}) {
+    EXPECT_EQ(fault(address), '"' + address +
+                                  "\" lacks its interface, which a link-local address "
+                                  "needs, such as \"fe80::1%eth0\"");
+  }
+  for (const std::string address : {"::1%lo", "::%lo", "2001:db8::1%1", "::ffff:127.0.0.1%lo"}) {
+    EXPECT_EQ(fault(address), '"' + address +
+                                  "\" names an interface, which only a link-local "
+                                  "address (fe80::/10) may");
+  }
+  for (const std::string address : {"224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1",
+                                    "ff02::1%lo", "::ffff:224.0.0.1", "::ffff:255.255.255.255"}) {
+    EXPECT_EQ(fault(address), '"' + address +
+                                  "\" is a multicast or broadcast address, to which no "
+                                  "TCP connection can be made");
+  }
+  for (const std::string address : {"fe80::1%no-such-interface", "fe80::1%4294967295"}) {
+    EXPECT_EQ(fault(address),
+              '"' + address + "\" is not an IP address on an interface of this host");
+  }
+  for (const std::string address : {"fe80::1%lo", "::1%0", "fec0::1", "223.255.255.255",
+                                    "240.0.0.1", "169.254.0.1", "::ffff:0.0.0.0"}) {
+    EXPECT_EQ(fault(address), "");
+  }
+}
+
+TEST(ConfigKeys, RefuseAddressesAndPathsThatHideSomething) {
+  using namespace std::string_literals;
+  const Key& address = *find_key("listen", "address");
+  const Key& file = *find_key("log", "file");
+  EXPECT_FALSE(takes(address, "::\0evil"s));
+  EXPECT_FALSE(takes(address, "127.1"s));
+  EXPECT_FALSE(takes(address, "[::1]"s));
+  EXPECT_FALSE(takes(file, "a\0b"s));
+  EXPECT_FALSE(takes(file, "a\nb"s));
+  EXPECT_FALSE(takes(file, "\x1B[2J"s));
+  EXPECT_FALSE(takes(file, "\xFF"s));
+  EXPECT_TRUE(takes(file, "/var/log/gr\xC3\xB6\xC3\x9F \"1\"\\.log"s));
+}
+
+TEST(ConfigKeys, ConvertUnitsToThoseInMemory) {
+  EXPECT_EQ(with("socket", "receive_buffer_kib", std::int64_t{1048576}).socket.receive_buffer_bytes,
+            1U << 30);
+  EXPECT_EQ(with("socket", "send_buffer_kib", std::int64_t{3}).socket.send_buffer_bytes, 3072U);
+  EXPECT_EQ(with("socket", "keepalive_idle_s", std::int64_t{90}).socket.keepalive_idle, 90s);
+  EXPECT_EQ(with("timeouts", "idle_s", 0.25).timeouts.idle, 250ms);
+  EXPECT_EQ(with("timeouts", "idle_s", 31536000.0).timeouts.idle, 24h * 365);
+  EXPECT_EQ(with("timeouts", "drain_s", std::int64_t{5}).timeouts.drain, 5s);
+  EXPECT_EQ(with("timeouts", "drain_s", -0.0).timeouts.drain, 0ms);
+}
+
+TEST(ConfigKeys, NeverRoundAShortTimeToZeroWhichMeansSomethingElse) {
+  EXPECT_EQ(with("socket", "user_timeout_s", 0.0001).socket.user_timeout, 1ms);
+  EXPECT_EQ(with("timeouts", "linger_s", 0.0016).timeouts.linger, 2ms);
+}
+
+TEST(ConfigKeys, SetAddressAndPortOfAListenerApart) {
+  Config config;
+  config.listen.resize(2);
+  EXPECT_EQ(assign(*find_key("listen", "port"), config, std::int64_t{7}, 1), std::nullopt);
+  EXPECT_EQ(assign(*find_key("listen", "address"), config, std::string("192.0.2.1"), 1),
+            std::nullopt);
+  EXPECT_EQ(config.listen[0], ListenConfig{});
+  EXPECT_EQ(config.listen[1].address.text(), "192.0.2.1:7");
+}
+
+TEST(ConfigKeys, TakeAnIpv4AddressInIpv6FormForTheIpv4Address) {
+  EXPECT_EQ(with("listen", "address", std::string("::ffff:192.0.2.1")),
+            with("listen", "address", std::string("192.0.2.1")));
+}
+
+TEST(ConfigReload, NeedsNoRestartIfNothingChanged) {
+  EXPECT_TRUE(keys_needing_restart(Config{}, Config{}).empty());
+}
+
+TEST(ConfigReload, AppliesTheseKeysAtOnceAndNoOthers) {
+  const std::set<std::string> at_once{"busy_poll_us",
+                                      "limits.max_connections",
+                                      "buffers.per_connection_kib",
+                                      "buffers.total_mib",
+                                      "buffers.splice",
+                                      "turn.bytes_kib",
+                                      "turn.reads",
+                                      "turn.accepts",
+                                      "timeouts.idle_s",
+                                      "timeouts.stalled_write_s",
+                                      "timeouts.linger_s",
+                                      "timeouts.drain_s",
+                                      "log.file",
+                                      "log.file_level",
+                                      "log.stderr_level",
+                                      "log.connection_lines_per_second"};
+  for (const Key& key : config_keys()) {
+    EXPECT_EQ(key.reload == Reload::at_once, at_once.contains(key.dotted_name()))
+        << key.dotted_name();
+  }
+}
+
+TEST(ConfigReload, NamesTheChangedKeysThatNeedARestart) {
+  Config wanted;
+  wanted.workers = 2;
+  wanted.limits.max_connections = 5;  // At once.
+  wanted.limits.open_files = 1024;
+  wanted.socket.no_delay = false;
+  wanted.log.queue_lines = 16;
+  EXPECT_EQ(keys_needing_restart(Config{}, wanted),
+            (std::vector<std::string>{"workers", "limits.open_files", "socket.no_delay",
+                                      "log.queue_lines"}));
+}
+
+TEST(ConfigReload, NamesListenersOnceWhateverChangedAboutThem) {
+  const std::vector<std::string> listen{"listen"};
+  Config wanted;
+  wanted.listen[0].backlog = 5;
+  wanted.listen[0].v6only = true;
+  EXPECT_EQ(keys_needing_restart(Config{}, wanted), listen);
+  wanted.listen = {ListenConfig{}, ListenConfig{}};
+  EXPECT_EQ(keys_needing_restart(Config{}, wanted), listen);
+  wanted.listen = {ListenConfig{}};
+  wanted.listen[0].address.set_port(7);
+  EXPECT_EQ(keys_needing_restart(Config{}, wanted), listen);
+}
+
+}  // namespace
+}  // namespace echod

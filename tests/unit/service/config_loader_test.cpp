@@ -1,0 +1,106 @@
+#include "service/config_loader.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <new>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "config/config_errors.hpp"
+#include "loop/event_loop.hpp"
+
+namespace echod::test {
+namespace {
+
+class ConfigLoaderTest : public testing::Test {
+ protected:
+  // Lets the loop run until this many results have come.
+  void run_until(std::size_t results) {
+    while (results_.size() < results) {
+      loop_.run_once();
+    }
+  }
+  std::function<void(LoadedConfig)> keep() {
+    return [this](LoadedConfig loaded) {
+      EXPECT_EQ(std::this_thread::get_id(), main_);
+      results_.push_back(std::move(loaded));
+    };
+  }
+
+  const std::thread::id main_ = std::this_thread::get_id();
+  EventLoop loop_;
+  std::vector<LoadedConfig> results_;
+};
+
+TEST_F(ConfigLoaderTest, ReadsInAnotherThreadAndTellsTheLoop) {
+  ConfigLoader loader(
+      loop_,
+      [this] {
+        EXPECT_NE(std::this_thread::get_id(), main_);
+        Config config;
+        config.workers = 7;
+        return config;
+      },
+      keep());
+  loader.load();
+  run_until(1);
+  ASSERT_TRUE(results_.front().config);
+  EXPECT_EQ(results_.front().config->workers, 7U);
+  EXPECT_FALSE(loader.is_loading());
+}
+
+TEST_F(ConfigLoaderTest, TellsWhatIsWrong) {
+  ConfigLoader loader(
+      loop_,
+      []() -> Config {
+        throw ConfigErrors({"one", "two"}, ConfigErrors::Begin::words);
+      },
+      keep());
+  loader.load();
+  run_until(1);
+  EXPECT_FALSE(results_.front().config);
+  EXPECT_EQ(results_.front().errors, (std::vector<std::string>{"one", "two"}));
+}
+
+TEST_F(ConfigLoaderTest, WithoutMemoryHasNeitherAConfigurationNorAnError) {
+  ConfigLoader loader(
+      loop_, []() -> Config { throw std::bad_alloc(); }, keep());
+  loader.load();
+  run_until(1);
+  EXPECT_FALSE(results_.front().config);
+  EXPECT_TRUE(results_.front().errors.empty());
+}
+
+TEST_F(ConfigLoaderTest, LoadsOnceMoreForAllThatCameMeanwhile) {
+  std::promise<void> gate;
+  std::atomic<unsigned> reads{0};
+  ConfigLoader loader(
+      loop_,
+      [&] {
+        if (reads == 0) {
+          gate.get_future().wait();
+        }
+        Config config;
+        config.workers = ++reads;
+        return config;
+      },
+      keep());
+  loader.load();
+  loader.load();
+  loader.load();
+  EXPECT_TRUE(loader.is_loading());
+  gate.set_value();
+  run_until(2);
+  EXPECT_EQ(reads, 2U);
+  EXPECT_EQ(results_.back().config->workers, 2U);
+  EXPECT_FALSE(loader.is_loading());
+  loader.load();
+  run_until(3);
+  EXPECT_EQ(results_.back().config->workers, 3U);
+}
+
+}  // namespace
+}  // namespace echod::test

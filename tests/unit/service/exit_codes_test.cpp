@@ -1,0 +1,30 @@
+#include "service/exit_codes.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <sstream>
+
+#include "files.hpp"
+
+namespace echod {
+namespace {
+
+// Without an operator the same start fails the same way, once a second, for ever.
+TEST(ExitCodes, ThatOnlyAnOperatorCanMendAreNotRestartedByThePackagedUnit) {
+  const std::string key = "RestartPreventExitStatus=";
+  std::set<int> codes;
+  for (const std::string& line :
+       test::lines_of(test::read_file(ECHOD_SOURCE_DIR "/packaging/systemd/echod.service"))) {
+    std::istringstream values(line.starts_with(key) ? line.substr(key.size()) : "");
+    for (int code = 0; values >> code;) {
+      codes.insert(code);
+    }
+  }
+  EXPECT_EQ(codes, (std::set<int>{static_cast<int>(ExitCode::usage),
+                                  static_cast<int>(ExitCode::no_permission),
+                                  static_cast<int>(ExitCode::configuration)}));
+}
+
+}  // namespace
+}  // namespace echod

@@ -1,0 +1,155 @@
+// What is said about a port that cannot be had, and whether that is true.
+#include "service/listen_error.hpp"
+
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <string>
+
+#include "child_process.hpp"
+#include "sys/kernel_setting.hpp"
+#include "sys/listen_socket.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr const char* kHost = "127.0.0.1";
+
+StartupError error_of(int error, std::uint16_t port, const char* host = kHost) {
+  return listen_error(*sys::SocketAddress::parse(host, port),
+                      std::system_error(error, std::system_category(), "bind"));
+}
+
+bool says(const StartupError& error, const std::string& words) {
+  return std::string(error.what()).find(words) != std::string::npos;
+}
+
+// A socket bound to a port of the kernel's choice, without SO_REUSEADDR.
+class HeldPort {
+ public:
+  HeldPort() : fd_(sys::UniqueFd::adopt(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))) {
+    sockaddr_storage storage{};
+    const socklen_t length = sys::SocketAddress::parse(kHost, 0)->to(storage);
+    EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&storage), length), 0);
+    socklen_t size = sizeof storage;
+    EXPECT_EQ(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &size), 0);
+    address_ = sys::SocketAddress::from(storage);
+  }
+
+  void listen() const { EXPECT_EQ(::listen(fd_.get(), 1), 0); }
+  void connect_to(const sys::SocketAddress& peer) const {
+    sockaddr_storage storage{};
+    const socklen_t length = peer.to(storage);
+    EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&storage), length), 0);
+  }
+  [[nodiscard]] const sys::SocketAddress& address() const { return address_; }
+
+  // What echod says when it should listen there.
+  [[nodiscard]] std::string complaint() const {
+    try {
+      (void)sys::open_listener(address_, 1, false, {});
+    } catch (const std::system_error& error) {
+      const StartupError told = listen_error(address_, error);
+      EXPECT_EQ(told.code(), ExitCode::cannot_listen);
+      return told.what();
+    }
+    ADD_FAILURE() << "the port is free";
+    return "";
+  }
+
+ private:
+  sys::UniqueFd fd_;
+  sys::SocketAddress address_;
+};
+
+// Runs the command that `complaint` names after `words`, and returns the lines about sockets.
+std::string shown_by_command(const std::string& complaint, const std::string& words) {
+  const std::size_t begin = complaint.find(words);
+  EXPECT_NE(begin, std::string::npos) << complaint;
+  const std::string rest = complaint.substr(begin + words.size());
+  return run({.arguments = {"sh", "-c", rest.substr(0, rest.find(';')) + " --no-header"}}).out;
+}
+
+class PortInUseTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!is_installed("ss")) {
+      GTEST_SKIP() << "needs ss, of iproute2";
+    }
+  }
+  static constexpr const char* kWords = "see what holds the port with: ";
+
+  const HeldPort held_;
+};
+
+TEST_F(PortInUseTest, ByAListenerIsShownByTheCommandThatIsNamed) {
+  held_.listen();
+  EXPECT_NE(shown_by_command(held_.complaint(), kWords).find("LISTEN"), std::string::npos);
+}
+
+TEST_F(PortInUseTest, ByAConnectionToElsewhereIsShownByTheCommandThatIsNamed) {
+  const HeldPort peer;
+  peer.listen();
+  held_.connect_to(peer.address());
+  EXPECT_NE(shown_by_command(held_.complaint(), kWords).find("ESTAB"), std::string::npos);
+}
+
+TEST_F(PortInUseTest, ByASocketThatIsOnlyBoundIsShownByTheCommandThatIsNamedForThat) {
+  EXPECT_EQ(shown_by_command(held_.complaint(), kWords), "");
+  if (run({.arguments = {"ss", "-tBn"}}).exit_code != 0) {
+    GTEST_SKIP() << "this version of ss does not know -B";
+  }
+  EXPECT_NE(shown_by_command(held_.complaint(), "newer versions show it with: ")
+                .find(held_.address().text()),
+            std::string::npos);
+}
+
+TEST(ListenErrorTest, OfAPortThatNeedsTheCapabilityNamesIt) {
+  const auto first = sys::kernel_setting("net/ipv4/ip_unprivileged_port_start", 1024);
+  if (first < 2 || first > 65535) {
+    GTEST_SKIP() << "all ports are alike here";
+  }
+  const std::string hint =
+      "a port below " + std::to_string(first) + " needs root or CAP_NET_BIND_SERVICE";
+  const StartupError below = error_of(EACCES, static_cast<std::uint16_t>(first - 1));
+  EXPECT_EQ(below.code(), ExitCode::no_permission);
+  EXPECT_EQ(below.error(), EACCES);
+  EXPECT_TRUE(says(below, hint)) << below.what();
+  EXPECT_FALSE(says(error_of(EACCES, static_cast<std::uint16_t>(first)), hint));
+}
+
+TEST(ListenErrorTest, OfAnyOtherPortThatIsForbiddenNamesThePolicy) {
+  for (const StartupError& error :
+       {error_of(EACCES, 65535), error_of(EACCES, 0), error_of(EPERM, 65535), error_of(EPERM, 7)}) {
+    EXPECT_EQ(error.code(), ExitCode::no_permission);
+    EXPECT_TRUE(says(error, "a security policy refuses it")) << error.what();
+    EXPECT_FALSE(says(error, "CAP_NET_BIND_SERVICE")) << error.what();
+  }
+}
+
+TEST(ListenErrorTest, OfAnAddressThatIsNotThisHostsNamesTheCommandThatLists) {
+  const StartupError error = error_of(EADDRNOTAVAIL, 2003);
+  EXPECT_EQ(error.code(), ExitCode::cannot_listen);
+  EXPECT_TRUE(says(error, "ip address"));
+}
+
+// RestrictAddressFamilies= gives the same error as a kernel without IPv6.
+TEST(ListenErrorTest, OfAFamilyThatIsMissingNamesTheFamilyAndWhatMayForbidIt) {
+  const StartupError error = error_of(EAFNOSUPPORT, 2003, "::1");
+  EXPECT_EQ(error.code(), ExitCode::cannot_listen);
+  EXPECT_TRUE(says(error, "no IPv6, or RestrictAddressFamilies=")) << error.what();
+  EXPECT_TRUE(says(error_of(EAFNOSUPPORT, 2003), "no IPv4"));
+}
+
+TEST(ListenErrorTest, OfDescriptorsNamesTheLimitAndOfTheRestSaysNoMore) {
+  EXPECT_TRUE(says(error_of(EMFILE, 2003), "; raise ulimit -n"));
+  EXPECT_EQ(error_of(EMFILE, 2003).code(), ExitCode::system);
+  EXPECT_STREQ(error_of(ENOMEM, 2003).what(),
+               "cannot listen on 127.0.0.1:2003: bind: Cannot allocate memory");
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,221 @@
+#include "service/log_file.hpp"
+
+#include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <chrono>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <utility>
+
+#include "files.hpp"
+#include "scripted_syscalls.hpp"
+#include "service/line_format.hpp"
+
+namespace echod::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kFolder = 6;
+
+class LogFileTest : public testing::Test {
+ protected:
+  LogFileTest() {
+    kernel_.set_file_type(kFolder, S_IFDIR | 0755);
+    complaints_->set_pattern("%l %v");
+  }
+
+  void expect_open(const std::string& name, int fd) {
+    kernel_.expect_open(".", kFolder);
+    kernel_.expect_open(name, fd);
+  }
+  void expect_open_error(const std::string& name, int error) {
+    kernel_.expect_open(".", kFolder);
+    kernel_.expect_open_error(name, error);
+  }
+  void open() {
+    expect_open("log", kFd);
+    EXPECT_TRUE(file_.open("log"));
+  }
+  static spdlog::details::log_msg message(const std::string& text) {
+    return {spdlog::log_clock::time_point(), {}, "test", spdlog::level::info, text};
+  }
+  // Whether the line was written.
+  bool log(const std::string& text) { return file_.write(message(text)).ok(); }
+  void expect_line(int fd, const std::string& text) {
+    spdlog::memory_buf_t line;
+    line_format(LineForm::dated)->format(message(text), line);
+    kernel_.expect_write(fd, {line.data(), line.size()});
+  }
+  // What was said since it was last asked for.
+  std::string said() {
+    const std::string text = said_.str();
+    said_.str("");
+    return text;
+  }
+
+  ScriptedKernel kernel_;
+  std::ostringstream said_;
+  std::shared_ptr<spdlog::sinks::ostream_sink_mt> complaints_ =
+      std::make_shared<spdlog::sinks::ostream_sink_mt>(said_);
+  LogFile file_{complaints_};
+};
+
+TEST_F(LogFileTest, EachLineIsOneWrite) {
+  open();
+  expect_line(kFd, "one");
+  expect_line(kFd, "two");
+  EXPECT_TRUE(log("one"));
+  EXPECT_TRUE(log("two"));
+  EXPECT_EQ(said(), "");
+}
+
+TEST_F(LogFileTest, WithoutAPathWritesNothingAndLosesNothing) {
+  EXPECT_FALSE(file_.open(""));
+  EXPECT_TRUE(log("one"));
+  open();
+  kernel_.expect_close(kFd);
+  EXPECT_FALSE(file_.open(""));
+  EXPECT_TRUE(log("two"));
+}
+
+TEST_F(LogFileTest, AFileThatCannotBeOpenedIsReportedOnceAndItsLinesAreLost) {
+  expect_open_error("log", EACCES);
+  EXPECT_FALSE(file_.open("log"));
+  EXPECT_FALSE(log("one"));
+  EXPECT_FALSE(log("two"));
+  EXPECT_EQ(said(),
+            "error cannot write the log file log: Permission denied; lines are lost until it can "
+            "be opened, which a new line tries at most once a second\n");
+}
+
+TEST_F(LogFileTest, ALineOpensItAtMostOnceASecondAndIsItsFirst) {
+  expect_open_error("log", EACCES);
+  EXPECT_FALSE(file_.open("log"));
+  kernel_.advance(999ms);
+  EXPECT_FALSE(log("early"));
+  kernel_.advance(1ms);
+  expect_open_error("log", ENOENT);
+  EXPECT_FALSE(log("lost"));
+  EXPECT_FALSE(log("early"));
+  kernel_.advance(1s);
+  expect_open("log", kFd);
+  expect_line(kFd, "first");
+  (void)said();
+  EXPECT_TRUE(log("first"));
+  EXPECT_EQ(said(), "info the log file log is written again\n");
+}
+
+TEST_F(LogFileTest, LinesGoToTheFileThatWasOpenUntilTheOtherOneIs) {
+  open();
+  expect_open_error("log", EISDIR);
+  EXPECT_FALSE(file_.open("log"));
+  EXPECT_EQ(said(),
+            "error cannot write the log file log: Is a directory; lines go to the file that was "
+            "open before until this one can be opened, which a new line tries at most once a "
+            "second\n");
+  expect_line(kFd, "one");
+  EXPECT_TRUE(log("one"));
+  kernel_.advance(1s);
+  expect_open("log", kOther);
+  kernel_.expect_close(kFd);
+  expect_line(kOther, "two");
+  EXPECT_TRUE(log("two"));
+  EXPECT_EQ(said(), "info the log file log is written again\n");
+}
+
+TEST_F(LogFileTest, AnotherFileThatCannotBeOpenedIsReportedToo) {
+  expect_open_error("log", EACCES);
+  (void)file_.open("log");
+  expect_open_error("other", EISDIR);
+  (void)file_.open("other");
+  EXPECT_NE(said().find("other: Is a directory"), std::string::npos);
+}
+
+TEST_F(LogFileTest, AnOpenThatWasAskedForAndFailsIsReportedEachTime) {
+  for (int i = 0; i < 2; ++i) {
+    expect_open_error("log", EACCES);
+    EXPECT_FALSE(file_.open("log"));
+    EXPECT_NE(said(), "");
+  }
+}
+
+TEST_F(LogFileTest, ALinkThatIsNotFollowedIsCalledByItsName) {
+  expect_open_error("log", EMLINK);
+  (void)file_.open("log");
+  EXPECT_NE(said().find("it may not be a link, because others may write to its directory"),
+            std::string::npos);
+}
+
+TEST_F(LogFileTest, AFullDiskIsReportedOnceUntilItCanBeWrittenAgain) {
+  open();
+  for (int i = 0; i < 2; ++i) {
+    kernel_.expect_write_error(kFd, ENOSPC);
+    EXPECT_FALSE(log("lost"));
+  }
+  EXPECT_EQ(said(),
+            "error cannot write the log file log: No space left on device; lines are lost until "
+            "it can be written, which each new line tries\n");
+  expect_line(kFd, "three");
+  EXPECT_TRUE(log("three"));
+}
+
+TEST_F(LogFileTest, AFileThatCannotBeWrittenIsOpenedAnewOnceASecond) {
+  open();
+  kernel_.expect_write_error(kFd, ESTALE);
+  EXPECT_FALSE(log("lost"));
+  (void)said();
+  kernel_.advance(1s);
+  expect_open("log", kOther);
+  kernel_.expect_close(kFd);
+  expect_line(kOther, "two");
+  EXPECT_TRUE(log("two"));
+  EXPECT_EQ(said(), "info the log file log is written again\n");
+}
+
+TEST_F(LogFileTest, AFailureThatComesAndGoesIsReportedOnceAMinute) {
+  open();
+  int fd = kFd;
+  int next = kOther;
+  for (int minute = 0; minute < 2; ++minute) {
+    std::string all;
+    for (int second = 0; second < 60; second += 2) {
+      kernel_.expect_write_error(fd, ENOSPC);
+      EXPECT_FALSE(log("lost"));
+      kernel_.advance(2s);
+      expect_open("log", next);
+      expect_line(next, "one");
+      EXPECT_TRUE(log("one"));
+      all += said();
+      std::swap(fd, next);
+    }
+    EXPECT_EQ(lines_of(all).size(), 2U) << all;
+  }
+}
+
+TEST_F(LogFileTest, APipeThatIsFullIsNoFailure) {
+  open();
+  kernel_.set_ready(kFd, false);
+  kernel_.expect_write_error(kFd, EAGAIN);
+  EXPECT_TRUE(file_.write(message("one")).would_block());
+  expect_line(kFd, "one");
+  EXPECT_TRUE(log("one"));
+  EXPECT_EQ(said(), "");
+}
+
+TEST_F(LogFileTest, AfterAReopenLinesGoToTheNewFile) {
+  open();
+  expect_open("log", kOther);
+  kernel_.expect_close(kFd);
+  EXPECT_TRUE(file_.open("log"));
+  expect_line(kOther, "one");
+  EXPECT_TRUE(log("one"));
+  EXPECT_EQ(said(), "");
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,163 @@
+// Which passed socket is for which [[listen]]; activation_test has the whole daemon.
+#include "service/passed_sockets.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "ipv6.hpp"
+#include "passed_listener.hpp"
+#include "service/exit_codes.hpp"
+#include "socket_option.hpp"
+#include "sys/listen_socket.hpp"
+
+namespace echod::test {
+namespace {
+
+constexpr int kPassedBacklog = 16;
+
+sys::SocketAddress address_of(const char* host, std::uint16_t port) {
+  return *sys::SocketAddress::parse(host, port);
+}
+
+// A socket as systemd opens it, on a port of the kernel's choice.
+class Passed {
+ public:
+  explicit Passed(const char* host, bool v6only = false)
+      : socket_(sys::open_listener(address_of(host, 0), kPassedBacklog, v6only, {})) {}
+
+  [[nodiscard]] std::uint16_t port() const { return socket_.address.port(); }
+  [[nodiscard]] PassedSocket take() { return {.fd = std::move(socket_.fd), .name = "echo"}; }
+
+ private:
+  sys::ListenSocket socket_;
+};
+
+std::vector<sys::ListenSocket> adopt(PassedSocket socket, const ListenConfig& wanted) {
+  Config config;
+  config.listen = {wanted};
+  std::vector<PassedSocket> passed;
+  passed.push_back(std::move(socket));
+  return adopt_passed_sockets(std::move(passed), config);
+}
+
+// A socket that was set up by nobody, as systemd's are unless the unit says more.
+PassedSocket bare(const PassedListener& listener) {
+  return {.fd = sys::UniqueFd::adopt(fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0)), .name = "echo"};
+}
+
+std::string refusal_of(PassedSocket socket, const ListenConfig& wanted) {
+  try {
+    (void)adopt(std::move(socket), wanted);
+  } catch (const StartupError& error) {
+    EXPECT_EQ(error.code(), ExitCode::configuration);
+    return error.what();
+  }
+  return "adopted";
+}
+
+TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
+  Passed passed("127.0.0.1");
+  const auto listeners = adopt(passed.take(), {.address = address_of("127.0.0.1", passed.port())});
+  ASSERT_EQ(listeners.size(), 1U);
+  EXPECT_TRUE(listeners[0].is_passed);
+  EXPECT_FALSE(listeners[0].fell_back_to_v4);
+}
+
+// Connections inherit all of this.
+TEST(PassedSocketsTest, OneIsSetUpAsAListenerOfOurOwn) {
+  Config config;
+  config.socket = {.no_delay = false,
+                   .keepalive = true,
+                   .keepalive_idle = std::chrono::seconds(11),
+                   .keepalive_interval = std::chrono::seconds(12),
+                   .keepalive_probes = 13,
+                   .user_timeout = std::chrono::milliseconds(1400),
+                   .receive_buffer_bytes = 15'000,
+                   .send_buffer_bytes = 16'000};
+  const PassedListener listener;
+  config.listen = {{.address = address_of("127.0.0.1", listener.port()), .backlog = 17}};
+  std::vector<PassedSocket> passed;
+  passed.push_back(bare(listener));
+  const auto adopted = adopt_passed_sockets(std::move(passed), config);
+  ASSERT_EQ(adopted.size(), 1U);
+  const sys::ListenSocket own =
+      sys::open_listener(address_of("127.0.0.1", 0), 17, false, config.socket);
+  for (const auto& [level, option] :
+       {std::pair(SOL_SOCKET, SO_OOBINLINE), std::pair(SOL_SOCKET, SO_KEEPALIVE),
+        std::pair(SOL_SOCKET, SO_RCVBUF), std::pair(SOL_SOCKET, SO_SNDBUF),
+        std::pair<int, int>(IPPROTO_TCP, TCP_NODELAY),
+        std::pair<int, int>(IPPROTO_TCP, TCP_KEEPIDLE),
+        std::pair<int, int>(IPPROTO_TCP, TCP_KEEPINTVL),
+        std::pair<int, int>(IPPROTO_TCP, TCP_KEEPCNT),
+        std::pair<int, int>(IPPROTO_TCP, TCP_USER_TIMEOUT)}) {
+    EXPECT_EQ(option_of(adopted[0].fd.get(), level, option), option_of(own.fd.get(), level, option))
+        << level << ' ' << option;
+  }
+  EXPECT_EQ(adopted[0].backlog, own.backlog);
+  EXPECT_EQ(sys::granted_backlog(adopted[0].fd.get()), sys::granted_backlog(own.fd.get()));
+  EXPECT_EQ(fcntl(adopted[0].fd.get(), F_GETFL), fcntl(own.fd.get(), F_GETFL));
+}
+
+TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
+  if (!has_ipv6()) {
+    GTEST_SKIP() << "no IPv6 here";
+  }
+  Passed both("::");
+  const std::uint16_t port = both.port();
+  EXPECT_NE(refusal_of(both.take(), {.address = address_of("::", port), .v6only = true})
+                .find("(v6only) is not among the sockets that were passed: "),
+            std::string::npos);
+  Passed alone("::", true);
+  EXPECT_NE(refusal_of(alone.take(), {.address = address_of("::", alone.port())}).find("(v6only)"),
+            std::string::npos);
+}
+
+TEST(PassedSocketsTest, ASingleIpv6AddressIsTheSameWithAndWithoutV6only) {
+  if (!has_ipv6()) {
+    GTEST_SKIP() << "no IPv6 here";
+  }
+  for (const bool v6only : {false, true}) {
+    Passed passed("::1");
+    const ListenConfig wanted{.address = address_of("::1", passed.port()), .v6only = v6only};
+    EXPECT_EQ(adopt(passed.take(), wanted).size(), 1U);
+  }
+}
+
+// A mere port in a socket unit is that on a host without IPv6, as [[listen]] is by default.
+TEST(PassedSocketsTest, AllIpv4AddressesServeForAllAddresses) {
+  Passed passed("0.0.0.0");
+  const std::uint16_t port = passed.port();
+  const auto listeners = adopt(passed.take(), {.address = address_of("::", port)});
+  ASSERT_EQ(listeners.size(), 1U);
+  EXPECT_TRUE(listeners[0].fell_back_to_v4);
+  Passed other("0.0.0.0");
+  EXPECT_NE(refusal_of(other.take(), {.address = address_of("::", other.port()), .v6only = true}),
+            "adopted");
+}
+
+TEST(PassedSocketsTest, ALocalSocketIsRefused) {
+  PassedSocket local{.fd = sys::UniqueFd::adopt(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+                     .name = "local"};
+  sockaddr_un any{};
+  any.sun_family = AF_UNIX;  // Without a path the kernel chooses a name.
+  ASSERT_EQ(::bind(local.fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any.sun_family),
+            0);
+  ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
+  EXPECT_EQ(refusal_of(std::move(local), {}),
+            "socket activation: local is no TCP socket that listens; its unit needs ListenStream= "
+            "with a port, Accept=no, and no SocketProtocol=");
+}
+
+}  // namespace
+}  // namespace echod::test

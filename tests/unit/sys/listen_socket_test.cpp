@@ -1,0 +1,187 @@
+// Listeners of the real kernel, on loopback; listen_socket_failure_test has what it seldom does.
+#include "sys/listen_socket.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+
+#include "deadline.hpp"
+#include "ipv6.hpp"
+#include "passed_listener.hpp"
+#include "reserved_port.hpp"
+#include "socket_option.hpp"
+#include "tcp_peer.hpp"
+
+namespace echod::test {
+namespace {
+
+using sys::SocketAddress;
+
+constexpr int kBacklog = 16;
+const SocketAddress kLoopback = *SocketAddress::parse("127.0.0.1", 0);
+
+sys::ListenSocket listening_on(const SocketAddress& address, bool v6only = false) {
+  return sys::open_listener(address, kBacklog, v6only, {});
+}
+
+// Waits until there is somebody to accept.
+sys::Accepted accept_from(const sys::ListenSocket& listener) {
+  pollfd waiting{.fd = listener.fd.get(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&waiting, 1, Deadline().left_ms()), 1);
+  return sys::accept(listener.fd.get());
+}
+
+TEST(ListenSocketTest, KnowsThePortThatItGot) {
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  EXPECT_NE(listener.address.port(), 0);
+  EXPECT_EQ(listener.address.host(), "127.0.0.1");
+  EXPECT_FALSE(listener.fell_back_to_v4);
+  EXPECT_EQ(option_of(listener.fd.get(), SOL_SOCKET, SO_ACCEPTCONN), 1);
+}
+
+TEST(ListenSocketTest, AnEmptyQueueIsEagain) {
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  const sys::Accepted nobody = sys::accept(listener.fd.get());
+  EXPECT_EQ(nobody.error, EAGAIN);
+  EXPECT_FALSE(nobody.fd.is_open());
+}
+
+TEST(ListenSocketTest, AcceptsAPeerWithItsAddressNonBlockingAndCloseOnExec) {
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  const TcpPeer peer("127.0.0.1", listener.address.port());
+  const sys::Accepted accepted = accept_from(listener);
+  ASSERT_EQ(accepted.error, 0);
+  EXPECT_EQ(accepted.peer.text(), peer.name());
+  EXPECT_NE(fcntl(accepted.fd.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_NE(fcntl(accepted.fd.get(), F_GETFD) & FD_CLOEXEC, 0);
+  EXPECT_NE(fcntl(listener.fd.get(), F_GETFD) & FD_CLOEXEC, 0);
+}
+
+TEST(ListenSocketTest, WhatItAcceptsInheritsItsOptions) {
+  sys::TcpOptions options;
+  options.keepalive_idle = std::chrono::seconds(11);
+  options.keepalive_interval = std::chrono::seconds(12);
+  options.keepalive_probes = 13;
+  options.user_timeout = std::chrono::milliseconds(1400);
+  options.send_buffer_bytes = 100'000;
+  const sys::ListenSocket listener = sys::open_listener(kLoopback, kBacklog, false, options);
+  const TcpPeer peer("127.0.0.1", listener.address.port());
+  const sys::Accepted accepted = accept_from(listener);
+  const int fd = accepted.fd.get();
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 11);
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 12);
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 13);
+  EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 1400);
+  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_SNDBUF), 200'000);  // The kernel doubles it.
+}
+
+TEST(ListenSocketTest, OptionsThatAreChangedHoldForThoseWhoComeLater) {
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  sys::set_tcp_options(listener.fd.get(), {.no_delay = false, .keepalive = false});
+  const TcpPeer peer("127.0.0.1", listener.address.port());
+  const sys::Accepted accepted = accept_from(listener);
+  EXPECT_EQ(option_of(accepted.fd.get(), IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_EQ(option_of(accepted.fd.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
+}
+
+TEST(ListenSocketTest, TheBacklogCanBeChangedWhileSomebodyWaits) {
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  const TcpPeer peer("127.0.0.1", listener.address.port());
+  sys::set_backlog(listener.fd.get(), 1);
+  EXPECT_EQ(accept_from(listener).error, 0);
+}
+
+TEST(ListenSocketTest, TheSamePortCannotBeHadTwiceAtATimeButAtOnceAfterwards) {
+  const ReservedPort reserved;
+  const SocketAddress address = *SocketAddress::parse("127.0.0.1", reserved.port());
+  {
+    const sys::ListenSocket listener = listening_on(address);
+    try {
+      (void)listening_on(address);
+      FAIL() << "two listeners on " << address.text();
+    } catch (const std::system_error& error) {
+      EXPECT_EQ(error.code().value(), EADDRINUSE);
+    }
+    // A connection that we close first leaves a TIME_WAIT behind.
+    TcpPeer peer("127.0.0.1", address.port());
+    (void)accept_from(listener);
+    (void)peer.receive_to_end();
+  }
+  EXPECT_EQ(listening_on(address).address, address);
+}
+
+TEST(ListenSocketTest, AnAddressOfAnotherHostIsRefused) {
+  try {
+    (void)listening_on(*SocketAddress::parse("192.0.2.1", 0));
+    FAIL() << "192.0.2.1 is here";
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EADDRNOTAVAIL);
+    EXPECT_EQ(std::string(error.what()).substr(0, 5), "bind:");
+  }
+}
+
+TEST(ListenSocketTest, OnAllAddressesServesIpv4PeersUnderTheirIpv4Address) {
+  const sys::ListenSocket listener = listening_on(SocketAddress::any_v6(0));
+  const TcpPeer peer("127.0.0.1", listener.address.port());
+  EXPECT_EQ(accept_from(listener).peer.text(), peer.name());
+}
+
+TEST(ListenSocketTest, OnIpv6AloneLeavesThePortFreeForIpv4) {
+  if (!has_ipv6()) {
+    GTEST_SKIP() << "this host has no IPv6";
+  }
+  const ReservedPort reserved;
+  const sys::ListenSocket v6 = listening_on(SocketAddress::any_v6(reserved.port()), true);
+  const sys::ListenSocket v4 = listening_on(SocketAddress::any_v4(reserved.port()));
+  const TcpPeer peer("::1", reserved.port());
+  EXPECT_EQ(accept_from(v6).peer.host(), "::1");
+  EXPECT_EQ(sys::accept(v4.fd.get()).error, EAGAIN);
+}
+
+TEST(ListenSocketTest, ADescriptorThatIsNoneIsAFailureOfEachCall) {
+  EXPECT_EQ(sys::accept(-1).error, EBADF);
+  EXPECT_THROW(sys::set_backlog(-1, 1), std::system_error);
+  EXPECT_THROW(sys::set_tcp_options(-1, {}), std::system_error);
+}
+
+TEST(ListenSocketTest, TheKernelSaysHowLongAQueueMayBe) {
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  sys::set_backlog(listener.fd.get(), 5);
+  EXPECT_EQ(sys::granted_backlog(listener.fd.get()), 5);
+  EXPECT_EQ(sys::granted_backlog(-1), 0);
+}
+
+TEST(ListenSocketTest, TakesOverASocketThatSomebodyElseOpened) {
+  const PassedListener passed;
+  const auto binding = sys::binding_of(passed.fd());
+  ASSERT_TRUE(binding);
+  EXPECT_EQ(binding->address.text(), "127.0.0.1:" + std::to_string(passed.port()));
+  EXPECT_FALSE(binding->v6only);
+  const sys::ListenSocket listener =
+      sys::adopt_listener(sys::UniqueFd::adopt(fcntl(passed.fd(), F_DUPFD_CLOEXEC, 0)), 9, {});
+  EXPECT_EQ(listener.address, binding->address);
+  EXPECT_EQ(sys::granted_backlog(listener.fd.get()), 9);
+  EXPECT_EQ(sys::accept(listener.fd.get()).error, EAGAIN) << "or it would wait";
+}
+
+TEST(ListenSocketTest, TakesNoSocketThatIsNoListenerForOne) {
+  const PassedListener datagrams(SOCK_DGRAM);
+  EXPECT_FALSE(sys::binding_of(datagrams.fd()));
+  const auto file = sys::UniqueFd::adopt(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_FALSE(sys::binding_of(file.get()));
+  EXPECT_THROW((void)sys::binding_of(-1), std::system_error);
+  const PassedListener listener;
+  const TcpPeer peer("127.0.0.1", listener.port());
+  EXPECT_FALSE(sys::binding_of(peer.fd()));
+}
+
+}  // namespace
+}  // namespace echod::test

@@ -1,0 +1,103 @@
+// Streams of the real kernel that take, or have, nothing.
+#include "sys/shared_stream.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <string>
+
+#include "pseudo_terminal.hpp"
+
+namespace echod::test {
+namespace {
+
+using sys::SharedStream;
+
+class SharedStreamTest : public testing::Test {
+ protected:
+  ~SharedStreamTest() override {
+    for (const int fd : ends_) {
+      (void)close(fd);
+    }
+  }
+
+  void make_pipe() { ASSERT_EQ(pipe2(ends_.data(), O_CLOEXEC), 0); }
+  void make_sockets() {
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends_.data()), 0);
+  }
+  [[nodiscard]] int in() const { return ends_[0]; }
+  [[nodiscard]] int out() const { return ends_[1]; }
+  // Until it takes no byte more; none of the writes waits.
+  static void fill(const SharedStream& stream) {
+    const std::string bytes(1000, 'x');
+    while (stream.write(bytes).ok() || stream.write("x").ok()) {
+    }
+    EXPECT_TRUE(stream.write("x").would_block());
+  }
+  static sys::TimePoint soon() {
+    return sys::MonotonicClock::now() + std::chrono::milliseconds(20);
+  }
+
+ private:
+  std::array<int, 2> ends_{-1, -1};
+};
+
+TEST_F(SharedStreamTest, AFullPipeDoesNotMakeAWriteWaitAndIsLeftAsItIs) {
+  make_pipe();
+  const SharedStream stream(out(), O_WRONLY);
+  fill(stream);
+  EXPECT_TRUE(stream.write_all("more", soon()).would_block());
+  EXPECT_EQ(fcntl(out(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(SharedStreamTest, AnEmptyPipeDoesNotMakeAReadWait) {
+  make_pipe();
+  const SharedStream stream(in(), O_RDONLY);
+  std::array<char, 8> bytes{};
+  EXPECT_TRUE(stream.read(bytes).would_block());
+  ASSERT_EQ(write(out(), "abc", 3), 3);
+  EXPECT_EQ(stream.read(bytes).count(), 3U);
+  EXPECT_EQ(fcntl(in(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(SharedStreamTest, AFullSocketDoesNotMakeAWriteWait) {
+  make_sockets();
+  fill(SharedStream(out(), O_WRONLY));
+}
+
+TEST_F(SharedStreamTest, AnEmptySocketDoesNotMakeAReadWait) {
+  make_sockets();
+  std::array<char, 8> bytes{};
+  EXPECT_TRUE(SharedStream(in(), O_RDONLY).read(bytes).would_block());
+}
+
+// poll(2) says that it is writable as long as it has a little room.
+TEST_F(SharedStreamTest, ATerminalThatNobodyReadsDoesNotMakeAWriteWait) {
+  const PseudoTerminal terminal;
+  const SharedStream stream(terminal.fd(), O_WRONLY);
+  fill(stream);
+  EXPECT_TRUE(stream.write_all(std::string(5000, 'x'), soon()).would_block());
+  EXPECT_EQ(fcntl(terminal.fd(), F_GETFL) & O_NONBLOCK, 0);
+}
+
+TEST_F(SharedStreamTest, ATerminalWithoutInputDoesNotMakeAReadWait) {
+  const PseudoTerminal terminal;
+  std::array<char, 8> bytes{};
+  EXPECT_TRUE(SharedStream(terminal.fd(), O_RDONLY).read(bytes).would_block());
+}
+
+TEST_F(SharedStreamTest, APipeThatIsReadTakesAll) {
+  make_pipe();
+  const std::string text(3000, 'x');
+  EXPECT_EQ(SharedStream(out(), O_WRONLY).write_all(text, soon()).count(), text.size());
+  std::string got(text.size(), '\0');
+  EXPECT_EQ(read(in(), got.data(), got.size()), static_cast<ssize_t>(got.size()));
+  EXPECT_EQ(got, text);
+}
+
+}  // namespace
+}  // namespace echod::test

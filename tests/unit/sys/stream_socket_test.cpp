@@ -1,0 +1,78 @@
+#include "sys/stream_socket.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include "scripted_syscalls.hpp"
+
+namespace echod::test {
+namespace {
+
+class StreamSocketTest : public testing::Test {
+ protected:
+  std::array<std::byte, 8> room_{};
+  ScriptedKernel kernel_;
+};
+
+TEST_F(StreamSocketTest, EveryCallThatASignalInterruptsIsMadeAgain) {
+  kernel_.expect_recv_error(kFd, EINTR);
+  kernel_.expect_recv_error(kFd, EINTR);
+  kernel_.expect_recv(kFd, "hello");
+  EXPECT_EQ(sys::receive(kFd, room_).count(), 5U);
+  kernel_.expect_peek_error(kFd, EINTR);
+  kernel_.expect_peek(kFd, "hello");
+  EXPECT_EQ(sys::peek(kFd, room_).count(), 5U);
+  kernel_.expect_discard_error(kFd, EINTR);
+  kernel_.expect_discard(kFd, 5, 5);
+  EXPECT_EQ(sys::discard(kFd, 5).count(), 5U);
+  kernel_.expect_send_error(kFd, EINTR);
+  kernel_.expect_send(kFd, "hello");
+  EXPECT_EQ(sys::send(kFd, std::as_bytes(std::span(std::string_view("hello")))).count(), 5U);
+}
+
+TEST_F(StreamSocketTest, EagainIsNoError) {
+  kernel_.expect_recv_error(kFd, EAGAIN);
+  const sys::IoResult received = sys::receive(kFd, room_);
+  EXPECT_TRUE(received.would_block());
+  EXPECT_FALSE(received.ok());
+  EXPECT_EQ(received.count(), 0U);
+}
+
+TEST_F(StreamSocketTest, EndOfFileIsACountOfZero) {
+  kernel_.expect_recv_eof(kFd);
+  const sys::IoResult received = sys::receive(kFd, room_);
+  EXPECT_TRUE(received.ok());
+  EXPECT_FALSE(received.would_block());
+  EXPECT_EQ(received.count(), 0U);
+  EXPECT_EQ(received.error(), 0);
+}
+
+TEST_F(StreamSocketTest, ErrorsComeWithTheirErrno) {
+  kernel_.expect_recv_error(kFd, ECONNRESET);
+  EXPECT_EQ(sys::receive(kFd, room_).error(), ECONNRESET);
+  kernel_.expect_send_error(kFd, EPIPE);
+  EXPECT_EQ(sys::send(kFd, room_).error(), EPIPE);
+  kernel_.expect_shutdown(kFd, SHUT_WR, ENOTCONN);
+  EXPECT_EQ(sys::shut_write(kFd).error(), ENOTCONN);
+}
+
+TEST_F(StreamSocketTest, TheQueuesAndTheErrorOfASocketCanBeAskedFor) {
+  kernel_.set_unread(kFd, 11);
+  kernel_.set_unacknowledged(kFd, 22);
+  kernel_.set_socket_error(kFd, ETIMEDOUT);
+  EXPECT_EQ(sys::unread_bytes(kFd).count(), 11U);
+  EXPECT_EQ(sys::unacknowledged_bytes(kFd).count(), 22U);
+  EXPECT_EQ(sys::take_error(kFd), ETIMEDOUT);
+  EXPECT_EQ(sys::take_error(kFd), 0);
+}
+
+TEST(StreamSocketErrorTest, ADescriptorThatIsNoneIsAnErrorOfEachQuery) {
+  EXPECT_EQ(sys::unread_bytes(-1).error(), EBADF);
+  EXPECT_EQ(sys::take_error(-1), EBADF);
+}
+
+}  // namespace
+}  // namespace echod::test
