@@ -103,7 +103,9 @@ struct Request {
 };
 
 CLI::Option* add_flag(CLI::App& app, const std::string& name, bool& flag) {
-  return app.add_flag(name, flag)->disable_flag_override();
+  return app.add_flag(name, flag)->check([](const std::string& value) {
+    return value == "true" ? "" : std::string("takes no value");  // A bare flag has "true".
+  });
 }
 
 CLI::Option* add_option(CLI::App& app, const std::string& name, std::optional<std::string>& value) {
@@ -146,21 +148,6 @@ std::optional<std::string> misuse(const CLI::App& app) {
   return std::nullopt;
 }
 
-// The same for an option that lacks its value, or a flag that was given one. CLI11's own text
-// begins with the name, of a flag without its dashes.
-std::string mismatch(const CLI::App& app, const std::string& text) {
-  for (const CLI::Option* option : app.get_options()) {
-    const std::string name = option->get_name();
-    if (text.starts_with(name + ':')) {
-      return name + " needs a value";
-    }
-    if (text.starts_with(name.substr(2) + ' ')) {
-      return name + " takes no value";
-    }
-  }
-  return text;
-}
-
 // Throws CLI::ParseError.
 Request parse(int argc, const char* const* argv) {
   Request request;
@@ -185,8 +172,9 @@ Request parse(int argc, const char* const* argv) {
   try {
     app.parse(reversed_arguments(argc, argv));
     request.misuse = misuse(app);
-  } catch (const CLI::ArgumentMismatch& error) {
-    request.misuse = mismatch(app, error.what());
+  } catch (const CLI::ArgumentMismatch&) {
+    // Only an option that ends the command line can lack its value.
+    request.misuse = std::string(argv[argc - 1]) + " needs a value";
   }
   return request;
 }

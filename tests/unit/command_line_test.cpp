@@ -171,7 +171,7 @@ TEST(CommandLine, RefusesAValueOfAnOptionThatTakesNone) {
   for (const char* option :
        {"--check-config", "--dump-config", "--quit-on-stdin", "--version", "--help"}) {
     EXPECT_EQ(usage_error({(std::string(option) + "=no").c_str()}),
-              std::string(option) + " takes no value");
+              std::string(option) + ": takes no value");
     EXPECT_EQ(usage_error({(std::string(option) + '=').c_str()}), "unexpected argument \"\"");
   }
 }
