@@ -192,10 +192,10 @@ TEST(ConfigFile, ReportsTypesThatNoKeyHas) {
 }
 
 TEST(ConfigFile, ReportsUnknownSectionsAndKeysOutsideOfSections) {
-  EXPECT_EQ(errors_in("prot = 7\n[limit]\nopen_files = 1\n[[listeners]]\n"),
+  EXPECT_EQ(errors_in("prot = 7\n[limit]\nopen_files = 1\n[[listener]]\n"),
             (Lines{"echod.toml:1:1: prot: unknown key, did you mean listen.port?",
                    "echod.toml:2:2: limit: unknown section, did you mean limits?",
-                   "echod.toml:4:3: listeners: unknown section, did you mean listen?"}));
+                   "echod.toml:4:3: listener: unknown section, did you mean listen?"}));
 }
 
 TEST(ConfigFile, ReportsASectionThatIsNoTable) {
