@@ -127,12 +127,13 @@ void set_tcp_options(int fd, const TcpOptions& options) {
   }
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()),
              "TCP_USER_TIMEOUT");
-  if (options.receive_buffer_bytes > 0) {
-    set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer_bytes),
+  if (options.receive_buffer_kib > 0) {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer_kib * 1024),
                "SO_RCVBUF");
   }
-  if (options.send_buffer_bytes > 0) {
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_bytes), "SO_SNDBUF");
+  if (options.send_buffer_kib > 0) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_kib * 1024),
+               "SO_SNDBUF");
   }
 }
 

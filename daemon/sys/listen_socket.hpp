@@ -23,8 +23,8 @@ struct TcpOptions {
   // TCP_USER_TIMEOUT: unacknowledged data, or a peer that answers no probe, for so long. The kernel
   // then ignores keepalive_probes.
   std::chrono::milliseconds user_timeout{0};
-  std::uint32_t receive_buffer_bytes = 0;  // SO_RCVBUF; the kernel doubles it.
-  std::uint32_t send_buffer_bytes = 0;     // SO_SNDBUF; likewise.
+  std::uint32_t receive_buffer_kib = 0;  // SO_RCVBUF; the kernel doubles it.
+  std::uint32_t send_buffer_kib = 0;     // SO_SNDBUF; the kernel doubles it.
 
   bool operator==(const TcpOptions&) const noexcept = default;
 };

@@ -106,7 +106,7 @@ TEST(ConfigDump, HoldsEveryKey) {
 TEST(ConfigDump, WritesUnitsAsTheKeysHaveThem) {
   Config config;
   config.timeouts.idle = std::chrono::milliseconds(1500);
-  config.socket.send_buffer_bytes = 4096;
+  config.socket.send_buffer_kib = 4;
   const std::string dump = dump_config(config);
   EXPECT_NE(dump.find("\nidle_s = 1.5\n"), std::string::npos);
   EXPECT_NE(dump.find("\ndrain_s = 30\n"), std::string::npos);

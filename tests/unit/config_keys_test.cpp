@@ -172,9 +172,6 @@ TEST(ConfigKeys, RefuseAddressesAndPathsThatHideSomething) {
 }
 
 TEST(ConfigKeys, ConvertUnitsToThoseInMemory) {
-  EXPECT_EQ(with("socket", "receive_buffer_kib", std::int64_t{1048576}).socket.receive_buffer_bytes,
-            1U << 30);
-  EXPECT_EQ(with("socket", "send_buffer_kib", std::int64_t{3}).socket.send_buffer_bytes, 3072U);
   EXPECT_EQ(with("socket", "keepalive_idle_s", std::int64_t{90}).socket.keepalive_idle, 90s);
   EXPECT_EQ(with("timeouts", "idle_s", 0.25).timeouts.idle, 250ms);
   EXPECT_EQ(with("timeouts", "idle_s", 31536000.0).timeouts.idle, 24h * 365);

@@ -25,8 +25,8 @@ const sys::TcpOptions kAllOptions{.no_delay = true,
                                   .keepalive_interval = std::chrono::seconds(12),
                                   .keepalive_probes = 13,
                                   .user_timeout = std::chrono::milliseconds(1400),
-                                  .receive_buffer_bytes = 1500,
-                                  .send_buffer_bytes = 1600};
+                                  .receive_buffer_kib = 15,
+                                  .send_buffer_kib = 16};
 
 class ListenSocketFailureTest : public testing::Test {
  protected:
@@ -80,8 +80,8 @@ TEST_F(ListenSocketFailureTest, OfEachOptionIsNamedAndTheDescriptorClosed) {
       {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 12},
       {"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 13},
       {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1400},
-      {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF, 1500},
-      {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF, 1600},
+      {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF, 15 * 1024},
+      {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF, 16 * 1024},
   };
   for (const Option& tested : options) {
     kernel_.expect_socket(kFd);
@@ -107,7 +107,7 @@ TEST_F(ListenSocketFailureTest, ZeroLeavesTheKernelsDefaults) {
 
 TEST_F(ListenSocketFailureTest, BufferSizesAreSetBeforeListenSoThatTheWindowFollowsThem) {
   kernel_.expect_socket(kFd);
-  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_RCVBUF, 1500);
+  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_RCVBUF, 15 * 1024);
   kernel_.expect_listen(kFd, kBacklog);
   const sys::ListenSocket listener = sys::open_listener(v4_, kBacklog, false, kAllOptions);
   EXPECT_EQ(listener.address, v4_);

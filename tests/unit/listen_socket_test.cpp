@@ -68,7 +68,7 @@ TEST(ListenSocketTest, WhatItAcceptsInheritsItsOptions) {
   options.keepalive_interval = std::chrono::seconds(12);
   options.keepalive_probes = 13;
   options.user_timeout = std::chrono::milliseconds(1400);
-  options.send_buffer_bytes = 100'000;
+  options.send_buffer_kib = 100;
   const sys::ListenSocket listener = sys::open_listener(kLoopback, kBacklog, false, options);
   const TcpPeer peer("127.0.0.1", listener.address.port());
   const sys::Accepted accepted = accept_from(listener);
@@ -80,7 +80,7 @@ TEST(ListenSocketTest, WhatItAcceptsInheritsItsOptions) {
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 12);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 13);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 1400);
-  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_SNDBUF), 200'000);  // The kernel doubles it.
+  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_SNDBUF), 200 * 1024);  // The kernel doubles it.
 }
 
 TEST(ListenSocketTest, OptionsThatAreChangedHoldForThoseWhoComeLater) {
