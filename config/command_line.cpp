@@ -189,19 +189,19 @@ bool read_number(const std::string& text, Number& number) {
 
 // As `assign` does, from text as the command line has it.
 std::optional<std::string> assign_text(const Key& key, Config& config, const std::string& text) {
-  if (key.takes.type != KeyType::integer) {
+  if (key.allowed.type != KeyType::integer) {
     return assign(key, config, text);
   }
   std::int64_t number = 0;
   if (!read_number(text, number)) {
-    return wrong_type_text(value_text(text, kShownBytes) + " given", key.takes);
+    return wrong_type_text(value_text(text, kShownBytes) + " given", key.allowed);
   }
   return assign(key, config, number);
 }
 
 // Checks the overrides and puts them into the options. Returns what is wrong with the first that is
 // bad.
-std::optional<std::string> take_overrides(Request& request) {
+std::optional<std::string> check_overrides(Request& request) {
   Config config;
   for (std::size_t i = 0; i < kOverrides.size(); ++i) {
     const auto& [option, section, name] = kOverrides[i];
@@ -228,7 +228,7 @@ std::optional<std::string> take_overrides(Request& request) {
 }
 
 // Returns what is wrong with the process ID.
-std::optional<std::string> take_reload(Request& request) {
+std::optional<std::string> check_reload(Request& request) {
   pid_t pid = 0;
   if (!request.reload) {
     return std::nullopt;
@@ -258,7 +258,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (request.wants_version) {
       return final_text("echod " ECHOD_VERSION "\n");
     }
-    for (const auto& fault : {take_reload(request), take_overrides(request)}) {
+    for (const auto& fault : {check_reload(request), check_overrides(request)}) {
       if (fault) {
         return usage_error(*fault);
       }
@@ -275,8 +275,8 @@ std::optional<std::string> config_file_in_use(const CommandLine& options) {
   if (options.config_file) {
     return options.config_file;
   }
-  return is_name_taken(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
-                                           : std::nullopt;
+  return name_exists(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
+                                         : std::nullopt;
 }
 
 Config effective_config(const CommandLine& options) {

@@ -41,7 +41,7 @@ std::string read_file(const std::string& path, Reading reading) {
     return ConfigErrors({shown_name(path) + ": " + why}, ConfigErrors::Begin::words);
   };
   const auto unreadable = [&refuse, &path](int error) {
-    const bool dangles = error == ENOENT && is_name_taken(path);
+    const bool dangles = error == ENOENT && name_exists(path);
     return refuse("cannot be read: " + std::generic_category().message(error) +
                   (dangles ? ", it is a link that leads nowhere" : ""));
   };
@@ -123,7 +123,7 @@ bool is_section_like(const toml::node& node) {
   return node.is_table() || (array != nullptr && array->is_array_of_tables());
 }
 
-// Takes a parsed file apart and remembers everything that is wrong with it.
+// Allowed a parsed file apart and remembers everything that is wrong with it.
 class Reader {
  public:
   explicit Reader(std::string file) : file_(std::move(file)) {}
@@ -230,7 +230,7 @@ bool Reader::read_keys(std::string_view section, const toml::table& table, std::
 bool Reader::read_key(const Key& key, const toml::node& node, std::size_t entry) {
   const auto value = value_of(node);
   const auto fault =
-      value ? assign(key, config_, *value, entry) : wrong_type_text(found_text(node), key.takes);
+      value ? assign(key, config_, *value, entry) : wrong_type_text(found_text(node), key.allowed);
   if (fault) {
     report(node.source(), key.dotted_name(), *fault);
   }
@@ -319,7 +319,7 @@ toml::table parse_toml(std::string_view text) {
 
 }  // namespace
 
-bool is_name_taken(const std::string& path) {
+bool name_exists(const std::string& path) {
   std::error_code error;
   (void)std::filesystem::symlink_status(path, error);  // Only the error matters.
   return error != std::errc::no_such_file_or_directory;

@@ -15,7 +15,7 @@ inline constexpr const char* kDefaultConfigFile = "/etc/echod.toml";
 
 // False only if there is no file or link of this name. A name that leads nowhere (a dangling link,
 // a loop, a folder without permission) counts as one that is there: reading it says what is wrong.
-[[nodiscard]] bool is_name_taken(const std::string& path);
+[[nodiscard]] bool name_exists(const std::string& path);
 
 // Whether a file is read again at every reload, or once, as a check does. A file that is read once
 // may be a pipe: load_config_file() waits for its writer.

@@ -102,16 +102,16 @@ void store_port(Config& config, std::size_t entry, const Value& value) {
 }
 
 constexpr bool kOrZero = true;
-constexpr Takes integer(double min, double max, bool or_zero = false) {
+constexpr Allowed integer(double min, double max, bool or_zero = false) {
   return {KeyType::integer, min, max, or_zero};
 }
-constexpr Takes duration(double min, double max, bool or_zero = false) {
+constexpr Allowed duration(double min, double max, bool or_zero = false) {
   return {KeyType::seconds, min, max, or_zero};
 }
-constexpr Takes kBoolean{KeyType::boolean};
-constexpr Takes kAddress{KeyType::address};
-constexpr Takes kLevel{KeyType::level};
-constexpr Takes kPath{KeyType::path};
+constexpr Allowed kBoolean{KeyType::boolean};
+constexpr Allowed kAddress{KeyType::address};
+constexpr Allowed kLevel{KeyType::level};
+constexpr Allowed kPath{KeyType::path};
 constexpr auto kAtOnce = Reload::at_once;
 constexpr auto kRestart = Reload::needs_restart;
 
@@ -220,7 +220,7 @@ const Key* find_key(std::string_view section, std::string_view name) noexcept {
 
 std::optional<std::string> assign(const Key& key, Config& config, const Value& value,
                                   std::size_t entry) {
-  auto fault = fault_of(value, key.takes);
+  auto fault = fault_of(value, key.allowed);
   if (!fault) {
     key.member.set(config, entry, value);
   }

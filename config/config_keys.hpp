@@ -32,7 +32,7 @@ struct Member {
 struct Key {
   std::string_view section;
   std::string_view name;  // Ends in the unit.
-  Takes takes;
+  Allowed allowed;
   Reload reload;
   Member member;
 

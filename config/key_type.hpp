@@ -19,7 +19,7 @@ enum class KeyType : std::uint8_t { boolean, integer, seconds, level, address, p
 [[nodiscard]] bool is_text(KeyType type) noexcept;
 
 // The values that a key takes; the numbers as they are written, for the types that are numbers.
-struct Takes {
+struct Allowed {
   KeyType type = KeyType::boolean;
   double min = 0;
   double max = 0;
@@ -27,13 +27,13 @@ struct Takes {
 };
 
 // In words that follow "allowed are": "0 to 65535".
-[[nodiscard]] std::string allowed_text(const Takes& takes);
+[[nodiscard]] std::string allowed_text(const Allowed& allowed);
 
 // Nothing if `value` is among those taken; else what is wrong and what is allowed.
-[[nodiscard]] std::optional<std::string> fault_of(const Value& value, const Takes& takes);
+[[nodiscard]] std::optional<std::string> fault_of(const Value& value, const Allowed& allowed);
 
 // What to say of the wrong type; `found` is what is there, such as "5 is an integer".
-[[nodiscard]] std::string wrong_type_text(std::string_view found, const Takes& takes);
+[[nodiscard]] std::string wrong_type_text(std::string_view found, const Allowed& allowed);
 
 [[nodiscard]] std::string_view level_name(LogLevel level) noexcept;
 [[nodiscard]] std::optional<LogLevel> parse_level(std::string_view name) noexcept;

@@ -43,7 +43,7 @@ std::string syntax_error_text(std::string_view line, std::size_t column,
   }
   const Key* const key = key_at_end_of(trimmed(line.substr(0, equals)));
   const bool is_word = !starts_with_any(value, kNumberStarts);
-  if (key == nullptr ? is_word && !starts_with_any(value, "[{") : is_text(key->takes.type)) {
+  if (key == nullptr ? is_word && !starts_with_any(value, "[{") : is_text(key->allowed.type)) {
     constexpr std::string_view kFault = "a string needs quotes";
     return key == nullptr ? std::string(kFault)
                           : std::string(kFault).append(", as in ").append(key->name) + " = " +
@@ -53,7 +53,7 @@ std::string syntax_error_text(std::string_view line, std::size_t column,
     return "a number has no comma: write 0.5 or 10000";
   }
   if (key != nullptr && is_word && value != "true" && value != "false") {
-    return std::string(parser_words) + ", allowed are " + allowed_text(key->takes);
+    return std::string(parser_words) + ", allowed are " + allowed_text(key->allowed);
   }
   return std::string(parser_words);
 }

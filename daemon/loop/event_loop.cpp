@@ -93,7 +93,7 @@ void EventLoop::run_once() {
 }
 
 std::span<const epoll_event> EventLoop::wait() noexcept {
-  if (wait_timeout_ms() != 0 && busy_poll_.is_due()) {
+  if (wait_timeout_ms() != 0 && busy_poll_.should_spin()) {
     const auto events = spin();
     if (!events.empty()) {
       busy_poll_.found_something();
@@ -189,8 +189,8 @@ void EventLoop::enqueue_notified() noexcept {
 // A channel is put in served_ before its turn, because the turn may remove it.
 void EventLoop::make_pass() noexcept {
   IntrusiveList<Channel> pass;
-  pass.take_all(ready_);
-  pass.take_all(served_);
+  pass.append_all(ready_);
+  pass.append_all(served_);
   while (Channel* const channel = pass.pop_front()) {
     if (!std::exchange(channel->is_ready_, false)) {
       continue;

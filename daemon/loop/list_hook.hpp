@@ -68,7 +68,7 @@ class IntrusiveList {
   }
 
   // Moves all elements of `other` to the end of this list.
-  void take_all(IntrusiveList& other) noexcept {
+  void append_all(IntrusiveList& other) noexcept {
     if (other.empty()) {
       return;
     }

@@ -7,7 +7,7 @@ namespace echod {
 
 Timer::Timer(Timers& timers, std::function<void()> on_expiry)
     : timers_(timers), on_expiry_(std::move(on_expiry)) {
-  timers_.make_place();
+  timers_.reserve_one();
 }
 
 Timer::~Timer() {
@@ -28,7 +28,7 @@ void Timer::cancel() noexcept {
   }
 }
 
-void Timers::make_place() {
+void Timers::reserve_one() {
   running_.reserve(timers_ + 1);
   due_.reserve(timers_ + 1);
   ++timers_;

@@ -49,7 +49,7 @@ class Timers {
  private:
   friend class Timer;
 
-  void make_place();
+  void reserve_one();
   void insert(Timer& timer) noexcept;
   void erase(Timer& timer) noexcept;
 

@@ -56,7 +56,7 @@ std::string_view why_v4_alone(const sys::ListenSocket& socket) {
   if (!socket.fell_back_to_v4) {
     return "";
   }
-  return socket.is_passed ? " (IPv4 alone: the socket that was passed is)"
+  return socket.is_inherited ? " (IPv4 alone: the socket that was passed is)"
                           : " (IPv4 alone: this host has no IPv6)";
 }
 

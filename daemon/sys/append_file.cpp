@@ -98,10 +98,10 @@ IoResult AppendFile::write_some(std::string_view bytes) const noexcept {
   constexpr std::chrono::milliseconds kPatience{100};
   for (;;) {
     const IoResult written = IoResult::of(calls::write(fd_.get(), bytes.data(), bytes.size()));
-    const bool has_room_now =
+    const bool is_writable_now =
         written.would_block() &&
         wait_ready(fd_.get(), POLLOUT, MonotonicClock::now() + kPatience) != 0;
-    if (!has_room_now && written.error() != EINTR) {
+    if (!is_writable_now && written.error() != EINTR) {
       return written;
     }
   }

@@ -100,7 +100,7 @@ std::optional<Binding> binding_of(int fd) {
 ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options) {
   ListenSocket listener;
   listener.fd = std::move(fd);
-  listener.is_passed = true;
+  listener.is_inherited = true;
   int on = 1;
   require(calls::ioctl(listener.fd.get(), FIONBIO, &on), "FIONBIO");
   set_option(listener.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");

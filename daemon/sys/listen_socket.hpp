@@ -34,7 +34,7 @@ struct ListenSocket {
   SocketAddress address;         // As bound: with the real port when 0 was asked for.
   int backlog = 0;               // As asked for; the kernel may have cut it (granted_backlog()).
   bool fell_back_to_v4 = false;  // "::" was asked for, and the host has no IPv6.
-  bool is_passed = false;        // Somebody else has it open too.
+  bool is_inherited = false;     // Somebody else has it open too.
 };
 
 // Binds and listens: non-blocking, SO_REUSEADDR, SO_OOBINLINE (an urgent byte is owed like any

@@ -38,9 +38,9 @@ IoResult LocalSender::send(std::string_view datagram, TimePoint deadline) const 
   for (;;) {
     const IoResult sent = IoResult::of(
         calls::send(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
-    const bool has_room_now =
+    const bool is_writable_now =
         sent.would_block() && deadline != kNoWait && wait_ready(fd_.get(), POLLOUT, deadline) != 0;
-    if (!has_room_now && sent.error() != EINTR) {
+    if (!is_writable_now && sent.error() != EINTR) {
       return sent;
     }
   }

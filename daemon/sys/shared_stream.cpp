@@ -57,8 +57,8 @@ IoResult SharedStream::write_all(std::string_view bytes, TimePoint deadline) con
     if (!written.ok() && !must_wait && written.error() != EINTR) {
       return written;
     }
-    const bool is_late = MonotonicClock::now() >= deadline;
-    if (!bytes.empty() && (is_late || (must_wait && wait_ready(fd_, POLLOUT, deadline) == 0))) {
+    const bool has_expired = MonotonicClock::now() >= deadline;
+    if (!bytes.empty() && (has_expired || (must_wait && wait_ready(fd_, POLLOUT, deadline) == 0))) {
       return IoResult::failure(EAGAIN);
     }
   }

@@ -27,8 +27,9 @@ class SignalFd {
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   // The next pending signal's number, or nothing.
-  [[nodiscard]] std::optional<int> take() noexcept;
-  // What else the kernel says about the signal that take() returned last, such as the sender.
+  [[nodiscard]] std::optional<int> read_signal() noexcept;
+  // What else the kernel says about the signal that read_signal() returned last, such as the
+  // sender.
   [[nodiscard]] const signalfd_siginfo& info() const noexcept { return info_; }
 
  private:

@@ -36,28 +36,28 @@ std::string one_of(Random& random, const std::vector<std::string>& choices) {
   return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
 }
 
-Value random_number(Random& random, const Takes& takes) {
-  if (takes.or_zero && std::bernoulli_distribution(0.2)(random)) {
+Value random_number(Random& random, const Allowed& allowed) {
+  if (allowed.or_zero && std::bernoulli_distribution(0.2)(random)) {
     return std::int64_t{0};
   }
-  if (takes.type == KeyType::integer) {
-    return between(random, static_cast<std::int64_t>(takes.min),
-                   static_cast<std::int64_t>(takes.max));
+  if (allowed.type == KeyType::integer) {
+    return between(random, static_cast<std::int64_t>(allowed.min),
+                   static_cast<std::int64_t>(allowed.max));
   }
-  return std::uniform_real_distribution(takes.min, takes.max)(random);
+  return std::uniform_real_distribution(allowed.min, allowed.max)(random);
 }
 
-Value random_value(Random& random, const Takes& takes) {
+Value random_value(Random& random, const Allowed& allowed) {
   static const std::vector<std::string> paths{
       "", "a.log", R"(/var/log/"x"\y')", "gr\xC3\xB6\xC3\x9F", "'''", "\xC2\x85#=[]", " "};
   static const std::vector<std::string> addresses{"::", "0.0.0.0", "127.0.0.1", "2001:db8::1",
                                                   "fe80::1%1"};
-  switch (takes.type) {
+  switch (allowed.type) {
     case KeyType::boolean:
       return std::bernoulli_distribution(0.5)(random);
     case KeyType::integer:
     case KeyType::seconds:
-      return random_number(random, takes);
+      return random_number(random, allowed);
     case KeyType::level:
       return std::string(level_name(static_cast<LogLevel>(between(random, 0, 6))));
     case KeyType::address:
@@ -87,7 +87,7 @@ Config random_config(Random& random) {
   for (const Key& key : config_keys()) {
     const std::size_t entries = key.section == kListenSection ? config.listen.size() : 1;
     for (std::size_t entry = 0; entry < entries; ++entry) {
-      EXPECT_EQ(assign(key, config, random_value(random, key.takes), entry), std::nullopt);
+      EXPECT_EQ(assign(key, config, random_value(random, key.allowed), entry), std::nullopt);
     }
   }
   drop_conflicts(config.listen);

@@ -314,14 +314,14 @@ TEST_F(ConfigFileOnDisk, ThatCannotBeReachedIsThereAndOnlyAMissingNameIsNot) {
     std::filesystem::create_symlink(target, folder_.file(name));
     return folder_.file(name);
   };
-  EXPECT_FALSE(is_name_taken(folder_.file("missing.toml")));
-  EXPECT_FALSE(is_name_taken(folder_.file("missing/echod.toml")));
+  EXPECT_FALSE(name_exists(folder_.file("missing.toml")));
+  EXPECT_FALSE(name_exists(folder_.file("missing/echod.toml")));
   const std::string file = write("echod.toml", "");
   const std::string dangling = link("dangling.toml", "nowhere");
   for (const std::string& name :
        {file, folder_.path().string(), dangling, link("loop.toml", "loop.toml"),
         link("file.toml", file + "/x"), file + "/x", link("good.toml", file)}) {
-    EXPECT_TRUE(is_name_taken(name)) << name;
+    EXPECT_TRUE(name_exists(name)) << name;
   }
   EXPECT_EQ(
       errors_of_file(dangling),
@@ -336,7 +336,7 @@ TEST_F(ConfigFileOnDisk, InAFolderWithoutPermissionIsThere) {
   const std::filesystem::path closed = folder_.file("closed");
   std::filesystem::create_directory(closed, folder_.path());
   std::filesystem::permissions(closed, std::filesystem::perms::none);
-  EXPECT_TRUE(is_name_taken(closed / "echod.toml"));
+  EXPECT_TRUE(name_exists(closed / "echod.toml"));
 }
 
 TEST_F(ConfigFileOnDisk, IsReportedIfPermissionIsMissing) {

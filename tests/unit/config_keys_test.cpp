@@ -12,18 +12,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-bool takes(const Key& key, const Value& value) {
+bool accepts(const Key& key, const Value& value) {
   Config config;
   return !assign(key, config, value);
 }
 
 bool is_number(const Key& key) {
-  return key.takes.type == KeyType::integer || key.takes.type == KeyType::seconds;
+  return key.allowed.type == KeyType::integer || key.allowed.type == KeyType::seconds;
 }
 
 // As the key writes it: an integer if the key asks for one.
 Value number(const Key& key, double value) {
-  return key.takes.type == KeyType::integer ? Value(std::llround(value)) : Value(value);
+  return key.allowed.type == KeyType::integer ? Value(std::llround(value)) : Value(value);
 }
 
 Config with(std::string_view section, std::string_view name, const Value& value) {
@@ -61,13 +61,13 @@ TEST(ConfigKeys, TakeWhatIsOnTheBoundsOfTheirRangeAndNothingBeyond) {
     if (!is_number(key)) {
       continue;
     }
-    const double step = key.takes.type == KeyType::integer ? 1 : 0.01;
-    const auto& [type, min, max, or_zero] = key.takes;
-    EXPECT_TRUE(takes(key, number(key, min))) << key.dotted_name();
-    EXPECT_TRUE(takes(key, number(key, max))) << key.dotted_name();
-    EXPECT_FALSE(takes(key, number(key, min - step))) << key.dotted_name();
-    EXPECT_FALSE(takes(key, number(key, max + step))) << key.dotted_name();
-    EXPECT_EQ(takes(key, std::int64_t{0}), or_zero || min == 0) << key.dotted_name();
+    const double step = key.allowed.type == KeyType::integer ? 1 : 0.01;
+    const auto& [type, min, max, or_zero] = key.allowed;
+    EXPECT_TRUE(accepts(key, number(key, min))) << key.dotted_name();
+    EXPECT_TRUE(accepts(key, number(key, max))) << key.dotted_name();
+    EXPECT_FALSE(accepts(key, number(key, min - step))) << key.dotted_name();
+    EXPECT_FALSE(accepts(key, number(key, max + step))) << key.dotted_name();
+    EXPECT_EQ(accepts(key, std::int64_t{0}), or_zero || min == 0) << key.dotted_name();
   }
 }
 
@@ -75,16 +75,16 @@ TEST(ConfigKeys, RefuseEveryOtherTypeAndExtremeNumbers) {
   constexpr auto kLowest = std::numeric_limits<std::int64_t>::min();
   constexpr auto kHighest = std::numeric_limits<std::int64_t>::max();
   for (const Key& key : config_keys()) {
-    const KeyType type = key.takes.type;
+    const KeyType type = key.allowed.type;
     const bool is_boolean = type == KeyType::boolean;
     const bool is_text = !is_number(key) && !is_boolean;
-    EXPECT_EQ(takes(key, true), is_boolean) << key.dotted_name();
-    EXPECT_FALSE(takes(key, kLowest)) << key.dotted_name();
-    EXPECT_FALSE(takes(key, kHighest)) << key.dotted_name();
-    EXPECT_FALSE(takes(key, std::nan(""))) << key.dotted_name();
-    EXPECT_FALSE(takes(key, std::numeric_limits<double>::infinity())) << key.dotted_name();
-    EXPECT_EQ(takes(key, 100.0), type == KeyType::seconds) << key.dotted_name();
-    EXPECT_EQ(takes(key, std::string()), is_text && type == KeyType::path) << key.dotted_name();
+    EXPECT_EQ(accepts(key, true), is_boolean) << key.dotted_name();
+    EXPECT_FALSE(accepts(key, kLowest)) << key.dotted_name();
+    EXPECT_FALSE(accepts(key, kHighest)) << key.dotted_name();
+    EXPECT_FALSE(accepts(key, std::nan(""))) << key.dotted_name();
+    EXPECT_FALSE(accepts(key, std::numeric_limits<double>::infinity())) << key.dotted_name();
+    EXPECT_EQ(accepts(key, 100.0), type == KeyType::seconds) << key.dotted_name();
+    EXPECT_EQ(accepts(key, std::string()), is_text && type == KeyType::path) << key.dotted_name();
   }
 }
 
@@ -161,14 +161,14 @@ TEST(ConfigKeys, RefuseAddressesAndPathsThatHideSomething) {
   using namespace std::string_literals;
   const Key& address = *find_key("listen", "address");
   const Key& file = *find_key("log", "file");
-  EXPECT_FALSE(takes(address, "::\0evil"s));
-  EXPECT_FALSE(takes(address, "127.1"s));
-  EXPECT_FALSE(takes(address, "[::1]"s));
-  EXPECT_FALSE(takes(file, "a\0b"s));
-  EXPECT_FALSE(takes(file, "a\nb"s));
-  EXPECT_FALSE(takes(file, "\x1B[2J"s));
-  EXPECT_FALSE(takes(file, "\xFF"s));
-  EXPECT_TRUE(takes(file, "/var/log/gr\xC3\xB6\xC3\x9F \"1\"\\.log"s));
+  EXPECT_FALSE(accepts(address, "::\0evil"s));
+  EXPECT_FALSE(accepts(address, "127.1"s));
+  EXPECT_FALSE(accepts(address, "[::1]"s));
+  EXPECT_FALSE(accepts(file, "a\0b"s));
+  EXPECT_FALSE(accepts(file, "a\nb"s));
+  EXPECT_FALSE(accepts(file, "\x1B[2J"s));
+  EXPECT_FALSE(accepts(file, "\xFF"s));
+  EXPECT_TRUE(accepts(file, "/var/log/gr\xC3\xB6\xC3\x9F \"1\"\\.log"s));
 }
 
 TEST(ConfigKeys, ConvertUnitsToThoseInMemory) {

@@ -86,9 +86,9 @@ TEST_F(ListHookTest, TakeAllMovesEverythingToTheTail) {
   list_.push_back(a_);
   other.push_back(b_);
   other.push_back(c_);
-  list_.take_all(other);
+  list_.append_all(other);
   EXPECT_TRUE(other.empty());
-  list_.take_all(other);  // Nothing.
+  list_.append_all(other);  // Nothing.
   c_.unlink();            // From the list it was moved to.
   EXPECT_EQ(names(list_), "ab");
 }

@@ -70,7 +70,7 @@ TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
   Passed passed("127.0.0.1");
   const auto listeners = adopt(passed.take(), {.address = address_of("127.0.0.1", passed.port())});
   ASSERT_EQ(listeners.size(), 1U);
-  EXPECT_TRUE(listeners[0].is_passed);
+  EXPECT_TRUE(listeners[0].is_inherited);
   EXPECT_FALSE(listeners[0].fell_back_to_v4);
 }
 

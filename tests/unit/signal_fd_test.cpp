@@ -32,14 +32,14 @@ class SignalFdTest : public testing::Test {
 
 TEST_F(SignalFdTest, TakesPendingSignalsInsteadOfTheProcessDying) {
   sys::SignalFd signals({SIGUSR1, SIGTERM});
-  EXPECT_EQ(signals.take(), std::nullopt);
+  EXPECT_EQ(signals.read_signal(), std::nullopt);
   raise_here(SIGUSR1);
   raise_here(SIGTERM);
   pollfd watched{.fd = signals.fd(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(poll(&watched, 1, 0), 1);
-  const std::set<std::optional<int>> taken{signals.take(), signals.take()};
+  const std::set<std::optional<int>> taken{signals.read_signal(), signals.read_signal()};
   EXPECT_EQ(taken, (std::set<std::optional<int>>{SIGUSR1, SIGTERM}));
-  EXPECT_EQ(signals.take(), std::nullopt);
+  EXPECT_EQ(signals.read_signal(), std::nullopt);
 }
 
 TEST_F(SignalFdTest, ASignalThatComesWhenItHasGoneKillsNobody) {
