@@ -18,7 +18,7 @@ namespace echod {
 
 namespace {
 
-// By hand, because the formatter of CLI11 looks different in every version of it.
+// Written by hand, because the format of CLI11's help differs between its versions.
 constexpr const char* kHelp =
     R"(echod sends back every byte it receives: the TCP echo service of RFC 862.
 
@@ -65,7 +65,7 @@ Exit codes:
 See echod(8) and echod.toml(5).
 )";
 
-// The options that stand for a key take what the key takes.
+// Options that override a key. Their allowed values are those of the key.
 struct Override {
   const char* option;
   std::string_view section;
@@ -92,14 +92,14 @@ ParsedCommandLine usage_error(std::string_view what) {
   return parsed;
 }
 
-// What was on the command line, before the overrides are checked.
+// The parsed command line, before the overrides are checked.
 struct Request {
   CommandLine options;
   bool wants_help = false;
   bool wants_version = false;
   std::optional<std::string> reload;
-  std::array<std::optional<std::string>, kOverrides.size()> overrides;  // As kOverrides.
-  std::optional<std::string> misuse;  // Why the rest does not matter.
+  std::array<std::optional<std::string>, kOverrides.size()> overrides;  // In kOverrides' order.
+  std::optional<std::string> misuse;  // The usage error, if there is one.
 };
 
 CLI::Option* add_flag(CLI::App& app, const std::string& name, bool& flag) {
@@ -109,16 +109,16 @@ CLI::Option* add_flag(CLI::App& app, const std::string& name, bool& flag) {
 }
 
 CLI::Option* add_option(CLI::App& app, const std::string& name, std::optional<std::string>& value) {
-  // A callback, because CLI11 would take an empty string for no value.
+  // A callback, because CLI11 treats an empty string in a bound variable as no value.
   return app
       .add_option_function<std::string>(name, [&value](const std::string& given) { value = given; })
       ->type_name("value")
       ->take_last()
-      ->allow_extra_args(false);  // Or "[a,b]" would be taken for a list.
+      ->allow_extra_args(false);  // Otherwise CLI11 splits "[a,b]" as a list.
 }
 
-// The arguments from the last to the first, as CLI11 wants them. It would take what follows
-// "--name=" for the value, so an empty value becomes an argument of its own.
+// The arguments from the last to the first, as CLI11 expects them. "--name=" becomes two arguments,
+// the name and an empty value: otherwise CLI11 would use the next argument as the value.
 std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i) {
@@ -132,7 +132,7 @@ std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
   return arguments;
 }
 
-// What was left over or repeated. CLI11 would say so by itself, but not in words that help.
+// The usage error of an unknown argument or a repeated option. CLI11's own texts are less clear.
 std::optional<std::string> misuse(const CLI::App& app) {
   if (const auto left = app.remaining(); !left.empty()) {
     const bool is_option = left.front().starts_with('-');
@@ -187,7 +187,7 @@ bool read_number(const std::string& text, Number& number) {
   return error == std::errc{} && stop == end;
 }
 
-// As `assign` does, from text as the command line has it.
+// Like assign(), from the text of an option.
 std::optional<std::string> assign_text(const Key& key, Config& config, const std::string& text) {
   if (key.allowed.type != KeyType::integer) {
     return assign(key, config, text);
@@ -199,8 +199,7 @@ std::optional<std::string> assign_text(const Key& key, Config& config, const std
   return assign(key, config, number);
 }
 
-// Checks the overrides and puts them into the options. Returns what is wrong with the first that is
-// bad.
+// Checks the overrides and copies them to the options. Returns the error of the first bad one.
 std::optional<std::string> check_overrides(Request& request) {
   Config config;
   for (std::size_t i = 0; i < kOverrides.size(); ++i) {
@@ -227,7 +226,7 @@ std::optional<std::string> check_overrides(Request& request) {
   return std::nullopt;
 }
 
-// Returns what is wrong with the process ID.
+// Checks --reload and copies it to the options. Returns its error.
 std::optional<std::string> check_reload(Request& request) {
   pid_t pid = 0;
   if (!request.reload) {
@@ -291,7 +290,7 @@ Config effective_config(const CommandLine& options) {
     config.listen.front().address.set_port(*options.port);
   }
   if (options.address) {
-    // It was good once, but the interface that it names may have gone since.
+    // Checked again, because the interface that it names may have gone since the start.
     if (const auto fault = assign(*find_key("listen", "address"), config, *options.address)) {
       throw ConfigErrors({"--address: " + *fault}, ConfigErrors::Begin::words);
     }

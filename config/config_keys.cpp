@@ -14,7 +14,7 @@ using std::chrono::seconds;
 using sys::SocketAddress;
 using sys::TcpOptions;
 
-// load: from a member to the value as it is written. store: back, of a value that was checked.
+// load() converts a member to the value in the file; store() converts a checked value to a member.
 
 Value load(bool member) {
   return member;
@@ -60,7 +60,7 @@ void store(milliseconds& member, const Value& value) {
     return;
   }
   const double exact = std::get<double>(value) * 1000;
-  // 0 means something else than a short time, so no time may be rounded to it.
+  // 0 has a special meaning, so a short time is not rounded down to 0.
   member = milliseconds(exact > 0 ? std::max(1LL, std::llround(exact)) : 0);
 }
 
@@ -80,7 +80,7 @@ constexpr Member kListenMember{
       store(config.listen[entry].*kField, value);
     }};
 
-// Address and port are one member.
+// Address and port are two keys and one member.
 
 Value load_address(const Config& config, std::size_t entry) {
   const SocketAddress& address = config.listen[entry].address;
@@ -115,7 +115,7 @@ constexpr Allowed kPath{KeyType::path};
 constexpr auto kAtOnce = Reload::at_once;
 constexpr auto kRestart = Reload::needs_restart;
 
-// The upper bound of open_files is the fs.nr_open that systemd raises the system to, those of
+// The maximum of open_files is the value to which systemd raises fs.nr_open. The maxima of
 // keepalive_* are the kernel's (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
 constexpr auto kKeys = std::to_array<Key>({
     {kTopSection, "workers", integer(0, 1024), kRestart, kMember<&Config::workers>},

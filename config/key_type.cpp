@@ -45,7 +45,7 @@ bool has_wanted_type(const Value& value, KeyType type) noexcept {
   return std::holds_alternative<std::string>(value);
 }
 
-// False of NaN.
+// Returns false for NaN.
 bool is_in_range(const Value& value, const Allowed& allowed) {
   const auto* integer = std::get_if<std::int64_t>(&value);
   const double number =
@@ -53,8 +53,8 @@ bool is_in_range(const Value& value, const Allowed& allowed) {
   return (number >= allowed.min && number <= allowed.max) || (allowed.or_zero && number == 0);
 }
 
-// Faults are also addresses that bind(2) refuses on every host, and those that it takes although no
-// connection can come to them.
+// Returns what is wrong with an address; empty if nothing is. Also refuses addresses on which no
+// TCP connection can arrive, whether bind(2) accepts them or not.
 std::string_view address_fault(const std::string& text) {
   const auto given = sys::SocketAddress::parse(text, 0);
   if (!given || (given->has_scope() && given->interface().empty())) {
@@ -68,14 +68,14 @@ std::string_view address_fault(const std::string& text) {
   if (given->is_v6_link_local() && !given->has_scope()) {
     return "lacks its interface, which a link-local address needs, such as \"fe80::1%eth0\"";
   }
-  // The kernel ignores it: a listener would be open on all interfaces, or be the same one twice.
+  // The kernel ignores the interface: the listener would be open on all of them, or open twice.
   if (!given->is_v6_link_local() && given->has_scope()) {
     return "names an interface, which only a link-local address (fe80::/10) may";
   }
   return "";
 }
 
-// Log lines hold the name of their file, a dump must hold it as TOML, and NUL would cut it short.
+// The path appears in log lines and in the TOML of a dump, and a NUL byte would end it early.
 std::string_view path_fault(const std::string& text) noexcept {
   if (!is_utf8(text)) {
     return "is not UTF-8";
@@ -162,7 +162,7 @@ std::optional<sys::SocketAddress> parse_address(const std::string& text,
     return std::nullopt;
   }
   sockaddr_storage storage{};
-  (void)address->to(storage);  // The length is that of the family, which `from` finds by itself.
+  (void)address->to(storage);  // from() does not need the length.
   return sys::SocketAddress::from(storage);
 }
 

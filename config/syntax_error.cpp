@@ -16,8 +16,8 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(0, text.find_last_not_of(kBlanks) + 1);  // npos wraps to 0.
 }
 
-// The key that the text before an equals sign ends with; null if there is none of that name. The
-// section is unknown, and no two keys have the same name.
+// The key named at the end of `text`, which is the text before an equals sign; null if there is no
+// such key. The section is not needed, because no two keys have the same name.
 const Key* key_at_end_of(std::string_view text) noexcept {
   const auto keys = config_keys();
   const std::string_view name = text.substr(text.find_last_of(" \t.,{[") + 1);

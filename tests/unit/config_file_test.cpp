@@ -258,10 +258,10 @@ TEST(ConfigFile, TakesListenersOnPortsThatTheKernelChooses) {
   EXPECT_EQ(errors_in("[[listen]]\nport = 0\n[[listen]]\nport = 0\n"), Lines{});
 }
 
-TEST(ConfigFile, ReportsATotalThatHoldsNotOneBuffer) {
+TEST(ConfigFile, ReportsATotalThatIsSmallerThanOneBuffer) {
   EXPECT_EQ(errors_in("[buffers]\nper_connection_kib = 2049\ntotal_mib = 2\n"),
-            (Lines{"echod.toml:3:13: buffers.total_mib: 2 holds not one buffer of "
-                   "per_connection_kib = 2049, allowed are 3 and more"}));
+            (Lines{"echod.toml:3:13: buffers.total_mib: 2 is smaller than one buffer "
+                   "(per_connection_kib = 2049), allowed are 3 and more"}));
   EXPECT_EQ(errors_in("[buffers]\nper_connection_kib = 2048\ntotal_mib = 2\n"), Lines{});
 }
 
