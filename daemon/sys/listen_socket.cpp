@@ -91,7 +91,7 @@ std::optional<Binding> binding_of(int fd) {
   if (!is_tcp_listener(fd)) {
     return std::nullopt;
   }
-  // The family that the socket has, not that of an IPv4 address within IPv6.
+  // The family of the socket: bound_address() makes an IPv4-mapped address an IPv4 address.
   const bool is_v6 = int_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN") == AF_INET6;
   return Binding{.address = bound_address(fd),
                  .v6only = is_v6 && int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY") == 1};
@@ -165,7 +165,8 @@ int granted_backlog(int fd) noexcept {
   tcp_info info{};
   socklen_t length = sizeof info;
   const bool is_known = calls::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
-  return is_known ? static_cast<int>(info.tcpi_sacked) : 0;  // So it is for a socket that listens.
+  // For a listening socket the kernel puts the backlog in force into tcpi_sacked.
+  return is_known ? static_cast<int>(info.tcpi_sacked) : 0;
 }
 
 }  // namespace echod::sys
