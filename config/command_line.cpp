@@ -33,7 +33,7 @@ Configuration:
 
 Instead of what is configured:
   --address A        Listen on this IP address only, such as ::, 0.0.0.0 or ::1.
-  --port P           Listen on this port only; 0 takes any free one.
+  --port P           Listen on this port only; 0 means any free one.
   --log-file F       Write the log to F; an empty name means no file.
   --log-level L      What the log file holds: trace, debug, info, warning,
                      error, critical or off.

@@ -70,16 +70,16 @@ bool append_escaped(std::string& out, std::string_view text, std::size_t max_byt
                     std::string_view special) {
   while (!text.empty()) {
     const std::size_t length = sequence_length(text);
-    const std::size_t taken = std::max<std::size_t>(length, 1);
-    if (taken > max_bytes) {
+    const std::size_t consumed = std::max<std::size_t>(length, 1);
+    if (consumed > max_bytes) {
       return false;
     }
     if (special.find(text.front()) != std::string_view::npos) {
       out += '\\';
     }
     out += escaped(text, length);
-    text.remove_prefix(taken);
-    max_bytes -= taken;
+    text.remove_prefix(consumed);
+    max_bytes -= consumed;
   }
   return true;
 }

@@ -1,9 +1,7 @@
 // The event loop of one thread, with one epoll instance.
 //
 // An iteration has these steps:
-// 1. Wait for events; do not wait if the ready list is not empty. The wait may spin before it
-// sleeps
-//    (busy_poll.hpp).
+// 1. Wait for events; only poll if a channel is ready. The wait may spin first (busy_poll.hpp).
 // 2. Read the clock once.
 // 3. Merge all events that the kernel has into their channels.
 // 4. Make one pass over the ready list.

@@ -35,10 +35,10 @@ void Timers::reserve_one() {
 }
 
 void Timers::insert(Timer& timer) noexcept {
-  const auto place =
+  const auto position =
       std::lower_bound(running_.begin(), running_.end(), &timer,
                        [](const Timer* a, const Timer* b) { return a->deadline_ > b->deadline_; });
-  running_.insert(place, &timer);
+  running_.insert(position, &timer);
 }
 
 void Timers::erase(Timer& timer) noexcept {
