@@ -21,7 +21,7 @@ namespace {
 using Random = std::mt19937_64;
 
 std::int64_t between(Random& random, std::int64_t min, std::int64_t max) {
-  // Bounds are where mistakes are, so each is as likely as all that is between them.
+  // Mistakes are likely at the bounds, so each bound is as likely as all values between them.
   switch (std::uniform_int_distribution(0, 2)(random)) {
     case 0:
       return min;
@@ -68,7 +68,7 @@ Value random_value(Random& random, const Allowed& allowed) {
   return one_of(random, paths);
 }
 
-// Drops the listeners that could not be opened beside an earlier one.
+// Removes the listeners that conflict with an earlier one.
 void drop_conflicts(std::vector<ListenConfig>& listeners) {
   std::vector<ListenConfig> kept;
   for (const ListenConfig& listener : listeners) {
@@ -95,7 +95,7 @@ Config random_config(Random& random) {
   return config;
 }
 
-TEST(ConfigDump, HoldsEveryKey) {
+TEST(ConfigDump, HasEveryKey) {
   const std::string dump = dump_config(Config{});
   for (const Key& key : config_keys()) {
     EXPECT_NE(dump.find("\n" + std::string(key.name) + " = "), std::string::npos)
@@ -103,7 +103,7 @@ TEST(ConfigDump, HoldsEveryKey) {
   }
 }
 
-TEST(ConfigDump, WritesUnitsAsTheKeysHaveThem) {
+TEST(ConfigDump, WritesValuesInTheUnitsOfTheKeys) {
   Config config;
   config.timeouts.idle = std::chrono::milliseconds(1500);
   config.socket.send_buffer_kib = 4;
@@ -113,7 +113,7 @@ TEST(ConfigDump, WritesUnitsAsTheKeysHaveThem) {
   EXPECT_NE(dump.find("\nsend_buffer_kib = 4\n"), std::string::npos);
 }
 
-// Its number may be another when the host starts again.
+// The index of the interface may change when the host restarts.
 TEST(ConfigDump, NamesTheInterfaceOfALinkLocalAddress) {
   Config config;
   config.listen.front().address = sys::SocketAddress::parse("fe80::1%1", 2003).value();
@@ -123,11 +123,11 @@ TEST(ConfigDump, NamesTheInterfaceOfALinkLocalAddress) {
   EXPECT_NE(dump_config(config).find(setting), std::string::npos) << dump_config(config);
 }
 
-TEST(ConfigDump, ReadsBackToTheDefaults) {
+TEST(ConfigDump, ReadsBackAsTheDefaults) {
   EXPECT_EQ(parse_config(dump_config(Config{}), "dump"), Config{});
 }
 
-TEST(ConfigDump, ReadsBackToWhateverWasDumped) {
+TEST(ConfigDump, ReadsBackAsTheDumpedConfiguration) {
   Random random(test::announce_seed());
   for (int round = 0; round < 500; ++round) {
     const Config config = random_config(random);
