@@ -21,7 +21,7 @@ std::string repeated(std::string_view part, std::size_t times) {
 }
 
 // The one line that refuses the text.
-std::string refusal_of(const std::string& text) {
+std::string refusal_line(const std::string& text) {
   try {
     (void)parse_config(text, "echod.toml");
   } catch (const ConfigErrors& errors) {
@@ -35,13 +35,13 @@ std::string refusal_of(const std::string& text) {
 TEST(TomlDepth, TheDotsOfAllLinesTogetherAreBounded) {
   const std::string most = '#' + repeated(".", kMaxDots) + '\n';
   EXPECT_NO_THROW((void)parse_config(most, "echod.toml"));
-  EXPECT_EQ(refusal_of(most + "timeouts.idle_s = 1\n"),
+  EXPECT_EQ(refusal_line(most + "timeouts.idle_s = 1\n"),
             "echod.toml: has 10001 dots, allowed are 10000, which bounds how deep tables nest");
 }
 
 TEST(TomlDepth, AKeyWithAllAllowedDotsDoesNotOverflowTheParser) {
   const std::string deepest = repeated("a.", kMaxDots) + "a = 1\n";
-  EXPECT_NE(refusal_of(deepest).find("unknown section"), std::string::npos);
+  EXPECT_NE(refusal_line(deepest).find("unknown section"), std::string::npos);
 }
 
 // The parser itself bounds the last two. The one before would overflow the stack although each of
@@ -55,7 +55,7 @@ TEST(TomlDepth, TextsThatNestWithoutEndAreRefusedInOneLine) {
         "x = {" + repeated("a.", kMany) + "a = 1}\n",
         "x = [{" + repeated(long_key + " = [\n{", 120) + repeated("}]", 121) + '\n',
         "x = " + repeated("[", kMany) + "\n", "x = " + repeated("{a = ", kMany) + "\n"}) {
-    EXPECT_TRUE(refusal_of(text).starts_with("echod.toml:")) << text.substr(0, 20);
+    EXPECT_TRUE(refusal_line(text).starts_with("echod.toml:")) << text.substr(0, 20);
   }
 }
 
