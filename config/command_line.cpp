@@ -18,7 +18,7 @@ namespace echod {
 
 namespace {
 
-// By hand, because the formatter of CLI11 looks different in every version of it.
+// Written by hand, because the format of CLI11's help differs between its versions.
 constexpr const char* kHelp =
     R"(echod sends back every byte it receives: the TCP echo service of RFC 862.
 
@@ -33,7 +33,7 @@ Configuration:
 
 Instead of what is configured:
   --address A        Listen on this IP address only, such as ::, 0.0.0.0 or ::1.
-  --port P           Listen on this port only; 0 takes any free one.
+  --port P           Listen on this port only; 0 means any free one.
   --log-file F       Write the log to F; an empty name means no file.
   --log-level L      What the log file holds: trace, debug, info, warning,
                      error, critical or off.
@@ -65,7 +65,7 @@ Exit codes:
 See echod(8) and echod.toml(5).
 )";
 
-// The options that stand for a key take what the key takes.
+// Options that override a key. Their allowed values are those of the key.
 struct Override {
   const char* option;
   std::string_view section;
@@ -92,31 +92,33 @@ ParsedCommandLine usage_error(std::string_view what) {
   return parsed;
 }
 
-// What was on the command line, before the overrides are checked.
+// The parsed command line, before the overrides are checked.
 struct Request {
   CommandLine options;
   bool wants_help = false;
   bool wants_version = false;
   std::optional<std::string> reload;
-  std::array<std::optional<std::string>, kOverrides.size()> overrides;  // As kOverrides.
-  std::optional<std::string> misuse;  // Why the rest does not matter.
+  std::array<std::optional<std::string>, kOverrides.size()> overrides;  // In kOverrides' order.
+  std::optional<std::string> misuse;  // The usage error, if there is one.
 };
 
 CLI::Option* add_flag(CLI::App& app, const std::string& name, bool& flag) {
-  return app.add_flag(name, flag)->disable_flag_override();
+  return app.add_flag(name, flag)->check([](const std::string& value) {
+    return value == "true" ? "" : std::string("takes no value");  // A bare flag has "true".
+  });
 }
 
 CLI::Option* add_option(CLI::App& app, const std::string& name, std::optional<std::string>& value) {
-  // A callback, because CLI11 would take an empty string for no value.
+  // A callback, because CLI11 treats an empty string in a bound variable as no value.
   return app
       .add_option_function<std::string>(name, [&value](const std::string& given) { value = given; })
       ->type_name("value")
       ->take_last()
-      ->allow_extra_args(false);  // Or "[a,b]" would be taken for a list.
+      ->allow_extra_args(false);  // Otherwise CLI11 splits "[a,b]" as a list.
 }
 
-// The arguments from the last to the first, as CLI11 wants them. It would take what follows
-// "--name=" for the value, so an empty value becomes an argument of its own.
+// The arguments from the last to the first, as CLI11 expects them. "--name=" becomes two arguments,
+// the name and an empty value: otherwise CLI11 would use the next argument as the value.
 std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
   std::vector<std::string> arguments;
   for (int i = argc - 1; i > 0; --i) {
@@ -130,7 +132,7 @@ std::vector<std::string> reversed_arguments(int argc, const char* const* argv) {
   return arguments;
 }
 
-// What was left over or repeated. CLI11 would say so by itself, but not in words that help.
+// The usage error of an unknown argument or a repeated option. CLI11's own texts are less clear.
 std::optional<std::string> misuse(const CLI::App& app) {
   if (const auto left = app.remaining(); !left.empty()) {
     const bool is_option = left.front().starts_with('-');
@@ -144,21 +146,6 @@ std::optional<std::string> misuse(const CLI::App& app) {
     }
   }
   return std::nullopt;
-}
-
-// The same for an option that lacks its value, or a flag that was given one. CLI11's own text
-// begins with the name, of a flag without its dashes.
-std::string mismatch(const CLI::App& app, const std::string& text) {
-  for (const CLI::Option* option : app.get_options()) {
-    const std::string name = option->get_name();
-    if (text.starts_with(name + ':')) {
-      return name + " needs a value";
-    }
-    if (text.starts_with(name.substr(2) + ' ')) {
-      return name + " takes no value";
-    }
-  }
-  return text;
 }
 
 // Throws CLI::ParseError.
@@ -185,8 +172,9 @@ Request parse(int argc, const char* const* argv) {
   try {
     app.parse(reversed_arguments(argc, argv));
     request.misuse = misuse(app);
-  } catch (const CLI::ArgumentMismatch& error) {
-    request.misuse = mismatch(app, error.what());
+  } catch (const CLI::ArgumentMismatch&) {
+    // Only an option that ends the command line can lack its value.
+    request.misuse = std::string(argv[argc - 1]) + " needs a value";
   }
   return request;
 }
@@ -199,21 +187,20 @@ bool read_number(const std::string& text, Number& number) {
   return error == std::errc{} && stop == end;
 }
 
-// As `assign` does, from text as the command line has it.
+// Like assign(), from the text of an option.
 std::optional<std::string> assign_text(const Key& key, Config& config, const std::string& text) {
-  if (key.takes.type != KeyType::integer) {
+  if (key.allowed.type != KeyType::integer) {
     return assign(key, config, text);
   }
   std::int64_t number = 0;
   if (!read_number(text, number)) {
-    return wrong_type_text(value_text(text, kShownBytes) + " given", key.takes);
+    return wrong_type_text(value_text(text, kShownBytes) + " given", key.allowed);
   }
   return assign(key, config, number);
 }
 
-// Checks the overrides and puts them into the options. Returns what is wrong with the first that is
-// bad.
-std::optional<std::string> take_overrides(Request& request) {
+// Checks the overrides and copies them to the options. Returns the error of the first bad one.
+std::optional<std::string> check_overrides(Request& request) {
   Config config;
   for (std::size_t i = 0; i < kOverrides.size(); ++i) {
     const auto& [option, section, name] = kOverrides[i];
@@ -239,8 +226,8 @@ std::optional<std::string> take_overrides(Request& request) {
   return std::nullopt;
 }
 
-// Returns what is wrong with the process ID.
-std::optional<std::string> take_reload(Request& request) {
+// Checks --reload and copies it to the options. Returns its error.
+std::optional<std::string> check_reload(Request& request) {
   pid_t pid = 0;
   if (!request.reload) {
     return std::nullopt;
@@ -270,7 +257,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     if (request.wants_version) {
       return final_text("echod " ECHOD_VERSION "\n");
     }
-    for (const auto& fault : {take_reload(request), take_overrides(request)}) {
+    for (const auto& fault : {check_reload(request), check_overrides(request)}) {
       if (fault) {
         return usage_error(*fault);
       }
@@ -287,8 +274,8 @@ std::optional<std::string> config_file_in_use(const CommandLine& options) {
   if (options.config_file) {
     return options.config_file;
   }
-  return is_name_taken(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
-                                           : std::nullopt;
+  return name_exists(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
+                                         : std::nullopt;
 }
 
 Config effective_config(const CommandLine& options) {
@@ -303,7 +290,7 @@ Config effective_config(const CommandLine& options) {
     config.listen.front().address.set_port(*options.port);
   }
   if (options.address) {
-    // It was good once, but the interface that it names may have gone since.
+    // Checked again, because the interface that it names may have gone since the start.
     if (const auto fault = assign(*find_key("listen", "address"), config, *options.address)) {
       throw ConfigErrors({"--address: " + *fault}, ConfigErrors::Begin::words);
     }

@@ -1,4 +1,6 @@
-// The command line of echod (echod(8)).
+// Parses the command line of echod (echod(8)) and builds the configuration that it asks for.
+//
+// Thread-safety: functions without shared state. effective_config() blocks on the file system.
 #pragma once
 
 #include <sys/types.h>
@@ -15,9 +17,9 @@ struct CommandLine {
   std::optional<std::string> config_file;
   bool check_config = false;
   bool dump_config = false;
-  std::optional<pid_t> reload;  // Have this process reload, and nothing else.
+  std::optional<pid_t> reload;  // The process to reload; no other option is allowed with it.
   bool quit_on_stdin = false;
-  // Overrides; they also hold when the configuration is read again.
+  // Override the configuration, also after a reload.
   std::optional<std::string> address;
   std::optional<std::uint16_t> port;
   std::optional<std::string> log_file;
@@ -25,9 +27,9 @@ struct CommandLine {
   std::optional<LogLevel> stderr_level;
 };
 
-// What to do with the command line: run with `options`, or print `text`, which ends its last line,
-// and exit with `exit_code` (--help, --version: to stdout, 0; a usage error: one line to stderr,
-// 64).
+// If `is_final`: print `text`, which ends with a newline, and exit with `exit_code`. Else: run with
+// `options`. The text of --help and --version goes to stdout, with exit code 0. A usage error is
+// one line for stderr, with exit code 64.
 struct ParsedCommandLine {
   CommandLine options;
   bool is_final = false;
@@ -37,12 +39,13 @@ struct ParsedCommandLine {
 
 [[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
 
-// The file named, else /etc/echod.toml if there is one of this name, readable or not, else none.
+// The file that the command line names; else /etc/echod.toml if that name exists, readable or not;
+// else nothing.
 [[nodiscard]] std::optional<std::string> config_file_in_use(const CommandLine& options);
 
-// The configuration that `options` ask for: that file's, or the defaults; then the overrides.
-// `--address` or `--port` means one listener, there, instead of those configured; what is not given
-// comes from the first of them. Throws ConfigErrors.
+// Returns the configuration of config_file_in_use(), or the defaults without a file, with the
+// overrides applied. `--address` or `--port` replaces all listeners by one, which has the remaining
+// settings of the first configured listener. Throws ConfigErrors.
 [[nodiscard]] Config effective_config(const CommandLine& options);
 
 }  // namespace echod

@@ -1,4 +1,6 @@
-// Values to TOML.
+// Writes a configuration as TOML.
+//
+// Thread-safety: a function without state.
 #pragma once
 
 #include <string>
@@ -7,7 +9,7 @@
 
 namespace echod {
 
-// The configuration as TOML with every key, which parse_config reads back to equal values.
+// Returns TOML with every key. parse_config() reads it back as an equal configuration.
 [[nodiscard]] std::string dump_config(const Config& config);
 
 }  // namespace echod

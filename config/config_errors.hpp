@@ -1,4 +1,4 @@
-// What is wrong with a configuration: every error found, one line each.
+// The exception for a bad configuration: all errors found in it, one line each.
 #pragma once
 
 #include <cstdint>
@@ -8,8 +8,8 @@
 
 namespace echod {
 
-// Thrown while a configuration is read; holds at least one line. Those about what a file holds are
-// "file:line:column: key: what is wrong, what is allowed"; others have no position.
+// Has at least one line. An error in the contents of a file is "file:line:column: key: what is
+// wrong, what is allowed". An error about a whole file or an option has no position.
 class ConfigErrors : public std::runtime_error {
  public:
   enum class Begin : std::uint8_t { position, words };
@@ -17,7 +17,8 @@ class ConfigErrors : public std::runtime_error {
   explicit ConfigErrors(std::vector<std::string> lines, Begin begin);
 
   [[nodiscard]] const std::vector<std::string>& lines() const noexcept { return lines_; }
-  // Whether the lines begin with a position, which editors jump to if nothing stands before it.
+  // Whether the lines begin with "file:line:column:". Print such lines without a prefix, so that
+  // editors find the position.
   [[nodiscard]] bool begin_with_positions() const noexcept { return begin_ == Begin::position; }
 
  private:

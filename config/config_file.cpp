@@ -18,7 +18,6 @@
 #include "config/listener_conflict.hpp"
 #include "config/spare_memory.hpp"
 #include "config/syntax_error.hpp"
-#include "config/toml_depth.hpp"
 #include "sys/restarting.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -26,23 +25,27 @@ namespace echod {
 
 namespace {
 
-// No configuration is this large. The bound keeps a wrong file, such as /dev/zero, out of memory.
+// Larger than any configuration. Without the limit /dev/zero would fill the memory.
 constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
-// Listeners are compared pair by pair, and each is a socket.
+// toml++ makes a table for each dot in a key and destroys nested tables by recursion: 80 bytes of
+// stack for a level in Debian's build of it. All dots are counted, because that is simple: 1024
+// listeners with IPv4 addresses have 3072.
+constexpr std::ptrdiff_t kMaxDots = 10'000;
+// Bounds the work of comparing all pairs of listeners.
 constexpr std::size_t kMaxListeners = 1024;
 constexpr std::size_t kMaxSyntaxErrorBytes = 200;
 
-// toml++ would take a directory for an empty file and has no word on why a file cannot be opened.
+// toml++ reads a directory as an empty file and does not report why a file cannot be opened.
 std::string read_file(const std::string& path, Reading reading) {
   const auto refuse = [&path](const std::string& why) -> ConfigErrors {
     return ConfigErrors({shown_name(path) + ": " + why}, ConfigErrors::Begin::words);
   };
   const auto unreadable = [&refuse, &path](int error) {
-    const bool dangles = error == ENOENT && is_name_taken(path);
+    const bool dangles = error == ENOENT && name_exists(path);
     return refuse("cannot be read: " + std::generic_category().message(error) +
                   (dangles ? ", it is a link that leads nowhere" : ""));
   };
-  // A FIFO without a writer would hang a reload, and be empty the second time.
+  // O_NONBLOCK: opening a FIFO without a writer would block a reload.
   const int non_blocking = reading == Reading::at_every_reload ? O_NONBLOCK : 0;
   const sys::IoResult opened = sys::restarting(
       [&] { return sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | non_blocking, 0); });
@@ -90,7 +93,7 @@ std::string_view compound_name(const toml::node& node) noexcept {
   }
 }
 
-// The scalars that keys are made of; nothing for the rest of TOML.
+// The value of a boolean, number or string; nothing for other TOML types.
 std::optional<Value> value_of(const toml::node& node) {
   if (const auto* flag = node.as_boolean()) {
     return flag->get();
@@ -107,7 +110,7 @@ std::optional<Value> value_of(const toml::node& node) {
   return std::nullopt;
 }
 
-// "5 is an integer" or, of what has no short form, "is a table".
+// "5 is an integer", or "is a table" for a type without a short text.
 std::string found_text(const toml::node& node) {
   if (const auto value = value_of(node)) {
     return (value_text(*value, kShownBytes) + " is ").append(type_name(*value));
@@ -120,12 +123,12 @@ bool is_section_like(const toml::node& node) {
   return node.is_table() || (array != nullptr && array->is_array_of_tables());
 }
 
-// Takes a parsed file apart and remembers everything that is wrong with it.
+// Converts a parsed file to a Config and collects all errors.
 class Reader {
  public:
   explicit Reader(std::string file) : file_(std::move(file)) {}
 
-  // Throws ConfigErrors if anything was wrong.
+  // Throws ConfigErrors if there are errors.
   Config read(const toml::table& root);
 
  private:
@@ -153,7 +156,7 @@ Config Reader::read(const toml::table& root) {
   for (const auto& [key, node] : root) {
     const std::string_view name = key.str();
     if (const Key* known = find_key(kTopSection, name)) {
-      (void)read_key(*known, node, 0);  // Its error is reported; nothing else depends on it.
+      (void)read_key(*known, node, 0);  // It reports its error itself.
     } else if (name == kListenSection) {
       read_listeners(node);
     } else if (std::find(sections.begin(), sections.end(), name) != sections.end()) {
@@ -173,7 +176,7 @@ Config Reader::read(const toml::table& root) {
 void Reader::read_section(std::string_view section, const toml::node& node) {
   const std::string name(section);
   if (const toml::table* table = node.as_table()) {
-    (void)read_keys(section, *table, 0);  // Its errors are reported; nothing else depends on it.
+    (void)read_keys(section, *table, 0);  // It reports its errors itself.
   } else {
     report(node.source(), name,
            found_text(node) + " instead of a table, allowed is one [" + name + ']');
@@ -195,7 +198,7 @@ void Reader::read_listeners(const toml::node& node) {
     return;
   }
   config_.listen.assign(array->size(), ListenConfig{});
-  std::vector<const toml::node*> listeners;  // Null if an entry is wrong in itself.
+  std::vector<const toml::node*> listeners;  // Null for an entry with an error.
   for (std::size_t entry = 0; entry < array->size(); ++entry) {
     const toml::node& element = (*array)[entry];
     const toml::table* table = element.as_table();
@@ -209,7 +212,7 @@ void Reader::read_listeners(const toml::node& node) {
   compare_listeners(listeners);
 }
 
-// Returns whether the values of all known keys were good.
+// Returns whether the values of all known keys are valid.
 bool Reader::read_keys(std::string_view section, const toml::table& table, std::size_t entry) {
   bool is_good = true;
   for (const auto& [key, node] : table) {
@@ -227,7 +230,7 @@ bool Reader::read_keys(std::string_view section, const toml::table& table, std::
 bool Reader::read_key(const Key& key, const toml::node& node, std::size_t entry) {
   const auto value = value_of(node);
   const auto fault =
-      value ? assign(key, config_, *value, entry) : wrong_type_text(found_text(node), key.takes);
+      value ? assign(key, config_, *value, entry) : wrong_type_text(found_text(node), key.allowed);
   if (fault) {
     report(node.source(), key.dotted_name(), *fault);
   }
@@ -248,13 +251,13 @@ void Reader::compare_listeners(std::span<const toml::node* const> listeners) {
                second.address.text() + " cannot be opened beside " + first.address.text() +
                    " (line " + std::to_string(where.line) + ", column " +
                    std::to_string(where.column) + "): " + std::string(*conflict));
-        break;  // One reason is enough to change it.
+        break;  // One error for each listener is enough.
       }
     }
   }
 }
 
-// A value that was refused left its default, which fits whatever the other key is.
+// A refused value has left the default, which is valid with every value of the other key.
 void Reader::check_buffers(const toml::table& root) {
   const BuffersConfig& buffers = config_.buffers;
   const std::uint32_t least_mib = (buffers.per_connection_kib + 1023) / 1024;
@@ -265,8 +268,8 @@ void Reader::check_buffers(const toml::table& root) {
   const toml::node* node = section["total_mib"].node();
   node = node != nullptr ? node : section["per_connection_kib"].node();
   report(node->source(), "buffers.total_mib",
-         std::to_string(buffers.total_mib) + " holds not one buffer of per_connection_kib = " +
-             std::to_string(buffers.per_connection_kib) + ", allowed are " +
+         std::to_string(buffers.total_mib) + " is smaller than one buffer (per_connection_kib = " +
+             std::to_string(buffers.per_connection_kib) + "), allowed are " +
              std::to_string(least_mib) + " and more");
 }
 
@@ -281,7 +284,7 @@ std::string error_line(const std::string& file, std::size_t line, std::size_t co
 }
 
 ConfigErrors Reader::sorted_errors() {
-  // toml++ hands out the keys of a table in alphabetical order.
+  // The errors are in alphabetical order, because toml++ sorts the keys of a table.
   std::stable_sort(errors_.begin(), errors_.end(), [](const Error& left, const Error& right) {
     return std::tie(left.where.line, left.where.column) <
            std::tie(right.where.line, right.where.column);
@@ -293,7 +296,7 @@ ConfigErrors Reader::sorted_errors() {
   return ConfigErrors(std::move(lines), ConfigErrors::Begin::position);
 }
 
-// The line of this number, from 1; empty if there is none.
+// Line `number` of the text, counted from 1; empty if there is none.
 std::string_view line_of(std::string_view text, std::size_t number) noexcept {
   for (; number > 1 && !text.empty(); --number) {
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
@@ -316,7 +319,7 @@ toml::table parse_toml(std::string_view text) {
 
 }  // namespace
 
-bool is_name_taken(const std::string& path) {
+bool name_exists(const std::string& path) {
   std::error_code error;
   (void)std::filesystem::symlink_status(path, error);  // Only the error matters.
   return error != std::errc::no_such_file_or_directory;
@@ -328,23 +331,20 @@ Config load_config_file(const std::string& path, Reading reading) {
 
 Config parse_config(std::string_view text, const std::string& path) {
   const std::string name = shown_name(path);
-  const auto refusal = [&name](std::size_t line, std::size_t column, const std::string& why) {
-    return ConfigErrors({error_line(name, line, column, why)}, ConfigErrors::Begin::position);
-  };
-  if (const auto where = dot_too_many(text)) {
-    throw refusal(where->line, where->column,
-                  "more than " + std::to_string(kMaxTomlDots) +
-                      " dots in names and numbers, allowed are keys of two parts such as "
-                      "limits.max_connections");
+  if (const auto dots = std::count(text.begin(), text.end(), '.'); dots > kMaxDots) {
+    throw ConfigErrors({name + ": has " + std::to_string(dots) + " dots, allowed are " +
+                        std::to_string(kMaxDots) + ", which bounds how deep tables nest"},
+                       ConfigErrors::Begin::words);
   }
   try {
     return Reader(name).read(parse_toml(text));
   } catch (const toml::parse_error& error) {
     const toml::source_position where = error.source().begin;
     const std::string parser_words = one_line(error.description(), kMaxSyntaxErrorBytes);
-    throw refusal(
-        where.line, where.column,
-        "not TOML: " + syntax_error_text(line_of(text, where.line), where.column, parser_words));
+    const std::string fault =
+        "not TOML: " + syntax_error_text(line_of(text, where.line), where.column, parser_words);
+    throw ConfigErrors({error_line(name, where.line, where.column, fault)},
+                       ConfigErrors::Begin::position);
   }
 }
 

@@ -1,5 +1,7 @@
-// TOML to values.
-// Thread-safety: no shared state. Blocks on the file system; never call it from a worker.
+// Reads a TOML configuration file.
+//
+// Thread-safety: functions without shared state. Blocks on the file system: must not be called from
+// a worker.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +15,20 @@ namespace echod {
 
 inline constexpr const char* kDefaultConfigFile = "/etc/echod.toml";
 
-// False only if there is no file or link of this name. A name that leads nowhere (a dangling link,
-// a loop, a folder without permission) counts as one that is there: reading it says what is wrong.
-[[nodiscard]] bool is_name_taken(const std::string& path);
+// Returns false if there is no file and no link of this name. Returns true for a dangling link, a
+// loop of links and a directory without permission, so that reading the file reports the error.
+[[nodiscard]] bool name_exists(const std::string& path);
 
-// Whether a file is read again at every reload, or once, as a check does. A file that is read once
-// may be a pipe: load_config_file() waits for its writer.
+// Whether the file will be read again at every reload, or only once, as for --check-config. Only a
+// file that is read once may be a pipe; load_config_file() then waits for its writer.
 enum class Reading : std::uint8_t { at_every_reload, once };
 
-// Reads `path`; a key that it does not set keeps its default. Throws ConfigErrors: a file that
-// cannot be read and a syntax error are reported alone, of everything else all is reported.
+// Reads `path`. Keys that the file does not set keep their defaults. Throws ConfigErrors with all
+// errors of the file, or with one line if the file cannot be read or parsed.
 [[nodiscard]] Config load_config_file(const std::string& path,
                                       Reading reading = Reading::at_every_reload);
 
-// As above from text in memory; `path` is the file in messages.
+// Like load_config_file(), from text in memory. `path` is the name of the file in messages.
 [[nodiscard]] Config parse_config(std::string_view text, const std::string& path);
 
 }  // namespace echod

@@ -9,13 +9,12 @@ namespace echod {
 
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using sys::SocketAddress;
 using sys::TcpOptions;
 
-// load: from a member to the value as it is written. store: back, of a value that was checked.
+// load() converts a member to the value in the file; store() converts a checked value to a member.
 
 Value load(bool member) {
   return member;
@@ -29,11 +28,9 @@ Value load(const std::string& member) {
 Value load(LogLevel member) {
   return std::string(level_name(member));
 }
-Value load(microseconds member) {
-  return std::int64_t{member.count()};
-}
-Value load(seconds member) {
-  return std::int64_t{member.count()};
+template <class Period>
+Value load(std::chrono::duration<std::int64_t, Period> member) {
+  return member.count();
 }
 Value load(milliseconds member) {
   const auto whole = std::chrono::duration_cast<seconds>(member);
@@ -53,11 +50,9 @@ void store(std::string& member, const Value& value) {
 void store(LogLevel& member, const Value& value) {
   member = parse_level(std::get<std::string>(value)).value();
 }
-void store(microseconds& member, const Value& value) {
-  member = microseconds(std::get<std::int64_t>(value));
-}
-void store(seconds& member, const Value& value) {
-  member = seconds(std::get<std::int64_t>(value));
+template <class Period>
+void store(std::chrono::duration<std::int64_t, Period>& member, const Value& value) {
+  member = std::chrono::duration<std::int64_t, Period>(std::get<std::int64_t>(value));
 }
 void store(milliseconds& member, const Value& value) {
   if (const auto* whole = std::get_if<std::int64_t>(&value)) {
@@ -65,84 +60,27 @@ void store(milliseconds& member, const Value& value) {
     return;
   }
   const double exact = std::get<double>(value) * 1000;
-  // 0 means something else than a short time, so no time may be rounded to it.
+  // 0 has a special meaning, so a short time is not rounded down to 0.
   member = milliseconds(exact > 0 ? std::max(1LL, std::llround(exact)) : 0);
 }
 
-// What a section is called, and where it is.
-template <class Section>
-struct Place {
-  std::string_view name;
-  Section Config::*section;
-};
-template <class Section>
-constexpr Place<Section> kPlace;
-template <>
-constexpr Place<LimitsConfig> kPlace<LimitsConfig>{"limits", &Config::limits};
-template <>
-constexpr Place<BuffersConfig> kPlace<BuffersConfig>{"buffers", &Config::buffers};
-template <>
-constexpr Place<TurnConfig> kPlace<TurnConfig>{"turn", &Config::turn};
-template <>
-constexpr Place<TimeoutsConfig> kPlace<TimeoutsConfig>{"timeouts", &Config::timeouts};
-template <>
-constexpr Place<TcpOptions> kPlace<TcpOptions>{"socket", &Config::socket};
-template <>
-constexpr Place<LogConfig> kPlace<LogConfig>{"log", &Config::log};
+// The value at the end of a path of members, such as <&Config::turn, &TurnConfig::reads>.
+template <auto... kMembers>
+constexpr Member kMember{
+    [](const Config& config, std::size_t /*entry*/) { return load((config.*....*kMembers)); },
+    [](Config& config, std::size_t /*entry*/, const Value& value) {
+      store((config.*....*kMembers), value);
+    }};
 
-template <class Section, class T>
-constexpr Place<Section> place_of(T Section::* /*member*/) {
-  return kPlace<Section>;
-}
+// A value of one [[listen]] entry.
+template <auto kField>
+constexpr Member kListenMember{
+    [](const Config& config, std::size_t entry) { return load(config.listen[entry].*kField); },
+    [](Config& config, std::size_t entry, const Value& value) {
+      store(config.listen[entry].*kField, value);
+    }};
 
-template <auto kMember>
-auto& member_of(auto& config) {
-  return config.*place_of(kMember).section.*kMember;
-}
-
-template <auto kMember>
-constexpr Key key(std::string_view name, Takes takes, Reload reload) {
-  return {place_of(kMember).name, name, takes, reload,
-          Member{[](const Config& config, std::size_t) { return load(member_of<kMember>(config)); },
-                 [](Config& config, std::size_t, const Value& value) {
-                   store(member_of<kMember>(config), value);
-                 }}};
-}
-
-// Written in KiB, kept in bytes.
-template <auto kMember>
-constexpr Key kib_key(std::string_view name, Takes takes, Reload reload) {
-  return {place_of(kMember).name, name, takes, reload,
-          Member{[](const Config& config, std::size_t) {
-                   return load(member_of<kMember>(config) / 1024);
-                 },
-                 [](Config& config, std::size_t, const Value& value) {
-                   store(member_of<kMember>(config), value);
-                   member_of<kMember>(config) *= 1024;
-                 }}};
-}
-
-template <auto kMember>
-constexpr Key top_key(std::string_view name, Takes takes, Reload reload) {
-  return {kTopSection, name, takes, reload,
-          Member{[](const Config& config, std::size_t) { return load(config.*kMember); },
-                 [](Config& config, std::size_t, const Value& value) {
-                   store(config.*kMember, value);
-                 }}};
-}
-
-template <auto kMember>
-constexpr Key listener_key(std::string_view name, Takes takes, Reload reload) {
-  return {kListenSection, name, takes, reload,
-          Member{[](const Config& config, std::size_t entry) {
-                   return load(config.listen[entry].*kMember);
-                 },
-                 [](Config& config, std::size_t entry, const Value& value) {
-                   store(config.listen[entry].*kMember, value);
-                 }}};
-}
-
-// Address and port are one member.
+// Address and port are two keys and one member.
 
 Value load_address(const Config& config, std::size_t entry) {
   const SocketAddress& address = config.listen[entry].address;
@@ -164,62 +102,78 @@ void store_port(Config& config, std::size_t entry, const Value& value) {
 }
 
 constexpr bool kOrZero = true;
-constexpr Takes integer(double min, double max, bool or_zero = false) {
+constexpr Allowed integer(double min, double max, bool or_zero = false) {
   return {KeyType::integer, min, max, or_zero};
 }
-constexpr Takes duration(double min, double max, bool or_zero = false) {
+constexpr Allowed duration(double min, double max, bool or_zero = false) {
   return {KeyType::seconds, min, max, or_zero};
 }
-constexpr Takes kBoolean{KeyType::boolean};
-constexpr Takes kAddress{KeyType::address};
-constexpr Takes kLevel{KeyType::level};
-constexpr Takes kPath{KeyType::path};
+constexpr Allowed kBoolean{KeyType::boolean};
+constexpr Allowed kAddress{KeyType::address};
+constexpr Allowed kLevel{KeyType::level};
+constexpr Allowed kPath{KeyType::path};
 constexpr auto kAtOnce = Reload::at_once;
 constexpr auto kRestart = Reload::needs_restart;
 
-// The upper bound of open_files is the fs.nr_open that systemd raises the system to, those of
+// The maximum of open_files is the value to which systemd raises fs.nr_open. The maxima of
 // keepalive_* are the kernel's (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
 constexpr auto kKeys = std::to_array<Key>({
-    top_key<&Config::workers>("workers", integer(0, 1024), kRestart),
-    top_key<&Config::busy_poll>("busy_poll_us", integer(0, 1000000), kAtOnce),
+    {kTopSection, "workers", integer(0, 1024), kRestart, kMember<&Config::workers>},
+    {kTopSection, "busy_poll_us", integer(0, 1000000), kAtOnce, kMember<&Config::busy_poll>},
 
     {kListenSection, "address", kAddress, kRestart, {load_address, store_address}},
     {kListenSection, "port", integer(0, 65535), kRestart, {load_port, store_port}},
-    listener_key<&ListenConfig::backlog>("backlog", integer(1, 1048576), kRestart),
-    listener_key<&ListenConfig::v6only>("v6only", kBoolean, kRestart),
+    {kListenSection, "backlog", integer(1, 1048576), kRestart,
+     kListenMember<&ListenConfig::backlog>},
+    {kListenSection, "v6only", kBoolean, kRestart, kListenMember<&ListenConfig::v6only>},
 
-    key<&LimitsConfig::max_connections>("max_connections", integer(0, 10000000), kAtOnce),
-    key<&LimitsConfig::open_files>("open_files", integer(64, 1073741816, kOrZero), kRestart),
+    {"limits", "max_connections", integer(0, 10000000), kAtOnce,
+     kMember<&Config::limits, &LimitsConfig::max_connections>},
+    {"limits", "open_files", integer(64, 1073741816, kOrZero), kRestart,
+     kMember<&Config::limits, &LimitsConfig::open_files>},
 
-    key<&BuffersConfig::per_connection_kib>("per_connection_kib", integer(4, 4096), kAtOnce),
-    key<&BuffersConfig::total_mib>("total_mib", integer(1, 1048576), kAtOnce),
-    key<&BuffersConfig::splice>("splice", kBoolean, kAtOnce),
+    {"buffers", "per_connection_kib", integer(4, 4096), kAtOnce,
+     kMember<&Config::buffers, &BuffersConfig::per_connection_kib>},
+    {"buffers", "total_mib", integer(1, 1048576), kAtOnce,
+     kMember<&Config::buffers, &BuffersConfig::total_mib>},
+    {"buffers", "splice", kBoolean, kAtOnce, kMember<&Config::buffers, &BuffersConfig::splice>},
 
-    key<&TurnConfig::bytes_kib>("bytes_kib", integer(1, 65536), kAtOnce),
-    key<&TurnConfig::reads>("reads", integer(1, 1024), kAtOnce),
-    key<&TurnConfig::accepts>("accepts", integer(1, 65536), kAtOnce),
+    {"turn", "bytes_kib", integer(1, 65536), kAtOnce,
+     kMember<&Config::turn, &TurnConfig::bytes_kib>},
+    {"turn", "reads", integer(1, 1024), kAtOnce, kMember<&Config::turn, &TurnConfig::reads>},
+    {"turn", "accepts", integer(1, 65536), kAtOnce, kMember<&Config::turn, &TurnConfig::accepts>},
 
-    key<&TimeoutsConfig::idle>("idle_s", duration(0.1, 31536000, kOrZero), kAtOnce),
-    key<&TimeoutsConfig::stalled_write>("stalled_write_s", duration(0.1, 31536000, kOrZero),
-                                        kAtOnce),
-    key<&TimeoutsConfig::linger>("linger_s", duration(0, 3600), kAtOnce),
-    key<&TimeoutsConfig::drain>("drain_s", duration(0, 3600), kAtOnce),
+    {"timeouts", "idle_s", duration(0.1, 31536000, kOrZero), kAtOnce,
+     kMember<&Config::timeouts, &TimeoutsConfig::idle>},
+    {"timeouts", "stalled_write_s", duration(0.1, 31536000, kOrZero), kAtOnce,
+     kMember<&Config::timeouts, &TimeoutsConfig::stalled_write>},
+    {"timeouts", "linger_s", duration(0, 3600), kAtOnce,
+     kMember<&Config::timeouts, &TimeoutsConfig::linger>},
+    {"timeouts", "drain_s", duration(0, 3600), kAtOnce,
+     kMember<&Config::timeouts, &TimeoutsConfig::drain>},
 
-    key<&TcpOptions::no_delay>("no_delay", kBoolean, kRestart),
-    key<&TcpOptions::keepalive>("keepalive", kBoolean, kRestart),
-    key<&TcpOptions::keepalive_idle>("keepalive_idle_s", integer(1, 32767), kRestart),
-    key<&TcpOptions::keepalive_interval>("keepalive_interval_s", integer(1, 32767), kRestart),
-    key<&TcpOptions::keepalive_probes>("keepalive_probes", integer(1, 127), kRestart),
-    key<&TcpOptions::user_timeout>("user_timeout_s", duration(0, 86400), kRestart),
-    kib_key<&TcpOptions::receive_buffer_bytes>("receive_buffer_kib", integer(0, 1048576), kRestart),
-    kib_key<&TcpOptions::send_buffer_bytes>("send_buffer_kib", integer(0, 1048576), kRestart),
+    {"socket", "no_delay", kBoolean, kRestart, kMember<&Config::socket, &TcpOptions::no_delay>},
+    {"socket", "keepalive", kBoolean, kRestart, kMember<&Config::socket, &TcpOptions::keepalive>},
+    {"socket", "keepalive_idle_s", integer(1, 32767), kRestart,
+     kMember<&Config::socket, &TcpOptions::keepalive_idle>},
+    {"socket", "keepalive_interval_s", integer(1, 32767), kRestart,
+     kMember<&Config::socket, &TcpOptions::keepalive_interval>},
+    {"socket", "keepalive_probes", integer(1, 127), kRestart,
+     kMember<&Config::socket, &TcpOptions::keepalive_probes>},
+    {"socket", "user_timeout_s", duration(0, 86400), kRestart,
+     kMember<&Config::socket, &TcpOptions::user_timeout>},
+    {"socket", "receive_buffer_kib", integer(0, 1048576), kRestart,
+     kMember<&Config::socket, &TcpOptions::receive_buffer_kib>},
+    {"socket", "send_buffer_kib", integer(0, 1048576), kRestart,
+     kMember<&Config::socket, &TcpOptions::send_buffer_kib>},
 
-    key<&LogConfig::file>("file", kPath, kAtOnce),
-    key<&LogConfig::file_level>("file_level", kLevel, kAtOnce),
-    key<&LogConfig::stderr_level>("stderr_level", kLevel, kAtOnce),
-    key<&LogConfig::connection_lines_per_second>("connection_lines_per_second", integer(0, 1000000),
-                                                 kAtOnce),
-    key<&LogConfig::queue_lines>("queue_lines", integer(16, 1048576), kRestart),
+    {"log", "file", kPath, kAtOnce, kMember<&Config::log, &LogConfig::file>},
+    {"log", "file_level", kLevel, kAtOnce, kMember<&Config::log, &LogConfig::file_level>},
+    {"log", "stderr_level", kLevel, kAtOnce, kMember<&Config::log, &LogConfig::stderr_level>},
+    {"log", "connection_lines_per_second", integer(0, 1000000), kAtOnce,
+     kMember<&Config::log, &LogConfig::connection_lines_per_second>},
+    {"log", "queue_lines", integer(16, 1048576), kRestart,
+     kMember<&Config::log, &LogConfig::queue_lines>},
 });
 
 bool differs(const Key& key, const Config& left, const Config& right) {
@@ -266,7 +220,7 @@ const Key* find_key(std::string_view section, std::string_view name) noexcept {
 
 std::optional<std::string> assign(const Key& key, Config& config, const Value& value,
                                   std::size_t entry) {
-  auto fault = fault_of(value, key.takes);
+  auto fault = fault_of(value, key.allowed);
   if (!fault) {
     key.member.set(config, entry, value);
   }

@@ -1,6 +1,9 @@
-// The one table of all configuration keys: how each is written, where its value lives, what it may
-// be, and whether a running daemon can take a new one. Reader, dump, error texts, reload, command
-// line and the tests of the documentation all work from it: a new key is one new row.
+// The table of all configuration keys: the name of each key, its allowed values, its member in
+// Config, and whether a reload applies it.
+//
+// The reader, the dump, error texts, reload, the command line and the tests of the documentation
+// use this table. A new key is one new row.
+//
 // Thread-safety: constants, and functions without state.
 #pragma once
 
@@ -18,12 +21,13 @@
 
 namespace echod {
 
-inline constexpr std::string_view kTopSection;  // Keys that stand before the first [section].
-inline constexpr std::string_view kListenSection = "listen";  // The one that is an array.
+inline constexpr std::string_view kTopSection;                // Keys before the first [section].
+inline constexpr std::string_view kListenSection = "listen";  // An array: [[listen]].
 
 enum class Reload : std::uint8_t { at_once, needs_restart };
 
-// The way to a value in a Config; `entry` counts [[listen]] entries and means nothing elsewhere.
+// Reads and writes a key's value in a Config. `entry` is the index of a [[listen]] entry; other
+// keys ignore it. set() requires an allowed value.
 struct Member {
   Value (*get)(const Config& config, std::size_t entry);
   void (*set)(Config& config, std::size_t entry, const Value& valid);
@@ -31,32 +35,34 @@ struct Member {
 
 struct Key {
   std::string_view section;
-  std::string_view name;  // Ends in the unit.
-  Takes takes;
+  std::string_view name;  // Ends in the unit, if there is one.
+  Allowed allowed;
   Reload reload;
   Member member;
 
-  // "limits.open_files", or "workers" of the top.
+  // "limits.open_files", or "workers" for a key of the top section.
   [[nodiscard]] std::string dotted_name() const;
 };
 
-// All keys, section by section, in the order in which they are documented and dumped.
+// All keys, grouped by section, in the order of the documentation and of a dump.
 [[nodiscard]] std::span<const Key> config_keys() noexcept;
-// The sections in the same order, each once, without the top.
+// The names of the sections in the same order, without the top section.
 [[nodiscard]] std::vector<std::string_view> config_sections();
-// Null if there is no such key.
+// Returns nullptr if there is no such key.
 [[nodiscard]] const Key* find_key(std::string_view section, std::string_view name) noexcept;
 
-// Sets the key to `value` if the key takes it; else returns what is wrong and what is allowed.
+// Sets the key to `value` and returns nothing if the value is allowed. Else changes nothing and
+// returns an error text that names the allowed values.
 [[nodiscard]] std::optional<std::string> assign(const Key& key, Config& config, const Value& value,
                                                 std::size_t entry = 0);
 
-// Of the keys that differ, those that a reload cannot apply, by dotted name; "listen" for anything
-// about listeners.
+// The dotted names of the keys that differ and that a reload cannot apply. All differences in
+// listeners are one entry, "listen".
 [[nodiscard]] std::vector<std::string> keys_needing_restart(const Config& running,
                                                             const Config& wanted);
 
-// What a reload makes of `running`: the values of `wanted`, except for those keys.
+// The configuration after a reload: `running` with those values of `wanted` that a reload can
+// apply.
 [[nodiscard]] Config reloaded(const Config& running, const Config& wanted);
 
 }  // namespace echod

@@ -10,8 +10,8 @@ namespace echod {
 
 namespace {
 
-// How many letters must be inserted, removed, replaced or swapped with their neighbour to make `to`
-// of `from` (optimal string alignment).
+// The number of letters to insert, remove, replace or swap with their neighbour that turns `from`
+// into `to` (optimal string alignment).
 std::size_t edit_distance(std::string_view from, std::string_view to) {
   const std::size_t width = to.size() + 1;
   std::vector<std::size_t> cells((from.size() + 1) * width);
@@ -34,25 +34,19 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
   return cells.back();
 }
 
-// How far `name` is from `known`; nothing if no one would take the one for the other.
+// The edit distance from `name` to `known`. Nothing if it is larger than a third of the length of
+// `known`; one edit is always allowed.
 std::optional<std::size_t> distance(std::string_view name, std::string_view known) {
   const std::size_t allowed = std::max<std::size_t>(1, known.size() / 3);
-  // Names come from a file and may be huge: do not compare what cannot be near.
-  if (name.size() <= known.size() + allowed && known.size() <= name.size() + allowed) {
-    const std::size_t edits = edit_distance(name, known);
-    if (edits <= allowed) {
-      return edits;
-    }
+  // A name from a file may be huge: compare only names of about the same length.
+  if (name.size() > known.size() + allowed || known.size() > name.size() + allowed) {
+    return std::nullopt;
   }
-  // Ends are easily forgotten ("bytes" for "bytes_kib") or added ("listeners"): as far as a few
-  // edits.
-  constexpr std::size_t kTelling = 4;
-  constexpr std::size_t kOfTheSameBeginning = 3;
-  const bool begins_same = known.starts_with(name) || name.starts_with(known);
-  return begins_same && name.size() >= kTelling ? std::optional(kOfTheSameBeginning) : std::nullopt;
+  const std::size_t edits = edit_distance(name, known);
+  return edits <= allowed ? std::optional(edits) : std::nullopt;
 }
 
-// The nearest of all keys, one of `section` before others that are as near.
+// The nearest of all keys; of keys that are equally near, one of `section`. Null if none is near.
 const Key* nearest_key(std::string_view section, std::string_view name) {
   const Key* nearest = nullptr;
   std::size_t least = 0;
@@ -68,26 +62,6 @@ const Key* nearest_key(std::string_view section, std::string_view name) {
     }
   }
   return nearest;
-}
-
-std::string_view last_part(std::string_view name) noexcept {
-  return name.substr(name.rfind('_') + 1);
-}
-
-// Keys whose last part is that of `name`, or that are this part but for underscores: "level" for
-// "file_level", "tcp_nodelay" for "no_delay".
-std::vector<const Key*> keys_ending_like(std::string_view name) {
-  constexpr std::size_t kTelling = 4;  // Units and the like are shorter.
-  const std::string_view end = last_part(name);
-  std::vector<const Key*> found;
-  for (const Key& key : config_keys()) {
-    std::string joined(key.name);
-    std::erase(joined, '_');
-    if (end.size() >= kTelling && (last_part(key.name) == end || joined == end)) {
-      found.push_back(&key);
-    }
-  }
-  return found;
 }
 
 std::string list(const std::vector<std::string_view>& names) {
@@ -117,13 +91,6 @@ std::string known_keys(std::string_view section) {
 std::string unknown_key_text(std::string_view section, std::string_view name) {
   if (const Key* key = nearest_key(section, name)) {
     return "unknown key, did you mean " + key->dotted_name() + '?';
-  }
-  std::string alternatives;
-  for (const Key* key : keys_ending_like(name)) {
-    alternatives += (alternatives.empty() ? "" : " or ") + key->dotted_name();
-  }
-  if (!alternatives.empty()) {
-    return "unknown key, did you mean " + alternatives + '?';
   }
   return "unknown key" + known_keys(section) +
          (section == kTopSection ? known_sections() : std::string());

@@ -45,16 +45,16 @@ bool has_wanted_type(const Value& value, KeyType type) noexcept {
   return std::holds_alternative<std::string>(value);
 }
 
-// False of NaN.
-bool is_in_range(const Value& value, const Takes& takes) {
+// Returns false for NaN.
+bool is_in_range(const Value& value, const Allowed& allowed) {
   const auto* integer = std::get_if<std::int64_t>(&value);
   const double number =
       integer != nullptr ? static_cast<double>(*integer) : std::get<double>(value);
-  return (number >= takes.min && number <= takes.max) || (takes.or_zero && number == 0);
+  return (number >= allowed.min && number <= allowed.max) || (allowed.or_zero && number == 0);
 }
 
-// Faults are also addresses that bind(2) refuses on every host, and those that it takes although no
-// connection can come to them.
+// Returns what is wrong with an address; empty if nothing is. Also refuses addresses on which no
+// TCP connection can arrive, whether bind(2) accepts them or not.
 std::string_view address_fault(const std::string& text) {
   const auto given = sys::SocketAddress::parse(text, 0);
   if (!given || (given->has_scope() && given->interface().empty())) {
@@ -68,14 +68,14 @@ std::string_view address_fault(const std::string& text) {
   if (given->is_v6_link_local() && !given->has_scope()) {
     return "lacks its interface, which a link-local address needs, such as \"fe80::1%eth0\"";
   }
-  // The kernel ignores it: a listener would be open on all interfaces, or be the same one twice.
+  // The kernel ignores the interface: the listener would be open on all of them, or open twice.
   if (!given->is_v6_link_local() && given->has_scope()) {
     return "names an interface, which only a link-local address (fe80::/10) may";
   }
   return "";
 }
 
-// Log lines hold the name of their file, a dump must hold it as TOML, and NUL would cut it short.
+// The path appears in log lines and in the TOML of a dump, and a NUL byte would end it early.
 std::string_view path_fault(const std::string& text) noexcept {
   if (!is_utf8(text)) {
     return "is not UTF-8";
@@ -86,13 +86,13 @@ std::string_view path_fault(const std::string& text) noexcept {
 }
 
 // What is wrong with a value of the right type; empty if nothing is.
-std::string_view plain_fault(const Value& value, const Takes& takes) {
-  switch (takes.type) {
+std::string_view plain_fault(const Value& value, const Allowed& allowed) {
+  switch (allowed.type) {
     case KeyType::boolean:
       break;
     case KeyType::integer:
     case KeyType::seconds:
-      return is_in_range(value, takes) ? "" : "is out of range";
+      return is_in_range(value, allowed) ? "" : "is out of range";
     case KeyType::level:
       return parse_level(std::get<std::string>(value)) ? "" : "is not a log level";
     case KeyType::address:
@@ -109,14 +109,14 @@ bool is_text(KeyType type) noexcept {
   return type != KeyType::boolean && !is_number(type);
 }
 
-std::string allowed_text(const Takes& takes) {
-  switch (takes.type) {
+std::string allowed_text(const Allowed& allowed) {
+  switch (allowed.type) {
     case KeyType::boolean:
       return "true or false";
     case KeyType::integer:
     case KeyType::seconds:
-      return (takes.or_zero ? "0 or " : "") + number_text(takes.min) + " to " +
-             number_text(takes.max);
+      return (allowed.or_zero ? "0 or " : "") + number_text(allowed.min) + " to " +
+             number_text(allowed.max);
     case KeyType::level:
       return level_names();
     case KeyType::address:
@@ -127,20 +127,20 @@ std::string allowed_text(const Takes& takes) {
   return R"(paths, or "" for no file)";
 }
 
-std::optional<std::string> fault_of(const Value& value, const Takes& takes) {
+std::optional<std::string> fault_of(const Value& value, const Allowed& allowed) {
   const std::string shown = value_text(value, kShownBytes);
-  if (!has_wanted_type(value, takes.type)) {
-    return wrong_type_text((shown + " is ").append(type_name(value)), takes);
+  if (!has_wanted_type(value, allowed.type)) {
+    return wrong_type_text((shown + " is ").append(type_name(value)), allowed);
   }
-  if (const std::string_view fault = plain_fault(value, takes); !fault.empty()) {
-    return (shown + ' ').append(fault) + ", allowed are " + allowed_text(takes);
+  if (const std::string_view fault = plain_fault(value, allowed); !fault.empty()) {
+    return (shown + ' ').append(fault) + ", allowed are " + allowed_text(allowed);
   }
   return std::nullopt;
 }
 
-std::string wrong_type_text(std::string_view found, const Takes& takes) {
-  return std::string(found).append(" instead of ").append(wanted_type(takes.type)) +
-         ", allowed are " + allowed_text(takes);
+std::string wrong_type_text(std::string_view found, const Allowed& allowed) {
+  return std::string(found).append(" instead of ").append(wanted_type(allowed.type)) +
+         ", allowed are " + allowed_text(allowed);
 }
 
 std::string_view level_name(LogLevel level) noexcept {
@@ -162,7 +162,7 @@ std::optional<sys::SocketAddress> parse_address(const std::string& text,
     return std::nullopt;
   }
   sockaddr_storage storage{};
-  (void)address->to(storage);  // The length is that of the family, which `from` finds by itself.
+  (void)address->to(storage);  // from() does not need the length.
   return sys::SocketAddress::from(storage);
 }
 

@@ -1,4 +1,5 @@
-// What the values of keys may be: the check, and the words for it.
+// Checks the values of keys, and the texts for wrong values.
+//
 // Thread-safety: functions without state.
 #pragma once
 
@@ -15,31 +16,31 @@ namespace echod {
 // `seconds` may have a fraction, `integer` may not.
 enum class KeyType : std::uint8_t { boolean, integer, seconds, level, address, path };
 
-// Whether TOML has values of this type in quotes.
+// Whether values of this type are TOML strings.
 [[nodiscard]] bool is_text(KeyType type) noexcept;
 
-// The values that a key takes; the numbers as they are written, for the types that are numbers.
-struct Takes {
+// The values that a key may have. The range is for numbers, in the unit of the file.
+struct Allowed {
   KeyType type = KeyType::boolean;
   double min = 0;
   double max = 0;
-  bool or_zero = false;  // 0 too, though it is below `min`.
+  bool or_zero = false;  // 0 is allowed although it is below `min`.
 };
 
-// In words that follow "allowed are": "0 to 65535".
-[[nodiscard]] std::string allowed_text(const Takes& takes);
+// The text after "allowed are", such as "0 to 65535".
+[[nodiscard]] std::string allowed_text(const Allowed& allowed);
 
-// Nothing if `value` is among those taken; else what is wrong and what is allowed.
-[[nodiscard]] std::optional<std::string> fault_of(const Value& value, const Takes& takes);
+// Returns nothing if `value` is allowed; else an error text that names the allowed values.
+[[nodiscard]] std::optional<std::string> fault_of(const Value& value, const Allowed& allowed);
 
-// What to say of the wrong type; `found` is what is there, such as "5 is an integer".
-[[nodiscard]] std::string wrong_type_text(std::string_view found, const Takes& takes);
+// The error text for a wrong type. `found` describes the value, such as "5 is an integer".
+[[nodiscard]] std::string wrong_type_text(std::string_view found, const Allowed& allowed);
 
 [[nodiscard]] std::string_view level_name(LogLevel level) noexcept;
 [[nodiscard]] std::optional<LogLevel> parse_level(std::string_view name) noexcept;
 
-// An IPv4 address in IPv6 form (::ffff:192.0.2.1) becomes the IPv4 address, so that listeners which
-// are the same are equal.
+// Returns nothing if `text` is not an IP address. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
+// becomes the IPv4 address, so that equal listeners compare equal.
 [[nodiscard]] std::optional<sys::SocketAddress> parse_address(const std::string& text,
                                                               std::uint16_t port) noexcept;
 

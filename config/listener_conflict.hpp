@@ -1,4 +1,5 @@
-// Which listeners the kernel could never open together (tcp(7), ipv6(7)).
+// Finds listeners that the kernel cannot open together (tcp(7), ipv6(7)).
+//
 // Thread-safety: a function without state.
 #pragma once
 
@@ -9,8 +10,8 @@
 
 namespace echod {
 
-// Why `later` could not be opened beside `earlier`, in words that follow their addresses, and what
-// is allowed; nothing if it could. Port 0 is another port each time, so it is never in the way.
+// Returns why `later` cannot be opened beside `earlier`, and what is allowed; nothing if it can be.
+// The text follows the two addresses. Port 0 never conflicts: the kernel chooses a free port.
 [[nodiscard]] std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
                                                                 const ListenConfig& later) noexcept;
 

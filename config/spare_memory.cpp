@@ -15,7 +15,7 @@ SpareMemory::SpareMemory() {
     piece = std::make_unique_for_overwrite<std::array<std::byte, kPieceBytes>>();
   }
   spare_of_this_thread = this;
-  std::set_new_handler(&give_back_a_piece);  // Stays: to a thread without a reserve it means none.
+  std::set_new_handler(&give_back_a_piece);  // Stays set; it throws in threads without a reserve.
 }
 
 SpareMemory::~SpareMemory() {
@@ -28,7 +28,7 @@ void SpareMemory::require_untouched() const {
   }
 }
 
-// A new-handler: operator new tries again when it returns.
+// The new-handler. operator new tries again when it returns.
 void SpareMemory::give_back_a_piece() {
   SpareMemory* const spare = spare_of_this_thread;
   if (spare == nullptr || spare->left_ == 0) {

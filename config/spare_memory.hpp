@@ -1,10 +1,10 @@
-// Memory in reserve for toml++, which reports a syntax error in noexcept constructors that
-// allocate: without memory they would abort the process, at a reload too.
+// A memory reserve for toml++. toml++ reports a syntax error in noexcept constructors that
+// allocate: if such an allocation failed, the process would abort, also at a reload.
 //
-// While an object lives, an allocation of its thread that fails is tried again with a piece of the
-// reserve given back. The allocations of other threads fail as ever.
+// While an object exists, a failed allocation of its thread frees a piece of the reserve and is
+// tried again. Allocations of other threads fail as usual.
 //
-// Thread-safety: an object belongs to its thread, and there is one of a thread at a time.
+// Thread-safety: belongs to the thread that made it. A thread has at most one at a time.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ class SpareMemory {
   SpareMemory(const SpareMemory&) = delete;
   SpareMemory& operator=(const SpareMemory&) = delete;
 
-  // Throws std::bad_alloc if an allocation has failed: what was made since is not to be relied on,
-  // because streams take no memory for bad input.
+  // Throws std::bad_alloc if an allocation has failed since the constructor. The result of the
+  // parser is then not reliable, because streams report failed allocations as bad input.
   void require_untouched() const;
 
  private:

@@ -16,8 +16,8 @@ std::string_view trimmed(std::string_view text) noexcept {
   return text.substr(0, text.find_last_not_of(kBlanks) + 1);  // npos wraps to 0.
 }
 
-// The key that the text before an equals sign ends with; null if there is none of that name. The
-// section is unknown, and no two keys have the same name.
+// The key named at the end of `text`, which is the text before an equals sign; null if there is no
+// such key. The section is not needed, because no two keys have the same name.
 const Key* key_at_end_of(std::string_view text) noexcept {
   const auto keys = config_keys();
   const std::string_view name = text.substr(text.find_last_of(" \t.,{[") + 1);
@@ -43,7 +43,7 @@ std::string syntax_error_text(std::string_view line, std::size_t column,
   }
   const Key* const key = key_at_end_of(trimmed(line.substr(0, equals)));
   const bool is_word = !starts_with_any(value, kNumberStarts);
-  if (key == nullptr ? is_word && !starts_with_any(value, "[{") : is_text(key->takes.type)) {
+  if (key == nullptr ? is_word && !starts_with_any(value, "[{") : is_text(key->allowed.type)) {
     constexpr std::string_view kFault = "a string needs quotes";
     return key == nullptr ? std::string(kFault)
                           : std::string(kFault).append(", as in ").append(key->name) + " = " +
@@ -53,7 +53,7 @@ std::string syntax_error_text(std::string_view line, std::size_t column,
     return "a number has no comma: write 0.5 or 10000";
   }
   if (key != nullptr && is_word && value != "true" && value != "false") {
-    return std::string(parser_words) + ", allowed are " + allowed_text(key->takes);
+    return std::string(parser_words) + ", allowed are " + allowed_text(key->allowed);
   }
   return std::string(parser_words);
 }

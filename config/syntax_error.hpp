@@ -1,5 +1,6 @@
-// The words for a line that is not TOML. The parser's own mislead where a string has no quotes: it
-// takes the first letters for those of a boolean or a number.
+// The error text for a line that is not TOML. The parser's own text is misleading for a string
+// without quotes, because the parser reads its first letters as a boolean or a number.
+//
 // Thread-safety: a function without state.
 #pragma once
 
@@ -9,8 +10,8 @@
 
 namespace echod {
 
-// What is wrong with `line`, on which the parser stopped at `column` (from 1) and said
-// `parser_words`. Those are returned if they say it well.
+// Returns the error text for `line`. The parser stopped at `column`, counted from 1, with the text
+// `parser_words`. Returns `parser_words` if there is no better text.
 [[nodiscard]] std::string syntax_error_text(std::string_view line, std::size_t column,
                                             std::string_view parser_words);
 

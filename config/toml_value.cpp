@@ -16,7 +16,8 @@ unsigned byte_at(std::string_view text, std::size_t index) noexcept {
   return static_cast<unsigned char>(text[index]);
 }
 
-// The length of the UTF-8 sequence (RFC 3629 section 4) that `text` begins with; 0 if it is none.
+// The length of the UTF-8 sequence (RFC 3629 section 4) at the start of `text`; 0 if it is not
+// UTF-8.
 std::size_t sequence_length(std::string_view text) noexcept {
   const unsigned lead = byte_at(text, 0);
   if (lead < 0x80) {
@@ -26,7 +27,8 @@ std::size_t sequence_length(std::string_view text) noexcept {
   if (lead < 0xC2 || lead > 0xF4 || text.size() < length) {
     return 0;
   }
-  // The second byte's bounds keep out overlong forms, surrogates and what is above U+10FFFF.
+  // The bounds of the second byte exclude overlong forms, surrogates and code points above
+  // U+10FFFF.
   const unsigned lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
   const unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
   if (byte_at(text, 1) < lowest || byte_at(text, 1) > highest) {
@@ -45,9 +47,9 @@ std::string hex(std::string_view prefix, unsigned byte) {
   return std::string(prefix) + kDigits[byte / 16] + kDigits[byte % 16];
 }
 
-// The sequence that `text` begins with, as a TOML basic string holds it. Terminals act on U+0080 to
-// U+009F as they do on ESC, so those are escaped too. TOML has no form for a byte that is not
-// UTF-8: \xNN is for messages only.
+// The sequence at the start of `text`, as in a TOML basic string. U+0080 to U+009F are escaped too,
+// because terminals treat them like ESC. TOML has no escape for a byte that is not UTF-8: \xNN
+// appears in messages only.
 std::string escaped(std::string_view text, std::size_t length) {
   const unsigned lead = byte_at(text, 0);
   if (length == 0) {
@@ -62,22 +64,22 @@ std::string escaped(std::string_view text, std::size_t length) {
   return std::string(text.substr(0, length));
 }
 
-// Appends up to `max_bytes` of `text`, with a backslash before each character that is in `special`;
-// returns whether that was all.
+// Appends up to `max_bytes` of `text`, with a backslash before each character of `special`. Returns
+// whether all of `text` was appended.
 bool append_escaped(std::string& out, std::string_view text, std::size_t max_bytes,
                     std::string_view special) {
   while (!text.empty()) {
     const std::size_t length = sequence_length(text);
-    const std::size_t taken = std::max<std::size_t>(length, 1);
-    if (taken > max_bytes) {
+    const std::size_t consumed = std::max<std::size_t>(length, 1);
+    if (consumed > max_bytes) {
       return false;
     }
     if (special.find(text.front()) != std::string_view::npos) {
       out += '\\';
     }
     out += escaped(text, length);
-    text.remove_prefix(taken);
-    max_bytes -= taken;
+    text.remove_prefix(consumed);
+    max_bytes -= consumed;
   }
   return true;
 }
@@ -91,11 +93,11 @@ std::string quoted(std::string_view text, std::size_t max_bytes) {
 }
 
 std::string float_text(double number) {
-  std::array<char, 32> buffer{};  // The shortest form that reads back needs 24.
+  std::array<char, 32> buffer{};  // The longest text of a double has 24 characters.
   const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), number);
   std::string text(buffer.data(), result.ptr);
   if (text.find_first_not_of("-0123456789") == std::string::npos) {
-    text += ".0";  // Or it would read back as an integer.
+    text += ".0";  // Otherwise it would read back as an integer.
   }
   return text;
 }
@@ -143,7 +145,7 @@ std::string one_line(std::string_view text, std::size_t max_bytes) {
 }
 
 std::string shown_name(std::string_view path) {
-  constexpr std::size_t kMaxBytes = 4096;  // PATH_MAX: no name that works is cut.
+  constexpr std::size_t kMaxBytes = 4096;  // PATH_MAX: no valid name is cut.
   return one_line(path, kMaxBytes);
 }
 

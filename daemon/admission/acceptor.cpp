@@ -238,7 +238,7 @@ void Acceptor::begin_emptying() noexcept {
     }
     // Bounds the work: newcomers could keep the queue from ever being empty.
     queue->left_to_empty = queue->socket->backlog + 1;
-    if (queue->socket->is_passed) {
+    if (queue->socket->is_inherited) {
       release(*queue);
     }
   }

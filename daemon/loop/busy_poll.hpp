@@ -1,10 +1,10 @@
-// Whether a loop looks for events for a while before it sleeps. Waking a sleeping thread, on a
-// sleeping core, takes longer than an echo does; so when the next message is about to come, looking
-// is quicker, and when it is not, looking is a waste.
+// Decides whether a loop spins (polls for events without blocking) before it sleeps.
 //
-// What is about to come nobody knows: looking is tried. When nothing came in the time, the next
-// sleep comes without it, then the next 2, 4, ... up to 64 do; when something came, none do. So
-// dense traffic is looked for always, and sparse traffic in one of 65 cases.
+// Waking a sleeping thread on a sleeping core takes longer than an echo. So spinning is faster if
+// the next message is about to come, and a waste if it is not. Which of the two it is cannot be
+// known, so the loop tries. After a spin without events the next sleep comes without a spin; after
+// the next such spin 2 sleeps do, then 4, ... up to 64. After a spin with events no sleep does. So
+// a loop with dense traffic always spins, and a loop with sparse traffic before one sleep in 65.
 //
 // Thread-safety: none.
 #pragma once
@@ -18,36 +18,37 @@ namespace echod {
 
 class BusyPoll {
  public:
-  // 0: never look.
+  // How long a spin lasts at most; 0: never spin.
   void set_time(sys::Duration time) noexcept {
     time_ = time;
-    pause_ = 0;
-    left_of_pause_ = 0;
+    skips_ = 0;
+    skips_left_ = 0;
   }
   [[nodiscard]] sys::Duration time() const noexcept { return time_; }
 
-  // Before each sleep: whether to look first.
-  [[nodiscard]] bool is_due() noexcept {
+  // Must be called once before each sleep. Returns whether to spin first.
+  [[nodiscard]] bool should_spin() noexcept {
     if (time_ == sys::Duration::zero()) {
       return false;
     }
-    if (left_of_pause_ > 0) {
-      --left_of_pause_;
+    if (skips_left_ > 0) {
+      --skips_left_;
       return false;
     }
     return true;
   }
-  void found_something() noexcept { pause_ = 0; }
+  // The result of the spin.
+  void found_something() noexcept { skips_ = 0; }
   void found_nothing() noexcept {
-    constexpr unsigned kLongestPause = 64;
-    pause_ = std::clamp(2 * pause_, 1U, kLongestPause);
-    left_of_pause_ = pause_;
+    constexpr unsigned kMaxSkips = 64;
+    skips_ = std::clamp(2 * skips_, 1U, kMaxSkips);
+    skips_left_ = skips_;
   }
 
  private:
   sys::Duration time_{0};
-  unsigned pause_ = 0;  // Sleeps without looking, after looking in vain the last time.
-  unsigned left_of_pause_ = 0;
+  unsigned skips_ = 0;  // Sleeps without a spin after the last spin; 0 if it found something.
+  unsigned skips_left_ = 0;
 };
 
 }  // namespace echod

@@ -77,9 +77,9 @@ void EventLoop::enqueue(Channel& channel) noexcept {
   }
 }
 
-// All that is ready takes part in the pass, however many batches that is: otherwise the last of
-// them would wait for a pass for each batch. More batches than channels can fill are not asked for,
-// or peers that keep sending would keep the pass from beginning.
+// Reads events until a batch is not full, so that all ready channels are in the same pass. Bounds
+// the work: stops after as many events as there are slots, because peers that keep sending could
+// otherwise delay the pass without end.
 void EventLoop::run_once() {
   auto events = wait();
   merge(events);
@@ -93,7 +93,7 @@ void EventLoop::run_once() {
 }
 
 std::span<const epoll_event> EventLoop::wait() noexcept {
-  if (wait_timeout_ms() != 0 && busy_poll_.is_due()) {
+  if (wait_timeout_ms() != 0 && busy_poll_.should_spin()) {
     const auto events = spin();
     if (!events.empty()) {
       busy_poll_.found_something();
@@ -106,7 +106,7 @@ std::span<const epoll_event> EventLoop::wait() noexcept {
   return events;
 }
 
-// Until an event comes, the time is over or a timer is due.
+// Polls until an event arrives, the time is over or a timer is due.
 std::span<const epoll_event> EventLoop::spin() noexcept {
   now_ = sys::MonotonicClock::now();
   const sys::TimePoint end = now_ + busy_poll_.time();
@@ -176,7 +176,7 @@ void EventLoop::merge(std::span<const epoll_event> events) noexcept {
   }
 }
 
-// The descriptor is cleared first: a notification that comes later wakes the loop once more.
+// Clears the descriptor first, so that a later notification wakes the loop again.
 void EventLoop::enqueue_notified() noexcept {
   wake_up_fd_.clear();
   for (Notifier* const notifier : notifiers_) {
@@ -186,11 +186,11 @@ void EventLoop::enqueue_notified() noexcept {
   }
 }
 
-// A channel is put in served_ before its turn, because the turn may remove it.
+// Puts a channel in served_ before its turn, because the turn may remove the channel.
 void EventLoop::make_pass() noexcept {
   IntrusiveList<Channel> pass;
-  pass.take_all(ready_);
-  pass.take_all(served_);
+  pass.append_all(ready_);
+  pass.append_all(served_);
   while (Channel* const channel = pass.pop_front()) {
     if (!std::exchange(channel->is_ready_, false)) {
       continue;

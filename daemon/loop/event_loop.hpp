@@ -1,19 +1,21 @@
-// One thread's event loop over one epoll instance.
+// The event loop of one thread, with one epoll instance.
 //
-// An iteration: wait (not at all while the ready list is not empty; maybe spinning before sleeping,
-// see busy_poll.hpp), read the clock once, merge all events that the kernel has into their
-// channels, make one pass over the ready list, run the timers that are due.
+// An iteration has these steps:
+// 1. Wait for events; only poll if a channel is ready. The wait may spin first (busy_poll.hpp).
+// 2. Read the clock once.
+// 3. Merge all events that the kernel has into their channels.
+// 4. Make one pass over the ready list.
+// 5. Run the timers that are due.
 //
-// A pass gives each channel that is ready one turn: first those that had no turn in the pass
-// before, in the order in which they became ready, then the others in the order of their last
-// turns. So a channel that becomes ready waits for at most one turn of every other channel, however
-// many are ready or busy: whichever has a turn meanwhile comes behind it from then on.
+// A pass gives each ready channel one turn: first the channels without a turn in the last pass, in
+// the order in which they became ready, then the others in the order of their last turns. So a
+// channel that becomes ready waits for at most one turn of each other channel: a channel that has
+// had its turn comes after it.
 //
-// A registration is known to the kernel by a token of slot and generation, so that an event meant
-// for a channel that has gone can never reach the next user of its slot.
+// The epoll token of a registration has a slot and a generation, so an event for a removed channel
+// cannot reach the next user of its slot.
 //
-// Thread-safety: one thread runs the loop and calls everything; only what says so is for any
-// thread.
+// Thread-safety: the loop's thread calls everything, except the functions marked "Any thread".
 #pragma once
 
 #include <atomic>
@@ -42,43 +44,43 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // Makes sure that there is memory for the next add(); false when there is none.
+  // Allocates memory for the next add(). Returns false if there is none.
   [[nodiscard]] bool reserve() noexcept;
   // Registers `fd` for `events` (EPOLL* bits; EPOLLET is added). The channel must be removed before
-  // it dies. Fails with the errno of epoll_ctl(2), or ENOMEM.
+  // it is destroyed. Fails with the errno of epoll_ctl(2), or ENOMEM.
   sys::IoResult add(Channel& channel, int fd, std::uint32_t events) noexcept;
-  // Changes the mask. What is pending under the new one raises an event, so nothing is lost between
-  // a change of state and this call.
+  // Changes the mask. If events of the new mask are pending, they are reported, so the caller may
+  // change its own state before this call and loses no event.
   sys::IoResult modify(const Channel& channel, int fd, std::uint32_t events) noexcept;
-  // Forgets the channel and any turn it was waiting for. The registration itself ends when `fd` is
-  // closed; where another process holds the same socket, call forget_descriptor() too.
+  // Removes the channel from the loop and from the ready list. The kernel's registration ends when
+  // `fd` is closed; if another process has the same socket open, call forget_descriptor() too.
   void remove(Channel& channel) noexcept;
   void forget_descriptor(int fd) noexcept { (void)epoll_.remove(fd); }
 
-  // Gives `channel`, registered or not, one turn: in the next pass, or still in this one.
+  // Gives `channel` one turn, in this pass or the next. The channel need not be registered.
   void enqueue(Channel& channel) noexcept;
 
-  // The time at which this iteration's wait ended.
+  // The time at the end of this iteration's wait.
   [[nodiscard]] sys::TimePoint now() const noexcept { return now_; }
   [[nodiscard]] Timers& timers() noexcept { return timers_; }
-  // Events that arrived for a channel that had gone. Any thread.
+  // The number of events for removed channels. Any thread.
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return stale_events_.load(); }
 
-  // How long to look for events before sleeping, from now on; 0: not at all.
+  // How long to spin before sleeping; 0: never spin.
   void set_busy_poll(sys::Duration time) noexcept { busy_poll_.set_time(time); }
 
-  // Ends a wait, or the next one: turns() grows. Any thread; never blocks.
+  // Ends the current or the next wait with a turn, so that turns() grows. Any thread; never blocks.
   void wake_up() noexcept { wake_up_fd_.signal(); }
-  // Turns so far. A loop that is woken up and makes no turn is stuck. Any thread.
+  // The number of turns so far. If it does not grow after wake_up(), the loop is stuck. Any thread.
   [[nodiscard]] std::uint64_t turns() const noexcept {
     return turns_.load(std::memory_order_relaxed);
   }
 
-  // One iteration; waits until there is something to do.
+  // Runs one iteration. Blocks until there is something to do.
   void run_once();
 
  private:
-  // Its turns do nothing: they show that the loop is not stuck.
+  // Its turns do nothing but count: turns() shows that the loop is not stuck.
   class WakeUp final : public Channel {
    public:
     Turn on_turn(std::uint32_t /*events*/) noexcept override { return Turn::wait; }
@@ -103,11 +105,11 @@ class EventLoop {
   // Channels that had a turn in the last pass, in the order of the turns, ready or not.
   IntrusiveList<Channel> served_;
   std::size_t ready_count_ = 0;          // Channels that are ready, in both lists.
-  std::atomic<std::uint64_t> turns_{0};  // Written by the loop's thread alone.
+  std::atomic<std::uint64_t> turns_{0};  // Written by the loop's thread only.
   Timers timers_;
   BusyPoll busy_poll_;
   std::vector<Channel*> slots_;            // nullptr: free.
-  std::vector<std::uint32_t> free_slots_;  // Has room for all slots, so freeing cannot fail.
+  std::vector<std::uint32_t> free_slots_;  // Has capacity for all slots: remove() cannot fail.
   std::uint32_t last_generation_ = 0;
   std::atomic<std::uint64_t> stale_events_{0};
 

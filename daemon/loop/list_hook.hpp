@@ -1,5 +1,6 @@
-// Intrusive doubly linked list: the links live in the elements, so linking never allocates, and an
-// element can leave whatever list it is in without knowing which that is.
+// An intrusive doubly linked list. The links are in the elements, so linking never allocates, and
+// an element can be unlinked without its list.
+//
 // Thread-safety: none.
 #pragma once
 
@@ -32,8 +33,8 @@ class ListHook {
   ListHook* next_ = nullptr;
 };
 
-// A first-in first-out list of T, which derives from ListHook. Owns nothing; elements that die
-// while they are linked leave by themselves.
+// A first-in first-out list of T, which derives from ListHook. Owns nothing: the destructor of a
+// linked element unlinks it, and the destructor of the list unlinks all elements.
 template <typename T>
 class IntrusiveList {
  public:
@@ -57,7 +58,7 @@ class IntrusiveList {
     head_.previous_ = &hook;
   }
 
-  // The oldest element, taken out; nullptr when there is none.
+  // Removes and returns the oldest element; nullptr if the list is empty.
   T* pop_front() noexcept {
     if (empty()) {
       return nullptr;
@@ -68,7 +69,7 @@ class IntrusiveList {
   }
 
   // Moves all elements of `other` to the end of this list.
-  void take_all(IntrusiveList& other) noexcept {
+  void append_all(IntrusiveList& other) noexcept {
     if (other.empty()) {
       return;
     }

@@ -1,8 +1,8 @@
-// Wakes an event loop from another thread. Like a condition that is raised: notifications that come
-// before the loop has acted on the first are one.
+// Runs a callback in the thread of an event loop when another thread requests it. Notifications
+// that arrive before the loop handles the first of them count as one.
 //
-// Thread-safety: notify() is for any thread, at any time in the notifier's life; it neither blocks
-// nor allocates. Everything else belongs to the loop's thread, or to set-up before that starts.
+// Thread-safety: notify() may be called from any thread; it does not block and does not allocate.
+// Everything else must be called from the loop's thread, or before that thread starts.
 #pragma once
 
 #include <atomic>
@@ -17,12 +17,12 @@ class EventLoop;
 
 class Notifier final : public Channel {
  public:
-  // `on_notified` runs in the loop's thread as a turn: it must not block, must do a bounded amount
-  // of work, and must not throw. Throws std::bad_alloc. The loop must outlive the notifier.
+  // `on_notified` runs in the loop's thread as a turn. It must not block, must do a bounded amount
+  // of work, and must not throw. The loop must outlive the notifier. Throws std::bad_alloc.
   Notifier(EventLoop& loop, std::function<void()> on_notified);
   ~Notifier() override;
 
-  // `on_notified` runs once more, soon. What the caller wrote before is visible to it.
+  // Makes `on_notified` run once more. It sees everything that the caller wrote before this call.
   void notify() noexcept;
 
   Turn on_turn(std::uint32_t events) noexcept override;

@@ -21,8 +21,8 @@ SignalWatch::~SignalWatch() {
 
 Turn SignalWatch::on_turn(std::uint32_t /*events*/) noexcept {
   constexpr int kPerTurn = 8;
-  for (int taken = 0; taken < kPerTurn; ++taken) {
-    const auto signal = signals_.take();
+  for (int handled = 0; handled < kPerTurn; ++handled) {
+    const auto signal = signals_.read_signal();
     if (!signal) {
       return Turn::wait;
     }

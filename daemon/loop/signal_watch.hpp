@@ -1,4 +1,7 @@
-// Signals as turns of an event loop.
+// Calls a callback for each signal, in turns of an event loop.
+//
+// Borrows the loop and the SignalFd, which must outlive it. Thread-safety: belongs to the loop's
+// thread.
 #pragma once
 
 #include <functional>
@@ -12,7 +15,7 @@ class EventLoop;
 
 class SignalWatch final : public Channel {
  public:
-  // `on_signal` is called in the loop's thread, once for each signal. Throws std::system_error.
+  // `on_signal` is called once for each signal, with its number. Throws std::system_error.
   SignalWatch(EventLoop& loop, sys::SignalFd& signals, std::function<void(int)> on_signal);
   ~SignalWatch() override;
   Turn on_turn(std::uint32_t events) noexcept override;

@@ -7,7 +7,7 @@ namespace echod {
 
 Timer::Timer(Timers& timers, std::function<void()> on_expiry)
     : timers_(timers), on_expiry_(std::move(on_expiry)) {
-  timers_.make_place();
+  timers_.reserve_one();
 }
 
 Timer::~Timer() {
@@ -28,17 +28,17 @@ void Timer::cancel() noexcept {
   }
 }
 
-void Timers::make_place() {
+void Timers::reserve_one() {
   running_.reserve(timers_ + 1);
   due_.reserve(timers_ + 1);
   ++timers_;
 }
 
 void Timers::insert(Timer& timer) noexcept {
-  const auto place =
+  const auto position =
       std::lower_bound(running_.begin(), running_.end(), &timer,
                        [](const Timer* a, const Timer* b) { return a->deadline_ > b->deadline_; });
-  running_.insert(place, &timer);
+  running_.insert(position, &timer);
 }
 
 void Timers::erase(Timer& timer) noexcept {

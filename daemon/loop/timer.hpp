@@ -1,6 +1,7 @@
-// A one-shot timer of an event loop, for the few things that happen at a time: retry accepting,
-// sweep for timeouts, give up draining. Connections have none of their own (see timeout_sweep.hpp).
-// Thread-safety: belongs to its loop's thread.
+// One-shot timers of an event loop, for a few things such as a retry of accepting or the end of a
+// drain. Connections have no timers of their own (see timeout_sweep.hpp).
+//
+// Thread-safety: a timer belongs to its loop's thread.
 #pragma once
 
 #include <cstddef>
@@ -15,14 +16,15 @@ class Timers;
 
 class Timer {
  public:
-  // Starting it later never allocates. `on_expiry` runs in the loop's thread: never early, and late
-  // by at most 1 ms, the granularity of epoll_wait(2), and the length of one iteration.
+  // `on_expiry` runs in the loop's thread, never before the deadline. The delay after the deadline
+  // is at most 1 ms, the granularity of epoll_wait(2), plus the length of one iteration. Throws
+  // std::bad_alloc; expire_at() does not allocate.
   Timer(Timers& timers, std::function<void()> on_expiry);
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   ~Timer();
 
-  // Starts it, or starts it anew.
+  // Starts the timer, or restarts it if it is running.
   void expire_at(sys::TimePoint deadline) noexcept;
   void cancel() noexcept;
   [[nodiscard]] bool is_running() const noexcept { return is_running_; }
@@ -36,26 +38,27 @@ class Timer {
   bool is_running_ = false;
 };
 
-// The running timers of one loop, the earliest last.
+// The running timers of one loop.
 class Timers {
  public:
   [[nodiscard]] bool empty() const noexcept { return running_.empty(); }
-  // When the next one is due. Only if not empty.
+  // The earliest deadline. Must not be called if empty().
   [[nodiscard]] sys::TimePoint next_deadline() const noexcept { return running_.back()->deadline_; }
-  // Runs those due at `now`, each once: one that is started again meanwhile waits for the next
-  // call.
+  // Runs the timers that are due at `now`, each at most once: a timer that is restarted meanwhile
+  // waits for the next call.
   void run_due(sys::TimePoint now);
 
  private:
   friend class Timer;
 
-  void make_place();
+  // Reserves memory for one more timer.
+  void reserve_one();
   void insert(Timer& timer) noexcept;
   void erase(Timer& timer) noexcept;
 
-  std::vector<Timer*> running_;
-  std::vector<Timer*> due_;  // Taken from running_ by run_due(), and not run yet.
-  std::size_t timers_ = 0;   // In existence: both vectors have a place for each.
+  std::vector<Timer*> running_;  // The latest deadline first.
+  std::vector<Timer*> due_;      // Moved from running_ by run_due(), and not run yet.
+  std::size_t timers_ = 0;       // Existing timers; both vectors have capacity for all of them.
 };
 
 }  // namespace echod

@@ -56,8 +56,8 @@ std::string_view why_v4_alone(const sys::ListenSocket& socket) {
   if (!socket.fell_back_to_v4) {
     return "";
   }
-  return socket.is_passed ? " (IPv4 alone: the socket that was passed is)"
-                          : " (IPv4 alone: this host has no IPv6)";
+  return socket.is_inherited ? " (IPv4 alone: the socket that was passed is)"
+                             : " (IPv4 alone: this host has no IPv6)";
 }
 
 std::string name_of_config(const CommandLine& options) {

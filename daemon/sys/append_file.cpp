@@ -21,7 +21,7 @@ UniqueFd owner_of(IoResult opened) noexcept {
   return UniqueFd::adopt(opened.ok() ? static_cast<int>(opened.count()) : -1);
 }
 
-// Whether only root and the user of this process can put a link there.
+// Whether only root and the user of this process can create a link in `directory`.
 bool is_private(const struct stat& directory) noexcept {
   return (directory.st_uid == 0 || directory.st_uid == ::geteuid()) &&
          (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
@@ -36,7 +36,7 @@ bool has_another_name(int file) noexcept {
 
 IoResult AppendFile::open(const std::string& path) noexcept {
   constexpr mode_t kOwnerWritesGroupReads = 0640;
-  // O_NONBLOCK: opening a FIFO that nobody reads fails instead of hanging; files ignore it.
+  // O_NONBLOCK: opening a FIFO without a reader fails instead of blocking; files ignore the flag.
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   const std::size_t name = path.rfind('/') + 1;  // 0 without a slash.
   std::array<char, PATH_MAX> directory{"."};
@@ -98,10 +98,10 @@ IoResult AppendFile::write_some(std::string_view bytes) const noexcept {
   constexpr std::chrono::milliseconds kPatience{100};
   for (;;) {
     const IoResult written = IoResult::of(calls::write(fd_.get(), bytes.data(), bytes.size()));
-    const bool has_room_now =
+    const bool is_writable_now =
         written.would_block() &&
         wait_ready(fd_.get(), POLLOUT, MonotonicClock::now() + kPatience) != 0;
-    if (!has_room_now && written.error() != EINTR) {
+    if (!is_writable_now && written.error() != EINTR) {
       return written;
     }
   }

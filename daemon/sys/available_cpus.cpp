@@ -16,7 +16,7 @@ namespace {
 constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 std::size_t cpus_of_affinity() noexcept {
-  constexpr std::size_t kSets = 8;  // Of 1024 CPUs: the most that Linux is built for.
+  constexpr std::size_t kSets = 8;  // Each has 1024 CPUs; Linux supports at most 8192.
   std::array<cpu_set_t, kSets> mask{};
   if (sched_getaffinity(0, sizeof mask, mask.data()) != 0) {
     return 1;
@@ -24,7 +24,7 @@ std::size_t cpus_of_affinity() noexcept {
   return static_cast<std::size_t>(CPU_COUNT_S(sizeof mask, mask.data()));
 }
 
-// "200000 100000", or "max 100000", of version 2.
+// Version 2: cpu.max has "QUOTA PERIOD", such as "200000 100000" or "max 100000".
 double cpus_of_max(const std::string& path) {
   std::ifstream file(path);
   double quota = 0;
@@ -32,7 +32,7 @@ double cpus_of_max(const std::string& path) {
   return file >> quota >> period && period > 0 ? quota / period : kNoLimit;
 }
 
-// Version 1 has a file for each, and -1 for no limit.
+// Version 1: two files; a quota of -1 means no limit.
 double cpus_of_quota(const std::string& folder) {
   std::ifstream quota_file(folder + "/cpu.cfs_quota_us");
   std::ifstream period_file(folder + "/cpu.cfs_period_us");
@@ -42,10 +42,10 @@ double cpus_of_quota(const std::string& folder) {
                                                                                  : kNoLimit;
 }
 
-// The least that a control group and those above it leave; `mount` is where its hierarchy is.
+// The lowest limit of a control group and of its parents. `mount` is the root of the hierarchy.
 template <typename CpusOf>
 double least_upwards(const std::string& mount, std::string group, CpusOf cpus_of) {
-  double least = cpus_of(mount);  // In a container this is often our own.
+  double least = cpus_of(mount);  // In a container this is often the process's own group.
   while (group.size() > 1) {
     least = std::min(least, cpus_of(mount + group));
     group.erase(group.rfind('/'));
@@ -63,7 +63,7 @@ bool lists_cpu(const std::string& controllers) {
   return false;
 }
 
-// Lines of /proc/self/cgroup are "ID:CONTROLLERS:GROUP"; version 2 has no controllers.
+// A line of /proc/self/cgroup is "ID:CONTROLLERS:GROUP"; CONTROLLERS is empty in version 2.
 double cpus_of_groups(const std::string& root) {
   const std::string mounts = root + "/sys/fs/cgroup";
   double least = kNoLimit;
@@ -79,7 +79,7 @@ double cpus_of_groups(const std::string& root) {
                        }));
     } else if (lists_cpu(controllers)) {
       for (const std::string& name :
-           {controllers, std::string("cpu")}) {  // It may be mounted alone.
+           {controllers, std::string("cpu")}) {  // The mount may have either name.
         const std::string mount = std::string(mounts).append(1, '/').append(name);
         least = std::min(least, least_upwards(mount, group, cpus_of_quota));
       }

@@ -1,8 +1,10 @@
-// How many CPUs this process may use: those of its affinity mask (sched_setaffinity(2), cpusets),
-// and no more than the CPU time that its control groups leave it (cgroups(7); cpu.max in version 2,
-// cpu.cfs_quota_us in version 1), rounded up.
+// Counts the CPUs that this process may use.
 //
-// Thread-safety: any thread.
+// The count is the number of CPUs in the affinity mask (sched_setaffinity(2), cpusets), or the CPU
+// quota of the control groups, rounded up, if that is lower (cgroups(7); cpu.max in version 2,
+// cpu.cfs_quota_us in version 1).
+//
+// Thread-safety: any thread. Blocks on /proc and /sys.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +12,8 @@
 
 namespace echod::sys {
 
-// At least 1. What cannot be read is no limit. `root` stands before /proc and /sys, for tests.
+// Returns at least 1. A file that cannot be read means no limit. `root` is put before /proc and
+// /sys, for tests.
 [[nodiscard]] std::size_t available_cpus(const std::string& root = {});
 
 }  // namespace echod::sys

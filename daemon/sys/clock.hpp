@@ -1,4 +1,5 @@
-// The monotonic clock (clock_gettime(2), CLOCK_MONOTONIC): no jumps when the wall clock is set.
+// The monotonic clock (clock_gettime(2), CLOCK_MONOTONIC), which does not jump when the wall clock
+// is set. Thread-safety: any thread.
 #pragma once
 
 #include <chrono>

@@ -16,8 +16,7 @@ EventFd::EventFd() : fd_(UniqueFd::adopt(calls::eventfd(0, EFD_NONBLOCK | EFD_CL
 
 void EventFd::signal() noexcept {
   const std::uint64_t one = 1;
-  // EAGAIN means that the counter is at its maximum: the descriptor is readable, which is the
-  // point.
+  // EAGAIN means that the counter is at its maximum: the descriptor is readable already.
   (void)calls::write(fd_.get(), &one, sizeof one);
 }
 

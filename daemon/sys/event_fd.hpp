@@ -1,4 +1,6 @@
-// Owner of one eventfd(2): a counter that one thread raises to wake another's epoll.
+// Owns one eventfd(2), with which one thread wakes the epoll of another.
+//
+// Thread-safety: signal() from any thread; clear() from the thread that is woken. Never blocks.
 #pragma once
 
 #include "sys/unique_fd.hpp"
@@ -11,7 +13,7 @@ class EventFd {
   EventFd();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  // Makes the descriptor readable. Safe from any thread; never blocks.
+  // Makes the descriptor readable.
   void signal() noexcept;
   // Makes it unreadable again.
   void clear() noexcept;

@@ -1,4 +1,4 @@
-// What a system call gave: a count, or the errno it failed with. Eight bytes, passed by value.
+// The result of a system call: a count, or an errno. Eight bytes, passed by value.
 #pragma once
 
 #include <sys/types.h>
@@ -12,7 +12,7 @@ namespace echod::sys {
 
 class [[nodiscard]] IoResult {
  public:
-  // Takes a system call's return value and, if it is negative, errno.
+  // From the return value of a system call. Reads errno if the value is negative.
   static IoResult of(ssize_t returned) noexcept {
     return IoResult(returned >= 0 ? static_cast<std::int64_t>(returned)
                                   : -static_cast<std::int64_t>(errno));
@@ -38,7 +38,7 @@ class [[nodiscard]] IoResult {
   std::int64_t value_;
 };
 
-// What an errno means, in English, for who has run out of memory: it is static.
+// The English text of an errno. It is a static string: no memory is needed.
 inline const char* error_text(int error) noexcept {
   const char* const text = strerrordesc_np(error);
   return text != nullptr ? text : "unknown error";

@@ -1,4 +1,5 @@
-// Numbers that sysctl(8) shows and sets.
+// Reads the numbers that sysctl(8) shows.
+//
 // Thread-safety: no shared state. Blocks on /proc.
 #pragma once
 
@@ -7,8 +8,8 @@
 
 namespace echod::sys {
 
-// The number in /proc/sys/`name`, such as "fs/nr_open"; `otherwise` if it cannot be read: a sandbox
-// may hide it.
+// Returns the number in /proc/sys/`name`, such as "fs/nr_open", or `otherwise` if it cannot be
+// read. A sandbox may hide it.
 [[nodiscard]] std::uint64_t kernel_setting(const std::string& name, std::uint64_t otherwise);
 
 }  // namespace echod::sys

@@ -91,7 +91,7 @@ std::optional<Binding> binding_of(int fd) {
   if (!is_tcp_listener(fd)) {
     return std::nullopt;
   }
-  // The family that the socket has, not that of an IPv4 address within IPv6.
+  // The family of the socket: bound_address() makes an IPv4-mapped address an IPv4 address.
   const bool is_v6 = int_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN") == AF_INET6;
   return Binding{.address = bound_address(fd),
                  .v6only = is_v6 && int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY") == 1};
@@ -100,7 +100,7 @@ std::optional<Binding> binding_of(int fd) {
 ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options) {
   ListenSocket listener;
   listener.fd = std::move(fd);
-  listener.is_passed = true;
+  listener.is_inherited = true;
   int on = 1;
   require(calls::ioctl(listener.fd.get(), FIONBIO, &on), "FIONBIO");
   set_option(listener.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
@@ -127,12 +127,13 @@ void set_tcp_options(int fd, const TcpOptions& options) {
   }
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(options.user_timeout.count()),
              "TCP_USER_TIMEOUT");
-  if (options.receive_buffer_bytes > 0) {
-    set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer_bytes),
+  if (options.receive_buffer_kib > 0) {
+    set_option(fd, SOL_SOCKET, SO_RCVBUF, static_cast<int>(options.receive_buffer_kib * 1024),
                "SO_RCVBUF");
   }
-  if (options.send_buffer_bytes > 0) {
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_bytes), "SO_SNDBUF");
+  if (options.send_buffer_kib > 0) {
+    set_option(fd, SOL_SOCKET, SO_SNDBUF, static_cast<int>(options.send_buffer_kib * 1024),
+               "SO_SNDBUF");
   }
 }
 
@@ -164,7 +165,8 @@ int granted_backlog(int fd) noexcept {
   tcp_info info{};
   socklen_t length = sizeof info;
   const bool is_known = calls::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
-  return is_known ? static_cast<int>(info.tcpi_sacked) : 0;  // So it is for a socket that listens.
+  // For a listening socket the kernel puts the backlog in force into tcpi_sacked.
+  return is_known ? static_cast<int>(info.tcpi_sacked) : 0;
 }
 
 }  // namespace echod::sys

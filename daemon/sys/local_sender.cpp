@@ -20,7 +20,7 @@ LocalSender::LocalSender(std::string_view receiver) {
   if (is_abstract) {
     receiver_.sun_path[0] = '\0';
   }
-  // The 0 that ends a path counts; in an abstract name it would be a part of it.
+  // The length includes the 0 that ends a path. An abstract name has no such 0.
   length_ = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + receiver.size() +
                                    (is_abstract ? 0 : 1));
   fd_ = UniqueFd::adopt(calls::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -38,9 +38,9 @@ IoResult LocalSender::send(std::string_view datagram, TimePoint deadline) const 
   for (;;) {
     const IoResult sent = IoResult::of(
         calls::send(fd_.get(), datagram.data(), datagram.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
-    const bool has_room_now =
+    const bool is_writable_now =
         sent.would_block() && deadline != kNoWait && wait_ready(fd_.get(), POLLOUT, deadline) != 0;
-    if (!has_room_now && sent.error() != EINTR) {
+    if (!is_writable_now && sent.error() != EINTR) {
       return sent;
     }
   }

@@ -1,6 +1,6 @@
-// Datagrams to a socket of this host: AF_UNIX, SOCK_DGRAM, unix(7).
+// Sends datagrams to a socket of this host (AF_UNIX, SOCK_DGRAM, unix(7)).
 //
-// Thread-safety: one thread at a time.
+// Thread-safety: one thread at a time. Blocks only until the deadline of send().
 #pragma once
 
 #include <sys/un.h>
@@ -16,16 +16,18 @@ namespace echod::sys {
 
 class LocalSender {
  public:
-  // `receiver` is a path, or a name in the abstract namespace after '@'. Of anything else comes a
-  // sender that is not open. Throws std::system_error if there is no descriptor.
+  // `receiver` is an absolute path, or '@' and a name in the abstract namespace. With another
+  // or a longer text the sender is not open. Throws std::system_error if the socket cannot be
+  // created.
   explicit LocalSender(std::string_view receiver);
 
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
-  // Must be open. Needs no descriptor. Finds whoever has the receiver's name now. While the
-  // receiver has no room, waits for it until `deadline`, and fails with EAGAIN then.
+  // The sender must be open. Opens no descriptor. Sends to the socket that has the receiver's name
+  // at this moment. Waits until `deadline` while the receiver's queue is full, then fails with
+  // EAGAIN.
   [[nodiscard]] IoResult send(std::string_view datagram,
                               TimePoint deadline = kNoWait) const noexcept;
-  static constexpr TimePoint kNoWait{};  // Long ago.
+  static constexpr TimePoint kNoWait{};  // A deadline in the past.
 
  private:
   sockaddr_un receiver_{};

@@ -29,12 +29,12 @@ OpenFilesLimit set_open_files(std::uint64_t wanted, std::uint64_t most) noexcept
   if (calls::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
     const rlim_t hard = std::min<rlim_t>(now.hard, most);
     limit = {.rlim_cur = std::min<rlim_t>(wanted, hard), .rlim_max = hard};
-    (void)calls::setrlimit(RLIMIT_NOFILE, &limit);  // Refused too: the old limits stay in force.
+    (void)calls::setrlimit(RLIMIT_NOFILE, &limit);  // If this fails too, the old limits stay.
   }
   return open_files_limit();
 }
 
-// Not by std::filesystem::directory_iterator, which ends the process where memory is missing.
+// std::filesystem::directory_iterator would end the process if there is no memory.
 std::size_t open_descriptors() noexcept {
   const std::unique_ptr<DIR, int (*)(DIR*)> folder(opendir("/proc/self/fd"), &closedir);
   if (folder == nullptr) {
@@ -44,7 +44,7 @@ std::size_t open_descriptors() noexcept {
   while (const dirent* const entry = readdir(folder.get())) {  // NOLINT(concurrency-mt-unsafe)
     count += entry->d_name[0] != '.' ? 1U : 0U;
   }
-  return count > 0 ? count - 1 : 0;  // One is the folder's own.
+  return count > 0 ? count - 1 : 0;  // Without the descriptor of the directory itself.
 }
 
 }  // namespace echod::sys

@@ -1,4 +1,7 @@
-// Descriptors: how many are open, and RLIMIT_NOFILE, the number behind `ulimit -n` (getrlimit(2)).
+// Counts open descriptors, and reads and sets their limit: RLIMIT_NOFILE (getrlimit(2)), which is
+// `ulimit -n` in a shell.
+//
+// Thread-safety: any thread; the limit belongs to the process. Blocks on /proc.
 #pragma once
 
 #include <cstddef>
@@ -7,25 +10,25 @@
 namespace echod::sys {
 
 struct OpenFilesLimit {
-  std::uint64_t soft = 0;  // Descriptors this process may hold.
-  std::uint64_t hard = 0;  // How far an unprivileged process may raise `soft`.
+  std::uint64_t soft = 0;  // The limit in force.
+  std::uint64_t hard = 0;  // The highest soft limit that an unprivileged process may set.
 };
 
 [[nodiscard]] OpenFilesLimit open_files_limit() noexcept;
 
-// fs.nr_open: the kernel refuses a limit above it, also to root. The usual one if /proc does not
-// tell.
+// fs.nr_open: the kernel refuses a higher limit, even to root. Returns the kernel's default if
+// /proc cannot be read.
 inline constexpr std::uint64_t kUsualMostOpenFiles = std::uint64_t{1024} * 1024;
 [[nodiscard]] std::uint64_t most_open_files();
 
 // Sets the soft limit to `wanted` descriptors (0: to the hard limit). Raises the hard limit too if
-// `wanted` is above it and the process may. A hard limit above `most` sinks to it, because the
-// kernel refuses to change the soft one otherwise. Returns what is in force afterwards, which is
-// less than `wanted` when the system refused; the caller compares.
+// `wanted` is higher and the process has the privilege. If that fails, a hard limit above `most` is
+// lowered to `most`, because the kernel refuses all other changes then. Returns the limits that are
+// in force afterwards; the soft limit is below `wanted` if the system refused.
 OpenFilesLimit set_open_files(std::uint64_t wanted,
                               std::uint64_t most = most_open_files()) noexcept;
 
-// How many descriptors are open in this process; 0 if /proc does not tell.
+// The number of open descriptors of this process; 0 if /proc cannot be read.
 [[nodiscard]] std::size_t open_descriptors() noexcept;
 
 }  // namespace echod::sys

@@ -11,7 +11,7 @@ namespace echod::sys {
 
 namespace {
 
-// Never SPLICE_F_MORE: it holds back the last segment in spite of TCP_NODELAY.
+// Without SPLICE_F_MORE, which delays the last segment even with TCP_NODELAY.
 constexpr unsigned kFlags = SPLICE_F_NONBLOCK;
 
 }  // namespace
@@ -23,7 +23,7 @@ IoResult Pipe::open(std::size_t bytes) noexcept {
   }
   read_end_ = UniqueFd::adopt(ends[0]);
   write_end_ = UniqueFd::adopt(ends[1]);
-  // What was granted is asked: the call may fail, or give less than the default.
+  // F_SETPIPE_SZ may fail, or give less than the default, so the size is read back.
   (void)calls::fcntl(write_end_.get(), F_SETPIPE_SZ, static_cast<int>(bytes));
   return IoResult::of(calls::fcntl(write_end_.get(), F_GETPIPE_SZ, 0));
 }

@@ -20,7 +20,7 @@ void ignore_write_signals() noexcept {
 
 void reap_children() noexcept {
   (void)std::signal(SIGCHLD, SIG_IGN);
-  while (waitpid(-1, nullptr, WNOHANG) > 0) {  // Those that have ended already.
+  while (waitpid(-1, nullptr, WNOHANG) > 0) {  // Children that have ended already.
   }
 }
 
@@ -30,7 +30,7 @@ void fill_standard_descriptors() noexcept {
     if (!fd.is_open() || fd.get() > STDERR_FILENO) {
       return;
     }
-    (void)fd.release();  // Stays open for as long as the process.
+    (void)fd.release();  // Stays open until the process ends.
   }
 }
 

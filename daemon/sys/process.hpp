@@ -1,31 +1,32 @@
-// What a process sets up for itself once, before its first thread, and each thread for itself.
+// Settings of the process, which main() makes before it starts a thread, and the name of a thread.
+//
+// Thread-safety: only name_this_thread() may be called while other threads run.
 #pragma once
 
 #include <string>
 
 namespace echod::sys {
 
-// Lets writes to closed pipes and sockets (SIGPIPE) and beyond the limit on file size (SIGXFSZ)
-// fail with an errno instead of killing the process.
+// Makes writes to closed pipes and sockets (SIGPIPE) and above the file size limit (SIGXFSZ) fail
+// with an errno instead of killing the process.
 void ignore_write_signals() noexcept;
 
-// Has the kernel reap children. echod starts none, but inherits some: those of a program that
-// became echod by execve(2), and as PID 1 of a container all orphans.
+// Makes the kernel reap children. echod starts no children but may inherit some: from a program
+// that became echod by execve(2), and all orphans if it is PID 1 of a container.
 void reap_children() noexcept;
 
-// Opens /dev/null on whichever of the descriptors 0, 1 and 2 are closed: otherwise the next socket
-// would get that number, and what is printed would go to a peer.
+// Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed. Otherwise a socket could
+// get such a number, and printed text would go to a peer.
 void fill_standard_descriptors() noexcept;
 
-// Removes environment variables that are set but empty: they count as not set.
+// Removes environment variables with an empty value, so that they count as not set.
 void drop_empty_variables() noexcept;
 
-// No transparent huge pages (prctl(2), PR_SET_THP_DISABLE): where they are on for everybody, a page
-// of 2 MiB is paid for when the first of its bytes is used. Does nothing where the kernel knows
-// none.
+// Disables transparent huge pages (prctl(2), PR_SET_THP_DISABLE). If they are on for all programs,
+// the first byte used of a page costs 2 MiB of memory. No-op if the kernel has no huge pages.
 void use_small_pages() noexcept;
 
-// The name that tools such as top -H show for this thread; at most 15 bytes are kept.
+// Sets the name of the calling thread that tools such as top -H show. The kernel keeps 15 bytes.
 void name_this_thread(const std::string& name) noexcept;
 
 }  // namespace echod::sys

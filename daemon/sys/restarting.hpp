@@ -1,4 +1,4 @@
-// System calls that a signal may interrupt.
+// Repeats system calls that a signal interrupts.
 #pragma once
 
 #include <cerrno>
@@ -7,7 +7,8 @@
 
 namespace echod::sys {
 
-// Makes `call`, which returns as a system call does, again for as long as it fails with EINTR.
+// Calls `call` until it does not fail with EINTR. `call` returns like a system call: negative, with
+// errno set, on failure.
 template <typename Call>
 IoResult restarting(Call call) noexcept {
   for (;;) {

@@ -41,7 +41,7 @@ IoResult SharedStream::write(std::string_view bytes) const noexcept {
   if (own_.is_open()) {
     return IoResult::of(calls::write(own_.get(), bytes.data(), bytes.size()));
   }
-  constexpr std::size_t kPart = 4096;  // PIPE_BUF: a pipe that is writable takes so much (pipe(7)).
+  constexpr std::size_t kPart = 4096;  // PIPE_BUF: does not block on a writable pipe (pipe(7)).
   if (!is_ready(POLLOUT)) {
     return IoResult::failure(EAGAIN);
   }
@@ -57,8 +57,8 @@ IoResult SharedStream::write_all(std::string_view bytes, TimePoint deadline) con
     if (!written.ok() && !must_wait && written.error() != EINTR) {
       return written;
     }
-    const bool is_late = MonotonicClock::now() >= deadline;
-    if (!bytes.empty() && (is_late || (must_wait && wait_ready(fd_, POLLOUT, deadline) == 0))) {
+    const bool has_expired = MonotonicClock::now() >= deadline;
+    if (!bytes.empty() && (has_expired || (must_wait && wait_ready(fd_, POLLOUT, deadline) == 0))) {
       return IoResult::failure(EAGAIN);
     }
   }
@@ -75,7 +75,7 @@ IoResult write_waiting(int fd, std::string_view bytes) noexcept {
   while (!bytes.empty()) {
     const IoResult written = IoResult::of(calls::write(fd, bytes.data(), bytes.size()));
     if (written.would_block()) {
-      (void)wait_ready(fd, POLLOUT, TimePoint::max());  // The next write tells.
+      (void)wait_ready(fd, POLLOUT, TimePoint::max());  // The next write has the result.
     } else if (!written.ok() && written.error() != EINTR) {
       return written;
     }

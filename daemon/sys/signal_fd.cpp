@@ -33,7 +33,7 @@ SignalFd::SignalFd(std::initializer_list<int> signals) {
   }
 }
 
-std::optional<int> SignalFd::take() noexcept {
+std::optional<int> SignalFd::read_signal() noexcept {
   if (calls::read(fd_.get(), &info_, sizeof info_) != static_cast<ssize_t>(sizeof info_)) {
     return std::nullopt;
   }

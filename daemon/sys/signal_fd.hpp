@@ -1,4 +1,6 @@
-// Signals as a readable descriptor (signalfd(2)).
+// Receives signals through a readable descriptor (signalfd(2)).
+//
+// Thread-safety: one thread. Never blocks.
 #pragma once
 
 #include <sys/signalfd.h>
@@ -10,15 +12,15 @@
 
 namespace echod::sys {
 
-// Blocks `signals` in the calling thread and in the threads that it starts later. A signal that
-// comes then is kept for a SignalFd, or for ever.
+// Blocks `signals` in the calling thread and in the threads that it starts later. A blocked signal
+// stays pending until a SignalFd reads it.
 void block_signals(std::initializer_list<int> signals) noexcept;
 
 class SignalFd {
  public:
-  // Blocks `signals` in the calling thread and takes them from here on. Must run before the first
-  // other thread starts: a thread that has not blocked a signal can still be killed by it. They
-  // stay blocked when this has gone: one that comes as the process ends must not kill it after all.
+  // Blocks `signals` in the calling thread and receives them from now on. Must be called before
+  // another thread starts, because a signal that a thread has not blocked can kill the process. The
+  // destructor does not unblock the signals, so that none of them kills a process that is ending.
   // Throws std::system_error.
   explicit SignalFd(std::initializer_list<int> signals);
   ~SignalFd() = default;
@@ -26,9 +28,9 @@ class SignalFd {
   SignalFd& operator=(const SignalFd&) = delete;
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  // The next pending signal's number, or nothing.
-  [[nodiscard]] std::optional<int> take() noexcept;
-  // What else the kernel says about the signal that take() returned last, such as the sender.
+  // Returns the number of the next pending signal; nothing if there is none.
+  [[nodiscard]] std::optional<int> read_signal() noexcept;
+  // More about the signal of the last read_signal(), such as its sender.
   [[nodiscard]] const signalfd_siginfo& info() const noexcept { return info_; }
 
  private:

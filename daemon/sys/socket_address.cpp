@@ -11,8 +11,8 @@ namespace echod::sys {
 
 namespace {
 
-// `text` as a C string in a buffer of `capacity` bytes, the final 0 included, so that parsing needs
-// no memory; nothing if it does not fit.
+// Copies `text` to a C string of at most `capacity` bytes with the final 0, so that parsing
+// allocates nothing. Returns nothing if it does not fit.
 template <std::size_t capacity>
 std::optional<std::array<char, capacity>> c_string(std::string_view text) noexcept {
   std::array<char, capacity> copy{};
@@ -23,7 +23,8 @@ std::optional<std::array<char, capacity>> c_string(std::string_view text) noexce
   return copy;
 }
 
-// An interface by name, also one of digits, or number; nothing if there is none of that name.
+// The index of an interface, given by name or by index; nothing if it is neither. A name of digits
+// is looked up as a name first.
 std::optional<std::uint32_t> scope_of(std::string_view zone) noexcept {
   const auto name = c_string<IF_NAMESIZE>(zone);
   std::uint32_t index = name ? if_nametoindex(name->data()) : 0;
@@ -40,7 +41,7 @@ std::optional<std::uint32_t> scope_of(std::string_view zone) noexcept {
 std::optional<SocketAddress> SocketAddress::parse(std::string_view text,
                                                   std::uint16_t port) noexcept {
   if (text.find('\0') != std::string_view::npos) {
-    return std::nullopt;  // Only what stands before it would be looked at.
+    return std::nullopt;  // inet_pton() would ignore the rest of the text.
   }
   SocketAddress address;
   address.port_ = port;

@@ -1,4 +1,5 @@
-// An IP address and port in 24 bytes: where we listen, and who a peer is.
+// An IP address and port in 24 bytes: of a listener or of a peer.
+//
 // Thread-safety: a value.
 #pragma once
 
@@ -17,7 +18,7 @@ class SocketAddress {
  public:
   // 0.0.0.0, port 0.
   constexpr SocketAddress() noexcept = default;
-  // The addresses that mean all of the host's: 0.0.0.0 and ::
+  // The addresses that mean all addresses of the host: 0.0.0.0 and ::
   [[nodiscard]] static constexpr SocketAddress any_v4(std::uint16_t port) noexcept {
     return {port, false};
   }
@@ -25,32 +26,33 @@ class SocketAddress {
     return {port, true};
   }
 
-  // Reads "192.0.2.1", "2001:db8::1" or "fe80::1%eth0" (no name look-up); nothing if it is none.
+  // Parses "192.0.2.1", "2001:db8::1" or "fe80::1%eth0". Returns nothing for any other text. Does
+  // not resolve host names.
   [[nodiscard]] static std::optional<SocketAddress> parse(std::string_view text,
                                                           std::uint16_t port) noexcept;
-  // Takes what the kernel gave. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2), which is
-  // how a dual-stack listener sees IPv4 peers, becomes the IPv4 address it stands for.
+  // Converts an address from the kernel. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2),
+  // which is the address of an IPv4 peer on an IPv6 listener, becomes the IPv4 address.
   [[nodiscard]] static SocketAddress from(const sockaddr_storage& storage) noexcept;
 
-  // Fills `storage` for the kernel and returns the length of what was filled.
+  // Writes the address to `storage` for the kernel and returns its length.
   socklen_t to(sockaddr_storage& storage) const noexcept;
 
   [[nodiscard]] bool is_v6() const noexcept { return is_v6_; }
   // Whether it is 0.0.0.0 or ::
   [[nodiscard]] bool is_any() const noexcept;
-  // Whether TCP can listen there: multicast addresses and 255.255.255.255 have no connections.
+  // Whether it is neither multicast nor 255.255.255.255, to which no TCP connection can be made.
   [[nodiscard]] bool is_unicast() const noexcept;
-  // Whether it is in fe80::/10, where an address means nothing without its interface.
+  // Whether it is in fe80::/10. Such an address needs an interface.
   [[nodiscard]] bool is_v6_link_local() const noexcept;
-  // Whether it was written with an interface, by name or number.
+  // Whether it has an interface.
   [[nodiscard]] bool has_scope() const noexcept { return scope_id_ != 0; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   void set_port(std::uint16_t port) noexcept { port_ = port; }
 
   // "192.0.2.1" or "fe80::1%2".
   [[nodiscard]] std::string host() const;
-  // "eth0", whose number may be another when the host starts again; empty if there is no such
-  // interface, or no scope.
+  // The name of the interface, such as "eth0"; empty if there is none. Unlike the index, the name
+  // stays the same after a restart of the host.
   [[nodiscard]] std::string interface() const;
   // "192.0.2.1:2003" or "[fe80::1%2]:2003".
   [[nodiscard]] std::string text() const;

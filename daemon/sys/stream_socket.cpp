@@ -40,7 +40,7 @@ IoResult shut_write(int fd) noexcept {
 
 void reset_on_close(int fd) noexcept {
   const linger at_once{.l_onoff = 1, .l_linger = 0};
-  // A socket that does not take it is closed with FIN, which is all that is left to do.
+  // If this fails, close(2) sends FIN instead.
   (void)calls::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 

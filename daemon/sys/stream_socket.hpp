@@ -1,6 +1,7 @@
-// What is done to a connected, non-blocking TCP socket. All functions borrow the descriptor, never
-// block, never raise SIGPIPE and restart when a signal interrupts them.
-// Thread-safety: that of the system calls.
+// Operations on a connected, non-blocking TCP socket.
+//
+// The functions borrow the descriptor. Thread-safety: that of the system calls. Never blocks, never
+// raises SIGPIPE, retries after EINTR.
 #pragma once
 
 #include <cstddef>
@@ -10,26 +11,27 @@
 
 namespace echod::sys {
 
-// Reads what has arrived. A count of 0 is the peer's FIN. With SO_OOBINLINE a read stops short at
-// an urgent mark (tcp(7)), so a short read then says nothing about what follows.
+// Reads bytes from the receive queue. A count of 0 is the peer's FIN. With SO_OOBINLINE a read
+// stops at an urgent mark (tcp(7)), so a short read does not mean that the queue is empty.
 IoResult receive(int fd, std::span<std::byte> into) noexcept;
-// As `receive`, but the bytes stay in the receive queue.
+// Like receive(), but the bytes stay in the receive queue.
 IoResult peek(int fd, std::span<std::byte> into) noexcept;
 // Removes up to `bytes` from the receive queue without copying them (MSG_TRUNC, tcp(7)).
 IoResult discard(int fd, std::size_t bytes) noexcept;
-// Hands bytes to the kernel. A count below the size, like EAGAIN, means that its buffer is full.
+// Sends bytes. A count below the size, or EAGAIN, means that the send queue is full.
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept;
-// Sends our FIN once everything handed over before it has gone.
+// Sends the FIN after all bytes of the send queue (SHUT_WR, shutdown(2)).
 IoResult shut_write(int fd) noexcept;
 
-// Makes close(2) send RST at once, whatever is queued (SO_LINGER with a time of 0, socket(7)).
+// Makes close(2) send RST at once and discard the send queue (SO_LINGER with a time of 0,
+// socket(7)).
 void reset_on_close(int fd) noexcept;
 
-// Bytes in the receive queue (SIOCINQ).
+// The number of bytes in the receive queue (SIOCINQ).
 IoResult unread_bytes(int fd) noexcept;
-// Bytes that the peer has not acknowledged, our FIN counted as one (SIOCOUTQ).
+// The number of bytes that the peer has not acknowledged; the FIN counts as one (SIOCOUTQ).
 IoResult unacknowledged_bytes(int fd) noexcept;
-// Takes the pending error (SO_ERROR), 0 if there is none.
+// Returns and clears the pending error of the socket (SO_ERROR); 0 if there is none.
 [[nodiscard]] int take_error(int fd) noexcept;
 
 }  // namespace echod::sys

@@ -47,8 +47,8 @@ int getsockopt(int fd, int level, int option, void* value, socklen_t* length) no
 
 ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
   if (data == nullptr) {
-    // Bytes are discarded (MSG_TRUNC). ThreadSanitizer, which stands in for the library's recv,
-    // would take that for a write at address 0, and for a race if two threads do it.
+    // MSG_TRUNC discards bytes. ThreadSanitizer's recv would report that as a write at address 0,
+    // and as a race if two threads do it, so the library's recv is avoided.
     return ::syscall(SYS_recvfrom, fd, nullptr, length, flags, nullptr, nullptr);
   }
   return ::recv(fd, data, length, flags);

@@ -1,15 +1,18 @@
-// The system calls of the data path, of set-up and of files, by their own names, once.
+// The system calls of this project, as functions that a test can replace.
 //
-// The functions do what the manual page of the same name says, errno included. Nothing else in
-// daemon, client and config makes these calls, which a test checks (tests/one_seam_test.py). So a
-// test that links another implementation of this header decides what each call returns, and the
-// code under test is the code that ships.
+// Each function makes the system call of the same name and returns its result, with errno on
+// failure. Some leave out a parameter of the call: splice() the offsets, timerfd_settime() the old
+// value. ioctl() and fcntl() have an int as argument.
 //
-// Calls that are not declared here are made where they are needed, because no test has to decide
-// their results: those about processes, signals, users and the environment, and those inside
-// libraries.
+// The layers of daemon, client and config, which are static libraries, make these calls only
+// through this header: tests/one_seam_test.py checks that. A test that links another implementation
+// of this header decides the result of each call, and tests the code that ships. Sources of an
+// executable itself may make the calls directly.
 //
-// Thread-safety: that of the system calls themselves.
+// Calls that are not declared here are made directly, because no test replaces their results: calls
+// for processes, signals, users and the environment, and calls inside libraries.
+//
+// Thread-safety: that of the system calls.
 #pragma once
 
 #include <poll.h>
@@ -50,7 +53,6 @@ int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept;
 
 int pipe2(int* ends, int flags) noexcept;
 int fcntl(int fd, int command, int value) noexcept;
-// Without offsets: for pipes and sockets.
 ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept;
 
 int open(const char* path, int flags, mode_t mode) noexcept;

@@ -16,9 +16,10 @@ namespace echod::sys {
 
 namespace {
 
-// Nothing if that cannot be read: there may be no descriptor left. Field 7 of /proc/self/stat is 0
-// without a terminal. Field 2, the name in parentheses, may hold anything. Opening /dev/tty would
-// tell too, but may wait for the terminal.
+// Whether this process has a controlling terminal: field 7 of /proc/self/stat is 0 without one. The
+// search starts after field 2, the name in parentheses, which may contain any character. Returns
+// nothing if the file cannot be read, for example if no descriptor is free. Opening /dev/tty
+// instead may block.
 std::optional<bool> has_terminal() noexcept {
   std::array<char, 1024> text{};
   const UniqueFd stat = UniqueFd::adopt(calls::open("/proc/self/stat", O_RDONLY | O_CLOEXEC, 0));

@@ -1,23 +1,22 @@
-// The terminal that this process was started in, and whether a SIGHUP says that it has gone.
+// Tells a SIGHUP of a terminal that has closed from a SIGHUP that requests a reload.
 #pragma once
 
 #include <sys/signalfd.h>
 
 namespace echod::sys {
 
-// A terminal that closes sends SIGHUP, and so does an operator who wants a reload. The kernel sends
-// the first to the foreground of the terminal; an interactive shell passes it on to its jobs by
-// kill(2), as the operator does.
+// When a terminal closes, the kernel sends SIGHUP to its foreground processes, and an interactive
+// shell sends it to its jobs by kill(2). An operator who requests a reload uses kill(2) too.
 //
 // Thread-safety: one thread. Never blocks.
 class Terminal {
  public:
-  // Remembers whether there is one now. A process started by nohup(1), which ignores SIGHUP, counts
-  // as one without.
+  // Remembers whether the process has a terminal now. A process that ignores SIGHUP, such as one
+  // started by nohup(1), counts as a process without a terminal.
   Terminal() noexcept;
 
-  // Whether `signal`, a SIGHUP, means that the terminal has gone: the kernel sent it, or a process
-  // of this session did after the terminal went.
+  // Whether `signal`, a SIGHUP, means that the terminal has closed: the kernel sent it, or a
+  // process of the same session sent it and the terminal is gone.
   [[nodiscard]] bool has_hung_up(const signalfd_siginfo& signal) const noexcept;
 
  private:

@@ -1,4 +1,6 @@
-// Sole owner of a file descriptor: closes it exactly once. A plain `int fd` elsewhere only borrows.
+// Owns a file descriptor and closes it exactly once. A plain `int fd` elsewhere only borrows one.
+//
+// Thread-safety: none.
 #pragma once
 
 #include <utility>
@@ -32,7 +34,7 @@ class UniqueFd {
 
   void reset() noexcept {
     if (fd_ >= 0) {
-      // Linux frees the descriptor whatever close(2) returns; a retry could close a stranger's.
+      // Linux frees the descriptor even if close(2) fails; a retry could close another file's.
       (void)calls::close(std::exchange(fd_, -1));
     }
   }

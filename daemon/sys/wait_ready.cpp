@@ -11,7 +11,7 @@ namespace echod::sys {
 
 namespace {
 
-// Rounded up, so that a wait that times out has reached its deadline.
+// The time left, rounded up, so that a wait does not end before its deadline.
 int left_ms(TimePoint deadline) noexcept {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - MonotonicClock::now());
   constexpr std::int64_t kMost = std::numeric_limits<int>::max();

@@ -1,5 +1,6 @@
-// Waiting for a few descriptors without an event loop (poll(2)).
-// Thread-safety: free of shared state. Blocks until the deadline at the latest.
+// Waits for a few descriptors without an event loop (poll(2)).
+//
+// Thread-safety: no shared state. Blocks until the deadline at most.
 #pragma once
 
 #include <poll.h>
@@ -11,12 +12,13 @@
 
 namespace echod::sys {
 
-// Waits until one of `fds` is ready, and fills their `revents`; the count is how many are, 0 once
-// the deadline has passed. A signal does not end the wait. With no `fds` it only waits.
+// Waits until one of `fds` is ready and sets their `revents`. The count is the number of ready
+// descriptors, or 0 after the deadline. A signal does not end the wait. If `fds` is empty, sleeps
+// until the deadline.
 IoResult wait_ready(std::span<pollfd> fds, TimePoint deadline) noexcept;
 
-// As above for one descriptor: what is ready of `events` (POLL* bits), with POLLERR and POLLHUP,
-// which nobody has to ask for; 0 once the deadline has passed.
+// Like above for one descriptor. Returns the ready bits of `events` (POLL* bits), POLLERR and
+// POLLHUP; 0 after the deadline or on failure.
 [[nodiscard]] short wait_ready(int fd, short events, TimePoint deadline) noexcept;
 
 }  // namespace echod::sys

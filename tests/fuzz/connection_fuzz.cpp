@@ -185,7 +185,8 @@ class FuzzedWorker {
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
   SharedState shared_{fuzz_settings(), 1};
-  EchoContext context_{loop_, fuzz_settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
+  EchoContext context_{
+      loop_, fuzz_settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
   SimulatedPeers peers_{kernel_, input_, context_.counters};
 };
 

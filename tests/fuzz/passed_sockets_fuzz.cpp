@@ -142,7 +142,7 @@ void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
     for (std::size_t i = 0; i < count; ++i) {
       const sys::SocketAddress& wanted = config.listen[i].address;
       const sys::ListenSocket& got = listeners[i];
-      require(got.fd.is_open() && got.is_passed, "a listener has its socket");
+      require(got.fd.is_open() && got.is_inherited, "a listener has its socket");
       require(got.address == wanted ||
                   (got.fell_back_to_v4 && got.address == sys::SocketAddress::any_v4(wanted.port())),
               "a listener has its address", got.address.text());

@@ -63,7 +63,8 @@ World::World(Outside& outside, const WorldSettings& settings)
     : shared_(settings_of(settings), 1),
       settings_(settings),
       kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0),
-      context_(loop_, settings_of(settings), silent_logger(), shared_.line_limits, {shared_.admission, 0}) {
+      context_(loop_, settings_of(settings), silent_logger(), shared_.line_limits,
+               {shared_.admission, 0}) {
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     (void)kernel_.connect();
   }

@@ -26,7 +26,7 @@ void World::describe(Fingerprint& into) {
 void World::describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const {
   constexpr std::uint64_t kEnd = UINT64_MAX;
   IntrusiveList<Channel> waiting;
-  waiting.take_all(list);
+  waiting.append_all(list);
   while (Channel* const channel = waiting.pop_front()) {
     into.add(number_of(*channel));
     into.add(channel->is_ready_ ? 1 : 0);

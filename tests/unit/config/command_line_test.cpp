@@ -28,7 +28,7 @@ CommandLine options(std::initializer_list<const char*> arguments) {
   return parsed.options;
 }
 
-// What a wrong command line says, without the ends that all of them have.
+// The text of a usage error, without the common prefix and suffix.
 std::string usage_error(std::initializer_list<const char*> arguments) {
   const std::string begin = "echod: ";
   const std::string end = "; see echod --help\n";
@@ -40,7 +40,7 @@ std::string usage_error(std::initializer_list<const char*> arguments) {
   return parsed.text.substr(begin.size(), parsed.text.size() - begin.size() - end.size());
 }
 
-// A configuration file for the time of a test.
+// Has a configuration file that is removed after the test.
 class EffectiveConfig : public testing::Test {
  protected:
   CommandLine with_file(const std::string& text) {
@@ -57,14 +57,14 @@ class EffectiveConfig : public testing::Test {
   const std::string path_ = directory_.file("echod.toml");
 };
 
-TEST(CommandLine, AsksForNothingIfItIsEmpty) {
+TEST(CommandLine, SetsNothingIfItIsEmpty) {
   const CommandLine none = options({});
   EXPECT_EQ(none.config_file, std::nullopt);
   EXPECT_FALSE(none.check_config || none.dump_config || none.quit_on_stdin);
   EXPECT_FALSE(none.address || none.port || none.log_file || none.file_level || none.stderr_level);
 }
 
-TEST(CommandLine, TakesEveryOption) {
+TEST(CommandLine, AcceptsEveryOption) {
   const CommandLine all = options({"--config", "x.toml", "--check-config", "--address", "::1",
                                    "--port", "7", "--log-file", "x.log", "--log-level", "trace",
                                    "--stderr-level", "off", "--quit-on-stdin"});
@@ -80,7 +80,7 @@ TEST(CommandLine, TakesEveryOption) {
   EXPECT_TRUE(options({"--dump-config"}).dump_config);
 }
 
-TEST(CommandLine, TakesAProcessThatIsToReload) {
+TEST(CommandLine, AcceptsTheProcessToReload) {
   EXPECT_EQ(options({}).reload, std::nullopt);
   EXPECT_EQ(options({"--reload", "4711"}).reload, 4711);
   for (const char* pid : {"0", "-1", "", "x", "1x", "99999999999"}) {
@@ -89,8 +89,8 @@ TEST(CommandLine, TakesAProcessThatIsToReload) {
   }
 }
 
-// They would be ignored: the process has options of its own.
-TEST(CommandLine, TakesNoOtherOptionsBesideThatProcess) {
+// They would have no effect: the running process has its own options.
+TEST(CommandLine, RefusesOtherOptionsBesideReload) {
   for (const char* other : {"--config=x", "--check-config", "--dump-config", "--port=7",
                             "--log-file=x", "--quit-on-stdin"}) {
     const std::string name = std::string(other).substr(0, std::string(other).find('='));
@@ -98,12 +98,12 @@ TEST(CommandLine, TakesNoOtherOptionsBesideThatProcess) {
   }
 }
 
-TEST(CommandLine, TakesValuesAfterAnEqualsSign) {
+TEST(CommandLine, AcceptsValuesAfterAnEqualsSign) {
   EXPECT_EQ(options({"--port=0"}).port, 0);
   EXPECT_EQ(options({"--config=/a=b"}).config_file, "/a=b");
 }
 
-TEST(CommandLine, TakesAnEmptyValueAfterAnEqualsSignForTheValue) {
+TEST(CommandLine, AcceptsAnEmptyValueAfterAnEqualsSign) {
   const CommandLine given = options({"--log-file=", "--check-config", "--port=1"});
   EXPECT_EQ(given.log_file, "");
   EXPECT_TRUE(given.check_config);
@@ -115,7 +115,7 @@ TEST(CommandLine, TakesAnEmptyValueAfterAnEqualsSignForTheValue) {
   }
 }
 
-TEST(CommandLine, TakesValuesAsTheyAre) {
+TEST(CommandLine, KeepsValuesUnchanged) {
   EXPECT_EQ(options({"--log-file", ""}).log_file, "");
   EXPECT_EQ(options({"--log-file", "[a,b]"}).log_file, "[a,b]");
   EXPECT_EQ(options({"--log-file", "{}"}).log_file, "{}");
@@ -129,7 +129,7 @@ TEST(CommandLine, PrintsItsVersion) {
   EXPECT_EQ(parsed.text, "echod 0.1.0\n");
 }
 
-TEST(CommandLine, HelpsWithEveryOptionAndExitCodeWithin80Columns) {
+TEST(CommandLine, HelpNamesEveryOptionAndExitCodeWithin80Columns) {
   const ParsedCommandLine parsed = parse({"--help"});
   EXPECT_TRUE(parsed.is_final);
   EXPECT_EQ(parsed.exit_code, 0);
@@ -146,12 +146,12 @@ TEST(CommandLine, HelpsWithEveryOptionAndExitCodeWithin80Columns) {
   }
 }
 
-TEST(CommandLine, HelpsWhateverElseIsAskedFor) {
+TEST(CommandLine, HelpHasPriorityOverOtherOptions) {
   EXPECT_EQ(parse({"--version", "--port", "x", "--help"}).text, parse({"--help"}).text);
   EXPECT_EQ(parse({"-h"}).text, parse({"--help"}).text);
 }
 
-TEST(CommandLine, RefusesWhatItDoesNotKnow) {
+TEST(CommandLine, RefusesUnknownOptionsAndArguments) {
   EXPECT_EQ(usage_error({"--bogus"}), "unknown option --bogus");
   EXPECT_EQ(usage_error({"-x"}), "unknown option -x");
   EXPECT_EQ(usage_error({"--por", "7"}), "unknown option --por");
@@ -167,16 +167,16 @@ TEST(CommandLine, RefusesAnOptionWithoutItsValue) {
   }
 }
 
-TEST(CommandLine, RefusesAValueOfAnOptionThatTakesNone) {
+TEST(CommandLine, RefusesAValueOfAFlag) {
   for (const char* option :
        {"--check-config", "--dump-config", "--quit-on-stdin", "--version", "--help"}) {
     EXPECT_EQ(usage_error({(std::string(option) + "=no").c_str()}),
-              std::string(option) + " takes no value");
+              std::string(option) + ": takes no value");
     EXPECT_EQ(usage_error({(std::string(option) + '=').c_str()}), "unexpected argument \"\"");
   }
 }
 
-TEST(CommandLine, RefusesAnEmptyNameOfAConfiguration) {
+TEST(CommandLine, RefusesAnEmptyConfigurationName) {
   EXPECT_EQ(usage_error({"--config", ""}), "--config: \"\" given, allowed are names of files");
   EXPECT_EQ(usage_error({"--config=", "--version"}), usage_error({"--config", ""}));
 }
@@ -188,7 +188,7 @@ TEST(CommandLine, RefusesAnOptionGivenTwice) {
             "--quit-on-stdin is given 3 times, allowed is once");
 }
 
-TEST(CommandLine, RefusesToCheckAndToDumpAtOnce) {
+TEST(CommandLine, RefusesCheckAndDumpTogether) {
   const std::string error = usage_error({"--check-config", "--dump-config"});
   EXPECT_NE(error.find("--check-config"), std::string::npos) << error;
   EXPECT_NE(error.find("--dump-config"), std::string::npos) << error;
@@ -216,23 +216,23 @@ TEST(CommandLine, RefusesValuesAsTheConfigurationDoes) {
             "error, critical or off");
 }
 
-TEST_F(EffectiveConfig, IsThatOfTheFile) {
+TEST_F(EffectiveConfig, IsReadFromTheFile) {
   EXPECT_EQ(effective_config(with_file("[turn]\nreads = 5\n")).turn.reads, 5U);
 }
 
-TEST_F(EffectiveConfig, NeedsTheFileThatIsNamed) {
+TEST_F(EffectiveConfig, FailsIfTheNamedFileIsMissing) {
   CommandLine options;
   options.config_file = path_ + ".missing";
   EXPECT_THROW((void)effective_config(options), ConfigErrors);
 }
 
-TEST_F(EffectiveConfig, ReportsABadFileWhateverOverridesIt) {
+TEST_F(EffectiveConfig, ReportsABadValueInTheFileEvenIfItIsOverridden) {
   CommandLine options = with_file("[[listen]]\nport = -1\n");
   options.port = 7;
   EXPECT_THROW((void)effective_config(options), ConfigErrors);
 }
 
-TEST_F(EffectiveConfig, TakesOverridesBeforeTheFile) {
+TEST_F(EffectiveConfig, PrefersOverridesToTheFile) {
   CommandLine options =
       with_file("[log]\nfile = 'a'\nfile_level = 'info'\nstderr_level = 'info'\n");
   options.log_file = "";
@@ -244,7 +244,7 @@ TEST_F(EffectiveConfig, TakesOverridesBeforeTheFile) {
   EXPECT_EQ(config.log.stderr_level, LogLevel::off);
 }
 
-TEST_F(EffectiveConfig, ListensOnceIfAddressOrPortIsGivenAsTheFirstListenerDoesOtherwise) {
+TEST_F(EffectiveConfig, HasOneListenerWithTheRestOfTheFirstIfAddressOrPortIsGiven) {
   CommandLine options =
       with_file("[[listen]]\naddress = '192.0.2.1'\nport = 7\nbacklog = 5\n[[listen]]\nport = 8\n");
   EXPECT_EQ(effective_config(options).listen.size(), 2U);
@@ -260,7 +260,7 @@ TEST_F(EffectiveConfig, ListensOnceIfAddressOrPortIsGivenAsTheFirstListenerDoesO
   EXPECT_EQ(config.listen[0].address.text(), "[::1]:7");
 }
 
-TEST_F(EffectiveConfig, ReportsAnAddressThatIsNoneAnyMore) {
+TEST_F(EffectiveConfig, ReportsAnAddressWhoseInterfaceHasGone) {
   CommandLine options = with_file("");
   options.address = "fe80::1%no-such-interface";
   try {

@@ -1,4 +1,4 @@
-// Holds config/echod.toml and echod.toml(5) against the table of keys.
+// Compares config/echod.toml and echod.toml(5) with the table of keys.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -34,11 +34,11 @@ std::string default_text(const Key& key) {
 
 // The line that both documents have for each key.
 std::string facts(const Key& key) {
-  return "Allowed: " + allowed_text(key.takes) + "; default: " + default_text(key) +
+  return "Allowed: " + allowed_text(key.allowed) + "; default: " + default_text(key) +
          "; applied by: " + (key.reload == Reload::at_once ? "reload." : "restart.");
 }
 
-// What stands above the keys of a section.
+// The header above the keys of a section.
 struct Headers {
   std::string file;
   std::string man_page;
@@ -53,8 +53,7 @@ Headers headers(std::string_view section) {
   return {header, ".SS " + header};
 }
 
-// What stands between the line `header` (the first line if it is empty) and the next that begins as
-// a header does.
+// The text between the line `header` (the first line if `header` is empty) and the next header.
 Lines part(const Lines& lines, const std::string& header, std::string_view any_header) {
   const auto begin = header.empty() ? lines.begin() : std::find(lines.begin(), lines.end(), header);
   if (begin == lines.end()) {
@@ -96,7 +95,7 @@ TEST(ManPageOfTheConfigFile, HasEveryKeyOnceWithItsRangeItsDefaultAndHowItIsAppl
   Lines lines = lines_of(kManPage);
   for (std::string& line : lines) {
     for (auto at = line.find("\\-"); at != std::string::npos; at = line.find("\\-", at)) {
-      line.erase(at, 1);  // roff for a minus sign.
+      line.erase(at, 1);  // roff writes a minus sign as "\-".
     }
   }
   for (const Key& key : config_keys()) {

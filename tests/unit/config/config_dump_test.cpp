@@ -21,7 +21,7 @@ namespace {
 using Random = std::mt19937_64;
 
 std::int64_t between(Random& random, std::int64_t min, std::int64_t max) {
-  // Bounds are where mistakes are, so each is as likely as all that is between them.
+  // Mistakes are likely at the bounds, so each bound is as likely as all values between them.
   switch (std::uniform_int_distribution(0, 2)(random)) {
     case 0:
       return min;
@@ -36,28 +36,28 @@ std::string one_of(Random& random, const std::vector<std::string>& choices) {
   return choices[std::uniform_int_distribution<std::size_t>(0, choices.size() - 1)(random)];
 }
 
-Value random_number(Random& random, const Takes& takes) {
-  if (takes.or_zero && std::bernoulli_distribution(0.2)(random)) {
+Value random_number(Random& random, const Allowed& allowed) {
+  if (allowed.or_zero && std::bernoulli_distribution(0.2)(random)) {
     return std::int64_t{0};
   }
-  if (takes.type == KeyType::integer) {
-    return between(random, static_cast<std::int64_t>(takes.min),
-                   static_cast<std::int64_t>(takes.max));
+  if (allowed.type == KeyType::integer) {
+    return between(random, static_cast<std::int64_t>(allowed.min),
+                   static_cast<std::int64_t>(allowed.max));
   }
-  return std::uniform_real_distribution(takes.min, takes.max)(random);
+  return std::uniform_real_distribution(allowed.min, allowed.max)(random);
 }
 
-Value random_value(Random& random, const Takes& takes) {
+Value random_value(Random& random, const Allowed& allowed) {
   static const std::vector<std::string> paths{
       "", "a.log", R"(/var/log/"x"\y')", "gr\xC3\xB6\xC3\x9F", "'''", "\xC2\x85#=[]", " "};
   static const std::vector<std::string> addresses{"::", "0.0.0.0", "127.0.0.1", "2001:db8::1",
                                                   "fe80::1%1"};
-  switch (takes.type) {
+  switch (allowed.type) {
     case KeyType::boolean:
       return std::bernoulli_distribution(0.5)(random);
     case KeyType::integer:
     case KeyType::seconds:
-      return random_number(random, takes);
+      return random_number(random, allowed);
     case KeyType::level:
       return std::string(level_name(static_cast<LogLevel>(between(random, 0, 6))));
     case KeyType::address:
@@ -68,7 +68,7 @@ Value random_value(Random& random, const Takes& takes) {
   return one_of(random, paths);
 }
 
-// Drops the listeners that could not be opened beside an earlier one.
+// Removes the listeners that conflict with an earlier one.
 void drop_conflicts(std::vector<ListenConfig>& listeners) {
   std::vector<ListenConfig> kept;
   for (const ListenConfig& listener : listeners) {
@@ -87,7 +87,7 @@ Config random_config(Random& random) {
   for (const Key& key : config_keys()) {
     const std::size_t entries = key.section == kListenSection ? config.listen.size() : 1;
     for (std::size_t entry = 0; entry < entries; ++entry) {
-      EXPECT_EQ(assign(key, config, random_value(random, key.takes), entry), std::nullopt);
+      EXPECT_EQ(assign(key, config, random_value(random, key.allowed), entry), std::nullopt);
     }
   }
   drop_conflicts(config.listen);
@@ -95,7 +95,7 @@ Config random_config(Random& random) {
   return config;
 }
 
-TEST(ConfigDump, HoldsEveryKey) {
+TEST(ConfigDump, HasEveryKey) {
   const std::string dump = dump_config(Config{});
   for (const Key& key : config_keys()) {
     EXPECT_NE(dump.find("\n" + std::string(key.name) + " = "), std::string::npos)
@@ -103,17 +103,17 @@ TEST(ConfigDump, HoldsEveryKey) {
   }
 }
 
-TEST(ConfigDump, WritesUnitsAsTheKeysHaveThem) {
+TEST(ConfigDump, WritesValuesInTheUnitsOfTheKeys) {
   Config config;
   config.timeouts.idle = std::chrono::milliseconds(1500);
-  config.socket.send_buffer_bytes = 4096;
+  config.socket.send_buffer_kib = 4;
   const std::string dump = dump_config(config);
   EXPECT_NE(dump.find("\nidle_s = 1.5\n"), std::string::npos);
   EXPECT_NE(dump.find("\ndrain_s = 30\n"), std::string::npos);
   EXPECT_NE(dump.find("\nsend_buffer_kib = 4\n"), std::string::npos);
 }
 
-// Its number may be another when the host starts again.
+// The index of the interface may change when the host restarts.
 TEST(ConfigDump, NamesTheInterfaceOfALinkLocalAddress) {
   Config config;
   config.listen.front().address = sys::SocketAddress::parse("fe80::1%1", 2003).value();
@@ -123,11 +123,11 @@ TEST(ConfigDump, NamesTheInterfaceOfALinkLocalAddress) {
   EXPECT_NE(dump_config(config).find(setting), std::string::npos) << dump_config(config);
 }
 
-TEST(ConfigDump, ReadsBackToTheDefaults) {
+TEST(ConfigDump, ReadsBackAsTheDefaults) {
   EXPECT_EQ(parse_config(dump_config(Config{}), "dump"), Config{});
 }
 
-TEST(ConfigDump, ReadsBackToWhateverWasDumped) {
+TEST(ConfigDump, ReadsBackAsTheDumpedConfiguration) {
   Random random(test::announce_seed());
   for (int round = 0; round < 500; ++round) {
     const Config config = random_config(random);

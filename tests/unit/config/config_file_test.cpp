@@ -22,7 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 using Lines = std::vector<std::string>;
 
-// What is wrong with `text`; nothing if it is a configuration.
+// The error lines for `text`; empty if it is valid.
 Lines errors_in(std::string_view text) {
   try {
     (void)parse_config(text, "echod.toml");
@@ -41,7 +41,7 @@ Lines errors_of_file(const std::string& path) {
   }
 }
 
-// A folder of its own, gone afterwards.
+// Has a directory that is removed after the test.
 class ConfigFileOnDisk : public testing::Test {
  protected:
   [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
@@ -52,8 +52,8 @@ class ConfigFileOnDisk : public testing::Test {
   const test::TemporaryDirectory folder_;
 };
 
-// The configuration of `text`, or what is wrong with it, where all allocations after the first
-// `spared` fail; nothing if it is refused for that.
+// The configuration of `text`, or its errors, if all allocations after the first `spared` fail.
+// Returns nothing if it fails for lack of memory.
 std::optional<std::pair<Config, Lines>> parsed_with_allocations(const std::string& text,
                                                                 std::uint64_t spared) {
   const std::string path = "/etc/a-name-that-takes-memory.toml";
@@ -68,7 +68,7 @@ std::optional<std::pair<Config, Lines>> parsed_with_allocations(const std::strin
 }
 
 // toml++ reports errors in constructors that are noexcept and allocate.
-TEST(ConfigFile, WithoutMemoryIsRefusedForThatWhereverMemoryRunsOut) {
+TEST(ConfigFile, ThrowsBadAllocWhereverMemoryRunsOut) {
   for (const std::string text :
        {"[[listen]]\naddress = \"2001:0db8:0000:0000:0000:0000:0000:0001\"\n"
         "port = 7\n[timeouts]\nidle_s = 2.5\n",
@@ -90,7 +90,7 @@ TEST(ConfigFile, GivesTheDefaultsIfItIsEmptyOrHoldsOnlyComments) {
   EXPECT_EQ(parse_config("\xEF\xBB\xBF# with a byte order mark\r\n[log]\r\n", "x"), Config{});
 }
 
-TEST(ConfigFile, SetsWhatItNamesAndLeavesTheRest) {
+TEST(ConfigFile, SetsTheNamedKeysAndKeepsTheOtherDefaults) {
   Config expected;
   expected.listen[0].address = sys::SocketAddress::parse("192.0.2.1", 7).value();
   expected.limits.max_connections = 5;
@@ -110,7 +110,7 @@ TEST(ConfigFile, SetsWhatItNamesAndLeavesTheRest) {
             expected);
 }
 
-TEST(ConfigFile, ReadsListenersInTheirOrder) {
+TEST(ConfigFile, ReadsListenersInOrder) {
   const Config config = parse_config(
       "[[listen]]\naddress = '127.0.0.1'\n[[listen]]\naddress = '::1'\nbacklog = 5\nv6only = "
       "true\n",
@@ -147,7 +147,7 @@ TEST(ConfigFile, ReportsASyntaxErrorAloneWithItsPosition) {
   EXPECT_EQ(errors[0].rfind("echod.toml:3:14: not TOML: ", 0), 0U) << errors[0];
 }
 
-TEST(ConfigFile, ReportsWhatIsNoTomlOnOneShortLine) {
+TEST(ConfigFile, ReportsASyntaxErrorOnOneShortLine) {
   using namespace std::string_literals;
   const std::string long_line = std::string(100000, 'k') + "=1\n";
   const Lines texts{"\x1B[2J",
@@ -168,7 +168,7 @@ TEST(ConfigFile, ReportsWhatIsNoTomlOnOneShortLine) {
   }
 }
 
-TEST(ConfigFile, ReportsNumbersThatAreNone) {
+TEST(ConfigFile, ReportsNanAndInfinity) {
   EXPECT_EQ(errors_in("[timeouts]\nidle_s = nan\nlinger_s = inf\ndrain_s = -inf\n"),
             (Lines{"echod.toml:2:10: timeouts.idle_s: nan is out of range, allowed are 0 or 0.1 to "
                    "31536000",
@@ -192,20 +192,20 @@ TEST(ConfigFile, ReportsTypesThatNoKeyHas) {
 }
 
 TEST(ConfigFile, ReportsUnknownSectionsAndKeysOutsideOfSections) {
-  EXPECT_EQ(errors_in("prot = 7\n[limit]\nopen_files = 1\n[[listeners]]\n"),
+  EXPECT_EQ(errors_in("prot = 7\n[limit]\nopen_files = 1\n[[listener]]\n"),
             (Lines{"echod.toml:1:1: prot: unknown key, did you mean listen.port?",
                    "echod.toml:2:2: limit: unknown section, did you mean limits?",
-                   "echod.toml:4:3: listeners: unknown section, did you mean listen?"}));
+                   "echod.toml:4:3: listener: unknown section, did you mean listen?"}));
 }
 
-TEST(ConfigFile, ReportsASectionThatIsNoTable) {
+TEST(ConfigFile, ReportsASectionThatIsNotATable) {
   EXPECT_EQ(errors_in("limits = 5\n[[log]]\n"),
             (Lines{"echod.toml:1:10: limits: 5 is an integer instead of a table, allowed is one "
                    "[limits]",
                    "echod.toml:2:1: log: is an array instead of a table, allowed is one [log]"}));
 }
 
-TEST(ConfigFile, ReportsAListenTableThatShouldBeOneOfSeveral) {
+TEST(ConfigFile, ReportsAListenTableThatIsNotAnArray) {
   EXPECT_EQ(errors_in("[listen]\nport = 7\n"),
             (Lines{"echod.toml:1:1: listen: is a table instead of an array of tables, allowed are "
                    "[[listen]] entries"}));
@@ -214,7 +214,7 @@ TEST(ConfigFile, ReportsAListenTableThatShouldBeOneOfSeveral) {
                    "[[listen]] entries"}));
 }
 
-TEST(ConfigFile, ReportsADaemonThatWouldListenNowhereOrEverywhere) {
+TEST(ConfigFile, ReportsNoListenersAndTooManyListeners) {
   EXPECT_EQ(errors_in("listen = []\n"),
             (Lines{"echod.toml:1:10: listen: has 0 entries, allowed are 1 to 1024"}));
   std::string many;
@@ -225,7 +225,7 @@ TEST(ConfigFile, ReportsADaemonThatWouldListenNowhereOrEverywhere) {
             (Lines{"echod.toml:1:1: listen: has 1025 entries, allowed are 1 to 1024"}));
 }
 
-TEST(ConfigFile, ReportsListenersThatCouldNotBeOpenedTogetherWithBothPositions) {
+TEST(ConfigFile, ReportsConflictingListenersWithBothPositions) {
   EXPECT_EQ(
       errors_in("[[listen]]\n\n[[listen]]\naddress = '0.0.0.0'\n\n[[listen]]\nport = 2003\n"),
       (Lines{"echod.toml:3:1: listen: 0.0.0.0:2003 cannot be opened beside [::]:2003 (line 1, "
@@ -238,7 +238,7 @@ TEST(ConfigFile, ReportsListenersThatCouldNotBeOpenedTogetherWithBothPositions) 
                    "or single addresses"}));
 }
 
-TEST(ConfigFile, ReportsTheSameListenerHoweverItsAddressIsWritten) {
+TEST(ConfigFile, ReportsTheSameListenerInDifferentSpellings) {
   const std::vector<std::pair<std::string, std::string>> pairs{
       {"::1", "0:0:0:0:0:0:0:1"}, {"::1", "::1%0"},        {"127.0.0.1", "::ffff:127.0.0.1"},
       {"::", "::ffff:0.0.0.0"},   {"::", "::ffff:7f00:1"}, {"fe80::1%lo", "fe80::1%1"}};
@@ -250,22 +250,22 @@ TEST(ConfigFile, ReportsTheSameListenerHoweverItsAddressIsWritten) {
   }
 }
 
-TEST(ConfigFile, DoesNotCompareListenersThatAreWrongInThemselves) {
+TEST(ConfigFile, DoesNotCompareListenersWithErrors) {
   EXPECT_EQ(errors_in("[[listen]]\n[[listen]]\naddress = 'x'\n[[listen]]\nport = -1\n").size(), 2U);
 }
 
-TEST(ConfigFile, TakesListenersOnPortsThatTheKernelChooses) {
+TEST(ConfigFile, AcceptsListenersOnPortsThatTheKernelChooses) {
   EXPECT_EQ(errors_in("[[listen]]\nport = 0\n[[listen]]\nport = 0\n"), Lines{});
 }
 
-TEST(ConfigFile, ReportsATotalThatHoldsNotOneBuffer) {
+TEST(ConfigFile, ReportsATotalThatIsSmallerThanOneBuffer) {
   EXPECT_EQ(errors_in("[buffers]\nper_connection_kib = 2049\ntotal_mib = 2\n"),
-            (Lines{"echod.toml:3:13: buffers.total_mib: 2 holds not one buffer of "
-                   "per_connection_kib = 2049, allowed are 3 and more"}));
+            (Lines{"echod.toml:3:13: buffers.total_mib: 2 is smaller than one buffer "
+                   "(per_connection_kib = 2049), allowed are 3 and more"}));
   EXPECT_EQ(errors_in("[buffers]\nper_connection_kib = 2048\ntotal_mib = 2\n"), Lines{});
 }
 
-TEST(ConfigFile, ReportsStringsOnOneShortLineWhateverTheyHold) {
+TEST(ConfigFile, ReportsAnyStringOnOneShortLine) {
   EXPECT_EQ(errors_in("[log]\nfile = \"a\\u0000\\nb\"\n"),
             (Lines{"echod.toml:2:8: log.file: \"a\\u0000\\u000Ab\" holds a control character, "
                    "allowed are paths, or \"\" for no file"}));
@@ -308,20 +308,20 @@ TEST_F(ConfigFileOnDisk, IsReportedWithTheReasonIfItCannotBeRead) {
             (Lines{folder_.path().string() + ": cannot be read: Is a directory"}));
 }
 
-// A configuration that cannot be reached must not be taken for none.
-TEST_F(ConfigFileOnDisk, ThatCannotBeReachedIsThereAndOnlyAMissingNameIsNot) {
+// A file that cannot be read must not count as missing.
+TEST_F(ConfigFileOnDisk, ExistsUnlessItsNameIsMissing) {
   const auto link = [this](const std::string& name, const std::string& target) {
     std::filesystem::create_symlink(target, folder_.file(name));
     return folder_.file(name);
   };
-  EXPECT_FALSE(is_name_taken(folder_.file("missing.toml")));
-  EXPECT_FALSE(is_name_taken(folder_.file("missing/echod.toml")));
+  EXPECT_FALSE(name_exists(folder_.file("missing.toml")));
+  EXPECT_FALSE(name_exists(folder_.file("missing/echod.toml")));
   const std::string file = write("echod.toml", "");
   const std::string dangling = link("dangling.toml", "nowhere");
   for (const std::string& name :
        {file, folder_.path().string(), dangling, link("loop.toml", "loop.toml"),
         link("file.toml", file + "/x"), file + "/x", link("good.toml", file)}) {
-    EXPECT_TRUE(is_name_taken(name)) << name;
+    EXPECT_TRUE(name_exists(name)) << name;
   }
   EXPECT_EQ(
       errors_of_file(dangling),
@@ -329,14 +329,14 @@ TEST_F(ConfigFileOnDisk, ThatCannotBeReachedIsThereAndOnlyAMissingNameIsNot) {
                         "nowhere"}));
 }
 
-TEST_F(ConfigFileOnDisk, InAFolderWithoutPermissionIsThere) {
+TEST_F(ConfigFileOnDisk, ExistsInAFolderWithoutPermission) {
   if (geteuid() == 0) {
     GTEST_SKIP() << "root may enter any folder";
   }
   const std::filesystem::path closed = folder_.file("closed");
   std::filesystem::create_directory(closed, folder_.path());
   std::filesystem::permissions(closed, std::filesystem::perms::none);
-  EXPECT_TRUE(is_name_taken(closed / "echod.toml"));
+  EXPECT_TRUE(name_exists(closed / "echod.toml"));
 }
 
 TEST_F(ConfigFileOnDisk, IsReportedIfPermissionIsMissing) {
@@ -348,7 +348,7 @@ TEST_F(ConfigFileOnDisk, IsReportedIfPermissionIsMissing) {
   EXPECT_EQ(errors_of_file(secret), (Lines{secret + ": cannot be read: Permission denied"}));
 }
 
-TEST_F(ConfigFileOnDisk, IsRefusedBeyondOneMebibyte) {
+TEST_F(ConfigFileOnDisk, IsRefusedAboveOneMebibyte) {
   EXPECT_EQ(errors_of_file("/dev/zero"),
             (Lines{"/dev/zero: is too large, allowed are 1048576 bytes"}));
   const std::string fits = write("fits.toml", "#" + std::string((1 << 20) - 1, ' '));
@@ -357,7 +357,7 @@ TEST_F(ConfigFileOnDisk, IsRefusedBeyondOneMebibyte) {
   EXPECT_EQ(errors_of_file(large), (Lines{large + ": is too large, allowed are 1048576 bytes"}));
 }
 
-TEST_F(ConfigFileOnDisk, ThatIsAPipeIsRefusedAtOnce) {
+TEST_F(ConfigFileOnDisk, IsRefusedAtOnceIfItIsAPipe) {
   const std::string path = folder_.file("fifo");
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const Lines errors = errors_of_file(path);
@@ -365,7 +365,7 @@ TEST_F(ConfigFileOnDisk, ThatIsAPipeIsRefusedAtOnce) {
   EXPECT_NE(errors.front().find("is a pipe"), std::string::npos) << errors.front();
 }
 
-TEST_F(ConfigFileOnDisk, ThatIsReadOnceMayBeAPipeWhoseWriterComesLater) {
+TEST_F(ConfigFileOnDisk, MayBeAPipeWithALateWriterIfItIsReadOnce) {
   const std::string path = folder_.file("fifo");
   ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
   const test::ChildProcess writer(

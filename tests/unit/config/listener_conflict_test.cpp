@@ -1,8 +1,8 @@
+#include "config/listener_conflict.hpp"
+
 #include <gtest/gtest.h>
 
 #include <string>
-
-#include "config/listener_conflict.hpp"
 
 namespace echod {
 namespace {
@@ -19,7 +19,7 @@ ListenConfig v6only_at(const std::string& address) {
   return listener;
 }
 
-// Whichever of them stands first.
+// Checks both orders.
 bool conflict(const ListenConfig& one, const ListenConfig& other) {
   const bool is_conflict = listener_conflict(one, other).has_value();
   EXPECT_EQ(listener_conflict(other, one).has_value(), is_conflict);
@@ -46,13 +46,13 @@ TEST(ListenerConflict, IsADualStackListenerBesideAnyIpv4Address) {
   EXPECT_FALSE(conflict(at("::1"), at("0.0.0.0")));
 }
 
-TEST(ListenerConflict, IsNoneBetweenAddressesThatDiffer) {
+TEST(ListenerConflict, DoesNotExistBetweenDifferentAddresses) {
   EXPECT_FALSE(conflict(at("192.0.2.1"), at("192.0.2.2")));
   EXPECT_FALSE(conflict(at("::1"), at("192.0.2.1")));
   EXPECT_FALSE(conflict(at("fe80::1%1"), at("fe80::1%2")));
 }
 
-TEST(ListenerConflict, IsNoneBetweenPortsThatDifferOrAreChosenByTheKernel) {
+TEST(ListenerConflict, DoesNotExistBetweenDifferentOrKernelChosenPorts) {
   EXPECT_FALSE(conflict(at("::", 7), at("::", 2003)));
   EXPECT_FALSE(conflict(at("::", 0), at("::", 0)));
 }

@@ -1,4 +1,6 @@
-// The words for common slips, with the positions that the parser gives them.
+// The error texts for common mistakes, with the positions that the parser reports.
+#include "config/syntax_error.hpp"
+
 #include <gtest/gtest.h>
 
 #include <string>
@@ -7,12 +9,11 @@
 
 #include "config/config_errors.hpp"
 #include "config/config_file.hpp"
-#include "config/syntax_error.hpp"
 
 namespace echod {
 namespace {
 
-// What is wrong with `text`, which is not TOML.
+// The error text for `text`, which is not TOML.
 std::string error_in(const std::string& text) {
   try {
     (void)parse_config(text, "echod.toml");
@@ -23,7 +24,7 @@ std::string error_in(const std::string& text) {
   return "none";
 }
 
-TEST(SyntaxError, SaysThatAStringNeedsQuotesWhereTheParserSpeaksOfBooleansAndNumbers) {
+TEST(SyntaxError, SaysThatAStringNeedsQuotesIfTheParserNamesBooleansOrNumbers) {
   const std::string address = R"(a string needs quotes, as in address = "::")";
   const std::string level = R"(a string needs quotes, as in file_level = "debug")";
   const std::string file = R"(a string needs quotes, as in file = "network-server.log")";
@@ -48,7 +49,7 @@ TEST(SyntaxError, SaysThatAStringNeedsQuotesWhereTheParserSpeaksOfBooleansAndNum
   }
 }
 
-TEST(SyntaxError, SaysWhatAKeyTakesOfWordsThatAreNoValue) {
+TEST(SyntaxError, NamesTheAllowedValuesForAWordThatIsNoValue) {
   const std::vector<std::pair<std::string, std::string>> slips{
       {"[socket]\nno_delay = yes\n", ", allowed are true or false"},
       {"[socket]\nno_delay = True\n", ", allowed are true or false"},
@@ -61,7 +62,7 @@ TEST(SyntaxError, SaysWhatAKeyTakesOfWordsThatAreNoValue) {
   }
 }
 
-TEST(SyntaxError, LeavesToTheParserWhatItSaysWell) {
+TEST(SyntaxError, KeepsTheTextOfTheParserIfItIsClear) {
   for (const std::string text : {"[log]\nfile = 'x' y\n", "[log]\nfile = \"x\n", "port: 2003\n",
                                  "port = 1\nport = 2\n", "port == 2003\n",
                                  "[socket]\nno_delay = "
@@ -73,8 +74,8 @@ TEST(SyntaxError, LeavesToTheParserWhatItSaysWell) {
   }
 }
 
-// As of a text that is not UTF-8, or a parser of another version.
-TEST(SyntaxError, LeavesToTheParserAPositionThatIsNowhere) {
+// Such a position could come from a text that is not UTF-8 or from another version of the parser.
+TEST(SyntaxError, KeepsTheTextOfTheParserIfThePositionIsOutsideTheText) {
   EXPECT_EQ(syntax_error_text("", 1, "words"), "words");
   EXPECT_EQ(syntax_error_text("port = many", 0, "words"), "words, allowed are 0 to 65535");
   EXPECT_EQ(syntax_error_text("port = 1,", 1000, "words"), "words");

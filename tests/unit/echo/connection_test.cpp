@@ -370,7 +370,8 @@ TEST_F(ConnectionTest, ThatSpentItsBudgetAndIsClosedByItsNeighbourGetsNoTurnFrom
 
 TEST_F(ConnectionTest, ThatIsAliveWhenItsTableGoesIsClosedOnce) {
   {
-    EchoContext context(loop_, small_settings(), logger_, shared_.line_limits, {shared_.admission, 1});
+    EchoContext context(loop_, small_settings(), logger_, shared_.line_limits,
+                        {shared_.admission, 1});
     ASSERT_TRUE(context.table.reserve());
     context.table.create(context, sys::UniqueFd::adopt(kFd), peer_).start();
   }

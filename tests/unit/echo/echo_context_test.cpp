@@ -1,12 +1,12 @@
 // New settings reach everything that uses them: the loop, the buffers, the log, the limits that
 // workers share. worker_test has the thread that takes them over.
 #include "echo/echo_context.hpp"
-#include "echo/worker.hpp"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 
+#include "echo/worker.hpp"
 #include "echo_fixture.hpp"
 
 namespace echod::test {

@@ -26,7 +26,7 @@ auto fields(const EchoSettings& settings) {
 // Another value that the key takes.
 Value other_value(const Key& key, const Config& config) {
   const Value value = key.member.get(config, 0);
-  if (key.takes.type == KeyType::level) {
+  if (key.allowed.type == KeyType::level) {
     return std::string("trace");
   }
   return std::get<std::int64_t>(value) + 4;

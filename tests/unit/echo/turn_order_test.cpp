@@ -1,5 +1,5 @@
-// How long a ping waits, in turns of the other connections: at most one of each, whenever it
-// comes, however many are ready and however much they have to read.
+// A ping waits for at most one turn of each other connection. This does not depend on when it
+// arrives, how many connections are ready, or how much they have to read.
 #include <gtest/gtest.h>
 
 #include <cstddef>
@@ -18,19 +18,19 @@ constexpr std::size_t kPingBytes = 64;
 
 enum class Flood : std::uint8_t {
   always_has_more,  // Each turn ends at its budget.
-  has_new_data,     // Each turn reads to EAGAIN, and bytes come at once.
+  has_new_data,     // Each turn reads to EAGAIN, and new bytes arrive at once.
 };
 
 // A burst of newly ready connections, and then a ping.
 struct Moment {
   std::size_t burst;     // Calls of the daemon after the start of a pass.
   std::size_t ping;      // Calls after the burst.
-  std::size_t rest = 3;  // Passes before, since the last ping was echoed.
+  std::size_t rest = 3;  // Passes since the last ping was echoed.
 };
 
 struct Waited {
   Moment moment{};
-  std::uint64_t turns = 0;     // The most that another connection had before the echo.
+  std::uint64_t turns = 0;     // The most turns of another connection before the echo.
   std::size_t connection = 0;  // That connection.
 };
 
@@ -48,7 +48,7 @@ class Crowd final : public Outside {
     return waited_;
   }
 
-  // Sends a second ping when the first is echoed, in the pass that echoed it.
+  // Sends a second ping in the pass that echoed the first.
   void ping_again_at_once() noexcept { is_impatient_ = true; }
 
  private:
@@ -204,7 +204,7 @@ TEST_P(TurnOrderTest, APingWaitsForAtMostOneTurnOfEachOtherConnection) {
   expect_one_turn_each(Crowd(GetParam(), kCrowd, all).run(), all.size());
 }
 
-TEST_P(TurnOrderTest, APingAtOnceAfterAnEchoWaitsForAtMostOneTurnOfEachOtherConnection) {
+TEST_P(TurnOrderTest, APingRightAfterAnEchoWaitsForAtMostOneTurnOfEachOtherConnection) {
   constexpr std::size_t kCrowd = 20;
   const auto all = moments(kCrowd);
   Crowd crowd(GetParam(), kCrowd, all);
@@ -212,7 +212,7 @@ TEST_P(TurnOrderTest, APingAtOnceAfterAnEchoWaitsForAtMostOneTurnOfEachOtherConn
   expect_one_turn_each(crowd.run(), 2 * all.size());
 }
 
-// A counter of passes that wraps would take it for one that had its turn just now.
+// A wrapped counter of passes would look like a turn in the last pass.
 TEST_P(TurnOrderTest, APingAfterAnyNumberOfPassesWaitsForAtMostOneTurnOfEachOtherConnection) {
   std::vector<Moment> all;
   for (const std::size_t rest : {0U, 1U, 2U, 253U, 254U, 255U, 256U}) {

@@ -9,62 +9,62 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// So many sleeps follow each other without a look, while looking finds nothing.
-unsigned sleeps_until_due(BusyPoll& poll) {
+// The number of sleeps before the next spin.
+unsigned sleeps_until_spin(BusyPoll& poll) {
   unsigned sleeps = 0;
-  while (!poll.is_due()) {
+  while (!poll.should_spin()) {
     ++sleeps;
   }
   return sleeps;
 }
 
-TEST(BusyPollTest, IsNeverDueWithoutATime) {
+TEST(BusyPollTest, NeverSpinsWithoutATime) {
   BusyPoll poll;
   for (int i = 0; i < 200; ++i) {
-    EXPECT_FALSE(poll.is_due());
+    EXPECT_FALSE(poll.should_spin());
   }
 }
 
-TEST(BusyPollTest, IsAlwaysDueWhileItFindsSomething) {
+TEST(BusyPollTest, SpinsBeforeEachSleepWhileSpinsFindSomething) {
   BusyPoll poll;
   poll.set_time(50us);
   for (int i = 0; i < 200; ++i) {
-    EXPECT_TRUE(poll.is_due());
+    EXPECT_TRUE(poll.should_spin());
     poll.found_something();
   }
 }
 
-TEST(BusyPollTest, IsDueEverMoreRarelyWhileItFindsNothing) {
+TEST(BusyPollTest, SpinsMoreRarelyWhileSpinsFindNothing) {
   BusyPoll poll;
   poll.set_time(50us);
-  std::vector<unsigned> pauses;
+  std::vector<unsigned> skips;
   for (int i = 0; i < 10; ++i) {
-    pauses.push_back(sleeps_until_due(poll));
+    skips.push_back(sleeps_until_spin(poll));
     poll.found_nothing();
   }
-  EXPECT_EQ(pauses, (std::vector<unsigned>{0, 1, 2, 4, 8, 16, 32, 64, 64, 64}));
+  EXPECT_EQ(skips, (std::vector<unsigned>{0, 1, 2, 4, 8, 16, 32, 64, 64, 64}));
 }
 
-TEST(BusyPollTest, IsAlwaysDueAgainOnceItFoundSomething) {
+TEST(BusyPollTest, SpinsBeforeEachSleepAgainOnceASpinFoundSomething) {
   BusyPoll poll;
   poll.set_time(50us);
   for (int i = 0; i < 10; ++i) {
-    (void)sleeps_until_due(poll);
+    (void)sleeps_until_spin(poll);
     poll.found_nothing();
   }
-  (void)sleeps_until_due(poll);
+  (void)sleeps_until_spin(poll);
   poll.found_something();
-  EXPECT_TRUE(poll.is_due());
+  EXPECT_TRUE(poll.should_spin());
   poll.found_nothing();
-  EXPECT_EQ(sleeps_until_due(poll), 1U);
+  EXPECT_EQ(sleeps_until_spin(poll), 1U);
 }
 
-TEST(BusyPollTest, BeginsAnewWithANewTime) {
+TEST(BusyPollTest, StartsOverWhenTheTimeIsSet) {
   BusyPoll poll;
   poll.set_time(50us);
   poll.found_nothing();
   poll.set_time(20us);
-  EXPECT_TRUE(poll.is_due());
+  EXPECT_TRUE(poll.should_spin());
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A channel that notes its turns and does as the test says.
+// A channel that records its turns and runs the action of the test.
 class Recorder final : public Channel {
  public:
   explicit Recorder(std::string name, std::string& journal)
@@ -53,7 +53,7 @@ class EventLoopTest : public testing::Test {
   static constexpr int kA = 7;
   static constexpr int kB = 8;
   static constexpr int kC = 9;
-  static constexpr int kWakeUp = 1001;  // The loop's second descriptor.
+  static constexpr int kWakeUp = 1001;  // The descriptor of the loop's wake-up.
 
   ~EventLoopTest() override {
     for (Recorder* const channel : {&a_, &b_, &c_}) {
@@ -81,7 +81,7 @@ class EventLoopTest : public testing::Test {
 
 // Events and turns.
 
-TEST_F(EventLoopTest, EventsOfOneWaitAreMergedIntoOneTurn) {
+TEST_F(EventLoopTest, MergesTheEventsOfOneWaitIntoOneTurn) {
   add_all();
   kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kB, EPOLLIN}, {kA, EPOLLRDHUP | EPOLLHUP}});
   iterate();
@@ -89,7 +89,7 @@ TEST_F(EventLoopTest, EventsOfOneWaitAreMergedIntoOneTurn) {
   EXPECT_EQ(a_.events(), std::vector<std::uint32_t>{EPOLLIN | EPOLLRDHUP | EPOLLHUP});
 }
 
-TEST_F(EventLoopTest, EventsOfAChannelInTheReadyListAreMergedIntoTheTurnItWaitsFor) {
+TEST_F(EventLoopTest, MergesEventsIntoTheTurnOfAReadyChannel) {
   add_all();
   loop_.enqueue(a_);
   kernel_.expect_epoll_wait({{kA, EPOLLOUT}}, 0);
@@ -110,7 +110,7 @@ TEST_F(EventLoopTest, ATurnFromTheReadyListAloneHasNoEvents) {
   iterate();
 }
 
-TEST_F(EventLoopTest, AChannelThatWantsMoreGoesToTheTailBehindThoseThatWaitAlready) {
+TEST_F(EventLoopTest, AChannelThatReturnsAgainGoesBehindTheReadyChannels) {
   add_all();
   a_.want_again(1);
   a_.then([this] { loop_.enqueue(c_); });
@@ -122,7 +122,7 @@ TEST_F(EventLoopTest, AChannelThatWantsMoreGoesToTheTailBehindThoseThatWaitAlrea
   EXPECT_EQ(journal_, "abca");
 }
 
-TEST_F(EventLoopTest, NobodyGetsTwoTurnsInOnePass) {
+TEST_F(EventLoopTest, AChannelHasAtMostOneTurnInAPass) {
   add_all();
   a_.want_again(3);
   a_.then([this] { loop_.enqueue(b_); });
@@ -135,7 +135,7 @@ TEST_F(EventLoopTest, NobodyGetsTwoTurnsInOnePass) {
   EXPECT_EQ(journal_, "abcab");
 }
 
-TEST_F(EventLoopTest, AChannelThatHadNoTurnInTheLastPassComesBeforeThoseThatHad) {
+TEST_F(EventLoopTest, ChannelsWithoutATurnInTheLastPassComeFirst) {
   add_all();
   a_.want_again(2);
   kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kB, EPOLLIN}});
@@ -145,7 +145,7 @@ TEST_F(EventLoopTest, AChannelThatHadNoTurnInTheLastPassComesBeforeThoseThatHad)
   EXPECT_EQ(journal_, "abcab");
 }
 
-TEST_F(EventLoopTest, AllThatIsReadyTakesPartInThePassHoweverManyBatchesThatIs) {
+TEST_F(EventLoopTest, APassServesAllReadyChannelsOfAllBatches) {
   constexpr int kMany = 1000;
   constexpr int kFirst = 2000;
   std::vector<std::unique_ptr<Recorder>> channels;
@@ -171,7 +171,7 @@ TEST_F(EventLoopTest, AllThatIsReadyTakesPartInThePassHoweverManyBatchesThatIs) 
   }
 }
 
-TEST_F(EventLoopTest, NoMoreBatchesAreTakenThanItsChannelsCanFill) {
+TEST_F(EventLoopTest, ReadsNoMoreBatchesThanItsChannelsCanFill) {
   add_all();
   const std::vector<Event> full(sys::Epoll::kBatch, Event{kA, EPOLLIN});
   kernel_.expect_epoll_wait(full);
@@ -179,7 +179,7 @@ TEST_F(EventLoopTest, NoMoreBatchesAreTakenThanItsChannelsCanFill) {
   EXPECT_EQ(journal_, "a");
 }
 
-TEST_F(EventLoopTest, EveryTurnShowsThatItIsNotStuck) {
+TEST_F(EventLoopTest, CountsEveryTurn) {
   add_all();
   const std::uint64_t before = loop_.turns();
   a_.then([this, before] { EXPECT_EQ(loop_.turns(), before + 1); });
@@ -197,7 +197,7 @@ TEST_F(EventLoopTest, AWakeUpIsATurn) {
   EXPECT_EQ(loop_.turns(), before + 1);
 }
 
-TEST_F(EventLoopTest, NotificationsBeforeTheLoopHasActedAreOne) {
+TEST_F(EventLoopTest, NotificationsBeforeTheLoopHandlesThemCountAsOne) {
   Notifier notifier(loop_, [this] { journal_ += 'n'; });
   notifier.notify();
   notifier.notify();
@@ -210,7 +210,7 @@ TEST_F(EventLoopTest, NotificationsBeforeTheLoopHasActedAreOne) {
   EXPECT_EQ(journal_, "nn");
 }
 
-TEST_F(EventLoopTest, ANotificationComesBeforeEventsThatCameLater) {
+TEST_F(EventLoopTest, ANotificationIsServedBeforeLaterEvents) {
   add_all();
   Notifier notifier(loop_, [this] { journal_ += 'n'; });
   notifier.notify();
@@ -219,7 +219,7 @@ TEST_F(EventLoopTest, ANotificationComesBeforeEventsThatCameLater) {
   EXPECT_EQ(journal_, "anb");
 }
 
-TEST_F(EventLoopTest, ANotifierThatHasGoneIsForgotten) {
+TEST_F(EventLoopTest, ForgetsADestroyedNotifier) {
   {
     Notifier mortal(loop_, [this] { journal_ += 'n'; });
     mortal.notify();
@@ -231,7 +231,7 @@ TEST_F(EventLoopTest, ANotifierThatHasGoneIsForgotten) {
   EXPECT_EQ(journal_, "");
 }
 
-TEST_F(EventLoopTest, ToEnqueueTwiceIsToEnqueueOnce) {
+TEST_F(EventLoopTest, EnqueueTwiceGivesOneTurn) {
   loop_.enqueue(a_);
   loop_.enqueue(a_);
   kernel_.expect_epoll_wait({}, 0);
@@ -241,7 +241,7 @@ TEST_F(EventLoopTest, ToEnqueueTwiceIsToEnqueueOnce) {
   iterate();
 }
 
-TEST_F(EventLoopTest, AWaitThatASignalInterruptsIsAnIterationWithoutEvents) {
+TEST_F(EventLoopTest, AnInterruptedWaitIsAnIterationWithoutEvents) {
   add_all();
   kernel_.expect_epoll_wait_error(EINTR);
   iterate();
@@ -253,7 +253,7 @@ TEST_F(EventLoopTest, AWaitThatASignalInterruptsIsAnIterationWithoutEvents) {
 
 // Removal.
 
-TEST_F(EventLoopTest, AChannelThatIsRemovedLosesTheTurnItWaitedFor) {
+TEST_F(EventLoopTest, ARemovedChannelLosesItsTurn) {
   add_all();
   a_.then([this] {
     loop_.remove(b_);
@@ -277,12 +277,12 @@ TEST_F(EventLoopTest, AChannelThatRemovesItselfInItsTurnIsNotTouchedAgain) {
   EXPECT_EQ(loop_.stale_events(), 1U);
 }
 
-TEST_F(EventLoopTest, RemovedEventsDoNotComeBackWithTheNextRegistration) {
+TEST_F(EventLoopTest, ARegistrationDoesNotInheritRemovedEvents) {
   add_all();
   a_.then([this] { loop_.remove(b_); });
   kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kB, EPOLLIN | EPOLLHUP}});
   iterate();
-  (void)sys::UniqueFd::adopt(kB);  // Closes it, which ends its registration.
+  (void)sys::UniqueFd::adopt(kB);  // Closes the descriptor, which ends its registration.
   kernel_.expect_socket(kB);
   (void)sys::UniqueFd::adopt(sys::calls::socket(AF_INET, SOCK_STREAM, 0)).release();
   ASSERT_TRUE(loop_.add(b_, kB, EPOLLIN).ok());
@@ -291,7 +291,7 @@ TEST_F(EventLoopTest, RemovedEventsDoNotComeBackWithTheNextRegistration) {
   EXPECT_EQ(b_.events(), std::vector<std::uint32_t>{EPOLLIN});
 }
 
-TEST_F(EventLoopTest, ASlotThatIsUsedAgainHasANewTokenAndOldEventsAreCountedAsStale) {
+TEST_F(EventLoopTest, AReusedSlotHasANewTokenAndCountsOldEventsAsStale) {
   ASSERT_TRUE(loop_.add(a_, kA, EPOLLIN).ok());
   const std::uint64_t old = kernel_.token_of(kA);
   loop_.remove(a_);
@@ -305,13 +305,13 @@ TEST_F(EventLoopTest, ASlotThatIsUsedAgainHasANewTokenAndOldEventsAreCountedAsSt
   EXPECT_EQ(loop_.stale_events(), 1U);
 }
 
-TEST_F(EventLoopTest, ATokenOfNoSlotIsStale) {
+TEST_F(EventLoopTest, ATokenWithoutASlotIsStale) {
   kernel_.expect_epoll_wait({{.fd = kA, .events = EPOLLIN, .token = 12345}});
   iterate();
   EXPECT_EQ(loop_.stale_events(), 1U);
 }
 
-TEST_F(EventLoopTest, AChannelThatWasNeverRegisteredCanBeRemovedAndCanDieInTheReadyList) {
+TEST_F(EventLoopTest, AnUnregisteredChannelCanBeRemovedOrDestroyedWhileReady) {
   loop_.remove(a_);
   {
     Recorder mortal("m", journal_);
@@ -325,7 +325,7 @@ TEST_F(EventLoopTest, AChannelThatWasNeverRegisteredCanBeRemovedAndCanDieInTheRe
 
 // Registration.
 
-TEST_F(EventLoopTest, EdgesAreAskedForWithEveryMask) {
+TEST_F(EventLoopTest, EveryMaskIsEdgeTriggered) {
   kernel_.expect_add(kA, EPOLLIN | EPOLLET);
   ASSERT_TRUE(loop_.add(a_, kA, EPOLLIN).ok());
   const std::uint64_t token = kernel_.token_of(kA);
@@ -337,13 +337,13 @@ TEST_F(EventLoopTest, EdgesAreAskedForWithEveryMask) {
   kernel_.verify();
 }
 
-TEST_F(EventLoopTest, AnAddThatFailsLeavesTheChannelUnregistered) {
+TEST_F(EventLoopTest, AFailedAddLeavesTheChannelUnregistered) {
   kernel_.expect_add(kA, EPOLLIN | EPOLLET, ENOSPC);
   EXPECT_EQ(loop_.add(a_, kA, EPOLLIN).error(), ENOSPC);
   EXPECT_TRUE(loop_.add(a_, kA, EPOLLIN).ok());
 }
 
-TEST_F(EventLoopTest, WithoutMemoryForASlotAnAddFailsAndTheOthersAreServedOn) {
+TEST_F(EventLoopTest, AnAddWithoutMemoryFailsAndTheOtherChannelsAreStillServed) {
   std::vector<std::unique_ptr<Recorder>> crowd;
   constexpr int kCrowd = 63;  // With the loop's own wake-up, all slots of the first allocation.
   for (int i = 0; i < kCrowd; ++i) {
@@ -363,12 +363,12 @@ TEST_F(EventLoopTest, WithoutMemoryForASlotAnAddFailsAndTheOthersAreServedOn) {
   EXPECT_EQ(journal_, "x");
   EXPECT_TRUE(loop_.add(a_, kA, EPOLLIN).ok());
   for (const auto& channel : crowd) {
-    const AllocationFailure no_memory;  // To remove must not need any.
+    const AllocationFailure no_memory;  // remove() must not allocate.
     loop_.remove(*channel);
   }
 }
 
-TEST_F(EventLoopTest, ALoopThatCannotBeMadeSaysWhy) {
+TEST_F(EventLoopTest, AFailedConstructionClosesItsDescriptors) {
   kernel_.expect_epoll_create(-1, EMFILE);
   EXPECT_THROW(EventLoop(), std::system_error);
   kernel_.expect_epoll_create(50);
@@ -412,7 +412,7 @@ TEST_F(EventLoopTest, DoesNotWaitForATimerThatIsOverdue) {
   EXPECT_EQ(journal_, "t");
 }
 
-TEST_F(EventLoopTest, ATimerThatIsFarAwayIsWaitedForInParts) {
+TEST_F(EventLoopTest, WaitsForADistantTimerInParts) {
   Timer timer(loop_.timers(), [this] { journal_ += 't'; });
   timer.expire_at(loop_.now() + 60 * 24h);
   kernel_.expect_epoll_wait_timeout(INT32_MAX);
@@ -429,7 +429,7 @@ TEST_F(EventLoopTest, TimersRunAfterTheTurnsOfTheirIteration) {
   EXPECT_EQ(journal_, "at");
 }
 
-TEST_F(EventLoopTest, TheTimeIsReadOnceAnIteration) {
+TEST_F(EventLoopTest, ReadsTheClockOnceInAnIteration) {
   add_all();
   const sys::TimePoint before = loop_.now();
   a_.then([this] { kernel_.advance(5s); });
@@ -441,9 +441,9 @@ TEST_F(EventLoopTest, TheTimeIsReadOnceAnIteration) {
   EXPECT_LE(kernel_.count(Call::clock_gettime), reads + 1);
 }
 
-// Looking before sleeping.
+// Spinning before sleeping.
 
-TEST_F(EventLoopTest, LooksUntilSomethingComes) {
+TEST_F(EventLoopTest, SpinsUntilAnEventArrives) {
   add_all();
   loop_.set_busy_poll(50us);
   kernel_.expect_epoll_wait({}, 0);
@@ -453,7 +453,7 @@ TEST_F(EventLoopTest, LooksUntilSomethingComes) {
   EXPECT_EQ(journal_, "a");
 }
 
-TEST_F(EventLoopTest, SleepsWhenItHasLookedInVainAndDoesNotLookTheNextTime) {
+TEST_F(EventLoopTest, SleepsAfterASpinWithoutEventsAndSkipsTheNextSpin) {
   add_all();
   loop_.set_busy_poll(50us);
   kernel_.expect_epoll_wait({}, 0).then([this] { kernel_.advance(49us); });
@@ -466,7 +466,7 @@ TEST_F(EventLoopTest, SleepsWhenItHasLookedInVainAndDoesNotLookTheNextTime) {
   EXPECT_EQ(journal_, "ab");
 }
 
-TEST_F(EventLoopTest, LooksNoLongerThanUntilATimerIsDue) {
+TEST_F(EventLoopTest, StopsSpinningWhenATimerIsDue) {
   loop_.set_busy_poll(50us);
   Timer timer(loop_.timers(), [this] { journal_ += 't'; });
   timer.expire_at(loop_.now() + 10us);
@@ -476,7 +476,7 @@ TEST_F(EventLoopTest, LooksNoLongerThanUntilATimerIsDue) {
   EXPECT_EQ(journal_, "t");
 }
 
-TEST_F(EventLoopTest, DoesNotLookTwiceWhileTheReadyListIsNotEmpty) {
+TEST_F(EventLoopTest, DoesNotSpinWhileTheReadyListIsNotEmpty) {
   add_all();
   loop_.set_busy_poll(50us);
   loop_.enqueue(a_);

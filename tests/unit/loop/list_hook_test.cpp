@@ -36,7 +36,7 @@ class ListHookTest : public testing::Test {
   IntrusiveList<Item> list_;
 };
 
-TEST_F(ListHookTest, ElementsComeOutInTheOrderTheyWentIn) {
+TEST_F(ListHookTest, IsFirstInFirstOut) {
   EXPECT_TRUE(list_.empty());
   EXPECT_EQ(list_.pop_front(), nullptr);
   push_all();
@@ -53,10 +53,10 @@ TEST_F(ListHookTest, AnElementKnowsWhetherItIsInAList) {
   EXPECT_FALSE(a_.is_linked());
 }
 
-TEST_F(ListHookTest, AnElementLeavesFromAnyPlace) {
+TEST_F(ListHookTest, AnElementCanBeUnlinkedFromAnyPosition) {
   push_all();
   b_.unlink();
-  b_.unlink();  // Twice is once.
+  b_.unlink();  // The second call has no effect.
   EXPECT_EQ(names(list_), "ac");
   push_all();
   a_.unlink();
@@ -64,7 +64,7 @@ TEST_F(ListHookTest, AnElementLeavesFromAnyPlace) {
   EXPECT_EQ(names(list_), "b");
 }
 
-TEST_F(ListHookTest, AnElementThatDiesLeaves) {
+TEST_F(ListHookTest, ADestroyedElementIsUnlinked) {
   {
     Item mortal('m');
     list_.push_back(a_);
@@ -74,26 +74,26 @@ TEST_F(ListHookTest, AnElementThatDiesLeaves) {
   EXPECT_EQ(names(list_), "ab");
 }
 
-TEST_F(ListHookTest, AnElementCanComeBack) {
+TEST_F(ListHookTest, AnUnlinkedElementCanBeAddedAgain) {
   push_all();
   a_.unlink();
   list_.push_back(a_);
   EXPECT_EQ(names(list_), "bca");
 }
 
-TEST_F(ListHookTest, TakeAllMovesEverythingToTheTail) {
+TEST_F(ListHookTest, AppendAllMovesAllElementsToTheTail) {
   IntrusiveList<Item> other;
   list_.push_back(a_);
   other.push_back(b_);
   other.push_back(c_);
-  list_.take_all(other);
+  list_.append_all(other);
   EXPECT_TRUE(other.empty());
-  list_.take_all(other);  // Nothing.
-  c_.unlink();            // From the list it was moved to.
+  list_.append_all(other);  // An empty list.
+  c_.unlink();              // From the list it was moved to.
   EXPECT_EQ(names(list_), "ab");
 }
 
-TEST_F(ListHookTest, AListThatDiesLetsGoOfItsElements) {
+TEST_F(ListHookTest, ADestroyedListUnlinksItsElements) {
   {
     IntrusiveList<Item> mortal;
     mortal.push_back(a_);

@@ -12,7 +12,7 @@
 namespace echod::test {
 namespace {
 
-// The errno and the call that making something fails with.
+// The errno and the call that `make` fails with.
 template <typename Make>
 std::pair<int, std::string> failure_of(Make make) {
   try {
@@ -24,14 +24,14 @@ std::pair<int, std::string> failure_of(Make make) {
   return {};
 }
 
-TEST(SignalWatchTest, OfSignalsThatCannotBeWatchedSaysWhichCallFailed) {
+TEST(SignalWatchTest, NamesTheCallThatFailedToOpenTheDescriptor) {
   ScriptedKernel kernel;
   kernel.expect_signalfd(-1, EMFILE);
   EXPECT_EQ(failure_of([] { const sys::SignalFd signals({SIGUSR1}); }),
             (std::pair<int, std::string>(EMFILE, "signalfd")));
 }
 
-TEST(SignalWatchTest, ThatCannotBeRegisteredSaysWhichCallFailed) {
+TEST(SignalWatchTest, NamesTheCallThatFailedToRegister) {
   ScriptedKernel kernel;
   EventLoop loop;
   sys::SignalFd signals({SIGUSR1});
@@ -40,7 +40,7 @@ TEST(SignalWatchTest, ThatCannotBeRegisteredSaysWhichCallFailed) {
             (std::pair<int, std::string>(ENOSPC, "epoll_ctl")));
 }
 
-TEST(SignalWatchTest, TellsOfEachPendingSignalAndThenWaits) {
+TEST(SignalWatchTest, ReportsEachPendingSignalAndThenWaits) {
   ScriptedKernel kernel;
   EventLoop loop;
   sys::SignalFd signals({SIGUSR1, SIGUSR2});

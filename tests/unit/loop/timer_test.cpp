@@ -47,7 +47,7 @@ TEST_F(TimerTest, TimersRunInTheOrderOfTheirDeadlinesAndThenOfTheirStarts) {
   EXPECT_TRUE(timers_.empty());
 }
 
-TEST_F(TimerTest, ThatIsCancelledDoesNotRun) {
+TEST_F(TimerTest, DoesNotRunIfItIsCancelled) {
   a_.expire_at(kStart);
   b_.expire_at(kStart);
   a_.cancel();
@@ -56,7 +56,7 @@ TEST_F(TimerTest, ThatIsCancelledDoesNotRun) {
   EXPECT_EQ(journal_, "b");
 }
 
-TEST_F(TimerTest, ThatIsStartedAnewRunsAtItsNewTimeAlone) {
+TEST_F(TimerTest, RunsOnlyAtTheNewTimeAfterARestart) {
   a_.expire_at(kStart + 1s);
   a_.expire_at(kStart + 2s);
   timers_.run_due(kStart + 1s);
@@ -65,7 +65,7 @@ TEST_F(TimerTest, ThatIsStartedAnewRunsAtItsNewTimeAlone) {
   EXPECT_EQ(journal_, "a");
 }
 
-TEST_F(TimerTest, ThatDiesDoesNotRun) {
+TEST_F(TimerTest, DoesNotRunAfterItsDestruction) {
   {
     Timer mortal(timers_, [this] { journal_ += 'm'; });
     mortal.expire_at(kStart);
@@ -76,7 +76,7 @@ TEST_F(TimerTest, ThatDiesDoesNotRun) {
   EXPECT_EQ(journal_, "");
 }
 
-TEST_F(TimerTest, ThatStartsItselfAnewWaitsForTheNextCallWhateverTheTime) {
+TEST_F(TimerTest, WaitsForTheNextCallIfItRestartsItself) {
   std::unique_ptr<Timer> periodic;
   periodic = std::make_unique<Timer>(timers_, [&] {
     journal_ += 'p';
@@ -90,7 +90,7 @@ TEST_F(TimerTest, ThatStartsItselfAnewWaitsForTheNextCallWhateverTheTime) {
   EXPECT_EQ(journal_, "pp");
 }
 
-TEST_F(TimerTest, ThatStartsItselfAnewStarvesNoOther) {
+TEST_F(TimerTest, DoesNotStarveOthersIfItRestartsItself) {
   std::unique_ptr<Timer> periodic;
   periodic = std::make_unique<Timer>(timers_, [&] {
     journal_ += 'p';
@@ -102,7 +102,7 @@ TEST_F(TimerTest, ThatStartsItselfAnewStarvesNoOther) {
   EXPECT_EQ(journal_, "pa");
 }
 
-TEST_F(TimerTest, OneThatAnExpiryStartsWaitsForTheNextCallAlsoIfItWasDueItself) {
+TEST_F(TimerTest, WaitsForTheNextCallIfAnotherExpiryRestartsIt) {
   Timer first(timers_, [this] {
     journal_ += 'f';
     a_.expire_at(kStart);
@@ -116,7 +116,7 @@ TEST_F(TimerTest, OneThatAnExpiryStartsWaitsForTheNextCallAlsoIfItWasDueItself) 
   EXPECT_EQ(journal_, "fab");
 }
 
-TEST_F(TimerTest, AnExpiryMayEndAnotherThatIsDue) {
+TEST_F(TimerTest, AnExpiryMayDestroyAnotherDueTimer) {
   auto mortal = std::make_unique<Timer>(timers_, [this] { journal_ += 'm'; });
   Timer first(timers_, [&] {
     journal_ += 'f';
@@ -129,7 +129,7 @@ TEST_F(TimerTest, AnExpiryMayEndAnotherThatIsDue) {
   EXPECT_EQ(journal_, "fb");
 }
 
-TEST_F(TimerTest, OnceTheyExistStartingAndRunningThemAllocatesNothing) {
+TEST_F(TimerTest, StartingAndRunningAllocatesNothing) {
   journal_.reserve(10);
   const std::uint64_t before = allocations();
   for (Timer* const timer : {&a_, &b_, &c_}) {
@@ -140,7 +140,7 @@ TEST_F(TimerTest, OnceTheyExistStartingAndRunningThemAllocatesNothing) {
   EXPECT_EQ(journal_, "abc");
 }
 
-TEST_F(TimerTest, AnExpiryMayCancelAnotherThatIsDue) {
+TEST_F(TimerTest, AnExpiryMayCancelAnotherDueTimer) {
   Timer first(timers_, [this] {
     journal_ += 'f';
     a_.cancel();

@@ -1,4 +1,4 @@
-// What is said about a port that cannot be had, and whether that is true.
+// The messages about a port that cannot be opened, and whether they are true.
 #include "service/listen_error.hpp"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ bool says(const StartupError& error, const std::string& words) {
   return std::string(error.what()).find(words) != std::string::npos;
 }
 
-// A socket bound to a port of the kernel's choice, without SO_REUSEADDR.
+// A socket bound to a port that the kernel chose, without SO_REUSEADDR.
 class HeldPort {
  public:
   HeldPort() : fd_(sys::UniqueFd::adopt(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))) {
@@ -47,7 +47,7 @@ class HeldPort {
   }
   [[nodiscard]] const sys::SocketAddress& address() const { return address_; }
 
-  // What echod says when it should listen there.
+  // echod's message when it is to listen there.
   [[nodiscard]] std::string complaint() const {
     try {
       (void)sys::open_listener(address_, 1, false, {});

@@ -70,7 +70,7 @@ TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
   Passed passed("127.0.0.1");
   const auto listeners = adopt(passed.take(), {.address = address_of("127.0.0.1", passed.port())});
   ASSERT_EQ(listeners.size(), 1U);
-  EXPECT_TRUE(listeners[0].is_passed);
+  EXPECT_TRUE(listeners[0].is_inherited);
   EXPECT_FALSE(listeners[0].fell_back_to_v4);
 }
 
@@ -83,8 +83,8 @@ TEST(PassedSocketsTest, OneIsSetUpAsAListenerOfOurOwn) {
                    .keepalive_interval = std::chrono::seconds(12),
                    .keepalive_probes = 13,
                    .user_timeout = std::chrono::milliseconds(1400),
-                   .receive_buffer_bytes = 15'000,
-                   .send_buffer_bytes = 16'000};
+                   .receive_buffer_kib = 15,
+                   .send_buffer_kib = 16};
   const PassedListener listener;
   config.listen = {{.address = address_of("127.0.0.1", listener.port()), .backlog = 17}};
   std::vector<PassedSocket> passed;

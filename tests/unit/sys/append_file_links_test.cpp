@@ -1,4 +1,4 @@
-// Log files that are links, of the real kernel.
+// Log files that are links, on the real kernel.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -20,7 +20,7 @@ class AppendFileLinksTest : public testing::Test {
   AppendFileLinksTest() { write_file(target_, "before\n"); }
 
   void make_link() { std::filesystem::create_symlink(target_, link_); }
-  // errno of opening, 0 if a line was written.
+  // Returns the errno of open(), or 0 if a line was written.
   static int append_to(const std::string& path) {
     sys::AppendFile file;
     const sys::IoResult opened = file.open(path);
@@ -34,14 +34,14 @@ class AppendFileLinksTest : public testing::Test {
   const std::string link_ = folder_.file("network-server.log");
 };
 
-TEST_F(AppendFileLinksTest, ALinkIsFollowedWhereOnlyItsOwnerMayWrite) {
+TEST_F(AppendFileLinksTest, FollowsALinkInAPrivateDirectory) {
   make_link();
   set_mode(0755);
   EXPECT_EQ(append_to(link_), 0);
   EXPECT_EQ(read_file(target_), "before\nafter\n");
 }
 
-TEST_F(AppendFileLinksTest, ALinkIsRefusedWhereOthersMayWrite) {
+TEST_F(AppendFileLinksTest, RefusesALinkInADirectoryThatOthersMayWrite) {
   make_link();
   for (const mode_t mode : {0777U, 01777U, 0775U, 0757U}) {
     set_mode(mode);
@@ -52,7 +52,7 @@ TEST_F(AppendFileLinksTest, ALinkIsRefusedWhereOthersMayWrite) {
   EXPECT_FALSE(std::filesystem::exists(target_));
 }
 
-TEST_F(AppendFileLinksTest, ALinkInADirectoryOfAnotherUserIsRefused) {
+TEST_F(AppendFileLinksTest, RefusesALinkInADirectoryOfAnotherUser) {
   constexpr uid_t kNobody = 65534;
   make_link();
   set_mode(0755);
@@ -62,7 +62,7 @@ TEST_F(AppendFileLinksTest, ALinkInADirectoryOfAnotherUserIsRefused) {
   EXPECT_EQ(append_to(link_), EMLINK);
 }
 
-TEST_F(AppendFileLinksTest, ASecondNameOfAFileIsRefusedWhereOthersMayWrite) {
+TEST_F(AppendFileLinksTest, RefusesAHardLinkInADirectoryThatOthersMayWrite) {
   std::filesystem::create_hard_link(target_, link_);
   set_mode(0777);
   EXPECT_EQ(append_to(link_), EMLINK);
@@ -71,14 +71,14 @@ TEST_F(AppendFileLinksTest, ASecondNameOfAFileIsRefusedWhereOthersMayWrite) {
   EXPECT_EQ(append_to(link_), 0);
 }
 
-TEST_F(AppendFileLinksTest, AFileOfOneNameIsWrittenAlsoWhereOthersMayWrite) {
+TEST_F(AppendFileLinksTest, WritesAFileWithOneNameInADirectoryThatOthersMayWrite) {
   set_mode(0777);
   EXPECT_EQ(append_to(link_), 0);
   EXPECT_EQ(append_to(link_), 0);
   EXPECT_EQ(read_file(link_), "after\nafter\n");
 }
 
-TEST_F(AppendFileLinksTest, TheLinksToStandardOutputAreFollowed) {
+TEST_F(AppendFileLinksTest, FollowsTheLinksToStandardOutput) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
   const int saved = dup(STDOUT_FILENO);

@@ -36,7 +36,7 @@ TEST_F(AppendFileTest, ALineIsOneWrite) {
   EXPECT_EQ(file_.write("a line\n").count(), 7U);
 }
 
-TEST_F(AppendFileTest, AWriteThatStopsShortOrIsInterruptedIsContinued) {
+TEST_F(AppendFileTest, ContinuesAShortOrInterruptedWrite) {
   open();
   kernel_.expect_write(kFd, "a line\n", 2);
   kernel_.expect_write_error(kFd, EINTR);
@@ -44,7 +44,7 @@ TEST_F(AppendFileTest, AWriteThatStopsShortOrIsInterruptedIsContinued) {
   EXPECT_EQ(file_.write("a line\n").count(), 7U);
 }
 
-TEST_F(AppendFileTest, AnOpenThatIsInterruptedIsMadeAgain) {
+TEST_F(AppendFileTest, RetriesAnInterruptedOpen) {
   kernel_.expect_open_error(".", EINTR);
   kernel_.expect_open(".", kFolder);
   kernel_.expect_open_error("log", EINTR);
@@ -54,14 +54,14 @@ TEST_F(AppendFileTest, AnOpenThatIsInterruptedIsMadeAgain) {
   EXPECT_TRUE(kernel_.was_closed(kFolder));
 }
 
-TEST_F(AppendFileTest, AFileIsOpenedInTheDirectoryThatItsPathNames) {
+TEST_F(AppendFileTest, OpensTheFileInTheDirectoryOfItsPath) {
   kernel_.expect_open("/var/log/", kFolder);
   kernel_.expect_open("log", kFd);
   EXPECT_TRUE(file_.open("/var/log/log").ok());
   EXPECT_EQ(file_.open(std::string(5000, 'x') + "/log").error(), ENAMETOOLONG);
 }
 
-TEST_F(AppendFileTest, AWriteThatFailsSaysWhy) {
+TEST_F(AppendFileTest, AFailedWriteReturnsItsError) {
   open();
   kernel_.expect_write(kFd, "a line\n", 2);
   kernel_.expect_write_error(kFd, ENOSPC);
@@ -69,12 +69,12 @@ TEST_F(AppendFileTest, AWriteThatFailsSaysWhy) {
   EXPECT_TRUE(file_.is_open());
 }
 
-TEST_F(AppendFileTest, AfterHalfALineTheNextBeginsANewOne) {
+TEST_F(AppendFileTest, AfterHalfALineTheNextWriteStartsANewLine) {
   open();
   kernel_.expect_write(kFd, "a line\n", 2);
   kernel_.expect_write_error(kFd, ENOSPC);
   EXPECT_EQ(file_.write("a line\n").error(), ENOSPC);
-  kernel_.expect_write_error(kFd, ENOSPC);  // Not even the newline.
+  kernel_.expect_write_error(kFd, ENOSPC);  // The newline fails too.
   EXPECT_EQ(file_.write("lost\n").error(), ENOSPC);
   kernel_.expect_write(kFd, "\n");
   kernel_.expect_write(kFd, "another\n");
@@ -83,7 +83,7 @@ TEST_F(AppendFileTest, AfterHalfALineTheNextBeginsANewOne) {
   EXPECT_TRUE(file_.write("more\n").ok());
 }
 
-TEST_F(AppendFileTest, AFileThatIsOpenedAnewBeginsWithoutANewline) {
+TEST_F(AppendFileTest, AReopenedFileStartsWithoutANewline) {
   open();
   kernel_.expect_write(kFd, "a line\n", 2);
   kernel_.expect_write_error(kFd, ENOSPC);
@@ -95,13 +95,13 @@ TEST_F(AppendFileTest, AFileThatIsOpenedAnewBeginsWithoutANewline) {
   EXPECT_TRUE(file_.write("x\n").ok());
 }
 
-TEST_F(AppendFileTest, ToWriteNothingIsNoCall) {
+TEST_F(AppendFileTest, AnEmptyWriteMakesNoCall) {
   open();
   EXPECT_TRUE(file_.write("").ok());
   EXPECT_EQ(kernel_.count(Call::write), 0U);
 }
 
-TEST_F(AppendFileTest, ToOpenAnewClosesWhatWasOpen) {
+TEST_F(AppendFileTest, ASecondOpenClosesTheFirstFile) {
   open();
   expect_open(kOther);
   kernel_.expect_close(kFd);
@@ -110,7 +110,7 @@ TEST_F(AppendFileTest, ToOpenAnewClosesWhatWasOpen) {
   EXPECT_TRUE(file_.write("x").ok());
 }
 
-TEST_F(AppendFileTest, AnOpenThatFailsSaysWhyAndLeavesWhatWasOpen) {
+TEST_F(AppendFileTest, AFailedOpenReturnsItsErrorAndKeepsTheOldFile) {
   open();
   kernel_.expect_open(".", kFolder);
   kernel_.expect_open_error("log", EACCES);
@@ -121,15 +121,15 @@ TEST_F(AppendFileTest, AnOpenThatFailsSaysWhyAndLeavesWhatWasOpen) {
   EXPECT_TRUE(file_.write("x").ok());
 }
 
-TEST_F(AppendFileTest, APipeThatIsFullIsGivenTheRestOfTheLineWhenThereIsRoom) {
+TEST_F(AppendFileTest, WritesTheRestOfALineWhenAFullPipeIsWritableAgain) {
   open();
   kernel_.expect_write(kFd, "a line\n", 2);
   kernel_.expect_write_error(kFd, EAGAIN);
-  kernel_.expect_write(kFd, "line\n");  // It was ready within the patience.
+  kernel_.expect_write(kFd, "line\n");  // The pipe became writable in time.
   EXPECT_TRUE(file_.write("a line\n").ok());
 }
 
-TEST_F(AppendFileTest, AfterAPipeWasFullForTooLongTheSameLineGoesOnWhereItWas) {
+TEST_F(AppendFileTest, ContinuesTheSameLineAfterAPipeWasFullForTooLong) {
   open();
   kernel_.set_ready(kFd, false);
   kernel_.expect_write(kFd, "a line\n", 2);

@@ -24,12 +24,12 @@ TEST(EventFdTest, IsReadableFromASignalUntilItIsCleared) {
   EXPECT_TRUE(is_readable(event));
   event.clear();
   EXPECT_FALSE(is_readable(event));
-  event.clear();  // Of a clear one: returns at once.
+  event.clear();  // Already clear: returns at once.
   event.signal();
   EXPECT_TRUE(is_readable(event));
 }
 
-TEST(EventFdTest, WakesAThreadThatWaits) {
+TEST(EventFdTest, WakesAWaitingThread) {
   sys::EventFd event;
   std::thread other([&event] { event.signal(); });
   EXPECT_TRUE(is_readable(event, Deadline().left_ms()));

@@ -10,12 +10,12 @@
 namespace echod::test {
 namespace {
 
-TEST(InvariantTest, ThatIsViolatedEndsTheProcessAndSaysWhich) {
+TEST(InvariantTest, AViolationEndsTheProcessAndNamesTheRule) {
   EXPECT_EXIT(invariant(false, "the rule"), testing::KilledBySignal(SIGABRT),
               "invariant violated: the rule");
 }
 
-TEST(InvariantTest, ThatIsViolatedEndsTheProcessThoughStandardErrorTakesNothing) {
+TEST(InvariantTest, AViolationEndsTheProcessEvenIfStandardErrorBlocks) {
   const PseudoTerminal terminal;
   terminal.fill();
   EXPECT_EXIT(

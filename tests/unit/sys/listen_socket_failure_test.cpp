@@ -1,4 +1,4 @@
-// Opening a listener when the kernel refuses; listen_socket_test has the real one.
+// Listeners on a scripted kernel that refuses calls. listen_socket_test uses the real kernel.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -25,8 +25,8 @@ const sys::TcpOptions kAllOptions{.no_delay = true,
                                   .keepalive_interval = std::chrono::seconds(12),
                                   .keepalive_probes = 13,
                                   .user_timeout = std::chrono::milliseconds(1400),
-                                  .receive_buffer_bytes = 1500,
-                                  .send_buffer_bytes = 1600};
+                                  .receive_buffer_kib = 15,
+                                  .send_buffer_kib = 16};
 
 class ListenSocketFailureTest : public testing::Test {
  protected:
@@ -49,12 +49,12 @@ class ListenSocketFailureTest : public testing::Test {
   SocketAddress v6_ = *SocketAddress::parse("2001:db8::1", 2003);
 };
 
-TEST_F(ListenSocketFailureTest, OfTheSocketIsNamed) {
+TEST_F(ListenSocketFailureTest, NamesTheSocketCall) {
   kernel_.expect_socket_error(EMFILE);
   EXPECT_THROW((void)sys::open_listener(v4_, kBacklog, false, {}), std::system_error);
 }
 
-TEST_F(ListenSocketFailureTest, OfBindAndListenIsNamedAndTheDescriptorClosed) {
+TEST_F(ListenSocketFailureTest, NamesBindAndListenAndClosesTheDescriptor) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd, EADDRINUSE);
   expect_failure(v4_, "bind", EADDRINUSE);
@@ -63,7 +63,7 @@ TEST_F(ListenSocketFailureTest, OfBindAndListenIsNamedAndTheDescriptorClosed) {
   expect_failure(v4_, "listen", EADDRINUSE);
 }
 
-TEST_F(ListenSocketFailureTest, OfEachOptionIsNamedAndTheDescriptorClosed) {
+TEST_F(ListenSocketFailureTest, NamesEachOptionAndClosesTheDescriptor) {
   struct Option {
     std::string name;
     int level;
@@ -80,8 +80,8 @@ TEST_F(ListenSocketFailureTest, OfEachOptionIsNamedAndTheDescriptorClosed) {
       {"TCP_KEEPINTVL", IPPROTO_TCP, TCP_KEEPINTVL, 12},
       {"TCP_KEEPCNT", IPPROTO_TCP, TCP_KEEPCNT, 13},
       {"TCP_USER_TIMEOUT", IPPROTO_TCP, TCP_USER_TIMEOUT, 1400},
-      {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF, 1500},
-      {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF, 1600},
+      {"SO_RCVBUF", SOL_SOCKET, SO_RCVBUF, 15 * 1024},
+      {"SO_SNDBUF", SOL_SOCKET, SO_SNDBUF, 16 * 1024},
   };
   for (const Option& tested : options) {
     kernel_.expect_socket(kFd);
@@ -107,7 +107,7 @@ TEST_F(ListenSocketFailureTest, ZeroLeavesTheKernelsDefaults) {
 
 TEST_F(ListenSocketFailureTest, BufferSizesAreSetBeforeListenSoThatTheWindowFollowsThem) {
   kernel_.expect_socket(kFd);
-  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_RCVBUF, 1500);
+  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_RCVBUF, 15 * 1024);
   kernel_.expect_listen(kFd, kBacklog);
   const sys::ListenSocket listener = sys::open_listener(v4_, kBacklog, false, kAllOptions);
   EXPECT_EQ(listener.address, v4_);
@@ -138,14 +138,14 @@ TEST_F(ListenSocketFailureTest, AllAddressesFallBackToIpv4WhenIpv6IsSwitchedOff)
   EXPECT_EQ(listener.backlog, kBacklog);
 }
 
-TEST_F(ListenSocketFailureTest, AFallBackThatFailsTooIsTheFailure) {
+TEST_F(ListenSocketFailureTest, ReportsTheErrorOfTheFallBack) {
   kernel_.expect_socket_error(EAFNOSUPPORT);
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd, EADDRINUSE);
   expect_failure(SocketAddress::any_v6(2003), "bind", EADDRINUSE);
 }
 
-TEST_F(ListenSocketFailureTest, NothingFallsBackThatWasAskedForAsIpv6Alone) {
+TEST_F(ListenSocketFailureTest, OtherAddressesDoNotFallBack) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd, EADDRNOTAVAIL);
   expect_failure(SocketAddress::any_v6(2003), "bind", EADDRNOTAVAIL, true);
@@ -165,7 +165,7 @@ TEST_F(ListenSocketFailureTest, AllAddressesDoNotFallBackForAnotherReason) {
 
 // Accepting.
 
-TEST_F(ListenSocketFailureTest, AnAcceptThatASignalInterruptsIsMadeAgain) {
+TEST_F(ListenSocketFailureTest, RetriesAnInterruptedAccept) {
   kernel_.expect_accept_error(kFd, EINTR);
   kernel_.expect_accept_error(kFd, EINTR);
   kernel_.expect_accept(kFd, kOther, "2001:db8::2", 4711);

@@ -1,4 +1,4 @@
-// Listeners of the real kernel, on loopback; listen_socket_failure_test has what it seldom does.
+// Listeners on the real kernel, on loopback. listen_socket_failure_test has rare errors.
 #include "sys/listen_socket.hpp"
 
 #include <fcntl.h>
@@ -29,14 +29,14 @@ sys::ListenSocket listening_on(const SocketAddress& address, bool v6only = false
   return sys::open_listener(address, kBacklog, v6only, {});
 }
 
-// Waits until there is somebody to accept.
+// Waits until there is a connection to accept.
 sys::Accepted accept_from(const sys::ListenSocket& listener) {
   pollfd waiting{.fd = listener.fd.get(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(poll(&waiting, 1, Deadline().left_ms()), 1);
   return sys::accept(listener.fd.get());
 }
 
-TEST(ListenSocketTest, KnowsThePortThatItGot) {
+TEST(ListenSocketTest, KnowsItsRealPort) {
   const sys::ListenSocket listener = listening_on(kLoopback);
   EXPECT_NE(listener.address.port(), 0);
   EXPECT_EQ(listener.address.host(), "127.0.0.1");
@@ -44,7 +44,7 @@ TEST(ListenSocketTest, KnowsThePortThatItGot) {
   EXPECT_EQ(option_of(listener.fd.get(), SOL_SOCKET, SO_ACCEPTCONN), 1);
 }
 
-TEST(ListenSocketTest, AnEmptyQueueIsEagain) {
+TEST(ListenSocketTest, AcceptFailsWithEagainIfTheQueueIsEmpty) {
   const sys::ListenSocket listener = listening_on(kLoopback);
   const sys::Accepted nobody = sys::accept(listener.fd.get());
   EXPECT_EQ(nobody.error, EAGAIN);
@@ -62,13 +62,13 @@ TEST(ListenSocketTest, AcceptsAPeerWithItsAddressNonBlockingAndCloseOnExec) {
   EXPECT_NE(fcntl(listener.fd.get(), F_GETFD) & FD_CLOEXEC, 0);
 }
 
-TEST(ListenSocketTest, WhatItAcceptsInheritsItsOptions) {
+TEST(ListenSocketTest, AcceptedConnectionsInheritItsOptions) {
   sys::TcpOptions options;
   options.keepalive_idle = std::chrono::seconds(11);
   options.keepalive_interval = std::chrono::seconds(12);
   options.keepalive_probes = 13;
   options.user_timeout = std::chrono::milliseconds(1400);
-  options.send_buffer_bytes = 100'000;
+  options.send_buffer_kib = 100;
   const sys::ListenSocket listener = sys::open_listener(kLoopback, kBacklog, false, options);
   const TcpPeer peer("127.0.0.1", listener.address.port());
   const sys::Accepted accepted = accept_from(listener);
@@ -80,10 +80,10 @@ TEST(ListenSocketTest, WhatItAcceptsInheritsItsOptions) {
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 12);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 13);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 1400);
-  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_SNDBUF), 200'000);  // The kernel doubles it.
+  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_SNDBUF), 200 * 1024);  // The kernel doubles it.
 }
 
-TEST(ListenSocketTest, OptionsThatAreChangedHoldForThoseWhoComeLater) {
+TEST(ListenSocketTest, LaterConnectionsInheritChangedOptions) {
   const sys::ListenSocket listener = listening_on(kLoopback);
   sys::set_tcp_options(listener.fd.get(), {.no_delay = false, .keepalive = false});
   const TcpPeer peer("127.0.0.1", listener.address.port());
@@ -92,14 +92,14 @@ TEST(ListenSocketTest, OptionsThatAreChangedHoldForThoseWhoComeLater) {
   EXPECT_EQ(option_of(accepted.fd.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
 }
 
-TEST(ListenSocketTest, TheBacklogCanBeChangedWhileSomebodyWaits) {
+TEST(ListenSocketTest, TheBacklogCanBeChangedWhileAConnectionWaits) {
   const sys::ListenSocket listener = listening_on(kLoopback);
   const TcpPeer peer("127.0.0.1", listener.address.port());
   sys::set_backlog(listener.fd.get(), 1);
   EXPECT_EQ(accept_from(listener).error, 0);
 }
 
-TEST(ListenSocketTest, TheSamePortCannotBeHadTwiceAtATimeButAtOnceAfterwards) {
+TEST(ListenSocketTest, APortCanBeReusedAtOnceAfterItsListenerIsClosed) {
   const ReservedPort reserved;
   const SocketAddress address = *SocketAddress::parse("127.0.0.1", reserved.port());
   {
@@ -110,7 +110,7 @@ TEST(ListenSocketTest, TheSamePortCannotBeHadTwiceAtATimeButAtOnceAfterwards) {
     } catch (const std::system_error& error) {
       EXPECT_EQ(error.code().value(), EADDRINUSE);
     }
-    // A connection that we close first leaves a TIME_WAIT behind.
+    // The side that closes first keeps the connection in TIME_WAIT.
     TcpPeer peer("127.0.0.1", address.port());
     (void)accept_from(listener);
     (void)peer.receive_to_end();
@@ -128,13 +128,13 @@ TEST(ListenSocketTest, AnAddressOfAnotherHostIsRefused) {
   }
 }
 
-TEST(ListenSocketTest, OnAllAddressesServesIpv4PeersUnderTheirIpv4Address) {
+TEST(ListenSocketTest, AnIpv6ListenerSeesIpv4PeersWithTheirIpv4Address) {
   const sys::ListenSocket listener = listening_on(SocketAddress::any_v6(0));
   const TcpPeer peer("127.0.0.1", listener.address.port());
   EXPECT_EQ(accept_from(listener).peer.text(), peer.name());
 }
 
-TEST(ListenSocketTest, OnIpv6AloneLeavesThePortFreeForIpv4) {
+TEST(ListenSocketTest, AV6OnlyListenerLeavesThePortFreeForIpv4) {
   if (!has_ipv6()) {
     GTEST_SKIP() << "this host has no IPv6";
   }
@@ -146,20 +146,20 @@ TEST(ListenSocketTest, OnIpv6AloneLeavesThePortFreeForIpv4) {
   EXPECT_EQ(sys::accept(v4.fd.get()).error, EAGAIN);
 }
 
-TEST(ListenSocketTest, ADescriptorThatIsNoneIsAFailureOfEachCall) {
+TEST(ListenSocketTest, EachCallFailsForABadDescriptor) {
   EXPECT_EQ(sys::accept(-1).error, EBADF);
   EXPECT_THROW(sys::set_backlog(-1, 1), std::system_error);
   EXPECT_THROW(sys::set_tcp_options(-1, {}), std::system_error);
 }
 
-TEST(ListenSocketTest, TheKernelSaysHowLongAQueueMayBe) {
+TEST(ListenSocketTest, GrantedBacklogIsThatOfTheKernel) {
   const sys::ListenSocket listener = listening_on(kLoopback);
   sys::set_backlog(listener.fd.get(), 5);
   EXPECT_EQ(sys::granted_backlog(listener.fd.get()), 5);
   EXPECT_EQ(sys::granted_backlog(-1), 0);
 }
 
-TEST(ListenSocketTest, TakesOverASocketThatSomebodyElseOpened) {
+TEST(ListenSocketTest, AdoptsASocketOfAnotherProcess) {
   const PassedListener passed;
   const auto binding = sys::binding_of(passed.fd());
   ASSERT_TRUE(binding);
@@ -172,7 +172,7 @@ TEST(ListenSocketTest, TakesOverASocketThatSomebodyElseOpened) {
   EXPECT_EQ(sys::accept(listener.fd.get()).error, EAGAIN) << "or it would wait";
 }
 
-TEST(ListenSocketTest, TakesNoSocketThatIsNoListenerForOne) {
+TEST(ListenSocketTest, BindingOfReturnsNothingForOtherSockets) {
   const PassedListener datagrams(SOCK_DGRAM);
   EXPECT_FALSE(sys::binding_of(datagrams.fd()));
   const auto file = sys::UniqueFd::adopt(open("/dev/null", O_RDONLY | O_CLOEXEC));

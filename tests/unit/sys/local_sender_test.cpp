@@ -1,4 +1,4 @@
-// Datagrams to AF_UNIX sockets of the real kernel.
+// Datagrams to AF_UNIX sockets on the real kernel.
 #include "sys/local_sender.hpp"
 
 #include <gtest/gtest.h>
@@ -35,7 +35,7 @@ TEST(LocalSenderTest, SendsToAnAbstractName) {
   EXPECT_EQ(receiver.wait_for("hello"), "hello");
 }
 
-TEST(LocalSenderTest, FindsWhoeverHasTheNameNow) {
+TEST(LocalSenderTest, SendsToTheSocketThatHasTheNameNow) {
   const std::string name = "@echod-test-again-" + std::to_string(::getpid());
   const LocalSender sender(name);
   EXPECT_EQ(sender.send("to nobody").error(), ECONNREFUSED);
@@ -49,7 +49,7 @@ TEST(LocalSenderTest, FindsWhoeverHasTheNameNow) {
   EXPECT_EQ(receiver.wait_for("to"), "to another");
 }
 
-TEST(LocalSenderTest, OfWhatIsNoAddressIsNotOpen) {
+TEST(LocalSenderTest, IsNotOpenForATextThatIsNoAddress) {
   for (const std::string& receiver :
        {std::string(), std::string("relative"), std::string("vsock:2:1"),
         '/' + std::string(sizeof(sockaddr_un::sun_path), 'x')}) {

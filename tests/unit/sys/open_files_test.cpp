@@ -33,18 +33,18 @@ TEST_F(OpenFilesTest, ANumberWithinTheHardLimitIsSet) {
   EXPECT_EQ(limit.hard, 20000U);
 }
 
-TEST_F(OpenFilesTest, ANumberBeyondTheHardLimitRaisesBothIfTheProcessMay) {
+TEST_F(OpenFilesTest, ANumberAboveTheHardLimitRaisesBothIfTheProcessMay) {
   kernel_.expect_setrlimit(1'000'000);
   EXPECT_EQ(sys::set_open_files(1'000'000, kMost).soft, 1'000'000U);
 }
 
-TEST_F(OpenFilesTest, ANumberBeyondTheHardLimitBecomesTheHardLimitIfTheProcessMayNot) {
+TEST_F(OpenFilesTest, ANumberAboveTheHardLimitBecomesTheHardLimitIfTheProcessMayNot) {
   kernel_.expect_setrlimit(1'000'000, EPERM);
   kernel_.expect_setrlimit(20000);
   EXPECT_EQ(sys::set_open_files(1'000'000, kMost).soft, 20000U);
 }
 
-TEST_F(OpenFilesTest, WhatIsRefusedAltogetherLeavesTheLimitsInForce) {
+TEST_F(OpenFilesTest, ARefusedChangeKeepsTheLimitsInForce) {
   kernel_.expect_setrlimit(1'000'000, EPERM);
   kernel_.expect_setrlimit(20000, EPERM);
   const sys::OpenFilesLimit limit = sys::set_open_files(1'000'000, kMost);
@@ -53,8 +53,8 @@ TEST_F(OpenFilesTest, WhatIsRefusedAltogetherLeavesTheLimitsInForce) {
   EXPECT_EQ(sys::open_files_limit().soft, 1024U);
 }
 
-// Also where `sysctl fs.nr_open` was lowered after the process got its limit.
-TEST_F(OpenFilesTest, AHardLimitAboveWhatTheKernelAllowsSinksToThat) {
+// `sysctl fs.nr_open` may have been lowered after the process got its limit.
+TEST_F(OpenFilesTest, AHardLimitAboveTheKernelsMaximumIsLoweredToIt) {
   kernel_.set_open_files(1024, 2'000'000);
   kernel_.expect_setrlimit(2'000'000, EPERM);
   kernel_.expect_setrlimit(kMost);
@@ -63,7 +63,7 @@ TEST_F(OpenFilesTest, AHardLimitAboveWhatTheKernelAllowsSinksToThat) {
   EXPECT_EQ(limit.hard, kMost);
 }
 
-TEST_F(OpenFilesTest, WhatIsConfiguredIsSetThoughTheHardLimitIsAboveWhatTheKernelAllows) {
+TEST_F(OpenFilesTest, TheWantedNumberIsSetEvenIfTheHardLimitIsAboveTheKernelsMaximum) {
   kernel_.set_open_files(1024, 2'000'000);
   kernel_.expect_setrlimit(5000, EPERM);
   kernel_.expect_setrlimit(5000);

@@ -10,7 +10,7 @@
 namespace echod::test {
 namespace {
 
-TEST(StandardDescriptorsTest, ThatAreClosedAreFilledAndStayOpen) {
+TEST(StandardDescriptorsTest, ClosedOnesAreFilledAndStayOpen) {
   ScriptedKernel kernel;
   kernel.expect_open("/dev/null", 0);
   kernel.expect_open("/dev/null", 2);  // 1 was open.
@@ -22,13 +22,13 @@ TEST(StandardDescriptorsTest, ThatAreClosedAreFilledAndStayOpen) {
   EXPECT_FALSE(kernel.was_closed(2));
 }
 
-TEST(StandardDescriptorsTest, WithoutADevNullAreLeftAsTheyAre) {
+TEST(StandardDescriptorsTest, StayClosedWithoutDevNull) {
   ScriptedKernel kernel;
   kernel.expect_open_error("/dev/null", ENOENT);
   sys::fill_standard_descriptors();
 }
 
-TEST(EnvironmentTest, VariablesThatAreEmptyAreRemovedAndTheOthersStay) {
+TEST(EnvironmentTest, EmptyVariablesAreRemoved) {
   setenv("ECHOD_TEST_EMPTY", "", 1);
   setenv("ECHOD_TEST_EQUALS", "=", 1);
   setenv("ECHOD_TEST_VALUE", "value", 1);

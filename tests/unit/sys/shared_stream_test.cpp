@@ -1,4 +1,4 @@
-// Streams of the real kernel that take, or have, nothing.
+// Full and empty streams on the real kernel.
 #include "sys/shared_stream.hpp"
 
 #include <fcntl.h>
@@ -31,7 +31,7 @@ class SharedStreamTest : public testing::Test {
   }
   [[nodiscard]] int in() const { return ends_[0]; }
   [[nodiscard]] int out() const { return ends_[1]; }
-  // Until it takes no byte more; none of the writes waits.
+  // Writes until the stream is full. No write blocks.
   static void fill(const SharedStream& stream) {
     const std::string bytes(1000, 'x');
     while (stream.write(bytes).ok() || stream.write("x").ok()) {
@@ -46,7 +46,7 @@ class SharedStreamTest : public testing::Test {
   std::array<int, 2> ends_{-1, -1};
 };
 
-TEST_F(SharedStreamTest, AFullPipeDoesNotMakeAWriteWaitAndIsLeftAsItIs) {
+TEST_F(SharedStreamTest, AWriteToAFullPipeDoesNotBlockAndKeepsItsFlags) {
   make_pipe();
   const SharedStream stream(out(), O_WRONLY);
   fill(stream);
@@ -54,7 +54,7 @@ TEST_F(SharedStreamTest, AFullPipeDoesNotMakeAWriteWaitAndIsLeftAsItIs) {
   EXPECT_EQ(fcntl(out(), F_GETFL) & O_NONBLOCK, 0);
 }
 
-TEST_F(SharedStreamTest, AnEmptyPipeDoesNotMakeAReadWait) {
+TEST_F(SharedStreamTest, AReadFromAnEmptyPipeDoesNotBlock) {
   make_pipe();
   const SharedStream stream(in(), O_RDONLY);
   std::array<char, 8> bytes{};
@@ -64,19 +64,19 @@ TEST_F(SharedStreamTest, AnEmptyPipeDoesNotMakeAReadWait) {
   EXPECT_EQ(fcntl(in(), F_GETFL) & O_NONBLOCK, 0);
 }
 
-TEST_F(SharedStreamTest, AFullSocketDoesNotMakeAWriteWait) {
+TEST_F(SharedStreamTest, AWriteToAFullSocketDoesNotBlock) {
   make_sockets();
   fill(SharedStream(out(), O_WRONLY));
 }
 
-TEST_F(SharedStreamTest, AnEmptySocketDoesNotMakeAReadWait) {
+TEST_F(SharedStreamTest, AReadFromAnEmptySocketDoesNotBlock) {
   make_sockets();
   std::array<char, 8> bytes{};
   EXPECT_TRUE(SharedStream(in(), O_RDONLY).read(bytes).would_block());
 }
 
-// poll(2) says that it is writable as long as it has a little room.
-TEST_F(SharedStreamTest, ATerminalThatNobodyReadsDoesNotMakeAWriteWait) {
+// poll(2) reports a terminal as writable even if a write may block.
+TEST_F(SharedStreamTest, AWriteToAFullTerminalDoesNotBlock) {
   const PseudoTerminal terminal;
   const SharedStream stream(terminal.fd(), O_WRONLY);
   fill(stream);
@@ -84,13 +84,13 @@ TEST_F(SharedStreamTest, ATerminalThatNobodyReadsDoesNotMakeAWriteWait) {
   EXPECT_EQ(fcntl(terminal.fd(), F_GETFL) & O_NONBLOCK, 0);
 }
 
-TEST_F(SharedStreamTest, ATerminalWithoutInputDoesNotMakeAReadWait) {
+TEST_F(SharedStreamTest, AReadFromATerminalWithoutInputDoesNotBlock) {
   const PseudoTerminal terminal;
   std::array<char, 8> bytes{};
   EXPECT_TRUE(SharedStream(terminal.fd(), O_RDONLY).read(bytes).would_block());
 }
 
-TEST_F(SharedStreamTest, APipeThatIsReadTakesAll) {
+TEST_F(SharedStreamTest, WriteAllWritesEverythingToAPipeThatIsRead) {
   make_pipe();
   const std::string text(3000, 'x');
   EXPECT_EQ(SharedStream(out(), O_WRONLY).write_all(text, soon()).count(), text.size());

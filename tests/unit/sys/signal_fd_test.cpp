@@ -18,7 +18,7 @@
 namespace echod::test {
 namespace {
 
-// Gives the thread its signal mask back.
+// Restores the signal mask of the thread.
 class SignalFdTest : public testing::Test {
  protected:
   SignalFdTest() { (void)pthread_sigmask(SIG_SETMASK, nullptr, &mask_); }
@@ -30,19 +30,19 @@ class SignalFdTest : public testing::Test {
   sigset_t mask_{};
 };
 
-TEST_F(SignalFdTest, TakesPendingSignalsInsteadOfTheProcessDying) {
+TEST_F(SignalFdTest, ReadsPendingSignalsWhichDoNotKillTheProcess) {
   sys::SignalFd signals({SIGUSR1, SIGTERM});
-  EXPECT_EQ(signals.take(), std::nullopt);
+  EXPECT_EQ(signals.read_signal(), std::nullopt);
   raise_here(SIGUSR1);
   raise_here(SIGTERM);
   pollfd watched{.fd = signals.fd(), .events = POLLIN, .revents = 0};
   EXPECT_EQ(poll(&watched, 1, 0), 1);
-  const std::set<std::optional<int>> taken{signals.take(), signals.take()};
+  const std::set<std::optional<int>> taken{signals.read_signal(), signals.read_signal()};
   EXPECT_EQ(taken, (std::set<std::optional<int>>{SIGUSR1, SIGTERM}));
-  EXPECT_EQ(signals.take(), std::nullopt);
+  EXPECT_EQ(signals.read_signal(), std::nullopt);
 }
 
-TEST_F(SignalFdTest, ASignalThatComesWhenItHasGoneKillsNobody) {
+TEST_F(SignalFdTest, ASignalAfterItsDestructionDoesNotKillTheProcess) {
   { const sys::SignalFd signals({SIGUSR1}); }
   raise_here(SIGUSR1);
   sigset_t usr1;
@@ -67,7 +67,7 @@ TEST_F(SignalFdTest, SignalsAreTurnsOfALoop) {
   EXPECT_EQ(seen.count(SIGUSR1), 2U);
 }
 
-TEST(WriteSignalsTest, ThatAreIgnoredLeaveAnErrorOfWrite) {
+TEST(WriteSignalsTest, IgnoredWriteSignalsLeaveTheErrorOfWrite) {
   const auto before = std::signal(SIGPIPE, SIG_DFL);
   const auto before_size = std::signal(SIGXFSZ, SIG_DFL);
   sys::ignore_write_signals();

@@ -21,7 +21,7 @@ SocketAddress parsed(std::string_view text, std::uint16_t port = 2003) {
   return address.value_or(SocketAddress());
 }
 
-// To the kernel and back.
+// Converts an address to the kernel's form and back.
 SocketAddress round_trip(const SocketAddress& address) {
   sockaddr_storage storage;
   const socklen_t length = address.to(storage);
@@ -34,7 +34,7 @@ TEST(SocketAddressTest, IsAllOfIpv4WithoutAPortByDefault) {
   EXPECT_TRUE(SocketAddress().is_any());
 }
 
-TEST(SocketAddressTest, OfIpv4IsReadAndWritten) {
+TEST(SocketAddressTest, ParsesAndWritesIpv4) {
   const SocketAddress address = parsed("192.0.2.1");
   EXPECT_FALSE(address.is_v6());
   EXPECT_FALSE(address.is_any());
@@ -44,7 +44,7 @@ TEST(SocketAddressTest, OfIpv4IsReadAndWritten) {
   EXPECT_EQ(round_trip(address), address);
 }
 
-TEST(SocketAddressTest, OfIpv6IsReadAndWrittenInBrackets) {
+TEST(SocketAddressTest, ParsesIpv6AndWritesItInBrackets) {
   const SocketAddress address = parsed("2001:DB8:0:0::1");
   EXPECT_TRUE(address.is_v6());
   EXPECT_FALSE(address.is_any());
@@ -53,7 +53,7 @@ TEST(SocketAddressTest, OfIpv6IsReadAndWrittenInBrackets) {
   EXPECT_EQ(round_trip(address), address);
 }
 
-TEST(SocketAddressTest, OfALinkNeedsAnInterfaceByNumberOrName) {
+TEST(SocketAddressTest, ParsesAnInterfaceByNumberOrName) {
   const SocketAddress address = parsed("fe80::1%7");
   EXPECT_EQ(address.text(), "[fe80::1%7]:2003");
   EXPECT_EQ(round_trip(address), address);
@@ -63,7 +63,7 @@ TEST(SocketAddressTest, OfALinkNeedsAnInterfaceByNumberOrName) {
   }
 }
 
-TEST(SocketAddressTest, ThatIsNoneIsNotRead) {
+TEST(SocketAddressTest, RefusesOtherTexts) {
   for (const std::string_view text :
        {"", " ", "localhost", "192.0.2", "192.0.2.256", "192.0.2.1 ", "192.0.2.1:2003",
         "192.0.2.1%1", ":", ":::", "2001:db8::1::2", "[::1]", "fe80::1%",
@@ -72,7 +72,7 @@ TEST(SocketAddressTest, ThatIsNoneIsNotRead) {
   }
 }
 
-TEST(SocketAddressTest, IsReadWithoutMemoryAlsoWhereItIsAsLongAsAddressesGet) {
+TEST(SocketAddressTest, ParsesTheLongestAddressWithoutAllocating) {
   constexpr std::string_view kLongest = "0000:0000:0000:0000:0000:ffff:255.255.255.255";
   static_assert(kLongest.size() == INET6_ADDRSTRLEN - 1);
   const std::string on_interface = std::string(kLongest) + "%lo";
@@ -95,7 +95,7 @@ TEST(SocketAddressTest, IsReadWithoutMemoryAlsoWhereItIsAsLongAsAddressesGet) {
   EXPECT_TRUE(has_no_scope);
 }
 
-TEST(SocketAddressTest, ThatIsLongerThanAnyIsNone) {
+TEST(SocketAddressTest, RefusesATextThatIsTooLong) {
   const std::string zeros(INET6_ADDRSTRLEN, '0');
   for (const std::string& text : {zeros + "::1", "::1%" + zeros + "x", zeros,
                                   "::1%" + zeros + zeros + "x", std::string(100'000, ':')}) {
@@ -103,14 +103,14 @@ TEST(SocketAddressTest, ThatIsLongerThanAnyIsNone) {
   }
 }
 
-TEST(SocketAddressTest, WithANulIsNoneWhateverStandsBeforeIt) {
+TEST(SocketAddressTest, RefusesATextWithANul) {
   for (const std::string_view text :
        {"127.0.0.1\0x"sv, "127.0.0.1\0"sv, "::1\0"sv, "fe80::1%1\0x"sv, "\0"sv}) {
     EXPECT_FALSE(SocketAddress::parse(text, 1).has_value()) << text;
   }
 }
 
-TEST(SocketAddressTest, OfAnInterfaceKnowsItsName) {
+TEST(SocketAddressTest, KnowsTheNameOfItsInterface) {
   const std::string lo = "lo";
   EXPECT_EQ(parsed("fe80::1%lo").interface(), lo);
   EXPECT_EQ(parsed("fe80::1%" + std::to_string(if_nametoindex("lo"))).interface(), lo);
@@ -131,7 +131,7 @@ TEST(SocketAddressTest, IsUnicastUnlessItIsMulticastOrBroadcast) {
   }
 }
 
-TEST(SocketAddressTest, IsLinkLocalWithinFe80AndTenBitsOnly) {
+TEST(SocketAddressTest, IsLinkLocalInFe80WithTenBitsOnly) {
   EXPECT_TRUE(parsed("fe80::").is_v6_link_local());
   EXPECT_TRUE(parsed("febf::1%1").is_v6_link_local());
   for (const char* const text : {"fe7f::1", "fec0::1", "::1", "::", "254.128.0.1", "169.254.0.1"}) {
@@ -139,7 +139,7 @@ TEST(SocketAddressTest, IsLinkLocalWithinFe80AndTenBitsOnly) {
   }
 }
 
-TEST(SocketAddressTest, OfAllAddressesIsKnownForEachFamily) {
+TEST(SocketAddressTest, KnowsTheAddressThatMeansAllOfEachFamily) {
   EXPECT_TRUE(parsed("0.0.0.0").is_any());
   EXPECT_TRUE(parsed("::").is_any());
   EXPECT_EQ(parsed("0.0.0.0"), SocketAddress::any_v4(2003));
@@ -149,13 +149,13 @@ TEST(SocketAddressTest, OfAllAddressesIsKnownForEachFamily) {
   EXPECT_FALSE(parsed("::1").is_any());
 }
 
-TEST(SocketAddressTest, OfAnIpv4PeerOfADualStackListenerIsTheIpv4Address) {
+TEST(SocketAddressTest, ConvertsAnIpv4MappedAddressToIpv4) {
   const SocketAddress mapped = parsed("::ffff:192.0.2.1");
   EXPECT_EQ(round_trip(mapped), parsed("192.0.2.1"));
   EXPECT_EQ(round_trip(mapped).text(), "192.0.2.1:2003");
 }
 
-TEST(SocketAddressTest, OfAnotherFamilyIsNobodys) {
+TEST(SocketAddressTest, IsAllOfIpv4ForAnotherFamily) {
   sockaddr_storage storage{};
   storage.ss_family = AF_UNIX;
   EXPECT_EQ(SocketAddress::from(storage), SocketAddress());

@@ -17,7 +17,7 @@ class StreamSocketTest : public testing::Test {
   ScriptedKernel kernel_;
 };
 
-TEST_F(StreamSocketTest, EveryCallThatASignalInterruptsIsMadeAgain) {
+TEST_F(StreamSocketTest, RetriesEveryInterruptedCall) {
   kernel_.expect_recv_error(kFd, EINTR);
   kernel_.expect_recv_error(kFd, EINTR);
   kernel_.expect_recv(kFd, "hello");
@@ -33,7 +33,7 @@ TEST_F(StreamSocketTest, EveryCallThatASignalInterruptsIsMadeAgain) {
   EXPECT_EQ(sys::send(kFd, std::as_bytes(std::span(std::string_view("hello")))).count(), 5U);
 }
 
-TEST_F(StreamSocketTest, EagainIsNoError) {
+TEST_F(StreamSocketTest, EagainMeansWouldBlock) {
   kernel_.expect_recv_error(kFd, EAGAIN);
   const sys::IoResult received = sys::receive(kFd, room_);
   EXPECT_TRUE(received.would_block());
@@ -50,7 +50,7 @@ TEST_F(StreamSocketTest, EndOfFileIsACountOfZero) {
   EXPECT_EQ(received.error(), 0);
 }
 
-TEST_F(StreamSocketTest, ErrorsComeWithTheirErrno) {
+TEST_F(StreamSocketTest, ErrorsHaveTheirErrno) {
   kernel_.expect_recv_error(kFd, ECONNRESET);
   EXPECT_EQ(sys::receive(kFd, room_).error(), ECONNRESET);
   kernel_.expect_send_error(kFd, EPIPE);
@@ -59,7 +59,7 @@ TEST_F(StreamSocketTest, ErrorsComeWithTheirErrno) {
   EXPECT_EQ(sys::shut_write(kFd).error(), ENOTCONN);
 }
 
-TEST_F(StreamSocketTest, TheQueuesAndTheErrorOfASocketCanBeAskedFor) {
+TEST_F(StreamSocketTest, ReadsTheQueuesAndTheErrorOfASocket) {
   kernel_.set_unread(kFd, 11);
   kernel_.set_unacknowledged(kFd, 22);
   kernel_.set_socket_error(kFd, ETIMEDOUT);
@@ -69,7 +69,7 @@ TEST_F(StreamSocketTest, TheQueuesAndTheErrorOfASocketCanBeAskedFor) {
   EXPECT_EQ(sys::take_error(kFd), 0);
 }
 
-TEST(StreamSocketErrorTest, ADescriptorThatIsNoneIsAnErrorOfEachQuery) {
+TEST(StreamSocketErrorTest, EachQueryFailsForABadDescriptor) {
   EXPECT_EQ(sys::unread_bytes(-1).error(), EBADF);
   EXPECT_EQ(sys::take_error(-1), EBADF);
 }

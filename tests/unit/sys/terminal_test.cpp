@@ -1,4 +1,4 @@
-// Which SIGHUP means that the terminal has gone; signals_test has real terminals.
+// Which SIGHUP means that the terminal has closed. signals_test has real terminals.
 #include "sys/terminal.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ class TerminalOfTheProcessTest : public testing::Test {
     kernel_.expect_read(kFd, "4711 (a) name) S 1 4711 4711 " + std::to_string(number) + " -1 0\n");
     kernel_.expect_close(kFd);
   }
-  // As from a shell of this session.
+  // Like the signal of a shell of this session.
   static signalfd_siginfo sent_by(pid_t process) {
     signalfd_siginfo signal{};
     signal.ssi_code = SI_USER;
@@ -45,7 +45,7 @@ TEST_F(TerminalOfTheProcessTest, HasHungUpIfTheKernelSaysSo) {
   EXPECT_TRUE(terminal.has_hung_up(sent_by_the_kernel()));
 }
 
-TEST_F(TerminalOfTheProcessTest, HasHungUpIfItIsGoneWhenTheSessionSaysSo) {
+TEST_F(TerminalOfTheProcessTest, HasHungUpIfItIsGoneWhenTheSessionSignals) {
   expect_terminal(34816);
   const sys::Terminal terminal;
   expect_terminal(34816);
@@ -54,8 +54,8 @@ TEST_F(TerminalOfTheProcessTest, HasHungUpIfItIsGoneWhenTheSessionSaysSo) {
   EXPECT_TRUE(terminal.has_hung_up(sent_by(getpid())));
 }
 
-// Descriptors may be used up: an operator who asks for a reload then does not mean a stop.
-TEST_F(TerminalOfTheProcessTest, IsThereAsLongAsTheOppositeIsNotKnown) {
+// If no descriptor is free, the request of a reload must not stop the daemon.
+TEST_F(TerminalOfTheProcessTest, CountsAsOpenIfItsStateIsNotKnown) {
   expect_terminal(34816);
   const sys::Terminal terminal;
   kernel_.expect_open_error(kFile, EMFILE);
@@ -63,14 +63,14 @@ TEST_F(TerminalOfTheProcessTest, IsThereAsLongAsTheOppositeIsNotKnown) {
 }
 
 // A process outside of a container has the ID 0 inside.
-TEST_F(TerminalOfTheProcessTest, StaysWhenAProcessOutsideOfTheContainerSignals) {
+TEST_F(TerminalOfTheProcessTest, CountsAsOpenWhenAProcessOutsideOfTheContainerSignals) {
   expect_terminal(34816);
   const sys::Terminal terminal;
   EXPECT_FALSE(terminal.has_hung_up(sent_by(0)));
 }
 
 // A container whose processes are one session without a terminal.
-TEST_F(TerminalOfTheProcessTest, ThatWasNeverThereCannotHangUp) {
+TEST_F(TerminalOfTheProcessTest, CannotHangUpIfThereWasNone) {
   expect_terminal(0);
   const sys::Terminal terminal;
   EXPECT_FALSE(terminal.has_hung_up(sent_by(getpid())));

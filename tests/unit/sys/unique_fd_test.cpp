@@ -14,12 +14,12 @@ sys::UniqueFd open_one() {
   return sys::UniqueFd::adopt(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
-// Ownership is proved by what a second close says.
+// A second close shows whether the descriptor was closed.
 bool is_closed(int fd) {
   return fcntl(fd, F_GETFD) == -1 && errno == EBADF;
 }
 
-TEST(UniqueFdTest, ClosesWhatItOwnsWhenItDies) {
+TEST(UniqueFdTest, ClosesItsDescriptorWhenItIsDestroyed) {
   int fd = -1;
   {
     const sys::UniqueFd owner = open_one();
@@ -32,7 +32,7 @@ TEST(UniqueFdTest, ClosesWhatItOwnsWhenItDies) {
   EXPECT_EQ(errno, EBADF);
 }
 
-TEST(UniqueFdTest, MovingPassesTheDescriptorOnAndClosesWhatWasThere) {
+TEST(UniqueFdTest, MovingTransfersTheDescriptorAndClosesTheOldOne) {
   sys::UniqueFd first = open_one();
   const int fd = first.get();
   sys::UniqueFd second(std::move(first));
@@ -46,7 +46,7 @@ TEST(UniqueFdTest, MovingPassesTheDescriptorOnAndClosesWhatWasThere) {
   EXPECT_FALSE(is_closed(fd));
 }
 
-TEST(UniqueFdTest, ToResetClosesOnceAndToReleaseNotAtAll) {
+TEST(UniqueFdTest, ResetClosesOnceAndReleaseDoesNotClose) {
   sys::UniqueFd owner = open_one();
   const int fd = owner.get();
   owner.reset();
@@ -62,7 +62,7 @@ TEST(UniqueFdTest, ToResetClosesOnceAndToReleaseNotAtAll) {
   EXPECT_TRUE(is_closed(fd));
 }
 
-TEST(UniqueFdTest, ANegativeNumberIsNone) {
+TEST(UniqueFdTest, ANegativeNumberMeansNone) {
   EXPECT_FALSE(sys::UniqueFd().is_open());
   EXPECT_FALSE(sys::UniqueFd::adopt(-1).is_open());
 }

@@ -14,12 +14,12 @@ using namespace std::chrono_literals;
 using sys::MonotonicClock;
 using sys::wait_ready;
 
-// A deadline that is not to pass.
+// A deadline that does not pass in the test.
 sys::TimePoint much_later() {
   return MonotonicClock::now() + 60s;
 }
 
-TEST(WaitReadyTest, SaysWhatADescriptorIsReadyFor) {
+TEST(WaitReadyTest, ReturnsTheReadyEvents) {
   sys::EventFd event;
   EXPECT_EQ(wait_ready(event.fd(), POLLIN | POLLOUT, much_later()), POLLOUT);
   event.signal();
@@ -27,14 +27,14 @@ TEST(WaitReadyTest, SaysWhatADescriptorIsReadyFor) {
   EXPECT_EQ(wait_ready(event.fd(), POLLIN, much_later()), POLLIN);
 }
 
-TEST(WaitReadyTest, ADeadlineEndsTheWaitAndIsNotAnticipated) {
+TEST(WaitReadyTest, WaitsUntilTheDeadlineAndNotLess) {
   const sys::EventFd event;
   const sys::TimePoint deadline = MonotonicClock::now() + 1500us;
   EXPECT_EQ(wait_ready(event.fd(), POLLIN, deadline), 0);
   EXPECT_GE(MonotonicClock::now(), deadline);
 }
 
-TEST(WaitReadyTest, ADeadlineThatHasPassedOnlyLooks) {
+TEST(WaitReadyTest, APastDeadlineOnlyPolls) {
   sys::EventFd event;
   const sys::TimePoint past = MonotonicClock::now() - 1s;
   EXPECT_EQ(wait_ready(event.fd(), POLLIN, past), 0);
@@ -42,7 +42,7 @@ TEST(WaitReadyTest, ADeadlineThatHasPassedOnlyLooks) {
   EXPECT_EQ(wait_ready(event.fd(), POLLIN, past), POLLIN);
 }
 
-TEST(WaitReadyTest, CountsThoseThatAreReady) {
+TEST(WaitReadyTest, CountsReadyDescriptors) {
   sys::EventFd ready;
   const sys::EventFd idle;
   ready.signal();
@@ -53,7 +53,7 @@ TEST(WaitReadyTest, CountsThoseThatAreReady) {
   EXPECT_EQ(fds[1].revents, POLLIN);
 }
 
-TEST(WaitReadyTest, WithNothingToWaitForItIsAPause) {
+TEST(WaitReadyTest, SleepsUntilTheDeadlineWithoutDescriptors) {
   const sys::TimePoint deadline = MonotonicClock::now() + 2ms;
   EXPECT_EQ(wait_ready({}, deadline).count(), 0U);
   EXPECT_GE(MonotonicClock::now(), deadline);

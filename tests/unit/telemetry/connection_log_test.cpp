@@ -169,8 +169,9 @@ TEST_F(ConnectionLogTest, SaysByItselfWhatItLeftOutWhenThatSecondIsOver) {
   timers_.run_due(kNow + 999ms);
   EXPECT_EQ(said(), "");
   timers_.run_due(kNow + 1s);
-  EXPECT_EQ(said(),
-            "info 2 lines about connections were suppressed; log.connection_lines_per_second = 1\n");
+  EXPECT_EQ(
+      said(),
+      "info 2 lines about connections were suppressed; log.connection_lines_per_second = 1\n");
   EXPECT_TRUE(timers_.empty());
   log_.opened(peer_, 7, kNow + 4s);
   EXPECT_EQ(said(), "debug open peer=[2001:db8::1:2:3:4]:5555 fd=7\n");

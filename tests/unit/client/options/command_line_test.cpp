@@ -1,3 +1,5 @@
+#include "client/options/command_line.hpp"
+
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
@@ -5,7 +7,6 @@
 #include <string>
 #include <vector>
 
-#include "client/options/command_line.hpp"
 #include "client/options/option_table.hpp"
 #include "client/text/moments.hpp"
 

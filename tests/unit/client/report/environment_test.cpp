@@ -1,6 +1,7 @@
+#include "client/report/environment.hpp"
+
 #include <gtest/gtest.h>
 
-#include "client/report/environment.hpp"
 #include "one_cpu.hpp"
 
 namespace echod::client {
