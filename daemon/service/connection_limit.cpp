@@ -43,7 +43,8 @@ ConnectionLimit connection_limit(const LimitsConfig& limits, const sys::OpenFile
   if (open_files.soft <= reserve) {
     const bool is_as_configured = limits.open_files > 0 && open_files.soft >= limits.open_files;
     throw StartupError(ExitCode::configuration,
-                       "ulimit -n allows " + soft + " open files, and to serve one client takes " +
+                       "ulimit -n allows " + soft +
+                           " open files, but serving one connection needs " +
                            std::to_string(reserve + 1) +
                            (is_as_configured ? "; raise limits.open_files" : kHowToRaise));
   }
@@ -58,8 +59,8 @@ ConnectionLimit connection_limit(const LimitsConfig& limits, const sys::OpenFile
   const std::string serving =
       ": serving at most " + std::to_string(limit.max_connections) + " connections";
   if (needed > open_files.soft) {
-    limit.warning = "the configuration asks for " + std::to_string(needed) +
-                    " open files, ulimit -n allows " + soft + serving +
+    limit.warning = "the configuration needs " + std::to_string(needed) +
+                    " open files, but ulimit -n allows " + soft + serving +
                     "; raise it with ulimit -n " + std::to_string(needed) +
                     ", or LimitNOFILE=" + std::to_string(needed) + " under systemd" +
                     (needed > sys::kUsualMostOpenFiles ? "; fs.nr_open must allow it too" : "");

@@ -33,16 +33,19 @@ Meaning meaning_of(int error, const sys::SocketAddress& address) {
       return {ExitCode::no_permission, hint_at_permission(address.port(), error)};
     case EADDRINUSE:
       return {ExitCode::cannot_listen,
-              "see what holds the port with: ss -tanp sport = :" + port +
-                  "; if it is only bound, newer versions show it with: ss -tBnp sport = :" + port};
+              "find the program that holds the port with: ss -tanp sport = :" + port +
+                  "; if that shows none, the port is bound without listening, which newer versions "
+                  "show with: ss -tBnp sport = :" +
+                  port};
     case EADDRNOTAVAIL:
-      return {ExitCode::cannot_listen, "see this host's addresses with: ip address"};
+      return {ExitCode::cannot_listen,
+              "this host does not have that address; list its addresses with: ip address"};
     case EAFNOSUPPORT:
       return {ExitCode::cannot_listen, std::string("this host has no ") +
                                            (address.is_v6() ? "IPv6" : "IPv4") +
                                            ", or RestrictAddressFamilies= of the unit forbids it"};
     case EMFILE:
-      return {ExitCode::system, "raise ulimit -n (LimitNOFILE=)"};
+      return {ExitCode::system, "raise ulimit -n, or LimitNOFILE= under systemd"};
     default:
       return {ExitCode::system, ""};
   }

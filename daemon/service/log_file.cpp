@@ -50,7 +50,7 @@ sys::IoResult LogFile::write(const spdlog::details::log_msg& message) {
   const sys::IoResult written = file_.write(formatter_.format(message));
   if (!written.ok() && !written.would_block()) {
     error_ = written.error();
-    complain_once("lines are lost until it can be written, which each new line tries");
+    complain_once("log lines are lost until a write succeeds; each new line tries again");
   } else if (written.ok() && error_ == 0 && is_failing_) {
     report_end_of_failure();
   }
@@ -59,9 +59,9 @@ sys::IoResult LogFile::write(const spdlog::details::log_msg& message) {
 
 const char* LogFile::consequence_of_no_open() const noexcept {
   return file_.is_open()
-             ? "lines go to the file that was open before until this one can be opened, "
-               "which a new line tries at most once a second"
-             : "lines are lost until it can be opened, which a new line tries at most "
+             ? "log lines go to the file that was open before; new lines try again, at most "
+               "once a second"
+             : "log lines are lost until it can be opened; new lines try again, at most "
                "once a second";
 }
 
@@ -72,7 +72,7 @@ void LogFile::complain_once(const char* consequence) {
   }
   std::string text = "cannot write the log file " + path_ + ": " + sys::error_text(error_);
   if (error_ == EMLINK) {
-    text += " (it may not be a link, because others may write to its directory)";
+    text += " (a link is refused in a directory that other users may write to)";
   }
   text.append("; ").append(consequence);
   complaints_->log({kLoggerName, spdlog::level::err, text});
@@ -82,7 +82,7 @@ void LogFile::complain_once(const char* consequence) {
 
 void LogFile::report_end_of_failure() {
   is_failing_ = false;
-  const std::string text = "the log file " + path_ + " is written again";
+  const std::string text = "the log file " + path_ + " can be written again";
   complaints_->log({kLoggerName, spdlog::level::info, text});
 }
 

@@ -17,6 +17,8 @@ namespace echod {
 
 namespace {
 
+constexpr const char* kHowToAgree = "; change [[listen]], or ListenStream= of the socket unit";
+
 struct Candidate {
   PassedSocket socket;
   sys::Binding binding;
@@ -62,7 +64,7 @@ std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
   for (PassedSocket& socket : passed) {
     const auto binding = binding_of(socket);
     if (!binding) {
-      throw refusal(socket.name + " is no TCP socket that listens; its unit needs ListenStream= " +
+      throw refusal(socket.name + " is not a listening TCP socket; its unit needs ListenStream= " +
                     "with a port, Accept=no, and no SocketProtocol=");
     }
     candidates.push_back({.socket = std::move(socket), .binding = *binding});
@@ -99,7 +101,7 @@ std::vector<PassedSocket> take_passed_sockets() {
   char** names = nullptr;
   const int count = sd_listen_fds_with_names(1, &names);
   if (count < 0) {
-    throw refusal("LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES are not as systemd sets them: " +
+    throw refusal("LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES is invalid: " +
                   std::system_category().message(-count));
   }
   const auto free_names = [count](char** list) {
@@ -131,13 +133,13 @@ std::vector<sys::ListenSocket> adopt_passed_sockets(std::vector<PassedSocket> pa
     }
     if (match == left.end()) {
       throw refusal("[[listen]] " + text_of(wanted.address, wanted.v6only) +
-                    " is not among the sockets that were passed: " + all);
+                    " is not among the passed sockets: " + all + kHowToAgree);
     }
     listeners.push_back(adopt(std::move(match->socket), wanted, config.socket));
     left.erase(match);
   }
   if (!left.empty()) {
-    throw refusal("sockets were passed that no [[listen]] is for: " + text_of(left));
+    throw refusal("no [[listen]] has the address of: " + text_of(left) + kHowToAgree);
   }
   return listeners;
 }

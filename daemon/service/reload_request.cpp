@@ -38,7 +38,7 @@ void become_user_of(pid_t pid) {
   const bool is_known =
       ::geteuid() == 0 && ::stat(("/proc/" + std::to_string(pid)).c_str(), &status) == 0;
   if (is_known && ::setuid(status.st_uid) != 0) {
-    throw failure("cannot become the user of " + name_of(pid));
+    throw failure("cannot switch to the user of " + name_of(pid));
   }
 }
 
@@ -69,9 +69,10 @@ void request_reload(pid_t pid) {
       return;
     }
     throw StartupError(ExitCode::configuration,
-                       name_of(pid) + " refuses the reload; its log says why");
+                       name_of(pid) + " refused the reload; its log says why");
   }
-  throw StartupError(ExitCode::system, name_of(pid) + " does not answer");
+  throw StartupError(ExitCode::system,
+                     name_of(pid) + " has ended, or did not answer within a minute");
 }
 
 pid_t requester_of(const signalfd_siginfo& hangup) noexcept {

@@ -56,8 +56,8 @@ std::string_view why_v4_alone(const sys::ListenSocket& socket) {
   if (!socket.fell_back_to_v4) {
     return "";
   }
-  return socket.is_passed ? " (IPv4 alone: the socket that was passed is)"
-                          : " (IPv4 alone: this host has no IPv6)";
+  return socket.is_passed ? " (IPv4 only: the passed socket is IPv4)"
+                          : " (IPv4 only: this host has no IPv6)";
 }
 
 std::string name_of_config(const CommandLine& options) {
@@ -124,7 +124,7 @@ ExitCode Service::run() {
   }
   report_end();
   if (exit_code_ != ExitCode::stopped) {
-    manager_.failed("a listening socket was lost", lost_error_.load());
+    manager_.failed("a listening socket failed", lost_error_.load());
   }
   if (!finish()) {
     std::_Exit(static_cast<int>(exit_code_));
@@ -171,7 +171,8 @@ void Service::warn_of_buffers(const EchoSettings& settings) noexcept {
   if (settings.buffer_bytes < settings.block_bytes) {
     logs_.notices().warn(
         "buffers.total_mib leaves {} KiB to each of {} workers, less than one reply buffer of {} "
-        "KiB: all connections are served without; raise it, or lower workers",
+        "KiB: connections are served without reply buffers, slowly; raise buffers.total_mib, or "
+        "lower workers",
         settings.buffer_bytes / 1024, worker_count_, settings.block_bytes / 1024);
   }
 }
@@ -203,20 +204,20 @@ void Service::announce_start() {
                  why_v4_alone(*listeners_[i]));
     const int granted = sys::granted_backlog(listeners_[i]->fd.get());
     if (granted > 0 && granted < backlog) {
-      notices.warn("the kernel cuts the backlog of {} to {}; raise net.core.somaxconn", backlog,
-                   granted);
+      notices.warn("the kernel cuts the backlog of {} from {} to {}; raise net.core.somaxconn",
+                   listeners_[i]->address.text(), backlog, granted);
     }
   }
   announce_limits();
   if (manager_.watchdog().count() > 0 && manager_.watchdog() < kShortestWatchdog) {
     notices.warn(
-        "WatchdogSec= of the unit is shorter than the {} s in which echod answers for sure",
+        "WatchdogSec= of the unit is too short: systemd may kill a healthy echod; set {} s or more",
         kShortestWatchdog.count());
   }
   if (!manager_.unusable_name().empty()) {
     notices.warn(
-        "NOTIFY_SOCKET={} is of no use: it must be an absolute path or @ and an abstract name; no "
-        "service manager is told anything",
+        "NOTIFY_SOCKET={} is unusable: it must be an absolute path, or @ and an abstract name; the "
+        "service manager is not notified",
         manager_.unusable_name());
   }
   notices.info("started: echod {}, pid {}, time zone {}, configuration: {}", ECHOD_VERSION,
@@ -230,13 +231,13 @@ void Service::announce_limits() noexcept {
       config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
   const SpliceSettings splice = splice_settings_under(config_);
   if (splice.pipes > 0) {
-    logs_.notices().info("splice: at most {} pipes of {} KiB, from {} KiB on",
+    logs_.notices().info("splice: at most {} pipes of {} KiB, for reads of {} KiB and more",
                          worker_count_ * splice.pipes, splice.pipe_bytes / 1024,
                          splice.least_bytes / 1024);
   } else if (config_.buffers.splice) {
     logs_.notices().warn(
-        "buffers.splice does nothing: it needs 64 KiB of buffers.per_connection_kib and of "
-        "turn.bytes_kib, and for each worker 1.25 MiB of buffers.total_mib and 64 open files");
+        "buffers.splice has no effect: it needs 64 KiB or more in buffers.per_connection_kib and "
+        "in turn.bytes_kib, and for each worker 1.25 MiB of buffers.total_mib and 64 open files");
   }
   warn_of_buffers(settings_under(config_, limit_));
 }
@@ -245,7 +246,7 @@ void Service::on_signal(int signal) noexcept {
   try {
     obey(signal);
   } catch (const std::bad_alloc&) {
-    logs_.notices().error("not enough memory to act on {}; send it again", signal_name(signal));
+    logs_.notices().error("not enough memory to handle {}; send it again", signal_name(signal));
   }
 }
 
@@ -253,7 +254,7 @@ void Service::obey(int signal) {
   switch (signal) {
     case SIGHUP:
       if (terminal_.has_hung_up(signals_.info())) {
-        stop("the terminal has gone");
+        stop("the terminal was closed");
       } else {
         reload_requester_ = requester_of(signals_.info());
         reload();
@@ -276,7 +277,7 @@ void Service::stop(std::string_view cause) noexcept {
     return;
   }
   if (is_stopping_) {
-    logs_.notices().info("stopping: {} again, closing everything now", cause);
+    logs_.notices().info("stopping: {} while draining, closing all connections now", cause);
     workers_.abort_connections(CloseReason::forced);
     return;
   }
@@ -310,7 +311,8 @@ void Service::on_workers_watched() noexcept {
 // After each iteration, in which something may have been sent.
 void Service::look_after_manager() noexcept {
   if (const int error = manager_.take_error(); error != 0) {
-    logs_.notices().error("cannot reach the service manager: {}", sys::error_text(error));
+    logs_.notices().error("cannot notify the service manager: {}; echod goes on and tries again",
+                          sys::error_text(error));
   }
   if (manager_.has_unsent() && !manager_retry_.is_running()) {
     manager_retry_.expire_at(loop_.now() + ServiceManager::kRetryInterval);
@@ -332,10 +334,10 @@ void Service::end_if_the_rest_is_stuck() noexcept {
   if (!is_stopping_ || !worker_watch_.are_only_stuck_left()) {
     return;
   }
-  logs_.notices().critical("workers that are stuck and do not end: {} of {}; ending without them",
+  logs_.notices().critical("{} of {} workers are stuck and do not end; exiting without them",
                            workers_.running(), worker_count_);
   report_end();
-  manager_.failed("workers that are stuck were left behind", 0);
+  manager_.failed("exited without workers that are stuck", 0);
   (void)finish();
   std::_Exit(static_cast<int>(ExitCode::internal));
 }
@@ -343,7 +345,7 @@ void Service::end_if_the_rest_is_stuck() noexcept {
 void Service::on_listener_lost() {
   exit_code_ = ExitCode::system;
   if (!is_stopping_) {
-    stop("a listening socket was lost");
+    stop("a listening socket failed");
   }
 }
 
@@ -354,7 +356,7 @@ void Service::reload() noexcept {
   try {
     logs_.reopen();
   } catch (const std::bad_alloc&) {
-    logs_.notices().error("not enough memory to reopen the log file; SIGUSR1 does it, too");
+    logs_.notices().error("not enough memory to reopen the log file; send SIGUSR1 to try again");
   }
   loader_.load();
 }
@@ -411,7 +413,7 @@ void Service::apply(const Config& wanted) {
     logs_.notices().warn("{}", limit_.warning);
   }
   if (!restart_keys.empty()) {
-    logs_.notices().warn("reload: needs a restart: {}", restart_keys);
+    logs_.notices().warn("reload: takes effect only after a restart: {}", restart_keys);
   }
 }
 
@@ -428,7 +430,7 @@ void Service::refuse_reload(std::vector<std::string> errors) noexcept {
   } else {
     refusal_ = std::move(errors.front());
   }
-  logs_.notices().error("reload: refused, the running configuration stays");
+  logs_.notices().error("reload: refused, the running configuration is kept");
 }
 
 std::string Service::status_line() const {

@@ -73,9 +73,9 @@ void WorkerWatch::check(std::size_t number) noexcept {
   workers_.relieve(number);
   if (watched.silent == kStuckAfter) {
     ++stalls_;
-    log_.error("worker {} has not answered for {} s: its {} connections stand still{}", number,
+    log_.error("worker {} has not answered for {} s: its {} connections are stalled{}", number,
                watched.silent.count(), workers_.connections_of(number),
-               watched_.size() > 1 ? "; the others are served on" : "");
+               watched_.size() > 1 ? "; the other workers go on serving" : "");
   }
 }
 

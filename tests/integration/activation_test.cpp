@@ -109,9 +109,9 @@ TEST_F(ActivationTest, AReloadLeavesThemAndSaysThatOthersNeedARestart) {
   const PassedListener listener;
   const PassedListener other;
   start_with(listener);
-  daemon().expect_log("reload: needs a restart: listen");
+  daemon().expect_log("reload: takes effect only after a restart: listen");
   daemon().reload(other.config());
-  (void)daemon().wait_for_log("reload: needs a restart: listen");
+  (void)daemon().wait_for_log("reload: takes effect only after a restart: listen");
   EXPECT_TRUE(TcpPeer("127.0.0.1", listener.port()).echoes("hello"));
 }
 
@@ -119,9 +119,10 @@ TEST_F(ActivationTest, NamesThatAreNotAsManyAsTheSocketsAreAnError) {
   const PassedListener passed;
   const ChildResult result = refuse(passed.config(), {passed.fd()}, "echo:more");
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(result.err,
-            "echod: socket activation: LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES are not as systemd "
-            "sets them: Invalid argument\n");
+  EXPECT_EQ(
+      result.err,
+      "echod: socket activation: LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES is invalid: Invalid "
+      "argument\n");
 }
 
 TEST_F(ActivationTest, AConfiguredListenerThatWasNotPassedIsAnError) {
@@ -131,8 +132,8 @@ TEST_F(ActivationTest, AConfiguredListenerThatWasNotPassedIsAnError) {
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(result.err,
             "echod: socket activation: [[listen]] 127.0.0.1:" + std::to_string(other.port()) +
-                " is not among the sockets that were passed: 127.0.0.1:" +
-                std::to_string(passed.port()) + " (echo)\n");
+                " is not among the passed sockets: 127.0.0.1:" + std::to_string(passed.port()) +
+                " (echo); change [[listen]], or ListenStream= of the socket unit\n");
 }
 
 TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
@@ -140,9 +141,9 @@ TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
   const PassedListener second;
   const ChildResult result = refuse(first.config(), {first.fd(), second.fd()}, "echo:more");
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(result.err,
-            "echod: socket activation: sockets were passed that no [[listen]] is for: 127.0.0.1:" +
-                std::to_string(second.port()) + " (more)\n");
+  EXPECT_EQ(result.err, "echod: socket activation: no [[listen]] has the address of: 127.0.0.1:" +
+                            std::to_string(second.port()) +
+                            " (more); change [[listen]], or ListenStream= of the socket unit\n");
 }
 
 TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
@@ -150,7 +151,7 @@ TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
   const ChildResult result = refuse(datagrams.config(), {datagrams.fd()}, "udp");
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(result.err,
-            "echod: socket activation: udp is no TCP socket that listens; its unit needs "
+            "echod: socket activation: udp is not a listening TCP socket; its unit needs "
             "ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
 }
 
@@ -160,7 +161,7 @@ TEST_F(ActivationTest, WhateverTheNameOfASocketTheErrorIsOneLine) {
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(
       result.err,
-      "echod: socket activation: two\\u000Alines\\u001B[2J is no TCP socket that listens; its "
+      "echod: socket activation: two\\u000Alines\\u001B[2J is not a listening TCP socket; its "
       "unit needs ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
 }
 

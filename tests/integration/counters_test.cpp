@@ -197,7 +197,7 @@ TEST_F(EveryCounterTest, OfReloadsAndLogLines) {
   start("workers = 1\n[log]\nconnection_lines_per_second = 1\n");
   daemon().expect_log("reload: refused");
   daemon().expect_log("nonsense");
-  daemon().allow_log("lines about connections were left out");
+  daemon().allow_log("lines about connections were suppressed");
   Values before = values();
   daemon().reload("workers = 1\n");
   expect_growth(before, {{"reloads", 1}});
@@ -218,7 +218,7 @@ TEST_F(EveryCounterTest, OfErrorsOfSystemCalls) {
   }
   start(kOneWorker);
   daemon().expect_log("was lost before it was accepted");
-  daemon().expect_log("no room for the connection of ");
+  daemon().expect_log("cannot add the connection from ");
   daemon().expect_log("cannot accept on ");
   Values before = values();
   with_failure("accept4", "ECONNABORTED", [this] { EXPECT_TRUE(connect().echoes("hello")); });

@@ -205,7 +205,7 @@ TEST_F(DrainTest, SoManyClientsThatWaitThatDescriptorsRunOutAreServedToo) {
   }
   daemon().wait_for_counter("paused_full", 1);
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_log("stopping: clients still wait on ");
+  (void)daemon().wait_for_log("stopping: clients wait in the backlog of ");
   for (TcpPeer& peer : peers) {
     EXPECT_EQ(peer.receive_to_end().bytes, "hello");
     peer.close();

@@ -21,7 +21,7 @@ class ListenerLostTest : public DaemonTest {
     start(DaemonOptions{.config = "workers = 2\n" + listener_.config(more),
                         .environment = {manager_.variable()},
                         .passes = {listener_.fd()}});
-    daemon().expect_log(" is broken: ");
+    daemon().expect_log(" failed: ");
   }
   // A passed socket is the test's too, which can so break it for everybody.
   void break_listener() { ASSERT_EQ(shutdown(listener_.fd(), SHUT_RD), 0); }
@@ -44,7 +44,7 @@ TEST_F(ListenerLostTest, EndsTheDaemonWithAReasonOnceItsClientsHaveTheirBytes) {
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
   peer.close();
   daemon().finish_stopped(kSystem);
-  const std::string message = manager_.wait_for("STATUS=a listening socket was lost");
+  const std::string message = manager_.wait_for("STATUS=a listening socket failed");
   EXPECT_NE(message.find("\nERRNO=" + std::to_string(EINVAL)), std::string::npos) << message;
 }
 
@@ -63,16 +63,16 @@ TEST_F(ListenerLostTest, ASecondWorkerThatReportsItDoesNotCutTheDrainShort) {
     for (int message = 0; message < 3; ++message) {
       (void)manager_.wait_for("EXTEND_TIMEOUT_USEC=");
     }
-    EXPECT_EQ(daemon().count_log(" is broken: "), 1U);
+    EXPECT_EQ(daemon().count_log(" failed: "), 1U);
   }
-  (void)daemon().wait_for_log(" is broken: ", 2);
+  (void)daemon().wait_for_log(" failed: ", 2);
   for (TcpPeer* peer : {&first, &second}) {
     EXPECT_EQ(peer->receive_to_end().ending, Ending::fin);
   }
   second.close();
   first.close();
   daemon().finish_stopped(kSystem);
-  EXPECT_EQ(daemon().count_log("closing everything now"), 0U);
+  EXPECT_EQ(daemon().count_log("closing all connections now"), 0U);
   EXPECT_EQ(daemon().count_log(" reason=drained"), 2U);
 }
 

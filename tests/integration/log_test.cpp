@@ -181,7 +181,7 @@ TEST_F(LogTest, AFileInAMissingFolderIsReportedOnceAndTakenWhenItIsThere) {
     echo_once();
     return read_file(file).find("close peer=") != std::string::npos;
   });
-  (void)daemon().wait_for_err("the log file " + file + " is written again");
+  (void)daemon().wait_for_err("the log file " + file + " can be written again");
   EXPECT_EQ(count_err("cannot write the log file"), 1U);
 }
 
@@ -338,7 +338,7 @@ TEST_F(LogTest, HowManyLinesWereLeftOutIsSaidWhileTheDaemonIsQuiet) {
   TcpPeer peer = connect();
   TcpPeer other = connect();
   daemon().thaw();
-  const std::string line = daemon().wait_for_log("lines about connections were left out");
+  const std::string line = daemon().wait_for_log("lines about connections were suppressed");
   EXPECT_NE(line.find("1 lines about"), std::string::npos) << line;
 }
 

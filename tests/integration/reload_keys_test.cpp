@@ -228,7 +228,7 @@ TEST_F(ReloadKeysTest, stderr_level) {
 
 TEST_F(ReloadKeysTest, connection_lines_per_second) {
   start("[log]\nconnection_lines_per_second = 0\n");
-  daemon().allow_log("lines about connections were left out");
+  daemon().allow_log("lines about connections were suppressed");
   reload("[log]\nconnection_lines_per_second = 1\n");
   wait_until("a line to be left out", [this] {
     EXPECT_TRUE(connect().echoes("hello"));

@@ -158,11 +158,12 @@ TEST_F(ReloadTest, AGoodOneAfterABadOneIsApplied) {
 TEST_F(ReloadTest, WhatNeedsARestartIsNamedAndTheRestApplied) {
   const std::string listen = "[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n";
   start(listen);
-  daemon().expect_log("reload: needs a restart: ");
+  daemon().expect_log("reload: takes effect only after a restart: ");
   daemon().reload(listen + "backlog = 7\n[socket]\nno_delay = false\n[timeouts]\nidle_s = 0.2\n");
-  const std::string line = daemon().wait_for_err("needs a restart");
-  EXPECT_NE(line.find(" - WARNING - reload: needs a restart: listen, socket.no_delay"),
-            std::string::npos)
+  const std::string line = daemon().wait_for_err("only after a restart");
+  EXPECT_NE(
+      line.find(" - WARNING - reload: takes effect only after a restart: listen, socket.no_delay"),
+      std::string::npos)
       << line;
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.has_news(Deadline(kAtOnce))) << "idle_s applies at once";
@@ -225,7 +226,7 @@ TEST_F(ReloadRequestTest, FailsIfTheConfigurationIsRefused) {
   const ChildResult bad = request(daemon().pid());
   EXPECT_EQ(bad.exit_code, kRefused);
   EXPECT_EQ(bad.err, "echod: process " + std::to_string(daemon().pid()) +
-                         " refuses the reload; its log says why\n");
+                         " refused the reload; its log says why\n");
   std::filesystem::remove(daemon().config_path());
   EXPECT_EQ(request(daemon().pid()).exit_code, kRefused);
   write_file(daemon().config_path(), "");

@@ -105,7 +105,7 @@ TEST_F(ServiceManagerTest, HearsEverythingWhenClientsHaveAllDescriptors) {
   }
   daemon().wait_for_counter("paused_full", 1);
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_log("stopping: clients still wait on ");
+  (void)daemon().wait_for_log("stopping: clients wait in the backlog of ");
   (void)manager_.count_during(100ms, "");  // What came before.
   EXPECT_NE(manager_.wait_for("STATUS=draining, ").find(" connections"), std::string::npos);
   (void)manager_.wait_for("EXTEND_TIMEOUT_USEC=");
@@ -172,7 +172,7 @@ TEST_F(ServiceManagerTest, ThatReadsNothingDoesNotHoldUpAStartThatFails) {
 
 TEST_F(ServiceManagerTest, WhoseSocketCannotBeUsedIsMentionedOnce) {
   start(DaemonOptions{.environment = {"NOTIFY_SOCKET=vsock:2:1234"}});
-  daemon().expect_log("NOTIFY_SOCKET=vsock:2:1234 is of no use");
+  daemon().expect_log("NOTIFY_SOCKET=vsock:2:1234 is unusable");
   daemon().signal(SIGHUP);
   (void)daemon().wait_for_log("reload: applied");
   EXPECT_EQ(daemon().count_log("NOTIFY_SOCKET"), 1U);

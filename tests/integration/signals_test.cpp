@@ -173,7 +173,7 @@ class TerminalTest : public testing::Test {
         Deadline(std::chrono::seconds(20)));
   }
   void expect_stop() {
-    EXPECT_TRUE(says("stopping: the terminal has gone")) << child_->err();
+    EXPECT_TRUE(says("stopping: the terminal was closed")) << child_->err();
     EXPECT_TRUE(says("stopped: ")) << child_->err();
     EXPECT_EQ(child_->err().find("reload: "), std::string::npos) << child_->err();
   }

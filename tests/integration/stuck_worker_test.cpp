@@ -13,7 +13,7 @@ class StuckWorkerTest : public DaemonTest {};
 // With fewer than 32 connections for two workers the spread is exact.
 TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
   start(DaemonOptions{.config = "workers = 2\n", .arguments = {"--stderr-level", "off"}});
-  daemon().expect_log("worker 0 has not answered for 6 s: its 3 connections stand still");
+  daemon().expect_log("worker 0 has not answered for 6 s: its 3 connections are stalled");
   daemon().expect_log("worker 0 answers again");
   std::vector<TcpPeer> peers;
   for (int i = 0; i < 6; ++i) {
@@ -51,7 +51,7 @@ TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
                       .arguments = {"--stderr-level", "off"},
                       .environment = {manager.variable()}});
   daemon().expect_log("worker 0 has not answered for 6 s");
-  daemon().expect_log("workers that are stuck and do not end: 1 of 2; ending without them");
+  daemon().expect_log("1 of 2 workers are stuck and do not end; exiting without them");
   daemon().expect_log("stopped: 2 connections served");
   TcpPeer first = connect();
   TcpPeer second = connect();
@@ -60,12 +60,12 @@ TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
   {
     const StoppedThread stuck(daemon().pid(), "worker-0");
     daemon().signal(SIGTERM);
-    (void)daemon().wait_for_err("ending without them");
+    (void)daemon().wait_for_err("exiting without them");
     (void)daemon().wait_for_log("stopped: ");
   }
   constexpr int kInternalError = 70;
   daemon().finish_stopped(kInternalError);
-  (void)manager.wait_for("STATUS=workers that are stuck were left behind");
+  (void)manager.wait_for("STATUS=exited without workers that are stuck");
 }
 
 }  // namespace

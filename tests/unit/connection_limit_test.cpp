@@ -60,14 +60,14 @@ TEST(ConnectionLimitTest, ANumberThatDoesNotFitIsCutAndTheWarningSaysBothNumbers
   const ConnectionLimit limit = limit_of(10000, 0, 1024);
   EXPECT_EQ(limit.max_connections, 1024 - kReserve);
   EXPECT_EQ(limit.warning,
-            "the configuration asks for 10033 open files, ulimit -n allows 1024: serving at most "
+            "the configuration needs 10033 open files, but ulimit -n allows 1024: serving at most "
             "991 connections; raise it with ulimit -n 10033, or LimitNOFILE=10033 under systemd");
 }
 
 TEST(ConnectionLimitTest, OpenFilesThatWereNotGrantedAreWarnedAboutToo) {
   const ConnectionLimit limit = limit_of(0, 100000, 20000);
   EXPECT_EQ(limit.max_connections, 20000 - kReserve);
-  EXPECT_NE(limit.warning.find("asks for 100000 open files"), std::string::npos);
+  EXPECT_NE(limit.warning.find("needs 100000 open files"), std::string::npos);
 }
 
 TEST(ConnectionLimitTest, DescriptorsBeyondWhatTheKernelUsuallyAllowsNeedItsConsent) {
@@ -77,7 +77,7 @@ TEST(ConnectionLimitTest, DescriptorsBeyondWhatTheKernelUsuallyAllowsNeedItsCons
 
 TEST(ConnectionLimitTest, DescriptorsThatLeaveNoConnectionAreRefusedWithTheNumberThatWouldDo) {
   EXPECT_EQ(refusal_of(12),
-            "ulimit -n allows 12 open files, and to serve one client takes 34; raise it with "
+            "ulimit -n allows 12 open files, but serving one connection needs 34; raise it with "
             "ulimit -n, or LimitNOFILE= under systemd");
   EXPECT_NE(refusal_of(kReserve), "accepted");
   EXPECT_EQ(refusal_of(kReserve + 1), "accepted");
@@ -86,7 +86,7 @@ TEST(ConnectionLimitTest, DescriptorsThatLeaveNoConnectionAreRefusedWithTheNumbe
 }
 
 TEST(ConnectionLimitTest, ARefusalNamesTheKeyIfThatAsksForTooFew) {
-  EXPECT_TRUE(refusal_of(20, 20).ends_with("takes 34; raise limits.open_files"));
+  EXPECT_TRUE(refusal_of(20, 20).ends_with("needs 34; raise limits.open_files"));
   EXPECT_TRUE(
       refusal_of(20, 64).ends_with("; raise it with ulimit -n, or LimitNOFILE= under "
                                    "systemd"));

@@ -80,7 +80,7 @@ class PortInUseTest : public testing::Test {
       GTEST_SKIP() << "needs ss, of iproute2";
     }
   }
-  static constexpr const char* kWords = "see what holds the port with: ";
+  static constexpr const char* kWords = "find the program that holds the port with: ";
 
   const HeldPort held_;
 };
@@ -102,7 +102,7 @@ TEST_F(PortInUseTest, ByASocketThatIsOnlyBoundIsShownByTheCommandThatIsNamedForT
   if (run({.arguments = {"ss", "-tBn"}}).exit_code != 0) {
     GTEST_SKIP() << "this version of ss does not know -B";
   }
-  EXPECT_NE(shown_by_command(held_.complaint(), "newer versions show it with: ")
+  EXPECT_NE(shown_by_command(held_.complaint(), "which newer versions show with: ")
                 .find(held_.address().text()),
             std::string::npos);
 }

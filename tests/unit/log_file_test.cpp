@@ -89,8 +89,8 @@ TEST_F(LogFileTest, AFileThatCannotBeOpenedIsReportedOnceAndItsLinesAreLost) {
   EXPECT_FALSE(log("one"));
   EXPECT_FALSE(log("two"));
   EXPECT_EQ(said(),
-            "error cannot write the log file log: Permission denied; lines are lost until it can "
-            "be opened, which a new line tries at most once a second\n");
+            "error cannot write the log file log: Permission denied; log lines are lost until it "
+            "can be opened; new lines try again, at most once a second\n");
 }
 
 TEST_F(LogFileTest, ALineOpensItAtMostOnceASecondAndIsItsFirst) {
@@ -107,17 +107,17 @@ TEST_F(LogFileTest, ALineOpensItAtMostOnceASecondAndIsItsFirst) {
   expect_line(kFd, "first");
   (void)said();
   EXPECT_TRUE(log("first"));
-  EXPECT_EQ(said(), "info the log file log is written again\n");
+  EXPECT_EQ(said(), "info the log file log can be written again\n");
 }
 
 TEST_F(LogFileTest, LinesGoToTheFileThatWasOpenUntilTheOtherOneIs) {
   open();
   expect_open_error("log", EISDIR);
   EXPECT_FALSE(file_.open("log"));
-  EXPECT_EQ(said(),
-            "error cannot write the log file log: Is a directory; lines go to the file that was "
-            "open before until this one can be opened, which a new line tries at most once a "
-            "second\n");
+  EXPECT_EQ(
+      said(),
+      "error cannot write the log file log: Is a directory; log lines go to the file that was "
+      "open before; new lines try again, at most once a second\n");
   expect_line(kFd, "one");
   EXPECT_TRUE(log("one"));
   kernel_.advance(1s);
@@ -125,7 +125,7 @@ TEST_F(LogFileTest, LinesGoToTheFileThatWasOpenUntilTheOtherOneIs) {
   kernel_.expect_close(kFd);
   expect_line(kOther, "two");
   EXPECT_TRUE(log("two"));
-  EXPECT_EQ(said(), "info the log file log is written again\n");
+  EXPECT_EQ(said(), "info the log file log can be written again\n");
 }
 
 TEST_F(LogFileTest, AnotherFileThatCannotBeOpenedIsReportedToo) {
@@ -147,7 +147,7 @@ TEST_F(LogFileTest, AnOpenThatWasAskedForAndFailsIsReportedEachTime) {
 TEST_F(LogFileTest, ALinkThatIsNotFollowedIsCalledByItsName) {
   expect_open_error("log", EMLINK);
   (void)file_.open("log");
-  EXPECT_NE(said().find("it may not be a link, because others may write to its directory"),
+  EXPECT_NE(said().find("a link is refused in a directory that other users may write to"),
             std::string::npos);
 }
 
@@ -157,9 +157,10 @@ TEST_F(LogFileTest, AFullDiskIsReportedOnceUntilItCanBeWrittenAgain) {
     kernel_.expect_write_error(kFd, ENOSPC);
     EXPECT_FALSE(log("lost"));
   }
-  EXPECT_EQ(said(),
-            "error cannot write the log file log: No space left on device; lines are lost until "
-            "it can be written, which each new line tries\n");
+  EXPECT_EQ(
+      said(),
+      "error cannot write the log file log: No space left on device; log lines are lost until "
+      "a write succeeds; each new line tries again\n");
   expect_line(kFd, "three");
   EXPECT_TRUE(log("three"));
 }
@@ -174,7 +175,7 @@ TEST_F(LogFileTest, AFileThatCannotBeWrittenIsOpenedAnewOnceASecond) {
   kernel_.expect_close(kFd);
   expect_line(kOther, "two");
   EXPECT_TRUE(log("two"));
-  EXPECT_EQ(said(), "info the log file log is written again\n");
+  EXPECT_EQ(said(), "info the log file log can be written again\n");
 }
 
 TEST_F(LogFileTest, AFailureThatComesAndGoesIsReportedOnceAMinute) {

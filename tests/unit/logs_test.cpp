@@ -196,8 +196,8 @@ TEST_F(LogsTest, AFailedReopenLosesNoLineAndIsTriedAgain) {
   });
   EXPECT_EQ(logs_->lost_lines(), 0U);
   const std::string err = finish();
-  EXPECT_TRUE(contains(err, ": Is a directory; lines go to the file that was open before"));
-  EXPECT_TRUE(contains(err, config_.file + " is written again"));
+  EXPECT_TRUE(contains(err, ": Is a directory; log lines go to the file that was open before"));
+  EXPECT_TRUE(contains(err, config_.file + " can be written again"));
 }
 
 TEST_F(LogsTest, AReloadThatNamesAFileThatCannotBeOpenedLeavesTheOldOneInUse) {
@@ -207,7 +207,7 @@ TEST_F(LogsTest, AReloadThatNamesAFileThatCannotBeOpenedLeavesTheOldOneInUse) {
   logs_->apply(config_);
   logs_->logger()->info("after the reload");
   const std::string err = finish();
-  EXPECT_TRUE(contains(err, ": Is a directory; lines go to the file that was open before"));
+  EXPECT_TRUE(contains(err, ": Is a directory; log lines go to the file that was open before"));
   EXPECT_TRUE(contains(read_file(old), "after the reload"));
 }
 

@@ -116,7 +116,7 @@ TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
   Passed both("::");
   const std::uint16_t port = both.port();
   EXPECT_NE(refusal_of(both.take(), {.address = address_of("::", port), .v6only = true})
-                .find("(v6only) is not among the sockets that were passed: "),
+                .find("(v6only) is not among the passed sockets: "),
             std::string::npos);
   Passed alone("::", true);
   EXPECT_NE(refusal_of(alone.take(), {.address = address_of("::", alone.port())}).find("(v6only)"),
@@ -155,7 +155,7 @@ TEST(PassedSocketsTest, ALocalSocketIsRefused) {
             0);
   ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
   EXPECT_EQ(refusal_of(std::move(local), {}),
-            "socket activation: local is no TCP socket that listens; its unit needs ListenStream= "
+            "socket activation: local is not a listening TCP socket; its unit needs ListenStream= "
             "with a port, Accept=no, and no SocketProtocol=");
 }
 

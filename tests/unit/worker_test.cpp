@@ -208,7 +208,7 @@ TEST_F(WorkerTest, SaysHowManyLinesWereLeftOutWhenItEnds) {
     (void)peer.receive_to_end();
   }
   EXPECT_TRUE(comes(ended_));
-  EXPECT_NE(log_.str().find("lines about connections were left out"), std::string::npos);
+  EXPECT_NE(log_.str().find("lines about connections were suppressed"), std::string::npos);
 }
 
 TEST_F(WorkerTest, NewSettingsHoldForThoseWhoWaitAlready) {

@@ -72,8 +72,8 @@ TEST_F(WorkerWatchTest, NamesAWorkerOnceItHasMadeNoTurnForThreeChecks) {
   EXPECT_EQ(log_.str(), "");
   EXPECT_FALSE(watch_.are_only_stuck_left());
   check();
-  EXPECT_NE(log_.str().find("error worker 0 has not answered for 6 s: its 0 connections stand "
-                            "still; the others are served on\n"),
+  EXPECT_NE(log_.str().find("error worker 0 has not answered for 6 s: its 0 connections are "
+                            "stalled; the other workers go on serving\n"),
             std::string::npos)
       << log_.str();
   EXPECT_TRUE(watch_.are_only_stuck_left());

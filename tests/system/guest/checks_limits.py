@@ -123,7 +123,7 @@ def too_few_open_files_are_refused():
     drop_in("[Service]\nLimitNOFILE=12\n")
     journal = Journal()
     expect(systemctl("restart", "echod.service", may_fail=True).returncode != 0, "it started")
-    line = journal.wait_for("ulimit -n allows 12 open files, and to serve one client takes .*").group()
+    line = journal.wait_for("ulimit -n allows 12 open files, but serving one connection needs .*").group()
     expect((show("ActiveState"), show("ExecMainStatus"), restarts()) == ("failed", "78", 0),
            f"it is {show('ActiveState')}, with status {show('ExecMainStatus')}")
     return line
