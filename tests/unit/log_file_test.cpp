@@ -26,7 +26,7 @@ class LogFileTest : public testing::Test {
  protected:
   LogFileTest() {
     kernel_.set_file_type(kFolder, S_IFDIR | 0755);
-    complaints_->set_pattern("%l %v");
+    reports_->set_pattern("%l %v");
   }
 
   void expect_open(const std::string& name, int fd) {
@@ -60,9 +60,9 @@ class LogFileTest : public testing::Test {
 
   ScriptedKernel kernel_;
   std::ostringstream said_;
-  std::shared_ptr<spdlog::sinks::ostream_sink_mt> complaints_ =
+  std::shared_ptr<spdlog::sinks::ostream_sink_mt> reports_ =
       std::make_shared<spdlog::sinks::ostream_sink_mt>(said_);
-  LogFile file_{complaints_};
+  LogFile file_{reports_};
 };
 
 TEST_F(LogFileTest, EachLineIsOneWrite) {

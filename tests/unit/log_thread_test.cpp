@@ -106,7 +106,7 @@ TEST_F(LogThreadTest, LinesThatCannotBeWrittenAreCounted) {
     thread.push(line(text));
   }
   EXPECT_TRUE(thread.finish(60s));
-  EXPECT_EQ(thread.lost_lines(), 2U);
+  EXPECT_EQ(thread.write_failures(), 2U);
   EXPECT_EQ(written_->texts(), (std::vector<std::string>{"one"}));
 }
 
@@ -116,10 +116,10 @@ TEST_F(LogThreadTest, AnErrandRunsBeforeTheNextLineAndReplacesOneThatHasNotBegun
   wait_until_it_waits();
   thread.push(line("queued"));
   thread.run_next([written = written_] { written->add("replaced"); });
-  thread.run_next([written = written_] { written->add("errand"); });
+  thread.run_next([written = written_] { written->add("task"); });
   open_gate();
   EXPECT_TRUE(thread.finish(60s));
-  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"wait", "errand", "queued"}));
+  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"wait", "task", "queued"}));
 }
 
 TEST_F(LogThreadTest, ALineThatFindsNoRoomIsWrittenAgainAndDoesNotHoldUpAnErrand) {
@@ -135,12 +135,12 @@ TEST_F(LogThreadTest, ALineThatFindsNoRoomIsWrittenAgainAndDoesNotHoldUpAnErrand
   thread.push(line("two"));
   wait_until("two calls", [&calls] { return calls > 1; });
   thread.run_next([&] {
-    written_->add("errand");
+    written_->add("task");
     has_room = true;
   });
   EXPECT_TRUE(thread.finish(60s));
-  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"errand", "one", "two"}));
-  EXPECT_EQ(thread.lost_lines(), 0U);
+  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"task", "one", "two"}));
+  EXPECT_EQ(thread.write_failures(), 0U);
 }
 
 TEST_F(LogThreadTest, AnErrandRunsWithoutALineToo) {

@@ -194,7 +194,7 @@ TEST_F(LogsTest, AFailedReopenLosesNoLineAndIsTriedAgain) {
     logs_->logger()->info("a line");
     return std::filesystem::exists(config_.file);
   });
-  EXPECT_EQ(logs_->lost_lines(), 0U);
+  EXPECT_EQ(logs_->write_failures(), 0U);
   const std::string err = finish();
   EXPECT_TRUE(contains(err, ": Is a directory; log lines go to the file that was open before"));
   EXPECT_TRUE(contains(err, config_.file + " can be written again"));
@@ -324,7 +324,7 @@ TEST(LogsQueueTest, AFailureOfMemoryIsCountedAndIsNoLine) {
     logs.logger()->info("a line that needs no memory");
     logs.logger()->info(std::string_view(long_text));
   }
-  EXPECT_EQ(logs.lost_lines(), 1U);
+  EXPECT_EQ(logs.write_failures(), 1U);
   EXPECT_TRUE(logs.finish());
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   EXPECT_FALSE(contains(read_file(config.file), "bad_alloc"));

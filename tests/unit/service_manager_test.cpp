@@ -99,11 +99,11 @@ TEST_F(UnreadManagerTest, UnusableNamesAreNamedAndAnEmptyOneIsNone) {
   for (const std::string unusable : {"relative", "vsock:2:1"}) {
     name("NOTIFY_SOCKET", unusable);
     const ServiceManager manager;
-    EXPECT_FALSE(manager.is_there());
+    EXPECT_FALSE(manager.is_present());
     EXPECT_EQ(manager.unusable_name(), unusable);
   }
   name("NOTIFY_SOCKET", "");
-  EXPECT_FALSE(ServiceManager().is_there());
+  EXPECT_FALSE(ServiceManager().is_present());
   EXPECT_EQ(ServiceManager().unusable_name(), "");
 }
 

@@ -50,10 +50,10 @@ class WorkerWatchTest : public testing::Test {
 TEST_F(WorkerWatchTest, WakesUpEachWorkerFromTheStartOn) {
   watch_.start();
   EXPECT_EQ(wake_ups(), kWorkers);
-  EXPECT_TRUE(watch_.all_answer());
+  EXPECT_TRUE(watch_.have_all_answered());
   check();
   EXPECT_EQ(checks_, 1);
-  EXPECT_FALSE(watch_.all_answer());
+  EXPECT_FALSE(watch_.have_all_answered());
 }
 
 // The kernel may have woken the one that makes no turns for a client.
