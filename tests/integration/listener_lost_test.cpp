@@ -1,4 +1,4 @@
-// A listening socket that breaks: echod drains and ends, so that a service manager starts it anew.
+// A listening socket fails: echod drains and exits, so that the service manager restarts it.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class ListenerLostTest : public DaemonTest {
                         .passes = {listener_.fd()}});
     daemon().expect_log(" failed: ");
   }
-  // A passed socket is the test's too, which can so break it for everybody.
+  // The test shares the passed socket, so it can shut it down for echod too.
   void break_listener() { ASSERT_EQ(shutdown(listener_.fd(), SHUT_RD), 0); }
   [[nodiscard]] bool has_thread(const std::string& name) {
     const std::filesystem::path tasks = "/proc/" + std::to_string(daemon().pid()) + "/task";
@@ -48,8 +48,8 @@ TEST_F(ListenerLostTest, EndsTheDaemonWithAReasonOnceItsClientsHaveTheirBytes) {
   EXPECT_NE(message.find("\nERRNO=" + std::to_string(EINVAL)), std::string::npos) << message;
 }
 
-// The second report comes so late that it would mean "now" if it were a second signal. While it
-// drains the daemon asks its manager for time every 2 s.
+// The second report comes more than 1 s after the first one. A second stop signal so late would end
+// the drain. While draining, the daemon asks the service manager for more time every 2 s.
 TEST_F(ListenerLostTest, ASecondWorkerThatReportsItDoesNotCutTheDrainShort) {
   start_with("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
   TcpPeer first = connect();
