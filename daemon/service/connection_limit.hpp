@@ -14,7 +14,7 @@ namespace echod {
 
 struct ConnectionLimit {
   std::uint32_t max_connections = 0;
-  std::string warning;  // Empty unless fewer connections fit than were configured.
+  std::string warning;  // Empty, or that `ulimit -n` allows few connections and how to raise it.
 };
 
 // Reserved for standard streams, logs, signals, the main thread's loop and libraries, with a
@@ -36,8 +36,8 @@ inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 [[nodiscard]] std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
                                                  std::size_t inherited) noexcept;
 
-// `reserved`: see reserved_descriptors(). Throws StartupError if there is no descriptor left for a
-// connection.
+// `reserved`: reserved_descriptors() plus those of the splice pipes. Throws StartupError if there
+// is no descriptor left for a connection.
 [[nodiscard]] ConnectionLimit connection_limit(const LimitsConfig& limits,
                                                const sys::OpenFilesLimit& open_files,
                                                std::uint64_t reserved);

@@ -78,8 +78,8 @@ bool is_for(const Candidate& candidate, const ListenConfig& wanted) {
          (!may_serve_v4(wanted.address) || candidate.binding.v6only == wanted.v6only);
 }
 
-// On a host without IPv6, systemd binds a plain port number to 0.0.0.0, as open_listener() does
-// "::".
+// On a host without IPv6, systemd binds a plain port number to 0.0.0.0, and open_listener() does
+// the same with "::".
 bool is_fallback_for(const Candidate& candidate, const ListenConfig& wanted) {
   return may_serve_v4(wanted.address) && !wanted.v6only &&
          candidate.binding.address == sys::SocketAddress::any_v4(wanted.address.port());

@@ -81,7 +81,7 @@ def upgrade_keeps_configuration():
 
 
 def upgrade_refuses_no_connection():
-    """with echod.socket a downgrade and upgrade under load refuse no connection and replace an unedited configuration"""
+    """with echod.socket, downgrade and upgrade under load refuse no connection and replace an unedited configuration"""
     as_installed()
     systemctl("start", "echod.socket", "echod.service")
     load = Load(pause_s=0.01)
