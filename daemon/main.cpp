@@ -26,7 +26,7 @@
 namespace echod {
 namespace {
 
-// Flushes, because text that could not be written must not look like success.
+// Flushes, so that a failed write is detected here and the exit code reports it.
 ExitCode print(const std::string& text) {
   const bool is_written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
   if (!is_written) {
@@ -42,19 +42,20 @@ std::string valid_text(const CommandLine& options) {
   return std::string("there is no ") + kDefaultConfigFile + "; the built-in defaults are valid\n";
 }
 
-void tell_manager(std::string_view line, int error) noexcept {
+void notify_manager(std::string_view line, int error) noexcept {
   try {
     ServiceManager().failed(line, error);
   } catch (const std::exception&) {
-    return;  // No descriptor or memory is left: the exit code tells it, and standard error.
+    return;  // No descriptor or memory: the exit code and standard error report the failure too.
   }
 }
 
-// Before anybody serves. `log` is nothing before it is configured, `error` 0 where no call failed.
+// Reports a failed start to the service manager and to the log file. `log` is empty if there is no
+// configuration yet; `error` is 0 if no call failed. Returns `code`.
 ExitCode fail(const CommandLine& options, const std::optional<LogConfig>& log, ExitCode code,
               std::string_view line, int error = 0) noexcept {
-  if (!options.check_config && !options.dump_config && !options.reload) {  // These are no service.
-    tell_manager(line, error);
+  if (!options.check_config && !options.dump_config && !options.reload) {  // Those do not serve.
+    notify_manager(line, error);
   }
   if (log) {
     log_failed_start(*log, line);
@@ -69,7 +70,7 @@ ExitCode run(CommandLine options) {
       request_reload(*options.reload);
       return ExitCode::stopped;
     }
-    options.config_file = config_file_in_use(options);  // One that is there now must stay.
+    options.config_file = config_file_in_use(options);  // If it exists now, reloads require it.
     const Config config = effective_config(options);
     if (options.check_config) {
       return print(valid_text(options));
@@ -78,7 +79,7 @@ ExitCode run(CommandLine options) {
       return print(dump_config(config));
     }
     log = config.log;
-    return Service(options, config, take_passed_sockets()).run();
+    return Service(options, config, receive_passed_sockets()).run();
   } catch (const ConfigErrors& errors) {
     for (const std::string& line : errors.lines()) {
       report_on_stderr(line, errors.begin_with_positions() ? "" : kProgramPrefix);
@@ -103,8 +104,8 @@ ExitCode run(CommandLine options) {
 }  // namespace echod
 
 int main(int argc, char** argv) try {
-  // First, so that none of these kills or stops echod, however early it comes. The others that it
-  // obeys, TERM and INT, end it until it serves.
+  // First, so that none of these signals kills or stops echod at any time. SIGTERM and SIGINT are
+  // not blocked yet: they end echod until it serves.
   echod::sys::block_signals({SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU});
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
@@ -116,11 +117,11 @@ int main(int argc, char** argv) try {
     std::string_view line = std::string_view(parsed.text).substr(0, parsed.text.find('\n'));
     line.remove_prefix(echod::kProgramPrefix.size());
     echod::report_on_stderr(line);
-    echod::tell_manager(line, 0);
+    echod::notify_manager(line, 0);
     return parsed.exit_code;
   }
   return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));
-} catch (const std::bad_alloc&) {  // Of the command line, or of what run() had to say.
+} catch (const std::bad_alloc&) {  // From parsing the command line, or from handling another error.
   echod::report_on_stderr("not enough memory");
   return static_cast<int>(echod::ExitCode::system);
 }

@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# What several scripts do. Sourced by them.
+# Functions for several scripts, which source this file.
 
 print_help() { sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$0"; }
 
-# help_if_asked PROGRAM "$@": with --help or -h among the arguments prints the comment at the head of the script, then the
-# options of PROGRAM if Python is installed, and exits. PROGRAM may be "". To be called before the script installs,
-# builds or changes anything, the current directory included.
+# help_if_asked PROGRAM "$@": if --help or -h is among the arguments, prints the comment at the head of the script and,
+# if Python is installed, the options of PROGRAM (which may be ""), and exits. Must be called before the script
+# installs, builds or changes anything, including the current directory.
 help_if_asked() {
   local program=$1 argument
   shift
@@ -20,7 +20,7 @@ help_if_asked() {
   done
 }
 
-# run_tests PRESET [CTEST-OPTION...]: runs ctest, then names the reason of each test that was skipped.
+# run_tests PRESET [CTEST-OPTION...]: runs ctest, then prints the reason for each skipped test.
 run_tests() {
   local preset=$1 results=build/$1/tests.xml status=0
   shift

@@ -25,7 +25,7 @@ LoadedConfig result_of(const Read& read) noexcept {
     } catch (const std::exception& error) {
       result.errors = {error.what()};
     }
-  } catch (const std::bad_alloc&) {  // Maybe there was not even enough to say what was wrong.
+  } catch (const std::bad_alloc&) {  // From read(), or from storing its errors.
     return {};
   }
   return result;
@@ -47,7 +47,7 @@ ConfigLoader::~ConfigLoader() {
 
 void ConfigLoader::load() noexcept {
   if (is_loading_) {
-    is_wanted_again_ = true;
+    is_next_load_pending_ = true;
     return;
   }
   is_loading_ = true;
@@ -69,14 +69,14 @@ void ConfigLoader::load() noexcept {
   }
 }
 
-// The thread, if there is one, has nothing left to do but end.
+// The join is immediate: notify() is the last call that the thread makes.
 void ConfigLoader::on_read() noexcept {
   if (thread_.joinable()) {
     thread_.join();
   }
   is_loading_ = false;
   on_loaded_(std::exchange(result_, LoadedConfig{}));
-  if (std::exchange(is_wanted_again_, false)) {
+  if (std::exchange(is_next_load_pending_, false)) {
     load();
   }
 }

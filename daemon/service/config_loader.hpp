@@ -1,10 +1,9 @@
-// Reads the configuration in a thread of its own: a disk may take any time, and the main thread
-// waits for none.
+// Reads the configuration in a separate thread, so that a slow disk does not block the main thread.
 //
-//   idle --load()--> loading --the thread has read it--> idle, on_loaded()
-//                    loading --load()--> loading, and once more after on_loaded()
+//   idle --load()--> loading --the thread has finished--> idle, on_loaded()
+//                    loading --load()--> loading, and one more load after on_loaded()
 //
-// Thread-safety: one thread, the loop's.
+// Thread-safety: all members must be called from the loop's thread.
 #pragma once
 
 #include <functional>
@@ -20,7 +19,7 @@ namespace echod {
 
 class EventLoop;
 
-// A configuration, or what is wrong with it. Neither: there was not enough memory.
+// A configuration, or its errors. Both are empty if there was not enough memory.
 struct LoadedConfig {
   std::optional<Config> config;
   std::vector<std::string> errors;
@@ -28,31 +27,32 @@ struct LoadedConfig {
 
 class ConfigLoader {
  public:
-  // `read` is called in the other thread and may throw; `on_loaded` is called in the loop's thread.
+  // `read` runs in the separate thread and may throw; `on_loaded` runs in the loop's thread.
   // Throws std::bad_alloc.
   ConfigLoader(EventLoop& loop, std::function<Config()> read,
                std::function<void(LoadedConfig)> on_loaded);
-  // Waits for a load that is going on.
+  // Waits for a running load to finish.
   ~ConfigLoader();
   ConfigLoader(const ConfigLoader&) = delete;
   ConfigLoader& operator=(const ConfigLoader&) = delete;
 
-  // Starts to load; `on_loaded` is called later, also if no thread can be started. While a load is
-  // going on, one more follows it, however often this is called.
+  // Starts a load; `on_loaded` is called later, with an error if the thread cannot be started.
+  // If a load is running, exactly one more load follows it, however often this is called.
+  // Does not block.
   void load() noexcept;
-  // While this is true, a process that must not wait ends without destructors.
+  // While true, the destructor blocks: a process that must exit now has to skip destructors.
   [[nodiscard]] bool is_loading() const noexcept { return is_loading_; }
-  // Within on_loaded(): whether one more load follows.
-  [[nodiscard]] bool is_another_wanted() const noexcept { return is_wanted_again_; }
+  // In on_loaded(): whether load() was called meanwhile, so that another load follows.
+  [[nodiscard]] bool is_next_load_pending() const noexcept { return is_next_load_pending_; }
 
  private:
   void on_read() noexcept;
 
   const std::function<Config()> read_;
   const std::function<void(LoadedConfig)> on_loaded_;
-  LoadedConfig result_;  // Belongs to the thread while there is one.
+  LoadedConfig result_;  // Owned by the thread while it runs.
   bool is_loading_ = false;
-  bool is_wanted_again_ = false;
+  bool is_next_load_pending_ = false;
   Notifier on_read_;
   std::thread thread_;
 };

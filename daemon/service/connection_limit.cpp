@@ -38,35 +38,36 @@ std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
 }
 
 ConnectionLimit connection_limit(const LimitsConfig& limits, const sys::OpenFilesLimit& open_files,
-                                 std::uint64_t reserve) {
+                                 std::uint64_t reserved) {
   const std::string soft = std::to_string(open_files.soft);
-  if (open_files.soft <= reserve) {
+  if (open_files.soft <= reserved) {
     const bool is_as_configured = limits.open_files > 0 && open_files.soft >= limits.open_files;
     throw StartupError(ExitCode::configuration,
-                       "ulimit -n allows " + soft + " open files, and to serve one client takes " +
-                           std::to_string(reserve + 1) +
+                       "ulimit -n allows " + soft +
+                           " open files, but serving one connection needs " +
+                           std::to_string(reserved + 1) +
                            (is_as_configured ? "; raise limits.open_files" : kHowToRaise));
   }
-  const std::uint64_t holdable =
-      std::min<std::uint64_t>(open_files.soft - reserve, std::numeric_limits<std::uint32_t>::max());
-  const std::uint64_t wanted = limits.max_connections == 0 ? holdable : limits.max_connections;
+  const std::uint64_t possible = std::min<std::uint64_t>(open_files.soft - reserved,
+                                                         std::numeric_limits<std::uint32_t>::max());
+  const std::uint64_t wanted = limits.max_connections == 0 ? possible : limits.max_connections;
   ConnectionLimit limit;
-  limit.max_connections = static_cast<std::uint32_t>(std::min(wanted, holdable));
+  limit.max_connections = static_cast<std::uint32_t>(std::min(wanted, possible));
 
   const std::uint64_t needed = std::max<std::uint64_t>(
-      limits.open_files, limits.max_connections == 0 ? 0 : limits.max_connections + reserve);
+      limits.open_files, limits.max_connections == 0 ? 0 : limits.max_connections + reserved);
   const std::string serving =
       ": serving at most " + std::to_string(limit.max_connections) + " connections";
   if (needed > open_files.soft) {
-    limit.warning = "the configuration asks for " + std::to_string(needed) +
-                    " open files, ulimit -n allows " + soft + serving +
+    limit.warning = "the configuration needs " + std::to_string(needed) +
+                    " open files, but ulimit -n allows " + soft + serving +
                     "; raise it with ulimit -n " + std::to_string(needed) +
                     ", or LimitNOFILE=" + std::to_string(needed) + " under systemd" +
                     (needed > sys::kUsualMostOpenFiles ? "; fs.nr_open must allow it too" : "");
   } else if (needed == 0 && open_files.soft < open_files.hard) {
     limit.warning = "the system refuses to raise ulimit -n from " + soft + " to its hard limit, " +
                     std::to_string(open_files.hard) + serving + kHowToRaise;
-  } else if (needed == 0 && open_files.soft < 2 * reserve) {
+  } else if (needed == 0 && open_files.soft < 2 * reserved) {
     limit.warning = "ulimit -n allows " + soft + " open files" + serving + kHowToRaise;
   }
   return limit;

@@ -1,5 +1,5 @@
-// How many connections the process can hold: limits.max_connections held against `ulimit -n`.
-// Thread-safety: no shared state.
+// Computes how many connections and splice pipes the process can hold, from the configuration and
+// `ulimit -n`. Thread-safety: no shared state.
 #pragma once
 
 #include <cstddef>
@@ -13,32 +13,33 @@
 namespace echod {
 
 struct ConnectionLimit {
-  std::uint32_t max_connections = 0;  // In force.
-  std::string warning;  // Both numbers and what to do, if there are fewer than wanted.
+  std::uint32_t max_connections = 0;
+  std::string warning;  // Empty, or that `ulimit -n` allows few connections and how to raise it.
 };
 
-// Descriptors kept back beside those of listeners and workers: standard streams, logs, signals, the
-// main thread's loop, libraries and an operator's surprise.
+// Reserved for standard streams, logs, signals, the main thread's loop and libraries, with a
+// margin. Listeners and workers are counted separately.
 inline constexpr std::uint32_t kReservedDescriptors = 30;
-inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance, its wake-up.
+inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance and its eventfd.
 inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 
-// How each worker may splice (relay.hpp). It has pipes enough for what it may pin, but all together
-// take at most a 32nd of the descriptors, and half of the memory that an ordinary user has for
-// pipes by default (pipe-user-pages-soft, pipe(7)). It has none if buffers.splice is off, or if a
-// buffer or a turn does not hold the smallest round.
+// The splice settings of each worker (relay.hpp). A worker gets enough pipes for the memory that it
+// may pin. The pipes of all workers together use at most 1/32 of the descriptors, and half of the
+// pipe memory that an unprivileged user has by default (pipe-user-pages-soft, pipe(7)). There are
+// no pipes if buffers.splice is off, or if a buffer or a turn is smaller than the smallest round.
 [[nodiscard]] SpliceSettings splice_settings(const Config& config,
                                              const sys::OpenFilesLimit& open_files,
                                              std::size_t workers) noexcept;
 
-// Descriptors that connections cannot have. `inherited` were open when the process started, beside
-// the three standard streams and the listeners.
+// How many descriptors connections cannot use. `inherited`: descriptors that were open when the
+// process started, without the three standard streams and the passed listening sockets.
 [[nodiscard]] std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
                                                  std::size_t inherited) noexcept;
 
-// Throws StartupError if not one connection is left.
+// `reserved`: reserved_descriptors() plus those of the splice pipes. Throws StartupError if there
+// is no descriptor left for a connection.
 [[nodiscard]] ConnectionLimit connection_limit(const LimitsConfig& limits,
                                                const sys::OpenFilesLimit& open_files,
-                                               std::uint64_t reserve);
+                                               std::uint64_t reserved);
 
 }  // namespace echod

@@ -14,7 +14,7 @@ namespace echod {
 namespace {
 
 struct LevelWords {
-  std::string_view name;      // In capitals, which spdlog's own flags do not have.
+  std::string_view name;      // In capitals: spdlog has no flag for that.
   std::string_view priority;  // syslog(3) priority.
 };
 
@@ -41,7 +41,7 @@ class LevelFlag final : public spdlog::custom_flag_formatter {
   }
 };
 
-// tzset(3) frees the names of the zone before, which time_zone() reads.
+// tzset(3) frees the old zone names while time_zone() may read them.
 std::mutex time_zone_mutex;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The look of a log line: "2026-11-21 02:50:20,123 - network-server - DEBUG - message".
-// Thread-safety: each sink has a formatter of its own.
+// Formats log lines: "2026-11-21 02:50:20,123 - network-server - DEBUG - message".
+// Thread-safety: a formatter must be used by one thread at a time.
 #pragma once
 
 #include <spdlog/formatter.h>
@@ -11,27 +11,27 @@
 
 namespace echod {
 
-inline constexpr const char* kLoggerName = "network-server";  // In every line.
+inline constexpr const char* kLoggerName = "network-server";
 
 enum class LineForm : std::uint8_t {
   dated,
-  // "<7>message": with the priority of sd-daemon(3), and without what the journal adds to it.
+  // "<7>message": the priority of sd-daemon(3); the journal adds time and name.
   journal,
 };
 [[nodiscard]] std::unique_ptr<spdlog::formatter> line_format(LineForm form);
 
-// Reads /etc/localtime anew if it has changed. Thread-safety: any thread.
+// Reads /etc/localtime again if it has changed. Blocks on the disk. Thread-safety: any thread.
 void read_time_zone();
-// The time zone of log lines now: "+0200 (CEST)". Reads /etc/localtime anew if it has changed.
+// Reads the time zone as read_time_zone() does, and returns it: "+0200 (CEST)".
 [[nodiscard]] std::string time_zone();
 
-// Formats lines of up to LogQueue::kLongestText bytes without further memory. Thread-safety: one
-// thread.
+// Formats messages of up to LogQueue::kLongestText bytes without allocating.
+// Thread-safety: one thread.
 class LineFormatter {
  public:
   explicit LineFormatter(LineForm form);
 
-  // The line, until the next call. Throws std::bad_alloc if it is longer.
+  // The result is valid until the next call. Throws std::bad_alloc only for longer messages.
   [[nodiscard]] std::string_view format(const spdlog::details::log_msg& message);
 
  private:

@@ -9,9 +9,9 @@ namespace echod {
 
 namespace {
 
-// The kernel says EACCES for a port that needs the capability, and so does SELinux for any port.
-// EPERM comes from filters: seccomp(2), or SocketBindDeny= of systemd.
-std::string hint_at_permission(std::uint16_t port, int error) {
+// EACCES: a port that needs CAP_NET_BIND_SERVICE, or SELinux, which may refuse any port.
+// EPERM: a filter, which is seccomp(2) or SocketBindDeny= of systemd.
+std::string permission_hint(std::uint16_t port, int error) {
   constexpr std::uint64_t kUsual = 1024;
   const auto unprivileged = sys::kernel_setting("net/ipv4/ip_unprivileged_port_start", kUsual);
   if (error == EACCES && port != 0 && port < unprivileged) {
@@ -30,19 +30,22 @@ Meaning meaning_of(int error, const sys::SocketAddress& address) {
   switch (error) {
     case EACCES:
     case EPERM:
-      return {ExitCode::no_permission, hint_at_permission(address.port(), error)};
+      return {ExitCode::no_permission, permission_hint(address.port(), error)};
     case EADDRINUSE:
       return {ExitCode::cannot_listen,
-              "see what holds the port with: ss -tanp sport = :" + port +
-                  "; if it is only bound, newer versions show it with: ss -tBnp sport = :" + port};
+              "find the program that holds the port with: ss -tanp sport = :" + port +
+                  "; if that shows none, the port is bound without listening, which newer versions "
+                  "show with: ss -tBnp sport = :" +
+                  port};
     case EADDRNOTAVAIL:
-      return {ExitCode::cannot_listen, "see this host's addresses with: ip address"};
+      return {ExitCode::cannot_listen,
+              "this host does not have that address; list its addresses with: ip address"};
     case EAFNOSUPPORT:
       return {ExitCode::cannot_listen, std::string("this host has no ") +
                                            (address.is_v6() ? "IPv6" : "IPv4") +
                                            ", or RestrictAddressFamilies= of the unit forbids it"};
     case EMFILE:
-      return {ExitCode::system, "raise ulimit -n (LimitNOFILE=)"};
+      return {ExitCode::system, "raise ulimit -n, or LimitNOFILE= under systemd"};
     default:
       return {ExitCode::system, ""};
   }

@@ -1,5 +1,5 @@
-// What an operator is told when a listening socket cannot be opened.
-// Thread-safety: no shared state. Blocks on /proc.
+// The error message for a listening socket that cannot be opened.
+// Thread-safety: no shared state. Reads /proc.
 #pragma once
 
 #include <system_error>
@@ -9,7 +9,8 @@
 
 namespace echod {
 
-// The failed call, its errno, and what to do about it.
+// A message with the address, the failed call, its errno and what to do about it. `error` is from
+// sys::open_listener().
 [[nodiscard]] StartupError listen_error(const sys::SocketAddress& address,
                                         const std::system_error& error);
 

@@ -1,12 +1,12 @@
-// Log lines to a file that can be reopened while it is written to, which is what rotation needs.
-// One write(2) a line, nothing kept back: a crash loses nothing that was logged.
+// Writes log lines to a file that can be reopened at any time, as log rotation requires. Each line
+// is one write(2) and is not buffered, so a crash of echod loses no line that was written.
 //
-// A file that cannot be opened or written is reported once, through `complaints`, until it can be
-// written again, which is reported too. Meanwhile lines go to the file that was open before, if
-// there is one and it takes them. A line opens the file anew, at most once a second.
+// If the file cannot be opened or written, that is reported to the `reports` sink, once until the
+// file can be written again, which is reported too. Meanwhile lines go to the file that was open
+// before, if there is one. New lines retry opening the file, at most once a second.
 //
-// Blocks as long as the disk does: for a thread of its own (log_thread.hpp). Thread-safety: one
-// thread at a time.
+// Thread-safety: one thread at a time. Blocks for as long as the disk does, so it needs a thread of
+// its own (log_thread.hpp).
 #pragma once
 
 #include <spdlog/sinks/sink.h>
@@ -22,30 +22,31 @@ namespace echod {
 
 class LogFile {
  public:
-  // `complaints` is a sink that does not depend on this file.
-  explicit LogFile(std::shared_ptr<spdlog::sinks::sink> complaints);
+  // `reports` receives failures of this file, so it must not write to this file.
+  explicit LogFile(std::shared_ptr<spdlog::sinks::sink> reports);
 
-  // Opens `path`, or the same path anew; an empty one closes the file for good. Returns whether
-  // that file is open now. A changed time zone holds from here on. May throw std::bad_alloc.
+  // Opens `path`, or opens it again after a rotation. An empty path closes the file. Returns true
+  // if `path` is open. Also reads the time zone again. May throw std::bad_alloc.
   bool open(std::string path);
-  // Succeeds if there is no file to write to. Waits for room in a pipe for at most 100 ms: EAGAIN,
-  // and must be called with the same line again. May throw std::bad_alloc.
+  // Writes one line; no-op if the path is empty. If the file is a full pipe, waits at most 100 ms,
+  // then returns EAGAIN: the caller must call again with the same line. May throw std::bad_alloc.
   [[nodiscard]] sys::IoResult write(const spdlog::details::log_msg& message);
 
  private:
   bool try_open();
-  [[nodiscard]] const char* consequence_of_no_open() const noexcept;
-  void complain_once(const char* consequence);
-  void report_end_of_failure();
+  [[nodiscard]] const char* consequence_of_failed_open() const noexcept;
+  // No-op if the failure was reported already, or if one was reported within the last minute.
+  void report_failure(const char* consequence);
+  void report_recovery();
 
-  std::shared_ptr<spdlog::sinks::sink> complaints_;
+  std::shared_ptr<spdlog::sinks::sink> reports_;
   LineFormatter formatter_{LineForm::dated};
   std::string path_;
   sys::AppendFile file_;
-  int error_ = 0;  // errno of what failed last; 0 after a successful open.
-  sys::TimePoint next_try_;
-  bool is_failing_ = false;  // And reported.
-  sys::TimePoint next_complaint_;
+  int error_ = 0;  // errno of the last open or write that failed; 0 after a successful open.
+  sys::TimePoint next_retry_;
+  bool is_failure_reported_ = false;
+  sys::TimePoint next_report_;
 };
 
 }  // namespace echod

@@ -7,7 +7,7 @@
 
 namespace echod {
 
-// Stands before the text of each line.
+// Precedes the text of each line in the ring.
 struct LogQueue::Header {
   spdlog::log_clock::time_point time;
   spdlog::level::level_enum level = spdlog::level::off;
@@ -31,18 +31,18 @@ void LogQueue::push(const spdlog::details::log_msg& message) noexcept {
 }
 
 spdlog::details::log_msg LogQueue::pop() noexcept {
-  const Header header = take_header();
+  const Header header = pop_header();
   popped_.resize(header.length);  // Within its capacity.
   get(popped_);
   return {header.time, {}, kLoggerName, header.level, std::string_view(popped_)};
 }
 
 void LogQueue::drop_oldest() noexcept {
-  skip(take_header().length);
+  skip(pop_header().length);
   ++dropped_lines_;
 }
 
-LogQueue::Header LogQueue::take_header() noexcept {
+LogQueue::Header LogQueue::pop_header() noexcept {
   Header header;
   get({reinterpret_cast<char*>(&header), sizeof(header)});
   --lines_;

@@ -1,7 +1,7 @@
-// Log lines that wait to be written, in a ring of bytes that is allocated once: logging needs no
-// memory, so that a process which has none left can still say so.
+// A bounded queue of log lines, in a ring buffer that is allocated once. Queueing a line allocates
+// nothing, so a process without memory can still log that.
 //
-// When there is no room for a new line, the oldest ones are dropped, and counted.
+// If a new line does not fit, the oldest lines are dropped and counted.
 //
 // Thread-safety: one thread at a time. A line from pop() may be read while another thread pushes.
 #pragma once
@@ -18,30 +18,32 @@ namespace echod {
 
 class LogQueue {
  public:
-  // The rest of a longer text is cut off.
+  // A longer text is cut to this length.
   static constexpr std::size_t kLongestText = 16384;
-  // Room for `max_lines` lines of 256 bytes, and always for the longest one. Throws std::bad_alloc.
+  // Holds `max_lines` lines of 256 bytes on average, and at least one line of the longest text.
+  // Throws std::bad_alloc.
   explicit LogQueue(std::size_t max_lines);
 
   [[nodiscard]] bool empty() const noexcept { return lines_ == 0; }
   void push(const spdlog::details::log_msg& message) noexcept;
-  // Takes the oldest line; there must be one. The result is valid until the next pop().
+  // Removes and returns the oldest line. Must not be empty. The result is valid until the next
+  // pop().
   [[nodiscard]] spdlog::details::log_msg pop() noexcept;
-  // Lines that had to make room for newer ones.
+  // How many lines were dropped because the queue was full.
   [[nodiscard]] std::uint64_t dropped_lines() const noexcept { return dropped_lines_; }
 
  private:
   struct Header;
 
   void drop_oldest() noexcept;
-  [[nodiscard]] Header take_header() noexcept;
+  [[nodiscard]] Header pop_header() noexcept;
   void put(std::span<const char> bytes) noexcept;
   void get(std::span<char> bytes) noexcept;
   void skip(std::size_t bytes) noexcept;
 
   const std::size_t max_lines_;
   std::vector<char> ring_;
-  std::size_t begin_ = 0;  // Offset of the oldest line.
+  std::size_t begin_ = 0;  // Offset of the oldest line in the ring.
   std::size_t used_ = 0;   // Bytes.
   std::size_t lines_ = 0;
   std::uint64_t dropped_lines_ = 0;

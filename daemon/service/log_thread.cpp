@@ -13,7 +13,7 @@
 
 namespace echod {
 
-// What the thread uses: it may outlive the LogThread.
+// The state that the thread uses. A detached thread keeps it alive after the LogThread.
 struct LogThread::Shared {
   Shared(std::size_t queue_lines, Write write_line)
       : write(std::move(write_line)), lines(queue_lines) {}
@@ -21,24 +21,24 @@ struct LogThread::Shared {
   void run() noexcept;
 
   const Write write;
-  std::atomic<std::uint64_t> lost_lines{0};
-  std::mutex mutex;  // Guards what follows.
+  std::atomic<std::uint64_t> write_failures{0};
+  std::mutex mutex;  // Guards the members below.
   std::condition_variable changed;
   LogQueue lines;
-  Errand errand;
+  Task task;
   bool is_ending = false;
   bool has_ended = false;
 };
 
 void LogThread::Shared::run() noexcept {
-  std::optional<spdlog::details::log_msg> line;  // That is to be written next.
+  std::optional<spdlog::details::log_msg> line;  // The next line to write.
   std::unique_lock lock(mutex);
-  while (errand || line || !lines.empty() || !is_ending) {
-    if (!errand && !line && lines.empty()) {
+  while (task || line || !lines.empty() || !is_ending) {
+    if (!task && !line && lines.empty()) {
       changed.wait(lock);
       continue;
     }
-    Errand next = std::exchange(errand, nullptr);
+    Task next = std::exchange(task, nullptr);
     if (!next && !line) {
       line = lines.pop();
     }
@@ -54,11 +54,11 @@ void LogThread::Shared::run() noexcept {
       result = sys::IoResult::failure(ENOMEM);
     }
     const bool must_write_again = result.would_block();
-    lost_lines += result.ok() || must_write_again ? 0U : 1U;
+    write_failures += result.ok() || must_write_again ? 0U : 1U;
     if (!next && !must_write_again) {
       line.reset();
     }
-    next = nullptr;  // Without the lock: it may hold a logger of this thread.
+    next = nullptr;  // Before locking: it may own the last logger, and with it the LogThread.
     lock.lock();
   }
   has_ended = true;
@@ -83,18 +83,18 @@ void LogThread::push(const spdlog::details::log_msg& message) noexcept {
   shared_->changed.notify_one();
 }
 
-void LogThread::run_next(Errand errand) noexcept {
+void LogThread::run_next(Task task) noexcept {
   const std::scoped_lock lock(shared_->mutex);
-  shared_->errand.swap(errand);
+  shared_->task.swap(task);
   shared_->changed.notify_one();
 }
 
-bool LogThread::finish(std::chrono::milliseconds patience) noexcept {
+bool LogThread::finish(std::chrono::milliseconds timeout) noexcept {
   std::unique_lock lock(shared_->mutex);
   shared_->is_ending = true;
   shared_->changed.notify_all();
   const bool has_ended =
-      shared_->changed.wait_for(lock, patience, [this] { return shared_->has_ended; });
+      shared_->changed.wait_for(lock, timeout, [this] { return shared_->has_ended; });
   lock.unlock();
   if (thread_.joinable()) {
     if (has_ended) {
@@ -111,8 +111,8 @@ std::uint64_t LogThread::dropped_lines() const noexcept {
   return shared_->lines.dropped_lines();
 }
 
-std::uint64_t LogThread::lost_lines() const noexcept {
-  return shared_->lost_lines.load();
+std::uint64_t LogThread::write_failures() const noexcept {
+  return shared_->write_failures.load();
 }
 
 }  // namespace echod

@@ -1,11 +1,11 @@
-// A bounded queue of log lines, and the thread that writes them.
+// A bounded queue of log lines and the thread that writes them.
 //
-// A caller that logs takes the queue's lock, which is held while a line is copied and never while
-// one is written. When the queue is full its oldest lines are dropped, and counted. A write may
-// take any time: it holds up this thread and no other.
+// push() holds the queue's lock only while it copies the line; the lock is never held during a
+// write. So a slow write blocks this thread only. If the queue is full, the oldest lines are
+// dropped and counted.
 //
-// A thread whose write does not end cannot be joined. It is left behind then, with all that it
-// uses.
+// A thread that is blocked in a write cannot be joined. It is detached then, and keeps everything
+// that it uses alive.
 //
 // Thread-safety: any thread, except for the constructor, the destructor and finish().
 #pragma once
@@ -25,30 +25,32 @@ namespace echod {
 
 class LogThread {
  public:
-  // Writes a line, or fails; after EAGAIN it is called with the same line again. May throw
-  // std::bad_alloc.
+  // Writes one line. If it returns EAGAIN, it is called again with the same line. May block and may
+  // throw std::bad_alloc.
   using Write = std::function<sys::IoResult(const spdlog::details::log_msg&)>;
-  using Errand = std::function<void()>;
+  using Task = std::function<void()>;
 
-  // Starts the thread: signals must be blocked by now. Throws std::system_error.
+  // Starts the thread. The caller must have blocked signals. Throws std::system_error.
   LogThread(const std::string& name, std::size_t queue_lines, Write write);
-  // Leaves the thread behind if it is in a write.
+  // Does not wait: detaches the thread unless it has ended already.
   ~LogThread() { (void)finish(std::chrono::milliseconds(0)); }
   LogThread(const LogThread&) = delete;
   LogThread& operator=(const LogThread&) = delete;
 
-  // Queues a line.
+  // Queues a line. Never waits for a write.
   void push(const spdlog::details::log_msg& message) noexcept;
-  // Runs `errand` in the thread before the next call of `write`. Replaces one that has not begun.
-  void run_next(Errand errand) noexcept;
+  // Runs `task` in the thread before the next call of `write`. Replaces a task that has not
+  // started.
+  void run_next(Task task) noexcept;
 
-  // Writes what is queued, then ends the thread. Returns false if that takes longer than
-  // `patience`: the thread is left behind, and the process should end without destructors.
-  [[nodiscard]] bool finish(std::chrono::milliseconds patience) noexcept;
+  // Writes the queued lines and ends the thread. Returns false on timeout: the thread is detached
+  // and may still be in a write, so the process should exit without running destructors.
+  [[nodiscard]] bool finish(std::chrono::milliseconds timeout) noexcept;
 
-  // Lines that fell out of the full queue, and lines that could not be written.
+  // How many lines were dropped because the queue was full.
   [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
-  [[nodiscard]] std::uint64_t lost_lines() const noexcept;
+  // How many writes and tasks failed. The line of a failed write is lost.
+  [[nodiscard]] std::uint64_t write_failures() const noexcept;
 
  private:
   struct Shared;

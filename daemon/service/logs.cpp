@@ -19,7 +19,7 @@ namespace echod {
 
 namespace {
 
-// Gives lines to a thread, which formats and writes them.
+// Queues lines for a LogThread, which formats and writes them.
 class QueuedSink final : public spdlog::sinks::sink {
  public:
   explicit QueuedSink(std::shared_ptr<LogThread> thread) : thread_(std::move(thread)) {}
@@ -39,8 +39,9 @@ spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
   return static_cast<spdlog::level::level_enum>(level);
 }
 
-// systemd.exec(5): $LOGS_DIRECTORY is what LogsDirectory= made, the first of them before a colon.
-std::string resolved(const std::string& file) {
+// Puts a relative name into $LOGS_DIRECTORY, if that is set. systemd.exec(5): it lists the
+// directories of LogsDirectory=, separated by colons; the first one is used.
+std::string resolved_path(const std::string& file) {
   const char* const directories = std::getenv("LOGS_DIRECTORY");  // NOLINT(concurrency-mt-unsafe)
   if (file.empty() || file.front() == '/' || directories == nullptr) {
     return file;
@@ -63,43 +64,44 @@ std::shared_ptr<LogThread> stderr_thread(std::size_t queue_lines) {
 
 Logs::Logs(const LogConfig& config)
     : time_zone_at_start_(time_zone()),
-      failures_(std::make_shared<std::atomic<std::uint64_t>>(0)),
+      memory_failures_(std::make_shared<std::atomic<std::uint64_t>>(0)),
       stderr_thread_(stderr_thread(config.queue_lines)),
-      stderr_(std::make_shared<QueuedSink>(stderr_thread_)),
-      notice_stderr_(std::make_shared<QueuedSink>(stderr_thread_)),
-      file_(std::make_shared<LogFile>(notice_stderr_)),
+      stderr_sink_(std::make_shared<QueuedSink>(stderr_thread_)),
+      notice_stderr_sink_(std::make_shared<QueuedSink>(stderr_thread_)),
+      file_(std::make_shared<LogFile>(notice_stderr_sink_)),
       file_thread_(std::make_shared<LogThread>(
           "log-file", config.queue_lines,
           [file = file_](const auto& line) { return file->write(line); })),
-      to_file_(std::make_shared<QueuedSink>(file_thread_)),
-      logger_(make_logger(stderr_)),
-      notices_(make_logger(notice_stderr_)) {
+      file_sink_(std::make_shared<QueuedSink>(file_thread_)),
+      logger_(make_logger(stderr_sink_)),
+      notices_(make_logger(notice_stderr_sink_)) {
   apply(config);
 }
 
-std::shared_ptr<spdlog::logger> Logs::make_logger(const Sink& to_stderr) const {
-  auto logger =
-      std::make_shared<spdlog::logger>(kLoggerName, spdlog::sinks_init_list{to_file_, to_stderr});
-  // spdlog's own handler would write to standard error, and wait for it.
-  logger->set_error_handler([failures = failures_](const std::string& /*what*/) { ++*failures; });
+std::shared_ptr<spdlog::logger> Logs::make_logger(const Sink& stderr_sink) const {
+  auto logger = std::make_shared<spdlog::logger>(kLoggerName,
+                                                 spdlog::sinks_init_list{file_sink_, stderr_sink});
+  // spdlog's default handler writes to standard error, which may block.
+  logger->set_error_handler(
+      [failures = memory_failures_](const std::string& /*what*/) { ++*failures; });
   return logger;
 }
 
-// The file's thread ends first: it may complain to the other one.
+// The file's thread ends first, because it may report failures to the thread of standard error.
 bool Logs::finish() noexcept {
-  const bool is_file_done = file_thread_->finish(kPatience / 2);
-  return stderr_thread_->finish(kPatience / 2) && is_file_done;
+  const bool is_file_done = file_thread_->finish(kFinishTimeout / 2);
+  return stderr_thread_->finish(kFinishTimeout / 2) && is_file_done;
 }
 
 void Logs::apply(const LogConfig& config) {
-  std::string path = resolved(config.file);
-  LogThread::Errand open = [file = file_, path]() mutable { file->open(std::move(path)); };
+  std::string path = resolved_path(config.file);
+  LogThread::Task open = [file = file_, path]() mutable { file->open(std::move(path)); };
   if (path != path_) {
     file_thread_->run_next(std::move(open));
     path_ = std::move(path);
   }
-  stderr_->set_level(spdlog_level(config.stderr_level));
-  to_file_->set_level(path_.empty() ? spdlog::level::off : spdlog_level(config.file_level));
+  stderr_sink_->set_level(spdlog_level(config.stderr_level));
+  file_sink_->set_level(path_.empty() ? spdlog::level::off : spdlog_level(config.file_level));
   logger_->set_level(spdlog_level(lowest_level(config)));
 }
 
@@ -115,8 +117,9 @@ std::uint64_t Logs::dropped_lines() const noexcept {
   return file_thread_->dropped_lines() + stderr_thread_->dropped_lines();
 }
 
-std::uint64_t Logs::lost_lines() const noexcept {
-  return file_thread_->lost_lines() + stderr_thread_->lost_lines() + failures_->load();
+std::uint64_t Logs::write_failures() const noexcept {
+  return file_thread_->write_failures() + stderr_thread_->write_failures() +
+         memory_failures_->load();
 }
 
 void log_failed_start(const LogConfig& config, std::string_view why) noexcept {
@@ -124,14 +127,14 @@ void log_failed_start(const LogConfig& config, std::string_view why) noexcept {
     return;
   }
   try {
-    // Standard error has been told by now if the file cannot be opened.
+    // A null sink: what the operator needs is the reason of the failed start, not of a failed open.
     const auto file = std::make_shared<LogFile>(std::make_shared<spdlog::sinks::null_sink_st>());
     LogThread thread("log-file", 1, [file](const auto& line) { return file->write(line); });
     thread.run_next(
-        [file, path = resolved(config.file)]() mutable { file->open(std::move(path)); });
+        [file, path = resolved_path(config.file)]() mutable { file->open(std::move(path)); });
     thread.push({kLoggerName, spdlog::level::critical, "start failed: " + std::string(why)});
-    (void)thread.finish(Logs::kPatience);  // There is nobody left to tell.
-  } catch (const std::exception&) {        // No memory, no thread.
+    (void)thread.finish(Logs::kFinishTimeout);  // A timeout cannot be reported.
+  } catch (const std::exception&) {  // Without memory or a thread the log file lacks the line.
     return;
   }
 }

@@ -1,11 +1,11 @@
-// Where log lines go: to a file and to standard error, each with its own level, its own bounded
-// queue and its own thread that writes (log_thread.hpp). A caller that logs never waits, and
-// neither sink holds up the other.
+// The loggers of echod. They write to the log file and to standard error, each with its own level,
+// its own bounded queue and its own writing thread (log_thread.hpp). Logging never blocks, and a
+// slow sink does not delay the other.
 //
-// There are two loggers of the same name. What goes through notices() shows on standard error
-// whatever its level is set to: start, addresses, limits, reload, stop.
+// There are two loggers of the same name. Lines of notices() go to standard error whatever its
+// level is: start, addresses, limits, reload, stop.
 //
-// Thread-safety: the loggers are for any thread; everything else is the service's.
+// Thread-safety: the loggers may be used by any thread; all other members by the service's thread.
 #pragma once
 
 #include <atomic>
@@ -30,63 +30,65 @@ class LogThread;
 
 class Logs {
  public:
-  // Starts the writing threads: signals must be blocked by now. A file that cannot be opened is
-  // reported on standard error, and is no failure.
+  // Starts the writing threads. The caller must have blocked signals. A file that cannot be opened
+  // is reported on standard error and does not make the constructor fail.
   explicit Logs(const LogConfig& config);
-  // Does not wait for a thread that cannot write.
+  // Calls finish().
   ~Logs() { (void)finish(); }
   Logs(const Logs&) = delete;
   Logs& operator=(const Logs&) = delete;
 
   [[nodiscard]] const std::shared_ptr<spdlog::logger>& logger() const noexcept { return logger_; }
   [[nodiscard]] spdlog::logger& notices() const noexcept { return *notices_; }
-  // The same, for one that may live longer than this.
+  // The logger of notices(), for a user that may outlive the Logs.
   [[nodiscard]] const std::shared_ptr<spdlog::logger>& notice_logger() const noexcept {
     return notices_;
   }
 
-  // Takes over levels and file; the queue's length stays. Throws std::bad_alloc; nothing has
-  // changed then.
+  // Applies the levels and the file of `config`, but not the queue length. Throws std::bad_alloc;
+  // then nothing has changed.
   void apply(const LogConfig& config);
-  // Opens the file anew, after it was renamed, and logs that once it is open. Throws
-  // std::bad_alloc.
+  // Opens the file again, after a rotation, and logs it when the file is open. Does not block.
+  // Throws std::bad_alloc.
   void reopen();
-  // Writes what is queued, in at most this time: false if some could not be written. Then a thread
-  // may still be in a write, and the process should end without destructors.
+  // Writes the queued lines and ends the threads. Blocks for at most kFinishTimeout. Returns false
+  // on timeout: a thread may still be in a write, so the process should exit without running
+  // destructors.
   bool finish() noexcept;
-  static constexpr std::chrono::milliseconds kPatience{1000};
+  static constexpr std::chrono::milliseconds kFinishTimeout{1000};
 
-  // "+0200 (CEST)"
+  // Such as "+0200 (CEST)".
   [[nodiscard]] const std::string& time_zone_at_start() const noexcept {
     return time_zone_at_start_;
   }
 
-  // Lines dropped because a queue was full, and lost because file, stream or memory took none.
+  // How many lines were dropped because a queue was full.
   [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
-  [[nodiscard]] std::uint64_t lost_lines() const noexcept;
+  // How many lines were lost because a write failed or memory ran out.
+  [[nodiscard]] std::uint64_t write_failures() const noexcept;
 
  private:
   using Sink = std::shared_ptr<spdlog::sinks::sink>;
 
-  [[nodiscard]] std::shared_ptr<spdlog::logger> make_logger(const Sink& to_stderr) const;
+  [[nodiscard]] std::shared_ptr<spdlog::logger> make_logger(const Sink& stderr_sink) const;
 
-  // Read before there are threads: the main thread must not wait for the disk later.
+  // Read at start, because the main thread must not block on the disk later.
   const std::string time_zone_at_start_;
-  // The loggers may live longer than this: they count failures of memory here.
-  std::shared_ptr<std::atomic<std::uint64_t>> failures_;
+  // Lines lost because memory ran out. Shared, because the loggers may outlive the Logs.
+  std::shared_ptr<std::atomic<std::uint64_t>> memory_failures_;
   std::string path_;
   std::shared_ptr<LogThread> stderr_thread_;
-  Sink stderr_;
-  Sink notice_stderr_;
+  Sink stderr_sink_;
+  Sink notice_stderr_sink_;
   std::shared_ptr<LogFile> file_;
   std::shared_ptr<LogThread> file_thread_;
-  Sink to_file_;
+  Sink file_sink_;
   std::shared_ptr<spdlog::logger> logger_;
   std::shared_ptr<spdlog::logger> notices_;
 };
 
-// Writes why a start fails to the log file of `config`, if it can be opened, after the Logs are
-// gone. Waits at most Logs::kPatience for the disk. Thread-safety: as that of the Logs.
+// Writes the reason of a failed start to the log file of `config`, if it can be opened. No Logs may
+// exist. Blocks for at most Logs::kFinishTimeout.
 void log_failed_start(const LogConfig& config, std::string_view why) noexcept;
 
 }  // namespace echod

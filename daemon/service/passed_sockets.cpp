@@ -17,12 +17,14 @@ namespace echod {
 
 namespace {
 
+constexpr const char* kHowToAgree = "; change [[listen]], or ListenStream= of the socket unit";
+
 struct Candidate {
   PassedSocket socket;
   sys::Binding binding;
 };
 
-// Only all IPv6 addresses may serve IPv4 too; bind(2) makes a socket of a single one v6only.
+// Only a socket bound to "::" can serve IPv4 too; one bound to a single IPv6 address is v6only.
 bool may_serve_v4(const sys::SocketAddress& address) {
   return address.is_v6() && address.is_any();
 }
@@ -40,11 +42,11 @@ std::string text_of(const std::vector<Candidate>& candidates) {
   return text;
 }
 
-StartupError refusal(const std::string& line) {
+StartupError activation_error(const std::string& line) {
   return {ExitCode::configuration, "socket activation: " + line};
 }
 
-StartupError system_refusal(const std::string& what, const std::system_error& error) {
+StartupError system_error(const std::string& what, const std::system_error& error) {
   return {ExitCode::system, "socket activation: " + what + ": " + error.what(),
           error.code().value()};
 }
@@ -53,7 +55,7 @@ std::optional<sys::Binding> binding_of(const PassedSocket& socket) {
   try {
     return sys::binding_of(socket.fd.get());
   } catch (const std::system_error& error) {
-    throw system_refusal(socket.name, error);
+    throw system_error(socket.name, error);
   }
 }
 
@@ -62,8 +64,9 @@ std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
   for (PassedSocket& socket : passed) {
     const auto binding = binding_of(socket);
     if (!binding) {
-      throw refusal(socket.name + " is no TCP socket that listens; its unit needs ListenStream= " +
-                    "with a port, Accept=no, and no SocketProtocol=");
+      throw activation_error(socket.name +
+                             " is not a listening TCP socket; its unit needs ListenStream= " +
+                             "with a port, Accept=no, and no SocketProtocol=");
     }
     candidates.push_back({.socket = std::move(socket), .binding = *binding});
   }
@@ -75,7 +78,8 @@ bool is_for(const Candidate& candidate, const ListenConfig& wanted) {
          (!may_serve_v4(wanted.address) || candidate.binding.v6only == wanted.v6only);
 }
 
-// What systemd makes of a mere port, and open_listener() of "::", on a host without IPv6.
+// On a host without IPv6, systemd binds a plain port number to 0.0.0.0, and open_listener() does
+// the same with "::".
 bool is_fallback_for(const Candidate& candidate, const ListenConfig& wanted) {
   return may_serve_v4(wanted.address) && !wanted.v6only &&
          candidate.binding.address == sys::SocketAddress::any_v4(wanted.address.port());
@@ -88,22 +92,22 @@ sys::ListenSocket adopt(PassedSocket socket, const ListenConfig& wanted,
     listener.fell_back_to_v4 = wanted.address.is_v6() && !listener.address.is_v6();
     return listener;
   } catch (const std::system_error& error) {
-    throw system_refusal(wanted.address.text() + " (" + socket.name + ')', error);
+    throw system_error(wanted.address.text() + " (" + socket.name + ')', error);
   }
 }
 
 }  // namespace
 
-std::vector<PassedSocket> take_passed_sockets() {
+std::vector<PassedSocket> receive_passed_sockets() {
   constexpr std::size_t kMaxNameBytes = 255;  // FDNAME_MAX of systemd.
   char** names = nullptr;
   const int count = sd_listen_fds_with_names(1, &names);
   if (count < 0) {
-    throw refusal("LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES are not as systemd sets them: " +
-                  std::system_category().message(-count));
+    throw activation_error("LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES is invalid: " +
+                           std::system_category().message(-count));
   }
   const auto free_names = [count](char** list) {
-    std::for_each_n(list, count, &std::free);  // NOLINT(*-no-malloc): they are libsystemd's.
+    std::for_each_n(list, count, &std::free);  // NOLINT(*-no-malloc): allocated by libsystemd.
     std::free(static_cast<void*>(list));       // NOLINT(*-no-malloc)
   };
   const std::unique_ptr<char*, decltype(free_names)> owner(names, free_names);
@@ -118,26 +122,26 @@ std::vector<PassedSocket> take_passed_sockets() {
 
 std::vector<sys::ListenSocket> adopt_passed_sockets(std::vector<PassedSocket> passed,
                                                     const Config& config) {
-  std::vector<Candidate> left = candidates_of(std::move(passed));
-  const std::string all = text_of(left);
+  std::vector<Candidate> unmatched = candidates_of(std::move(passed));
+  const std::string all = text_of(unmatched);
   std::vector<sys::ListenSocket> listeners;
   for (const ListenConfig& wanted : config.listen) {
-    auto match = std::find_if(left.begin(), left.end(),
+    auto match = std::find_if(unmatched.begin(), unmatched.end(),
                               [&wanted](const Candidate& one) { return is_for(one, wanted); });
-    if (match == left.end()) {
-      match = std::find_if(left.begin(), left.end(), [&wanted](const Candidate& one) {
+    if (match == unmatched.end()) {
+      match = std::find_if(unmatched.begin(), unmatched.end(), [&wanted](const Candidate& one) {
         return is_fallback_for(one, wanted);
       });
     }
-    if (match == left.end()) {
-      throw refusal("[[listen]] " + text_of(wanted.address, wanted.v6only) +
-                    " is not among the sockets that were passed: " + all);
+    if (match == unmatched.end()) {
+      throw activation_error("[[listen]] " + text_of(wanted.address, wanted.v6only) +
+                             " is not among the passed sockets: " + all + kHowToAgree);
     }
     listeners.push_back(adopt(std::move(match->socket), wanted, config.socket));
-    left.erase(match);
+    unmatched.erase(match);
   }
-  if (!left.empty()) {
-    throw refusal("sockets were passed that no [[listen]] is for: " + text_of(left));
+  if (!unmatched.empty()) {
+    throw activation_error("no [[listen]] has the address of: " + text_of(unmatched) + kHowToAgree);
   }
   return listeners;
 }

@@ -1,5 +1,5 @@
-// Sockets that the service manager listens on and passes when it starts echod: socket activation,
-// sd_listen_fds(3). They stay open across a restart, so no connection is refused meanwhile.
+// Socket activation (sd_listen_fds(3)): the service manager opens the listening sockets and passes
+// them when it starts echod. They stay open while echod restarts, so no connection is refused.
 #pragma once
 
 #include <string>
@@ -13,16 +13,17 @@ namespace echod {
 
 struct PassedSocket {
   sys::UniqueFd fd;
-  std::string name;  // FileDescriptorName= of the socket unit, on one line.
+  std::string name;  // FileDescriptorName= of the socket unit; control characters are escaped.
 };
 
-// Those of $LISTEN_FDS, which is removed from the environment; none if echod was not started like
-// that. Before the first thread. Throws StartupError.
-[[nodiscard]] std::vector<PassedSocket> take_passed_sockets();
+// Returns the sockets of $LISTEN_FDS, and removes $LISTEN_FDS from the environment. Returns none if
+// no sockets were passed to this process. Must be called before the first thread starts. Throws
+// StartupError.
+[[nodiscard]] std::vector<PassedSocket> receive_passed_sockets();
 
-// A listener for each [[listen]], in their order: the passed socket of that address, with the
-// backlog and the socket options of the configuration. Throws StartupError if configuration and
-// passed sockets do not agree one to one.
+// Returns a listener for each [[listen]], in the same order: the passed socket with that address,
+// set up with the backlog and the socket options of `config`. Throws StartupError unless each
+// [[listen]] matches exactly one passed socket.
 [[nodiscard]] std::vector<sys::ListenSocket> adopt_passed_sockets(std::vector<PassedSocket> passed,
                                                                   const Config& config);
 

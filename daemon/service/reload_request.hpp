@@ -1,9 +1,10 @@
-// `echod --reload PID`: a SIGHUP whose sender learns what came of it. systemctl reload fails
-// because of it when echod refuses.
+// `echod --reload PID`: a reload whose sender learns the result, so that `systemctl reload` fails
+// if echod refuses the configuration.
 //
-// The sender adds a value to the signal (sigqueue(3)), which kill(1) does not. echod answers with a
-// value too, and with SIGURG: a process that does not wait for it ignores it by default. Nothing
-// but signals passes between two processes of a service whose sandbox hides /proc.
+// The sender sends SIGHUP with a value (sigqueue(3)); a SIGHUP of kill(1) has none. echod answers
+// with SIGURG and a value. SIGURG is ignored by default, so it does no harm to a process that does
+// not wait for it. Signals are used because they pass between processes of a sandboxed service,
+// where /proc is hidden.
 #pragma once
 
 #include <sys/signalfd.h>
@@ -11,14 +12,14 @@
 
 namespace echod {
 
-// The side that asks. Throws StartupError if process `pid` refuses the reload, cannot be signalled,
-// or does not answer within a minute. As root, becomes the user of that process: it may answer to
-// no other. Blocks.
+// Requests a reload of process `pid` and waits for the answer. If run by root, switches to the user
+// of that process first, because that process may not signal other users. Throws StartupError if
+// the process refuses, cannot be signalled, ends, or does not answer within a minute. Blocks.
 void request_reload(pid_t pid);
 
-// The side that reloads: who asked by this SIGHUP and waits for an answer, or 0.
+// In the reloading process: returns the sender of this SIGHUP if it waits for an answer, or 0.
 [[nodiscard]] pid_t requester_of(const signalfd_siginfo& hangup) noexcept;
-// Answers; no-op if `requester` is 0. Never blocks.
+// Sends the answer; no-op if `requester` is 0. Never blocks.
 void answer_reload(pid_t requester, bool is_applied) noexcept;
 
 }  // namespace echod

@@ -26,11 +26,12 @@ namespace echod {
 
 namespace {
 
-constexpr std::chrono::seconds kHousekeepingInterval{10};
-// Stops that come so soon after the first mean the same stop: timeout(1) signals echod and then its
-// process group, a terminal signals beside a supervisor.
-constexpr std::chrono::seconds kOneStop{1};
-// While draining the service manager is asked for more time at each look at the workers.
+constexpr std::chrono::seconds kDroppedLinesInterval{10};
+// A second stop within this time counts as the first one: timeout(1) signals echod and then its
+// process group, and a terminal and a supervisor may both send a signal.
+constexpr std::chrono::seconds kSameStopInterval{1};
+// While draining, echod asks the service manager for this much more time at each check of the
+// workers.
 constexpr std::chrono::seconds kStopExtension{10};
 constexpr std::size_t kLongestCountersLine = 4096;
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
@@ -40,27 +41,27 @@ std::string signal_name(int signal) {
   return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
 }
 
-// Those open at the start, but the standard streams and the sockets that were passed.
-std::size_t inherited_beside(std::size_t passed) {
+// Descriptors that are open at the start, without the standard streams and the passed sockets.
+std::size_t inherited_descriptors(std::size_t passed) {
   const std::size_t known = STDERR_FILENO + 1 + passed;
   return std::max(sys::open_descriptors(), known) - known;
 }
 
-// Accepted and not closed.
-std::uint64_t connections_of(const std::array<std::uint64_t, kCounters>& counters) {
+// Open connections: accepted and not closed.
+std::uint64_t open_connections(const std::array<std::uint64_t, kCounters>& counters) {
   return counters.at(static_cast<std::size_t>(Counter::accepted)) -
          std::accumulate(counters.end() - kCloseReasons, counters.end(), std::uint64_t{0});
 }
 
-std::string_view why_v4_alone(const sys::ListenSocket& socket) {
+std::string_view ipv4_only_note(const sys::ListenSocket& socket) {
   if (!socket.fell_back_to_v4) {
     return "";
   }
-  return socket.is_inherited ? " (IPv4 alone: the socket that was passed is)"
-                             : " (IPv4 alone: this host has no IPv6)";
+  return socket.is_inherited ? " (IPv4 only: the passed socket is IPv4)"
+                             : " (IPv4 only: this host has no IPv6)";
 }
 
-std::string name_of_config(const CommandLine& options) {
+std::string config_name(const CommandLine& options) {
   return options.config_file ? shown_name(*options.config_file)
                              : std::string("built-in defaults, no ") + kDefaultConfigFile;
 }
@@ -81,16 +82,16 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       open_files_(sys::set_open_files(config_.limits.open_files)),
       worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
       reserved_descriptors_(reserved_descriptors(config_.listen.size(), worker_count_,
-                                                 inherited_beside(passed.size()))),
-      limit_(limit_under(config_)),
+                                                 inherited_descriptors(passed.size()))),
+      limit_(limit_for(config_)),
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
-      workers_(worker_count_, settings_under(config_, limit_),
+      workers_(worker_count_, settings_for(config_, limit_),
                WorkerLogs{logs_.logger(), logs_.notice_logger()},
                {.on_ended = [this] { on_workers_ended_.notify(); },
                 .on_listener_lost =
                     [this](int error) {
-                      lost_error_.store(error);
+                      listener_error_.store(error);
                       on_listener_lost_.notify();
                     }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
@@ -100,8 +101,8 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
       manager_retry_(loop_.timers(), [this] { manager_.send_again(); }),
       drain_deadline_(loop_.timers(),
                       [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
-      housekeeping_(loop_.timers(), [this] { report_dropped_lines(); }),
-      worker_watch_(loop_, workers_, logs_.notices(), [this] { on_workers_watched(); }) {
+      dropped_lines_timer_(loop_.timers(), [this] { log_dropped_lines(); }),
+      worker_watch_(loop_, workers_, logs_.notices(), [this] { on_workers_checked(); }) {
   counters_line_.reserve(kLongestCountersLine);
   if (!limit_.warning.empty()) {
     logs_.notices().warn("{}", limit_.warning);
@@ -116,15 +117,15 @@ ExitCode Service::run() {
   workers_.start();
   worker_watch_.start();
   announce_start();
-  tell_ready();
-  housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
+  notify_ready();
+  dropped_lines_timer_.expire_at(loop_.now() + kDroppedLinesInterval);
   while (!are_workers_ended_) {
     loop_.run_once();
-    look_after_manager();
+    check_service_manager();
   }
-  report_end();
+  log_totals();
   if (exit_code_ != ExitCode::stopped) {
-    manager_.failed("a listening socket was lost", lost_error_.load());
+    manager_.failed("a listening socket failed", listener_error_.load());
   }
   if (!finish()) {
     std::_Exit(static_cast<int>(exit_code_));
@@ -132,15 +133,16 @@ ExitCode Service::run() {
   return exit_code_;
 }
 
-// What was not told yet is told, in a fixed time. False: a thread is left that does not end, and so
-// is the process to end without destructors, which would wait for it.
+// Sends the queued notifications and writes the queued log lines, within a fixed time. Returns
+// false if a thread is still running: the process must exit without destructors, which would wait
+// for it.
 bool Service::finish() noexcept {
   manager_.flush();
   return logs_.finish() && !loader_.is_loading();
 }
 
-void Service::report_end() noexcept {
-  report_dropped_lines();
+void Service::log_totals() noexcept {
+  log_dropped_lines();
   logs_.logger()->info(counters_line());
   const auto counters = workers_.counters();
   const auto count = [&counters](Counter counter) {
@@ -151,27 +153,28 @@ void Service::report_end() noexcept {
                        count(Counter::bytes_sent));
 }
 
-ConnectionLimit Service::limit_under(const Config& config) const {
-  const std::uint64_t pipes = worker_count_ * splice_settings_under(config).pipes;
+ConnectionLimit Service::limit_for(const Config& config) const {
+  const std::uint64_t pipes = worker_count_ * splice_settings_for(config).pipes;
   return connection_limit(config.limits, open_files_,
                           reserved_descriptors_ + pipes * kDescriptorsPerPipe);
 }
 
-EchoSettings Service::settings_under(const Config& config, const ConnectionLimit& limit) const {
+EchoSettings Service::settings_for(const Config& config, const ConnectionLimit& limit) const {
   return echo_settings(config, limit.max_connections, static_cast<std::uint32_t>(worker_count_),
-                       splice_settings_under(config));
+                       splice_settings_for(config));
 }
 
-SpliceSettings Service::splice_settings_under(const Config& config) const noexcept {
+SpliceSettings Service::splice_settings_for(const Config& config) const noexcept {
   return splice_settings(config, open_files_, worker_count_);
 }
 
-// Correct all the same, but slow: nobody expects that of a key that says how much memory to use.
-void Service::warn_of_buffers(const EchoSettings& settings) noexcept {
+// Echoes stay correct, but are slow, which is not obvious from a key about memory.
+void Service::warn_about_buffers(const EchoSettings& settings) noexcept {
   if (settings.buffer_bytes < settings.block_bytes) {
     logs_.notices().warn(
         "buffers.total_mib leaves {} KiB to each of {} workers, less than one reply buffer of {} "
-        "KiB: all connections are served without; raise it, or lower workers",
+        "KiB: connections are served without reply buffers, slowly; raise buffers.total_mib, or "
+        "lower workers",
         settings.buffer_bytes / 1024, worker_count_, settings.block_bytes / 1024);
   }
 }
@@ -200,27 +203,27 @@ void Service::announce_start() {
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     const int backlog = config_.listen[i].backlog;
     notices.info("listening on {}, backlog {}{}", listeners_[i]->address.text(), backlog,
-                 why_v4_alone(*listeners_[i]));
+                 ipv4_only_note(*listeners_[i]));
     const int granted = sys::granted_backlog(listeners_[i]->fd.get());
     if (granted > 0 && granted < backlog) {
-      notices.warn("the kernel cuts the backlog of {} to {}; raise net.core.somaxconn", backlog,
-                   granted);
+      notices.warn("the kernel cuts the backlog of {} from {} to {}; raise net.core.somaxconn",
+                   listeners_[i]->address.text(), backlog, granted);
     }
   }
   announce_limits();
   if (manager_.watchdog().count() > 0 && manager_.watchdog() < kShortestWatchdog) {
     notices.warn(
-        "WatchdogSec= of the unit is shorter than the {} s in which echod answers for sure",
+        "WatchdogSec= of the unit is too short: systemd may kill a healthy echod; set {} s or more",
         kShortestWatchdog.count());
   }
   if (!manager_.unusable_name().empty()) {
     notices.warn(
-        "NOTIFY_SOCKET={} is of no use: it must be an absolute path or @ and an abstract name; no "
-        "service manager is told anything",
+        "NOTIFY_SOCKET={} is unusable: it must be an absolute path, or @ and an abstract name; the "
+        "service manager is not notified",
         manager_.unusable_name());
   }
   notices.info("started: echod {}, pid {}, time zone {}, configuration: {}", ECHOD_VERSION,
-               ::getpid(), logs_.time_zone_at_start(), name_of_config(options_));
+               ::getpid(), logs_.time_zone_at_start(), config_name(options_));
 }
 
 void Service::announce_limits() noexcept {
@@ -228,32 +231,32 @@ void Service::announce_limits() noexcept {
       "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
       limit_.max_connections, open_files_.soft, config_.buffers.per_connection_kib,
       config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
-  const SpliceSettings splice = splice_settings_under(config_);
+  const SpliceSettings splice = splice_settings_for(config_);
   if (splice.pipes > 0) {
-    logs_.notices().info("splice: at most {} pipes of {} KiB, from {} KiB on",
+    logs_.notices().info("splice: at most {} pipes of {} KiB, for reads of {} KiB and more",
                          worker_count_ * splice.pipes, splice.pipe_bytes / 1024,
                          splice.least_bytes / 1024);
   } else if (config_.buffers.splice) {
     logs_.notices().warn(
-        "buffers.splice does nothing: it needs 64 KiB of buffers.per_connection_kib and of "
-        "turn.bytes_kib, and for each worker 1.25 MiB of buffers.total_mib and 64 open files");
+        "buffers.splice has no effect: it needs 64 KiB or more in buffers.per_connection_kib and "
+        "in turn.bytes_kib, and for each worker 1.25 MiB of buffers.total_mib and 64 open files");
   }
-  warn_of_buffers(settings_under(config_, limit_));
+  warn_about_buffers(settings_for(config_, limit_));
 }
 
 void Service::on_signal(int signal) noexcept {
   try {
-    obey(signal);
+    handle_signal(signal);
   } catch (const std::bad_alloc&) {
-    logs_.notices().error("not enough memory to act on {}; send it again", signal_name(signal));
+    logs_.notices().error("not enough memory to handle {}; send it again", signal_name(signal));
   }
 }
 
-void Service::obey(int signal) {
+void Service::handle_signal(int signal) {
   switch (signal) {
     case SIGHUP:
       if (terminal_.has_hung_up(signals_.info())) {
-        stop("the terminal has gone");
+        stop("the terminal was closed");
       } else {
         reload_requester_ = requester_of(signals_.info());
         reload();
@@ -272,11 +275,11 @@ void Service::obey(int signal) {
 }
 
 void Service::stop(std::string_view cause) noexcept {
-  if (is_stopping_ && loop_.now() - stop_began_ < kOneStop) {
+  if (is_stopping_ && loop_.now() - stop_began_ < kSameStopInterval) {
     return;
   }
   if (is_stopping_) {
-    logs_.notices().info("stopping: {} again, closing everything now", cause);
+    logs_.notices().info("stopping: {} while draining, closing all connections now", cause);
     workers_.abort_connections(CloseReason::forced);
     return;
   }
@@ -285,15 +288,15 @@ void Service::stop(std::string_view cause) noexcept {
   manager_.extend_timeout(kStopExtension);
   logs_.notices().info("stopping: {}, draining for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
-  listeners_.clear();  // The workers have them too: the last one closes them, when it is empty.
+  listeners_.clear();  // The workers share them; each is closed once its accept queue is empty.
   workers_.drain();
   is_stopping_ = true;
   stop_began_ = loop_.now();
   drain_deadline_.expire_at(stop_began_ + deadline);
 }
 
-void Service::on_workers_watched() noexcept {
-  if (worker_watch_.all_answer()) {
+void Service::on_workers_checked() noexcept {
+  if (worker_watch_.have_all_answered()) {
     manager_.alive();
   }
   if (is_stopping_) {
@@ -302,23 +305,25 @@ void Service::on_workers_watched() noexcept {
   try {
     manager_.status(status_line());
   } catch (const std::bad_alloc&) {
-    // The next status is 2 s away.
+    // The next check sends the status, 2 s later.
   }
-  end_if_the_rest_is_stuck();
+  exit_if_only_stuck_left();
 }
 
-// After each iteration, in which something may have been sent.
-void Service::look_after_manager() noexcept {
+// Called after each iteration, because the iteration may have sent notifications.
+void Service::check_service_manager() noexcept {
   if (const int error = manager_.take_error(); error != 0) {
-    logs_.notices().error("cannot reach the service manager: {}", sys::error_text(error));
+    logs_.notices().error("cannot notify the service manager: {}; echod goes on and tries again",
+                          sys::error_text(error));
   }
   if (manager_.has_unsent() && !manager_retry_.is_running()) {
     manager_retry_.expire_at(loop_.now() + ServiceManager::kRetryInterval);
   }
 }
 
-// At all costs: a manager that was told of a reload waits for its end.
-void Service::tell_ready() noexcept {
+// Falls back to a message without a status, because the manager waits for READY=1 after
+// RELOADING=1.
+void Service::notify_ready() noexcept {
   try {
     manager_.ready(status_line());
   } catch (const std::bad_alloc&) {
@@ -326,16 +331,16 @@ void Service::tell_ready() noexcept {
   }
 }
 
-// Without destructors, which would wait for the threads that are stuck. Nor does it wait for the
-// drain deadline: as long as such a worker has the listening sockets, clients connect to nobody.
-void Service::end_if_the_rest_is_stuck() noexcept {
+// Exits without destructors, which would wait for the stuck threads. Does not wait for the drain
+// deadline: a stuck worker keeps the listening sockets open, so clients connect and are not served.
+void Service::exit_if_only_stuck_left() noexcept {
   if (!is_stopping_ || !worker_watch_.are_only_stuck_left()) {
     return;
   }
-  logs_.notices().critical("workers that are stuck and do not end: {} of {}; ending without them",
+  logs_.notices().critical("{} of {} workers are stuck and do not end; exiting without them",
                            workers_.running(), worker_count_);
-  report_end();
-  manager_.failed("workers that are stuck were left behind", 0);
+  log_totals();
+  manager_.failed("exited without workers that are stuck", 0);
   (void)finish();
   std::_Exit(static_cast<int>(ExitCode::internal));
 }
@@ -343,27 +348,28 @@ void Service::end_if_the_rest_is_stuck() noexcept {
 void Service::on_listener_lost() {
   exit_code_ = ExitCode::system;
   if (!is_stopping_) {
-    stop("a listening socket was lost");
+    stop("a listening socket failed");
   }
 }
 
-// The log file is reopened at once: rotation depends neither on a valid configuration nor on a disk
-// that has it.
+// Reopens the log file first, so that a rotation works even if the configuration is invalid or its
+// disk does not respond.
 void Service::reload() noexcept {
   manager_.reloading();
   try {
     logs_.reopen();
   } catch (const std::bad_alloc&) {
-    logs_.notices().error("not enough memory to reopen the log file; SIGUSR1 does it, too");
+    logs_.notices().error("not enough memory to reopen the log file; send SIGUSR1 to try again");
   }
   loader_.load();
 }
 
-// In the loader's thread. A file that is there now must stay, as after a start.
+// Runs in the loader's thread. If the default file exists now, later reloads require it, as after a
+// start.
 Config Service::load() {
-  loaded_options_ = options_;
-  loaded_options_.config_file = config_file_in_use(options_);
-  return effective_config(loaded_options_);
+  next_options_ = options_;
+  next_options_.config_file = config_file_in_use(options_);
+  return effective_config(next_options_);
 }
 
 void Service::on_loaded(LoadedConfig loaded) noexcept {
@@ -377,32 +383,33 @@ void Service::on_loaded(LoadedConfig loaded) noexcept {
   } catch (const std::bad_alloc&) {
     refuse_reload({});
   }
-  tell_ready();
-  if (!loader_.is_another_wanted()) {  // Else the request came while an older file was read.
+  notify_ready();  // Also after a refused reload: sd_notify(3) has no message for that.
+  // A pending load answers instead: it reads the file as it was when the request came, or later.
+  if (!loader_.is_next_load_pending()) {
     answer_reload(std::exchange(reload_requester_, 0), reloads_ > reloads);
   }
 }
 
-// All of it or, if there is no memory, nothing.
+// Applies all of `wanted`, or nothing if it throws std::bad_alloc.
 void Service::apply(const Config& wanted) {
   const std::string restart_keys = list(keys_needing_restart(config_, wanted));
-  const std::string name = name_of_config(loaded_options_);
+  const std::string name = config_name(next_options_);
   Config next = reloaded(config_, wanted);
-  ConnectionLimit limit = limit_under(next);
-  const EchoSettings settings = settings_under(next, limit);
-  logs_.apply(next.log);  // The last that may fail, and if it does nothing has changed.
+  ConnectionLimit limit = limit_for(next);
+  const EchoSettings settings = settings_for(next, limit);
+  logs_.apply(next.log);  // The last call that may throw; then nothing has changed.
   workers_.apply(settings);
   const bool has_new_limits =
       limit.max_connections != limit_.max_connections || next.buffers != config_.buffers;
   const bool has_new_warning = !limit.warning.empty() && limit.warning != limit_.warning;
   config_ = std::move(next);
-  options_ = std::move(loaded_options_);
+  options_ = std::move(next_options_);
   limit_ = std::move(limit);
   if (drain_deadline_.is_running()) {
     drain_deadline_.expire_at(stop_began_ + config_.timeouts.drain);
   }
   ++reloads_;
-  refusal_.clear();
+  reload_error_.clear();
   logs_.notices().info("reload: applied, configuration: {}", name);
   if (has_new_limits) {
     announce_limits();
@@ -411,24 +418,23 @@ void Service::apply(const Config& wanted) {
     logs_.notices().warn("{}", limit_.warning);
   }
   if (!restart_keys.empty()) {
-    logs_.notices().warn("reload: needs a restart: {}", restart_keys);
+    logs_.notices().warn("reload: takes effect only after a restart: {}", restart_keys);
   }
 }
 
-// Without errors, there was not enough memory.
+// No errors: there was not enough memory.
 void Service::refuse_reload(std::vector<std::string> errors) noexcept {
   for (const std::string& line : errors) {
     logs_.notices().error("{}", line);
   }
   ++reloads_refused_;
-  // systemd knows no reload that failed: the process serves on, as before.
   if (errors.empty()) {
-    refusal_ = "out of memory";  // So short that it needs none.
+    reload_error_ = "out of memory";  // Short enough not to allocate.
     logs_.notices().error("not enough memory to reload the configuration");
   } else {
-    refusal_ = std::move(errors.front());
+    reload_error_ = std::move(errors.front());
   }
-  logs_.notices().error("reload: refused, the running configuration stays");
+  logs_.notices().error("reload: refused, the running configuration is kept");
 }
 
 std::string Service::status_line() const {
@@ -436,14 +442,14 @@ std::string Service::status_line() const {
   const auto count = [&counters](Counter counter) {
     return std::to_string(counters.at(static_cast<std::size_t>(counter)));
   };
-  return (is_stopping_ ? "draining, " : "") + std::to_string(connections_of(counters)) +
+  return (is_stopping_ ? "draining, " : "") + std::to_string(open_connections(counters)) +
          " connections; " + count(Counter::accepted) + " accepted, " + count(Counter::echoes) +
          " echoes, " + count(Counter::bytes_received) + " bytes received, " +
          count(Counter::bytes_sent) + " sent" +
-         (refusal_.empty() ? "" : "; the last reload was refused: " + refusal_);
+         (reload_error_.empty() ? "" : "; the last reload was refused: " + reload_error_);
 }
 
-// Needs no memory: it is asked for when there is none left.
+// Allocates nothing, so that the counters can be logged when memory runs out.
 std::string_view Service::counters_line() noexcept {
   const auto values = workers_.counters();
   counters_line_ = "counters:";
@@ -456,10 +462,10 @@ std::string_view Service::counters_line() noexcept {
   }
   append("stale_events", workers_.stale_events());
   append("log_lines_dropped", logs_.dropped_lines());
-  append("log_write_failures", logs_.lost_lines());
+  append("log_write_failures", logs_.write_failures());
   append("reloads", reloads_);
   append("reloads_refused", reloads_refused_);
-  append("connections", connections_of(values));
+  append("connections", open_connections(values));
   append("buffered_bytes", workers_.buffered_bytes());
   append("workers", workers_.size());
   append("connections_of_fullest_worker", workers_.fullest());
@@ -467,7 +473,7 @@ std::string_view Service::counters_line() noexcept {
   return counters_line_;
 }
 
-void Service::report_dropped_lines() noexcept {
+void Service::log_dropped_lines() noexcept {
   const std::uint64_t dropped = logs_.dropped_lines();
   if (dropped > reported_dropped_lines_) {
     logs_.notices().warn(
@@ -476,7 +482,7 @@ void Service::report_dropped_lines() noexcept {
         dropped - reported_dropped_lines_);
     reported_dropped_lines_ = dropped;
   }
-  housekeeping_.expire_at(loop_.now() + kHousekeepingInterval);
+  dropped_lines_timer_.expire_at(loop_.now() + kDroppedLinesInterval);
 }
 
 }  // namespace echod

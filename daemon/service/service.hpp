@@ -1,9 +1,10 @@
-// The composition root: what echod is made of, and what it does when told to.
+// The composition root: owns all parts of echod and connects them.
 //
-// The main thread runs this: signals, reload, log files, the drain deadline. It never touches a
-// connection; the workers do nothing else. Once it serves it waits for nothing but its loop: not
-// for the service manager, a terminal, a disk or a lock that is held meanwhile. Members are
-// declared so that each may use those above it and is gone before them.
+// The main thread runs the Service: it handles signals, reloads, the log file and the drain
+// deadline, and never touches a connection. The workers serve the connections. While serving, the
+// main thread blocks only in its event loop: never on the service manager, a terminal, a disk or a
+// lock that is held during such a call. Members are destroyed in reverse order, so each member may
+// use those declared above it.
 //
 //   serving --SIGTERM, SIGINT, standard input--> stopping --workers ended--> stopped
 //
@@ -42,29 +43,28 @@ namespace echod {
 
 class Service {
  public:
-  // Raises the limit on descriptors, opens logs and listeners. Must run before any other thread.
-  // Throws StartupError, or std::system_error when the operating system refuses.
+  // Sets the limit on open files, opens the logs and the listeners. Must be called before any other
+  // thread starts. Throws StartupError, std::system_error or std::bad_alloc.
   Service(CommandLine options, Config config, std::vector<PassedSocket> passed);
 
-  // Serves until it is told to stop, and drains.
+  // Serves until it is stopped and drained. Exits the process itself if a thread is stuck.
   [[nodiscard]] ExitCode run();
 
  private:
-  [[nodiscard]] ConnectionLimit limit_under(const Config& config) const;
-  [[nodiscard]] SpliceSettings splice_settings_under(const Config& config) const noexcept;
-  [[nodiscard]] EchoSettings settings_under(const Config& config,
-                                            const ConnectionLimit& limit) const;
-  void warn_of_buffers(const EchoSettings& settings) noexcept;
+  [[nodiscard]] ConnectionLimit limit_for(const Config& config) const;
+  [[nodiscard]] SpliceSettings splice_settings_for(const Config& config) const noexcept;
+  [[nodiscard]] EchoSettings settings_for(const Config& config, const ConnectionLimit& limit) const;
+  void warn_about_buffers(const EchoSettings& settings) noexcept;
   void listen(std::vector<PassedSocket> passed);
   void announce_start();
   void announce_limits() noexcept;
   void on_signal(int signal) noexcept;
-  void obey(int signal);
+  void handle_signal(int signal);
   void stop(std::string_view cause) noexcept;
-  void on_workers_watched() noexcept;
-  void tell_ready() noexcept;
-  void look_after_manager() noexcept;
-  void end_if_the_rest_is_stuck() noexcept;
+  void on_workers_checked() noexcept;
+  void notify_ready() noexcept;
+  void check_service_manager() noexcept;
+  void exit_if_only_stuck_left() noexcept;
   void on_listener_lost();
   void reload() noexcept;
   [[nodiscard]] Config load();
@@ -73,12 +73,12 @@ class Service {
   void refuse_reload(std::vector<std::string> errors) noexcept;
   [[nodiscard]] std::string_view counters_line() noexcept;
   [[nodiscard]] std::string status_line() const;
-  void report_dropped_lines() noexcept;
-  void report_end() noexcept;
+  void log_dropped_lines() noexcept;
+  void log_totals() noexcept;
   [[nodiscard]] bool finish() noexcept;
 
   CommandLine options_;
-  CommandLine loaded_options_;  // The loader's while it loads: those that a reload puts in force.
+  CommandLine next_options_;  // For the next reload. Owned by the loader's thread while it loads.
   Config config_;
   const sys::OpenFilesLimit open_files_;
   const std::size_t worker_count_;
@@ -86,8 +86,8 @@ class Service {
   ConnectionLimit limit_;
   const sys::Terminal terminal_;
   ServiceManager manager_;
-  sys::SignalFd signals_;           // Blocks them: before the first thread, which is the log's.
-  std::atomic<int> lost_error_{0};  // errno of a listening socket that was lost.
+  sys::SignalFd signals_;  // Blocks signals, so it must precede logs_, which starts threads.
+  std::atomic<int> listener_error_{0};  // errno of a listening socket that failed.
   Logs logs_;
   EventLoop loop_;
   Notifier on_workers_ended_{loop_, [this] { are_workers_ended_ = true; }};
@@ -99,15 +99,15 @@ class Service {
   ConfigLoader loader_;
   Timer manager_retry_;
   Timer drain_deadline_;
-  Timer housekeeping_;
+  Timer dropped_lines_timer_;
   WorkerWatch worker_watch_;
   sys::TimePoint stop_began_;
   bool is_stopping_ = false;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
   std::string counters_line_;
-  std::string refusal_;         // Why the last reload was refused, if it was.
-  pid_t reload_requester_ = 0;  // Waits for an answer, or 0.
+  std::string reload_error_;    // Why the last reload was refused; else empty.
+  pid_t reload_requester_ = 0;  // See requester_of().
   std::uint64_t reloads_ = 0;
   std::uint64_t reloads_refused_ = 0;
   std::uint64_t reported_dropped_lines_ = 0;

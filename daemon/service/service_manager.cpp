@@ -12,7 +12,7 @@ namespace echod {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPatienceAtEnd{100};
+constexpr std::chrono::milliseconds kFlushTimeout{100};
 constexpr sys::TimePoint kNoWait = sys::LocalSender::kNoWait;
 
 std::string_view notify_socket() noexcept {
@@ -24,20 +24,20 @@ std::string_view notify_socket() noexcept {
 
 ServiceManager::ServiceManager() : sender_(notify_socket()) {
   std::uint64_t microseconds = 0;
-  if (is_there() && sd_watchdog_enabled(0, &microseconds) > 0) {
+  if (is_present() && sd_watchdog_enabled(0, &microseconds) > 0) {
     watchdog_ = std::chrono::microseconds(microseconds);
   }
 }
 
 std::string_view ServiceManager::unusable_name() const noexcept {
-  return is_there() ? "" : notify_socket();
+  return is_present() ? "" : notify_socket();
 }
 
 void ServiceManager::ready(const std::string& status) {
   const std::string message = "READY=1\nSTATUS=" + status;
   send_again();
   if (has_unsent() || !send(message, kNoWait)) {
-    ready();  // Without the status, which is sent at the next occasion.
+    ready();  // Without the status: the next status() sends it.
     return;
   }
   status_ = status;
@@ -46,7 +46,7 @@ void ServiceManager::ready(const std::string& status) {
 void ServiceManager::reloading() noexcept {
   const auto now = std::chrono::duration_cast<std::chrono::microseconds>(
       sys::MonotonicClock::now().time_since_epoch());
-  keep(Kind::reloading, now.count());
+  queue(Kind::reloading, now.count());
 }
 
 void ServiceManager::status(const std::string& status) {
@@ -58,28 +58,28 @@ void ServiceManager::status(const std::string& status) {
 
 void ServiceManager::alive() noexcept {
   if (watchdog_.count() > 0) {
-    keep(Kind::watchdog);
+    queue(Kind::watchdog);
   }
 }
 
 void ServiceManager::extend_timeout(std::chrono::microseconds time) noexcept {
-  keep(Kind::extend_timeout, time.count());
+  queue(Kind::extend_timeout, time.count());
 }
 
 void ServiceManager::flush() noexcept {
-  send_unsent(sys::MonotonicClock::now() + kPatienceAtEnd);
+  send_unsent(sys::MonotonicClock::now() + kFlushTimeout);
 }
 
 void ServiceManager::failed(std::string_view line, int error) noexcept {
   try {
     const std::string number = error != 0 ? "\nERRNO=" + std::to_string(error) : "";
-    (void)send("STATUS=" + std::string(line) + number, sys::MonotonicClock::now() + kPatienceAtEnd);
+    (void)send("STATUS=" + std::string(line) + number, sys::MonotonicClock::now() + kFlushTimeout);
   } catch (const std::bad_alloc&) {
-    return;  // The exit code tells it, and standard error.
+    return;  // The exit code and standard error report it too.
   }
 }
 
-void ServiceManager::keep(Kind kind, std::intmax_t microseconds) noexcept {
+void ServiceManager::queue(Kind kind, std::intmax_t microseconds) noexcept {
   const auto is_of_this_kind = [kind](const Message& message) { return message.kind == kind; };
   auto* const end =
       std::remove_if(unsent_.begin(), unsent_.begin() + unsent_count_, is_of_this_kind);
@@ -105,9 +105,9 @@ void ServiceManager::send_unsent(sys::TimePoint deadline) noexcept {
   }
 }
 
-// A manager that cannot be reached may be gone, or come back: the service goes on without it.
+// A failed send is not fatal: the manager may have ended, or may be restarting.
 bool ServiceManager::send(std::string_view message, sys::TimePoint deadline) noexcept {
-  if (!is_there()) {
+  if (!is_present()) {
     return true;
   }
   const sys::IoResult sent = sender_.send(message, deadline);

@@ -1,16 +1,15 @@
-// What echod says to the service manager that started it: the protocol of sd_notify(3), and
-// WATCHDOG_USEC of sd_watchdog_enabled(3). Without one (no $NOTIFY_SOCKET) all of it is silent.
+// Sends notifications to the service manager: the protocol of sd_notify(3), with the watchdog of
+// sd_watchdog_enabled(3). Without $NOTIFY_SOCKET all functions are no-ops.
 //
-// Nothing here waits for the manager, except flush() and failed(). A message that the manager
-// does not take is kept, and send_again() sends it. There is a place for one message of each kind:
-// a newer one replaces the older. STATUS= is not kept.
+// A message that the manager's socket does not accept is queued, and send_again() retries it. The
+// queue holds one message of each kind: a newer message replaces an older one of its kind. STATUS=
+// is not queued.
 //
-// sd_notify() itself opens a socket for each message. Here one is kept, because echod has most to
-// say while it drains, and then its clients may have all descriptors.
+// The socket is opened once. sd_notify() would open one for each message, which fails while echod
+// drains and its connections use all descriptors.
 //
-// What is noexcept needs no memory, except failed(), which says nothing without memory.
-//
-// Thread-safety: one thread, the service's.
+// Thread-safety: one thread, the service's. Only flush() and failed() may block. The noexcept
+// functions allocate nothing, except failed(), which sends nothing if memory runs out.
 #pragma once
 
 #include <array>
@@ -28,42 +27,43 @@ namespace echod {
 
 class ServiceManager {
  public:
-  // Throws std::system_error if there is one, but no descriptor to reach it.
+  // Opens a socket to $NOTIFY_SOCKET. Throws std::system_error if no socket can be opened.
   ServiceManager();
 
-  // Whether there is one.
-  [[nodiscard]] bool is_there() const noexcept { return sender_.is_open(); }
-  // $NOTIFY_SOCKET, if it is set to what echod cannot use; else empty.
+  // Returns true if $NOTIFY_SOCKET names a socket that echod can send to.
+  [[nodiscard]] bool is_present() const noexcept { return sender_.is_open(); }
+  // Returns $NOTIFY_SOCKET if it is set to an unusable name; else an empty string.
   [[nodiscard]] std::string_view unusable_name() const noexcept;
-  // Within this time it wants to hear alive(), again and again; 0: never.
+  // The manager's watchdog timeout: alive() must be called more often. 0: there is no watchdog.
   [[nodiscard]] std::chrono::microseconds watchdog() const noexcept { return watchdog_; }
 
-  // READY=1: serving, for the first time or after reloading().
+  // READY=1: the service is up, or the reload has ended.
   void ready(const std::string& status);
-  // The same without a status.
-  void ready() noexcept { keep(Kind::ready); }
-  // RELOADING=1, with the time of this call, which systemd 253 and later insist on.
+  // READY=1 without a status.
+  void ready() noexcept { queue(Kind::ready); }
+  // RELOADING=1, with the time of this call, which systemd 253 and later require.
   void reloading() noexcept;
   // STOPPING=1.
-  void stopping() noexcept { keep(Kind::stopping); }
-  // STATUS=, for systemctl status; sent when it is another than the last.
+  void stopping() noexcept { queue(Kind::stopping); }
+  // STATUS=, shown by `systemctl status`. Sent only if it has changed.
   void status(const std::string& status);
-  // WATCHDOG=1.
+  // WATCHDOG=1. No-op without a watchdog.
   void alive() noexcept;
-  // EXTEND_TIMEOUT_USEC=: this long, from now on, is not too long for stopping.
+  // EXTEND_TIMEOUT_USEC=: the manager should allow `time` more from now on.
   void extend_timeout(std::chrono::microseconds time) noexcept;
 
-  // Whether messages are kept, and how soon send_again() should be called.
+  // Whether messages are queued. If so, the caller should call send_again() after kRetryInterval.
   [[nodiscard]] bool has_unsent() const noexcept { return unsent_count_ > 0; }
   static constexpr std::chrono::milliseconds kRetryInterval{100};
   void send_again() noexcept { send_unsent(sys::LocalSender::kNoWait); }
-  // Sends what is kept; waits at most 100 ms for the manager. For the end of the process.
+  // Sends the queued messages before the process ends. Blocks for at most 100 ms.
   void flush() noexcept;
-  // STATUS= and ERRNO=: why the process is about to end. `error` is 0 where no call failed. Waits
+  // STATUS= and ERRNO=: why the process is about to end. `error` is 0 if no call failed. Blocks for
   // at most 100 ms.
   void failed(std::string_view line, int error) noexcept;
 
-  // Why the manager cannot be reached: an errno, once until it can be reached again; else 0.
+  // Returns the errno of a failed send and clears it. It is set once, until a send succeeds again.
+  // 0: no new failure. A full socket is not a failure.
   [[nodiscard]] int take_error() noexcept { return std::exchange(error_, 0); }
 
  private:
@@ -71,21 +71,21 @@ class ServiceManager {
   static constexpr std::size_t kKinds = 5;
   struct Message {
     Kind kind = Kind::ready;
-    std::intmax_t microseconds = 0;  // Of reloading and extend_timeout.
+    std::intmax_t microseconds = 0;  // Used by reloading and extend_timeout.
   };
 
-  void keep(Kind kind, std::intmax_t microseconds = 0) noexcept;
+  void queue(Kind kind, std::intmax_t microseconds = 0) noexcept;
   void send_unsent(sys::TimePoint deadline) noexcept;
-  // Whether the message need not be sent again.
+  // Returns false if the message must be sent again.
   bool send(std::string_view message, sys::TimePoint deadline) noexcept;
 
   sys::LocalSender sender_;
   std::chrono::microseconds watchdog_{0};
-  std::string status_;                    // That the manager knows.
-  std::array<Message, kKinds> unsent_{};  // The oldest first.
+  std::string status_;                    // The last one that was sent.
+  std::array<Message, kKinds> unsent_{};  // Oldest first.
   std::size_t unsent_count_ = 0;
-  bool is_failing_ = false;  // The last message did not reach it.
-  int error_ = 0;
+  bool is_failing_ = false;  // Since a send failed, none has succeeded.
+  int error_ = 0;            // For take_error().
 };
 
 }  // namespace echod

@@ -14,7 +14,7 @@ namespace echod {
 
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{100};
+constexpr std::chrono::milliseconds kTimeout{100};
 
 }  // namespace
 
@@ -25,14 +25,14 @@ bool is_stderr_the_journal() noexcept {
 
 void report_on_stderr(std::string_view line, std::string_view prefix) noexcept {
   constexpr std::size_t kPart = 4096;
-  const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
+  const sys::TimePoint deadline = sys::MonotonicClock::now() + kTimeout;
   const sys::SharedStream stream(STDERR_FILENO, O_WRONLY);
   if (is_stderr_the_journal()) {
     prefix = "<3>";
   }
-  std::array<char, kPart> text{};  // So that a line goes out as one.
+  std::array<char, kPart> text{};  // Collects the pieces, so that a line is one write.
   std::size_t length = 0;
-  // There is nowhere left to report a failure to.
+  // A failure cannot be reported anywhere.
   const auto write_text = [&] { (void)stream.write_all({text.data(), length}, deadline); };
   for (std::string_view piece : {prefix, line, std::string_view("\n")}) {
     while (!piece.empty()) {

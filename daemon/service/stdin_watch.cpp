@@ -28,7 +28,7 @@ Turn StdinWatch::on_turn(std::uint32_t events) noexcept {
   if (!is_at_end_) {
     std::array<char, 4096> input{};
     const sys::IoResult got = input_.read(input);
-    // EIO: a terminal that has hung up, or one whose foreground is another job (termios(3)).
+    // EIO: the terminal has hung up, or this process is a background job of it (termios(3)).
     const bool is_in_background = got.error() == EIO && !is_hung_up_;
     if (got.would_block() || is_in_background) {
       return Turn::wait;

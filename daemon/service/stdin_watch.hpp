@@ -1,4 +1,4 @@
-// --quit-on-stdin: the end of a line, or of the file, on standard input.
+// --quit-on-stdin: waits for the end of a line or the end of the file on standard input.
 #pragma once
 
 #include <functional>
@@ -12,9 +12,9 @@ class EventLoop;
 
 class StdinWatch final : public Channel {
  public:
-  // `on_quit` is called once, in the loop's thread; it must not throw. A descriptor that epoll does
-  // not take (a regular file, /dev/null) counts as being at its end. Borrows standard input and
-  // leaves its flags alone.
+  // Borrows standard input and does not change its flags. `on_quit` is called once, in the loop's
+  // thread; it must not throw. Standard input that epoll does not support (a regular file,
+  // /dev/null) counts as being at its end. `loop` must outlive this.
   StdinWatch(EventLoop& loop, std::function<void()> on_quit);
   ~StdinWatch() override;
   Turn on_turn(std::uint32_t events) noexcept override;

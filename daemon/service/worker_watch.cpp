@@ -10,7 +10,7 @@ namespace echod {
 
 namespace {
 
-// Far beyond any turn; a swapping machine may take seconds.
+// Much longer than any turn, even on a machine that swaps.
 constexpr std::chrono::seconds kStuckAfter{6};
 
 }  // namespace
@@ -24,9 +24,9 @@ WorkerWatch::WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
       timer_(loop.timers(), [this] { check_all(); }),
       watched_(workers.size()) {}
 
-bool WorkerWatch::all_answer() const noexcept {
+bool WorkerWatch::have_all_answered() const noexcept {
   return std::all_of(watched_.begin(), watched_.end(), [](const Watched& watched) {
-    return watched.silent == std::chrono::seconds(0);
+    return watched.silent_for == std::chrono::seconds(0);
   });
 }
 
@@ -35,7 +35,7 @@ bool WorkerWatch::are_only_stuck_left() const noexcept {
   for (std::size_t number = 0; number < watched_.size(); ++number) {
     if (!workers_.at(number).has_ended()) {
       is_any_left = true;
-      if (watched_[number].silent < kStuckAfter) {
+      if (watched_[number].silent_for < kStuckAfter) {
         return false;
       }
     }
@@ -63,19 +63,19 @@ void WorkerWatch::check(std::size_t number) noexcept {
   Watched& watched = watched_[number];
   const Worker& worker = workers_.at(number);
   if (worker.turns() != watched.turns || worker.has_ended()) {
-    if (watched.silent >= kStuckAfter) {
-      log_.warn("worker {} answers again after {} s", number, watched.silent.count());
+    if (watched.silent_for >= kStuckAfter) {
+      log_.warn("worker {} answers again after {} s", number, watched.silent_for.count());
     }
-    watched.silent = std::chrono::seconds(0);
+    watched.silent_for = std::chrono::seconds(0);
     return;
   }
-  watched.silent += kInterval;
+  watched.silent_for += kInterval;
   workers_.relieve(number);
-  if (watched.silent == kStuckAfter) {
+  if (watched.silent_for == kStuckAfter) {
     ++stalls_;
-    log_.error("worker {} has not answered for {} s: its {} connections stand still{}", number,
-               watched.silent.count(), workers_.connections_of(number),
-               watched_.size() > 1 ? "; the others are served on" : "");
+    log_.error("worker {} has not answered for {} s: its {} connections are stalled{}", number,
+               watched.silent_for.count(), workers_.connections_of(number),
+               watched_.size() > 1 ? "; the other workers go on serving" : "");
   }
 }
 

@@ -1,12 +1,11 @@
-// Finds workers that are stuck: each is woken up every other second until it ends, and is stuck
-// when it has made no turn for some seconds. A worker with much to do is not stuck: every turn
-// counts. The connections of a stuck worker stand still; the other workers serve theirs, and
-// accept.
+// Detects stuck workers. Every 2 s it checks each worker and wakes it up; a worker that made no
+// turn for 6 s is stuck. A busy worker is not stuck, because each turn counts. The connections of a
+// stuck worker are stalled; the other workers go on serving and accepting.
 //
-// Time is counted in checks, not read from a clock: when the whole process was stopped or the
-// machine slept, no worker is blamed.
+// Time is counted in checks and not read from a clock, so that no worker counts as stuck after the
+// whole process was stopped or the machine slept.
 //
-// Thread-safety: one thread, that of its loop.
+// Thread-safety: all members must be called from the loop's thread. Never blocks.
 #pragma once
 
 #include <chrono>
@@ -23,27 +22,27 @@ namespace echod {
 
 class WorkerWatch {
  public:
-  // Calls `on_checked` after each check of all workers.
+  // `on_checked` is called after each check of all workers. The references must outlive this.
   WorkerWatch(EventLoop& loop, Workers& workers, spdlog::logger& log,
               std::function<void()> on_checked);
 
-  // Time between two checks.
-  static constexpr std::chrono::seconds kInterval{2};
+  static constexpr std::chrono::seconds kInterval{2};  // Between two checks.
 
   void start() noexcept;
 
-  // Whether every worker had made a turn at the last check, or has ended.
-  [[nodiscard]] bool all_answer() const noexcept;
-  // Whether there are workers that have not ended, and all of them are stuck.
+  // Returns true if, at the last check, every worker had made a turn since the check before, or had
+  // ended.
+  [[nodiscard]] bool have_all_answered() const noexcept;
+  // Returns true if some workers have not ended and all of those are stuck.
   [[nodiscard]] bool are_only_stuck_left() const noexcept;
 
-  // How often a worker was found stuck, since start.
+  // How often a worker became stuck, since the start.
   [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
 
  private:
   struct Watched {
-    std::uint64_t turns = 0;  // When it was woken up.
-    std::chrono::seconds silent{0};
+    std::uint64_t turns = 0;             // Of the worker, when it was last woken up.
+    std::chrono::seconds silent_for{0};  // Without a turn.
   };
 
   void check_all() noexcept;

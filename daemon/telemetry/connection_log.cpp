@@ -78,8 +78,8 @@ void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_
                                 sys::TimePoint now) noexcept {
   log_rarely(RareLine::full, now, [&] {
     notices_->warn(
-        "full on {}: {} connections; new ones wait in the backlog until one closes; raise "
-        "limits.max_connections (0 follows ulimit -n, LimitNOFILE=)",
+        "full on {}: the limit of {} connections is reached; new clients wait in the backlog until "
+        "one closes; raise limits.max_connections (0: as many as ulimit -n or LimitNOFILE= allows)",
         listener.text(), max_connections);
   });
 }
@@ -88,16 +88,17 @@ void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int err
                                      std::uint32_t connections, sys::TimePoint now) noexcept {
   log_rarely(RareLine::resources, now, [&] {
     notices_->error(
-        "cannot accept on {}: {}; {} connections are still served, new ones wait in the backlog{}",
+        "cannot accept on {}: {}; {} connections stay open, new clients wait in the backlog{}",
         listener.text(), sys::error_text(error), connections,
-        error == EMFILE ? "; raise ulimit -n (LimitNOFILE=) or lower limits.max_connections" : "");
+        error == EMFILE ? "; raise ulimit -n or LimitNOFILE=, or lower limits.max_connections"
+                        : "");
   });
 }
 
 void ConnectionLog::accepts_again(std::uint32_t connections, sys::TimePoint now) noexcept {
   if (limits_.admits_end_of_shortage(now)) {
     unless_out_of_memory([&] {
-      notices_->info("accepting again: {} connections, and no client waits", connections);
+      notices_->info("accepting again: {} connections, no client is waiting", connections);
     });
   }
 }
@@ -106,7 +107,8 @@ void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int erro
                                     std::uint32_t connections, sys::TimePoint now) noexcept {
   log_rarely(RareLine::emptying, now, [&] {
     logger_->info(
-        "stopping: clients still wait on {} ({}); they are served as the {} connections end",
+        "stopping: clients wait in the backlog of {} ({}); they are served as the {} connections "
+        "end",
         listener.text(), sys::error_text(error), connections);
   });
 }
@@ -114,24 +116,26 @@ void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int erro
 void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
                                   sys::TimePoint now) noexcept {
   log_rarely(RareLine::accept_failed, now, [&] {
-    logger_->warn("a connection to {} was lost before it was accepted: {}; others are served",
-                  listener.text(), sys::error_text(error));
+    logger_->warn(
+        "a connection to {} was lost before it was accepted: {}; other connections are not "
+        "affected",
+        listener.text(), sys::error_text(error));
   });
 }
 
 void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
   log_rarely(RareLine::register_failed, now, [&] {
-    notices_->error("cannot register the connection of {}: {}; it is closed{}", peer.text(),
+    notices_->error("cannot add the connection from {} to epoll: {}; it is closed{}", peer.text(),
                     sys::error_text(error),
-                    error == ENOSPC ? "; see fs.epoll.max_user_watches" : "");
+                    error == ENOSPC ? "; raise fs.epoll.max_user_watches" : "");
   });
 }
 
 void ConnectionLog::listener_lost(const sys::SocketAddress& listener, int error) noexcept {
   unless_out_of_memory([&] {
     notices_->critical(
-        "the listening socket {} is broken: {}; stopping, so that a restart can help",
+        "the listening socket {} failed: {}; stopping, so that a restart can open it again",
         listener.text(), sys::error_text(error));
   });
 }
@@ -145,8 +149,8 @@ void ConnectionLog::log_suppressed(std::uint64_t lines) noexcept {
   if (lines > 0) {
     unless_out_of_memory([&] {
       logger_->info(
-          "{} lines about connections were suppressed; log.connection_lines_per_second = {}", lines,
-          limits_.per_second());
+          "{} log lines about connections were suppressed; log.connection_lines_per_second = {}",
+          lines, limits_.per_second());
     });
   }
 }

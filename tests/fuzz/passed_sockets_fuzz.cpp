@@ -155,7 +155,7 @@ void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
 void check_taking(const Config& config) {
   std::vector<PassedSocket> passed;
   try {
-    passed = take_passed_sockets();
+    passed = receive_passed_sockets();
   } catch (const StartupError& error) {
     check_refusal(error);  // The variables contradict the descriptors.
     return;

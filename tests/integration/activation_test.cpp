@@ -1,4 +1,4 @@
-// Socket activation: echod serves sockets that somebody else listens on, and leaves them open.
+// Socket activation: echod serves passed listening sockets, and they stay open when it stops.
 #include <csignal>
 
 #include "background.hpp"
@@ -15,7 +15,7 @@ class ActivationTest : public DaemonTest {
   void start_with(const PassedListener& listener, const std::string& more = "") {
     start(DaemonOptions{.config = listener.config(more), .passes = {listener.fd()}});
   }
-  // Runs echod to its end: it does not start.
+  // Runs echod with a configuration that it refuses.
   [[nodiscard]] static ChildResult refuse(const std::string& config, const std::vector<int>& passes,
                                           const std::string& names) {
     const TemporaryDirectory directory;
@@ -27,7 +27,7 @@ class ActivationTest : public DaemonTest {
   }
 };
 
-TEST_F(ActivationTest, EchoesOnASocketThatWasPassed) {
+TEST_F(ActivationTest, EchoesOnAPassedSocket) {
   const PassedListener listener;
   start_with(listener);
   EXPECT_EQ(daemon().port(), listener.port());
@@ -35,14 +35,14 @@ TEST_F(ActivationTest, EchoesOnASocketThatWasPassed) {
   EXPECT_TRUE(peer.echoes("hello"));
 }
 
-TEST_F(ActivationTest, TheConfiguredBacklogHolds) {
+TEST_F(ActivationTest, TheConfiguredBacklogIsSet) {
   const PassedListener listener;
   ASSERT_EQ(listener.backlog(), PassedListener::kBacklog);
   start_with(listener, "backlog = 100\n");
   EXPECT_EQ(listener.backlog(), 100);
 }
 
-TEST_F(ActivationTest, SeveralSocketsAreFoundByTheirAddresses) {
+TEST_F(ActivationTest, SeveralSocketsAreMatchedByAddress) {
   const PassedListener first;
   const PassedListener second;
   start(DaemonOptions{.config = first.config() + second.config(),
@@ -53,7 +53,7 @@ TEST_F(ActivationTest, SeveralSocketsAreFoundByTheirAddresses) {
   }
 }
 
-TEST_F(ActivationTest, ARestartRefusesNobody) {
+TEST_F(ActivationTest, ARestartRefusesNoConnection) {
   const PassedListener listener;
   start_with(listener);
   std::atomic<int> served = 0;
@@ -65,24 +65,24 @@ TEST_F(ActivationTest, ARestartRefusesNobody) {
       peer.half_close();
       const Tail tail = peer.receive_to_end();
       EXPECT_EQ(tail.ending, Ending::fin);
-      // Who was accepted just before the stop and had not sent yet gets its FIN.
+      // A client that was accepted just before the stop and had sent nothing gets a FIN only.
       EXPECT_TRUE(tail.bytes == "hello" || tail.bytes.empty()) << tail.bytes;
       ++(tail.bytes.empty() ? cut : served);
     }
   });
   for (int i = 0; i < 3; ++i) {
     const int before = served;
-    wait_until("some to be served", [&] { return served > before + 20; });
+    wait_until("some clients to be served", [&] { return served > before + 20; });
     daemon().signal(SIGTERM);
     daemon().finish_stopped();
     start_with(listener);
   }
   clients.finish();
   EXPECT_GT(served, 60);
-  EXPECT_LE(cut, 3) << "at most the one that was there at each stop";
+  EXPECT_LE(cut, 3) << "at most one client at each stop";
 }
 
-TEST_F(ActivationTest, WhoWaitsInTheQueueWhenEchodStopsIsServedByTheNext) {
+TEST_F(ActivationTest, AClientInTheQueueAtAStopIsServedByTheNextEchod) {
   const PassedListener listener;
   start(
       DaemonOptions{.config = "workers = 1\n" + listener.config("[limits]\nmax_connections = 1\n"),
@@ -100,28 +100,29 @@ TEST_F(ActivationTest, WhoWaitsInTheQueueWhenEchodStopsIsServedByTheNext) {
   EXPECT_TRUE(waits.echoes("hello"));
 }
 
-TEST_F(ActivationTest, SocketsThatWerePassedToAnotherProcessAreNotOurs) {
+TEST_F(ActivationTest, SocketsPassedToAnotherProcessAreIgnored) {
   start(DaemonOptions{.environment = {"LISTEN_FDS=1", "LISTEN_PID=1"}});
   EXPECT_TRUE(connect().echoes("hello"));
 }
 
-TEST_F(ActivationTest, AReloadLeavesThemAndSaysThatOthersNeedARestart) {
+TEST_F(ActivationTest, AReloadKeepsThemAndLogsThatOthersNeedARestart) {
   const PassedListener listener;
   const PassedListener other;
   start_with(listener);
-  daemon().expect_log("reload: needs a restart: listen");
+  daemon().expect_log("reload: takes effect only after a restart: listen");
   daemon().reload(other.config());
-  (void)daemon().wait_for_log("reload: needs a restart: listen");
+  (void)daemon().wait_for_log("reload: takes effect only after a restart: listen");
   EXPECT_TRUE(TcpPeer("127.0.0.1", listener.port()).echoes("hello"));
 }
 
-TEST_F(ActivationTest, NamesThatAreNotAsManyAsTheSocketsAreAnError) {
+TEST_F(ActivationTest, AWrongNumberOfNamesIsAnError) {
   const PassedListener passed;
   const ChildResult result = refuse(passed.config(), {passed.fd()}, "echo:more");
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(result.err,
-            "echod: socket activation: LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES are not as systemd "
-            "sets them: Invalid argument\n");
+  EXPECT_EQ(
+      result.err,
+      "echod: socket activation: LISTEN_FDS, LISTEN_PID or LISTEN_FDNAMES is invalid: Invalid "
+      "argument\n");
 }
 
 TEST_F(ActivationTest, AConfiguredListenerThatWasNotPassedIsAnError) {
@@ -131,8 +132,8 @@ TEST_F(ActivationTest, AConfiguredListenerThatWasNotPassedIsAnError) {
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(result.err,
             "echod: socket activation: [[listen]] 127.0.0.1:" + std::to_string(other.port()) +
-                " is not among the sockets that were passed: 127.0.0.1:" +
-                std::to_string(passed.port()) + " (echo)\n");
+                " is not among the passed sockets: 127.0.0.1:" + std::to_string(passed.port()) +
+                " (echo); change [[listen]], or ListenStream= of the socket unit\n");
 }
 
 TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
@@ -140,9 +141,9 @@ TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
   const PassedListener second;
   const ChildResult result = refuse(first.config(), {first.fd(), second.fd()}, "echo:more");
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(result.err,
-            "echod: socket activation: sockets were passed that no [[listen]] is for: 127.0.0.1:" +
-                std::to_string(second.port()) + " (more)\n");
+  EXPECT_EQ(result.err, "echod: socket activation: no [[listen]] has the address of: 127.0.0.1:" +
+                            std::to_string(second.port()) +
+                            " (more); change [[listen]], or ListenStream= of the socket unit\n");
 }
 
 TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
@@ -150,17 +151,17 @@ TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
   const ChildResult result = refuse(datagrams.config(), {datagrams.fd()}, "udp");
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(result.err,
-            "echod: socket activation: udp is no TCP socket that listens; its unit needs "
+            "echod: socket activation: udp is not a listening TCP socket; its unit needs "
             "ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
 }
 
-TEST_F(ActivationTest, WhateverTheNameOfASocketTheErrorIsOneLine) {
+TEST_F(ActivationTest, AnErrorIsOneLineForAnyNameOfASocket) {
   const PassedListener datagrams(SOCK_DGRAM);
   const ChildResult result = refuse(datagrams.config(), {datagrams.fd()}, "two\nlines\x1b[2J");
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(
       result.err,
-      "echod: socket activation: two\\u000Alines\\u001B[2J is no TCP socket that listens; its "
+      "echod: socket activation: two\\u000Alines\\u001B[2J is not a listening TCP socket; its "
       "unit needs ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
 }
 

@@ -218,7 +218,7 @@ TEST_F(EveryCounterTest, OfErrorsOfSystemCalls) {
   }
   start(kOneWorker);
   daemon().expect_log("was lost before it was accepted");
-  daemon().expect_log("cannot register the connection of ");
+  daemon().expect_log("cannot add the connection from ");
   daemon().expect_log("cannot accept on ");
   Values before = values();
   with_failure("accept4", "ECONNABORTED", [this] { EXPECT_TRUE(connect().echoes("hello")); });

@@ -1,5 +1,5 @@
-// SIGTERM: the accept queues are emptied, every connection gets what its receive queue held, then
-// FIN; nobody is reset, and the daemon exits within its deadlines.
+// SIGTERM: the accept queues are emptied; every connection echoes what its receive queue held and
+// then sends a FIN. No connection is reset, and the daemon exits within its deadlines.
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -16,7 +16,7 @@ namespace {
 
 class DrainTest : public DaemonTest {
  protected:
-  // Stops with what the clients have prepared while the daemon could not look.
+  // Stops the frozen daemon with the bytes and connections that the clients have prepared.
   void stop_and_thaw() {
     daemon().signal(SIGTERM);
     daemon().thaw();
@@ -26,14 +26,13 @@ class DrainTest : public DaemonTest {
     wait_until("all to be in the receive queue", [&] { return peer.unacknowledged() == 0; });
   }
 
-  // The connection is open, and of no interest any more, to the daemon's last day.
   void expect_reason(const std::string& peer, const std::string& reason) {
     const std::string line = daemon().wait_for_log("close peer=" + peer + ' ');
     EXPECT_TRUE(line.ends_with(" reason=" + reason)) << line;
   }
 };
 
-// Sends without end and reads, until the end of the stream; checks every byte on the way.
+// Sends and reads until the end of the stream, and checks every byte.
 class RestlessClient {
  public:
   explicit RestlessClient(TcpPeer& peer) : peer_(peer) {}
@@ -41,7 +40,7 @@ class RestlessClient {
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
 
-  // Whether our kernel took any; it does not when the buffers are full.
+  // Returns false if the send buffer is full.
   bool send_some() {
     pattern_.fill(chunk_, sent_);
     const ssize_t count = ::send(peer_.fd(), chunk_.data(), chunk_.size(), MSG_NOSIGNAL);
@@ -60,12 +59,12 @@ class RestlessClient {
     }
   }
 
-  // Returns how the stream ended. Any error is an exception: there must be none before the FIN.
+  // Returns how the stream ended. Throws on any error: there must be none before the FIN.
   Ending run_to_end() {
     for (;;) {
       pollfd both{.fd = peer_.fd(), .events = POLLIN | POLLOUT, .revents = 0};
       if (poll(&both, 1, Deadline().left_ms()) == 0) {
-        throw std::runtime_error("no end comes");
+        throw std::runtime_error("the stream does not end");
       }
       if ((both.revents & (POLLIN | POLLERR)) != 0 && !receive_some()) {
         return ending_;
@@ -108,7 +107,7 @@ TEST_F(DrainTest, AnIdleDaemonStopsAtOnce) {
   EXPECT_NE(daemon().child().err().find("stopped: "), std::string::npos);
 }
 
-TEST_F(DrainTest, WhatTheReceiveQueueHeldComesBackThenFin) {
+TEST_F(DrainTest, BytesInTheReceiveQueueAreEchoedBeforeTheFin) {
   start();
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
@@ -125,9 +124,9 @@ TEST_F(DrainTest, WhatTheReceiveQueueHeldComesBackThenFin) {
   daemon().finish_stopped();
 }
 
-// Each FIN takes 10 ms, all of them longer than a worker may be silent. A drain that makes progress
-// does not stand still.
-TEST_F(DrainTest, AWorkerWithSlowButSteadyProgressIsNotTakenForStuck) {
+// Each FIN takes 10 ms; all of them together take longer than the 6 s after which a worker without
+// a turn is stuck.
+TEST_F(DrainTest, AWorkerWithSlowProgressIsNotReportedAsStuck) {
   if (!is_installed("strace") || kSanitized) {
     GTEST_SKIP() << "needs strace (scripts/test installs it), and a build without sanitizers";
   }
@@ -170,7 +169,7 @@ TEST_F(DrainTest, TheAcceptQueueIsEmptiedBeforeTheListenerCloses) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, ClientsThatWaitBecauseItIsFullAreServedToo) {
+TEST_F(DrainTest, ClientsThatWaitAtTheConnectionLimitAreServed) {
   start("[limits]\nmax_connections = 1\n");
   daemon().expect_log("full on ");
   TcpPeer first = connect();
@@ -192,9 +191,9 @@ TEST_F(DrainTest, ClientsThatWaitBecauseItIsFullAreServedToo) {
   daemon().finish_stopped();
 }
 
-// More than the descriptors that are kept back for others: they run out while stopping, which is no
-// error (finish_stopped() would find one).
-TEST_F(DrainTest, SoManyClientsThatWaitThatDescriptorsRunOutAreServedToo) {
+// There are more clients than reserved descriptors, so descriptors run out while stopping. That
+// must not be logged as an error (finish_stopped() checks it).
+TEST_F(DrainTest, WaitingClientsAreServedEvenIfDescriptorsRunOut) {
   start(DaemonOptions{.open_files = 64});
   daemon().expect_log("ulimit -n allows 64 open files");
   daemon().expect_log("full on ");
@@ -205,7 +204,7 @@ TEST_F(DrainTest, SoManyClientsThatWaitThatDescriptorsRunOutAreServedToo) {
   }
   daemon().wait_for_counter("paused_full", 1);
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_log("stopping: clients still wait on ");
+  (void)daemon().wait_for_log("stopping: clients wait in the backlog of ");
   for (TcpPeer& peer : peers) {
     EXPECT_EQ(peer.receive_to_end().bytes, "hello");
     peer.close();
@@ -219,7 +218,7 @@ TEST_F(DrainTest, NewConnectionsAreRefusedWhileOldOnesDrain) {
   ASSERT_TRUE(old.echoes("ready"));
   daemon().signal(SIGTERM);
   EXPECT_EQ(old.receive_to_end().ending, Ending::fin);
-  wait_until("nobody to be let in any more", [this] {  // The last worker lets go of the listener.
+  wait_until("connections to be refused", [this] {  // Each worker closes the listener in turn.
     try {
       (void)connect();
       return false;
@@ -231,7 +230,7 @@ TEST_F(DrainTest, NewConnectionsAreRefusedWhileOldOnesDrain) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, BytesThatAreOwedToASlowReaderStillReachIt) {
+TEST_F(DrainTest, ASlowReaderGetsTheBytesThatItIsOwed) {
   start("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   TcpPeer peer = connect();
   RestlessClient client(peer);
@@ -246,9 +245,9 @@ TEST_F(DrainTest, BytesThatAreOwedToASlowReaderStillReachIt) {
   daemon().finish_stopped();
 }
 
-// With the default linger_s of 2 s, which the tail outlasts. The byte that the client sends late
-// would draw a reset if its connection were closed by then.
-TEST_F(DrainTest, AReaderThatIsSlowButSteadyGetsItsWholeTail) {
+// Reading the tail takes longer than the default linger_s of 2 s. The late byte of the client would
+// cause a reset if the connection were closed by then.
+TEST_F(DrainTest, AReaderOfASlowSteadyPaceGetsItsWholeTail) {
   start();
   TcpPeer peer = connect({.receive_buffer_bytes = 4096});
   const std::string bytes = Pattern(5).slice(0, 400'000);
@@ -260,7 +259,7 @@ TEST_F(DrainTest, AReaderThatIsSlowButSteadyGetsItsWholeTail) {
   std::string received;
   while (received.size() < kSlowBytes) {
     received += peer.receive_exactly(kPiece);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // What makes it slow.
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // Makes it slow.
   }
   peer.send_all("!");
   const Tail tail = peer.receive_to_end();
@@ -272,7 +271,7 @@ TEST_F(DrainTest, AReaderThatIsSlowButSteadyGetsItsWholeTail) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, BytesThatNoBufferWasLeftForStillReachTheirReaders) {
+TEST_F(DrainTest, ReadersGetBytesForWhichNoBufferWasLeft) {
   start(
       "[timeouts]\nlinger_s = 60\ndrain_s = 60\n"
       "[buffers]\nper_connection_kib = 256\ntotal_mib = 1\n"
@@ -302,7 +301,7 @@ TEST_F(DrainTest, BytesThatNoBufferWasLeftForStillReachTheirReaders) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, AClientThatNeverStopsSendingReadsItsBytesAndThenFinNotReset) {
+TEST_F(DrainTest, AClientThatNeverStopsSendingGetsItsBytesAndAFin) {
   start("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
@@ -317,7 +316,7 @@ TEST_F(DrainTest, AClientThatNeverStopsSendingReadsItsBytesAndThenFinNotReset) {
   EXPECT_EQ(client.run_to_end(), Ending::fin);
   EXPECT_GE(client.received(), arrived);
   for (int i = 0; i < 10; ++i) {
-    (void)client.send_some();  // Discarded, not answered by a reset.
+    (void)client.send_some();  // Must be discarded, without a reset.
   }
   peer.half_close();
   expect_reason(peer.name(), "drained");
@@ -338,7 +337,7 @@ TEST_F(DrainTest, AClientThatHalfClosedBeforeTheSignalGetsItsBytes) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, AClientThatDoesNotCloseIsLeftAfterTheLingerTime) {
+TEST_F(DrainTest, AClientThatDoesNotCloseIsClosedAfterTheLingerTime) {
   start("[timeouts]\nlinger_s = 0.3\ndrain_s = 60\n");
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
@@ -348,7 +347,7 @@ TEST_F(DrainTest, AClientThatDoesNotCloseIsLeftAfterTheLingerTime) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, AResetByAClientThatHadItsFinEndsIt) {
+TEST_F(DrainTest, AResetAfterTheFinClosesTheConnection) {
   start("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
@@ -361,7 +360,7 @@ TEST_F(DrainTest, AResetByAClientThatHadItsFinEndsIt) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, AClientThatDoesNotReadIsLeftAtTheDrainDeadline) {
+TEST_F(DrainTest, AClientThatDoesNotReadIsClosedAtTheDrainDeadline) {
   start("[timeouts]\nlinger_s = 60\ndrain_s = 0.5\n");
   TcpPeer peer = connect(kLateReader);
   send_until_blocked(peer);
@@ -371,21 +370,22 @@ TEST_F(DrainTest, AClientThatDoesNotReadIsLeftAtTheDrainDeadline) {
   daemon().finish_stopped();
 }
 
-TEST_F(DrainTest, ASecondSignalAMomentLaterMeansNow) {
+TEST_F(DrainTest, ASecondSignalASecondLaterClosesAllConnections) {
   start("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
   daemon().signal(SIGTERM);
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
-  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // Or it would be the same stop.
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(1100));  // Earlier it would count as the same stop.
   daemon().signal(SIGINT);
   EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   expect_reason(peer.name(), "forced");
   daemon().finish_stopped();
 }
 
-// A terminal and a supervisor, or timeout(1), which signals its child and then the child's group.
-TEST_F(DrainTest, AStopThatArrivesTwiceAtOnceIsOneStop) {
+// timeout(1) signals its child and then the child's process group.
+TEST_F(DrainTest, TwoStopSignalsAtOnceAreOneStop) {
   start("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
@@ -401,7 +401,7 @@ TEST_F(DrainTest, AStopThatArrivesTwiceAtOnceIsOneStop) {
   EXPECT_EQ(daemon().count_log("stopping: "), 1U);
 }
 
-TEST_F(DrainTest, ADeadlineThatIsReloadedMeanwhileHoldsAtOnce) {
+TEST_F(DrainTest, AReloadedDrainDeadlineAppliesAtOnce) {
   start("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
   TcpPeer peer = connect(kLateReader);
   send_until_blocked(peer);

@@ -1,4 +1,4 @@
-// Environment variables that are set but empty, and the time zone.
+// Empty environment variables, and changes of the time zone.
 #include <cmath>
 #include <csignal>
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace {
 
 class EnvironmentTest : public DaemonTest {};
 
-TEST_F(EnvironmentTest, VariablesThatAreEmptyCountAsNotSet) {
+TEST_F(EnvironmentTest, EmptyVariablesCountAsUnset) {
   start(DaemonOptions{
       .environment = {"LOGS_DIRECTORY=", "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
                       "LISTEN_FDS=", "LISTEN_PID=", "LISTEN_FDNAMES=", "JOURNAL_STREAM="},
@@ -32,7 +32,7 @@ TEST_F(EnvironmentTest, PassedSocketsNeedNoNames) {
   EXPECT_TRUE(peer.echoes("hello"));
 }
 
-TEST_F(EnvironmentTest, AWatchdogNeedsNoProcess) {
+TEST_F(EnvironmentTest, TheWatchdogWorksWithoutWatchdogPid) {
   NotifySocket manager;
   start(DaemonOptions{
       .environment = {manager.variable(), "WATCHDOG_USEC=20000000", "WATCHDOG_PID="}});
@@ -40,7 +40,7 @@ TEST_F(EnvironmentTest, AWatchdogNeedsNoProcess) {
   daemon().finish();
 }
 
-// A file of tzfile(5) for one offset at all times.
+// The bytes of a tzfile(5) with one constant offset.
 std::string zone_file(std::int32_t offset, const std::string& name) {
   std::string bytes = "TZif";
   bytes.resize(20);  // The first version.
@@ -51,20 +51,20 @@ std::string zone_file(std::int32_t offset, const std::string& name) {
   };
   for (const std::size_t count :
        std::initializer_list<std::size_t>{0, 0, 0, 0, 1, name.size() + 1}) {
-    append(static_cast<std::uint32_t>(count));  // One type, and the bytes of its name.
+    append(static_cast<std::uint32_t>(count));  // One type, and the length of its name.
   }
   append(static_cast<std::uint32_t>(offset));
   return bytes + std::string(2, '\0') + name + '\0';
 }
 
-// What a log line's time is ahead of UTC, to the half hour.
+// The offset of a log line's time from UTC, rounded to half an hour.
 double offset_hours(const std::string& line) {
   std::tm time{};
   EXPECT_NE(strptime(line.c_str(), "%Y-%m-%d %H:%M:%S", &time), nullptr) << line;
   return std::round(std::difftime(timegm(&time), std::time(nullptr)) / 1800) / 2;
 }
 
-// echod in a mount namespace, where /etc is a folder of the test.
+// Runs echod in a mount namespace where /etc is a folder of the test.
 class EtcTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -85,16 +85,16 @@ class EtcTest : public testing::Test {
     child_->signal(SIGTERM);
     EXPECT_EQ(child_->wait(), 0);
   }
-  // Replaces it, as an update of the package tzdata does.
+  // Replaces /etc/localtime, as an update of the package tzdata does.
   void set_zone(std::int32_t offset, const std::string& name) const {
     write_file(etc_.file("new"), zone_file(offset, name));
     std::filesystem::rename(etc_.file("new"), etc_.file("localtime"));
   }
-  // spdlog looks at the time zone once a second.
+  // spdlog reads the time zone at most once a second.
   void wait_for_offset(double hours) {
     wait_until("lines in the new zone", [&] {
       child_->signal(SIGUSR2);
-      // Without a line of which only the beginning is written: writes go page by page.
+      // Ignores an incomplete last line: a write may become visible page by page.
       const std::string text = read_file(log_);
       const std::vector<std::string> lines = lines_of(text.substr(0, text.rfind('\n') + 1));
       return !lines.empty() && offset_hours(lines.back()) == hours;

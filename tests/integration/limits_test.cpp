@@ -130,7 +130,7 @@ TEST_F(LimitsTest, AsManyConnectionsAreServedAsTheLimitOfDescriptorsAllows) {
   EXPECT_EQ(one_more.receive_exactly(7), "waiting");
 }
 
-// "ulimit -n allows 12 open files, and to serve one client takes 36; ...".
+// "ulimit -n allows 12 open files, but serving one connection needs 36; ...".
 TEST_F(LimitsTest, AStartThatCouldServeNobodyIsRefusedWithTheNumberThatWouldDo) {
   const auto start_with = [](rlim_t open_files) {
     return run({.arguments = {ECHOD_BINARY, "--config", "/dev/null", "--log-file", "", "--address",
@@ -139,7 +139,7 @@ TEST_F(LimitsTest, AStartThatCouldServeNobodyIsRefusedWithTheNumberThatWouldDo) 
   };
   const ChildResult few = start_with(12);
   EXPECT_EQ(few.exit_code, EX_CONFIG);
-  const std::string words = "to serve one client takes ";
+  const std::string words = "serving one connection needs ";
   ASSERT_NE(few.err.find(words), std::string::npos) << few.err;
   EXPECT_EQ(lines_of(few.err).size(), 1U) << few.err;
   const rlim_t enough = std::stoul(few.err.substr(few.err.find(words) + words.size()));

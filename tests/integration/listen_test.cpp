@@ -1,4 +1,4 @@
-// Where echod listens, and what it says when it cannot.
+// Listening addresses, and the errors for those that cannot be opened.
 #include <unistd.h>
 
 #include "daemon_test.hpp"
@@ -32,7 +32,7 @@ TEST_F(ListenTest, SeveralAddressesAreServedByOneDaemon) {
   daemon().expect_counter("accepted", 3);
 }
 
-TEST_F(ListenTest, ADualStackListenerServesBothAndNamesIPv4PeersAsSuch) {
+TEST_F(ListenTest, ADualStackListenerServesBothAndLogsIPv4Addresses) {
   start(listen_on("::", 0));
   EXPECT_EQ(daemon().listeners()[0].host, "::");
   EXPECT_TRUE(is_echoing("::1", daemon().port()));
@@ -43,25 +43,25 @@ TEST_F(ListenTest, ADualStackListenerServesBothAndNamesIPv4PeersAsSuch) {
 }
 
 TEST_F(ListenTest, AV6OnlyListenerRefusesIPv4) {
-  const ReservedPort reserved;  // So that no other program serves IPv4 there.
+  const ReservedPort reserved;  // So that no other program listens on this port over IPv4.
   start(listen_on("::", reserved.port(), "v6only = true\n"));
   EXPECT_TRUE(is_echoing("::1", daemon().port()));
   EXPECT_THROW(TcpPeer("127.0.0.1", daemon().port()), std::system_error);
 }
 
-TEST_F(ListenTest, TheBacklogThatIsConfiguredIsSaid) {
+TEST_F(ListenTest, TheConfiguredBacklogIsLogged) {
   start(listen_on("127.0.0.1", 0, "backlog = 17\n"));
   EXPECT_TRUE(daemon().wait_for_err("listening on ").ends_with(", backlog 17"));
 }
 
-TEST_F(ListenTest, ABacklogThatTheKernelCutsIsWarnedOf) {
+TEST_F(ListenTest, ABacklogThatTheKernelCutsCausesAWarning) {
   start(listen_on("127.0.0.1", 0, "backlog = 1048576\n"));
   daemon().expect_log("net.core.somaxconn");
   const std::string line = daemon().wait_for_err("net.core.somaxconn");
   EXPECT_NE(line.find("1048576"), std::string::npos) << line;
 }
 
-TEST_F(ListenTest, APortInUseIsSaidInOneLineAndEndsWithItsCode) {
+TEST_F(ListenTest, APortInUseIsOneErrorLineWithItsExitCode) {
   start();
   const std::string port = std::to_string(daemon().port());
   const TemporaryDirectory directory;
@@ -74,7 +74,7 @@ TEST_F(ListenTest, APortInUseIsSaidInOneLineAndEndsWithItsCode) {
   EXPECT_NE(second.err.find("Address already in use"), std::string::npos) << second.err;
 }
 
-TEST_F(ListenTest, AnAddressOfAnotherHostIsSaidAndEndsWithItsCode) {
+TEST_F(ListenTest, AnAddressOfAnotherHostIsAnErrorWithItsExitCode) {
   const TemporaryDirectory directory;
   write_file(directory.file("echod.toml"), listen_on("192.0.2.1", 0));
   const ChildResult result = run_echod({"--config", "echod.toml"}, directory.path());
@@ -82,12 +82,12 @@ TEST_F(ListenTest, AnAddressOfAnotherHostIsSaidAndEndsWithItsCode) {
   EXPECT_NE(result.err.find("192.0.2.1"), std::string::npos) << result.err;
 }
 
-TEST_F(ListenTest, AUserWhoIsNotRootMayNotHavePortSeven) {
+TEST_F(ListenTest, WithoutRootPortSevenIsRefused) {
   if (geteuid() != 0) {
     GTEST_SKIP() << "needs root, to start the daemon as another user";
   }
   if (std::stoi(read_file("/proc/sys/net/ipv4/ip_unprivileged_port_start")) <= 7) {
-    GTEST_SKIP() << "this host lets everybody have port 7";
+    GTEST_SKIP() << "port 7 needs no privilege on this host";
   }
   const TemporaryDirectory directory;
   write_file(directory.file("echod.toml"), listen_on("127.0.0.1", 7));
@@ -96,7 +96,7 @@ TEST_F(ListenTest, AUserWhoIsNotRootMayNotHavePortSeven) {
   constexpr uid_t kNobody = 65534;
   const ChildResult result =
       run({.arguments = {directory.file("echod"), "--config", "echod.toml", "--log-file", ""},
-           // Where a build with counters may leave its counts.
+           // The folder for the counters of a coverage build.
            .environment = {"GCOV_PREFIX=" + directory.path().string()},
            .directory = directory.path(),
            .user = kNobody});

@@ -1,4 +1,4 @@
-// A listening socket that breaks: echod drains and ends, so that a service manager starts it anew.
+// A listening socket fails: echod drains and exits, so that the service manager restarts it.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -21,9 +21,9 @@ class ListenerLostTest : public DaemonTest {
     start(DaemonOptions{.config = "workers = 2\n" + listener_.config(more),
                         .environment = {manager_.variable()},
                         .passes = {listener_.fd()}});
-    daemon().expect_log(" is broken: ");
+    daemon().expect_log(" failed: ");
   }
-  // A passed socket is the test's too, which can so break it for everybody.
+  // The test shares the passed socket, so it can shut it down for echod too.
   void break_listener() { ASSERT_EQ(shutdown(listener_.fd(), SHUT_RD), 0); }
   [[nodiscard]] bool has_thread(const std::string& name) {
     const std::filesystem::path tasks = "/proc/" + std::to_string(daemon().pid()) + "/task";
@@ -44,12 +44,12 @@ TEST_F(ListenerLostTest, EndsTheDaemonWithAReasonOnceItsClientsHaveTheirBytes) {
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
   peer.close();
   daemon().finish_stopped(kSystem);
-  const std::string message = manager_.wait_for("STATUS=a listening socket was lost");
+  const std::string message = manager_.wait_for("STATUS=a listening socket failed");
   EXPECT_NE(message.find("\nERRNO=" + std::to_string(EINVAL)), std::string::npos) << message;
 }
 
-// The second report comes so late that it would mean "now" if it were a second signal. While it
-// drains the daemon asks its manager for time every 2 s.
+// The second report comes more than 1 s after the first one. A second stop signal so late would end
+// the drain. While draining, the daemon asks the service manager for more time every 2 s.
 TEST_F(ListenerLostTest, ASecondWorkerThatReportsItDoesNotCutTheDrainShort) {
   start_with("[timeouts]\nlinger_s = 600\ndrain_s = 600\n");
   TcpPeer first = connect();
@@ -63,16 +63,16 @@ TEST_F(ListenerLostTest, ASecondWorkerThatReportsItDoesNotCutTheDrainShort) {
     for (int message = 0; message < 3; ++message) {
       (void)manager_.wait_for("EXTEND_TIMEOUT_USEC=");
     }
-    EXPECT_EQ(daemon().count_log(" is broken: "), 1U);
+    EXPECT_EQ(daemon().count_log(" failed: "), 1U);
   }
-  (void)daemon().wait_for_log(" is broken: ", 2);
+  (void)daemon().wait_for_log(" failed: ", 2);
   for (TcpPeer* peer : {&first, &second}) {
     EXPECT_EQ(peer->receive_to_end().ending, Ending::fin);
   }
   second.close();
   first.close();
   daemon().finish_stopped(kSystem);
-  EXPECT_EQ(daemon().count_log("closing everything now"), 0U);
+  EXPECT_EQ(daemon().count_log("closing all connections now"), 0U);
   EXPECT_EQ(daemon().count_log(" reason=drained"), 2U);
 }
 

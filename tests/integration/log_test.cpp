@@ -1,4 +1,4 @@
-// What is logged, in which form, where to, and what happens when it cannot be.
+// Log lines: their form, the sinks that they go to, and log files that cannot be written.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ constexpr const char* kLine =
 
 class LogTest : public DaemonTest {
  protected:
-  // A daemon whose log file is this one.
+  // Starts a daemon with this log file.
   void start_logging_to(const std::string& file, const std::string& more = "") {
     start(DaemonOptions{.config = "[log]\nfile = \"" + file + "\"\n" + more,
                         .has_log_argument = false});
@@ -69,7 +69,7 @@ TEST_F(LogTest, AConnectionHasALineAtOpenAndOneAtClose) {
                       " - DEBUG - close peer=[0-9.:]+ fd=[0-9]+ in=5 out=5 "
                       "duration=[0-9]+\\.[0-9]{3}s reason=peer_closed$"))
       << close;
-  EXPECT_EQ(daemon().count_log("peer=" + name), 2U) << "messages are logged at trace alone";
+  EXPECT_EQ(daemon().count_log("peer=" + name), 2U) << "messages are logged only at trace";
 }
 
 TEST_F(LogTest, AtTraceEachMessageHasItsSizeButNeverItsContent) {
@@ -81,7 +81,7 @@ TEST_F(LogTest, AtTraceEachMessageHasItsSizeButNeverItsContent) {
   EXPECT_EQ(daemon().count_log("secret"), 0U);
 }
 
-TEST_F(LogTest, StderrShowsStartAndStopWhateverItsLevelAndNoMore) {
+TEST_F(LogTest, StderrShowsOnlyStartAndStopAtLevelOff) {
   start("[log]\nstderr_level = \"off\"\n");
   echo_once();
   daemon().finish();
@@ -94,7 +94,7 @@ TEST_F(LogTest, StderrShowsStartAndStopWhateverItsLevelAndNoMore) {
   EXPECT_EQ(err.find(" - DEBUG - "), std::string::npos);
 }
 
-TEST_F(LogTest, StderrHasALevelOfItsOwn) {
+TEST_F(LogTest, StderrHasItsOwnLevel) {
   start("[log]\nfile_level = \"error\"\nstderr_level = \"debug\"\n");
   echo_once();
   (void)daemon().wait_for_err("close peer=");
@@ -117,7 +117,7 @@ TEST_F(LogTest, ARelativeNameIsTakenInTheLogsDirectoryOfSystemd) {
   EXPECT_FALSE(std::filesystem::exists(daemon().log_path()));
 }
 
-TEST_F(LogTest, UnderSystemdLinesOnStderrAreAPriorityAndTheMessage) {
+TEST_F(LogTest, UnderSystemdStderrHasOnlyPriorityAndMessage) {
   start(DaemonOptions{.arguments = {"--stderr-level", "debug"}, .names_journal = true});
   echo_once();
   (void)daemon().wait_for_err("close peer=");
@@ -127,7 +127,7 @@ TEST_F(LogTest, UnderSystemdLinesOnStderrAreAPriorityAndTheMessage) {
   }
   EXPECT_EQ(count_err("<7>"), 2U) << "open and close are debug";
   EXPECT_FALSE(daemon().wait_for_log("close peer=").starts_with('<'))
-      << "that is for the journal alone";
+      << "the log file has no priorities";
 }
 
 TEST_F(LogTest, RotationUnderLoadLosesNoLine) {
@@ -138,7 +138,7 @@ TEST_F(LogTest, RotationUnderLoadLosesNoLine) {
   for (std::size_t i = 0; i < kRotations; ++i) {
     for (std::size_t n = 0; n < kConnectsEach; ++n) {
       echo_once();
-      if (n == kConnectsEach / 2) {  // Amid the lines, and the daemon told a little later.
+      if (n == kConnectsEach / 2) {  // The daemon gets SIGUSR1 only later.
         std::filesystem::rename(daemon().log_path(), daemon().directory().file(std::to_string(i)));
       }
     }
@@ -167,7 +167,7 @@ TEST_F(LogTest, AReloadReopensTheFileToo) {
   (void)daemon().wait_for_log("close peer=");
 }
 
-TEST_F(LogTest, AFileInAMissingFolderIsReportedOnceAndTakenWhenItIsThere) {
+TEST_F(LogTest, AFileInAMissingFolderIsReportedOnceAndOpenedOnceItExists) {
   const TemporaryDirectory folder;
   const std::string file = folder.file("missing/network-server.log");
   start_logging_to(file);
@@ -181,11 +181,11 @@ TEST_F(LogTest, AFileInAMissingFolderIsReportedOnceAndTakenWhenItIsThere) {
     echo_once();
     return read_file(file).find("close peer=") != std::string::npos;
   });
-  (void)daemon().wait_for_err("the log file " + file + " is written again");
+  (void)daemon().wait_for_err("the log file " + file + " can be written again");
   EXPECT_EQ(count_err("cannot write the log file"), 1U);
 }
 
-TEST_F(LogTest, AReopenThatFailsLosesNoLineAndIsTriedAgain) {
+TEST_F(LogTest, AFailedReopenLosesNoLineAndIsRetried) {
   start();
   daemon().expect_log("cannot write the log file");
   daemon().allow_log("reload: refused");
@@ -211,7 +211,7 @@ TEST_F(LogTest, AReopenThatFailsLosesNoLineAndIsTriedAgain) {
   EXPECT_EQ(daemon().counter("log_write_failures"), 0U);
 }
 
-TEST_F(LogTest, AStartThatFailsIsInTheLogFileToo) {
+TEST_F(LogTest, AFailedStartIsInTheLogFile) {
   const TemporaryDirectory directory;
   const DaemonProcess holder;
   const ChildResult result =
@@ -225,14 +225,14 @@ TEST_F(LogTest, AStartThatFailsIsInTheLogFileToo) {
   EXPECT_EQ(lines_of(log).size(), 1U) << log;
 }
 
-TEST_F(LogTest, AFileThatCannotBeOpenedAnewIsNotSaidToBe) {
+TEST_F(LogTest, AFailedReopenIsNotLoggedAsASuccess) {
   const TemporaryDirectory folder;
   start_logging_to(folder.file("missing/network-server.log"), "stderr_level = \"info\"\n");
   daemon().expect_log("cannot write the log file");
   daemon().signal(SIGUSR1);
   (void)daemon().wait_for_err("cannot write the log file");
   daemon().signal(SIGUSR2);
-  (void)daemon().wait_for_err("counters: ");  // It has acted on the signal before.
+  (void)daemon().wait_for_err("counters: ");  // So SIGUSR1 was handled before.
   std::filesystem::create_directory(folder.path() / "missing");
   daemon().signal(SIGUSR1);
   (void)daemon().wait_for_err("log file reopened");
@@ -249,7 +249,7 @@ TEST_F(LogTest, AFullDiskIsReportedOnceAndEchoingGoesOn) {
   EXPECT_EQ(count_err("/dev/full"), 1U);
 }
 
-// A log that is a pipe of one page, whose reader reads when it is told to.
+// The log file is a pipe of one page; the test reads from it with read_pipe().
 class PipeLogTest : public LogTest {
  protected:
   PipeLogTest() {
@@ -259,7 +259,7 @@ class PipeLogTest : public LogTest {
   }
   ~PipeLogTest() override { (void)close(reader_); }
 
-  // So many lines that most find no room in the pipe.
+  // Logs many more lines than the pipe holds.
   void echo_often() {
     TcpPeer peer = connect();
     for (std::size_t i = 0; i < kEchoes; ++i) {
@@ -269,7 +269,7 @@ class PipeLogTest : public LogTest {
   [[nodiscard]] std::string config(const std::string& more = "") const {
     return "file_level = \"trace\"\nconnection_lines_per_second = 0\n" + more;
   }
-  // Takes out what is in the pipe.
+  // Reads what is in the pipe.
   void read_pipe() {
     std::array<char, kPage> bytes{};
     const ssize_t count = read(reader_, bytes.data(), bytes.size());
@@ -284,7 +284,7 @@ class PipeLogTest : public LogTest {
   std::string read_;
 };
 
-TEST_F(PipeLogTest, LosesNoLineWhileTheQueueHasRoom) {
+TEST_F(PipeLogTest, LosesNoLineWhileTheQueueIsNotFull) {
   start_logging_to(path_, config());
   echo_often();
   wait_until("the last line", [this] {
@@ -303,20 +303,20 @@ TEST_F(PipeLogTest, LosesNoLineWhileTheQueueHasRoom) {
   EXPECT_NE(counters.find(" log_lines_dropped=0 log_write_failures=0 "), std::string::npos);
 }
 
-TEST_F(PipeLogTest, ThatIsNeverReadHoldsUpNeitherAnEchoNorTheEnd) {
+TEST_F(PipeLogTest, ThatIsNeverReadDelaysNeitherEchoesNorTheStop) {
   start_logging_to(path_, config("queue_lines = 16\n"));
-  daemon().expect_log("log lines were dropped");  // On stderr, at its default level.
+  daemon().expect_log("log lines were dropped");
   echo_often();
 }
 
-TEST_F(PipeLogTest, ThatIsNeverReadDoesNotHoldUpAChangeToAnotherFile) {
+TEST_F(PipeLogTest, ThatIsNeverReadDoesNotBlockAChangeToAnotherFile) {
   start_logging_to(path_, config());
   echo_often();
   daemon().reload("[log]\nfile = \"" + daemon().log_path() + "\"\n");
   (void)daemon().wait_for_log("reload: applied");
 }
 
-TEST_F(LogTest, LinesAboutConnectionsAreLimitedAndTheRestIsCounted) {
+TEST_F(LogTest, LinesAboutConnectionsAreLimitedAndSuppressedOnesAreCounted) {
   start("[log]\nconnection_lines_per_second = 10\n");
   constexpr std::size_t kConnects = 300;
   for (std::size_t i = 0; i < kConnects; ++i) {
@@ -328,9 +328,8 @@ TEST_F(LogTest, LinesAboutConnectionsAreLimitedAndTheRestIsCounted) {
   EXPECT_EQ(daemon().count_log(" peer=") + suppressed, 2 * kConnects);
 }
 
-// A queue of sixteen lines and a storm of them: some drop, which is counted, and nobody waits.
-// Nothing else goes on that could bring it along: no connection, no sweep for timeouts.
-TEST_F(LogTest, HowManyLinesWereLeftOutIsSaidWhileTheDaemonIsQuiet) {
+// There is no other event that could trigger the report: no other connection, no timeout sweep.
+TEST_F(LogTest, SuppressedLinesAreReportedWhileTheDaemonIsIdle) {
   start(
       "[timeouts]\nidle_s = 0\nstalled_write_s = 0\n"
       "[log]\nconnection_lines_per_second = 1\n");
@@ -339,9 +338,10 @@ TEST_F(LogTest, HowManyLinesWereLeftOutIsSaidWhileTheDaemonIsQuiet) {
   TcpPeer other = connect();
   daemon().thaw();
   const std::string line = daemon().wait_for_log("lines about connections were suppressed");
-  EXPECT_NE(line.find("1 lines about"), std::string::npos) << line;
+  EXPECT_NE(line.find("1 log lines about"), std::string::npos) << line;
 }
 
+// A queue of 16 lines and 1500 lines at once.
 TEST_F(LogTest, LinesThatComeFasterThanTheyAreWrittenAreDroppedAndCounted) {
   start("[log]\nqueue_lines = 16\nfile_level = \"trace\"\nconnection_lines_per_second = 0\n");
   daemon().allow_log("log lines were dropped");
@@ -363,19 +363,19 @@ TEST_F(LogTest, LinesThatComeFasterThanTheyAreWrittenAreDroppedAndCounted) {
   EXPECT_GE(daemon().count_log(" peer=") + dropped, kLines) << "a line was lost uncounted";
 }
 
-TEST_F(LogTest, RootIsNotNeededToReportAFileThatMayNotBeWritten) {
+TEST_F(LogTest, WithoutRootAFileWithoutWritePermissionIsReported) {
   if (geteuid() != 0) {
     GTEST_SKIP() << "needs root, to start the daemon as another user";
   }
-  const TemporaryDirectory folder;  // Of mode 0700, and root's.
+  const TemporaryDirectory folder;  // Owned by root, mode 0700.
   const std::string file = folder.file("network-server.log");
   constexpr uid_t kNobody = 65534;
   start(DaemonOptions{
       .config = "[log]\nfile = \"" + file + "\"\n", .has_log_argument = false, .user = kNobody});
-  const std::string complaint = "cannot write the log file " + file + ": Permission denied";
-  daemon().expect_log(complaint);
+  const std::string error = "cannot write the log file " + file + ": Permission denied";
+  daemon().expect_log(error);
   echo_once();
-  (void)daemon().wait_for_err(complaint);  // The folder is there until this test returns.
+  (void)daemon().wait_for_err(error);  // The folder must exist until then.
 }
 
 }  // namespace

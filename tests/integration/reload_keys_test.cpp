@@ -1,5 +1,5 @@
-// For every key that a reload applies, the running daemon is seen to take a new value, for
-// connections that are open too. reload_test has the reload itself.
+// Each key that a reload applies: the running daemon uses the new value, also for connections that
+// are open already. reload_test tests the reload itself.
 #include <csignal>
 #include <cstddef>
 #include <set>
@@ -11,7 +11,7 @@
 namespace echod::test {
 namespace {
 
-// Client and daemon soon have their buffers full.
+// Small buffers, which fill up quickly.
 constexpr PeerOptions kSmallPeer{.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192};
 const std::string kSmallSockets =
     "workers = 1\n[socket]\nreceive_buffer_kib = 16\nsend_buffer_kib = 16\n";
@@ -26,7 +26,7 @@ class ReloadKeysTest : public DaemonTest {
     const std::string line = daemon().wait_for_log("close peer=" + peer + ' ');
     EXPECT_NE(line.find(" reason=" + reason), std::string::npos) << line;
   }
-  // More than a turn of the new length, less than one of the old.
+  // Sends more bytes than a turn of the new length takes, and less than one of the old length.
   void expect_shorter_turns(const std::string& key) {
     const std::string before = "workers = 1\n[buffers]\nper_connection_kib = 4\n";
     start(before);
@@ -55,7 +55,7 @@ TEST_F(ReloadKeysTest, busy_poll_us) {
   start("workers = 1\n");
   const auto before = daemon().cpu_time();
   reload("workers = 1\nbusy_poll_us = 1000000\n");
-  wait_until("the worker to look for a second before it sleeps",
+  wait_until("the worker to poll for a second before it sleeps",
              [&] { return daemon().cpu_time() - before > std::chrono::milliseconds(50); });
 }
 
@@ -89,7 +89,7 @@ TEST_F(ReloadKeysTest, splice) {
     pumps.emplace_back(
         peer,
         PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 1, .largest_send = kMib, .reads = false});
-    daemon().freeze();  // Then much waits for it.
+    daemon().freeze();  // So that many bytes wait in its receive queue.
     send_until_blocked(pumps);
     daemon().thaw();
     pumps.front().read_now();
@@ -153,7 +153,7 @@ TEST_F(ReloadKeysTest, accepts) {
       break;
     }
   }
-  EXPECT_LE(accepted, 1U + 2 * 2U) << "itself, and two turns of the listener";
+  EXPECT_LE(accepted, 1U + 2 * 2U) << "the pinger, and two turns of the listener";
 }
 
 TEST_F(ReloadKeysTest, idle_s) {
@@ -236,7 +236,7 @@ TEST_F(ReloadKeysTest, connection_lines_per_second) {
   });
 }
 
-// The cases are named after the keys.
+// The test cases are named after the keys.
 TEST(ReloadKeysListTest, EveryKeyThatAReloadAppliesIsTested) {
   std::set<std::string> documented;
   bool is_applied_by_reload = false;

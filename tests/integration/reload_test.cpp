@@ -1,5 +1,5 @@
-// A reload takes a good configuration as a whole and a bad one not at all; connections stay.
-// reload_keys_test has each key.
+// A reload applies a valid configuration as a whole, refuses an invalid one as a whole, and keeps
+// all connections. reload_keys_test tests each key.
 #include <unistd.h>
 
 #include <chrono>
@@ -24,7 +24,7 @@ class ReloadTest : public DaemonTest {
   std::size_t reloads_ = 0;
 };
 
-TEST_F(ReloadTest, AGoodOneIsAppliedAndSaidSo) {
+TEST_F(ReloadTest, AValidOneIsAppliedAndLogged) {
   start();
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("before"));
@@ -33,10 +33,10 @@ TEST_F(ReloadTest, AGoodOneIsAppliedAndSaidSo) {
   (void)daemon().wait_for_log(" - TRACE - echo peer=" + peer.name() + ' ');
   daemon().expect_counter("reloads", 1);
   EXPECT_EQ(daemon().count_log("reload: applied"), 1U);
-  EXPECT_EQ(daemon().count_log("in=6 "), 0U) << "that was before";
+  EXPECT_EQ(daemon().count_log("in=6 "), 0U) << "sent before the reload";
 }
 
-TEST_F(ReloadTest, TheStartAndTheReloadNameTheFileThatIsInForce) {
+TEST_F(ReloadTest, TheStartAndTheReloadLogTheFileInUse) {
   start();
   EXPECT_TRUE(
       daemon().wait_for_err("started: ").ends_with(", configuration: " + daemon().config_path()));
@@ -46,7 +46,7 @@ TEST_F(ReloadTest, TheStartAndTheReloadNameTheFileThatIsInForce) {
                   .ends_with("reload: applied, configuration: " + daemon().config_path()));
 }
 
-TEST_F(ReloadTest, NewLimitsAreSaidAndOldOnesAreNotRepeated) {
+TEST_F(ReloadTest, ChangedLimitsAreLoggedAndUnchangedOnesAreNot) {
   start();
   reload("[timeouts]\nidle_s = 7\n");
   reload("[limits]\nmax_connections = 5\n");
@@ -59,7 +59,7 @@ TEST_F(ReloadTest, NewLimitsAreSaidAndOldOnesAreNotRepeated) {
   EXPECT_EQ(daemon().count_log(" - limits: "), 3U) << "the start and two reloads changed them";
 }
 
-TEST_F(ReloadTest, FewerConnectionsCloseNobody) {
+TEST_F(ReloadTest, ALowerLimitClosesNoConnection) {
   start();
   daemon().allow_log("full on ");
   std::vector<TcpPeer> peers;
@@ -71,14 +71,14 @@ TEST_F(ReloadTest, FewerConnectionsCloseNobody) {
   for (TcpPeer& peer : peers) {
     EXPECT_TRUE(peer.echoes("hello"));
   }
-  TcpPeer late = connect();
-  late.send_all("late");
+  TcpPeer waiting = connect();
+  waiting.send_all("waiting");
   daemon().wait_for_counter("paused_full", 1);
   peers.clear();
-  EXPECT_EQ(late.receive_exactly(4), "late");
+  EXPECT_EQ(waiting.receive_exactly(7), "waiting");
 }
 
-TEST_F(ReloadTest, ABadOneIsRefusedAsAWholeWithEveryErrorInTheLog) {
+TEST_F(ReloadTest, AnInvalidOneIsRefusedAsAWholeWithEveryErrorInTheLog) {
   start(DaemonOptions{.config = "[log]\nfile_level = \"debug\"\n",
                       .arguments = {"--stderr-level", "off"}});
   for (const char* const expected : {"idel_s", "max_connections", "reload: refused"}) {
@@ -89,7 +89,7 @@ TEST_F(ReloadTest, ABadOneIsRefusedAsAWholeWithEveryErrorInTheLog) {
       "[log]\nfile_level = \"trace\"\n[timeouts]\nidel_s = 3\n"
       "[limits]\nmax_connections = -1\n");
   EXPECT_TRUE(peer.echoes("still served"));
-  (void)daemon().wait_for_err("idel_s");  // At every level, as what it means for the reload.
+  (void)daemon().wait_for_err("idel_s");  // Shown although stderr_level is off.
   const std::string unknown = daemon().wait_for_log("idel_s");
   EXPECT_NE(unknown.find(" - ERROR - " + daemon().config_path() + ":4:1: "), std::string::npos)
       << unknown;
@@ -109,8 +109,8 @@ TEST_F(ReloadTest, ASyntaxErrorIsRefused) {
   EXPECT_TRUE(peer.echoes("still served"));
 }
 
-// The parser would overflow its stack: the daemon must be spared, not just the start.
-TEST_F(ReloadTest, AKeyOfEndlessPartsIsRefusedLikeAnyOtherError) {
+// The parser would overflow its stack. A reload must be protected from that too, not only a start.
+TEST_F(ReloadTest, AKeyOfTooManyPartsIsRefused) {
   start();
   daemon().expect_log("reload: refused");
   daemon().expect_log(" dots, allowed are 10000");
@@ -123,7 +123,7 @@ TEST_F(ReloadTest, AKeyOfEndlessPartsIsRefusedLikeAnyOtherError) {
   EXPECT_TRUE(peer.echoes("hello"));
 }
 
-TEST_F(ReloadTest, AFileThatHasGoneIsRefused) {
+TEST_F(ReloadTest, AMissingFileIsRefused) {
   start();
   daemon().expect_log("echod.toml: cannot be read");
   daemon().expect_log("reload: refused");
@@ -134,7 +134,7 @@ TEST_F(ReloadTest, AFileThatHasGoneIsRefused) {
   EXPECT_TRUE(peer.echoes("still served"));
 }
 
-// Rotation depends on a signal, not on what is in the configuration.
+// Rotation must not depend on a valid configuration.
 TEST_F(ReloadTest, ARefusedOneReopensTheLogFile) {
   start();
   daemon().expect_log("reload: refused");
@@ -146,7 +146,7 @@ TEST_F(ReloadTest, ARefusedOneReopensTheLogFile) {
                          Deadline(kAtOnce)));
 }
 
-TEST_F(ReloadTest, AGoodOneAfterABadOneIsApplied) {
+TEST_F(ReloadTest, AValidOneAfterAnInvalidOneIsApplied) {
   start();
   daemon().expect_log("reload: refused");
   daemon().expect_log("nonsense");
@@ -155,26 +155,27 @@ TEST_F(ReloadTest, AGoodOneAfterABadOneIsApplied) {
   (void)daemon().wait_for_log("reload: applied");
 }
 
-TEST_F(ReloadTest, WhatNeedsARestartIsNamedAndTheRestApplied) {
+TEST_F(ReloadTest, KeysThatNeedARestartAreLoggedAndTheOthersAreApplied) {
   const std::string listen = "[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n";
   start(listen);
-  daemon().expect_log("reload: needs a restart: ");
+  daemon().expect_log("reload: takes effect only after a restart: ");
   daemon().reload(listen + "backlog = 7\n[socket]\nno_delay = false\n[timeouts]\nidle_s = 0.2\n");
-  const std::string line = daemon().wait_for_err("needs a restart");
-  EXPECT_NE(line.find(" - WARNING - reload: needs a restart: listen, socket.no_delay"),
-            std::string::npos)
+  const std::string line = daemon().wait_for_err("only after a restart");
+  EXPECT_NE(
+      line.find(" - WARNING - reload: takes effect only after a restart: listen, socket.no_delay"),
+      std::string::npos)
       << line;
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.has_news(Deadline(kAtOnce))) << "idle_s applies at once";
 }
 
-TEST_F(ReloadTest, ABoundThatLeavesNoBufferIsWarnedOf) {
+TEST_F(ReloadTest, ATotalThatLeavesNoBufferCausesAWarning) {
   start("workers = 2\n[buffers]\nper_connection_kib = 1024\n");
   daemon().expect_log("buffers.total_mib leaves 512 KiB to each of 2 workers");
   reload("workers = 2\n[buffers]\nper_connection_kib = 1024\ntotal_mib = 1\n");
 }
 
-TEST_F(ReloadTest, TheCommandLineStillHolds) {
+TEST_F(ReloadTest, TheCommandLineStillOverridesTheFile) {
   start(DaemonOptions{.arguments = {"--log-level", "info"}});
   reload("[[listen]]\nport = 1\n[log]\nfile_level = \"trace\"\nfile = \"/nowhere/at/all\"\n");
   TcpPeer peer = connect();
@@ -195,7 +196,7 @@ TEST_F(ReloadTest, ManyUnderLoadLoseNoByteAndRefuseNoConnection) {
   }
 }
 
-// echod --reload, as ExecReload= of the unit has it.
+// echod --reload, as in ExecReload= of the unit.
 class ReloadRequestTest : public DaemonTest {
  protected:
   static constexpr int kRefused = 78;
@@ -206,7 +207,7 @@ class ReloadRequestTest : public DaemonTest {
   }
 };
 
-TEST_F(ReloadRequestTest, EndsWhenTheNewConfigurationIsInForce) {
+TEST_F(ReloadRequestTest, EndsWhenTheNewConfigurationIsApplied) {
   start();
   for (std::size_t reloads = 1; reloads <= 3; ++reloads) {
     const ChildResult result = request(daemon().pid());
@@ -225,15 +226,15 @@ TEST_F(ReloadRequestTest, FailsIfTheConfigurationIsRefused) {
   const ChildResult bad = request(daemon().pid());
   EXPECT_EQ(bad.exit_code, kRefused);
   EXPECT_EQ(bad.err, "echod: process " + std::to_string(daemon().pid()) +
-                         " refuses the reload; its log says why\n");
+                         " refused the reload; its log says why\n");
   std::filesystem::remove(daemon().config_path());
   EXPECT_EQ(request(daemon().pid()).exit_code, kRefused);
   write_file(daemon().config_path(), "");
-  EXPECT_EQ(request(daemon().pid()).exit_code, 0) << "what was refused before does not matter";
+  EXPECT_EQ(request(daemon().pid()).exit_code, 0) << "an earlier refusal has no effect";
 }
 
-// The file that was open already may be older than what the request is about.
-TEST_F(ReloadRequestTest, IsAnsweredByTheReadingThatFollowsIt) {
+// A load that was running when the request came may have read an older file.
+TEST_F(ReloadRequestTest, IsAnsweredByTheLoadThatFollowsIt) {
   start();
   DelayedCalls disk(daemon().pid(), "read", daemon().config_path());
   if (!disk.is_in_force()) {
@@ -248,7 +249,7 @@ TEST_F(ReloadRequestTest, IsAnsweredByTheReadingThatFollowsIt) {
   write_file(other, "nonsense = 1\n");
   std::filesystem::rename(other, daemon().config_path());
   ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(daemon().pid())}});
-  (void)daemon().wait_for_log("log file reopened", 2);  // It came.
+  (void)daemon().wait_for_log("log file reopened", 2);  // So the request was received.
   disk.end();
   EXPECT_EQ(requester.wait(), kRefused);
   EXPECT_EQ(daemon().count_log("reload: applied"), 1U);
@@ -262,13 +263,13 @@ TEST_F(ReloadRequestTest, IsAnsweredToRootByADaemonOfAnotherUser) {
   EXPECT_EQ(request(daemon().pid()).exit_code, 0);
 }
 
-TEST_F(ReloadRequestTest, OfAProcessThatIsNotThereFails) {
+TEST_F(ReloadRequestTest, ToAProcessThatDoesNotExistFails) {
   const ChildResult result = request(std::numeric_limits<pid_t>::max());
   EXPECT_EQ(result.exit_code, kNoAnswer);
   EXPECT_TRUE(result.err.ends_with(": No such process\n")) << result.err;
 }
 
-TEST_F(ReloadRequestTest, OfAProcessThatEndsWithoutAnAnswerFails) {
+TEST_F(ReloadRequestTest, ToAProcessThatEndsWithoutAnAnswerFails) {
   ChildProcess silent({.arguments = {"sh", "-c", "trap '' HUP; echo here >&2; exec sleep 1000"}});
   ASSERT_TRUE(silent.wait_for_err([](const std::string& err) { return err == "here\n"; }));
   ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(silent.pid())}});

@@ -1,4 +1,4 @@
-// A daemon that was stopped can be started again on its port at once.
+// A daemon can be restarted on the same port immediately.
 #include <csignal>
 
 #include "daemon_test.hpp"
@@ -13,7 +13,7 @@ std::string listen_on(std::uint16_t port) {
 
 class RestartTest : public DaemonTest {};
 
-TEST_F(RestartTest, OnTheSamePortAtOnceWithConnectionsStillWindingDown) {
+TEST_F(RestartTest, UsesTheSamePortWhileOldConnectionsAreInTimeWait) {
   const ReservedPort reserved;
   start(listen_on(reserved.port()));
   for (int round = 0; round < 3; ++round) {
@@ -22,7 +22,7 @@ TEST_F(RestartTest, OnTheSamePortAtOnceWithConnectionsStillWindingDown) {
       peers.push_back(connect());
       ASSERT_TRUE(peers.back().echoes("hello"));
     }
-    // The daemon sends its FIN first, so that it is the one with sockets in TIME_WAIT.
+    // The daemon sends its FIN first, so its sockets are the ones in TIME_WAIT.
     daemon().signal(SIGTERM);
     for (TcpPeer& peer : peers) {
       EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
@@ -35,7 +35,7 @@ TEST_F(RestartTest, OnTheSamePortAtOnceWithConnectionsStillWindingDown) {
   }
 }
 
-TEST_F(RestartTest, OnTheSamePortAfterItWasKilled) {
+TEST_F(RestartTest, UsesTheSamePortAfterItWasKilled) {
   const ReservedPort reserved;
   start(listen_on(reserved.port()));
   TcpPeer peer = connect();

@@ -1,4 +1,4 @@
-// What systemd hears of echod, and when.
+// The notifications that echod sends to the service manager.
 #include <csignal>
 
 #include "daemon_test.hpp"
@@ -25,7 +25,7 @@ class ServiceManagerTest : public DaemonTest {
   NotifySocket manager_;
 };
 
-TEST_F(ServiceManagerTest, HearsThatEchodIsReadyWhenItTakesConnections) {
+TEST_F(ServiceManagerTest, GetsReadyWhenEchodAcceptsConnections) {
   const ReservedPort reserved;
   const std::uint16_t port = reserved.port();
   ChildProcess echod({.arguments = {ECHOD_BINARY, "--config", "/dev/null", "--log-file", "",
@@ -39,16 +39,16 @@ TEST_F(ServiceManagerTest, HearsThatEchodIsReadyWhenItTakesConnections) {
   EXPECT_EQ(echod.wait(), 0);
 }
 
-TEST_F(ServiceManagerTest, SeesFiguresThatAreRefreshed) {
+TEST_F(ServiceManagerTest, GetsAStatusThatFollowsTheCounters) {
   start_managed();
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("hello"));
   const std::string message = manager_.wait_for("1 connections; 1 accepted, 1 echoes");
   EXPECT_NE(message.find("5 bytes received, 5 sent"), std::string::npos) << message;
-  EXPECT_EQ(manager_.count_during(5s, "STATUS="), 0U) << "as long as nothing changes";
+  EXPECT_EQ(manager_.count_during(5s, "STATUS="), 0U) << "nothing has changed";
 }
 
-TEST_F(ServiceManagerTest, HearsOfAReloadAndItsEnd) {
+TEST_F(ServiceManagerTest, GetsTheBeginAndTheEndOfAReload) {
   start_managed();
   daemon().reload("[timeouts]\nidle_s = 5\n");
   const std::string message = manager_.wait_for("RELOADING=1");
@@ -62,7 +62,7 @@ TEST_F(ServiceManagerTest, HearsOfAReloadAndItsEnd) {
   (void)manager_.wait_for("READY=1");
 }
 
-TEST_F(ServiceManagerTest, HearsWhyAReloadWasRefusedUntilOneIsNot) {
+TEST_F(ServiceManagerTest, GetsTheReasonOfARefusedReloadUntilOneIsApplied) {
   start_managed();
   daemon().expect_log("reload: refused");
   daemon().expect_log("idle_s");
@@ -83,7 +83,7 @@ TEST_F(ServiceManagerTest, IsAskedForTimeWhileEchodDrains) {
   send_until_blocked(peer);
   daemon().signal(SIGTERM);
   EXPECT_NE(manager_.wait_for("STOPPING=1").find("STATUS=draining"), std::string::npos);
-  // At once and at the next check of the workers, which sends the status, too.
+  // The first one comes at once, the second one with the next check of the workers.
   for (int message = 0; message < 2; ++message) {
     EXPECT_TRUE(manager_.wait_for("").starts_with("EXTEND_TIMEOUT_USEC=")) << message;
   }
@@ -92,8 +92,8 @@ TEST_F(ServiceManagerTest, IsAskedForTimeWhileEchodDrains) {
   daemon().finish_stopped();
 }
 
-// Those who wait when echod stops are let in until no descriptor is left.
-TEST_F(ServiceManagerTest, HearsEverythingWhenClientsHaveAllDescriptors) {
+// While stopping, echod accepts the waiting clients until no descriptor is left.
+TEST_F(ServiceManagerTest, GetsAllMessagesWhenConnectionsUseAllDescriptors) {
   start(DaemonOptions{.config = "[timeouts]\nlinger_s = 60\ndrain_s = 60\n",
                       .environment = {manager_.variable()},
                       .open_files = 64});
@@ -105,8 +105,8 @@ TEST_F(ServiceManagerTest, HearsEverythingWhenClientsHaveAllDescriptors) {
   }
   daemon().wait_for_counter("paused_full", 1);
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_log("stopping: clients still wait on ");
-  (void)manager_.count_during(100ms, "");  // What came before.
+  (void)daemon().wait_for_log("stopping: clients wait in the backlog of ");
+  (void)manager_.count_during(100ms, "");  // Discards earlier messages.
   EXPECT_NE(manager_.wait_for("STATUS=draining, ").find(" connections"), std::string::npos);
   (void)manager_.wait_for("EXTEND_TIMEOUT_USEC=");
   for (TcpPeer& peer : peers) {
@@ -116,7 +116,7 @@ TEST_F(ServiceManagerTest, HearsEverythingWhenClientsHaveAllDescriptors) {
   daemon().finish_stopped();
 }
 
-TEST_F(ServiceManagerTest, IsFedItsWatchdogAsLongAsAllWorkersAnswer) {
+TEST_F(ServiceManagerTest, GetsWatchdogMessagesWhileAllWorkersAnswer) {
   start_managed("workers = 2\n", "WATCHDOG_USEC=30000000");
   daemon().expect_log("worker 0 has not answered");
   daemon().expect_log("worker 0 answers again");
@@ -125,19 +125,19 @@ TEST_F(ServiceManagerTest, IsFedItsWatchdogAsLongAsAllWorkersAnswer) {
   {
     const StoppedThread stuck(daemon().pid(), "worker-0");
     (void)daemon().wait_for_log("worker 0 has not answered");
-    (void)manager_.count_during(100ms, "");  // What came before.
+    (void)manager_.count_during(100ms, "");  // Discards earlier messages.
     EXPECT_EQ(manager_.count_during(3s, "WATCHDOG=1"), 0U);
   }
   (void)manager_.wait_for("WATCHDOG=1");
 }
 
-TEST_F(ServiceManagerTest, WithoutAWatchdogIsNotFed) {
+TEST_F(ServiceManagerTest, GetsNoWatchdogMessagesWithoutAWatchdog) {
   start_managed();
   EXPECT_EQ(manager_.count_during(3s, "WATCHDOG=1"), 0U);
 }
 
-// A supervisor that stands still, or whose socket nobody reads.
-TEST_F(ServiceManagerTest, ThatReadsNothingHoldsUpNeitherSignalsNorTheEnd) {
+// The supervisor is stopped, or does not read its socket.
+TEST_F(ServiceManagerTest, ThatReadsNothingDelaysNeitherSignalsNorTheStop) {
   manager_.fill();
   start_managed();
   daemon().reload("[timeouts]\nidle_s = 5\n");
@@ -152,7 +152,7 @@ TEST_F(ServiceManagerTest, ThatReadsNothingHoldsUpNeitherSignalsNorTheEnd) {
   daemon().finish_stopped();
 }
 
-TEST_F(ServiceManagerTest, ThatReadsLaterHearsThatEchodIsReady) {
+TEST_F(ServiceManagerTest, ThatReadsLateGetsReady) {
   manager_.fill();
   start_managed();
   daemon().signal(SIGHUP);
@@ -162,7 +162,7 @@ TEST_F(ServiceManagerTest, ThatReadsLaterHearsThatEchodIsReady) {
   (void)manager_.wait_for("READY=1");
 }
 
-TEST_F(ServiceManagerTest, ThatReadsNothingDoesNotHoldUpAStartThatFails) {
+TEST_F(ServiceManagerTest, ThatReadsNothingDoesNotDelayAFailedStart) {
   manager_.fill();
   ChildProcess echod(
       {.arguments = {ECHOD_BINARY, "--nonsense"}, .environment = {manager_.variable()}});
@@ -170,20 +170,20 @@ TEST_F(ServiceManagerTest, ThatReadsNothingDoesNotHoldUpAStartThatFails) {
   EXPECT_EQ(echod.wait(Deadline(20s)), kUsage);
 }
 
-TEST_F(ServiceManagerTest, WhoseSocketCannotBeUsedIsMentionedOnce) {
+TEST_F(ServiceManagerTest, WithAnUnusableSocketNameIsLoggedOnce) {
   start(DaemonOptions{.environment = {"NOTIFY_SOCKET=vsock:2:1234"}});
-  daemon().expect_log("NOTIFY_SOCKET=vsock:2:1234 is of no use");
+  daemon().expect_log("NOTIFY_SOCKET=vsock:2:1234 is unusable");
   daemon().signal(SIGHUP);
   (void)daemon().wait_for_log("reload: applied");
   EXPECT_EQ(daemon().count_log("NOTIFY_SOCKET"), 1U);
 }
 
-TEST_F(ServiceManagerTest, AnEmptyVariableNamesNone) {
+TEST_F(ServiceManagerTest, AnEmptyVariableIsIgnored) {
   start(DaemonOptions{.environment = {"NOTIFY_SOCKET="}});
   EXPECT_EQ(daemon().count_log("NOTIFY_SOCKET"), 0U);
 }
 
-TEST_F(ServiceManagerTest, HearsWhyEchodDidNotStart) {
+TEST_F(ServiceManagerTest, GetsTheReasonOfAFailedStart) {
   start();
   const ChildResult result =
       run({.arguments = {ECHOD_BINARY, "--config", daemon().config_path(), "--log-file", "",
@@ -195,7 +195,7 @@ TEST_F(ServiceManagerTest, HearsWhyEchodDidNotStart) {
   EXPECT_NE(message.find("STATUS=cannot listen on 127.0.0.1:"), std::string::npos) << message;
 }
 
-TEST_F(ServiceManagerTest, HearsOfAWrongCommandLine) {
+TEST_F(ServiceManagerTest, GetsTheErrorInTheCommandLine) {
   const ChildResult result =
       run({.arguments = {ECHOD_BINARY, "--nonsense"}, .environment = {manager_.variable()}});
   constexpr int kUsage = 64;
@@ -205,7 +205,7 @@ TEST_F(ServiceManagerTest, HearsOfAWrongCommandLine) {
   EXPECT_EQ(message.find('\n'), std::string::npos) << message;
 }
 
-TEST_F(ServiceManagerTest, HearsNothingOfACheckOfTheConfiguration) {
+TEST_F(ServiceManagerTest, GetsNothingFromACheckOfTheConfiguration) {
   const TemporaryDirectory directory;
   write_file(directory.file("bad.toml"), "nonsense = 1\n");
   const ChildResult result =

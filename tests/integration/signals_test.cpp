@@ -1,4 +1,4 @@
-// What each signal does, and that SIGPIPE does nothing.
+// What each signal does. SIGPIPE is ignored.
 #include <chrono>
 #include <csignal>
 #include <optional>
@@ -29,7 +29,7 @@ TEST_F(SignalsTest, SigpipeDoesNothing) {
   EXPECT_TRUE(peer.echoes("hello"));
 }
 
-TEST_F(SignalsTest, AClosedStderrDoesNotMatter) {
+TEST_F(SignalsTest, EchoesWithAClosedStderr) {
   start(DaemonOptions{.arguments = {"--stderr-level", "debug"}, .closes_stderr = true});
   for (int i = 0; i < 5; ++i) {
     TcpPeer peer = connect();
@@ -76,8 +76,8 @@ TEST_F(SignalsTest, Sigusr2LogsTheCounters) {
   }
 }
 
-// While it reads its configuration, long before it serves.
-TEST_F(SignalsTest, ThoseThatComeBeforeItServesDoNotKillIt) {
+// The signals come while it reads its configuration, before it serves.
+TEST_F(SignalsTest, SignalsBeforeItServesDoNotKillIt) {
   if (!is_installed("strace") || kSanitized) {
     GTEST_SKIP() << "needs strace (scripts/test installs it), and a build without sanitizers";
   }
@@ -99,13 +99,13 @@ TEST_F(SignalsTest, ThoseThatComeBeforeItServesDoNotKillIt) {
   })) << child.err();
   EXPECT_TRUE(child.wait_for_err([](const std::string& err) {
     return err.find("reload: applied") != std::string::npos;
-  })) << "the signal is not lost: "
+  })) << "the SIGHUP was lost: "
       << child.err();
   child.signal(SIGTERM);
   EXPECT_EQ(child.wait(), 0);
 }
 
-TEST_F(SignalsTest, AllOfThemAtOnceDisturbNobody) {
+TEST_F(SignalsTest, ManySignalsAtOnceDisturbNoConnection) {
   start();
   TcpPeer peer = connect();
   for (int round = 0; round < 20; ++round) {
@@ -116,7 +116,7 @@ TEST_F(SignalsTest, AllOfThemAtOnceDisturbNobody) {
   }
 }
 
-// The items of the section on counters in echod(8).
+// The counters that echod(8) documents.
 std::set<std::string> documented_counters() {
   std::set<std::string> names;
   std::string section;
@@ -141,7 +141,7 @@ TEST_F(SignalsTest, TheManualPageExplainsEveryCounterAndNoOther) {
   EXPECT_EQ(documented_counters(), names);
 }
 
-// echod in a terminal that is closed; SIGHUP means a reload, too.
+// echod in a terminal. SIGHUP means that the terminal was closed, or a reload.
 class TerminalTest : public testing::Test {
  protected:
   void TearDown() override {
@@ -150,7 +150,7 @@ class TerminalTest : public testing::Test {
     }
   }
 
-  // In an interactive shell, which passes SIGHUP on to its jobs.
+  // Starts echod in an interactive shell, which forwards SIGHUP to its jobs.
   void start_by_typing(const std::string& before, const std::string& after) {
     start({"bash", "--norc", "--noprofile", "-i"});
     terminal_.type(before + kEchod + after + '\n');
@@ -173,7 +173,7 @@ class TerminalTest : public testing::Test {
         Deadline(std::chrono::seconds(20)));
   }
   void expect_stop() {
-    EXPECT_TRUE(says("stopping: the terminal has gone")) << child_->err();
+    EXPECT_TRUE(says("stopping: the terminal was closed")) << child_->err();
     EXPECT_TRUE(says("stopped: ")) << child_->err();
     EXPECT_EQ(child_->err().find("reload: "), std::string::npos) << child_->err();
   }
@@ -190,45 +190,45 @@ class TerminalTest : public testing::Test {
   pid_t echod_ = 0;
 };
 
-TEST_F(TerminalTest, ThatClosesStopsTheJobInItsForeground) {
+TEST_F(TerminalTest, ClosingItStopsItsForegroundJob) {
   start_by_typing("", "");
   terminal_.hang_up();
   expect_stop();
 }
 
-TEST_F(TerminalTest, ThatClosesStopsTheJobsOfItsShell) {
+TEST_F(TerminalTest, ClosingItStopsTheJobsOfItsShell) {
   start_by_typing("", " &");
   terminal_.hang_up();
   expect_stop();
 }
 
-TEST_F(TerminalTest, ThatClosesStopsTheProgramThatItRuns) {
+TEST_F(TerminalTest, ClosingItStopsTheProgramThatItRuns) {
   start({"sh", "-c", std::string("exec ") + kEchod});
   wait_for_echod();
   terminal_.hang_up();
   expect_stop();
 }
 
-TEST_F(TerminalTest, ThatStaysLeavesSighupToReload) {
+TEST_F(TerminalTest, WhileOpenSighupReloads) {
   start_by_typing("", "");
   ASSERT_EQ(kill(echod_, SIGHUP), 0);
   expect_reload();
 }
 
-TEST_F(TerminalTest, ThatStaysLeavesSighupOfItsOwnShellToReload) {
+TEST_F(TerminalTest, WhileOpenSighupFromItsShellReloads) {
   start_by_typing("", " &");
   terminal_.type("kill -HUP %1\n");
   expect_reload();
 }
 
-TEST_F(TerminalTest, ThatClosesDoesNotStopWhatNohupStarted) {
+TEST_F(TerminalTest, ClosingItDoesNotStopAProgramStartedByNohup) {
   start_by_typing("nohup ", " &");
   terminal_.hang_up();
   expect_reload();
 }
 
-// Its shell is gone, and so is the terminal when a signal comes: from another session.
-TEST_F(TerminalTest, ThatHasClosedLeavesSighupToReloadWhatWasInItsBackground) {
+// The SIGHUP comes from another session, when the shell and the terminal are gone.
+TEST_F(TerminalTest, AfterItClosedSighupReloadsABackgroundJob) {
   start({"sh", "-c", std::string("set -m; ") + kEchod + " & exec sleep 1000"});
   wait_for_echod();
   terminal_.hang_up();
@@ -265,7 +265,7 @@ TEST_F(QuitOnStdinTest, EndOfFileStopsTheDaemon) {
   daemon().finish_stopped();
 }
 
-// Both are in the pipe when the daemon looks, so that one edge tells of both.
+// Both are in the pipe before the daemon reads, so there is one event for both.
 TEST_F(QuitOnStdinTest, EndOfFileAfterPartOfALineStopsTheDaemon) {
   start_with_stdin(true);
   daemon().freeze();
@@ -275,19 +275,19 @@ TEST_F(QuitOnStdinTest, EndOfFileAfterPartOfALineStopsTheDaemon) {
   daemon().finish_stopped();
 }
 
-TEST_F(QuitOnStdinTest, PartOfALineAloneDoesNot) {
+TEST_F(QuitOnStdinTest, PartOfALineDoesNotStopTheDaemon) {
   start_with_stdin(true);
   daemon().child().write_stdin("abc");
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.echoes("hello"));
-  daemon().expect_counter("connections", 1);  // The main thread has not blocked in a read.
+  daemon().expect_counter("connections", 1);  // So the main thread is not blocked in a read.
   EXPECT_EQ(daemon().count_log("stopping: "), 0U);
   peer.close();
   daemon().child().write_stdin("def\n");
   daemon().finish_stopped();
 }
 
-// echod --quit-on-stdin & in an interactive shell: what is typed next is for another job.
+// `echod --quit-on-stdin &` in an interactive shell: the next input is for another job.
 TEST_F(QuitOnStdinTest, InTheBackgroundOfATerminalALineDoesNotStopIt) {
   const PseudoTerminal terminal;
   const TemporaryDirectory directory;
@@ -306,20 +306,20 @@ TEST_F(QuitOnStdinTest, InTheBackgroundOfATerminalALineDoesNotStopIt) {
   const pid_t echod = std::stoi(read_file(pid_file));
   terminal.type("a line\n");
   ASSERT_EQ(kill(echod, SIGUSR2), 0);
-  EXPECT_TRUE(says("counters: ")) << shell.err();  // It runs.
+  EXPECT_TRUE(says("counters: ")) << shell.err();  // So it still runs.
   EXPECT_EQ(shell.err().find("stopping: "), std::string::npos);
   ASSERT_EQ(kill(echod, SIGTERM), 0);
   EXPECT_TRUE(says("stopped: ")) << shell.err();
 }
 
-// epoll(7) refuses /dev/null and files; they are at their end.
+// epoll(7) refuses /dev/null and regular files: they count as at their end.
 TEST_F(QuitOnStdinTest, DevNullCountsAsEndOfFile) {
   start_with_stdin(false);
   daemon().finish_stopped();
   EXPECT_EQ(daemon().count_log("stopped: "), 1U);
 }
 
-TEST_F(QuitOnStdinTest, WithoutTheOptionStdinDoesNotMatter) {
+TEST_F(QuitOnStdinTest, WithoutTheOptionStdinIsIgnored) {
   start(DaemonOptions{.has_stdin = true});
   daemon().child().write_stdin("quit\n");
   daemon().child().close_stdin();

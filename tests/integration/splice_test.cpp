@@ -111,7 +111,7 @@ TEST_F(SpliceTest, IsOffUnlessAskedForAndWhereABufferOrATurnDoesNotHoldARound) {
                                     kSplicing + "[turn]\nbytes_kib = 63\n"}) {
     start(config);
     if (!config.empty()) {
-      daemon().expect_log("buffers.splice does nothing: it needs 64 KiB");
+      daemon().expect_log("buffers.splice has no effect: it needs 64 KiB");
     }
     TcpPeer peer = connect();
     EchoPump pump(peer, {.bytes = 8 * kMib, .seed = 1, .largest_send = kMib});

@@ -1,4 +1,4 @@
-// A worker that is stuck is found and named; it holds up nobody else, and loses nothing.
+// A stuck worker is logged; it does not delay other workers and loses no byte.
 #include <csignal>
 
 #include "daemon_test.hpp"
@@ -10,10 +10,10 @@ namespace {
 
 class StuckWorkerTest : public DaemonTest {};
 
-// With fewer than 32 connections for two workers the spread is exact.
-TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
+// With fewer than 32 connections, two workers get exactly equal shares.
+TEST_F(StuckWorkerTest, IsLoggedWhileTheOthersServeAndThenContinues) {
   start(DaemonOptions{.config = "workers = 2\n", .arguments = {"--stderr-level", "off"}});
-  daemon().expect_log("worker 0 has not answered for 6 s: its 3 connections stand still");
+  daemon().expect_log("worker 0 has not answered for 6 s: its 3 connections are stalled");
   daemon().expect_log("worker 0 answers again");
   std::vector<TcpPeer> peers;
   for (int i = 0; i < 6; ++i) {
@@ -27,7 +27,7 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
       EXPECT_TRUE(peers.back().echoes("served by the other"));
     }
     for (TcpPeer& peer : peers) {
-      peer.send_all("all the same");
+      peer.send_all("delayed echo");
     }
     (void)daemon().wait_for_err("worker 0 has not answered");
     daemon().expect_counter("worker_stalls", 1);
@@ -35,7 +35,7 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
   }
   (void)daemon().wait_for_err("worker 0 answers again");
   for (TcpPeer& peer : peers) {
-    EXPECT_EQ(peer.receive_exactly(12), "all the same");
+    EXPECT_EQ(peer.receive_exactly(12), "delayed echo");
   }
   while (peers.size() < 28) {
     peers.push_back(connect());
@@ -45,13 +45,13 @@ TEST_F(StuckWorkerTest, IsNamedWhileTheOthersServeAndGoesOnWhereItWas) {
   peers.clear();
 }
 
-TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
+TEST_F(StuckWorkerTest, DoesNotPreventAStop) {
   NotifySocket manager;
   start(DaemonOptions{.config = "workers = 2\n[timeouts]\ndrain_s = 0.2\n",
                       .arguments = {"--stderr-level", "off"},
                       .environment = {manager.variable()}});
   daemon().expect_log("worker 0 has not answered for 6 s");
-  daemon().expect_log("workers that are stuck and do not end: 1 of 2; ending without them");
+  daemon().expect_log("1 of 2 workers are stuck and do not end; exiting without them");
   daemon().expect_log("stopped: 2 connections served");
   TcpPeer first = connect();
   TcpPeer second = connect();
@@ -60,12 +60,12 @@ TEST_F(StuckWorkerTest, DoesNotKeepTheDaemonFromStopping) {
   {
     const StoppedThread stuck(daemon().pid(), "worker-0");
     daemon().signal(SIGTERM);
-    (void)daemon().wait_for_err("ending without them");
+    (void)daemon().wait_for_err("exiting without them");
     (void)daemon().wait_for_log("stopped: ");
   }
   constexpr int kInternalError = 70;
   daemon().finish_stopped(kInternalError);
-  (void)manager.wait_for("STATUS=workers that are stuck were left behind");
+  (void)manager.wait_for("STATUS=exited without workers that are stuck");
 }
 
 }  // namespace

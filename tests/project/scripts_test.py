@@ -70,7 +70,7 @@ class LintTest(unittest.TestCase):
         tools = dict.fromkeys(("clang-format", "clang-tidy"), "echo version 19.1.7")
         ended = run_with({**installed("dirname"), **tools}, [ROOT / "scripts/lint"])
         self.assertEqual(ended.returncode, 77, ended.stderr)
-        self.assertIn("skipped: clang-format is not of version 14", ended.stderr)
+        self.assertIn("skipped: needs clang-format 14", ended.stderr)
 
 
 class PurgeTest(unittest.TestCase):
@@ -80,10 +80,10 @@ class PurgeTest(unittest.TestCase):
         self.assertEqual((ended.returncode, ended.stderr), (0, ""))
         return ended.stdout
 
-    def test_without_the_package_passwd_it_says_that_user_and_group_stay(self):
+    def test_without_the_package_passwd_user_and_group_are_reported_as_left(self):
         said = self.purge()
-        self.assertIn("the user echod stays", said)
-        self.assertIn("the group echod stays", said)
+        self.assertIn("the user echod was not removed", said)
+        self.assertIn("the group echod was not removed", said)
 
     def test_with_it_they_go_without_a_word(self):
         self.assertEqual(self.purge(userdel="exit 0", groupdel="exit 0"), "")

@@ -25,7 +25,7 @@ CLIENT_PROCESSES = 2
 REST_S = 1.0
 SAMPLE_S = 1.0
 # What warnings and errors may say; the last names what is wrong in a bad configuration.
-REFUSED, NEEDS_RESTART = "reload: refused", "reload: needs a restart"
+REFUSED, NEEDS_RESTART = "reload: refused", "reload: takes effect only after a restart"
 ALLOWED = (REFUSED, NEEDS_RESTART, "full on ", "buffers.total_mib leaves", "ulimit -n", "echod.toml")
 # Of mallopt(3): what is freed goes back to the kernel, so that memory at rest is what is held, give or take little.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "4096"}

@@ -1,4 +1,4 @@
-"""The log, its rotation, and limits: of open files, of the disk."""
+"""The log, its rotation, and the limits: open files and disk space."""
 
 import glob
 import gzip
@@ -15,12 +15,12 @@ LINE = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - .+$"
 
 
 def log_can_be_followed():
-    """tail -f shows a connection as it comes and goes, in lines of the documented form"""
+    """tail -f shows the open and the close of a connection, in lines of the documented form"""
     start()
     command = ["timeout", "20", "tail", "-n", "1", "-f", LOG]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as tail:
         try:
-            tail.stdout.readline()  # The last line that there was: now it follows.
+            tail.stdout.readline()  # The last existing line: tail follows the file now.
             echo()
             line = next((line for line in tail.stdout if " close peer=" in line), "no close")
         finally:
@@ -41,7 +41,7 @@ def lines_of_all_logs():
 
 
 def rotation_loses_no_line():
-    """five rotations by logrotate while connections come and go: each has both its lines, once"""
+    """after five rotations by logrotate under load, each connection has one open line and one close line"""
     as_installed()
     for file in glob.glob(LOG + "*"):
         os.remove(file)
@@ -54,20 +54,20 @@ def rotation_loses_no_line():
         wait_until(lambda: os.path.exists(LOG) and "log file reopened" in read(LOG), "a new log")
     load.wait_for(300)
     load.stop()
-    systemctl("stop", "echod.service")  # Writes what is in the queue.
+    systemctl("stop", "echod.service")  # Writes the queued lines.
     lines = lines_of_all_logs()
     counters = [line for line in lines if "counters:" in line][-1]
     accepted = int(re.search(r" accepted=(\d+)", counters).group(1))
     opened = sum(" open peer=" in line for line in lines)
     closed = sum(" close peer=" in line for line in lines)
     expect(opened == closed == accepted == load.echoed,
-           f"{load.echoed} echoes, {accepted} accepted, {opened} lines of opening, {closed} of closing")
+           f"{load.echoed} echoes, {accepted} accepted, {opened} open lines, {closed} close lines")
     expect(glob.glob(LOG + ".*.gz") and os.path.exists(LOG + ".1"), "nothing was compressed, or .1 was")
     return f"{accepted} connections, {len(glob.glob(LOG + '*'))} files"
 
 
 def rotation_needs_no_valid_configuration():
-    """logrotate works though the configuration is broken, and while echod is stopped"""
+    """logrotate works with an invalid configuration, and while echod is stopped"""
     start()
     log = Log()
     echo()
@@ -81,13 +81,13 @@ def rotation_needs_no_valid_configuration():
 
 
 def daily_rotation_accepts_it():
-    """logrotate.service, as its timer starts it, has nothing to complain of"""
+    """logrotate.service, as its timer starts it, succeeds"""
     start()
     systemctl("start", "logrotate.service")
 
 
 def log_that_has_grown_is_rotated_before_its_day():
-    """logrotate rotates a log of more than 100 MB though it was rotated today, and leaves a smaller one"""
+    """logrotate rotates a log of more than 100 MB again on the same day, and not a smaller one"""
     start()
     run(*LOGROTATE)
     wait_until(lambda: os.path.exists(LOG) and "log file reopened" in read(LOG), "a new log")
@@ -107,7 +107,7 @@ def limits_in(text):
 
 
 def start_with_open_files(number):
-    """Returns how many connections echod says it takes then."""
+    """Restarts echod with this LimitNOFILE=, and returns the limit of connections that echod logs."""
     drop_in(f"[Service]\nLimitNOFILE={number}\n")
     log = Log()
     systemctl("restart", "echod.service")
@@ -118,19 +118,19 @@ def start_with_open_files(number):
 
 
 def too_few_open_files_are_refused():
-    """a LimitNOFILE= that leaves no connection fails the start, with the number that would do, once"""
+    """with a LimitNOFILE= that leaves no connection the start fails once and names the number needed"""
     start()
     drop_in("[Service]\nLimitNOFILE=12\n")
     journal = Journal()
     expect(systemctl("restart", "echod.service", may_fail=True).returncode != 0, "it started")
-    line = journal.wait_for("ulimit -n allows 12 open files, and to serve one client takes .*").group()
+    line = journal.wait_for("ulimit -n allows 12 open files, but serving one connection needs .*").group()
     expect((show("ActiveState"), show("ExecMainStatus"), restarts()) == ("failed", "78", 0),
            f"it is {show('ActiveState')}, with status {show('ExecMainStatus')}")
     return line
 
 
 def open_files_can_be_lowered_and_raised():
-    """LimitNOFILE= shows in the log and bounds connections: who is too many waits, and is served later"""
+    """LimitNOFILE= is in the log and limits connections: a client above the limit waits and is served later"""
     start()
     few = start_with_open_files(128)
     expect(few < 128, f"{few} connections with 128 open files")
@@ -141,7 +141,7 @@ def open_files_can_be_lowered_and_raised():
         late.sendall(b"x")
         expect_silence(late, f"more than {few} connections are served")
         peers.pop().close()
-        expect(late.recv(1) == b"x", "who waited was not served")
+        expect(late.recv(1) == b"x", "the waiting client was not served")
     for peer in peers:
         peer.close()
     many = start_with_open_files(1024)
@@ -153,7 +153,7 @@ def open_files_can_be_lowered_and_raised():
 
 
 def shipped_limit_is_the_hard_one():
-    """the shipped unit asks for what the kernel or the container allows"""
+    """the shipped unit uses the limit that the kernel or the container allows"""
     log = Log()
     start()
     log.wait_for("started: echod")
@@ -164,7 +164,7 @@ def shipped_limit_is_the_hard_one():
 
 
 def ulimit_bounds_it_in_a_shell():
-    """ulimit -n in a shell is what echod started there says"""
+    """echod started in a shell logs the ulimit -n of that shell"""
     command = "ulimit -n 100; echod --config /dev/null --port 0 --log-file '' --quit-on-stdin </dev/null"
     connections, open_files = limits_in(run("bash", "-c", command).stdout)
     expect(open_files == 100 and connections < 100, f"{connections} connections, {open_files} open files")
@@ -172,7 +172,7 @@ def ulimit_bounds_it_in_a_shell():
 
 
 def full_disk_stops_no_echo():
-    """with a full disk echod says so once and echoes on, and logs again when there is room"""
+    """with a full disk echod reports it once and still echoes, and logs again when there is space"""
     as_installed()
     run("mount", "-t", "tmpfs", "-o", "size=64k,mode=750", "tmpfs", LOGS)
     try:
@@ -185,7 +185,7 @@ def full_disk_stops_no_echo():
         for _ in range(100):
             echo()
         told = journal.text().count("cannot write the log file")
-        expect(told == 1, f"it was said {told} times")
+        expect(told == 1, f"it was reported {told} times")
         os.remove(filler)
         log = Log()
         wait_until(lambda: [echo(), "close peer=" in log.text()][1], "lines in the log again")
@@ -194,7 +194,7 @@ def full_disk_stops_no_echo():
 
 
 def unwritable_log_directory_stops_no_echo():
-    """with a log directory that it may not write to, echod says so and echoes on; SIGUSR1 opens the log again"""
+    """with an unwritable log directory echod reports it and still echoes; SIGUSR1 opens the log again"""
     start()
     pid, journal = main_pid(), Journal()
     run("chown", "root:root", LOGS)
@@ -212,7 +212,7 @@ def unwritable_log_directory_stops_no_echo():
 
 
 def read_only_log_directory_stops_no_echo():
-    """echod starts and echoes though its log directory is on a file system that is mounted read-only"""
+    """echod starts and echoes with its log directory on a read-only file system"""
     as_installed()
     run("mount", "-t", "tmpfs", "-o", "size=64k,mode=750", "tmpfs", LOGS)
     try:
@@ -222,7 +222,7 @@ def read_only_log_directory_stops_no_echo():
         systemctl("start", "echod.service")
         echo()
         journal.wait_for("cannot write the log file .*[Rr]ead-only")
-        expect(show("ActiveState") == "active", "it did not stay")
+        expect(show("ActiveState") == "active", "the service did not stay active")
     finally:
         as_installed()
 

@@ -13,7 +13,7 @@ PREVIOUS = "# Of the previous version.\n"
 
 
 def packages(is_previous):
-    """Files of echod and echoload, of this build or of the one with the older version."""
+    """The package files of echod and echoload: of this build, or of the build with the older version."""
     files = [file for file in glob.glob(PATHS["debs"] + "/*.deb")
              if "-dbgsym_" not in file and ("~1_" in file) == is_previous]
     expect(len(files) == 2, f"two packages expected, there are {files}")
@@ -21,7 +21,7 @@ def packages(is_previous):
 
 
 def previous_packages():
-    """Those of the older version, whose echod has another /etc/echod.toml."""
+    """The package files of the older version, changed to contain a different /etc/echod.toml."""
     directory = "/tmp/previous"
     if not os.path.exists(directory):
         os.mkdir(directory)
@@ -42,15 +42,15 @@ def installed_version():
     return run("dpkg-query", "--show", "--showformat=${Version}", "echod").stdout
 
 
-def lintian_is_content():
-    """lintian has neither errors nor warnings"""
+def lintian_finds_nothing():
+    """lintian reports no errors and no warnings"""
     tags = [line for line in read(PATHS["debs"] + "/lintian.txt").splitlines() if re.match("[EW]: ", line)]
     expect(not tags and not os.path.exists(PATHS["debs"] + "/lintian.failed"),
            f"{len(tags)} tags, the first: {(tags or ['none; lintian itself failed'])[0]}")
 
 
 def install_starts_it():
-    """installing the package makes the user, starts and enables the service, and leaves the socket alone"""
+    """installing the package creates the user, starts and enables the service, and does not enable the socket"""
     install(previous_packages())
     expect(show("ActiveState") == "active", f"echod.service is {show('ActiveState')}")
     expect(systemctl("is-enabled", "echod.service").stdout.strip() == "enabled", "echod.service is not enabled")
@@ -65,7 +65,7 @@ def install_starts_it():
 
 
 def upgrade_keeps_configuration():
-    """an upgrade restarts the service, keeps the edited configuration, and puts the new one beside it"""
+    """an upgrade restarts the service, keeps the edited configuration, and installs the new one as .dpkg-dist"""
     start(port=2010)
     text = "# The operator's.\n" + read(CONFIG)
     write(CONFIG, text)
@@ -80,8 +80,8 @@ def upgrade_keeps_configuration():
     return f"{before} to {installed_version()}"
 
 
-def upgrade_refuses_nobody():
-    """with echod.socket a downgrade and an upgrade under load refuse nobody, and exchange an unedited configuration"""
+def upgrade_refuses_no_connection():
+    """with echod.socket, downgrade and upgrade under load refuse no connection and replace an unedited configuration"""
     as_installed()
     systemctl("start", "echod.socket", "echod.service")
     load = Load(pause_s=0.01)
@@ -97,7 +97,7 @@ def upgrade_refuses_nobody():
     return f"{load.echoed} connections, {load.cut} of them ended by a stop before they had sent"
 
 
-def what_belongs_to_it_is_there():
+def all_files_are_installed():
     """manual pages, completions, examples and the schemas of echoload's output are installed"""
     files = run("dpkg", "--listfiles", "echod", "echoload").stdout
     for name in ("man8/echod.8.gz", "man5/echod.toml.5.gz", "man1/echoload.1.gz", "completions/echod",
@@ -108,7 +108,7 @@ def what_belongs_to_it_is_there():
 
 
 def completions_of(*words):
-    """What bash offers when TAB is pressed behind the last of these words."""
+    """The completions that bash offers when TAB is pressed after the last of these words."""
     line = " ".join(words)
     script = f""". /usr/share/bash-completion/bash_completion
         . /usr/share/bash-completion/completions/{words[0]}
@@ -118,7 +118,7 @@ def completions_of(*words):
 
 
 def completions_complete():
-    """in bash TAB completes options and their values, of echod and echoload"""
+    """in bash, TAB completes the options of echod and echoload and their values"""
     for words, wanted in ((("echod", "--check-c"), ["--check-config"]), (("echod", "--log-level", "w"), ["warning"]),
                           (("echoload", "--mod"), ["--mode"]), (("echoload", "--mode", "s"), ["stream"])):
         offered = completions_of(*words)
@@ -126,7 +126,7 @@ def completions_complete():
 
 
 def units_are_sound():
-    """systemd has nothing to say against the units and the drop-ins"""
+    """systemd-analyze verify accepts the units and the drop-ins"""
     as_installed()
     use_example("port-7.conf")
     use_example("socket-activated.conf")
@@ -136,7 +136,7 @@ def units_are_sound():
 
 
 def autopkgtest_passes():
-    """the tests that come with the package (autopkgtest) pass, with the packages that they ask for"""
+    """the tests of the package (autopkgtest) pass, and their dependencies are installed"""
     start()
     directory = PATHS["source"] + "/packaging/debian/tests"
     control = dict(line.split(": ", 1) for line in read(f"{directory}/control").splitlines())
@@ -146,14 +146,14 @@ def autopkgtest_passes():
 
 
 def remove_stops_it():
-    """removing the package stops service and socket, under load too, and keeps configuration and logs"""
+    """removing the package under load stops service and socket, and keeps configuration and logs"""
     as_installed()
     systemctl("enable", "--now", "echod.socket")
     load = Load(pause_s=0.01)
     load.wait_for(100)
     run("apt-get", "remove", "--yes", "echod")
     load.leave()
-    expect(is_refused(), "somebody still listens on its port")
+    expect(is_refused(), "the port is still open")
     for unit in ("echod.service", "echod.socket"):
         expect(show("ActiveState", unit) == "inactive", f"{unit} is {show('ActiveState', unit)}")
     expect(os.path.exists(CONFIG), f"{CONFIG} is gone")
@@ -161,7 +161,7 @@ def remove_stops_it():
 
 
 def purge_leaves_nothing():
-    """purging it removes configuration, logs, user, group, and what enabled it"""
+    """purging the package removes configuration, logs, user, group, and the links that enable the units"""
     run("usermod", "--append", "--groups", "echod", "games")
     run("apt-get", "purge", "--yes", "echod")
     left = [path for pattern in (CONFIG + "*", LOGS, "/etc/logrotate.d/echod", "/etc/systemd/system/*.wants/echod.*")
@@ -172,6 +172,6 @@ def purge_leaves_nothing():
     expect(show("LoadState") == "not-found", f"echod.service is {show('LoadState')}")
 
 
-FIRST = [lintian_is_content, install_starts_it, upgrade_keeps_configuration, upgrade_refuses_nobody,
-         what_belongs_to_it_is_there, completions_complete, units_are_sound, autopkgtest_passes]
+FIRST = [lintian_finds_nothing, install_starts_it, upgrade_keeps_configuration, upgrade_refuses_no_connection,
+         all_files_are_installed, completions_complete, units_are_sound, autopkgtest_passes]
 LAST = [remove_stops_it, purge_leaves_nothing]

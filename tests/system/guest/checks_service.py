@@ -20,18 +20,18 @@ def break_configuration():
 
 
 def journal_has_the_messages_alone():
-    """lines in the journal have its priority, and neither a time nor a name of their own"""
+    """lines in the journal have a priority, and no time or name of echod"""
     as_installed()
     journal = Journal()
     start()
     line = journal.wait_for("(?m)^started: echod .*, time zone .*$").group()
-    expect("network-server" not in journal.text(), "lines have the name of the log")
+    expect("network-server" not in journal.text(), "lines contain the name of the log")
     run("journalctl", "--unit=echod.service", "--priority=info..info", "--grep=^started: echod")
     return line
 
 
 def echoes():
-    """systemctl start, and bytes come back over IPv4, over IPv6 and to nc"""
+    """after systemctl start, bytes come back over IPv4, over IPv6 and with nc"""
     start()
     echo()
     echo(host="::1", data=bytes(range(256)) * 4096)
@@ -49,7 +49,7 @@ def ready_means_listening():
 
 
 def takes_an_edited_port_and_backlog():
-    """port and backlog of the edited configuration are in force after a restart"""
+    """after a restart, port and backlog are those of the edited configuration"""
     start()
     configure(port=2004, backlog=77)
     systemctl("restart", "echod.service")
@@ -59,7 +59,7 @@ def takes_an_edited_port_and_backlog():
 
 
 def tells_its_status():
-    """systemctl status shows connections, echoes and bytes, and follows them"""
+    """systemctl status shows the current connections, echoes and bytes"""
     start()
     with connect() as peer:
         ping(peer)
@@ -70,7 +70,7 @@ def tells_its_status():
 
 
 def reload_takes_a_good_configuration():
-    """systemctl reload puts a limit in force and keeps process and connections"""
+    """systemctl reload applies a limit, and keeps the process and its connections"""
     start()
     pid, log = main_pid(), Log()
     with connect() as peer:
@@ -81,14 +81,14 @@ def reload_takes_a_good_configuration():
         ping(peer)
         with connect() as second:
             second.sendall(b"x")
-            expect_silence(second, "the new limit does not hold")
+            expect_silence(second, "the new limit is not applied")
             peer.close()
-            expect(second.recv(1) == b"x", "who waited was not served")
+            expect(second.recv(1) == b"x", "the waiting client was not served")
     expect(main_pid() == pid, "it is another process")
 
 
 def reload_refuses_a_broken_configuration():
-    """with a broken configuration systemctl reload fails, says where, and the old one serves on"""
+    """with an invalid configuration systemctl reload fails and names the line, and the old one stays in use"""
     start()
     pid, journal = main_pid(), Journal()
     break_configuration()
@@ -101,7 +101,7 @@ def reload_refuses_a_broken_configuration():
 
 
 def reload_refuses_a_missing_configuration():
-    """without its file systemctl reload fails, echod refuses SIGHUP too, and with it back both succeed"""
+    """with a missing configuration file systemctl reload fails and SIGHUP is refused; with the file back it succeeds"""
     start()
     pid, log, journal = main_pid(), Log(), Journal()
     text = read(CONFIG)
@@ -119,7 +119,7 @@ def reload_refuses_a_missing_configuration():
 
 
 def reload_checks_the_file_of_a_drop_in():
-    """systemctl reload checks the file that a drop-in names, and not the default one"""
+    """systemctl reload checks the file that a drop-in names, and not the default file"""
     other = "/etc/echod-other.toml"
     start()
     write(other, "[[listen]]\nport = 2004\n")
@@ -139,7 +139,7 @@ def reload_checks_the_file_of_a_drop_in():
 
 
 def hangup_refuses_a_broken_configuration():
-    """SIGHUP itself with a broken configuration is refused too, and the status says so"""
+    """SIGHUP with an invalid configuration is refused too, and the status says so"""
     start()
     pid, log = main_pid(), Log()
     break_configuration()
@@ -151,7 +151,7 @@ def hangup_refuses_a_broken_configuration():
 
 
 def restart_fails_clearly():
-    """with a broken configuration systemctl restart fails, says where, and systemd does not try again"""
+    """with an invalid configuration systemctl restart fails and names the line, and systemd does not retry"""
     start()
     journal = Journal()
     break_configuration()
@@ -165,7 +165,7 @@ def restart_fails_clearly():
 
 
 def waits_for_its_port():
-    """a port that is in use is named, and tried again until it is free"""
+    """a port in use is reported, and systemd restarts echod until the port is free"""
     as_installed()
     journal = Journal()
     with socket.create_server(("::", 2003), family=socket.AF_INET6):
@@ -187,14 +187,14 @@ def survives_a_kill():
 
 
 def start_with_watchdog():
-    """With the watchdog at 12 s instead of the shipped unit's 30, which only wait longer."""
+    """Sets the watchdog to 12 s instead of the 30 s of the shipped unit, to make the test faster."""
     as_installed()
     drop_in("[Service]\nWatchdogSec=12\n")
     systemctl("start", "echod.service")
 
 
 def watchdog_finds_a_stuck_worker():
-    """a worker that is stopped is logged, then the watchdog restarts echod"""
+    """a stuck worker is logged, then the watchdog restarts echod"""
     start_with_watchdog()
     pid, log, journal = main_pid(), Log(), Journal()
     tracer = stop_thread(pid, "worker-0")
@@ -206,7 +206,7 @@ def watchdog_finds_a_stuck_worker():
 
 
 def watchdog_finds_a_stopped_process():
-    """a process that is stopped as a whole (SIGSTOP) is restarted by the watchdog"""
+    """the watchdog restarts echod if the whole process is stopped (SIGSTOP)"""
     start_with_watchdog()
     pid, journal = main_pid(), Journal()
     os.kill(pid, signal.SIGSTOP)
@@ -216,7 +216,7 @@ def watchdog_finds_a_stopped_process():
 
 
 def stop_drains():
-    """systemctl stop closes the port and gives a late reader all that it is owed, for longer than TimeoutStopSec="""
+    """systemctl stop closes the port, and a late reader gets all its bytes, even after TimeoutStopSec="""
     start()
     drop_in("[Service]\nTimeoutStopSec=3\n")
     systemctl("restart", "echod.service")
@@ -228,7 +228,7 @@ def stop_drains():
         systemctl("stop", "--no-block", "echod.service")
         wait_until(is_refused, "the port is closed")
         wait_until(lambda: "draining" in status_text(), "a status that says so")
-        time.sleep(8)  # The time itself is what is tested.
+        time.sleep(8)  # Longer than TimeoutStopSec=.
         got = receive_to_end(peer)
         expect(sent.startswith(got), f"{len(got)} bytes came back, which are not the first that were sent")
         expect(len(got) >= arrived, f"{len(got)} bytes came back of {arrived} that had arrived before the stop")
@@ -241,7 +241,7 @@ def stop_drains():
 
 
 def stop_ends_with_a_stuck_worker():
-    """a stop ends though a worker is stuck, in time, and says so by its exit code"""
+    """with a stuck worker a stop ends in time, with its own exit code"""
     start(drain_s=1)
     pid, journal = main_pid(), Journal()
     tracer = stop_thread(pid, "worker-0")
@@ -253,7 +253,7 @@ def stop_ends_with_a_stuck_worker():
 
 
 def is_hardened():
-    """systemd-analyze security gives the shipped unit at most 1.2, and it runs as its own user without capabilities"""
+    """systemd-analyze security rates the shipped unit at most 1.2; it runs as its own user without capabilities"""
     start()
     expect(exposure() <= 1.2, f"the score is {exposure()}")
     expect(capabilities(main_pid()) == 0, "it has capabilities")
@@ -263,7 +263,7 @@ def is_hardened():
 
 
 def port_7_needs_the_capability():
-    """port 7 without the capability is refused, with the reason, and not tried again"""
+    """without the capability port 7 is refused with the reason, and systemd does not retry"""
     as_installed()
     configure(port=7)
     journal = Journal()

@@ -24,7 +24,7 @@ def first_connection_starts_it():
 
 
 def mismatch_is_named():
-    """a configuration that does not agree with the socket unit fails clearly"""
+    """with a configuration that does not match the socket unit the start fails and says why"""
     as_installed()
     configure(port=2004)
     systemctl("start", "echod.socket")
@@ -37,7 +37,7 @@ def mismatch_is_named():
 
 
 def mismatch_is_not_tried_for_ever():
-    """with such a configuration a client makes echod.socket fail, and the documented cure makes both run again"""
+    """with such a configuration echod.socket fails after some attempts, and the documented commands repair both"""
     as_installed()
     configure(port=2004)
     # The shipped unit's 100 attempts within a minute only take longer.
@@ -54,7 +54,7 @@ def mismatch_is_not_tried_for_ever():
     return result
 
 
-def restart_refuses_nobody():
+def restart_refuses_no_connection():
     """three restarts under load: no connection is refused or reset"""
     as_installed()
     systemctl("start", "echod.socket", "echod.service")
@@ -70,12 +70,12 @@ def restart_refuses_nobody():
 
 
 def stopping_both_closes_the_port():
-    """the port is closed when the socket is stopped too"""
+    """stopping socket and service closes the port"""
     as_installed()
     systemctl("start", "echod.socket", "echod.service")
     echo()
     systemctl("stop", "echod.socket", "echod.service")
-    expect(is_refused(), "somebody still listens")
+    expect(is_refused(), "the port is still open")
 
 
 def needs_no_network_of_its_own():
@@ -99,8 +99,8 @@ def needs_no_network_of_its_own():
     return f"score {exposure()}"
 
 
-def killed_it_comes_back():
-    """killed while the socket is open, it is started again and the port never closes"""
+def restarts_after_a_kill():
+    """after kill -9 with an open socket unit echod is restarted, and the port stays open"""
     as_installed()
     systemctl("start", "echod.socket", "echod.service")
     pid = main_pid()
@@ -110,5 +110,5 @@ def killed_it_comes_back():
     echo()
 
 
-CHECKS = [first_connection_starts_it, mismatch_is_named, mismatch_is_not_tried_for_ever, restart_refuses_nobody,
-          stopping_both_closes_the_port, needs_no_network_of_its_own, killed_it_comes_back]
+CHECKS = [first_connection_starts_it, mismatch_is_named, mismatch_is_not_tried_for_ever, restart_refuses_no_connection,
+          stopping_both_closes_the_port, needs_no_network_of_its_own, restarts_after_a_kill]

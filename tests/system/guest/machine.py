@@ -1,5 +1,5 @@
-"""What an operator does: commands, systemd, the configuration, the logs. Everything fails with a Failure that says
-what was expected and what came instead."""
+"""Helpers for what an operator does: commands, systemd, the configuration, the logs. All raise a Failure that says what
+was expected and what happened."""
 
 import os
 import re
@@ -16,7 +16,7 @@ LOG = LOGS + "/network-server.log"
 
 
 class Failure(Exception):
-    """A check that does not hold."""
+    """A check has failed."""
 
 
 def expect(condition, text):
@@ -25,7 +25,7 @@ def expect(condition, text):
 
 
 def wait_until(condition, what, timeout_s=10):
-    """The first true value of condition(), which is asked again and again."""
+    """Calls condition() until it returns a true value, and returns that value."""
     deadline = time.monotonic() + timeout_s
     while True:
         value = condition()
@@ -71,7 +71,7 @@ def read(path):
 
 
 def configure(**values):
-    """Edits the shipped configuration: each key is in it once."""
+    """Writes the shipped configuration with these keys changed. Each key must be in it exactly once."""
     text = read(f"{EXAMPLE}/echod.toml")
     for key, value in values.items():
         text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
@@ -91,7 +91,7 @@ def use_example(name):
 
 
 def as_installed():
-    """Stops echod and takes back what a check changed."""
+    """Stops echod and undoes what a check has changed."""
     systemctl("stop", "echod.socket", "echod.service", may_fail=True)
     systemctl("disable", "echod.socket", may_fail=True)
     for directory in (SERVICE_DROP_INS, SOCKET_DROP_INS):
@@ -103,14 +103,14 @@ def as_installed():
 
 
 def start(**config):
-    """Starts echod with the shipped unit and configuration, but for these keys."""
+    """Starts echod with the shipped unit, and the shipped configuration with these keys changed."""
     as_installed()
     configure(**config)
     systemctl("start", "echod.service")
 
 
 class Journal:
-    """What echod, and systemd about it, wrote to the journal since this was made."""
+    """What echod, and systemd about echod, wrote to the journal since this object was created."""
 
     def __init__(self):
         shown = run("journalctl", "--quiet", "--lines=1", "--show-cursor", "--output=cat").stdout
@@ -126,7 +126,7 @@ class Journal:
 
 
 class Log:
-    """What was added to network-server.log since this was made."""
+    """What was added to network-server.log since this object was created."""
 
     def __init__(self):
         self.offset = os.path.getsize(LOG) if os.path.exists(LOG) else 0
@@ -155,12 +155,12 @@ def exposure():
 
 
 def capabilities(pid):
-    """The effective ones, as a number."""
+    """The effective capabilities of the process, as a number."""
     return int(re.search(r"CapEff:\s*([0-9a-f]+)", read(f"/proc/{pid}/status")).group(1), 16)
 
 
 def backlog(port):
-    """That of the listening socket, as the kernel has it."""
+    """The backlog of the listening socket, as the kernel reports it."""
     shown = run("ss", "--listening", "--tcp", "--numeric", "--no-header", f"sport = :{port}").stdout.split()
-    expect(len(shown) > 2, f"nobody listens on port {port}")
+    expect(len(shown) > 2, f"nothing listens on port {port}")
     return int(shown[2])

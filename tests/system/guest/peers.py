@@ -26,7 +26,7 @@ def receive_to_end(peer):
 
 
 def echo(port=2003, host="127.0.0.1", data=b"hello\n"):
-    """Sends, half-closes, and expects the same and the end."""
+    """Sends data, half-closes, and expects the same data and then the end of the stream."""
     with connect(port, host) as peer:
         peer.sendall(data)
         peer.shutdown(socket.SHUT_WR)
@@ -34,7 +34,7 @@ def echo(port=2003, host="127.0.0.1", data=b"hello\n"):
 
 
 def ping(peer, data=b"ping"):
-    """To and fro on a connection that stays."""
+    """Sends data on an open connection and expects it back."""
     peer.sendall(data)
     got = b""
     while len(got) < len(data):
@@ -53,7 +53,7 @@ def is_refused(port=2003):
 
 
 def expect_silence(peer, what):
-    """Nothing comes, neither bytes nor the end: the connection waits to be accepted."""
+    """Expects neither bytes nor the end of the stream: the connection is not accepted yet."""
     peer.settimeout(0.5)
     try:
         peer.recv(1)
@@ -64,14 +64,14 @@ def expect_silence(peer, what):
 
 
 def unacknowledged(peer):
-    """How many bytes of what was sent echod's kernel has not got yet."""
+    """How many sent bytes the other side has not acknowledged yet."""
     left = array.array("i", [0])
     fcntl.ioctl(peer, termios.TIOCOUTQ, left)
     return left[0]
 
 
 def send_until_blocked(peer):
-    """Sends a pattern, reading nothing, until no more is taken for half a second. Returns what was sent."""
+    """Sends a pattern without reading, until send() blocks for half a second. Returns the bytes that were sent."""
     sent = bytearray()
     block = bytes(i * 31 % 251 for i in range(65521))
     peer.settimeout(0.5)
@@ -91,7 +91,7 @@ class Load:
         self.port = port
         self.pause_s = pause_s
         self.echoed = 0
-        self.cut = 0       # End of file instead of an echo: the service stopped while they were connected.
+        self.cut = 0       # Ended without an echo: the service stopped while they were connected.
         self.failures = []
         self.lock = threading.Lock()
         self.is_stopping = threading.Event()
@@ -123,14 +123,14 @@ class Load:
         wait_until(lambda: self.echoed >= wanted or self.failures, f"{echoes} more echoes", 60)
 
     def leave(self):
-        """Ends the clients, whatever became of them."""
+        """Ends the clients, even if some have failed."""
         self.is_stopping.set()
         for thread in self.threads:
             thread.join(2 * TIMEOUT_S)
             expect(not thread.is_alive(), "a client hangs")
 
     def stop(self, service_stops=0):
-        """Ends the clients. None may have failed, and each may have been cut once by each stop of the service."""
+        """Ends the clients. None may have failed, and each stop of the service may have cut each client once."""
         self.leave()
         most = service_stops * len(self.threads)
         expect(self.cut <= most, f"{self.cut} connections got their end instead of an echo, at most {most} may")
@@ -150,7 +150,8 @@ def thread_named(process, name):
 
 
 def stop_thread(process, name):
-    """Stops one thread of a process for good. Returns the process id of the tracer, which ends when the thread does."""
+    """Stops one thread of a process until it is killed. Returns the process id of the tracer, which ends with the
+    thread."""
     thread = thread_named(process, name)
     reader, writer = os.pipe()
     tracer = os.fork()
@@ -161,7 +162,7 @@ def stop_thread(process, name):
         is_stopped = libc.ptrace(PTRACE_SEIZE, thread, None, None) == 0 and \
             libc.ptrace(PTRACE_INTERRUPT, thread, None, None) == 0 and os.waitpid(thread, WAIT_ALL)[0] == thread
         os.write(writer, b"1" if is_stopped else b"0")
-        # Until it is killed with its process, which is not gone before its tracer has heard of it.
+        # Waits until the thread is killed with its process. The process remains until its tracer has waited for it.
         while is_stopped and os.WIFSTOPPED(os.waitpid(thread, WAIT_ALL)[1]):
             pass
         os._exit(0)

@@ -55,7 +55,7 @@ TEST_F(AcceptorEmptyingTest, GoesOnWhenAConnectionEndsIfItRunsShort) {
   kernel_.expect_accept_error(kListener, EMFILE);
   iterate();
   EXPECT_FALSE(acceptor_.is_closed());
-  EXPECT_TRUE(has_logged("info stopping: clients still wait on 192.0.2.9:2003 "));
+  EXPECT_TRUE(has_logged("info stopping: clients wait in the backlog of 192.0.2.9:2003 "));
   EXPECT_FALSE(has_logged("cannot accept"));
   expect_end_of(kFd);
   iterate();

@@ -65,7 +65,7 @@ TEST_P(AcceptShortageTest, TellsTheOperatorWhenNoClientWaitsAnyMore) {
   kernel_.expect_accept(kListener, kFirst + 2);
   expect_empty_queue();
   iterate();
-  EXPECT_TRUE(has_logged("info accepting again: 3 connections, and no client waits"));
+  EXPECT_TRUE(has_logged("info accepting again: 3 connections, no client is waiting"));
 }
 
 // Edges are no reason to wait: what was short may have been freed by another worker.

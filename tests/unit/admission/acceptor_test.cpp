@@ -106,7 +106,7 @@ TEST_F(FullAcceptorTest, LeavesClientsInTheQueueAndTellsTheOperator) {
   fill();
   find_it_full();
   EXPECT_EQ(count(Counter::paused_full), 1U);
-  EXPECT_TRUE(has_logged("warning full on 192.0.2.9:2003: 4 connections;"));
+  EXPECT_TRUE(has_logged("warning full on 192.0.2.9:2003: the limit of 4 connections "));
   find_it_full();
   EXPECT_EQ(count(Counter::paused_full), 1U);
   EXPECT_EQ(kernel_.count(Call::accept4), 0U);
@@ -377,7 +377,7 @@ TEST_P(AcceptFatalTest, IsReportedToTheOwnerOnce) {
   iterate();
   EXPECT_EQ(lost_, 1);
   EXPECT_TRUE(kernel_.was_closed(kListener));
-  EXPECT_TRUE(has_logged("critical the listening socket 192.0.2.9:2003 is broken: "));
+  EXPECT_TRUE(has_logged("critical the listening socket 192.0.2.9:2003 failed: "));
   EXPECT_EQ(shared_.admission.connections(), 0U);
   expect_rest();
 }

@@ -80,7 +80,8 @@ TEST_F(ConnectionRefusedTest, ByEpollIsClosedAndCounted) {
   EXPECT_EQ(count(Counter::register_failures), 1U);
   EXPECT_EQ(closed(CloseReason::io_error), 1U);
   EXPECT_EQ(shared_.admission.connections(), 0U);
-  EXPECT_TRUE(has_logged("error cannot register the connection of 192.0.2.1:5555: No space left"));
+  EXPECT_TRUE(
+      has_logged("error cannot add the connection from 192.0.2.1:5555 to epoll: No space left"));
   context_.table.destroy_retired();
   EXPECT_EQ(context_.table.size(), 0U);
 }

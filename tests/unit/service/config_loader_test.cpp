@@ -17,7 +17,7 @@ namespace {
 
 class ConfigLoaderTest : public testing::Test {
  protected:
-  // Lets the loop run until this many results have come.
+  // Runs the loop until there are this many results.
   void run_until(std::size_t results) {
     while (results_.size() < results) {
       loop_.run_once();
@@ -35,7 +35,7 @@ class ConfigLoaderTest : public testing::Test {
   std::vector<LoadedConfig> results_;
 };
 
-TEST_F(ConfigLoaderTest, ReadsInAnotherThreadAndTellsTheLoop) {
+TEST_F(ConfigLoaderTest, ReadsInAnotherThreadAndReportsInTheLoop) {
   ConfigLoader loader(
       loop_,
       [this] {
@@ -52,7 +52,7 @@ TEST_F(ConfigLoaderTest, ReadsInAnotherThreadAndTellsTheLoop) {
   EXPECT_FALSE(loader.is_loading());
 }
 
-TEST_F(ConfigLoaderTest, TellsWhatIsWrong) {
+TEST_F(ConfigLoaderTest, ReportsErrors) {
   ConfigLoader loader(
       loop_,
       []() -> Config {
@@ -74,7 +74,7 @@ TEST_F(ConfigLoaderTest, WithoutMemoryHasNeitherAConfigurationNorAnError) {
   EXPECT_TRUE(results_.front().errors.empty());
 }
 
-TEST_F(ConfigLoaderTest, LoadsOnceMoreForAllThatCameMeanwhile) {
+TEST_F(ConfigLoaderTest, LoadsOnceMoreForAllRequestsDuringALoad) {
   std::promise<void> gate;
   std::atomic<unsigned> reads{0};
   ConfigLoader loader(

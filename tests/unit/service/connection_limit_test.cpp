@@ -15,7 +15,7 @@ namespace {
 // With one worker and one listener.
 constexpr std::uint32_t kReserve = kReservedDescriptors + kDescriptorsPerWorker + 1;
 
-// The hard limit is the soft one unless it is said.
+// `hard`: at least `soft`.
 ConnectionLimit limit_of(std::uint32_t max_connections, std::uint32_t open_files,
                          std::uint64_t soft, std::uint64_t hard = 0) {
   return connection_limit({.max_connections = max_connections, .open_files = open_files},
@@ -27,13 +27,13 @@ std::string refusal_of(std::uint64_t soft, std::uint32_t open_files = 0) {
   try {
     (void)limit_of(0, open_files, soft);
   } catch (const StartupError& error) {
-    EXPECT_EQ(error.code(), ExitCode::configuration) << "systemd would start it again and again";
+    EXPECT_EQ(error.code(), ExitCode::configuration) << "systemd would restart it for ever";
     return error.what();
   }
   return "accepted";
 }
 
-TEST(ConnectionLimitTest, ZeroIsWhatTheDescriptorsAllowLessTheReserve) {
+TEST(ConnectionLimitTest, ZeroMeansAllDescriptorsExceptTheReservedOnes) {
   const ConnectionLimit limit = limit_of(0, 0, 20000);
   EXPECT_EQ(limit.max_connections, 20000 - kReserve);
   EXPECT_EQ(limit.warning, "");
@@ -47,7 +47,7 @@ TEST(ConnectionLimitTest, ListenersWorkersAndInheritedDescriptorsAreReserved) {
   EXPECT_EQ(reserved_descriptors(1, 1, 60), one + 60);
 }
 
-TEST(ConnectionLimitTest, ANumberThatFitsIsTaken) {
+TEST(ConnectionLimitTest, ALimitThatFitsIsUsed) {
   const ConnectionLimit limit = limit_of(500, 0, 1024);
   EXPECT_EQ(limit.max_connections, 500U);
   EXPECT_EQ(limit.warning, "");
@@ -56,28 +56,28 @@ TEST(ConnectionLimitTest, ANumberThatFitsIsTaken) {
   EXPECT_EQ(exact.warning, "");
 }
 
-TEST(ConnectionLimitTest, ANumberThatDoesNotFitIsCutAndTheWarningSaysBothNumbersAndWhatToDo) {
+TEST(ConnectionLimitTest, ALimitThatDoesNotFitIsReducedAndTheWarningSaysWhatToDo) {
   const ConnectionLimit limit = limit_of(10000, 0, 1024);
   EXPECT_EQ(limit.max_connections, 1024 - kReserve);
   EXPECT_EQ(limit.warning,
-            "the configuration asks for 10033 open files, ulimit -n allows 1024: serving at most "
+            "the configuration needs 10033 open files, but ulimit -n allows 1024: serving at most "
             "991 connections; raise it with ulimit -n 10033, or LimitNOFILE=10033 under systemd");
 }
 
-TEST(ConnectionLimitTest, OpenFilesThatWereNotGrantedAreWarnedAboutToo) {
+TEST(ConnectionLimitTest, OpenFilesThatWereNotGrantedCauseAWarning) {
   const ConnectionLimit limit = limit_of(0, 100000, 20000);
   EXPECT_EQ(limit.max_connections, 20000 - kReserve);
-  EXPECT_NE(limit.warning.find("asks for 100000 open files"), std::string::npos);
+  EXPECT_NE(limit.warning.find("needs 100000 open files"), std::string::npos);
 }
 
-TEST(ConnectionLimitTest, DescriptorsBeyondWhatTheKernelUsuallyAllowsNeedItsConsent) {
+TEST(ConnectionLimitTest, TheWarningNamesFsNrOpenAboveItsUsualValue) {
   EXPECT_TRUE(limit_of(0, 1'048'576, 20000).warning.ends_with("under systemd"));
   EXPECT_TRUE(limit_of(0, 1'048'577, 20000).warning.ends_with("; fs.nr_open must allow it too"));
 }
 
-TEST(ConnectionLimitTest, DescriptorsThatLeaveNoConnectionAreRefusedWithTheNumberThatWouldDo) {
+TEST(ConnectionLimitTest, TooFewDescriptorsAreRefusedWithTheNumberNeeded) {
   EXPECT_EQ(refusal_of(12),
-            "ulimit -n allows 12 open files, and to serve one client takes 34; raise it with "
+            "ulimit -n allows 12 open files, but serving one connection needs 34; raise it with "
             "ulimit -n, or LimitNOFILE= under systemd");
   EXPECT_NE(refusal_of(kReserve), "accepted");
   EXPECT_EQ(refusal_of(kReserve + 1), "accepted");
@@ -85,29 +85,29 @@ TEST(ConnectionLimitTest, DescriptorsThatLeaveNoConnectionAreRefusedWithTheNumbe
   EXPECT_EQ(limit_of(0, 0, kReserve + 2).max_connections, 2U);
 }
 
-TEST(ConnectionLimitTest, ARefusalNamesTheKeyIfThatAsksForTooFew) {
-  EXPECT_TRUE(refusal_of(20, 20).ends_with("takes 34; raise limits.open_files"));
+TEST(ConnectionLimitTest, ARefusalNamesTheKeyIfItsValueIsTooSmall) {
+  EXPECT_TRUE(refusal_of(20, 20).ends_with("needs 34; raise limits.open_files"));
   EXPECT_TRUE(
       refusal_of(20, 64).ends_with("; raise it with ulimit -n, or LimitNOFILE= under "
                                    "systemd"));
 }
 
-TEST(ConnectionLimitTest, FewDescriptorsAreWarnedOfThoughNothingElseIsAskedFor) {
+TEST(ConnectionLimitTest, FewDescriptorsCauseAWarningEvenWithoutAConfiguredLimit) {
   EXPECT_EQ(limit_of(0, 0, 64).warning,
             "ulimit -n allows 64 open files: serving at most 31 connections; raise it with ulimit "
             "-n, or LimitNOFILE= under systemd");
   EXPECT_EQ(limit_of(0, 0, 2 * kReserve).warning, "");
 }
 
-TEST(ConnectionLimitTest, AHardLimitThatTheSystemDoesNotGiveIsWarnedOf) {
+TEST(ConnectionLimitTest, AHardLimitThatIsNotGrantedCausesAWarning) {
   EXPECT_EQ(limit_of(0, 0, 1024, 2'000'000).warning,
             "the system refuses to raise ulimit -n from 1024 to its hard limit, 2000000: serving "
             "at most 991 connections; raise it with ulimit -n, or LimitNOFILE= under systemd");
   EXPECT_EQ(limit_of(500, 0, 1024, 2'000'000).warning, "") << "500 fit";
-  EXPECT_EQ(limit_of(0, 1000, 1000, 2'000'000).warning, "") << "no more was asked for";
+  EXPECT_EQ(limit_of(0, 1000, 1000, 2'000'000).warning, "") << "1000 were configured";
 }
 
-TEST(ConnectionLimitTest, OfUnlimitedDescriptorsIsWhatACounterHolds) {
+TEST(ConnectionLimitTest, UnlimitedDescriptorsGiveTheLargestCounterValue) {
   constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
   EXPECT_EQ(limit_of(0, 0, kUnlimited).max_connections, std::numeric_limits<std::uint32_t>::max());
   EXPECT_EQ(limit_of(7, 0, kUnlimited).max_connections, 7U);

@@ -10,8 +10,8 @@
 namespace echod {
 namespace {
 
-// Without an operator the same start fails the same way, once a second, for ever.
-TEST(ExitCodes, ThatOnlyAnOperatorCanMendAreNotRestartedByThePackagedUnit) {
+// Otherwise systemd would repeat the same failure once a second.
+TEST(ExitCodes, ThatNeedAnOperatorAreNotRestartedByThePackagedUnit) {
   const std::string key = "RestartPreventExitStatus=";
   std::set<int> codes;
   for (const std::string& line :

@@ -32,7 +32,7 @@ std::string line_of(spdlog::level::level_enum level, LineForm form = LineForm::d
   return line_of(level, *line_format(form));
 }
 
-TEST(LineFormatTest, IsTheOneThatWasPromised) {
+TEST(LineFormatTest, HasTheDocumentedForm) {
   EXPECT_EQ(line_of(spdlog::level::debug),
             "2026-11-21 02:50:20,123 - network-server - DEBUG - message\n");
 }
@@ -51,7 +51,7 @@ TEST(LineFormatTest, LevelsAreInCapitals) {
   EXPECT_EQ(level_of(spdlog::level::critical), "CRITICAL");
 }
 
-TEST(LineFormatTest, ForTheJournalIsThePriorityAndTheMessage) {
+TEST(LineFormatTest, ForTheJournalHasOnlyPriorityAndMessage) {
   const auto priority_of = [](spdlog::level::level_enum level) {
     return line_of(level, LineForm::journal).substr(0, 3);
   };
@@ -64,7 +64,7 @@ TEST(LineFormatTest, ForTheJournalIsThePriorityAndTheMessage) {
   EXPECT_EQ(line_of(spdlog::level::info, LineForm::journal), "<6>message\n");
 }
 
-TEST(LineFormatTest, ACopyOfTheFormatIsTheSameFormat) {
+TEST(LineFormatTest, ACloneFormatsTheSame) {
   const auto copy = line_format(LineForm::dated)->clone();
   EXPECT_EQ(line_of(spdlog::level::warn, *copy),
             "2026-11-21 02:50:20,123 - network-server - WARNING - message\n");

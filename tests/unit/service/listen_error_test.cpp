@@ -1,4 +1,4 @@
-// The messages about a port that cannot be opened, and whether they are true.
+// The error messages for ports that cannot be opened, and whether their hints work.
 #include "service/listen_error.hpp"
 
 #include <gtest/gtest.h>
@@ -47,14 +47,14 @@ class HeldPort {
   }
   [[nodiscard]] const sys::SocketAddress& address() const { return address_; }
 
-  // echod's message when it is to listen there.
-  [[nodiscard]] std::string complaint() const {
+  // The error message of echod for this address.
+  [[nodiscard]] std::string message() const {
     try {
       (void)sys::open_listener(address_, 1, false, {});
     } catch (const std::system_error& error) {
-      const StartupError told = listen_error(address_, error);
-      EXPECT_EQ(told.code(), ExitCode::cannot_listen);
-      return told.what();
+      const StartupError startup_error = listen_error(address_, error);
+      EXPECT_EQ(startup_error.code(), ExitCode::cannot_listen);
+      return startup_error.what();
     }
     ADD_FAILURE() << "the port is free";
     return "";
@@ -65,11 +65,11 @@ class HeldPort {
   sys::SocketAddress address_;
 };
 
-// Runs the command that `complaint` names after `words`, and returns the lines about sockets.
-std::string shown_by_command(const std::string& complaint, const std::string& words) {
-  const std::size_t begin = complaint.find(words);
-  EXPECT_NE(begin, std::string::npos) << complaint;
-  const std::string rest = complaint.substr(begin + words.size());
+// Runs the command that follows `words` in `message`, and returns its lines about sockets.
+std::string shown_by_command(const std::string& message, const std::string& words) {
+  const std::size_t begin = message.find(words);
+  EXPECT_NE(begin, std::string::npos) << message;
+  const std::string rest = message.substr(begin + words.size());
   return run({.arguments = {"sh", "-c", rest.substr(0, rest.find(';')) + " --no-header"}}).out;
 }
 
@@ -80,34 +80,34 @@ class PortInUseTest : public testing::Test {
       GTEST_SKIP() << "needs ss, of iproute2";
     }
   }
-  static constexpr const char* kWords = "see what holds the port with: ";
+  static constexpr const char* kWords = "find the program that holds the port with: ";
 
   const HeldPort held_;
 };
 
-TEST_F(PortInUseTest, ByAListenerIsShownByTheCommandThatIsNamed) {
+TEST_F(PortInUseTest, ByAListenerIsShownByTheNamedCommand) {
   held_.listen();
-  EXPECT_NE(shown_by_command(held_.complaint(), kWords).find("LISTEN"), std::string::npos);
+  EXPECT_NE(shown_by_command(held_.message(), kWords).find("LISTEN"), std::string::npos);
 }
 
-TEST_F(PortInUseTest, ByAConnectionToElsewhereIsShownByTheCommandThatIsNamed) {
+TEST_F(PortInUseTest, ByAConnectionIsShownByTheNamedCommand) {
   const HeldPort peer;
   peer.listen();
   held_.connect_to(peer.address());
-  EXPECT_NE(shown_by_command(held_.complaint(), kWords).find("ESTAB"), std::string::npos);
+  EXPECT_NE(shown_by_command(held_.message(), kWords).find("ESTAB"), std::string::npos);
 }
 
-TEST_F(PortInUseTest, ByASocketThatIsOnlyBoundIsShownByTheCommandThatIsNamedForThat) {
-  EXPECT_EQ(shown_by_command(held_.complaint(), kWords), "");
+TEST_F(PortInUseTest, ByABoundSocketIsShownByTheSecondCommand) {
+  EXPECT_EQ(shown_by_command(held_.message(), kWords), "");
   if (run({.arguments = {"ss", "-tBn"}}).exit_code != 0) {
     GTEST_SKIP() << "this version of ss does not know -B";
   }
-  EXPECT_NE(shown_by_command(held_.complaint(), "newer versions show it with: ")
+  EXPECT_NE(shown_by_command(held_.message(), "which newer versions show with: ")
                 .find(held_.address().text()),
             std::string::npos);
 }
 
-TEST(ListenErrorTest, OfAPortThatNeedsTheCapabilityNamesIt) {
+TEST(ListenErrorTest, NamesTheCapabilityForAPrivilegedPort) {
   const auto first = sys::kernel_setting("net/ipv4/ip_unprivileged_port_start", 1024);
   if (first < 2 || first > 65535) {
     GTEST_SKIP() << "all ports are alike here";
@@ -121,7 +121,7 @@ TEST(ListenErrorTest, OfAPortThatNeedsTheCapabilityNamesIt) {
   EXPECT_FALSE(says(error_of(EACCES, static_cast<std::uint16_t>(first)), hint));
 }
 
-TEST(ListenErrorTest, OfAnyOtherPortThatIsForbiddenNamesThePolicy) {
+TEST(ListenErrorTest, NamesASecurityPolicyForAnyOtherForbiddenPort) {
   for (const StartupError& error :
        {error_of(EACCES, 65535), error_of(EACCES, 0), error_of(EPERM, 65535), error_of(EPERM, 7)}) {
     EXPECT_EQ(error.code(), ExitCode::no_permission);
@@ -130,21 +130,21 @@ TEST(ListenErrorTest, OfAnyOtherPortThatIsForbiddenNamesThePolicy) {
   }
 }
 
-TEST(ListenErrorTest, OfAnAddressThatIsNotThisHostsNamesTheCommandThatLists) {
+TEST(ListenErrorTest, NamesTheCommandThatListsTheAddressesOfThisHost) {
   const StartupError error = error_of(EADDRNOTAVAIL, 2003);
   EXPECT_EQ(error.code(), ExitCode::cannot_listen);
   EXPECT_TRUE(says(error, "ip address"));
 }
 
 // RestrictAddressFamilies= gives the same error as a kernel without IPv6.
-TEST(ListenErrorTest, OfAFamilyThatIsMissingNamesTheFamilyAndWhatMayForbidIt) {
+TEST(ListenErrorTest, NamesAMissingAddressFamilyAndWhatMayForbidIt) {
   const StartupError error = error_of(EAFNOSUPPORT, 2003, "::1");
   EXPECT_EQ(error.code(), ExitCode::cannot_listen);
   EXPECT_TRUE(says(error, "no IPv6, or RestrictAddressFamilies=")) << error.what();
   EXPECT_TRUE(says(error_of(EAFNOSUPPORT, 2003), "no IPv4"));
 }
 
-TEST(ListenErrorTest, OfDescriptorsNamesTheLimitAndOfTheRestSaysNoMore) {
+TEST(ListenErrorTest, NamesTheLimitOnOpenFilesAndAddsNothingToOtherErrors) {
   EXPECT_TRUE(says(error_of(EMFILE, 2003), "; raise ulimit -n"));
   EXPECT_EQ(error_of(EMFILE, 2003).code(), ExitCode::system);
   EXPECT_STREQ(error_of(ENOMEM, 2003).what(),

@@ -26,7 +26,7 @@ class LogFileTest : public testing::Test {
  protected:
   LogFileTest() {
     kernel_.set_file_type(kFolder, S_IFDIR | 0755);
-    complaints_->set_pattern("%l %v");
+    reports_->set_pattern("%l %v");
   }
 
   void expect_open(const std::string& name, int fd) {
@@ -44,25 +44,25 @@ class LogFileTest : public testing::Test {
   static spdlog::details::log_msg message(const std::string& text) {
     return {spdlog::log_clock::time_point(), {}, "test", spdlog::level::info, text};
   }
-  // Whether the line was written.
+  // Returns true if the line was written.
   bool log(const std::string& text) { return file_.write(message(text)).ok(); }
   void expect_line(int fd, const std::string& text) {
     spdlog::memory_buf_t line;
     line_format(LineForm::dated)->format(message(text), line);
     kernel_.expect_write(fd, {line.data(), line.size()});
   }
-  // What was said since it was last asked for.
-  std::string said() {
-    const std::string text = said_.str();
-    said_.str("");
+  // Returns what was reported since the last call.
+  std::string reported() {
+    const std::string text = reported_.str();
+    reported_.str("");
     return text;
   }
 
   ScriptedKernel kernel_;
-  std::ostringstream said_;
-  std::shared_ptr<spdlog::sinks::ostream_sink_mt> complaints_ =
-      std::make_shared<spdlog::sinks::ostream_sink_mt>(said_);
-  LogFile file_{complaints_};
+  std::ostringstream reported_;
+  std::shared_ptr<spdlog::sinks::ostream_sink_mt> reports_ =
+      std::make_shared<spdlog::sinks::ostream_sink_mt>(reported_);
+  LogFile file_{reports_};
 };
 
 TEST_F(LogFileTest, EachLineIsOneWrite) {
@@ -71,10 +71,10 @@ TEST_F(LogFileTest, EachLineIsOneWrite) {
   expect_line(kFd, "two");
   EXPECT_TRUE(log("one"));
   EXPECT_TRUE(log("two"));
-  EXPECT_EQ(said(), "");
+  EXPECT_EQ(reported(), "");
 }
 
-TEST_F(LogFileTest, WithoutAPathWritesNothingAndLosesNothing) {
+TEST_F(LogFileTest, WithoutAPathWritesNothingAndReportsNoFailure) {
   EXPECT_FALSE(file_.open(""));
   EXPECT_TRUE(log("one"));
   open();
@@ -88,12 +88,12 @@ TEST_F(LogFileTest, AFileThatCannotBeOpenedIsReportedOnceAndItsLinesAreLost) {
   EXPECT_FALSE(file_.open("log"));
   EXPECT_FALSE(log("one"));
   EXPECT_FALSE(log("two"));
-  EXPECT_EQ(said(),
-            "error cannot write the log file log: Permission denied; lines are lost until it can "
-            "be opened, which a new line tries at most once a second\n");
+  EXPECT_EQ(reported(),
+            "error cannot write the log file log: Permission denied; log lines are lost until it "
+            "can be opened; new lines try again, at most once a second\n");
 }
 
-TEST_F(LogFileTest, ALineOpensItAtMostOnceASecondAndIsItsFirst) {
+TEST_F(LogFileTest, ANewLineRetriesTheOpenAtMostOnceASecond) {
   expect_open_error("log", EACCES);
   EXPECT_FALSE(file_.open("log"));
   kernel_.advance(999ms);
@@ -105,19 +105,19 @@ TEST_F(LogFileTest, ALineOpensItAtMostOnceASecondAndIsItsFirst) {
   kernel_.advance(1s);
   expect_open("log", kFd);
   expect_line(kFd, "first");
-  (void)said();
+  (void)reported();
   EXPECT_TRUE(log("first"));
-  EXPECT_EQ(said(), "info the log file log is written again\n");
+  EXPECT_EQ(reported(), "info the log file log can be written again\n");
 }
 
-TEST_F(LogFileTest, LinesGoToTheFileThatWasOpenUntilTheOtherOneIs) {
+TEST_F(LogFileTest, LinesGoToTheOldFileUntilTheNewOneCanBeOpened) {
   open();
   expect_open_error("log", EISDIR);
   EXPECT_FALSE(file_.open("log"));
-  EXPECT_EQ(said(),
-            "error cannot write the log file log: Is a directory; lines go to the file that was "
-            "open before until this one can be opened, which a new line tries at most once a "
-            "second\n");
+  EXPECT_EQ(
+      reported(),
+      "error cannot write the log file log: Is a directory; log lines go to the file that was "
+      "open before; new lines try again, at most once a second\n");
   expect_line(kFd, "one");
   EXPECT_TRUE(log("one"));
   kernel_.advance(1s);
@@ -125,7 +125,7 @@ TEST_F(LogFileTest, LinesGoToTheFileThatWasOpenUntilTheOtherOneIs) {
   kernel_.expect_close(kFd);
   expect_line(kOther, "two");
   EXPECT_TRUE(log("two"));
-  EXPECT_EQ(said(), "info the log file log is written again\n");
+  EXPECT_EQ(reported(), "info the log file log can be written again\n");
 }
 
 TEST_F(LogFileTest, AnotherFileThatCannotBeOpenedIsReportedToo) {
@@ -133,21 +133,21 @@ TEST_F(LogFileTest, AnotherFileThatCannotBeOpenedIsReportedToo) {
   (void)file_.open("log");
   expect_open_error("other", EISDIR);
   (void)file_.open("other");
-  EXPECT_NE(said().find("other: Is a directory"), std::string::npos);
+  EXPECT_NE(reported().find("other: Is a directory"), std::string::npos);
 }
 
-TEST_F(LogFileTest, AnOpenThatWasAskedForAndFailsIsReportedEachTime) {
+TEST_F(LogFileTest, EachExplicitOpenThatFailsIsReported) {
   for (int i = 0; i < 2; ++i) {
     expect_open_error("log", EACCES);
     EXPECT_FALSE(file_.open("log"));
-    EXPECT_NE(said(), "");
+    EXPECT_NE(reported(), "");
   }
 }
 
-TEST_F(LogFileTest, ALinkThatIsNotFollowedIsCalledByItsName) {
+TEST_F(LogFileTest, ARefusedLinkIsReportedAsALink) {
   expect_open_error("log", EMLINK);
   (void)file_.open("log");
-  EXPECT_NE(said().find("it may not be a link, because others may write to its directory"),
+  EXPECT_NE(reported().find("a link is refused in a directory that other users may write to"),
             std::string::npos);
 }
 
@@ -157,24 +157,25 @@ TEST_F(LogFileTest, AFullDiskIsReportedOnceUntilItCanBeWrittenAgain) {
     kernel_.expect_write_error(kFd, ENOSPC);
     EXPECT_FALSE(log("lost"));
   }
-  EXPECT_EQ(said(),
-            "error cannot write the log file log: No space left on device; lines are lost until "
-            "it can be written, which each new line tries\n");
+  EXPECT_EQ(
+      reported(),
+      "error cannot write the log file log: No space left on device; log lines are lost until "
+      "a write succeeds; each new line tries again\n");
   expect_line(kFd, "three");
   EXPECT_TRUE(log("three"));
 }
 
-TEST_F(LogFileTest, AFileThatCannotBeWrittenIsOpenedAnewOnceASecond) {
+TEST_F(LogFileTest, AFileThatCannotBeWrittenIsReopenedOnceASecond) {
   open();
   kernel_.expect_write_error(kFd, ESTALE);
   EXPECT_FALSE(log("lost"));
-  (void)said();
+  (void)reported();
   kernel_.advance(1s);
   expect_open("log", kOther);
   kernel_.expect_close(kFd);
   expect_line(kOther, "two");
   EXPECT_TRUE(log("two"));
-  EXPECT_EQ(said(), "info the log file log is written again\n");
+  EXPECT_EQ(reported(), "info the log file log can be written again\n");
 }
 
 TEST_F(LogFileTest, AFailureThatComesAndGoesIsReportedOnceAMinute) {
@@ -190,21 +191,21 @@ TEST_F(LogFileTest, AFailureThatComesAndGoesIsReportedOnceAMinute) {
       expect_open("log", next);
       expect_line(next, "one");
       EXPECT_TRUE(log("one"));
-      all += said();
+      all += reported();
       std::swap(fd, next);
     }
     EXPECT_EQ(lines_of(all).size(), 2U) << all;
   }
 }
 
-TEST_F(LogFileTest, APipeThatIsFullIsNoFailure) {
+TEST_F(LogFileTest, AFullPipeIsNotAFailure) {
   open();
   kernel_.set_ready(kFd, false);
   kernel_.expect_write_error(kFd, EAGAIN);
   EXPECT_TRUE(file_.write(message("one")).would_block());
   expect_line(kFd, "one");
   EXPECT_TRUE(log("one"));
-  EXPECT_EQ(said(), "");
+  EXPECT_EQ(reported(), "");
 }
 
 TEST_F(LogFileTest, AfterAReopenLinesGoToTheNewFile) {
@@ -214,7 +215,7 @@ TEST_F(LogFileTest, AfterAReopenLinesGoToTheNewFile) {
   EXPECT_TRUE(file_.open("log"));
   expect_line(kOther, "one");
   EXPECT_TRUE(log("one"));
-  EXPECT_EQ(said(), "");
+  EXPECT_EQ(reported(), "");
 }
 
 }  // namespace

@@ -22,8 +22,8 @@ std::string pop(LogQueue& queue) {
   return {line.payload.data(), line.payload.size()};
 }
 
-TEST(LogQueueTest, ReturnsLinesInTheirOrderWithTimeAndLevel) {
-  LogQueue queue(kQueueLines);
+TEST(LogQueueTest, ReturnsLinesInOrderWithTimeAndLevel) {
+  LogQueue queue(kLines);
   EXPECT_TRUE(queue.empty());
   const spdlog::log_clock::time_point time{std::chrono::seconds(1'790'000'000)};
   queue.push({time, {}, "test", spdlog::level::err, "first"});
@@ -38,7 +38,7 @@ TEST(LogQueueTest, ReturnsLinesInTheirOrderWithTimeAndLevel) {
   EXPECT_TRUE(queue.empty());
 }
 
-TEST(LogQueueTest, TheOldestLinesMakeRoomWhenThereAreTooMany) {
+TEST(LogQueueTest, DropsTheOldestLinesWhenThereAreTooMany) {
   LogQueue queue(2);
   for (const char* const text : {"one", "two", "three"}) {
     push(queue, text);
@@ -48,8 +48,8 @@ TEST(LogQueueTest, TheOldestLinesMakeRoomWhenThereAreTooMany) {
   EXPECT_EQ(pop(queue), "three");
 }
 
-TEST(LogQueueTest, TheOldestLinesMakeRoomForALongOne) {
-  LogQueue queue(kQueueLines);
+TEST(LogQueueTest, DropsTheOldestLinesForALongOne) {
+  LogQueue queue(kLines);
   push(queue, "short");
   push(queue, std::string(10'000, 'a'));
   const std::string newest(LogQueue::kLongestText, 'b');
@@ -59,14 +59,14 @@ TEST(LogQueueTest, TheOldestLinesMakeRoomForALongOne) {
   EXPECT_TRUE(queue.empty());
 }
 
-TEST(LogQueueTest, ALineIsCutAtTheLongestText) {
-  LogQueue queue(kQueueLines);
+TEST(LogQueueTest, CutsALineAtTheLongestText) {
+  LogQueue queue(kLines);
   push(queue, std::string(LogQueue::kLongestText + 1, 'x'));
   EXPECT_EQ(pop(queue), std::string(LogQueue::kLongestText, 'x'));
 }
 
-TEST(LogQueueTest, LinesComeBackWholeFromEveryPlaceInTheRing) {
-  LogQueue queue(kQueueLines);
+TEST(LogQueueTest, ReturnsWholeLinesFromEveryOffsetOfTheRing) {
+  LogQueue queue(kLines);
   std::string previous = "first";
   push(queue, previous);
   for (std::size_t length = 0; length < 3000; ++length) {
@@ -78,7 +78,7 @@ TEST(LogQueueTest, LinesComeBackWholeFromEveryPlaceInTheRing) {
   EXPECT_EQ(queue.dropped_lines(), 0U);
 }
 
-TEST(LogQueueTest, APoppedLineStaysWhileOthersAreDropped) {
+TEST(LogQueueTest, KeepsAPoppedLineWhileOthersAreDropped) {
   LogQueue queue(1);
   push(queue, "popped");
   const auto line = queue.pop();

@@ -23,7 +23,7 @@ spdlog::details::log_msg line(const std::string& text) {
   return {"test", spdlog::level::info, text};
 }
 
-// What a thread has written.
+// The lines that the thread has written.
 class Written {
  public:
   bool add(const std::string& text) {
@@ -43,7 +43,7 @@ class Written {
 
 class LogThreadTest : public testing::Test {
  protected:
-  // Writes to written_; a line "wait" waits until open_gate().
+  // Writes to written_. The line "wait" blocks until open_gate().
   LogThread::Write write() {
     return [written = written_, gate = gate_.get_future().share(),
             entered = &entered_](const spdlog::details::log_msg& message) {
@@ -60,14 +60,14 @@ class LogThreadTest : public testing::Test {
     };
   }
   void open_gate() { gate_.set_value(); }
-  void wait_until_it_waits() { entered_.get_future().wait(); }
+  void wait_until_blocked() { entered_.get_future().wait(); }
 
   std::shared_ptr<Written> written_ = std::make_shared<Written>();
   std::promise<void> gate_;
   std::promise<void> entered_;
 };
 
-TEST_F(LogThreadTest, WritesAllInTheirOrderBeforeItEnds) {
+TEST_F(LogThreadTest, WritesAllLinesInOrderBeforeItEnds) {
   LogThread thread("test", 100, write());
   for (const char* const text : {"one", "two", "three"}) {
     thread.push(line(text));
@@ -77,10 +77,10 @@ TEST_F(LogThreadTest, WritesAllInTheirOrderBeforeItEnds) {
   EXPECT_EQ(thread.dropped_lines(), 0U);
 }
 
-TEST_F(LogThreadTest, AWriteThatWaitsHoldsUpNobodyAndTheOldestLinesAreDropped) {
+TEST_F(LogThreadTest, ABlockedWriteBlocksNoCallerAndTheOldestLinesAreDropped) {
   LogThread thread("test", 2, write());
   thread.push(line("wait"));
-  wait_until_it_waits();
+  wait_until_blocked();
   for (const char* const text : {"one", "two", "three", "four"}) {
     thread.push(line(text));
   }
@@ -90,11 +90,11 @@ TEST_F(LogThreadTest, AWriteThatWaitsHoldsUpNobodyAndTheOldestLinesAreDropped) {
   EXPECT_EQ(written_->texts(), (std::vector<std::string>{"wait", "three", "four"}));
 }
 
-TEST_F(LogThreadTest, AThreadThatDoesNotEndIsLeftBehind) {
+TEST_F(LogThreadTest, AThreadThatDoesNotEndIsDetached) {
   {
     LogThread thread("test", 2, write());
     thread.push(line("wait"));
-    wait_until_it_waits();
+    wait_until_blocked();
     EXPECT_FALSE(thread.finish(10ms));
   }
   open_gate();
@@ -106,28 +106,28 @@ TEST_F(LogThreadTest, LinesThatCannotBeWrittenAreCounted) {
     thread.push(line(text));
   }
   EXPECT_TRUE(thread.finish(60s));
-  EXPECT_EQ(thread.lost_lines(), 2U);
+  EXPECT_EQ(thread.write_failures(), 2U);
   EXPECT_EQ(written_->texts(), (std::vector<std::string>{"one"}));
 }
 
-TEST_F(LogThreadTest, AnErrandRunsBeforeTheNextLineAndReplacesOneThatHasNotBegun) {
+TEST_F(LogThreadTest, ATaskRunsBeforeTheNextLineAndReplacesOneThatHasNotStarted) {
   LogThread thread("test", 100, write());
   thread.push(line("wait"));
-  wait_until_it_waits();
+  wait_until_blocked();
   thread.push(line("queued"));
   thread.run_next([written = written_] { written->add("replaced"); });
-  thread.run_next([written = written_] { written->add("errand"); });
+  thread.run_next([written = written_] { written->add("task"); });
   open_gate();
   EXPECT_TRUE(thread.finish(60s));
-  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"wait", "errand", "queued"}));
+  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"wait", "task", "queued"}));
 }
 
-TEST_F(LogThreadTest, ALineThatFindsNoRoomIsWrittenAgainAndDoesNotHoldUpAnErrand) {
+TEST_F(LogThreadTest, ALineThatWouldBlockIsWrittenAgainAndDoesNotDelayATask) {
   std::atomic<int> calls{0};
-  std::atomic<bool> has_room{false};
+  std::atomic<bool> is_writable{false};
   LogThread thread("test", 100, [&](const spdlog::details::log_msg& message) {
     ++calls;
-    return has_room && written_->add({message.payload.data(), message.payload.size()})
+    return is_writable && written_->add({message.payload.data(), message.payload.size()})
                ? sys::IoResult::of(1)
                : sys::IoResult::failure(EAGAIN);
   });
@@ -135,15 +135,15 @@ TEST_F(LogThreadTest, ALineThatFindsNoRoomIsWrittenAgainAndDoesNotHoldUpAnErrand
   thread.push(line("two"));
   wait_until("two calls", [&calls] { return calls > 1; });
   thread.run_next([&] {
-    written_->add("errand");
-    has_room = true;
+    written_->add("task");
+    is_writable = true;
   });
   EXPECT_TRUE(thread.finish(60s));
-  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"errand", "one", "two"}));
-  EXPECT_EQ(thread.lost_lines(), 0U);
+  EXPECT_EQ(written_->texts(), (std::vector<std::string>{"task", "one", "two"}));
+  EXPECT_EQ(thread.write_failures(), 0U);
 }
 
-TEST_F(LogThreadTest, AnErrandRunsWithoutALineToo) {
+TEST_F(LogThreadTest, ATaskRunsWithoutALine) {
   LogThread thread("test", 100, write());
   std::promise<void> done;
   thread.run_next([&done] { done.set_value(); });

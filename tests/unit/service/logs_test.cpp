@@ -40,7 +40,7 @@ class LogsTest : public testing::Test {
     unsetenv("LOGS_DIRECTORY");
   }
 
-  // Lets the logs write what is queued; returns what came to standard error.
+  // Writes the queued lines; returns what was written to standard error.
   std::string finish() {
     logs_.reset();
     return testing::internal::GetCapturedStderr();
@@ -52,7 +52,7 @@ class LogsTest : public testing::Test {
   std::optional<Logs> logs_;
 };
 
-TEST_F(LogsTest, EachSinkTakesWhatItsLevelLetsThrough) {
+TEST_F(LogsTest, EachSinkWritesTheLinesOfItsLevel) {
   logs_->logger()->trace("a trace");
   logs_->logger()->debug("a detail");
   logs_->logger()->error("a failure");
@@ -75,7 +75,7 @@ TEST_F(LogsTest, NoticesShowOnStandardErrorWhateverItsLevel) {
   EXPECT_TRUE(contains(file(), "started"));
 }
 
-TEST_F(LogsTest, ANoticeShowsOnStandardErrorOnceAlsoWhenItsLevelWouldShowIt) {
+TEST_F(LogsTest, ANoticeShowsOnceEvenIfTheLevelOfStandardErrorIncludesIt) {
   config_.stderr_level = LogLevel::debug;
   logs_->apply(config_);
   logs_->notices().info("started");
@@ -84,7 +84,7 @@ TEST_F(LogsTest, ANoticeShowsOnStandardErrorOnceAlsoWhenItsLevelWouldShowIt) {
   EXPECT_EQ(err.find("started"), err.rfind("started"));
 }
 
-TEST_F(LogsTest, TheLoggerItselfTurnsAwayWhatNoSinkWants) {
+TEST_F(LogsTest, TheLoggerRejectsLinesThatNoSinkWrites) {
   EXPECT_FALSE(logs_->logger()->should_log(spdlog::level::trace));
   EXPECT_TRUE(logs_->logger()->should_log(spdlog::level::debug));
   config_.file_level = LogLevel::warning;
@@ -94,7 +94,7 @@ TEST_F(LogsTest, TheLoggerItselfTurnsAwayWhatNoSinkWants) {
   EXPECT_TRUE(logs_->logger()->should_log(spdlog::level::info));
 }
 
-TEST_F(LogsTest, WithoutAFileItsLevelDoesNotCount) {
+TEST_F(LogsTest, WithoutAFileTheFileLevelIsIgnored) {
   config_.file = "";
   logs_->apply(config_);
   EXPECT_FALSE(logs_->logger()->should_log(spdlog::level::warn));
@@ -113,7 +113,7 @@ TEST_F(LogsTest, ARelativeNameIsInTheLogsDirectoryIfThereIsOne) {
   EXPECT_TRUE(contains(read_file(directory_.file("relative.log")), "here"));
 }
 
-TEST_F(LogsTest, ALogsDirectoryThatIsEmptyIsNone) {
+TEST_F(LogsTest, AnEmptyLogsDirectoryIsIgnored) {
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(directory_.path());
   config_.file = "relative.log";
@@ -126,7 +126,7 @@ TEST_F(LogsTest, ALogsDirectoryThatIsEmptyIsNone) {
   std::filesystem::current_path(before);
 }
 
-TEST_F(LogsTest, AnAbsoluteNameIsItself) {
+TEST_F(LogsTest, AnAbsoluteNameIgnoresTheLogsDirectory) {
   setenv("LOGS_DIRECTORY", "/nowhere", 1);
   logs_->apply(config_);
   logs_->logger()->info("here");
@@ -134,7 +134,7 @@ TEST_F(LogsTest, AnAbsoluteNameIsItself) {
   EXPECT_TRUE(contains(file(), "here"));
 }
 
-TEST_F(LogsTest, ARotatedFileIsLeftBehindWhenTheLogIsOpenedAnew) {
+TEST_F(LogsTest, AfterAReopenLinesGoToTheNewFile) {
   const std::filesystem::path rotated = directory_.file("network-server.log.1");
   wait_until("the file", [this] { return std::filesystem::exists(config_.file); });
   std::filesystem::rename(config_.file, rotated);
@@ -147,7 +147,7 @@ TEST_F(LogsTest, ARotatedFileIsLeftBehindWhenTheLogIsOpenedAnew) {
   EXPECT_TRUE(contains(file(), "after"));
 }
 
-TEST_F(LogsTest, AFileIsAppendedToAndForTheOwnerAndItsGroupAlone) {
+TEST_F(LogsTest, AFileIsAppendedToAndReadableOnlyByOwnerAndGroup) {
   logs_->logger()->info("first");
   logs_.reset();
   logs_.emplace(config_);
@@ -161,7 +161,7 @@ TEST_F(LogsTest, AFileIsAppendedToAndForTheOwnerAndItsGroupAlone) {
   EXPECT_EQ(others, perms::none);
 }
 
-TEST_F(LogsTest, WithoutAFileStandardErrorIsAllThereIs) {
+TEST_F(LogsTest, WithoutAFileLinesGoToStandardErrorOnly) {
   config_.file = "";
   logs_->apply(config_);
   logs_->logger()->error("a failure");
@@ -171,7 +171,7 @@ TEST_F(LogsTest, WithoutAFileStandardErrorIsAllThereIs) {
   EXPECT_EQ(file(), "");
 }
 
-TEST_F(LogsTest, AFileThatCannotBeOpenedIsReportedAndNoFailure) {
+TEST_F(LogsTest, AFileThatCannotBeOpenedIsReportedOnStandardError) {
   config_.file = directory_.file("missing/network-server.log");
   logs_->apply(config_);
   logs_->logger()->error("a failure");
@@ -181,7 +181,7 @@ TEST_F(LogsTest, AFileThatCannotBeOpenedIsReportedAndNoFailure) {
   EXPECT_TRUE(contains(err, "a failure"));
 }
 
-TEST_F(LogsTest, AFailedReopenLosesNoLineAndIsTriedAgain) {
+TEST_F(LogsTest, AFailedReopenLosesNoLineAndIsRetried) {
   const std::filesystem::path rotated = directory_.file("network-server.log.1");
   wait_until("the file", [this] { return std::filesystem::exists(config_.file); });
   std::filesystem::rename(config_.file, rotated);
@@ -194,20 +194,20 @@ TEST_F(LogsTest, AFailedReopenLosesNoLineAndIsTriedAgain) {
     logs_->logger()->info("a line");
     return std::filesystem::exists(config_.file);
   });
-  EXPECT_EQ(logs_->lost_lines(), 0U);
+  EXPECT_EQ(logs_->write_failures(), 0U);
   const std::string err = finish();
-  EXPECT_TRUE(contains(err, ": Is a directory; lines go to the file that was open before"));
-  EXPECT_TRUE(contains(err, config_.file + " is written again"));
+  EXPECT_TRUE(contains(err, ": Is a directory; log lines go to the file that was open before"));
+  EXPECT_TRUE(contains(err, config_.file + " can be written again"));
 }
 
-TEST_F(LogsTest, AReloadThatNamesAFileThatCannotBeOpenedLeavesTheOldOneInUse) {
+TEST_F(LogsTest, AReloadToAFileThatCannotBeOpenedKeepsTheOldFile) {
   const std::string old = config_.file;
   wait_until("the file", [&old] { return std::filesystem::exists(old); });
   config_.file = directory_.path();
   logs_->apply(config_);
   logs_->logger()->info("after the reload");
   const std::string err = finish();
-  EXPECT_TRUE(contains(err, ": Is a directory; lines go to the file that was open before"));
+  EXPECT_TRUE(contains(err, ": Is a directory; log lines go to the file that was open before"));
   EXPECT_TRUE(contains(read_file(old), "after the reload"));
 }
 
@@ -220,7 +220,7 @@ TEST(FailedStartTest, WritesItsReasonToTheLogFile) {
                        " - CRITICAL - start failed: cannot listen on 192.0.2.1:7\n"));
 }
 
-TEST(FailedStartTest, WritesNothingWhereNoFileIsWanted) {
+TEST(FailedStartTest, WritesNothingIfNoFileIsConfigured) {
   const TemporaryDirectory directory;
   LogConfig config;
   config.file = directory.file("network-server.log");
@@ -234,7 +234,7 @@ TEST(FailedStartTest, WritesNothingWhereNoFileIsWanted) {
   log_failed_start(config, "a reason");  // Returns.
 }
 
-// A standard error that takes nothing until it is drained: a pipe that is full.
+// Replaces standard error by a full pipe: writes block until drain().
 class StuckStderr {
  public:
   StuckStderr() : saved_(dup(STDERR_FILENO)) {
@@ -242,7 +242,7 @@ class StuckStderr {
     const std::array<char, 4096> filler{};
     while (write(ends_[1], filler.data(), filler.size()) > 0) {
     }
-    EXPECT_EQ(fcntl(ends_[1], F_SETFL, 0), 0);  // From now on a write waits.
+    EXPECT_EQ(fcntl(ends_[1], F_SETFL, 0), 0);  // From now on writes block.
     EXPECT_GE(dup2(ends_[1], STDERR_FILENO), 0);
   }
   ~StuckStderr() {
@@ -255,8 +255,8 @@ class StuckStderr {
   StuckStderr& operator=(const StuckStderr&) = delete;
 
   void drain() const {
-    std::array<char, 4096> room{};
-    while (read(ends_[0], room.data(), room.size()) > 0) {
+    std::array<char, 4096> bytes{};
+    while (read(ends_[0], bytes.data(), bytes.size()) > 0) {
     }
   }
 
@@ -265,7 +265,7 @@ class StuckStderr {
   std::array<int, 2> ends_{};
 };
 
-TEST_F(LogsTest, AReloadThatDoesNotNameAnotherFileLeavesItOpen) {
+TEST_F(LogsTest, AReloadWithTheSameFileDoesNotReopenIt) {
   logs_->logger()->info("before");
   wait_until("the file", [this] { return contains(file(), "before"); });
   const std::filesystem::path rotated = directory_.file("network-server.log.1");
@@ -276,7 +276,7 @@ TEST_F(LogsTest, AReloadThatDoesNotNameAnotherFileLeavesItOpen) {
   EXPECT_TRUE(contains(read_file(rotated), "after"));
 }
 
-TEST(LogsQueueTest, WhoeverLogsNeverWaitsAndTheLinesThatFellOutOfTheQueueAreCounted) {
+TEST(LogsQueueTest, LoggingNeverBlocksAndDroppedLinesAreCounted) {
   constexpr std::uint32_t kQueue = 4;
   constexpr std::uint64_t kLines = 100;
   LogConfig config;
@@ -289,14 +289,14 @@ TEST(LogsQueueTest, WhoeverLogsNeverWaitsAndTheLinesThatFellOutOfTheQueueAreCoun
     for (std::uint64_t i = 0; i < kLines; ++i) {
       logs.logger()->info("line {}", i);
     }
-    // All but those in the queue and the one that the writer may have in its hands.
+    // All but those in the queue and the line that is being written.
     EXPECT_GE(logs.dropped_lines(), kLines - kQueue - 1);
     EXPECT_LE(logs.dropped_lines(), kLines - kQueue);
     stuck.drain();
   }
 }
 
-TEST(LogsQueueTest, AStandardErrorThatTakesNothingHoldsUpNeitherTheFileNorTheEnd) {
+TEST(LogsQueueTest, ABlockedStandardErrorDelaysNeitherTheFileNorTheEnd) {
   const TemporaryDirectory directory;
   LogConfig config;
   config.file = directory.file("network-server.log");
@@ -310,7 +310,7 @@ TEST(LogsQueueTest, AStandardErrorThatTakesNothingHoldsUpNeitherTheFileNorTheEnd
   stuck.drain();
 }
 
-TEST(LogsQueueTest, AFailureOfMemoryIsCountedAndIsNoLine) {
+TEST(LogsQueueTest, AnAllocationFailureIsCountedAndNotLogged) {
   const TemporaryDirectory directory;
   LogConfig config;
   config.file = directory.file("network-server.log");
@@ -324,7 +324,7 @@ TEST(LogsQueueTest, AFailureOfMemoryIsCountedAndIsNoLine) {
     logs.logger()->info("a line that needs no memory");
     logs.logger()->info(std::string_view(long_text));
   }
-  EXPECT_EQ(logs.lost_lines(), 1U);
+  EXPECT_EQ(logs.write_failures(), 1U);
   EXPECT_TRUE(logs.finish());
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
   EXPECT_FALSE(contains(read_file(config.file), "bad_alloc"));

@@ -1,4 +1,4 @@
-// Which passed socket is for which [[listen]]; activation_test has the whole daemon.
+// Matches passed sockets to [[listen]] entries. activation_test tests the whole daemon.
 #include "service/passed_sockets.hpp"
 
 #include <fcntl.h>
@@ -30,7 +30,7 @@ sys::SocketAddress address_of(const char* host, std::uint16_t port) {
   return *sys::SocketAddress::parse(host, port);
 }
 
-// A socket as systemd opens it, on a port of the kernel's choice.
+// A socket as systemd opens it, on a port that the kernel chose.
 class Passed {
  public:
   explicit Passed(const char* host, bool v6only = false)
@@ -51,7 +51,7 @@ std::vector<sys::ListenSocket> adopt(PassedSocket socket, const ListenConfig& wa
   return adopt_passed_sockets(std::move(passed), config);
 }
 
-// A socket that was set up by nobody, as systemd's are unless the unit says more.
+// A socket without options, as systemd passes it unless the unit sets some.
 PassedSocket bare(const PassedListener& listener) {
   return {.fd = sys::UniqueFd::adopt(fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0)), .name = "echo"};
 }
@@ -66,7 +66,7 @@ std::string refusal_of(PassedSocket socket, const ListenConfig& wanted) {
   return "adopted";
 }
 
-TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
+TEST(PassedSocketsTest, ASocketWithTheSameAddressIsAdopted) {
   Passed passed("127.0.0.1");
   const auto listeners = adopt(passed.take(), {.address = address_of("127.0.0.1", passed.port())});
   ASSERT_EQ(listeners.size(), 1U);
@@ -74,8 +74,8 @@ TEST(PassedSocketsTest, OneOfTheSameAddressIsAdopted) {
   EXPECT_FALSE(listeners[0].fell_back_to_v4);
 }
 
-// Connections inherit all of this.
-TEST(PassedSocketsTest, OneIsSetUpAsAListenerOfOurOwn) {
+// Accepted connections inherit these options.
+TEST(PassedSocketsTest, AnAdoptedSocketIsSetUpLikeOneOfOurOwn) {
   Config config;
   config.socket = {.no_delay = false,
                    .keepalive = true,
@@ -109,21 +109,22 @@ TEST(PassedSocketsTest, OneIsSetUpAsAListenerOfOurOwn) {
   EXPECT_EQ(fcntl(adopted[0].fd.get(), F_GETFL), fcntl(own.fd.get(), F_GETFL));
 }
 
-TEST(PassedSocketsTest, WhetherIpv4IsServedTooMustAgree) {
+TEST(PassedSocketsTest, V6onlyMustMatch) {
   if (!has_ipv6()) {
     GTEST_SKIP() << "no IPv6 here";
   }
   Passed both("::");
   const std::uint16_t port = both.port();
   EXPECT_NE(refusal_of(both.take(), {.address = address_of("::", port), .v6only = true})
-                .find("(v6only) is not among the sockets that were passed: "),
+                .find("(v6only) is not among the passed sockets: "),
             std::string::npos);
-  Passed alone("::", true);
-  EXPECT_NE(refusal_of(alone.take(), {.address = address_of("::", alone.port())}).find("(v6only)"),
+  Passed ipv6_only("::", true);
+  EXPECT_NE(refusal_of(ipv6_only.take(), {.address = address_of("::", ipv6_only.port())})
+                .find("(v6only)"),
             std::string::npos);
 }
 
-TEST(PassedSocketsTest, ASingleIpv6AddressIsTheSameWithAndWithoutV6only) {
+TEST(PassedSocketsTest, V6onlyIsIgnoredForASingleIpv6Address) {
   if (!has_ipv6()) {
     GTEST_SKIP() << "no IPv6 here";
   }
@@ -134,8 +135,9 @@ TEST(PassedSocketsTest, ASingleIpv6AddressIsTheSameWithAndWithoutV6only) {
   }
 }
 
-// A mere port in a socket unit is that on a host without IPv6, as [[listen]] is by default.
-TEST(PassedSocketsTest, AllIpv4AddressesServeForAllAddresses) {
+// On a host without IPv6, a plain port in a socket unit means 0.0.0.0, and so does "::" of
+// [[listen]].
+TEST(PassedSocketsTest, TheIpv4WildcardMatchesTheDefaultAddress) {
   Passed passed("0.0.0.0");
   const std::uint16_t port = passed.port();
   const auto listeners = adopt(passed.take(), {.address = address_of("::", port)});
@@ -146,7 +148,7 @@ TEST(PassedSocketsTest, AllIpv4AddressesServeForAllAddresses) {
             "adopted");
 }
 
-TEST(PassedSocketsTest, ALocalSocketIsRefused) {
+TEST(PassedSocketsTest, AUnixSocketIsRefused) {
   PassedSocket local{.fd = sys::UniqueFd::adopt(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
                      .name = "local"};
   sockaddr_un any{};
@@ -155,7 +157,7 @@ TEST(PassedSocketsTest, ALocalSocketIsRefused) {
             0);
   ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
   EXPECT_EQ(refusal_of(std::move(local), {}),
-            "socket activation: local is no TCP socket that listens; its unit needs ListenStream= "
+            "socket activation: local is not a listening TCP socket; its unit needs ListenStream= "
             "with a port, Accept=no, and no SocketProtocol=");
 }
 

@@ -23,8 +23,8 @@ TEST(ReloadRequestTest, IsASignalWithAValue) {
   EXPECT_EQ(requester_of(hangup(SI_KERNEL, 0)), 0) << "a terminal";
 }
 
-// The number of a process that asked may be another's by now.
-TEST(ReloadRequestTest, AnAnswerDisturbsNoProcessThatDoesNotWaitForIt) {
+// The process id of the requester may belong to another process by now.
+TEST(ReloadRequestTest, AnAnswerIsIgnoredByAProcessThatDoesNotWaitForIt) {
   answer_reload(getpid(), true);
   answer_reload(getpid(), false);
   answer_reload(0, true);

@@ -1,4 +1,4 @@
-// What is said to a manager that does not listen for a while. Real sockets.
+// Notifications to a manager that does not read its socket for a while. Uses real sockets.
 #include "service/service_manager.hpp"
 
 #include <gtest/gtest.h>
@@ -31,28 +31,28 @@ class UnreadManagerTest : public testing::Test {
     socket_->fill();
     EXPECT_TRUE(sys::LocalSender(socket_->path()).send("filler").would_block());
   }
-  // The next message that is no filler.
+  // The next message that contains `text`; filler messages do not.
   std::string next(const std::string& text) { return socket_->wait_for(text); }
 
   std::optional<NotifySocket> socket_{std::in_place};
 };
 
-TEST_F(UnreadManagerTest, IsToldThatEchodIsReadyOnceItReads) {
+TEST_F(UnreadManagerTest, GetsTheQueuedReadyMessageOnceItReads) {
   ServiceManager manager;
   fill();
   manager.ready("a status");
   EXPECT_TRUE(manager.has_unsent());
   manager.send_again();
   EXPECT_TRUE(manager.has_unsent());
-  EXPECT_EQ(socket_->count_during(50ms, "READY=1"), 0U);  // Reads what fills it.
+  EXPECT_EQ(socket_->count_during(50ms, "READY=1"), 0U);  // Reads the filler messages.
   manager.send_again();
   EXPECT_FALSE(manager.has_unsent());
   EXPECT_EQ(next("="), "READY=1");
   manager.status("a status");
-  EXPECT_EQ(next("="), "STATUS=a status") << "which it had not heard";
+  EXPECT_EQ(next("="), "STATUS=a status") << "READY=1 was sent without it";
 }
 
-TEST_F(UnreadManagerTest, IsToldTheLastOfEachKindInTheirOrder) {
+TEST_F(UnreadManagerTest, GetsTheLastMessageOfEachKindInOrder) {
   name("WATCHDOG_USEC", "30000000");
   ServiceManager manager;
   fill();
@@ -76,7 +76,7 @@ TEST_F(UnreadManagerTest, IsToldTheLastOfEachKindInTheirOrder) {
   EXPECT_FALSE(manager.has_unsent());
 }
 
-TEST_F(UnreadManagerTest, DoesNotHoldUpTheEnd) {
+TEST_F(UnreadManagerTest, DoesNotBlockTheEnd) {
   ServiceManager manager;
   fill();
   manager.stopping();
@@ -85,7 +85,7 @@ TEST_F(UnreadManagerTest, DoesNotHoldUpTheEnd) {
   EXPECT_TRUE(manager.has_unsent());
 }
 
-TEST_F(UnreadManagerTest, ThatHasGoneIsMentionedOnceAndToldWhenItComesBack) {
+TEST_F(UnreadManagerTest, IfGoneIsReportedOnceAndItsMessagesAreKept) {
   ServiceManager manager;
   socket_.reset();
   manager.ready("a status");
@@ -95,15 +95,15 @@ TEST_F(UnreadManagerTest, ThatHasGoneIsMentionedOnceAndToldWhenItComesBack) {
   EXPECT_TRUE(manager.has_unsent());
 }
 
-TEST_F(UnreadManagerTest, UnusableNamesAreNamedAndAnEmptyOneIsNone) {
+TEST_F(UnreadManagerTest, UnusableNamesAreReportedAndAnEmptyOneIsIgnored) {
   for (const std::string unusable : {"relative", "vsock:2:1"}) {
     name("NOTIFY_SOCKET", unusable);
     const ServiceManager manager;
-    EXPECT_FALSE(manager.is_there());
+    EXPECT_FALSE(manager.is_present());
     EXPECT_EQ(manager.unusable_name(), unusable);
   }
   name("NOTIFY_SOCKET", "");
-  EXPECT_FALSE(ServiceManager().is_there());
+  EXPECT_FALSE(ServiceManager().is_present());
   EXPECT_EQ(ServiceManager().unusable_name(), "");
 }
 

@@ -1,4 +1,4 @@
-// What is said on standard error when there is no log holds up nobody.
+// Reports on standard error, which must not block for long.
 #include "service/standard_error.hpp"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Standard error is another stream while this lives.
+// Redirects standard error while it exists.
 class RedirectedStderr {
  public:
   explicit RedirectedStderr(int fd) : saved_(dup(STDERR_FILENO)) {
@@ -56,14 +56,14 @@ TEST(ReportOnStderrTest, ToTheJournalWritesTheLineAfterThePriorityOfAnError) {
   EXPECT_EQ(testing::internal::GetCapturedStderr(), "<3>a line\nechod: another\n");
 }
 
-// Each part that is taken gives no new patience for the rest.
-TEST(ReportOnStderrTest, APipeThatTricklesDoesNotHoldItUp) {
+// The timeout is for the whole line, not for each part.
+TEST(ReportOnStderrTest, ASlowPipeDoesNotExtendTheTimeout) {
   std::array<int, 2> ends{};
   ASSERT_EQ(pipe2(ends.data(), O_CLOEXEC), 0);
   Background reader([&ends](const std::atomic<bool>& is_over) {
     std::array<char, 4096> bytes{};
     while (!is_over && read(ends[0], bytes.data(), bytes.size()) > 0) {
-      std::this_thread::sleep_for(50ms);  // What makes it slow.
+      std::this_thread::sleep_for(50ms);  // Makes it slow.
     }
   });
   const auto before = std::chrono::steady_clock::now();
@@ -77,7 +77,7 @@ TEST(ReportOnStderrTest, APipeThatTricklesDoesNotHoldItUp) {
   (void)close(ends[0]);
 }
 
-TEST(ReportOnStderrTest, ATerminalThatNobodyReadsDoesNotHoldItUp) {
+TEST(ReportOnStderrTest, ATerminalThatIsNotReadDoesNotBlock) {
   const PseudoTerminal terminal;
   terminal.fill();
   const RedirectedStderr redirected(terminal.fd());

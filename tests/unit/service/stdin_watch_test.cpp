@@ -18,7 +18,7 @@ class StdinWatchTest : public testing::Test {
  protected:
   StdinWatchTest() { kernel_.set_file_type(STDIN_FILENO, S_IFIFO); }
 
-  // A pipe or a terminal is read through a description of its own.
+  // A pipe or a terminal is opened again, for non-blocking reads.
   void watch() {
     kernel_.expect_open("/proc/self/fd/0", kFd);
     watch_.emplace(loop_, [this] { ++quits_; });
@@ -65,8 +65,8 @@ TEST_F(StdinWatchTest, PartOfALineDoesNotQuitUntilItsEndComes) {
   EXPECT_EQ(quits_, 1);
 }
 
-// printf abc | echod --quit-on-stdin: one edge for both.
-TEST_F(StdinWatchTest, EndOfFileThatCameWithPartOfALineQuits) {
+// printf abc | echod --quit-on-stdin: one event for both.
+TEST_F(StdinWatchTest, EndOfFileAfterPartOfALineQuits) {
   watch();
   type("abc");
   EXPECT_EQ(quits_, 0);
@@ -113,7 +113,7 @@ TEST_F(StdinWatchTest, ASpuriousEventOrASignalDoesNotQuit) {
   expect_rest();
 }
 
-TEST_F(StdinWatchTest, ATerminalThatIsInUseByAnotherJobDoesNotQuit) {
+TEST_F(StdinWatchTest, ABackgroundJobOfATerminalDoesNotQuit) {
   watch();
   kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
   kernel_.expect_read_error(kFd, EIO);
@@ -123,7 +123,7 @@ TEST_F(StdinWatchTest, ATerminalThatIsInUseByAnotherJobDoesNotQuit) {
   EXPECT_EQ(quits_, 1);
 }
 
-TEST_F(StdinWatchTest, AHangUpThatCameWithPartOfALineQuits) {
+TEST_F(StdinWatchTest, AHangUpAfterPartOfALineQuits) {
   watch();
   kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN | EPOLLHUP}});
   kernel_.expect_read(kFd, "abc");
@@ -134,7 +134,7 @@ TEST_F(StdinWatchTest, AHangUpThatCameWithPartOfALineQuits) {
   EXPECT_EQ(quits_, 1);
 }
 
-TEST_F(StdinWatchTest, ASocketIsReadWithoutWaiting) {
+TEST_F(StdinWatchTest, ASocketIsReadWithoutBlocking) {
   kernel_.set_file_type(STDIN_FILENO, S_IFSOCK);
   const StdinWatch watch(loop_, [this] { ++quits_; });
   kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});
@@ -143,7 +143,7 @@ TEST_F(StdinWatchTest, ASocketIsReadWithoutWaiting) {
   EXPECT_EQ(quits_, 1);
 }
 
-// Without /proc, or with a terminal of another user.
+// /proc is missing, or the terminal belongs to another user.
 TEST_F(StdinWatchTest, AStreamThatCannotBeOpenedAgainIsReadOnlyWhenItIsReady) {
   kernel_.expect_open_error("/proc/self/fd/0", EACCES);
   const StdinWatch watch(loop_, [this] { ++quits_; });
@@ -158,18 +158,18 @@ TEST_F(StdinWatchTest, AStreamThatCannotBeOpenedAgainIsReadOnlyWhenItIsReady) {
   EXPECT_EQ(quits_, 1);
 }
 
-TEST_F(StdinWatchTest, AFileThatEpollDoesNotTakeIsAtItsEnd) {
+TEST_F(StdinWatchTest, AFileThatEpollRefusesCountsAsAtItsEnd) {
   kernel_.set_file_type(STDIN_FILENO, S_IFREG);
   kernel_.expect_add(STDIN_FILENO, EPOLLIN | EPOLLET, EPERM);
   const StdinWatch watch(loop_, [this] { ++quits_; });
-  EXPECT_EQ(quits_, 0);  // From the loop, not from the constructor.
+  EXPECT_EQ(quits_, 0);  // The loop calls on_quit, not the constructor.
   kernel_.expect_epoll_wait({}, 0);
   iterate();
   EXPECT_EQ(quits_, 1);
   expect_rest();
 }
 
-TEST_F(StdinWatchTest, ThatGoesIsNotHeardOfAgainAndLeavesStandardInputOpen) {
+TEST_F(StdinWatchTest, DestructionEndsTheWatchAndLeavesStandardInputOpen) {
   watch();
   watch_.reset();
   kernel_.expect_epoll_wait({{STDIN_FILENO, EPOLLIN}});

@@ -1,5 +1,5 @@
-// The watch over workers that make no turns: they are never started here, and the clock is the
-// script's. stuck_worker_test has the whole daemon.
+// WorkerWatch with workers that are never started, so they make no turns, and with the clock of the
+// scripted kernel. stuck_worker_test tests the whole daemon.
 #include "service/worker_watch.hpp"
 
 #include <gtest/gtest.h>
@@ -23,13 +23,13 @@ class WorkerWatchTest : public testing::Test {
 
   WorkerWatchTest() { logger_->set_pattern("%l %v"); }
 
-  // Waits for the next check.
+  // Runs the loop until the next check.
   void check() {
     kernel_.expect_epoll_wait_timeout(2000);
     loop_.run_once();
     kernel_.verify();
   }
-  // How often any worker was woken up since this was last asked.
+  // How many wake-ups were sent since the last call.
   std::size_t wake_ups() {
     const std::size_t before = std::exchange(wake_ups_, kernel_.count(Call::write));
     return wake_ups_ - before;
@@ -47,39 +47,39 @@ class WorkerWatchTest : public testing::Test {
   std::size_t wake_ups_ = 0;
 };
 
-TEST_F(WorkerWatchTest, WakesUpEachWorkerFromTheStartOn) {
+TEST_F(WorkerWatchTest, WakesUpEachWorkerFromTheStart) {
   watch_.start();
   EXPECT_EQ(wake_ups(), kWorkers);
-  EXPECT_TRUE(watch_.all_answer());
+  EXPECT_TRUE(watch_.have_all_answered());
   check();
   EXPECT_EQ(checks_, 1);
-  EXPECT_FALSE(watch_.all_answer());
+  EXPECT_FALSE(watch_.have_all_answered());
 }
 
-// The kernel may have woken the one that makes no turns for a client.
-TEST_F(WorkerWatchTest, HasTheOthersLookForClientsOfAWorkerThatMakesNoTurns) {
+// The kernel may have woken only the stuck worker for a client.
+TEST_F(WorkerWatchTest, HasTheOtherWorkersCheckTheAcceptQueuesForAStuckOne) {
   watch_.start();
   (void)wake_ups();
   check();
-  // A worker that is called twice is woken up once, until it has come.
-  EXPECT_EQ(wake_ups(), 2 * kWorkers) << "to make a turn, and to look for clients";
+  // Several notifications of one worker cause one wake-up until it makes a turn.
+  EXPECT_EQ(wake_ups(), 2 * kWorkers) << "for a turn, and to check the accept queues";
 }
 
-TEST_F(WorkerWatchTest, NamesAWorkerOnceItHasMadeNoTurnForThreeChecks) {
+TEST_F(WorkerWatchTest, LogsAWorkerOnceAfterThreeChecksWithoutATurn) {
   watch_.start();
   check();
   check();
   EXPECT_EQ(log_.str(), "");
   EXPECT_FALSE(watch_.are_only_stuck_left());
   check();
-  EXPECT_NE(log_.str().find("error worker 0 has not answered for 6 s: its 0 connections stand "
-                            "still; the others are served on\n"),
+  EXPECT_NE(log_.str().find("error worker 0 has not answered for 6 s: its 0 connections are "
+                            "stalled; the other workers go on serving\n"),
             std::string::npos)
       << log_.str();
   EXPECT_TRUE(watch_.are_only_stuck_left());
-  const std::string said = log_.str();
+  const std::string before = log_.str();
   check();
-  EXPECT_EQ(log_.str(), said) << "once";
+  EXPECT_EQ(log_.str(), before) << "logged once";
   EXPECT_EQ(watch_.stalls(), kWorkers);
 }
 
