@@ -1,5 +1,7 @@
-"""The chaos gate does to streams what it is told to, and nothing else; and who checks them finds a single wrong byte, a
-lost one and an early end. Against a plain echo in this process; no daemon is started.
+"""Tests the chaos gate and the checked streams. Starts no daemon: the server is a plain echo in this process.
+
+The gate must do to a stream what the plan says, and nothing else. A stream must notice a single wrong byte, a lost byte
+and an early end.
 """
 
 import random
@@ -49,7 +51,7 @@ def break_off(connected: socket.socket) -> None:
 
 
 class Server:
-    """Does `behaviour` to each connection, in a thread of its own, and then ends it."""
+    """Runs `behaviour` on each connection, in its own thread, and then closes the connection."""
 
     def __init__(self, behaviour: Callable[[socket.socket], None]):
         self.behaviour = behaviour
