@@ -92,7 +92,7 @@ class Client:
         elif not got:
             if self.parting:
                 self.socket.send(self.parting)
-            self.end("" if self.has_all else f"the end after {self.received} of {len(self.data)} bytes")
+            self.end("" if self.has_all else f"ended after {self.received} of {len(self.data)} bytes")
 
 
 def serve(clients: list[Client], is_done, give_up, seconds: float) -> None:
@@ -124,5 +124,5 @@ def serve(clients: list[Client], is_done, give_up, seconds: float) -> None:
                 break
     for client in clients:
         if not is_done() and not client.is_over and client.reads:
-            client.end(f"{'the daemon ended' if give_up() else 'nothing more'} after {client.received} of "
+            client.end(f"{'the daemon ended' if give_up() else 'no progress'} after {client.received} of "
                        f"{len(client.data)} bytes")

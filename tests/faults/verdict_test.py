@@ -31,7 +31,7 @@ def refused(**changes) -> Run:
     return SimpleNamespace(**{**Run(status=71, text=said, stderr=said).__dict__, **changes})
 
 
-def client(port: int, error: str = "the end after 1 of 2 bytes") -> SimpleNamespace:
+def client(port: int, error: str = "ended after 1 of 2 bytes") -> SimpleNamespace:
     return SimpleNamespace(port=port, error=error)
 
 

@@ -121,9 +121,9 @@ class GateTest(unittest.TestCase):
 
     def test_a_lost_byte_an_early_end_and_too_much_are_found(self):
         self.assertIn("wrong bytes", self.errors(Plan("any", 5000), lose_a_byte))
-        self.assertIn("the end after 0 of 1", self.errors(Plan("any", 1), lose_a_byte))
+        self.assertIn("ended after 0 of 1", self.errors(Plan("any", 1), lose_a_byte))
         self.assertIn("wrong bytes", self.errors(Plan("any", 5000), say_more))
-        self.assertRegex(self.errors(Plan("any", 100_000, most=100_000, gate=GatePlan(1)), end_early), "the end|RESET")
+        self.assertRegex(self.errors(Plan("any", 100_000, most=100_000, gate=GatePlan(1)), end_early), "ended|RESET")
 
     def test_a_byte_that_never_comes_is_found(self):
         done = threading.Event()
@@ -134,7 +134,7 @@ class GateTest(unittest.TestCase):
             done.wait()
 
         stream, = self.run_streams([Plan("any", 10, least=10)], keep_a_byte, patience_s=0.5)
-        self.assertIn("nothing more for 0.5 s after 9 of 10", stream.error)
+        self.assertIn("no progress for 0.5 s after 9 of 10", stream.error)
 
     def test_a_reset_is_passed_on(self):
         self.assertIn("ECONNRESET after", self.errors(Plan("any", 5000, gate=GatePlan(7)), break_off))

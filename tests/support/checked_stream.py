@@ -169,7 +169,7 @@ class Stream:
             return
         self.received_hash.update(got)
         if not self.is_expected(got):
-            self.end(f"wrong bytes within {len(got)} at {self.received} of {self.sent}")
+            self.end(f"wrong bytes among the {len(got)} from byte {self.received} of {self.sent} on")
             return
         self.received += len(got)
         if not self.is_leaving:
@@ -205,9 +205,9 @@ class Stream:
         if self.may_be_cut or self.ending is Ending.STALL or (self.plan.gate and self.plan.gate.cuts):
             self.end()
         elif not has_all or not has_ended:
-            self.end(f"the end after {self.received} of {self.sent}")
+            self.end(f"ended after {self.received} of {self.sent} bytes")
         else:
-            self.end("" if self.sent_hash.digest() == self.received_hash.digest() else "another hash")
+            self.end("" if self.sent_hash.digest() == self.received_hash.digest() else "the hashes differ")
 
     def end(self, error: str = "") -> None:
         self.is_over = True
@@ -263,7 +263,7 @@ class Crowd:
         if now >= self.looks_at:
             self.looks_at = now + 1.0
             for stream in [stream for stream in self.streams.values() if now - stream.moved > patience_s]:
-                stream.end(f"nothing more for {patience_s:g} s after {stream.received} of {stream.sent}")
+                stream.end(f"no progress for {patience_s:g} s after {stream.received} of {stream.sent} bytes")
                 self.refresh(stream, now)
 
     def leave(self) -> None:
