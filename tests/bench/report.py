@@ -1,4 +1,4 @@
-"""The report: Markdown with tables, beside the plots and the raw figures."""
+"""Writes the report: Markdown with tables and links to the plots."""
 
 import statistics
 
@@ -21,7 +21,7 @@ SECTIONS = (
 
 
 def relative(results, scenario, server, figure="cpu_us"):
-    """To echod (where only echods are compared, to the first), of the same rounds."""
+    """Returns a figure relative to echod in the same rounds. Without echod, relative to the first server."""
     reference = results.servers_in(scenario)[0]
     if server == reference:
         return "1"
@@ -30,7 +30,7 @@ def relative(results, scenario, server, figure="cpu_us"):
 
 
 def report(results, plots):
-    """The whole text; `plots` maps the name of a plot to its file, for those that could be drawn."""
+    """Returns the whole text. `plots`: the files of the plots that were drawn, by name."""
     parts = [
         "# Benchmark",
         introduction(results),
@@ -74,7 +74,7 @@ def introduction(results):
 
 
 def disturbance_text(results):
-    """What the verdicts on the slowest of all messages are worth."""
+    """Says how much other programs disturbed the machine. That limits the value of the maximum latencies."""
     text = ""
     for figure, who in (("stolen", "The host of this virtual machine"), ("others", "Other processes")):
         shares = [run[figure] for run in results.runs if figure in run]
@@ -126,7 +126,7 @@ def limits_of(rule):
 
 
 def overview(results):
-    """Scenarios down, servers across: the medians alone."""
+    """Returns a table of the medians: scenarios down, servers across."""
     found = [item for item in results.scenarios_of("echo", "deep", "bulk", "connect", "idle") if not item["only"]]
     across = [server["name"] for server in results.servers if server["kind"] not in ("echod", "variant")]
     rows = []
@@ -140,7 +140,7 @@ def overview(results):
 
 
 def geometric_mean(results, scenarios, server):
-    """Of the medians: noise that makes ties of single scenarios cancels out in it."""
+    """Returns the geometric mean of the medians. Noise, which causes ties in single scenarios, cancels out in it."""
     ratios = [results.ratio("cpu_us", (scenario, server), (scenario, "echod")) for scenario in scenarios]
     medians = [ratio.median for ratio in ratios if ratio]
     return f"{statistics.geometric_mean(medians):.2f} ({len(medians)})" if medians else ""
@@ -182,7 +182,7 @@ def throughput_row(results, scenario, server, by_bytes):
 
 
 def latency_table(results, scenario):
-    """Of the ping; beside floods, also what these get through."""
+    """Returns the table of a ping; beside floods, also with the throughput of the floods."""
     has_floods = results.median(scenario, "echod", "mb_per_s") is not None
     figure = "p99" if has_floods else "p50"
     heads = ["server", "p50", "p99", "p99.9", "max of all", f"{figure} relative to the first", "server CPU"]
@@ -241,7 +241,7 @@ def calls_text(count):
 
 
 def memory_text(results):
-    """In the scenarios of most connections that a server took part in."""
+    """Returns the table of memory, for each server in its scenarios with the most connections."""
     rows = []
     for server in results.servers:
         sizes = {}
