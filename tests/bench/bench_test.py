@@ -216,7 +216,7 @@ class ReportTest(unittest.TestCase):
     def test_says_what_else_the_machine_did(self):
         for run, share in zip(self.results.runs, (0.01, 0.03)):
             run["others"] = share
-        text = "Other processes took 2.0% of a CPU while it was measured, 3.0% in the worst run."
+        text = "Other processes took 2.0% of a CPU during the runs, 3.0% in the worst run."
         self.assertIn(text, report.report(self.results, {}))
 
     def test_is_the_same_of_saved_results(self):

@@ -36,7 +36,7 @@ def report(results, plots):
         introduction(results),
         "## Targets",
         targets_text(results),
-        "## Who was measured",
+        "## Servers",
         servers_text(results),
         "## Server CPU, relative to echod",
         overview(results),
@@ -50,25 +50,25 @@ def report(results, plots):
     parts += curves_text(plots)
     parts += ["## System calls for an echo", system_calls_text(results)]
     parts += ["## Memory of a connection", memory_text(results)]
-    parts += ["## What the client costs", client_text(results)]
+    parts += ["## CPU time of the client", client_text(results)]
     parts += ["## What was not measured", missing_text(results)]
     return "\n".join(parts)
 
 
 def introduction(results):
     about = results.about
-    state = "" if about.get("complete") else " **Interrupted: not all of it was measured.**"
-    state += " `--quick`: a part of the scenarios and of the servers." if about["quick"] else ""
+    state = "" if about.get("complete") else " **Interrupted: the figures are incomplete.**"
+    state += " `--quick`: only some of the scenarios and servers." if about["quick"] else ""
     pinned = "The server had one CPU, the client another, except where workers are compared."
-    pinned = pinned if about["cpus"] > 1 else "There is one CPU for both."
+    pinned = pinned if about["cpus"] > 1 else "Server and client shared one CPU."
     return (
-        f"Written by `scripts/bench`; not edited. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
+        f"Written by `scripts/bench`; do not edit. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
         f"echod {about['echod']}: {rounds_text(results)}, interleaved, of {about['seconds']} s for each server in each "
         f"scenario (twice that with 10 000 active connections), after a warm-up.{state} {pinned}\n\n"
-        "Peers that choose themselves how much they read at once read up to 128 KiB, as echod does. "
-        "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is "
-        "the median of the ratios of each round, with the lowest and the highest; when these enclose 1, it is called "
-        "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another."
+        "Peers that can choose their read size read up to 128 KiB at once, as echod does. Every byte that came back "
+        "was compared with what was sent. Figures are medians over the rounds. A ratio is the median of the ratios of "
+        "all rounds, with the lowest and the highest. If 1 is between these two, it is called a tie. Absolute times "
+        "depend on the machine, so compare only ratios with those of another machine."
         f"{disturbance_text(results)}\n"
     )
 
@@ -76,11 +76,11 @@ def introduction(results):
 def disturbance_text(results):
     """Says how much other programs disturbed the machine. That limits the value of the maximum latencies."""
     text = ""
-    for figure, who in (("stolen", "The host of this virtual machine"), ("others", "Other processes")):
+    for figure, what in (("stolen", "The host of this virtual machine"), ("others", "Other processes")):
         shares = [run[figure] for run in results.runs if figure in run]
         if any(shares):
             mean = sum(shares) / len(shares)
-            text += f" {who} took {mean:.1%} of a CPU while it was measured, {max(shares):.1%} in the worst run."
+            text += f" {what} took {mean:.1%} of a CPU during the runs, {max(shares):.1%} in the worst run."
     return text
 
 
@@ -97,9 +97,9 @@ def targets_text(results):
     rows = [[item.target, item.where, item.figure, item.verdict.replace("MISS", "**MISS**")] for item in found]
     heads = ["target", "scenario", "measured", "verdict"]
     rule = (
-        "Met or missed: all rounds, from the lowest to the highest, are on the same side of the bound. A tie: they are "
-        f"not. With fewer than {ENOUGH_ROUNDS} rounds there is no verdict. Of several peers the one that decides is "
-        "shown: of those with this verdict the worst for echod. A run in which echod fails is a miss.\n\n"
+        "Met or missed: all rounds are on the same side of the bound. Tie: they are not. With fewer than "
+        f"{ENOUGH_ROUNDS} rounds there is no verdict. If there are several peers, the verdict is the worst one, and "
+        "the peer with that verdict and the worst ratio is shown. If echod fails in a run, the target is missed.\n\n"
     )
     return summary + rule + table(heads, rows)
 
@@ -109,12 +109,12 @@ def servers_text(results):
     for server in results.servers:
         rules = [f"{rule['scenario']}{limits_of(rule)}: {rule['why']}" for rule in server["excluded"]]
         if server["core_only"]:
-            rules.append(f"part of the scenarios only: {server['core_only']}")
-        fails = ", ".join(server["fails_checks"]) or "nothing"
+            rules.append(f"takes part only in core scenarios: {server['core_only']}")
+        fails = ", ".join(server["fails_checks"]) or "none"
         rows.append([server["name"], server["kind"], fails, "; ".join(rules) or "-"])
     unknown = results.about.get("unknown_keys")
-    text = f"This echod has no {' and no '.join(unknown)}: its variants are left out.\n" if unknown else ""
-    return table(["server", "kind", "fails of `echoload check`", "does not take part in"], rows) + text
+    text = f"This echod has no {' and no '.join(unknown)}: variants with it are left out.\n" if unknown else ""
+    return table(["server", "kind", "failed checks of `echoload check`", "does not take part in"], rows) + text
 
 
 def limits_of(rule):
@@ -134,8 +134,8 @@ def overview(results):
         name = scenario["name"]
         rows.append([name, *(overview_cell(results, name, server) for server in across)])
     means = [geometric_mean(results, [item["name"] for item in found], server) for server in across]
-    rows.append(["**geometric mean** of the scenarios of each", *means])
-    note = "Above 1: more than echod. `=` is a tie, `F` a run that failed.\n\n"
+    rows.append(["**geometric mean** (number of scenarios)", *means])
+    note = "Above 1: more CPU time than echod. `=` is a tie, `F` a failed run.\n\n"
     return note + table(["scenario", *across], rows)
 
 
@@ -199,7 +199,7 @@ def latency_table(results, scenario):
             row.append(relative(results, scenario, server, "mb_per_s"))
             row.append(f"{number(results.median(scenario, server, 'lag_p99'))} us")
         rows.append(row)
-    more = ["floods, MB/s", "relative to the first", "of p99, the client's own"] if has_floods else []
+    more = ["floods, MB/s", "relative to the first", "p99 of the client's send lag"] if has_floods else []
     return table([*heads, *more], rows)
 
 
@@ -211,7 +211,7 @@ def failures_text(results, scenario):
             lines.append(f"**{server} failed** in {len(failures)} of {rounds_text(results)}: {failures[0]}")
         share = results.median(scenario, server, "empty_share")
         if share and share > NO_FLOOR_SHARE:
-            lines.append(f"{percent(share)} of the calls of {server} found nothing: here it is no floor.")
+            lines.append(f"{percent(share)} of the calls of {server} found nothing, so it is not a lower bound here.")
     return "".join(f"\n{line}\n" for line in lines)
 
 
@@ -232,7 +232,7 @@ def system_calls_text(results):
         most = sorted(calls.items(), key=lambda pair: -pair[1])
         which = ", ".join(f"{name} {calls_text(count)}" for name, count in most)
         rows.append([item["scenario"], item["server"], calls_text(sum(calls.values())), which])
-    note = "Counted by strace, which slows a server down: it finds more ready at a time than it would alone.\n\n"
+    note = "Counted by strace. It slows the server down, which then finds more ready connections at a time.\n\n"
     return note + table(["scenario", "server", "all", "which"], rows)
 
 
@@ -253,8 +253,8 @@ def memory_text(results):
             if connections in (max(sizes), 10000):
                 rows += found
     note = (
-        "Resident memory of the server at the end of a run less that before, for each connection, in KiB; of a server "
-        "that forks, that of all its processes, each shared page in parts (PSS). The kernel's memory is not in it.\n\n"
+        "Growth of the server's resident memory during a run, per connection, in KiB. For a server that forks, the sum "
+        "over all its processes, with each shared page counted once (PSS). Memory of the kernel is not included.\n\n"
     )
     return note + table(["server", "scenario", "KiB"], rows)
 
@@ -268,7 +268,7 @@ def client_text(results):
         share = results.median(name, "echod", "client_share")
         if client and server:
             rows.append([name, f"{significant(client)} us", f"{client / server:.2f}", percent(share)])
-    note = "Against echod. At 100 % the client limits the rate; the server's CPU per echo stands all the same.\n\n"
+    note = "Measured with echod. At 100 % the client limits the rate; the server's CPU per echo is still valid.\n\n"
     return note + table(["scenario", "echoload's CPU", "relative to echod's", "busiest thread"], rows)
 
 
