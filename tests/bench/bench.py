@@ -98,7 +98,7 @@ def measure(options, results, tools):
     asked = [item for item in asked if item.name not in skipped]
     echods, unknown = servers.echods(tools.build, tools.work, options.before)
     wanted = echods + [peer for peer in servers.peers(tools.build) if not options.peers or peer.name in options.peers]
-    found, missing = rounds.that_can_run(tools, wanted)
+    found, missing = rounds.runnable(tools, wanted)
     runs = rounds.plan(options.rounds, asked, found, options.quick)
     taking_part = {run.server.name for run in runs}
     found = [server for server in found if server.name in taking_part]

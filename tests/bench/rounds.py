@@ -36,7 +36,7 @@ def skipped_for_descriptors(wanted, limit):
     return found
 
 
-def that_can_run(tools, wanted):
+def runnable(tools, wanted):
     """Returns the servers that start, and the others with their error."""
     found, missing = [], []
     for server in wanted:

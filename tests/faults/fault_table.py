@@ -149,7 +149,7 @@ SILENT = (
     ("read", "SharedStream", "a line on standard input is read at its next edge"),
 )
 # (call, function, pattern): faults that the log reports in other words than those of strerror(3).
-TOLD = (
+REPORTED_OTHERWISE = (
     ("setrlimit", "", "limits: .* open files"),
     ("socket", "open_bound", "this host has no IPv6"),
     ("bind", "open_bound", "this host has no IPv6"),
@@ -164,8 +164,9 @@ def is_silent(call: str, function: str) -> bool:
     return any(call == silent and part in function for silent, part, _ in SILENT)
 
 
-def is_told_otherwise(call: str, function: str, text: str) -> bool:
-    return any(call == told and part in function and re.search(pattern, text) for told, part, pattern in TOLD)
+def is_reported_otherwise(call: str, function: str, text: str) -> bool:
+    return any(call == other and part in function and re.search(pattern, text)
+               for other, part, pattern in REPORTED_OTHERWISE)
 
 
 def is_not_always_made(call: str, function: str) -> bool:

@@ -47,7 +47,7 @@ auto transfer(const void* frame, int fd, size_t length, Call call) noexcept {
   return result;
 }
 
-// The same without a length.
+// Makes a call that has no length.
 template <typename Call>
 auto perform(const void* frame, int fd, Call call) noexcept {
   return transfer(frame, fd, 0, [&](size_t) { return call(); });

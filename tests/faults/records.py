@@ -100,5 +100,5 @@ class Binary:
         return " ".join([self.sites.get(path[0], "?")] + [self.place(address).line for address in called])
 
     def functions(self, path: tuple[int, ...]) -> str:
-        """The functions of a path, the innermost first."""
+        """Returns the functions of a path, the innermost first."""
         return " < ".join(self.place(address).function for address in path if address)

@@ -8,7 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 
-from fault_table import Fault, is_silent, is_told_otherwise
+from fault_table import Fault, is_silent, is_reported_otherwise
 from scenario import Run
 
 REFUSALS = (64, 69, 71, 77, 78)  # Exit codes of daemon/service/exit_codes.hpp, without those for bugs.
@@ -73,9 +73,9 @@ def is_last_line(run: Run) -> bool:
     return "- stopped: " in at_end and ("stopped: " not in run.stderr or "- counters: " not in at_end)
 
 
-def is_told(run: Run, injected: Injected) -> bool:
+def is_reported(run: Run, injected: Injected) -> bool:
     return (injected.text in run.text or bool(complaints(run.text))
-            or is_told_otherwise(injected.call, injected.functions, run.text) or is_last_line(run))
+            or is_reported_otherwise(injected.call, injected.functions, run.text) or is_last_line(run))
 
 
 def judge_refusal(run: Run, injected: Injected | None) -> list[str]:
@@ -130,6 +130,6 @@ def judge(run: Run, injected: Injected | None, bounds: Bounds | None) -> list[st
     faults += judge_clients(run, injected)
     if injected is None or "LocalSender" not in injected.functions:  # LocalSender: the fault hit a message itself.
         faults += judge_messages(run.messages)
-    if injected and not injected.is_silent and not is_told(run, injected):
+    if injected and not injected.is_silent and not is_reported(run, injected):
         faults.append(f"not reported: neither {injected.text!r} in the log nor a counter")
     return faults

@@ -27,7 +27,7 @@ constexpr int kMost = 6;   // The most descriptors that are passed. The next one
 
 // Occupies the descriptors that the target uses, so that the fuzzer does not get them for its
 // files.
-void fill_places() noexcept {
+void occupy_descriptors() noexcept {
   for (;;) {
     const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (fd < 0 || fd > kFirst + kMost) {
@@ -36,7 +36,7 @@ void fill_places() noexcept {
     }
   }
 }
-[[maybe_unused]] const bool are_filled = (fill_places(), true);
+[[maybe_unused]] const bool are_occupied = (occupy_descriptors(), true);
 
 // A kind of descriptor: the socket or file to pass, and the [[listen]] that matches it.
 struct Kind {
@@ -120,7 +120,7 @@ class PassedDescriptors {
   }
   PassedDescriptors(const PassedDescriptors&) = delete;
   PassedDescriptors& operator=(const PassedDescriptors&) = delete;
-  ~PassedDescriptors() { fill_places(); }
+  ~PassedDescriptors() { occupy_descriptors(); }
 };
 
 void set_variable(const char* name, const std::string& value) {

@@ -21,7 +21,7 @@ namespace echod::test {
 // Positions are in bytes from the start of the connection.
 struct SimulatedPeer {
   int fd = -1;
-  std::uint32_t mask = 0;  // What its socket is registered for.
+  std::uint32_t mask = 0;  // The events that its socket is registered for.
 
   std::uint64_t arrived = 0;            // End of what the peer sent.
   std::uint64_t read = 0;               // End of what left the receive queue.
@@ -38,7 +38,7 @@ struct SimulatedPeer {
 
   bool is_raised = false;  // In epoll's list of ready descriptors.
   bool is_broken = false;  // A call has failed, or will fail: nothing is owed any more.
-  int error = 0;           // What the next call fails with.
+  int error = 0;           // The errno of the next call.
   bool is_draining = false;
   std::uint64_t owed_when_drained = 0;  // End of what had arrived when the daemon was told to stop.
   bool is_closed = false;
@@ -46,7 +46,7 @@ struct SimulatedPeer {
 
 class SimulatedPeers {
  public:
-  // Borrows all three.
+  // Keeps references to all three.
   SimulatedPeers(ScriptedKernel& kernel, FuzzInput& input, const Counters& counters);
   ~SimulatedPeers() { kernel_.improvise({}); }
   SimulatedPeers(const SimulatedPeers&) = delete;

@@ -29,13 +29,13 @@ class Report:
 class Pinger:
     """Pings from its own process, so that the hostile clients do not take its CPU time.
 
-    Create it before the sockets of the hostile clients: the process would inherit them. `comes_anew`: it also replaces
+    Create it before the sockets of the hostile clients: the process would inherit them. `reconnects`: it also replaces
     its connections by new ones from time to time.
     """
 
-    def __init__(self, port: int, seed: int, connections: int, comes_anew: bool):
+    def __init__(self, port: int, seed: int, connections: int, reconnects: bool):
         self._connections = connections
-        self._comes_anew = comes_anew
+        self._reconnects = reconnects
         context = multiprocessing.get_context("fork")
         self._count = context.RawValue(c_uint64)
         self._is_over = context.RawValue(c_bool)
@@ -79,7 +79,7 @@ class Pinger:
     def _ping(self, port: int, rng: random.Random, report: Report) -> None:
         sockets: list[socket.socket] = []
         while not self._is_over.value:
-            if len(sockets) < self._connections or (self._comes_anew and report.pings % PINGS_A_VISIT == 0):
+            if len(sockets) < self._connections or (self._reconnects and report.pings % PINGS_A_VISIT == 0):
                 if len(sockets) == self._connections:
                     sockets.pop(0).close()
                 sockets.append(clients.connect(port))

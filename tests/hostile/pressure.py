@@ -19,30 +19,30 @@ from storms import crowd
 
 KIB = 1024
 MIB = 1024 * KIB
-TOLD = "Cannot allocate memory"
+NO_MEMORY = "Cannot allocate memory"
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - ")
 
 
 def few_descriptors(stage: Stage) -> None:
     """200 clients connect, but `ulimit -n 64` allows only about 40 connections."""
-    stage.start("workers = 2\n", comes_anew=False, limits={"nofile": 64})
+    stage.start("workers = 2\n", reconnects=False, limits={"nofile": 64})
     stage.daemon.expect_log("full on ", "ulimit -n allows 64 open files")
     crowd(stage, 200, 64)
 
 
 def address_space(stage: Stage) -> None:
     """`ulimit -v`: clients are served as far as memory allows, the others wait, and no connection is closed."""
-    stage.start("workers = 2\n", comes_anew=False,
+    stage.start("workers = 2\n", reconnects=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib() + 256))
-    stage.daemon.expect_log(TOLD)
+    stage.daemon.expect_log(NO_MEMORY)
     run_out_of_memory(stage)
 
 
 def data_segment(stage: Stage) -> None:
-    """`ulimit -d`: the same. Unlike `ulimit -v`, it limits memory that the allocator has reserved."""
-    stage.start("workers = 2\n", comes_anew=False,
+    """`ulimit -d`: the same. It also limits address space that the allocator has reserved before."""
+    stage.start("workers = 2\n", reconnects=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_DATA, daemon.data_kib() + 512))
-    stage.daemon.expect_log(TOLD)
+    stage.daemon.expect_log(NO_MEMORY)
     run_out_of_memory(stage)
 
 
@@ -56,11 +56,11 @@ def run_out_of_memory(stage: Stage) -> None:
     with stage.attack(connections=at_most):
         those: list[socket.socket] = []
         descriptors = stage.daemon.descriptors()
-        while TOLD not in stage.daemon.text():
+        while NO_MEMORY not in stage.daemon.text():
             if len(those) >= at_most:
                 raise Broken(f"{at_most} connections did not use up the memory")
             those += [clients.begin_connect(stage.port, number) for number in range(100)]
-            wait_until("all to be accepted, or memory to run out", lambda: TOLD in stage.daemon.text() or
+            wait_until("all to be accepted, or memory to run out", lambda: NO_MEMORY in stage.daemon.text() or
                        stage.daemon.descriptors() - descriptors >= len(those))
         # Not earlier: asking for the counters needs memory too.
         accepted = stage.daemon.counters()["connections"]

@@ -99,23 +99,23 @@ class Stage:
         self._cleanup = ExitStack()
         self._before: dict[str, int] = {}
 
-    def start(self, config: str, *, comes_anew: bool = True, connections: int = 4, bulk: bool = True,
+    def start(self, config: str, *, reconnects: bool = True, connections: int = 4, bulk: bool = True,
               wrapper: Sequence[str] = (), limits: Mapping[str, int] | None = None,
               prepare: Callable[[EchodProcess], None] = lambda daemon: None,
               options: Mapping[str, Any] | None = None) -> None:
         """Starts echod and the well-behaved client, and measures the costs.
 
-        `connections`: of the well-behaved client. `comes_anew`: it also replaces them by new ones from time to time.
+        `connections`: of the well-behaved client. `reconnects`: it also replaces them by new ones from time to time.
         `bulk`: measure the cost of a MiB too. `prepare`: is called before the first client connects. `options`: further
         options of EchodProcess.
         """
         clients.allow_descriptors()
         self.daemon = EchodProcess(self.settings.echod, config, **{"wrapper": wrapper, "limits": limits, **(options or {})})
         self._cleanup.callback(self.daemon.kill)
-        self._cleanup.callback(self.keep_what_was_said)
+        self._cleanup.callback(self.keep_last_output)
         self._overflows = clients.overflows()
         prepare(self.daemon)
-        self.pinger = Pinger(self.port, self.rng.randrange(2**32), connections, comes_anew)
+        self.pinger = Pinger(self.port, self.rng.randrange(2**32), connections, reconnects)
         self._cleanup.callback(self.pinger.kill)
         self.calibrate(bulk)
 
@@ -133,7 +133,7 @@ class Stage:
     def close(self) -> None:
         self._cleanup.close()
 
-    def keep_what_was_said(self) -> None:
+    def keep_last_output(self) -> None:
         if self.result.failures and not self.result.said:
             self.result.said = self.daemon.stderr_text().splitlines()[-LINES_KEPT:]
 
@@ -251,10 +251,10 @@ class Stage:
         kept = daemon.rss_kib() - self._memory
         most = MEMORY_SLACK_KIB + self._table_kib + kept_kib
         self.check(kept <= most, f"{kept} KiB more memory than before; the bound is {most:.0f}")
-        self.account(may_lose)
+        self.check_counts(may_lose)
         daemon.stop()
 
-    def account(self, may_lose: bool) -> None:
+    def check_counts(self, may_lose: bool) -> None:
         counters = self.daemon.counters()
         self.result.counters = {name: value - self._before.get(name, 0) for name, value in counters.items()
                                 if value != self._before.get(name, 0) and name not in GAUGES}

@@ -83,7 +83,7 @@ def connect_flood(stage: Stage) -> None:
     """More clients than limits.max_connections: they wait in the backlog and are served in turn. It is logged once."""
     most = 200
     stage.start(f'workers = 2\n[[listen]]\naddress = "127.0.0.1"\nport = 0\nbacklog = 1024\n'
-                f'[limits]\nmax_connections = {most}\n', comes_anew=False)
+                f'[limits]\nmax_connections = {most}\n', reconnects=False)
     stage.daemon.expect_log("full on ")
     crowd(stage, 1200, most)
 

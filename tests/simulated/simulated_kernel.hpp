@@ -136,7 +136,7 @@ class SimulatedKernel {
   // wait, this is what the daemon knows.
   [[nodiscard]] std::uint64_t told_since_wait() const noexcept { return told_.value(); }
 
-  // From now on keeps a line for each call and act.
+  // From now on records a line for each call and act; see trace().
   void keep_trace() noexcept { has_trace_ = true; }
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
   void note(const std::string& line);

@@ -47,7 +47,7 @@ class DaemonLog:
         self.lines += 1
         line = LINE.fullmatch(text)
         if line is None:
-            self.wonder(text)
+            self.keep_strange(text)
         elif found := OPEN.fullmatch(line[2]):
             self.opened[found[1]] += 1
         elif found := CLOSE.fullmatch(line[2]):
@@ -61,9 +61,9 @@ class DaemonLog:
             if known:
                 self.complaints[known[0]] += 1
             else:
-                self.wonder(text)
+                self.keep_strange(text)
 
-    def wonder(self, text: str) -> None:
+    def keep_strange(self, text: str) -> None:
         if len(self.strange) < MOST_STRANGE:
             self.strange.append(text[:300])
 
@@ -78,6 +78,6 @@ class DaemonLog:
         """The second half of a rotation, when echod writes to a new file: reads the old file to its end."""
         self.read(old)
         if self._rest:
-            self.wonder(f"incomplete line at the end of a rotated file: {self._rest.decode('utf-8', 'replace')}")
+            self.keep_strange(f"incomplete line at the end of a rotated file: {self._rest.decode('utf-8', 'replace')}")
         self._at, self._rest = 0, b""
         old.unlink()

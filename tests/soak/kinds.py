@@ -17,7 +17,7 @@ IDLE = "127.0.0.4"  # All bytes come back, then echod closes the silent connecti
 STALLED = "127.0.0.5"  # The client reads nothing until echod closes the connection.
 GATE_WHOLE = "127.0.0.6"  # As WHOLE and CUT, but through the chaos gate.
 GATE_CUT = "127.0.0.7"
-LOAD = "127.0.0.8"  # echoload.
+LOAD = "127.0.0.8"  # Connections of echoload.
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -288,7 +288,7 @@ class Play:
             faults.append(f"{self.peak_kib} KiB under load; the bound is {most}")
         return faults
 
-    # The end, under load.
+    # The stop, under load.
 
     def stop(self) -> None:
         self.attend_until("echoload to end", lambda: not self.loads)

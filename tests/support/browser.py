@@ -101,7 +101,7 @@ class Browser:
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def open(self, file: Path, width: int = 1000, scheme: str = "light") -> Page:
-        """`scheme`: "light" or "dark"."""
+        """Opens a file in a new page. `scheme`: "light" or "dark"."""
         return Page(self, file, width, scheme)
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:

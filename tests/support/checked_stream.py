@@ -95,7 +95,7 @@ class Stream:
         self.reads_at = math.inf if self.ending is Ending.STALL else self.began + plan.reads_after_s
         self.end_sending_if_connected()
 
-    # What it waits for.
+    # Events and times to wait for.
 
     @property
     def has_to_send(self) -> bool:
@@ -113,7 +113,7 @@ class Stream:
         times = [self.reads_at, self.sends_at if self.has_to_send else math.inf]
         return min((at for at in times if at > now), default=math.inf)
 
-    # What it does.
+    # Sending and receiving.
 
     def turn(self, events: int, now: float) -> None:
         try:
@@ -158,7 +158,7 @@ class Stream:
     def end_sending_if_connected(self) -> None:
         try:
             self.end_sending()
-        except OSError as error:  # Reset already.
+        except OSError as error:  # It was reset already.
             self.lose(error)
 
     def receive(self, now: float) -> None:
@@ -190,7 +190,7 @@ class Stream:
             at += size
         return True
 
-    # How it ends.
+    # The end.
 
     def lose(self, error: OSError) -> None:
         """Ends the stream after an error of send(2) or recv(2), such as a reset."""
@@ -239,7 +239,7 @@ class Crowd:
         self.timers: list[tuple[float, int, Stream]] = []
         self.order = itertools.count()
         self.epoll = select.epoll()
-        self.looks_at = 0.0  # When to look for hanging streams next.
+        self.next_check_at = 0.0  # When to look for hanging streams again.
 
     def add(self, stream: Stream) -> None:
         self.streams[stream.number] = stream
@@ -260,8 +260,8 @@ class Crowd:
             stream = heapq.heappop(self.timers)[2]
             if not stream.is_over:
                 self.refresh(stream, now)
-        if now >= self.looks_at:
-            self.looks_at = now + 1.0
+        if now >= self.next_check_at:
+            self.next_check_at = now + 1.0
             for stream in [stream for stream in self.streams.values() if now - stream.moved > patience_s]:
                 stream.end(f"no progress for {patience_s:g} s after {stream.received} of {stream.sent} bytes")
                 self.refresh(stream, now)

@@ -120,7 +120,8 @@ std::vector<int> out_of_the_way(const std::vector<int>& descriptors) {
   for (const int descriptor : passed) {
     is_ready = is_ready && dup2(descriptor, next++) >= 0;
   }
-  (void)close_range(static_cast<unsigned>(next), UINT_MAX, 0);  // What the test itself inherited.
+  (void)close_range(static_cast<unsigned>(next), UINT_MAX,
+                    0);  // Descriptors that the test itself inherited.
   is_ready = is_ready && (options.directory.empty() || chdir(options.directory.c_str()) == 0);
   for (const auto& [resource, limit] : options.limits) {
     is_ready = is_ready && setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) == 0;

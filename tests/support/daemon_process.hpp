@@ -18,8 +18,8 @@
 namespace echod::test {
 
 struct DaemonOptions {
-  std::string config = {};                  // TOML. With [[listen]] in it, no --address and --port.
-  std::vector<std::string> arguments = {};  // Further arguments.
+  std::string config = {};                    // TOML. Without [[listen]]: 127.0.0.1, any free port.
+  std::vector<std::string> arguments = {};    // Further arguments.
   std::vector<std::string> environment = {};  // "NAME=value".
   bool has_log_argument = true;               // Pass --log-file; else the config names the file.
   bool has_stdin = false;

@@ -60,7 +60,8 @@ class EchodProcess:
         self.log_file = log_file or self.directory / "network-server.log"
         self.stderr_file = self.directory / "stderr"
         self.config_file.write_text(config, encoding="utf-8")
-        self.told = self.stderr_text if stderr is None else self.log_text  # Where start and counters are reported.
+        # Where the start and the counters are reported.
+        self.report_text = self.stderr_text if stderr is None else self.log_text
         self._allowed: list[str] = []
         self._expected: list[str] = []
         words = [*wrapper]
@@ -74,14 +75,14 @@ class EchodProcess:
                                             stderr=stderr_file if stderr is None else stderr,
                                             env={**os.environ, **(environment or {})})
         try:
-            wait_until("the start", lambda: "- started: " in self.told() or not self.is_running())
+            wait_until("the start", lambda: "- started: " in self.report_text() or not self.is_running())
             if not self.is_running():
                 raise Broken(f"echod did not start; its exit status is {self.process.returncode}")
         except BaseException as error:
             said = self.text()
             self.kill()
             raise Broken(f"{error}\n{said}") from error
-        self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.told())]
+        self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.report_text())]
         self.descriptors_at_start = self.descriptors()
 
     def __enter__(self) -> Self:
@@ -114,7 +115,7 @@ class EchodProcess:
         """True even while a tracer delays one of its threads. Call it before is_running(), which reaps the process."""
         return "\nState:\tZ" in (self._proc / "status").read_text()
 
-    # What it says.
+    # Its output.
 
     def stderr_text(self) -> str:
         return self.stderr_file.read_text("utf-8", "replace")
@@ -130,24 +131,24 @@ class EchodProcess:
 
     def counters(self) -> dict[str, int]:
         """Asks echod for its counters (SIGUSR2). It asks again, because a full log queue may drop the answer."""
-        seen = len(COUNTERS.findall(self.told()))
+        seen = len(COUNTERS.findall(self.report_text()))
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if not self.is_running():
                 raise Broken(f"echod has ended with status {self.process.returncode}\n{self.text()[-2000:]}")
             self.signal(signal.SIGUSR2)
             try:
-                wait_until("the counters", lambda: len(COUNTERS.findall(self.told())) > seen, ASK_AGAIN_S)
+                wait_until("the counters", lambda: len(COUNTERS.findall(self.report_text())) > seen, ASK_AGAIN_S)
             except Broken:
                 continue
-            pairs = COUNTERS.findall(self.told())[-1].split()
+            pairs = COUNTERS.findall(self.report_text())[-1].split()
             return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
         raise Broken("timed out waiting for the counters")
 
     def wait_for_counter(self, name: str, value: int, seconds: float = PATIENCE_S) -> None:
         wait_until(f"{name} to reach {value}", lambda: self.counters()[name] >= value, seconds)
 
-    # What the kernel says of it.
+    # Its resources, from the kernel.
 
     def cpu_s(self) -> float:
         """CPU time of all its threads so far, to the nanosecond."""
@@ -198,7 +199,7 @@ class EchodProcess:
                 open_files += self.log_file.name not in target and not target.startswith("pipe:")
         return open_files
 
-    # What is done to it.
+    # Control.
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)

@@ -2,7 +2,7 @@
 // result of each system call (executable `scripted_tests`).
 //
 //   ScriptedKernel kernel;                          // From here on calls go to the script.
-//   kernel.expect_recv(7, "hello");                 // recv(7) gives "hello";
+//   kernel.expect_recv(7, "hello");                 // recv(7) returns "hello";
 //   kernel.expect_send(7, "hello", 3);              // send(7, "hello") must follow, and takes 3;
 //   kernel.expect_modify(7, EPOLLOUT | EPOLLET);    // then EPOLL_CTL_MOD with exactly this mask.
 //   ...                                             // Run the code under test.

@@ -7,7 +7,7 @@ import termios
 
 IP_BIND_ADDRESS_NO_PORT = 24  # See ip(7). connect(2) chooses the port, and may reuse one that is in TIME_WAIT.
 CONNECT_S = 60.0
-LINGER_NOT = struct.pack("ii", 1, 0)
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # A linger time of 0.
 
 
 def unconnected(source: str = "127.0.0.1", receive_buffer: int = 0) -> socket.socket:
@@ -46,5 +46,5 @@ def has_arrived(connected: socket.socket) -> bool:
 def reset(connected: socket.socket) -> None:
     """Closes the socket so that the other side gets an RST. No-op if it is closed."""
     if connected.fileno() >= 0:
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         connected.close()

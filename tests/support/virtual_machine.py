@@ -23,9 +23,9 @@ class Machine:
 
     def boot(self, initramfs: Path, kernel_options: str = "", options: Sequence[str] = ()) -> subprocess.Popen[str]:
         """Boots and runs /init. The process's stdin and stdout are the guest's /dev/ttyS1. The guest has no network."""
-        # These make an emulation faster: cx16 is off, because an emulated 16-byte compare-and-exchange, which the
-        # kernel's allocator uses, may stop all CPUs. The CPU has small registers, because larger ones slow each task
-        # switch down. `mitigations=off` below saves the most.
+        # Three things slow an emulation down. A 16-byte compare-and-exchange, which the kernel's allocator uses, may
+        # stop all CPUs, so cx16 is off. Large registers make each task switch slower, so the CPU is a qemu64. The
+        # kernel's mitigations and init_on_alloc cost the most, so they are off below.
         is_emulated = self.accelerator == "tcg"
         command = ["qemu-system-x86_64", "-cpu", "qemu64,-cx16" if is_emulated else "host"]
         command += ["-accel", "tcg,thread=multi" if is_emulated else self.accelerator]

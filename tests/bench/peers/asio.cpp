@@ -19,7 +19,7 @@ using asio::ip::tcp;
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  // A constructor of our own, so that make_shared does not fill the buffer with zeros.
+  // This constructor keeps make_shared from filling the buffer with zeros.
   explicit Session(tcp::socket socket) : socket_(std::move(socket)) {}
 
   void read() {

@@ -23,7 +23,7 @@ struct Client {
 
   int fd;
   bool is_sending = false;
-  std::size_t from = 0;  // What is still to be sent: [from, to) of the buffer.
+  std::size_t from = 0;  // The unsent bytes are [from, to) of the buffer.
   std::size_t to = 0;
   bool has_more = true;  // Whether the last recv left data in the queue. Assumed for a new client.
   std::array<char, peers::kBufferSize> buffer;

@@ -56,7 +56,7 @@ class PollServer {
     }
   }
 
-  std::vector<pollfd> fds_;  // The first is the listener.
+  std::vector<pollfd> fds_;  // The first entry is the listener.
   std::vector<peers::EchoConnection> connections_;
 };
 

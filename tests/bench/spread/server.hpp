@@ -1,4 +1,4 @@
-// The measured server: workers, and the listening sockets that the mechanism asks for.
+// The measured server: workers, and the listening sockets that the mechanism needs.
 #pragma once
 
 #include <atomic>

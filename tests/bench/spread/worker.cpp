@@ -62,7 +62,7 @@ Worker& Crew::choose(Worker& accepting) const {
   if (mechanism == Mechanism::acceptor) {
     return *fewest;
   }
-  // Handing over wakes another thread, so a small lead is kept.
+  // Handing over wakes another thread, so a worker may have slightly more than the others.
   const auto mean = total / static_cast<std::uint32_t>(workers.size());
   return accepting.count() <= fewest->count() + mean / 16 ? accepting : *fewest;
 }
@@ -170,7 +170,8 @@ void Worker::iterate(int timeout_ms) {
       echo(fd);
     }
   }
-  // No edge comes for what a turn leaves in the queue, so the next epoll_wait does not block.
+  // There is no new edge for connections that a turn leaves in the queue, so the next epoll_wait
+  // does not block.
   is_accepting_ = is_accepting_ && accept_some();
 }
 
@@ -183,7 +184,7 @@ int Worker::timeout_for(int timeout_ms) const {
 }
 
 // Returns whether another worker should accept. Calls that worker if a connection is waiting.
-bool Worker::leaves_it() {
+bool Worker::defers_to_other() {
   constexpr std::uint32_t kTolerance = 32;
   Worker* const other = crew_.instead_of(*this, kTolerance);
   if (other == nullptr) {
@@ -213,7 +214,7 @@ bool Worker::accept_some() {
   called_since_.store(0);
   called_ = nullptr;
   for (int accepts = 0; accepts < kAcceptsPerTurn; ++accepts) {
-    if (has_one_queue && leaves_it()) {
+    if (has_one_queue && defers_to_other()) {
       return false;
     }
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -51,7 +51,7 @@ struct Crew {
   [[nodiscard]] Worker* instead_of(const Worker& accepting, std::uint32_t tolerance) const;
 };
 
-// Descriptors are not closed one by one: the server has a descriptor table of its own (server.cpp).
+// The destructor does not close descriptors: the server has its own descriptor table (server.cpp).
 class Worker {
  public:
   explicit Worker(const Crew& crew);
@@ -72,7 +72,7 @@ class Worker {
   void iterate(int timeout_ms);
   [[nodiscard]] int timeout_for(int timeout_ms) const;
   [[nodiscard]] bool accept_some();
-  [[nodiscard]] bool leaves_it();
+  [[nodiscard]] bool defers_to_other();
   void rotate();
   void adopt(int fd);
   void take_inbox();

@@ -34,7 +34,7 @@ give_up() {
   poweroff -f
 }
 
-# start_echod IDLE_S
+# start_echod IDLE_S: starts echod with this idle_s, and waits until it serves.
 start_echod() {
   rm -f $log
   printf '[timeouts]\nidle_s = %s\n' "$1" >echod.toml
@@ -59,7 +59,7 @@ counter() { counters | sed "s/.* $1=\([0-9]*\).*/\1/"; }
 
 is_counter() { [ "$(counter "$1")" = "$2" ]; }
 
-# CPU time of echod so far, in nanoseconds.
+# Prints the CPU time of echod so far, in nanoseconds.
 cpu_ns() { cat /proc/$echod/task/*/schedstat | awk '{ total += $1 } END { printf "%.0f", total }'; }
 
 stop_echod() {
@@ -72,10 +72,10 @@ stop_echod() {
 
 counters_at_end() { grep ' counters: ' $log | tail -n 1 | sed 's/.* counters: //'; }
 
-# kernel NAME: the kernel's counts of TCP, as facts of that name.
+# kernel NAME: prints the kernel's TCP counters as facts of that name.
 kernel() { grep -hE '^(Tcp|TcpExt):' /proc/net/snmp /proc/net/netstat | sed "s/^/fact $1 /"; }
 
-# load NAME OPTION...: echoload in the foreground.
+# load NAME OPTION...: runs echoload to its end, and prints its result as facts.
 load() {
   name=$1
   shift

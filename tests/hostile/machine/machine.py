@@ -325,7 +325,7 @@ def run(arguments: argparse.Namespace, directory: Path) -> list[Scenario]:
         process.wait()
 
 
-def lose_patience(*_: object) -> None:
+def time_out(*_: object) -> None:
     raise Failure(f"the machine has printed nothing for {PATIENCE_S} s")
 
 
@@ -340,7 +340,7 @@ def main() -> int:
     arguments = parser.parse_args()
     arguments.names = arguments.names or list(JUDGES)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Runs the cleanup, which ends the machine.
-    signal.signal(signal.SIGALRM, lose_patience)
+    signal.signal(signal.SIGALRM, time_out)
     try:
         with tempfile.TemporaryDirectory(prefix="hostile-machine-") as temporary:
             directory = arguments.keep or Path(temporary)
