@@ -1,9 +1,11 @@
 // Model checker for the worker: tries everything that clients and the network can do to a few
 // connections, at every moment when it can make a difference, which is before each system call.
 //
-// Sequence: a list of acts of the outside (clients, network, the command to drain). Each act
-// happens before a certain call of the daemon, counted from the start. Run: the daemon from its
-// start to its rest, with a sequence. No state is ever saved or restored.
+// A sequence is a list of acts of the outside: of the clients, of the network, or the command to
+// drain. Each act happens before a certain call of the daemon, counted from the start.
+//
+// A run is the daemon from its start to its rest, with a sequence. No state is ever saved or
+// restored.
 //
 // After the last act of its sequence, a run checks each state that it reaches. If the state is new,
 // it is stored, and each act that is possible in it makes a new sequence, longer by one. If the

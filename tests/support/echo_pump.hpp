@@ -1,5 +1,6 @@
 // A client that sends a pattern and, at the same time, checks byte for byte that it comes back.
-// Many pumps can run in one thread. Thread-safety: none.
+// Many pumps can run in one thread.
+// Thread-safety: none.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,8 @@
 // Echo with io_uring through liburing: one ring, multishot accept, and for each connection a recv
 // or a send under way. The call that waits submits them in batches. IORING_RECVSEND_POLL_FIRST
-// avoids a useless attempt to read if the last recv emptied the queue. Limits: 128 KiB for each
-// connection, of which only used pages take memory. Needs Linux 5.19; exits with 77 if the kernel
-// does not allow io_uring (kernel.io_uring_disabled, seccomp).
+// avoids a useless attempt to read if the last recv emptied the queue.
+// Limits: 128 KiB for each connection, of which only used pages take memory. Needs Linux 5.19;
+// exits with 77 if the kernel does not allow io_uring (kernel.io_uring_disabled, seccomp).
 #include <liburing.h>
 #include <unistd.h>
 

@@ -1,8 +1,8 @@
 // Echo with a thread for each connection: blocking accept, then blocking recv and send in a
-// detached thread with its buffer on the stack. Limits: the number of threads (ulimit -u,
-// kernel.threads-max, the pids of a control group), and two memory mappings for each
-// (vm.max_map_count, which allows about 32 000). If a thread cannot be started, the connection is
-// closed.
+// detached thread with its buffer on the stack.
+// Limits: the number of threads (ulimit -u, kernel.threads-max, the pids of a control group), and
+// two memory mappings for each (vm.max_map_count, which allows about 32 000). If a thread cannot be
+// started, the connection is closed.
 #include <unistd.h>
 
 #include <array>
