@@ -1,7 +1,7 @@
 """Measures echod and the servers that it is compared with, by echoload, and writes a report.
 
-Read in this order: scenarios.py (what), servers.py (who), running.py (one run), rounds.py (all of them),
-results.py (the figures, and what a ratio and a tie are), targets.py, report.py, plots.py.
+Read in this order: scenarios.py (what is measured), servers.py (which servers), running.py (one run), rounds.py (all
+runs), results.py (the figures, and what a ratio and a tie are), targets.py, report.py, plots.py.
 """
 
 import argparse
@@ -33,9 +33,9 @@ def parse_arguments():
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("build/bench-report"), metavar="DIR")
     parser.add_argument("--publish", action="store_true", help="write docs/performance/ instead")
     parser.add_argument("--quick", action="store_true", help="fewer scenarios, peers and rounds: 4 minutes")
-    parser.add_argument("--rounds", type=int, metavar="N", help="how often everything is measured (9; quick: 5)")
-    parser.add_argument("--seconds", type=float, metavar="S", help="how long each run measures (0.5; quick: 0.4)")
-    parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers; echod: none")
+    parser.add_argument("--rounds", type=int, metavar="N", help="number of rounds (9; quick: 5)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="duration of each run (0.5; quick: 0.4)")
+    parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers; echod: no peer")
     parser.add_argument("--before", type=pathlib.Path, metavar="ECHOD", help="also measure this other echod program")
     parser.add_argument("--scenarios", nargs="*", default=[], metavar="PATTERN", help="only these, such as '64 conn*'")
     parser.add_argument("--list", action="store_true", help="print the names of scenarios and peers")
@@ -49,12 +49,12 @@ def parse_arguments():
     options.before = options.before and options.before.resolve()
     unknown = set(options.peers) - {"echod"} - {peer.name for peer in servers.peers(options.build)}
     if unknown:
-        parser.error(f"no peer {', '.join(sorted(unknown))}")
+        parser.error(f"unknown peer: {', '.join(sorted(unknown))}; --list prints the names")
     return options
 
 
 def interrupt(*_):
-    """Ends as Ctrl-C does: no server stays behind."""
+    """Ends like Ctrl-C, so that no server is left running."""
     raise KeyboardInterrupt
 
 
@@ -75,7 +75,7 @@ def main():
                 measure(options, results, running.Tools(options.build, pathlib.Path(work), options.seconds))
                 results.about["complete"] = True
             except KeyboardInterrupt:
-                rounds.say("interrupted: the report is of what was measured until now")
+                rounds.say("interrupted: the report has what was measured so far")
         if not results.runs:
             return
     results.save(options.output / "results.json")
@@ -98,7 +98,7 @@ def measure(options, results, tools):
     asked = [item for item in asked if item.name not in skipped]
     echods, unknown = servers.echods(tools.build, tools.work, options.before)
     wanted = echods + [peer for peer in servers.peers(tools.build) if not options.peers or peer.name in options.peers]
-    found, missing = rounds.that_can_run(tools, wanted)
+    found, missing = rounds.runnable(tools, wanted)
     runs = rounds.plan(options.rounds, asked, found, options.quick)
     taking_part = {run.server.name for run in runs}
     found = [server for server in found if server.name in taking_part]
@@ -138,7 +138,7 @@ def about(options, tools, limit, missing, unknown):
 
 
 def described(item):
-    """Without what is of this machine."""
+    """Returns the fields of a scenario or server for the results, without those that depend on this machine."""
     fields = dataclasses.asdict(item)
     fields.pop("command", None)
     if isinstance(item, servers.Server):
@@ -159,7 +159,7 @@ def add_system_calls(options, results, tools, runs):
 
 
 def add_curves(options, results, tools, runs):
-    """All that take part in everything at one rate; echod at several."""
+    """Adds the latency curves: of the servers that take part in all scenarios at one rate, and of echod at several."""
     closed = results.median(extras.CURVE, "echod", "rate")
     if not closed:
         return

@@ -1,4 +1,4 @@
-"""How the benchmark compares, leaves out and judges; no server is started."""
+"""Tests how the benchmark compares servers, excludes them and judges targets. Starts no server."""
 
 import itertools
 import os
@@ -22,7 +22,7 @@ VARIANTS = (servers.BUSY, servers.ONE_WORKER, servers.TWO_WORKERS)
 
 
 def results_of(figures, scenario=SCENARIO, figure="cpu_us"):
-    """Of server to its values, one for each round; None is a run that failed."""
+    """Makes results. `figures`: the values of each server, one for each round; None is a run that failed."""
     matrix = [scenarios_dict(item) for item in scenarios.matrix()]
     kinds = {"echod": "echod", "floor": "floor"} | dict.fromkeys(VARIANTS, "variant")
     results = Results(about={"rounds": max(map(len, figures.values())), "cpus": 2}, scenarios=matrix)
@@ -36,7 +36,7 @@ def results_of(figures, scenario=SCENARIO, figure="cpu_us"):
 
 
 def ratio_of(low, median, high):
-    """Of enough rounds."""
+    """Makes a ratio with enough rounds."""
     return Ratio.of((value, 1) for value in (low, median, median, median, high))
 
 
@@ -142,7 +142,7 @@ class TargetTest(unittest.TestCase):
         self.assertEqual(verdict_of(results, "every correct peer").verdict, "tie")
 
     def test_shows_the_peer_that_decides(self):
-        # The highest median is that of a peer which is not always better.
+        # "noise" has the highest median ratio, but is not better in all rounds.
         noise = [5, 6, 12, 5, 6]
         results = results_of({"echod": [10] * 5, "noise": noise, "libuv": [9.5] * 5, "asio": [8, 9, 9, 9, 9]})
         verdict = verdict_of(results, "every correct peer")
@@ -163,7 +163,7 @@ class TargetTest(unittest.TestCase):
         self.assertEqual((verdict.verdict, "asio" in verdict.figure), ("too few rounds", True))
 
     def test_of_a_lone_ping_holds_against_every_peer(self):
-        # The peer of the lowest median is noisy; another one is better in all rounds.
+        # "noise" has the lowest median; "libuv" is better than echod in all rounds.
         figures = {"echod": [30] * 5, "noise": [20, 20, 20, 20, 40], "libuv": [29] * 5}
         results = results_of(figures, "ping, spinning client", "p50")
         verdict = verdict_of(results, "no busy polling")
@@ -216,7 +216,7 @@ class ReportTest(unittest.TestCase):
     def test_says_what_else_the_machine_did(self):
         for run, share in zip(self.results.runs, (0.01, 0.03)):
             run["others"] = share
-        text = "Other processes took 2.0% of a CPU while it was measured, 3.0% in the worst run."
+        text = "Other processes took 2.0% of a CPU during the runs, 3.0% in the worst run."
         self.assertIn(text, report.report(self.results, {}))
 
     def test_is_the_same_of_saved_results(self):

@@ -1,4 +1,4 @@
-"""What is measured apart from the rounds: system calls for an echo, and curves of latency."""
+"""Measurements outside of the rounds: system calls for an echo, and latency curves."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ import time
 import processes
 import running
 
-# System calls are counted in these.
+# The scenarios in which system calls are counted.
 TRACED = (
     "64 connections, 64 bytes",
     "64 connections, 64 bytes, depth 16",
@@ -16,16 +16,16 @@ TRACED = (
 )
 TRACED_QUICKLY = TRACED[:1]
 SHORT_S, LONG_S = 0.2, 0.8
-FEWEST_CALLS = 0.0005  # Below that, what is left of a difference of two runs.
+FEWEST_CALLS = 0.0005  # Smaller values are remains of the difference of two runs.
 
 CURVE = "64 connections, 64 bytes"
 SHARES = (0.1, 0.25, 0.5, 0.75)
 
 
 def system_calls(tools, server, scenario):
-    """Name to calls for an echo, by strace.
+    """Returns the system calls for an echo, by name, counted by strace.
 
-    Two runs of different length: what they have in common (start, connections, end) is not in the difference.
+    It takes the difference of two runs of different length, so the calls at start, connect and end cancel out.
     """
     (short_calls, short_echoes), (long_calls, long_echoes) = (
         traced(tools, server, scenario, seconds) for seconds in (SHORT_S, LONG_S)
@@ -38,30 +38,30 @@ def system_calls(tools, server, scenario):
 
 
 def traced(tools, server, scenario, seconds):
-    """(name to calls, echoes) of a server from its start to its end."""
+    """Runs a server under strace from its start to its end. Returns its calls by name, and its echoes."""
     table = tools.work / "strace.txt"
     strace = ("strace", "-f", "-c", "-U", "calls,name", "-o", str(table))
     with running.serving(tools, server, scenario.connections, prefix=strace) as process:
         words = [tools.echoload, "--json", "-", "--warmup", "0", "--duration", f"{seconds}s"]
         words += ["--connections", str(scenario.connections), *scenario.arguments, f"127.0.0.1:{process.port}"]
         result = running.echoload_result([*processes.pinned(processes.CLIENT_CPU), *words], seconds)
-        # To the server: strace, which is of the same group, holds it back until it has written.
+        # Ends the server. strace is in the same group, but blocks the signal until it has written its table.
         os.killpg(process.pid, signal.SIGTERM)
         wait_for_end(process.pid)
     return calls_of(table.read_text()), result["echoes"]
 
 
 def wait_for_end(pid):
-    """Without taking its exit status, which belongs to whoever started it."""
+    """Waits for the end of a process, but leaves its exit status for the code that started it."""
     for _ in range(500):
         if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         time.sleep(0.01)
-    raise running.Failure("does not end under strace")
+    raise running.Failure("does not end")
 
 
 def calls_of(table):
-    """Of the output of strace -c -U calls,name."""
+    """Parses the output of strace -c -U calls,name."""
     calls = {}
     for line in table.splitlines():
         words = line.split()
@@ -71,7 +71,7 @@ def calls_of(table):
 
 
 def curve(tools, server, rate, seconds):
-    """Points (1 / (1 - percentile), milliseconds) of an open loop of 64 connections and 64 bytes."""
+    """Runs an open loop of 64 connections and 64 bytes. Returns points (1 / (1 - percentile), milliseconds)."""
     path = tools.work / "curve.hgrm"
     with running.serving(tools, server, 64) as process:
         words = [tools.echoload, "--json", "-", "--warmup", f"{running.WARMUP_S}s", "--duration", f"{seconds}s"]
@@ -81,7 +81,7 @@ def curve(tools, server, rate, seconds):
 
 
 def points_of(table):
-    """Of HdrHistogram's percentile table: value, percentile, count, 1 / (1 - percentile)."""
+    """Parses HdrHistogram's percentile table: value, percentile, count, 1 / (1 - percentile)."""
     points = []
     for line in table.splitlines():
         words = line.split()

@@ -1,4 +1,4 @@
-"""Figures and tables as the report writes them."""
+"""Formats figures and tables for the report."""
 
 
 def number(value, decimals=1):
@@ -18,7 +18,7 @@ def gib(size):
 
 
 def significant(value):
-    """Three digits."""
+    """Formats with three significant digits."""
     if value is None:
         return "-"
     return number(value, 2 if value < 10 else 1 if value < 100 else 0)

@@ -1,8 +1,8 @@
-"""How many instructions of user code an echo takes, by callgrind: as repeatable as time is not.
+"""Counts the user-space instructions of an echo by callgrind. Unlike times, the figures are repeatable.
 
     python3 tests/bench/instructions.py build/release
 
-Two runs of different length, so that start and end are not in the difference. Needs valgrind.
+It takes the difference of two runs of different length, so start and end cancel out. Needs valgrind.
 """
 
 import argparse
@@ -27,11 +27,11 @@ def main():
     for connections, short, long in ((1, 1000, 11000), (64, 20, 120)):
         difference = counted(build, connections, long) - counted(build, connections, short)
         echoes = connections * (long - short)
-        print(f"{connections} at a time: {difference / echoes:.1f} instructions of an echo of {len(MESSAGE)} bytes")
+        print(f"{connections} at a time: {difference / echoes:.1f} instructions for an echo of {len(MESSAGE)} bytes")
 
 
 def counted(build, connections, rounds):
-    """Of the whole process. In each round all messages are there before echod looks."""
+    """Returns the instructions of the whole process. In each round all messages arrive before echod continues."""
     with tempfile.TemporaryDirectory(prefix="echod-instructions-") as folder:
         tools = running.Tools(build=build, work=pathlib.Path(folder), seconds=0)
         output = tools.work / "callgrind.out"

@@ -1,8 +1,10 @@
-// ping --blocking|--spinning PORT WARMUP_MS DURATION_MS: one connection to 127.0.0.1, one message
-// of 64 bytes under way, again and again; round trip times as a line of JSON. What echoload cannot
-// show: it sleeps in epoll until its answer comes, and waking up takes longer than the echo does.
-// Here the client sleeps in recv, or does not sleep at all (--spinning: recv returns at once and is
-// called again), so that what is left is the server's. Every byte is compared.
+// ping --blocking|--spinning PORT WARMUP_MS DURATION_MS
+// Measures round trip times on one connection to 127.0.0.1, with one message of 64 bytes at a time.
+// Prints them as a line of JSON. Compares every byte.
+//
+// echoload cannot measure this: it sleeps in epoll until the echo comes, and waking up takes longer
+// than the echo. This client sleeps in recv, or does not sleep (--spinning: it calls a non-blocking
+// recv in a loop), so that the rest of the time is the server's.
 #include <unistd.h>
 
 #include <algorithm>
@@ -72,7 +74,7 @@ double round_trip_us(int fd, int flags, std::uint64_t number) {
   receive(fd, flags, begin, answer);
   const std::chrono::duration<double, std::micro> taken = Clock::now() - begin;
   if (answer != message) {
-    give_up("what came back is not what was sent");
+    give_up("wrong bytes came back");
   }
   return taken.count();
 }

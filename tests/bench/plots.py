@@ -1,4 +1,4 @@
-"""The plots: SVG by gnuplot."""
+"""Draws the plots as SVG, with gnuplot."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ COLOURS = (
     "#1b6ca8 #e07b39 #4d9e5f #b03a5b #8067b7 #8c6d46 #d0a215 #4aa3a2 "
     "#6b7280 #c2528b #94a33c #7fb2e5 #f2b48c #9ed3aa #c9a6e0 #333333"
 ).split()
-MOST_RELATIVE = 4  # Bars are cut off there: one that is far above would leave no room for the others.
+MOST_RELATIVE = 4  # Bars are cut off here: one very high bar would make the others too small.
 
 PREAMBLE = """
 set terminal svg size {width},{height} font 'sans,13' background 'white' linewidth 1.2
@@ -23,7 +23,7 @@ set key outside right top Left reverse
 
 
 def draw_all(results, folder):
-    """Draws what there are figures for; name of the plot (a family, or latency...) to file."""
+    """Draws the plots that have figures. Returns the file of each plot, by the name of the plot."""
     scripts = {
         "echo": bars(results, "echo", "Server CPU per echo relative to echod, one message outstanding"),
         "deep": bars(results, "deep", "Server CPU per echo relative to echod, 16 messages outstanding"),
@@ -61,12 +61,12 @@ def data_block(name, lines):
 
 
 def quoted(text):
-    """gnuplot takes _ and others for mark-up unless told so."""
+    """Quotes a text for gnuplot, which otherwise takes _ for mark-up."""
     return '"' + text.replace('"', "'").replace("_", "\\\\_") + '"'
 
 
 def bars(results, family, title):
-    """A cluster of bars for each scenario, a bar for each server that takes part in all scenarios."""
+    """Draws a cluster of bars for each scenario, with a bar for each server that takes part in all scenarios."""
     scenarios = [item["name"] for item in results.scenarios_of(family)]
     shown = [server["name"] for server in results.servers if server["kind"] != "variant" and not server["core_only"]]
     shown = [name for name in shown if any(name in results.servers_in(scenario) for scenario in scenarios)]
@@ -103,13 +103,13 @@ def plot(parts):
 
 
 def colour(results, name):
-    """The same for a server in every plot."""
+    """Returns the colour of a server, which is the same in every plot."""
     names = [server["name"] for server in results.servers if server["kind"] != "variant"]
     return COLOURS[names.index(name) % len(COLOURS)]
 
 
 def idle(results):
-    """CPU per echo against the number of idle connections."""
+    """Draws the CPU time per echo against the number of idle connections."""
     scenarios = results.scenarios_of("idle")
     blocks, plots = [], []
     for index, server in enumerate(results.servers):
@@ -132,7 +132,7 @@ def idle(results):
 
 
 def floods(results):
-    """Who is low is fair, who is right is fast."""
+    """Draws the latency of the ping against the throughput of the floods: low is fair, right is fast."""
     blocks, plots = [], []
     for item in results.scenarios_of("floods"):
         for index, name in enumerate(results.servers_in(item["name"])):
@@ -154,7 +154,7 @@ def floods(results):
 
 
 def pings(results):
-    """p50 with either client."""
+    """Draws p50 with each of the two ping clients."""
     scenarios = [item["name"] for item in results.scenarios_of("ping")]
     present = {name for scenario in scenarios for name in results.servers_in(scenario)}
     names = [server["name"] for server in results.servers if server["name"] in present]
@@ -179,7 +179,7 @@ def pings(results):
 
 
 def curves(results, name, title):
-    """Percentile tables: x is 1 / (1 - percentile)."""
+    """Draws latency by percentile; x is 1 / (1 - percentile)."""
     blocks, plots = [], []
     for index, item in enumerate(item for item in results.curves if item["plot"] == name):
         blocks.append(data_block(f"curve{index}", [f"{x} {y}" for x, y in item["points"]]))
@@ -187,7 +187,7 @@ def curves(results, name, title):
         plots.append(f"$curve{index} with lines linewidth 2 linecolor '{own}' title {quoted(item['title'])}")
     if not plots:
         return None
-    # A per cent sign is a format's, unless it is doubled.
+    # gnuplot needs a doubled per cent sign.
     tics = ", ".join(f"'{share} %%' {round(100 / (100 - share))}" for share in (0, 50, 90, 99, 99.9, 99.99, 99.999))
     return (
         preamble(title)

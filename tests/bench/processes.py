@@ -1,4 +1,4 @@
-"""Processes that do not outlive us, on CPUs of their choice, and what a tree of them uses."""
+"""Starts processes on chosen CPUs and kills them at the end, and measures CPU time and memory of process trees."""
 
 import contextlib
 import os
@@ -12,22 +12,22 @@ SERVER_CPU, CLIENT_CPU = 0, -1
 
 
 def pinned(index):
-    """Runs what follows on one of the CPUs that we may use, if there is more than one."""
+    """Returns a command prefix that pins a command to one of our CPUs. It is empty if there is only one."""
     cpus = sorted(os.sched_getaffinity(0))
     return ["taskset", "-c", str(cpus[index])] if len(cpus) > 1 else []
 
 
 def stolen_s():
-    """CPU time that the host of this virtual machine gave to others, of all CPUs since the boot."""
+    """Returns the CPU time that the host of this virtual machine gave to others since the boot, over all CPUs."""
     fields = pathlib.Path("/proc/stat").read_text().split(maxsplit=10)
     return int(fields[8]) / TICKS_PER_S
 
 
 def others_s():
-    """CPU time that all other processes have had until now, with those of their children that they have waited for.
+    """Returns the CPU time of all other processes so far, including their children that have ended.
 
-    To be asked when nothing that we started is left. What /proc/stat counts less what we had is no measure of it:
-    the time in interrupts, half of that on loopback, may be in a process's time and apart from it there.
+    Call it when no process of ours is running. /proc/stat minus our own time would be wrong: time in interrupts, which
+    is half of the time on loopback, may be counted both in a process's time and separately in /proc/stat.
     """
     pids = [entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid()]
     found = [fields for fields in map(stat_fields, pids) if fields]
@@ -36,7 +36,7 @@ def others_s():
 
 @contextlib.contextmanager
 def child(words, **options):
-    """A process in a group of its own, which is killed at the end, with its children."""
+    """Starts a process in its own group, and kills the group at the end."""
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, start_new_session=True, **options) as process:
         try:
             yield process
@@ -46,16 +46,16 @@ def child(words, **options):
 
 
 def stat_fields(pid):
-    """The fields of /proc/PID/stat from the third (the state) on, or None if it has ended."""
+    """Returns the fields of /proc/PID/stat from the third (the state) on, or None if the process has ended."""
     try:
-        # The name, in parentheses, may hold anything.
+        # The name is in parentheses and may contain any character.
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
 
 
 def descendants(root):
-    """The processes that `root` or a child of it started and that are there, without itself."""
+    """Returns the running descendants of the process `root`."""
     children = {}
     for entry in os.listdir("/proc"):
         fields = stat_fields(entry) if entry.isdigit() else None
@@ -70,17 +70,17 @@ def descendants(root):
 
 
 def cpu_clock_s(pid):
-    """The CPU time of a process to the nanosecond, which its ticks are too coarse for when there are many."""
+    """Returns the CPU time of a process to the nanosecond. Ticks are too coarse to add up for many processes."""
     with contextlib.suppress(OSError):
-        return time.clock_gettime((~pid << 3) | 2)  # As clock_getcpuclockid(3) makes it.
+        return time.clock_gettime((~pid << 3) | 2)  # As clock_getcpuclockid(3) computes it.
     return 0.0
 
 
 def tree_cpu(root):
-    """(CPU seconds, user ticks, system ticks) of a process, its descendants, and those that have ended.
+    """Returns (CPU seconds, user ticks, system ticks) of a process and its descendants, including ended ones.
 
-    A server that forks for each connection waits for its children: their time is then its own. Those that
-    live are read first, so that one that ends meanwhile counts twice rather than never: a millisecond.
+    A server that forks waits for its children, and the kernel then adds their time to its own. Running processes are
+    read first: one that ends meanwhile, about a millisecond, is counted twice rather than not at all.
     """
     below = descendants(root)
     seconds = sum(cpu_clock_s(pid) for pid in below)
@@ -107,16 +107,16 @@ def kib_of(path, name):
 
 
 def resident_bytes(root, forks):
-    """Memory of a server. Of several processes each page that they share counts once, in parts."""
+    """Returns the memory of a server. For several processes a shared page is counted once in total (PSS)."""
     if not forks:
         return kib_of(f"/proc/{root}/status", "VmRSS") * 1024
     return sum(kib_of(f"/proc/{pid}/smaps_rollup", "Pss") for pid in (root, *descendants(root))) * 1024
 
 
 class TreeUsage:
-    """The CPU time that a server takes, by samples in the midst of a run: for those that fork, and for ping.
+    """Measures the CPU time of a server by two samples during a run. For servers that fork, and for ping.
 
-    The load is steady, so that the share of a CPU that the server had there is its share all the time.
+    The load is steady, so the share of a CPU between the samples is the share of the whole run.
     """
 
     def __init__(self, root, forks, warmup_s, seconds):
@@ -128,7 +128,7 @@ class TreeUsage:
         self.cpu_share = self.user_share = None
 
     def watch(self):
-        """From the client's start on; returns before its end."""
+        """Takes the samples. Call it when the client starts; it returns before the client ends."""
         time.sleep(self._warmup_s + self._seconds * 0.2)
         begin_at, begin = time.monotonic(), tree_cpu(self._root)
         time.sleep(self._seconds * 0.6)

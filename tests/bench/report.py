@@ -1,4 +1,4 @@
-"""The report: Markdown with tables, beside the plots and the raw figures."""
+"""Writes the report: Markdown with tables and links to the plots."""
 
 import statistics
 
@@ -21,7 +21,7 @@ SECTIONS = (
 
 
 def relative(results, scenario, server, figure="cpu_us"):
-    """To echod (where only echods are compared, to the first), of the same rounds."""
+    """Returns a figure relative to echod in the same rounds. Without echod, relative to the first server."""
     reference = results.servers_in(scenario)[0]
     if server == reference:
         return "1"
@@ -30,13 +30,13 @@ def relative(results, scenario, server, figure="cpu_us"):
 
 
 def report(results, plots):
-    """The whole text; `plots` maps the name of a plot to its file, for those that could be drawn."""
+    """Returns the whole text. `plots`: the files of the plots that were drawn, by name."""
     parts = [
         "# Benchmark",
         introduction(results),
         "## Targets",
         targets_text(results),
-        "## Who was measured",
+        "## Servers",
         servers_text(results),
         "## Server CPU, relative to echod",
         overview(results),
@@ -50,37 +50,37 @@ def report(results, plots):
     parts += curves_text(plots)
     parts += ["## System calls for an echo", system_calls_text(results)]
     parts += ["## Memory of a connection", memory_text(results)]
-    parts += ["## What the client costs", client_text(results)]
+    parts += ["## CPU time of the client", client_text(results)]
     parts += ["## What was not measured", missing_text(results)]
     return "\n".join(parts)
 
 
 def introduction(results):
     about = results.about
-    state = "" if about.get("complete") else " **Interrupted: not all of it was measured.**"
-    state += " `--quick`: a part of the scenarios and of the servers." if about["quick"] else ""
+    state = "" if about.get("complete") else " **Interrupted: the figures are incomplete.**"
+    state += " `--quick`: only some of the scenarios and servers." if about["quick"] else ""
     pinned = "The server had one CPU, the client another, except where workers are compared."
-    pinned = pinned if about["cpus"] > 1 else "There is one CPU for both."
+    pinned = pinned if about["cpus"] > 1 else "Server and client shared one CPU."
     return (
-        f"Written by `scripts/bench`; not edited. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
+        f"Written by `scripts/bench`; do not edit. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
         f"echod {about['echod']}: {rounds_text(results)}, interleaved, of {about['seconds']} s for each server in each "
         f"scenario (twice that with 10 000 active connections), after a warm-up.{state} {pinned}\n\n"
-        "Peers that choose themselves how much they read at once read up to 128 KiB, as echod does. "
-        "Every byte that came back was compared with what was sent. Figures are medians over the rounds. A ratio is "
-        "the median of the ratios of each round, with the lowest and the highest; when these enclose 1, it is called "
-        "a tie. Absolute times wander with the machine: only ratios are worth comparing with those of another."
+        "Peers that can choose their read size read up to 128 KiB at once, as echod does. Every byte that came back "
+        "was compared with what was sent. Figures are medians over the rounds. A ratio is the median of the ratios of "
+        "all rounds, with the lowest and the highest. If 1 is between these two, it is called a tie. Absolute times "
+        "depend on the machine, so compare only ratios with those of another machine."
         f"{disturbance_text(results)}\n"
     )
 
 
 def disturbance_text(results):
-    """What the verdicts on the slowest of all messages are worth."""
+    """Says how much other programs disturbed the machine. That limits the value of the maximum latencies."""
     text = ""
-    for figure, who in (("stolen", "The host of this virtual machine"), ("others", "Other processes")):
+    for figure, what in (("stolen", "The host of this virtual machine"), ("others", "Other processes")):
         shares = [run[figure] for run in results.runs if figure in run]
         if any(shares):
             mean = sum(shares) / len(shares)
-            text += f" {who} took {mean:.1%} of a CPU while it was measured, {max(shares):.1%} in the worst run."
+            text += f" {what} took {mean:.1%} of a CPU during the runs, {max(shares):.1%} in the worst run."
     return text
 
 
@@ -97,9 +97,9 @@ def targets_text(results):
     rows = [[item.target, item.where, item.figure, item.verdict.replace("MISS", "**MISS**")] for item in found]
     heads = ["target", "scenario", "measured", "verdict"]
     rule = (
-        "Met or missed: all rounds, from the lowest to the highest, are on the same side of the bound. A tie: they are "
-        f"not. With fewer than {ENOUGH_ROUNDS} rounds there is no verdict. Of several peers the one that decides is "
-        "shown: of those with this verdict the worst for echod. A run in which echod fails is a miss.\n\n"
+        "Met or missed: all rounds are on the same side of the bound. Tie: they are not. With fewer than "
+        f"{ENOUGH_ROUNDS} rounds there is no verdict. If there are several peers, the verdict is the worst one, and "
+        "the peer with that verdict and the worst ratio is shown. If echod fails in a run, the target is missed.\n\n"
     )
     return summary + rule + table(heads, rows)
 
@@ -109,12 +109,12 @@ def servers_text(results):
     for server in results.servers:
         rules = [f"{rule['scenario']}{limits_of(rule)}: {rule['why']}" for rule in server["excluded"]]
         if server["core_only"]:
-            rules.append(f"part of the scenarios only: {server['core_only']}")
-        fails = ", ".join(server["fails_checks"]) or "nothing"
+            rules.append(f"takes part only in core scenarios: {server['core_only']}")
+        fails = ", ".join(server["fails_checks"]) or "none"
         rows.append([server["name"], server["kind"], fails, "; ".join(rules) or "-"])
     unknown = results.about.get("unknown_keys")
-    text = f"This echod has no {' and no '.join(unknown)}: its variants are left out.\n" if unknown else ""
-    return table(["server", "kind", "fails of `echoload check`", "does not take part in"], rows) + text
+    text = f"This echod has no {' and no '.join(unknown)}: variants with it are left out.\n" if unknown else ""
+    return table(["server", "kind", "failed checks of `echoload check`", "does not take part in"], rows) + text
 
 
 def limits_of(rule):
@@ -126,7 +126,7 @@ def limits_of(rule):
 
 
 def overview(results):
-    """Scenarios down, servers across: the medians alone."""
+    """Returns a table of the medians: scenarios down, servers across."""
     found = [item for item in results.scenarios_of("echo", "deep", "bulk", "connect", "idle") if not item["only"]]
     across = [server["name"] for server in results.servers if server["kind"] not in ("echod", "variant")]
     rows = []
@@ -134,13 +134,13 @@ def overview(results):
         name = scenario["name"]
         rows.append([name, *(overview_cell(results, name, server) for server in across)])
     means = [geometric_mean(results, [item["name"] for item in found], server) for server in across]
-    rows.append(["**geometric mean** of the scenarios of each", *means])
-    note = "Above 1: more than echod. `=` is a tie, `F` a run that failed.\n\n"
+    rows.append(["**geometric mean** (number of scenarios)", *means])
+    note = "Above 1: more CPU time than echod. `=` is a tie, `F` a failed run.\n\n"
     return note + table(["scenario", *across], rows)
 
 
 def geometric_mean(results, scenarios, server):
-    """Of the medians: noise that makes ties of single scenarios cancels out in it."""
+    """Returns the geometric mean of the medians. Noise, which causes ties in single scenarios, cancels out in it."""
     ratios = [results.ratio("cpu_us", (scenario, server), (scenario, "echod")) for scenario in scenarios]
     medians = [ratio.median for ratio in ratios if ratio]
     return f"{statistics.geometric_mean(medians):.2f} ({len(medians)})" if medians else ""
@@ -182,7 +182,7 @@ def throughput_row(results, scenario, server, by_bytes):
 
 
 def latency_table(results, scenario):
-    """Of the ping; beside floods, also what these get through."""
+    """Returns the table of a ping; beside floods, also with the throughput of the floods."""
     has_floods = results.median(scenario, "echod", "mb_per_s") is not None
     figure = "p99" if has_floods else "p50"
     heads = ["server", "p50", "p99", "p99.9", "max of all", f"{figure} relative to the first", "server CPU"]
@@ -199,7 +199,7 @@ def latency_table(results, scenario):
             row.append(relative(results, scenario, server, "mb_per_s"))
             row.append(f"{number(results.median(scenario, server, 'lag_p99'))} us")
         rows.append(row)
-    more = ["floods, MB/s", "relative to the first", "of p99, the client's own"] if has_floods else []
+    more = ["floods, MB/s", "relative to the first", "p99 of the client's send lag"] if has_floods else []
     return table([*heads, *more], rows)
 
 
@@ -211,7 +211,7 @@ def failures_text(results, scenario):
             lines.append(f"**{server} failed** in {len(failures)} of {rounds_text(results)}: {failures[0]}")
         share = results.median(scenario, server, "empty_share")
         if share and share > NO_FLOOR_SHARE:
-            lines.append(f"{percent(share)} of the calls of {server} found nothing: here it is no floor.")
+            lines.append(f"{percent(share)} of the calls of {server} found nothing, so it is not a lower bound here.")
     return "".join(f"\n{line}\n" for line in lines)
 
 
@@ -232,7 +232,7 @@ def system_calls_text(results):
         most = sorted(calls.items(), key=lambda pair: -pair[1])
         which = ", ".join(f"{name} {calls_text(count)}" for name, count in most)
         rows.append([item["scenario"], item["server"], calls_text(sum(calls.values())), which])
-    note = "Counted by strace, which slows a server down: it finds more ready at a time than it would alone.\n\n"
+    note = "Counted by strace. It slows the server down, which then finds more ready connections at a time.\n\n"
     return note + table(["scenario", "server", "all", "which"], rows)
 
 
@@ -241,7 +241,7 @@ def calls_text(count):
 
 
 def memory_text(results):
-    """In the scenarios of most connections that a server took part in."""
+    """Returns the table of memory, for each server in its scenarios with the most connections."""
     rows = []
     for server in results.servers:
         sizes = {}
@@ -253,8 +253,8 @@ def memory_text(results):
             if connections in (max(sizes), 10000):
                 rows += found
     note = (
-        "Resident memory of the server at the end of a run less that before, for each connection, in KiB; of a server "
-        "that forks, that of all its processes, each shared page in parts (PSS). The kernel's memory is not in it.\n\n"
+        "Growth of the server's resident memory during a run, per connection, in KiB. For a server that forks, the sum "
+        "over all its processes, with each shared page counted once (PSS). Memory of the kernel is not included.\n\n"
     )
     return note + table(["server", "scenario", "KiB"], rows)
 
@@ -268,7 +268,7 @@ def client_text(results):
         share = results.median(name, "echod", "client_share")
         if client and server:
             rows.append([name, f"{significant(client)} us", f"{client / server:.2f}", percent(share)])
-    note = "Against echod. At 100 % the client limits the rate; the server's CPU per echo stands all the same.\n\n"
+    note = "Measured with echod. At 100 % the client limits the rate; the server's CPU per echo is still valid.\n\n"
     return note + table(["scenario", "echoload's CPU", "relative to echod's", "busiest thread"], rows)
 
 

@@ -1,11 +1,11 @@
-"""The figures of all runs, how they are kept, and how figures of the same round are compared."""
+"""Stores the figures of all runs, and compares figures of the same round."""
 
 import dataclasses
 import json
 import statistics
 
-# By chance alone a figure lies on one and the same side of another in all n rounds in 2 of 2^n cases. With
-# fewer rounds than these the verdicts would be full of such.
+# By chance alone, one of two equal figures is higher in all n rounds in 2 of 2^n cases. With fewer rounds than this,
+# too many verdicts would be due to chance.
 ENOUGH_ROUNDS = 5
 
 
@@ -16,7 +16,7 @@ def median(values):
 
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """Of figures that belong together because they are of the same round."""
+    """The ratios of two figures in the same rounds: their median, minimum and maximum."""
 
     median: float
     low: float
@@ -25,7 +25,7 @@ class Ratio:
 
     @staticmethod
     def of(pairs):
-        """Of (numerator, denominator); None if there is no pair of both."""
+        """Makes a ratio of pairs (numerator, denominator). Returns None if no pair is complete."""
         ratios = [mine / other for mine, other in pairs if mine and other]
         return Ratio(statistics.median(ratios), min(ratios), max(ratios), len(ratios)) if ratios else None
 
@@ -34,7 +34,7 @@ class Ratio:
         return self.rounds >= ENOUGH_ROUNDS and self.low <= 1 <= self.high
 
     def at_most(self, bound):
-        """met or MISS, if it is so in all rounds; tie, if it is not; or too few rounds."""
+        """Returns "met" or "MISS" if that holds in all rounds, else "tie"; or "too few rounds"."""
         return self._verdict(self.high <= bound, self.low > bound)
 
     def at_least(self, bound):
@@ -51,7 +51,7 @@ class Ratio:
 
 @dataclasses.dataclass
 class Results:
-    """As in results.json. A run has round, scenario, server, and either figures or why it failed."""
+    """The content of results.json. A run has round, scenario, server, and either figures or the reason of a failure."""
 
     about: dict = dataclasses.field(default_factory=dict)
     servers: list = dataclasses.field(default_factory=list)
@@ -62,7 +62,7 @@ class Results:
     curves: list = dataclasses.field(default_factory=list)
 
     def save(self, path):
-        """One run a line, and never half a file."""
+        """Writes one run on a line. Replaces the file at once, so that it is never incomplete."""
         parts = []
         for key, value in dataclasses.asdict(self).items():
             if isinstance(value, list):
@@ -82,12 +82,12 @@ class Results:
         return next((server for server in self.servers if server["name"] == name), None)
 
     def scenarios_of(self, *families):
-        """Those that have runs."""
+        """Returns the scenarios of these families that have runs."""
         measured = {run["scenario"] for run in self.runs}
         return [item for item in self.scenarios if item["name"] in measured and item["family"] in families]
 
     def servers_in(self, scenario):
-        """The names of those that have runs in it, in the order in which they were named."""
+        """Returns the names of the servers that have runs in a scenario, in the order of `servers`."""
         present = {run["server"] for run in self.runs if run["scenario"] == scenario}
         return [server["name"] for server in self.servers if server["name"] in present]
 
@@ -98,12 +98,12 @@ class Results:
         return [run["failure"] for run in self._runs_of(scenario, server) if run.get("failure")]
 
     def failed(self, scenario, server):
-        """In words; "" if it never did."""
+        """Returns how often a server failed, as text; "" if it did not."""
         failures, runs = self.failures(scenario, server), self._runs_of(scenario, server)
         return f"{server} failed in {len(failures)} of {len(runs)} rounds" if failures else ""
 
     def by_round(self, scenario, server, figure):
-        """Round to the figure, of runs that succeeded and have it."""
+        """Returns the figure of each round, for runs that succeeded and have it."""
         runs = [run for run in self._runs_of(scenario, server) if not run.get("failure")]
         return {run["round"]: run[figure] for run in runs if run.get(figure) is not None}
 
@@ -111,13 +111,13 @@ class Results:
         return median(self.by_round(scenario, server, figure).values())
 
     def ratio(self, figure, mine, other):
-        """Of (scenario, server) to another, by round; None if they share none."""
+        """Returns the ratio of two (scenario, server), by round. None if they have no round in common."""
         mine_by_round = self.by_round(*mine, figure)
         other_by_round = self.by_round(*other, figure)
         return Ratio.of((value, other_by_round.get(number)) for number, value in mine_by_round.items())
 
     def best_peer(self, scenario, figure, best=min):
-        """The correct peer of the lowest median, or with `max` of the highest."""
+        """Returns the correct peer with the lowest median, or with the highest if `best` is max."""
         medians = {name: self.median(scenario, name, figure) for name in self.correct_peers_in(scenario)}
         medians = {name: value for name, value in medians.items() if value is not None}
         return best(medians, key=medians.get) if medians else None

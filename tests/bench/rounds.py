@@ -1,9 +1,9 @@
-"""All servers in all scenarios, in turns, round by round.
+"""Measures all servers in all scenarios, in turns, round by round.
 
-In a round every scenario has one run of each server, one after the other, so that what they are compared
-by was measured within the same minute. The scenarios with idle connections are compared with each other
-too: all their runs are one group. The order in a group is another one each time, so that nobody always
-follows the same server; it is the same when the benchmark is repeated.
+In a round each scenario has one run of each server, one after the other, so that figures that are compared were
+measured within the same minute. The scenarios with idle connections are compared with each other too, so all their
+runs are one group. The order in a group is different in each round, so that no server always follows the same one. The
+order is the same when the benchmark is repeated.
 """
 
 import dataclasses
@@ -19,14 +19,14 @@ import servers
 
 
 def open_files():
-    """The most descriptors that a process here may have; the soft limit is raised to it."""
+    """Raises the soft limit of descriptors to the hard limit, and returns it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 
 def skipped_for_descriptors(wanted, limit):
-    """Scenarios that this machine has not enough descriptors for, and why."""
+    """Returns the scenarios that need more descriptors than this machine allows, with the reason."""
     found = []
     for scenario in wanted:
         needed = scenarios.needed_descriptors(scenario)
@@ -36,8 +36,8 @@ def skipped_for_descriptors(wanted, limit):
     return found
 
 
-def that_can_run(tools, wanted):
-    """Servers that start, and the others with what they say."""
+def runnable(tools, wanted):
+    """Returns the servers that start, and the others with their error."""
     found, missing = [], []
     for server in wanted:
         try:
@@ -55,13 +55,13 @@ class Run:
     server: servers.Server
 
     def estimated_s(self, seconds):
-        """Start, connect, warm up, measure, close."""
+        """Estimates the time to start, connect, warm up, measure and close."""
         warmup_s = running.warmup_s(self.scenario) * (3 if self.scenario.client == "floods" else 1)
         return 0.25 + 0.00013 * self.scenario.connections + warmup_s + running.measured_s(self.scenario, seconds)
 
 
 def group_of(scenario):
-    """What is measured together: each scenario for itself, but those with idle connections, which are compared."""
+    """Returns the group of a scenario. Those with idle connections are one group; each other one is its own."""
     return scenario.family if scenario.family == "idle" else scenario.name
 
 
@@ -79,7 +79,7 @@ def plan(rounds, wanted_scenarios, wanted_servers, is_quick):
 
 
 class Progress:
-    """A line on a terminal; elsewhere one for each group."""
+    """Shows the progress: one line on a terminal, else a line for each group."""
 
     def __init__(self, runs, rounds, seconds):
         self._rounds = rounds
@@ -91,7 +91,7 @@ class Progress:
 
     def left_s(self):
         elapsed = time.monotonic() - self._begin
-        # Until there is something to go by, an estimate of ours is as good as any.
+        # At first there is only the estimate.
         pace = elapsed / self._estimated_done_s if self._estimated_done_s > 20 else 1
         return self._estimated_left_s * pace
 
@@ -117,7 +117,7 @@ def say(text):
 
 
 def measure(tools, runs, rounds, results, after_round):
-    """Adds what the runs show to the results; calls `after_round` whenever a round is complete."""
+    """Makes the runs and adds them to the results. Calls `after_round` whenever a round is complete."""
     progress = Progress(runs, rounds, tools.seconds)
     say(f"{len(runs)} runs, about {round(progress.left_s() / 60)} minutes")
     for index, run in enumerate(runs):
@@ -128,7 +128,7 @@ def measure(tools, runs, rounds, results, after_round):
             entry.update(running.run(tools, run.server, run.scenario))
             elapsed_s = time.monotonic() - begin_at
             entry["stolen"] = round((processes.stolen_s() - stolen_s) / elapsed_s, 4)
-            if not run.server.forks:  # Its last children were killed with it: nobody of ours waited for them.
+            if not run.server.forks:  # Its last children were killed with it, so their time is not known.
                 entry["others"] = round(max(0, processes.others_s() - others_s) / elapsed_s, 4)
         except (running.Failure, running.CannotRun) as error:
             entry["failure"] = str(error)

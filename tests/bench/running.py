@@ -1,4 +1,4 @@
-"""One run: a server from its start to its end, and a client that measures it."""
+"""Makes one run: starts a server, measures it with a client, and ends it."""
 
 import contextlib
 import dataclasses
@@ -12,27 +12,27 @@ import time
 import processes
 
 WARMUP_S = 0.2
-WARMUP_S_OF_CONNECTION = 0.00003  # More than the first messages of all of them take.
-MANY_CONNECTIONS = 10_000  # So many have few turns in the time that is enough for others.
+WARMUP_S_OF_CONNECTION = 0.00003  # For each connection; longer than its first message takes.
+MANY_CONNECTIONS = 10_000  # From this number on, a run measures twice as long: each connection has few turns.
 START_PATIENCE_S = 15
-END_PATIENCE_S = 60  # Of a client, beyond its time.
+END_PATIENCE_S = 60  # How much longer than its duration a client may take.
 CANNOT_RUN_HERE = 77
 PINGS_PER_S = 500
 MIB = 2**20
 
 
 class Failure(Exception):
-    """A run without figures; says why."""
+    """The reason why a run has no figures."""
 
 
 class CannotRun(Exception):
-    """A server that does not exist here, or that this machine does not permit."""
+    """A server is not installed, or this machine does not allow it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Tools:
     build: pathlib.Path
-    work: pathlib.Path  # For files that nobody needs afterwards.
+    work: pathlib.Path  # A directory for temporary files.
     seconds: float
 
     @property
@@ -70,7 +70,7 @@ def free_port():
 
 @contextlib.contextmanager
 def serving(tools, server, connections, is_pinned=True, prefix=()):
-    """A server that listens."""
+    """Starts a server and waits until it listens; ends it at the end."""
     port = free_port()
     words = [word.format(port=port, connections=connections) for word in server.command]
     pin = processes.pinned(processes.SERVER_CPU) if is_pinned else []
@@ -82,7 +82,7 @@ def serving(tools, server, connections, is_pinned=True, prefix=()):
                 memory = processes.resident_bytes(process.pid, server.forks)
                 yield Running(process.pid, port, server.forks, memory, stderr)
     except FileNotFoundError as error:
-        raise CannotRun(f"{error.filename} is not there") from error
+        raise CannotRun(f"{error.filename} does not exist") from error
 
 
 def wait_until_it_listens(process, port, stderr):
@@ -94,7 +94,7 @@ def wait_until_it_listens(process, port, stderr):
         except OSError:
             time.sleep(0.01)
     said = last_line(stderr.read_text()) or "it does not listen"
-    # taskset says 127 for a program that does not exist.
+    # taskset exits with 127 if the program does not exist.
     if process.poll() in (CANNOT_RUN_HERE, 127):
         raise CannotRun(said)
     raise Failure(f"does not start: {said}")
@@ -106,7 +106,7 @@ def last_line(text):
 
 
 def run(tools, server, scenario):
-    """The figures of one run; raises Failure."""
+    """Makes one run and returns its figures. Raises Failure."""
     with serving(tools, server, scenario.connections, scenario.is_pinned) as running:
         if scenario.client == "ping":
             figures = run_ping(tools, running, scenario)
@@ -213,10 +213,10 @@ def run_ping(tools, running, scenario):
 
 
 def run_floods(tools, running, scenario):
-    """Streams both ways, and a ping at a fixed rate from a process of its own.
+    """Streams in both directions, and a ping at a fixed rate from another process.
 
-    The floods' client has the lowest priority on the CPU that both clients share (SCHED_IDLE): the ping
-    is to wait for the server, not for it.
+    The two clients share a CPU. That of the floods has the lowest priority (SCHED_IDLE), so that the ping waits for the
+    server and not for the floods' client.
     """
     flood_s = tools.seconds + 2 * WARMUP_S
     streams = ("--mode", "stream", "--connections", scenario.connections - 1, "--duration", f"{flood_s}s")
@@ -238,12 +238,12 @@ def run_floods(tools, running, scenario):
 
 
 def empty_share(running, connections):
-    """Of the floor's calls, the share that found nothing, beyond those of the beginning and the end."""
+    """Returns the share of the floor's calls that found nothing, without those at the begin and the end of a run."""
     deadline = time.monotonic() + 2
     while time.monotonic() < deadline:
         counts = re.findall(r"floor: (\d+) echoes, (\d+) empty", running.stderr.read_text())
         echoes, empty = (sum(int(count[index]) for count in counts) for index in (0, 1))
         if echoes:
             return max(0, empty - 2 * connections) / echoes
-        time.sleep(0.02)  # It tells when all its connections have closed.
+        time.sleep(0.02)  # The floor prints its counts when all its connections have closed.
     return None

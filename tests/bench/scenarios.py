@@ -1,4 +1,4 @@
-"""What is measured: the scenarios of the matrix."""
+"""The scenarios that are measured."""
 
 import dataclasses
 import fnmatch
@@ -11,7 +11,7 @@ SIZES = {"64 bytes": 64, "1 KiB": 1024, "16 KiB": 16384}
 
 QUICK_ECHO = ((64, "64 bytes", 1), (64, "64 bytes", 16), (64, "16 KiB", 1))
 
-# The descriptors that a server or a client has besides those of its connections, generously.
+# An upper bound of the descriptors that a server or a client has besides those of its connections.
 SPARE_DESCRIPTORS = 100
 
 LEFT_OUT = (
@@ -23,14 +23,14 @@ LEFT_OUT = (
 @dataclasses.dataclass(frozen=True)
 class Scenario:
     name: str
-    family: str  # How the report groups them; deep: 16 messages outstanding.
-    kind: str  # As peers.json names them in its exclusions.
+    family: str  # The group in the report; deep: 16 messages outstanding.
+    kind: str  # The name in the exclusions of peers.json.
     connections: int
     client: str = "echoload"  # Or "ping", "floods".
     arguments: tuple = ()
     outstanding_bytes: int = 64  # On each connection.
-    unit: str = "echo"  # What the CPU time is for: an echo or a MiB.
-    is_core: bool = True  # Whether those peers take part that are in core scenarios only.
+    unit: str = "echo"  # The unit of CPU time: per echo or per MiB.
+    is_core: bool = True  # Whether peers with `core_only` take part.
     is_quick: bool = False
     is_pinned: bool = True
     only: tuple = ()  # The servers that take part, if not all.
@@ -59,7 +59,7 @@ def echo_scenario(count, size, depth):
 
 
 def echo_scenarios():
-    """Connections x sizes x depths, but for LEFT_OUT."""
+    """Connections x sizes x depths, without LEFT_OUT."""
     crossed = [(count, size, depth) for depth in (1, 16) for size in SIZES for count in (1, 64, 1000, 10000)]
     return [echo_scenario(*one) for one in crossed if one != (10000, "16 KiB", 16)]
 
@@ -91,7 +91,7 @@ def ping_scenarios():
 
 
 def worker_scenarios():
-    """One worker against two, which share the CPUs with the client: one of a single thread would be the limit."""
+    """One worker against two. They share the CPUs with the client, which has two threads: one would be the limit."""
     common = {"family": "workers", "is_pinned": False}
     threads = ("--threads", "2")
     echo = {"kind": "echo", "connections": 64, "arguments": threads, "is_quick": True}
@@ -109,7 +109,7 @@ def matrix():
         *bulk_scenarios(),
         Scenario("connect, echo, close", "connect", "connect", 16, arguments=CONNECT, is_quick=True),
         *(idle_scenario(idle, is_quick=idle in (0, 15000)) for idle in IDLE),
-        # As many as can be held by those whose descriptors must be below 1024.
+        # The most for servers whose descriptors must be below 1024.
         idle_scenario(900, only=("echod", "select", "python-select")),
         Scenario("a ping beside 8 floods", "floods", "floods", **floods),
         *ping_scenarios(),

@@ -1,4 +1,4 @@
-"""Who is measured: echod, in the configurations that scenarios ask for, and the peers of peers/peers.json."""
+"""The measured servers: echod, in the configurations that scenarios need, and the peers of peers/peers.json."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ class Server:
 
 
 def takes_part(server, scenario, is_quick=False):
-    """Whether it is to be measured there."""
+    """Returns whether a server is measured in a scenario."""
     if scenario.family == "workers" or server.kind == "variant":
         return scenario.family in server.families
     if scenario.only:
@@ -46,7 +46,7 @@ def takes_part(server, scenario, is_quick=False):
 
 
 def is_excluded(server, scenario):
-    """Whether peers.json says so."""
+    """Returns whether peers.json excludes the server from the scenario."""
     return any(
         rule["scenario"] == scenario.kind
         and scenario.connections > rule.get("connections_above", 0)
@@ -56,8 +56,9 @@ def is_excluded(server, scenario):
 
 
 def echods(build, work, before=None):
-    """echod and its variants, and the keys that this echod does not know, for which there are none. `before`: the
-    program of another echod, which takes part beside it."""
+    """Returns echod with its variants, and the keys that this echod does not know; variants with such keys are left
+    out. `before`: the program of another echod, which is measured too.
+    """
     binary = f"{build}/daemon/echod"
     unknown = unknown_keys(binary, work)
     found = variants(binary, work, "echod", unknown)
@@ -96,7 +97,7 @@ def knows_key(binary, work, key):
 
 
 def peers(build):
-    """All that peers.json names; whether one can run here shows when it is started."""
+    """Returns all peers of peers.json. Whether a peer can run here is only known when it is started."""
     found = []
     places = {"build": str(build), "source": str(SOURCE), "port": "{port}", "connections": "{connections}"}
     for peer in json.loads(PEERS.read_text())["peers"]:

@@ -1,4 +1,4 @@
-"""What was promised, against what was measured."""
+"""Compares the measured figures with the targets."""
 
 import dataclasses
 
@@ -10,9 +10,9 @@ IDLE_BOUND = 1.05
 BUSY_BOUND = 0.5
 FLOOD_P99_US, FLOOD_MAX_US = 1000, 5000
 WORKERS_GAIN, WORKERS_COST = 1.8, 1.1
-# With fewer CPUs two workers and the two threads of their client cannot have one each.
+# Two workers and the two threads of their client need a CPU each.
 ENOUGH_CPUS = 4
-# Of its time: a thread of the client that works for more than this is what the rate depends on.
+# If a thread of the client is busy for more than this share of its time, the client limits the rate.
 BUSY_CLIENT = 0.9
 
 PING = "a ping beside 8 floods"
@@ -23,8 +23,8 @@ class Verdict:
     target: str
     where: str
     figure: str
-    verdict: str  # met, tie, MISS, or why there is none.
-    needed: tuple  # (scenario, server): the runs of echod that must not fail.
+    verdict: str  # met, tie, MISS, or the reason why there is no verdict.
+    needed: tuple  # The (scenario, server) of echod whose runs must not fail.
 
 
 def verdicts(results):
@@ -50,13 +50,13 @@ def worst(words):
 
 
 def against_peers(results, target, *families):
-    """A verdict for each scenario."""
+    """Compares echod with every correct peer. Returns a verdict for each scenario."""
     scenarios = [scenario["name"] for scenario in results.scenarios_of(*families) if not scenario["only"]]
     return [peers_verdict(results, target, scenario) for scenario in scenarios]
 
 
 def peers_verdict(results, target, scenario, figure="cpu_us"):
-    """The worst of those against each correct peer, and the ratio to the worst of the peers that it holds for."""
+    """Returns the worst verdict against a correct peer, and the highest ratio among the peers with that verdict."""
     mine = (scenario, "echod")
     ratios = {peer: results.ratio(figure, mine, (scenario, peer)) for peer in results.correct_peers_in(scenario)}
     words = {peer: ratio.at_most(1) for peer, ratio in ratios.items() if ratio}
@@ -86,7 +86,7 @@ def idle(results):
 
 
 def bounded(results, target, figure, mine, other, bound, judge=Ratio.at_most):
-    """Of (scenario, server), of which `mine` is an echod, to another."""
+    """Judges the ratio of two (scenario, server) by a bound. `mine` is an echod."""
     needed = tuple(runs for runs in (mine, other) if is_echod(results, runs[1]))
     ratio = results.ratio(figure, mine, other)
     if not ratio:
@@ -123,7 +123,7 @@ def floods(results):
     if not p99_us:
         return [Verdict("a ping beside floods", PING, "-", "not measured", (mine,))]
     shown = f"{p99_us.median:.0f} ({p99_us.low:.0f} to {p99_us.high:.0f}) us"
-    longest = longest_us.at_most(FLOOD_MAX_US).replace("tie", "MISS")  # A single message above it is one.
+    longest = longest_us.at_most(FLOOD_MAX_US).replace("tie", "MISS")  # A single message above the bound is a miss.
     found = [
         Verdict("p99 at most 1 ms", PING, shown, p99_us.at_most(FLOOD_P99_US), (mine,)),
         Verdict("max at most 5 ms", PING, f"{longest_us.high:.0f} us in all rounds", longest, (mine,)),
@@ -153,7 +153,7 @@ def workers(results):
 
 
 def why_not_shown(results, two_workers):
-    """What the rate depends on, if that is not echod."""
+    """Returns what limited the rate, if it was not echod."""
     cpus = results.about.get("cpus", 0)
     if cpus < ENOUGH_CPUS:
         return f"cannot show with {cpus} CPUs"

@@ -47,7 +47,7 @@ void Explorer::run(std::uint32_t node, bool keeps_trace) {
   }
   world.run();
   world_ = nullptr;
-  invariant(made_ == sequence_.size(), "a run repeats what the one it is made from did");
+  invariant(made_ == sequence_.size(), "a run repeats the calls of the run that it extends");
   calls_ += world.kernel().calls();
   violation_ = world.kernel().violation();
   trace_ = world.kernel().trace();
@@ -110,7 +110,7 @@ void Explorer::look(Call call) noexcept {
   }
 }
 
-// One more sequence for each thing that the outside could do now.
+// Adds a sequence for each act that is possible now.
 void Explorer::branch() noexcept {
   for (std::uint8_t act = 0; act <= kDrain; ++act) {
     const std::size_t connections = act == kDrain ? 1 : world_->kernel().connections();

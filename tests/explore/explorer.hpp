@@ -1,21 +1,26 @@
-// Tries everything that clients and the network can do to a few connections, at every moment at
-// which it can make a difference: before each system call.
+// Model checker for the worker: tries everything that clients and the network can do to a few
+// connections, at every moment when it can make a difference, which is before each system call.
 //
-// A sequence says before which call of the daemon, counted from the start, the outside does what. A
-// run is the daemon from the start to rest, with a sequence; so nothing is ever saved or restored.
-// Beyond the end of its sequence a run looks at each state that it comes to: one that is new is
-// remembered, and for everything that the outside could do in it there is one more sequence to run,
-// longer by one; at one that is known the run ends, since what follows has been tried or will be.
-// Sequences run in the order of their lengths, so the first failure is one of the shortest.
+// A sequence is a list of acts of the outside: of the clients, of the network, or the command to
+// drain. Each act happens before a certain call of the daemon, counted from the start.
 //
-// Two states are the same if all that decides the future is: between iterations what connections,
-// loop and kernel know (World::describe(), SimulatedKernel::describe()); within one the same at its
-// beginning, what the calls since then returned, and the kernel now.
+// A run is the daemon from its start to its rest, with a sequence. No state is ever saved or
+// restored.
 //
-// Each run goes on from its last new state without the outside until the daemon waits; then the
-// clients take all that is there for them, and everything must have come back; then they finish,
-// and all must be closed. So from every state: bytes may not wait with nobody scheduled, and
-// iterations may not repeat without end.
+// After the last act of its sequence, a run checks each state that it reaches. If the state is new,
+// it is stored, and each act that is possible in it makes a new sequence, longer by one. If the
+// state is known, the run ends, because its future has been tried or will be tried. Sequences run
+// in the order of their length, so the first failure is one of the shortest.
+//
+// Two states are the same if everything is the same that decides the future. Between iterations
+// that is the state of connections, loop and kernel (World::describe(),
+// SimulatedKernel::describe()). Inside an iteration it is that state at the begin of the iteration,
+// the results of the calls since then, and the state of the kernel now.
+//
+// From its last new state, each run goes on without acts until the daemon waits. Then the clients
+// take everything that was sent to them, and all bytes must have come back. Then the clients
+// finish, and all connections must be closed. So in every state: no bytes may wait without a
+// scheduled turn, and iterations may not repeat without end.
 //
 // Thread-safety: none.
 #pragma once
@@ -31,46 +36,46 @@ namespace echod::test {
 
 struct Scenario {
   std::string name;
-  std::string what;  // In words.
+  std::string what;  // A description.
   WorldSettings world{};
   bool has_urgent_bytes = false;
   bool has_resets = false;
   bool has_drain = false;
-  std::size_t depth = 0;  // Acts in the longest sequences that are run unless asked otherwise.
+  std::size_t depth = 0;  // The default for the most acts in a sequence.
 };
 
 class Explorer final : public Outside {
  public:
-  // Sequences of at most `depth` acts.
+  // Explores sequences of at most `depth` acts. Keeps a reference to `scenario`.
   Explorer(const Scenario& scenario, std::size_t depth);
 
-  // Runs until everything is tried or something is violated; then that is the result, else "".
+  // Runs until everything is tried or a rule is violated. Returns the rule, or "".
   const std::string& explore();
 
   [[nodiscard]] std::size_t runs() const noexcept { return runs_; }
   [[nodiscard]] std::size_t states() const noexcept { return seen_.size(); }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
-  // Of the longest sequence that was run.
+  // The number of acts in the longest sequence that was run.
   [[nodiscard]] std::size_t longest() const noexcept { return longest_; }
-  // No sequence was left out: there are no more states.
+  // True if no sequence was left out because of the depth: all reachable states were tried.
   [[nodiscard]] bool is_complete() const noexcept { return is_complete_; }
   // The run that ended with the violation, call by call.
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
-  // That of the current run in words; for an abort in the middle of it.
+  // The sequence of the current run, as text. For an abort during the run.
   [[nodiscard]] std::vector<std::string> current_sequence() const;
 
   void on_call(Call call) noexcept override;
   bool on_block() noexcept override;
 
  private:
-  static constexpr std::uint8_t kDrain = 5;  // What is no Act of a client.
+  static constexpr std::uint8_t kDrain = 5;  // The command to drain; smaller values are an Act.
 
   struct Move {
     std::uint32_t point;  // The number of the call before which it happens.
     std::uint8_t act;
     std::uint8_t connection;
   };
-  // A sequence is that of its parent and one move more; the first has none.
+  // A sequence is that of its parent plus one move. The first node has an empty sequence.
   struct Node {
     std::uint32_t parent;
     Move last;
@@ -94,16 +99,16 @@ class Explorer final : public Outside {
   std::string violation_;
   std::vector<std::string> trace_;
 
-  // Of the current run.
+  // State of the current run.
   World* world_ = nullptr;
   std::uint32_t current_ = 0;
   std::vector<Move> sequence_;
-  std::size_t made_ = 0;                   // Moves of the sequence.
-  std::uint32_t point_ = 0;                // The next call's number.
+  std::size_t made_ = 0;                   // Moves of the sequence that were made.
+  std::uint32_t point_ = 0;                // The number of the next call.
   std::uint64_t at_wait_ = 0;              // The daemon's fingerprint when the last wait began.
-  bool is_ending_ = false;                 // let_end() acts.
-  bool is_repeated_ = false;               // To keep the trace: nothing is learnt.
-  std::vector<std::uint64_t> iterations_;  // States at waits since the outside acted last.
+  bool is_ending_ = false;                 // The acts are now those of World::let_end().
+  bool is_repeated_ = false;               // The run repeats a violation to keep its trace.
+  std::vector<std::uint64_t> iterations_;  // The states at waits since the last act.
 };
 
 }  // namespace echod::test

@@ -1,7 +1,7 @@
 // explore [--depth N] [--expect-violation] [SCENARIO...]
-// Explores all scenarios, or those named; explorer.hpp says how. Exit code 0: nothing is violated;
-// 1: something is, and the run that shows it is printed. With --expect-violation, for the
-// deliberately wrong variants, it is the other way round.
+// Explores all scenarios, or those named (see explorer.hpp). The exit code is 0 if no rule is
+// violated, and 1 if one is; then it prints the run that shows it. With --expect-violation, for the
+// mutants, the exit code is 0 if a rule is violated, and 1 if not.
 #include <algorithm>
 #include <chrono>
 #include <csignal>
@@ -32,14 +32,14 @@ std::vector<Scenario> scenarios_of_one() {
        .has_drain = true,
        .depth = kNoBound},
       {.name = "one-unbuffered",
-       .what = "one connection, the reply buffers being spent",
+       .what = "one connection, without a free reply buffer",
        .world = {.blocks = 0, .turn_bytes = 2, .turn_reads = 2},
        .has_urgent_bytes = true,
        .has_resets = true,
        .has_drain = true,
        .depth = kNoBound},
       {.name = "one-roomy",
-       .what = "one connection with queues that are longer than a turn",
+       .what = "one connection with queues that hold more than a turn moves",
        .world = {.socket = {.receive_bytes = 3, .send_bytes = 4}, .turn_bytes = 2, .turn_reads = 2},
        .has_urgent_bytes = true,
        .has_resets = true,
@@ -57,7 +57,7 @@ std::vector<Scenario> scenarios_of_one() {
        .has_drain = true,
        .depth = 10},
       {.name = "one-pieces",
-       .what = "one connection whose bytes fill the slots of a pipe before it is worth it",
+       .what = "one connection whose small pieces fill a pipe before splice is worthwhile",
        .world = {.socket = {.receive_bytes = 3, .send_bytes = 2, .pipe_slots = 1},
                  .block_bytes = 3,
                  .turn_bytes = 3,
@@ -116,8 +116,8 @@ void print(const std::vector<std::string>& trace) {
   }
 }
 
-// An invariant of the product is violated: say how it came to that. Not safe in a signal handler of
-// a program that goes on; this one does not.
+// Prints the sequence that led to an abort, which is a violated invariant of the daemon. It is not
+// async-signal-safe, but the program ends after it.
 void on_abort(int /*signal*/) {
   (void)std::signal(SIGABRT, SIG_DFL);
   (void)std::printf("aborted\n");
@@ -126,7 +126,7 @@ void on_abort(int /*signal*/) {
   }
 }
 
-// Whether something is violated.
+// Explores a scenario and prints the result. Returns whether a rule is violated.
 bool explore(const Scenario& scenario, std::size_t depth) {
   const auto start = std::chrono::steady_clock::now();
   Explorer explorer(scenario, depth);
@@ -137,7 +137,7 @@ bool explore(const Scenario& scenario, std::size_t depth) {
   (void)std::printf(
       "%-15s %9zu states  %9zu sequences of up to %2zu acts%s  %10llu calls  %6.2f s\n",
       scenario.name.c_str(), explorer.states(), explorer.runs(), explorer.longest(),
-      explorer.is_complete() && violation.empty() ? ", all there are" : "                ",
+      explorer.is_complete() && violation.empty() ? ", all states" : "            ",
       static_cast<unsigned long long>(explorer.calls()), time.count());
   if (!violation.empty()) {
     (void)std::printf("%s: %s: %s\n", scenario.name.c_str(), scenario.what.c_str(),
@@ -176,7 +176,7 @@ int main(int argc, char** argv) {
     }
   }
   if (explored == 0) {
-    (void)std::fprintf(stderr, "explore: there is no scenario of that name\n");
+    (void)std::fprintf(stderr, "explore: there is no scenario with this name\n");
     return 64;
   }
   return expects_violation ? 1 : 0;

@@ -1,4 +1,4 @@
-"""Clients of echod that know what must come back."""
+"""Clients of echod that check the echo."""
 
 import errno
 import random
@@ -11,10 +11,10 @@ import stream_sockets
 
 
 class Client:
-    """One connection. It sends `data` in random chunks, and checks what comes back.
+    """One connection. It sends `size` random bytes in random chunks, and checks what comes back.
 
-    `half_close`: FIN behind the data, then read to the end. `reset_at`: an RST when so much is back.
-    `reads_late`: not before it is told to. `stays`: no FIN before the server's.
+    By default it sends FIN after the data and reads to the end. `reset_at`: it sends RST when this many bytes are back.
+    `reads_late`: it does not read before `reads` is set. `stays`: it sends no FIN before the server's.
     """
 
     def __init__(self, port: int, rng: random.Random, size: int, *, reset_at: int | None = None,
@@ -27,8 +27,8 @@ class Client:
         self.sent = 0
         self.received = 0
         self.is_over = False
-        self.parting = b""  # Is sent after the server's FIN.
-        self.error = ""  # Why it has not got what it must get.
+        self.parting = b""  # Sent after the server's FIN.
+        self.error = ""  # What was wrong with the echo.
         self.most = max(64, size // 6)
         self.socket = stream_sockets.connect(("127.0.0.1", port), receive_buffer=32 * 1024 if reads_late else 0)
         self.port = self.socket.getsockname()[1]
@@ -45,9 +45,9 @@ class Client:
 
     @property
     def has_arrived(self) -> bool:
-        """All that it sent is in the receive queue of the other side, at least, or the connection has ended."""
+        """Returns whether the server's receive queue has got all the data, or the connection has ended."""
         poll = select.poll()
-        poll.register(self.socket, 0)  # For errors and hangups alone.
+        poll.register(self.socket, 0)  # Only errors and hangups are reported.
         if poll.poll(0):
             return True
         return self.sent == len(self.data) and stream_sockets.has_arrived(self.socket)
@@ -92,11 +92,14 @@ class Client:
         elif not got:
             if self.parting:
                 self.socket.send(self.parting)
-            self.end("" if self.has_all else f"the end after {self.received} of {len(self.data)} bytes")
+            self.end("" if self.has_all else f"ended after {self.received} of {len(self.data)} bytes")
 
 
 def serve(clients: list[Client], is_done, give_up, seconds: float) -> None:
-    """Runs the clients until `is_done`; `give_up`: the daemon has gone. Those that are late are in error."""
+    """Runs the clients until `is_done`, until `give_up` (the daemon has ended), or for `seconds`.
+
+    In the last two cases a client that still waits for its echo ends with an error.
+    """
     deadline = time.monotonic() + seconds
     with selectors.DefaultSelector() as selector:
         while not is_done():
@@ -121,5 +124,5 @@ def serve(clients: list[Client], is_done, give_up, seconds: float) -> None:
                 break
     for client in clients:
         if not is_done() and not client.is_over and client.reads:
-            client.end(f"{'the daemon ended' if give_up() else 'nothing more'} after {client.received} of "
+            client.end(f"{'the daemon ended' if give_up() else 'no progress'} after {client.received} of "
                        f"{len(client.data)} bytes")

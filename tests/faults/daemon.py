@@ -1,4 +1,4 @@
-"""One echod under faults: its process, what it says, what it holds open."""
+"""One echod under faults: its process, its output, and its descriptors."""
 
 import os
 import re
@@ -9,14 +9,15 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-PORT = re.compile(r"listening on (?:\[::\]|0\.0\.0\.0|127\.0\.0\.1):(\d+), backlog")  # Not the further listeners.
+PORT = re.compile(r"listening on (?:\[::\]|0\.0\.0\.0|127\.0\.0\.1):(\d+), backlog")  # The first listener only.
 STARTED = re.compile(r"started: echod")
-AGAIN = "; send it again"  # It had no memory to act on a signal.
-REACTION_S = 0.6  # Then it is told again, as an operator would; the reaction or its message may be what was hit.
+AGAIN = "; send it again"  # Logged when echod had no memory to act on a signal.
+# Then the signal is sent again, as an operator would do: the fault may have hit the reaction or its message.
+REACTION_S = 0.6
 END_S = 20.0
 
-# Addresses, names and paths are longer than what std::string holds without memory. (An IPv4 address may be written as
-# the IPv6 address that stands for it, and needs no IPv6 then.)
+# Addresses, names and paths are too long for std::string to hold without an allocation. (127.0.0.1 is written as an
+# IPv4-mapped IPv6 address, which works without IPv6.)
 LOGS = "the log files of a daemon that is tortured"
 NAMES = "a-socket-unit-with-a-long-name.socket"
 FURTHER = "".join(f'[[listen]]\naddress = "0000:0000:0000:0000:0000:ffff:127.0.0.{host}"\nport = 0\n' for host in (2, 3))
@@ -53,12 +54,12 @@ connection_lines_per_second = 0
 
 
 class Hung(Exception):
-    """Something that the daemon owes did not come."""
+    """The daemon did not do something in time."""
 
 
 @dataclass
 class Manager:
-    """The part of systemd: a socket for messages, a listening socket to pass."""
+    """Plays the service manager: a socket for notifications, and a listening socket to pass."""
 
     notify: socket.socket
     listener: socket.socket
@@ -72,7 +73,7 @@ class Manager:
         return cls(notify, listener)
 
     def listen(self) -> None:
-        """Takes what has come: a queue that is full would hold the daemon up."""
+        """Receives all waiting messages, so that the queue does not fill up and delay the daemon."""
         while True:
             try:
                 self.messages.append(self.notify.recv(65536).decode())
@@ -85,7 +86,9 @@ class Manager:
 
 
 class Daemon:
-    """`manager`: it is started by one, ends by a line on standard input, and logs every message."""
+    """Starts echod. `plan`: $ECHOD_FAULT. With `manager` the daemon is started as by a service manager, logs at level
+    trace, and is stopped by a line on standard input.
+    """
 
     def __init__(self, command: list[str], directory: Path, plan: str, manager: Manager | None):
         self.directory = directory
@@ -94,7 +97,7 @@ class Daemon:
         self.stderr_file = directory / "stderr"
         self.record_file = directory / "record"
         self.manager = manager
-        self.status: int | None = None  # As subprocess has it: negative for a signal.
+        self.status: int | None = None  # The exit status; negative for a signal, as in subprocess.
         self.cpu_s = 0.0
         self.retries = 0
         self.reaction_s = REACTION_S if plan else END_S
@@ -120,14 +123,14 @@ class Daemon:
                                 "LISTEN_FDS": "1", "LISTEN_FDNAMES": NAMES,
                                 "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
                 move = "" if number == 3 else f"exec 3<&{number} {number}<&-;"
-                # LISTEN_PID is the process that is to take the sockets.
+                # LISTEN_PID must be the process that takes the sockets, so bash sets it and becomes echod.
                 full = ["/bin/bash", "-c", move + 'export LISTEN_PID=$$; exec "$@"', "bash", *full, "--quit-on-stdin"]
-            # Ended by wait(), which the with statement would do without the resources used.
+            # No with statement: has_ended() reaps the process, and reads the resources that it used.
             self.process = subprocess.Popen(full, cwd=directory, env=environment, stderr=stderr, pass_fds=passes,
                                             stdin=subprocess.PIPE if manager else subprocess.DEVNULL)
 
     def text(self) -> str:
-        """All that it has said, on standard error and in its log files."""
+        """Everything on its standard error and in its log files."""
         files = [self.stderr_file, *sorted(self.log_file.parent.glob("network-server.log*"))]
         return "".join(file.read_text("utf-8", "replace") for file in files if file.exists())
 
@@ -140,7 +143,7 @@ class Daemon:
         return self.status is not None
 
     def wait_until(self, what: str, is_so, seconds: float = END_S) -> None:
-        """Polls, since there is no event for what is looked at: lines in files, descriptors, an end."""
+        """Polls for what has no event to wait on: lines in files, descriptors, the end. Raises Hung after `seconds`."""
         deadline = time.monotonic() + seconds
         while not is_so():
             if self.manager:
@@ -150,8 +153,8 @@ class Daemon:
             time.sleep(0.002)
 
     def start(self) -> int | None:
-        """The port that it serves, or None if it has ended."""
-        # The log file and standard error have a thread each: a line that is lost in one of them comes in the other.
+        """Waits for the start. Returns the port, or None if the daemon has ended."""
+        # The log file and standard error have their own threads: a line that one of them loses is in the other.
         def serves() -> bool:
             text = self.text()
             return STARTED.search(text) is not None and PORT.search(text) is not None
@@ -162,7 +165,7 @@ class Daemon:
         return int(port[1])
 
     def tell(self, number: int, reaction: str) -> None:
-        """Sends a signal until the text that it is to cause has come once more."""
+        """Sends a signal, up to three times, until `reaction` was logged once more."""
         seen = len(re.findall(reaction, self.text()))
         for attempt in range(3):
             if self.has_ended():
@@ -177,7 +180,7 @@ class Daemon:
                     raise
 
     def reacts(self, number: int, reaction: str, seen: int):
-        """Sends the signal, and again as often as it says that it had no memory for that."""
+        """Returns a condition that sends the signal, and sends it again whenever the daemon had no memory for it."""
         refused = -1
 
         def has_reacted() -> bool:
@@ -190,7 +193,9 @@ class Daemon:
         return has_reacted
 
     def descriptors(self) -> list[str]:
-        """What it holds open, by kind, but for the log file, which faults may close, and the pipes that it keeps."""
+        """The kinds of its open descriptors. Without the log file, which faults may close, and without pipes, which it
+        keeps.
+        """
         folder = Path(f"/proc/{self.process.pid}/fd")
         kinds = []
         for entry in folder.iterdir() if folder.exists() else ():
@@ -203,12 +208,12 @@ class Daemon:
         return sorted(kinds)
 
     def stop(self) -> None:
-        """By a signal, or by a line; who sees that one goes unnoticed ends another."""
+        """Stops it by a signal, or by a line on standard input. If a line is not noticed, sends another."""
         if not self.manager:
             os.kill(self.process.pid, signal.SIGTERM)
             return
         assert self.process.stdin is not None
-        for line in (b"x" * 5000 + b"\n", b"\n", b"\n"):  # More than one read takes, and the end behind it.
+        for line in (b"x" * 5000 + b"\n", b"\n", b"\n"):  # The first is longer than one read.
             os.write(self.process.stdin.fileno(), line)
             try:
                 self.wait_until("it does not stop", lambda: self.has_ended() or "stopping: " in self.text(),

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <new>
 
-// Of the linker: where the executable and its code begin and end.
+// Defined by the linker: the begin of the executable, and the end of its code.
 extern "C" {
 extern const char __executable_start;  // NOLINT(*-identifier-naming)
 extern const char etext;               // NOLINT(*-identifier-naming)
@@ -25,7 +25,7 @@ namespace {
   std::_Exit(99);
 }
 
-// Zeros, in a file that is shared or else in memory.
+// Maps zeros: of a shared file, or of memory if `file` is null.
 void* shared_memory(const char* file, std::size_t size) noexcept {
   int fd = -1;
   if (file != nullptr) {
@@ -55,8 +55,8 @@ Fault::Action action_of(const char* name) noexcept {
   give_up("no such action in $ECHOD_FAULT");
 }
 
-// The addresses that the function with this frame, and those above it, return to. A frame pointer
-// is valid as long as it is that of a function of ours.
+// Stores the return addresses of the function with this frame and of its callers. It stops at the
+// first address outside this executable, because a frame pointer beyond it may be invalid.
 template <typename Places>
 void walk(const void* frame, Places& places) noexcept {
   const auto begin = reinterpret_cast<std::uintptr_t>(&__executable_start);
@@ -193,7 +193,7 @@ void FaultLayer::note_registration(int epoll, int operation, int fd,
   }
   if (operation != EPOLL_CTL_DEL) {
     if (unused == nullptr) {
-      give_up("more registrations than the test has room for");
+      give_up("too many registrations for the table");
     }
     *unused = {epoll, fd, *event};
   }
@@ -215,7 +215,7 @@ void FaultLayer::raise_again(int fd) noexcept {
     if (one.fd != fd) {
       continue;
     }
-    if ((one.event.events & EPOLLEXCLUSIVE) != 0) {  // Which knows no EPOLL_CTL_MOD.
+    if ((one.event.events & EPOLLEXCLUSIVE) != 0) {  // EPOLL_CTL_MOD does not allow it.
       (void)::epoll_ctl(one.epoll, EPOLL_CTL_DEL, fd, nullptr);
       (void)::epoll_ctl(one.epoll, EPOLL_CTL_ADD, fd, &one.event);
     } else {

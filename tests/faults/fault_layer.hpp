@@ -1,16 +1,16 @@
-// The layer between the daemon and the system that fails what a plan names (echod-faults only).
+// A layer between the daemon and the kernel that injects a fault (only in echod-faults).
 //
-// It counts every system call by its path: the address that it returns to and the two above, so
-// that sys::send() called by a flush and by an echo are told apart. The plan, one fault or none, is
-// in the environment:
+// It counts every system call by its path: its return address and those of the two callers above.
+// So sys::send() called by a flush and by an echo are two paths. The plan, which is one fault or
+// none, is in the environment:
 //
-//   ECHOD_FAULTS=FILE               counts go to this file, shared, so that they survive a crash
-//   ECHOD_FAULT="call PATH NTH ACTION VALUE"    of the calls on a path (hexadecimal), that one
-//   ECHOD_FAULT="allocation NTH COUNT"          of all allocations, COUNT from that one on
+//   ECHOD_FAULTS=FILE                           counts go to this shared file and survive a crash
+//   ECHOD_FAULT="call PATH NTH ACTION VALUE"    hits call number NTH on a path (hexadecimal hash)
+//   ECHOD_FAULT="allocation NTH COUNT"          fails COUNT allocations, from number NTH on
 //
-// The file is a table of 64-bit numbers in the machine's order; records.py reads it.
+// The file is a table of 64-bit numbers in the byte order of the machine; records.py reads it.
 //
-// Thread-safety: any thread. Allocates nothing, since allocations are what it counts.
+// Thread-safety: any thread. It does not allocate, because it counts allocations.
 #pragma once
 
 #include <sys/epoll.h>
@@ -23,25 +23,25 @@
 
 namespace echod::test {
 
-// What happens to one call.
+// What happens to one system call.
 struct Fault {
   enum class Action : std::uint64_t {
     none,
-    fail,   // It is not made, and reports the errno `value`.
-    after,  // It is made, and reports the errno `value` all the same: close(2) has closed then.
-    cut,    // It is given a length of at most `value`: a short read or write.
-    part,   // It is cut to a few bytes, and the next one fails: a disk that fills up.
+    fail,   // It is not made and fails with the errno `value`.
+    after,  // It is made, and then fails with the errno `value`, as close(2) can.
+    cut,    // It gets a length of at most `value`: a short read or write.
+    part,   // It is cut to a few bytes, and the next one fails, as on a disk that fills up.
   };
   Action action = Action::none;
   int value = 0;
 };
 
-// Where a call comes from: return addresses relative to the start of the executable, 0 beyond it.
-// The executable has frame pointers, what it is called by may have none.
+// Where a call comes from: return addresses relative to the start of the executable, 0 for callers
+// outside of it. The executable is built with frame pointers; its callers may have none.
 struct CallPath {
   static constexpr std::size_t kDepth = 3;
 
-  // That of a function with this frame.
+  // Returns the path of a function with this frame.
   static CallPath above(const void* frame) noexcept;
   [[nodiscard]] std::uint64_t hash() const noexcept;
 
@@ -50,25 +50,25 @@ struct CallPath {
 
 class FaultLayer {
  public:
-  // Reads the plan when it is called first, which main() does before it allocates anything: what
-  // static constructors allocate is not counted, for nobody could report its failure.
+  // The first call reads the plan; main() makes it before any allocation. Allocations of static
+  // constructors are not counted, because their failure could not be reported.
   static FaultLayer& instance() noexcept;
-  // Nothing before that.
+  // Returns null before the first call of instance().
   static FaultLayer* started() noexcept { return started_.load(std::memory_order_acquire); }
 
-  // Counts a call on `fd` (-1: on none) and says what is to happen to it.
+  // Counts a call on `fd` (-1 if it has none). Returns what must happen to it.
   Fault on_call(const CallPath& path, int fd) noexcept;
-  // Counts an allocation. True: it fails.
+  // Counts an allocation. Returns true if it must fail.
   bool on_allocation() noexcept;
 
-  // The descriptor is a connection of the peer that has this port.
+  // Stores that `fd` is a connection of the peer with this port.
   void note_peer(int fd, std::uint16_t port) noexcept;
   [[nodiscard]] bool has_peer(int fd) const noexcept;
   void note_registration(int epoll, int operation, int fd, const epoll_event* event) noexcept;
   void forget(int fd) noexcept;
 
-  // Raises what is pending on `fd` once more. The kernel says EAGAIN, or gives less than it was
-  // asked for, only if an edge follows when there is more; so must a fault.
+  // Makes epoll report the pending events of `fd` again. After EAGAIN or a short result, the kernel
+  // raises an edge as soon as there is more, so an injected fault must do the same.
   void raise_again(int fd) noexcept;
 
  private:
@@ -81,10 +81,10 @@ class FaultLayer {
   struct Record {
     Word calls;
     Word allocations;
-    Word faults;                        // How often the plan came true.
-    Word peer_port;                     // Of the connection that was hit, if it was one.
-    Word paths_lost;                    // There was no room for so many.
-    std::array<Word, 24> allocated_by;  // The last allocation that failed: where it returns to.
+    Word faults;                        // How often the fault was injected.
+    Word peer_port;                     // The peer's port, if a connection was hit.
+    Word paths_lost;                    // Calls on paths that did not fit into the table.
+    std::array<Word, 24> allocated_by;  // Return addresses of the last allocation that failed.
     std::array<Path, 2048> paths;
   };
   struct Registration {
@@ -94,7 +94,7 @@ class FaultLayer {
   };
   struct Plan {
     std::uint64_t path = 0;
-    std::uint64_t nth = 0;  // From 1 on.
+    std::uint64_t nth = 0;  // Counted from 1.
     Fault fault;
     std::uint64_t first_allocation = 0;
     std::uint64_t allocations = 0;

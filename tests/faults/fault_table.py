@@ -1,8 +1,7 @@
-"""Which faults each system call of the daemon is made to have: those that its manual page documents
-and that come from outside the program.
+"""The faults that each system call of the daemon gets: those that its manual page documents and that come from outside.
 
-Left out are codes that only a bug of our own can cause (EBADF, EFAULT, EINVAL, ENOTSOCK, EISCONN, ...): to handle
-them would hide the bug. getrlimit(2), clock_gettime(2) and ioctl(2) on a TCP socket document no others.
+Errors that only a bug of echod can cause (EBADF, EFAULT, EINVAL, ENOTSOCK, EISCONN, ...) are left out: handling them
+would hide the bug. getrlimit(2), clock_gettime(2) and ioctl(2) on a TCP socket document no other errors.
 """
 
 import errno
@@ -28,8 +27,11 @@ ACCEPT = ("ECONNABORTED", "EPROTO", "EPERM", "ENETDOWN", "EHOSTUNREACH", *NO_DES
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one call. `action`: `fail` (not made, reports `code`), `after` (made, and reports `code`),
-    `cut` (made with a length of at most `length`), `part` (made with a few bytes, and the next one fails)."""
+    """What happens to one call; see Fault in fault_layer.hpp.
+
+    `action`: `fail` (is not made, fails with `code`), `after` (is made, then fails with `code`), `cut` (is made with a
+    length of at most `length`), or `part` (is made with a few bytes, and the next one fails).
+    """
 
     action: str
     code: str = ""
@@ -50,7 +52,7 @@ class Fault:
 
     @property
     def is_transient(self) -> bool:
-        """It says "again", or did a part: nobody may notice."""
+        """The call must be repeated, or did a part: no client and no operator may notice."""
         return self.kind in ("transient", "short")
 
 
@@ -60,7 +62,7 @@ def failures(*codes: str) -> list[Fault]:
 
 CUTS = [Fault("cut", length=1), Fault("cut", length=7)]
 NOTHING: list[Fault] = []
-# By call, and then by the function that makes it: the first whose name is in that of the function.
+# For each call: (part of the caller's name, faults). The first entry that matches the caller is used.
 TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "socket": [("", failures(*NO_DESCRIPTORS, "ENOBUFS", "EACCES", "EAFNOSUPPORT"))],
     "bind": [("", failures("EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "ENOMEM"))],
@@ -70,10 +72,10 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "getsockname": [("", failures("ENOBUFS"))],
     "setsockopt": [("", failures("ENOPROTOOPT", "ENOMEM"))],
     "getsockopt": [("", failures("ENOPROTOOPT", "ENOBUFS"))],
-    # After a peek its bytes are there, and nobody else takes them: EAGAIN cannot be.
+    # discard comes after a peek, so the bytes are there and EAGAIN is impossible.
     "recv": [("discard", failures("EINTR", "ECONNRESET", "ETIMEDOUT", "ENOMEM") + CUTS),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
-    # ENOBUFS and ENOMEM, here and of connect, are to a LocalSender what EAGAIN is: the message is sent again.
+    # LocalSender treats ENOBUFS and ENOMEM, of send and connect, like EAGAIN: it sends the message again.
     "send": [("LocalSender", failures("EINTR", "EAGAIN", "ECONNREFUSED", "ENOTCONN")),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOBUFS", "ENOMEM")
               + CUTS)],
@@ -85,15 +87,15 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "eventfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
     "signalfd": [("", failures(*NO_DESCRIPTORS, "ENODEV"))],
     "pipe2": [("", failures(*NO_DESCRIPTORS))],
-    # F_SETPIPE_SZ fails if the user's pipes have too much memory already.
+    # F_SETPIPE_SZ fails if the pipes of the user have too much memory already.
     "fcntl": [("", failures("EPERM", "ENOMEM"))],
     "splice": [("splice_in", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "ENOMEM", "EINVAL") + CUTS),
                ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
     "open": [("fill_standard_descriptors", failures(*NO_DESCRIPTORS, "EACCES", "ENOENT")),
              ("", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EIO"))],
     "openat": [("", failures(*NO_DESCRIPTORS, "EINTR", "EACCES", "EROFS", "ENOSPC", "EDQUOT", "EIO", "ENXIO"))],
-    # Neither of an eventfd nor of a signalfd, which do not block: EINTR. EAGAIN of an eventfd says that it is in the
-    # state already that the call is for.
+    # Eventfds and signalfds are non-blocking here, so there is no EINTR. EAGAIN on an eventfd means that it is already
+    # in the state that the call wants.
     "read": [("EventFd", [Fault("after", "EAGAIN")]),
              ("SignalFd", failures("EAGAIN")),
              ("Pipe", failures("EINTR") + CUTS),
@@ -102,30 +104,30 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "write": [("EventFd", [Fault("after", "EAGAIN")]),
               ("", failures("EINTR", "EAGAIN", "EPIPE", *DISK) + CUTS + [Fault("part", "ENOSPC")])],
     "fstat": [("", failures("ENOMEM", "EOVERFLOW"))],
-    # One descriptor and no timeout: it needs no memory, and a signal is seen only when there is nothing to report.
+    # has_client polls one descriptor without a timeout: that needs no memory and is not interrupted.
     "poll": [("has_client", NOTHING),
              ("", failures("EINTR", "ENOMEM"))],
-    # It has closed whatever it reports.
+    # The descriptor is closed, whatever close(2) returns.
     "close": [("", [Fault("after", code) for code in ("EINTR", "EIO", "ENOSPC")])],
     "getrlimit": [("", NOTHING)],
     "setrlimit": [("", failures("EPERM"))],
     "clock_gettime": [("", NOTHING)],
 }
 
-# Files whose calls are echoload's: they come along in a library that both use.
+# Files whose calls only echoload makes: they are in a library that echod uses too.
 CLIENT_FILES = ("client_socket.cpp", "timer_fd.cpp")
 CLIENT_FUNCTIONS = ("send_more",)
 
-# (call, function.) Not made by every run: for kinds of standard streams that the torture does not have, and for a
-# manager or stream that takes nothing, or for a log in a folder of others, or for bulk in small pieces. Unit tests
-# make them.
+# (call, function): calls that not every run makes. They are for standard streams of other kinds, for a manager or a
+# stream that takes nothing, for a log in a folder of another user, and for bulk in small pieces. Unit tests cover them.
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
                    ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"))
 
-# (call, function, why nobody is told.) What is handled so that nothing changes for anybody, beside what is transient.
+# (call, function, reason): faults, besides transient ones, that are not reported, because they change nothing for
+# clients and operators.
 SILENT = (
-    ("close", "", "the descriptor is closed all the same"),
-    ("open", "fill_standard_descriptors", "whichever descriptors are open stay so"),
+    ("close", "", "the descriptor is closed anyway"),
+    ("open", "fill_standard_descriptors", "descriptors that are open stay open"),
     ("epoll_ctl", "Epoll::remove", "closing the descriptor ends its registration"),
     ("setsockopt", "reset_on_close", "the kernel keeps what a peer does not take, and has limits for that"),
     ("getsockopt", "granted_backlog", "the backlog is not compared with what was granted"),
@@ -133,21 +135,21 @@ SILENT = (
     ("operator new", "PipePool::open_one", "bulk is copied"),
     ("pipe2", "", "bulk is copied"),
     ("fcntl", "Pipe::open", "bulk is copied"),
-    ("splice", "splice_in", "what splice refuses, recv is asked for"),
-    ("poll", "LocalSender", "what the manager was not told is sent again in 100 ms"),
-    ("operator new", "Service::notify_ready", "READY=1 goes without a status"),
+    ("splice", "splice_in", "recv is used instead"),
+    ("poll", "LocalSender", "the message to the manager is sent again in 100 ms"),
+    ("operator new", "Service::notify_ready", "READY=1 is sent without a status"),
     ("operator new", "Service::on_workers_checked", "the next status is sent in 2 s"),
     ("openat", "localtime", "times are in UTC"),
-    ("prctl", "", "memory may come in huge pages, or a thread has the name of the process"),
-    ("fstat", "is_journal_stream", "lines to standard error have a time and no priority"),
+    ("prctl", "", "memory may use huge pages, or a thread has the name of the process"),
+    ("fstat", "is_journal_stream", "lines on standard error have a time and no priority"),
     ("open", "has_terminal", "SIGHUP is a reload, as without a terminal"),
     ("read", "has_terminal", "SIGHUP is a reload, as without a terminal"),
     ("fstat", "SharedStream", "standard input is read only after poll(2)"),
     ("open", "SharedStream", "standard input is read only after poll(2)"),
     ("read", "SharedStream", "a line on standard input is read at its next edge"),
 )
-# (call, function, pattern.) What the log says in words of its own.
-TOLD = (
+# (call, function, pattern): faults that the log reports in other words than those of strerror(3).
+REPORTED_OTHERWISE = (
     ("setrlimit", "", "limits: .* open files"),
     ("socket", "open_bound", "this host has no IPv6"),
     ("bind", "open_bound", "this host has no IPv6"),
@@ -162,8 +164,9 @@ def is_silent(call: str, function: str) -> bool:
     return any(call == silent and part in function for silent, part, _ in SILENT)
 
 
-def is_told_otherwise(call: str, function: str, text: str) -> bool:
-    return any(call == told and part in function and re.search(pattern, text) for told, part, pattern in TOLD)
+def is_reported_otherwise(call: str, function: str, text: str) -> bool:
+    return any(call == other and part in function and re.search(pattern, text)
+               for other, part, pattern in REPORTED_OTHERWISE)
 
 
 def is_not_always_made(call: str, function: str) -> bool:

@@ -1,10 +1,10 @@
-// operator new, all forms, that fails when the plan says so (fault_layer.hpp).
+// Replaces all forms of operator new. They fail when the plan says so (fault_layer.hpp).
 #include <cstdlib>
 #include <new>
 
 #include "fault_layer.hpp"
 
-// NOLINTBEGIN(cppcoreguidelines-no-malloc): operator new is what this makes.
+// NOLINTBEGIN(cppcoreguidelines-no-malloc): this implements operator new.
 namespace {
 
 void* take(std::size_t size, std::size_t alignment) noexcept {
@@ -27,7 +27,7 @@ void* allocate_or_throw(std::size_t size, std::size_t alignment) {
   if (handler == nullptr) {
     throw std::bad_alloc();
   }
-  handler();  // Throws, or has made room: then it does not fail again.
+  handler();  // Throws, or frees memory. The second attempt does not fail.
   return take(size, alignment);
 }
 

@@ -1,4 +1,4 @@
-// The functions of daemon/sys/syscalls.hpp: the real calls, but for what the plan fails
+// Implements daemon/sys/syscalls.hpp by the real calls, except for the one that the plan names
 // (fault_layer.hpp).
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -22,8 +22,8 @@ using test::CallPath;
 using test::Fault;
 using test::FaultLayer;
 
-// Makes `call`, or not, for the function with this frame. `call` takes the length that is left of
-// `length`.
+// Makes `call` for the function with this frame, unless the plan says that it fails. `call` gets
+// `length`, or less if the plan cuts it.
 template <typename Call>
 auto transfer(const void* frame, int fd, size_t length, Call call) noexcept {
   FaultLayer& layer = FaultLayer::instance();
@@ -47,14 +47,14 @@ auto transfer(const void* frame, int fd, size_t length, Call call) noexcept {
   return result;
 }
 
-// The same without a length.
+// Makes a call that has no length.
 template <typename Call>
 auto perform(const void* frame, int fd, Call call) noexcept {
   return transfer(frame, fd, 0, [&](size_t) { return call(); });
 }
 
 std::uint16_t port_of(const sockaddr* address) noexcept {
-  // The port stands at the same place in both families.
+  // Both families have the port at the same offset.
   return ntohs(reinterpret_cast<const sockaddr_in*>(address)->sin_port);
 }
 
@@ -104,7 +104,7 @@ int getsockopt(int fd, int level, int option, void* value, socklen_t* length) no
 
 ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
   return transfer(FRAME, fd, length, [&](size_t left) {
-    // As in daemon/sys/syscalls.cpp: a sanitizer's recv takes no null pointer.
+    // As in daemon/sys/syscalls.cpp: a sanitizer's recv does not accept a null pointer.
     return data == nullptr ? ::syscall(SYS_recvfrom, fd, nullptr, left, flags, nullptr, nullptr)
                            : ::recv(fd, data, left, flags);
   });
@@ -167,7 +167,7 @@ int fcntl(int fd, int command, int value) noexcept {
 }
 
 ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept {
-  // One of them is a pipe, which is no peer and is not registered.
+  // One of the two is a pipe. Take the other one, which is the connection.
   return transfer(FRAME, FaultLayer::instance().has_peer(from) ? from : to, length,
                   [&](size_t left) { return ::splice(from, nullptr, to, nullptr, left, flags); });
 }

@@ -1,4 +1,4 @@
-"""System calls that libraries make for the daemon: they do not pass daemon/sys, so strace(1) fails them."""
+"""System calls that libraries make for the daemon. They bypass daemon/sys, so strace(1) makes them fail."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +8,7 @@ from fault_table import Fault
 
 @dataclass(frozen=True)
 class Attempt:
-    """The `nth` call of that name in a thread, on `file` if there is one, is not made, and reports the code of `fault`."""
+    """The `nth` call of that name in a thread (on `file`, if given) is not made and fails with the code of `fault`."""
 
     call: str
     fault: Fault
@@ -21,7 +21,7 @@ class Attempt:
         return f"{self.call} {self.fault.code} {self.nth}"
 
     def command(self, echod: str, directory: Path) -> list[str]:
-        """-D: the daemon stays our own child. A sanitizer cannot look for leaks under strace."""
+        """The command that runs echod under strace. -D keeps echod our child. LeakSanitizer cannot run under strace."""
         inject = f"inject={self.call}:error={self.fault.code}:when={self.nth}"
         only = ["-P", self.file] if self.file else []
         return ["env", "ASAN_OPTIONS=detect_leaks=0:exitcode=99", "strace", "-D", "-f", "--seccomp-bpf", "-qq",
@@ -37,7 +37,8 @@ def attempts(call: str, codes: str, nths: tuple[int, ...], **where: str) -> list
 
 
 ATTEMPTS = (
-    attempts("clone3", "EAGAIN", (1, 2, 3))  # The threads: spdlog's, and a worker's each.
-    + attempts("prctl", "EINVAL", (1, 7))  # Six are a library's, as it is loaded; a thread names itself by its first.
+    attempts("clone3", "EAGAIN", (1, 2, 3))  # Creates spdlog's thread and the two workers.
+    # A library makes the first six calls of the process while it is loaded. The first call of a thread sets its name.
+    + attempts("prctl", "EINVAL", (1, 7))
     + attempts("openat", "EMFILE ENOENT EACCES", (1,), functions="localtime", file="/etc/localtime")
 )

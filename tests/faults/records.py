@@ -1,4 +1,4 @@
-"""What echod-faults wrote down (fault_layer.hpp), and where in the source that was."""
+"""Reads the counts of echod-faults (fault_layer.hpp), and finds the source lines of its addresses."""
 
 import re
 import struct
@@ -11,19 +11,19 @@ DEPTH = 3
 PATHS = 2048
 HEADER = struct.Struct("=29Q")
 PATH = struct.Struct(f"={DEPTH + 2}Q")
-CALL = re.compile(r"\tcall +[0-9a-f]+ <echod::sys::calls::(\w+)\([^{]*\)>$")  # Not to a lambda within it.
+CALL = re.compile(r"\tcall +[0-9a-f]+ <echod::sys::calls::(\w+)\([^{]*\)>$")  # Calls of a lambda inside do not match.
 ADDRESS = re.compile(r" *([0-9a-f]+):\t")
 
 
 @dataclass(frozen=True)
 class Record:
-    """The counts of one run. `paths`: calls by path, a path being the addresses that it returns to."""
+    """The counts of one run. `paths`: the number of calls by path; a path is a tuple of return addresses."""
 
     calls: int = 0
     allocations: int = 0
     faults: int = 0
     peer_port: int = 0
-    allocated_by: tuple[int, ...] = ()  # The last allocation that failed: the addresses that it returns to.
+    allocated_by: tuple[int, ...] = ()  # Return addresses of the last allocation that failed.
     paths: dict[tuple[int, ...], int] = field(default_factory=dict)
     hashes: dict[tuple[int, ...], int] = field(default_factory=dict)
 
@@ -34,7 +34,7 @@ class Record:
             return cls()
         calls, allocations, faults, port, lost, *places = HEADER.unpack_from(data)
         if lost:
-            raise ValueError("there is no room for so many paths: fault_layer.hpp")
+            raise ValueError("too many paths for the table in fault_layer.hpp")
         paths, hashes = {}, {}
         for number in range(PATHS):
             hashed, *returns, count = PATH.unpack_from(data, HEADER.size + number * PATH.size)
@@ -46,14 +46,14 @@ class Record:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an address is: the innermost function, inlined or not, and its line."""
+    """The source of an address: the innermost function, inlined or not, and its line."""
 
     function: str
     line: str  # "file.cpp:12"
 
 
 class Binary:
-    """The calls in the machine code of an executable."""
+    """The system calls in the machine code of an executable."""
 
     def __init__(self, file: Path):
         self.file = file
@@ -61,7 +61,7 @@ class Binary:
 
     @cached_property
     def sites(self) -> dict[int, str]:
-        """All system calls in it: by the address that they return to, which one it is."""
+        """The name of each system call, by its return address."""
         sites: dict[int, str] = {}
         command = ["objdump", "-d", "-C", "--no-show-raw-insn", "-j", ".text", str(self.file)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -73,17 +73,17 @@ class Binary:
                     call = ""
                 if "echod::sys::calls::" in line:
                     if " jmp" in line and "+0x" not in line:
-                        raise ValueError(f"a tail call hides who calls: {line}")
+                        raise ValueError(f"a tail call hides its caller: {line}")
                     if found := CALL.search(line.rstrip()):
                         call = found[1]
         return sites
 
     def learn(self, addresses: set[int]) -> None:
-        """Looks the places of these addresses up, all at once."""
+        """Looks up the places of these addresses with one addr2line(1)."""
         unknown = sorted(addresses - self._places.keys())
         if not unknown:
             return
-        # The call stands before the address that it returns to.
+        # The call is just before its return address.
         text = "".join(f"{address - 1:#x}\n" for address in unknown)
         lines = subprocess.run(["addr2line", "-f", "-C", "-e", str(self.file)], input=text, check=True,
                                capture_output=True, text=True).stdout.splitlines()
@@ -95,10 +95,10 @@ class Binary:
         return self._places[address]
 
     def name(self, path: tuple[int, ...]) -> str:
-        """Such as "recv stream_socket.cpp:33 connection.cpp:131"."""
+        """The name of a path, such as "recv stream_socket.cpp:33 connection.cpp:131"."""
         called = [address for address in path if address]
         return " ".join([self.sites.get(path[0], "?")] + [self.place(address).line for address in called])
 
     def functions(self, path: tuple[int, ...]) -> str:
-        """The functions of a path, the innermost first."""
+        """Returns the functions of a path, the innermost first."""
         return " < ".join(self.place(address).function for address in path if address)

@@ -1,4 +1,4 @@
-"""What echod goes through while one fault hits it: all that a daemon's life has, in some tenths of a second."""
+"""The scenarios that echod goes through while one fault hits it: the life of a daemon in some tenths of a second."""
 
 import os
 import random
@@ -14,15 +14,15 @@ from records import Record
 
 SCENARIOS = ("plain", "managed")
 CLIENT_S = 8.0
-ONE_STOP_S = 1.2  # A stop that follows sooner is the same stop.
+ONE_STOP_S = 1.2  # echod takes a second stop signal within this time for the same stop.
 
 
 @dataclass
 class Run:
-    """What came of it."""
+    """The result of a scenario."""
 
     status: int | None = None
-    has_served: bool = False  # It said that it started.
+    has_served: bool = False  # It logged that it started.
     text: str = ""
     stderr: str = ""
     record: Record = field(default_factory=Record)
@@ -35,7 +35,7 @@ class Run:
 
 
 class Play:
-    """`size`: of the crowd."""
+    """Plays a scenario with `size` clients, besides the special ones."""
 
     def __init__(self, daemon: Daemon, rng: random.Random, size: int):
         self.daemon = daemon
@@ -52,7 +52,7 @@ class Play:
         serve(self.clients, is_done, self.daemon.has_ended, CLIENT_S)
 
     def crowd(self, number: int) -> list[Client]:
-        """Of various sizes, one in seven of which resets its connection."""
+        """Connects clients with various amounts of data. One in seven resets its connection."""
         crowd = []
         for index in range(number):
             size = 0 if index == 3 else self.rng.randint(1, 20_000)
@@ -63,16 +63,16 @@ class Play:
         self.serve_until(lambda: all(client.is_over for client in crowd))
 
     def act(self) -> str:
-        """The life of a daemon that serves. Returns what it holds open that it should not."""
+        """Plays the life of a daemon that serves. Returns the descriptors that it leaked."""
         before = self.daemon.descriptors()
         self.serve_crowd(self.crowd(self.size // 3))
         self.daemon.tell(signal.SIGUSR2, "counters: ")
-        # Readers that do not read yet hold all reply buffers: whoever comes now is served without.
+        # These clients read late and use up all reply buffers, so the next clients are served without a buffer.
         slow = [self.connect(400_000, reads_late=True) for _ in range(2)]
         leaving = self.connect(100_000, reads_late=True)
         self.serve_until(lambda: all(client.is_over or client.sent == len(client.data) for client in [*slow, leaving]))
         crowd = self.crowd(self.size - self.size // 3)
-        if self.daemon.log_file.exists():  # Or it could not be opened.
+        if self.daemon.log_file.exists():  # A fault may have kept it from being opened.
             self.daemon.log_file.rename(self.daemon.log_file.with_suffix(".log.1"))
         self.daemon.tell(signal.SIGUSR1, "log file reopened|cannot write the log file")
         self.daemon.tell(signal.SIGHUP, "reload: applied|reload: refused")
@@ -111,13 +111,13 @@ class Play:
         self.serve_crowd([idle, talker, late])
         time.sleep(max(0.0, stopped + ONE_STOP_S - time.monotonic()))
         if not self.daemon.has_ended():
-            os.kill(self.daemon.process.pid, signal.SIGTERM)  # Once more: now.
+            os.kill(self.daemon.process.pid, signal.SIGTERM)  # The second signal stops it at once.
         self.daemon.wait()
         deaf.end()
 
 
 def run(command: list[str], scenario: str, directory: Path, seed: int, plan: str = "") -> Run:
-    """`command`: echod, maybe under something else. `plan`: $ECHOD_FAULT."""
+    """Runs a scenario. `command`: echod, maybe under strace. `plan`: $ECHOD_FAULT."""
     manager = Manager.make(directory) if scenario == "managed" else None
     daemon = Daemon(command, directory, plan, manager)
     play = Play(daemon, random.Random(seed), 10 if manager else 50)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fails the daemon's system calls and allocations, one in each run of a scenario, and judges what comes of it."""
+"""Makes the daemon's system calls and allocations fail, one in each run of a scenario, and judges each run."""
 
 import argparse
 import json
@@ -23,24 +23,24 @@ from scenario import SCENARIOS, Run, run
 from verdict import Bounds, Injected, judge
 
 UNDISTURBED_RUNS = 3
-TRIES = 3  # A call that came once need not come again, or not as often.
+TRIES = 3  # A call of an earlier run may not happen again, or not as often.
 BURST = 20
 
 
 @dataclass(frozen=True)
 class Case:
-    """One fault in one run. `nth`: of the calls on `path`, or of all allocations."""
+    """One fault in one run. It hits call number `nth` on `path`, or allocation number `nth`."""
 
     scenario: str
     name: str
     nth: int
-    fault: Fault | None = None  # None: an allocation.
+    fault: Fault | None = None  # None: the fault is a failing allocation.
     path: tuple[int, ...] = ()
     hash: int = 0
     call: str = "operator new"
     functions: str = ""
-    count: int = 1  # Of allocations in a row.
-    attempt: outside.Attempt | None = None  # By strace.
+    count: int = 1  # How many allocations in a row fail.
+    attempt: outside.Attempt | None = None  # Set if strace injects the fault.
 
     @property
     def plan(self) -> str:
@@ -62,13 +62,13 @@ class Result:
     is_hit: bool = False
     has_served: bool = False
     failures: list[str] = field(default_factory=list)
-    directory: str = ""  # Kept, if there are failures.
-    functions: str = ""  # That were hit, the innermost first.
+    directory: str = ""  # The files of the run, kept if there are failures.
+    functions: str = ""  # The functions that were hit, the innermost first.
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What a run needs, in whichever process it is."""
+    """What each process of the pool needs."""
 
     binary: Binary
     echod: str
@@ -86,7 +86,7 @@ def set_up(value: Setup) -> None:
 
 
 def play(case: Case) -> Result:
-    """Once, or again if the call that was to fail did not come."""
+    """Runs a case, and again if the call that should fail did not happen."""
     nth = case.nth
     result = Result(case)
     for number in range(TRIES):
@@ -144,7 +144,7 @@ def plan_allocations(undisturbed: dict[str, list[Run]]) -> list[Case]:
 
 
 def sample(cases: list[Case], number: int, rng: random.Random) -> list[Case]:
-    """One of each call site and of each entry for strace at least, and of the rest by lot."""
+    """Returns `number` random cases, with at least one for each call site and for each entry for strace."""
     rng.shuffle(cases)
     first: dict[object, Case] = {}
     rest = []
@@ -154,13 +154,13 @@ def sample(cases: list[Case], number: int, rng: random.Random) -> list[Case]:
             first[place] = case
         else:
             rest.append(case)
-    # What makes the daemon go where it does not go otherwise.
+    # First those that reach code which nothing else reaches.
     rest.sort(key=lambda case: not (case.fault and (case.fault.action == "part" or case.call == "setrlimit")))
     return (list(first.values()) + rest)[:max(number, len(first))]
 
 
 class Progress:
-    """A bar on a terminal, else a line now and then."""
+    """A progress bar on a terminal, else a line every 30 s."""
 
     def __init__(self, total: int):
         self.total, self.done, self.failures = total, 0, 0
@@ -182,7 +182,7 @@ class Progress:
 
 
 def unreached(binary: Binary, records: list[Record]) -> list[str]:
-    """Lines of the source that make a system call which no run has made; inlined copies are one."""
+    """Returns complaints about source lines with a system call that no run has made. Inlined copies count as one."""
     binary.learn(set(binary.sites))
     reached = {binary.place(path[0]).line for record in records for path in record.paths}
     wrong = []
@@ -192,7 +192,7 @@ def unreached(binary: Binary, records: list[Record]) -> list[str]:
             if place.line in reached:
                 wrong.append(f"{call} {place.line} was reached, though it is listed as echoload's")
         elif place.line not in reached and not is_not_always_made(call, place.function):
-            wrong.append(f"{call} {place.line} was never reached")
+            wrong.append(f"{call} {place.line} was not reached by any run")
     return sorted(set(wrong))
 
 
@@ -219,8 +219,8 @@ def report(results: list[Result], wrong: list[str], facts: dict, options: argpar
                       "where": result.functions, "kept": result.directory} for result in results if result.failures],
     }
     print(f"\n{summary['call_sites']} call sites, on {summary['paths']} paths; {summary['allocations']} allocations")
-    print(f"{summary['faults']} faults: {summary['served']} times served on, {summary['refused_to_start']} times "
-          f"refused to start; {summary['missed']} did not come about")
+    print(f"{summary['faults']} faults: echod went on {summary['served']} times and refused to start "
+          f"{summary['refused_to_start']} times; {summary['missed']} faults were not injected")
     for kind, number in summary["by_class"].items():
         print(f"  {kind:18} {number:6}")
     for line in wrong:
@@ -241,20 +241,20 @@ def report(results: list[Result], wrong: list[str], facts: dict, options: argpar
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/torture", description=__doc__)
     parser.add_argument("--build", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--sample", type=int, metavar="N", help="so many faults by lot instead of all")
-    parser.add_argument("--seed", type=int, default=1, help="of positions, lots and what clients do; default 1")
-    parser.add_argument("--only", metavar="NAME", help="cases whose name has this in it")
-    parser.add_argument("--nth", type=int, help="of those, the one with this number")
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time; default 2")
+    parser.add_argument("--sample", type=int, metavar="N", help="run N random faults instead of all")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the choice of faults and of the clients (1)")
+    parser.add_argument("--only", metavar="NAME", help="run the cases whose name contains NAME")
+    parser.add_argument("--nth", type=int, help="of those, run only the case with this number")
+    parser.add_argument("--jobs", type=int, default=2, help="how many runs at a time (2)")
     parser.add_argument("--reach-all", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(words)
     options.whole = options.only is None and options.sample is None
-    options.reach_all |= options.whole  # A sample need not reach every system call.
+    options.reach_all |= options.whole  # A sample may leave system calls out.
     return options
 
 
 def run_undisturbed(pool) -> dict[str, list[Run]]:
-    """The scenarios as they go without faults; ends the program if they do not go well."""
+    """Runs the scenarios without faults. Ends the program if one of them fails."""
     wanted = [scenario for scenario in SCENARIOS for _ in range(UNDISTURBED_RUNS)]
     found: dict[str, list[Run]] = {scenario: [] for scenario in SCENARIOS}
     for scenario, (ran, failures) in zip(wanted, pool.map(play_undisturbed, wanted), strict=True):
@@ -268,7 +268,7 @@ def play_undisturbed(scenario: str) -> tuple[Run, list[str]]:
     with tempfile.TemporaryDirectory(prefix="torture-") as directory:
         ran = run([str(setup.binary.file)], scenario, Path(directory), setup.seed)
     failures = judge(ran, None, None)
-    ran.clients = []  # Sockets do not go to another process.
+    ran.clients = []  # Sockets cannot be passed to the parent process.
     return ran, failures
 
 
@@ -313,7 +313,8 @@ def main() -> int:
     wrong = unreached(binary, records + [result.record for result in results]) if options.reach_all else []
     missed = sum(not result.is_hit for result in results)
     if missed > len(cases) // 20 or len(results) < len(cases):
-        wrong.append(f"of {len(cases)} faults {missed} did not come about, and {len(cases) - len(results)} have no result")
+        without = len(cases) - len(results)
+        wrong.append(f"of {len(cases)} faults {missed} were not injected, and {without} have no result")
     summary = report(results, wrong, facts, options)
     (keep / "result.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
     return 1 if summary["failures"] or wrong else 0

@@ -1,54 +1,57 @@
-"""Whether echod stood one fault: it refused to start and said why, or it served everybody whom the fault did not hit,
-leaked nothing, did not spin, and told the operator."""
+"""Judges how echod handled one fault.
+
+It may refuse to start, with the reason in one line. Otherwise it must serve every client that the fault did not hit,
+leak nothing, not spin, and report the fault to the operator.
+"""
 
 import os
 import re
 from dataclasses import dataclass
 
-from fault_table import Fault, is_silent, is_told_otherwise
+from fault_table import Fault, is_silent, is_reported_otherwise
 from scenario import Run
 
-REFUSALS = (64, 69, 71, 77, 78)  # daemon/service/exit_codes.hpp, without those for bugs.
-# A line of the log; to the journal, one that is no error, since the reason of a refusal has that form too.
+REFUSALS = (64, 69, 71, 77, 78)  # Exit codes of daemon/service/exit_codes.hpp, without those for bugs.
+# A line of the log. For the journal only lines below the level error, because the reason of a refusal is an error line.
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - .|<[4-7]>.")
 BROKEN = re.compile(r"Sanitizer|runtime error:|terminate called|invariant|core dumped|echod-faults:")
 COUNTER = re.compile(r"\b(\w+)=(\d+)")
-# Counters of what goes wrong: 0 as long as nothing does.
+# Counters that stay 0 as long as nothing goes wrong.
 COMPLAINTS = ("log_write_failures", "log_lines_dropped", "accept_errors", "paused_resources", "register_failures",
               "connection_lines_suppressed", "closed_io_error", "closed_timed_out", "reloads_refused")
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Of a run without a fault: the most that it took."""
+    """The most system calls and CPU time that a run without a fault took."""
 
     calls: int
     cpu_s: float
 
     def spins(self, run: Run) -> str:
         if run.record.calls > 2 * self.calls + 1000:
-            return f"{run.record.calls} system calls, undisturbed {self.calls}"
+            return f"{run.record.calls} system calls; without a fault {self.calls}"
         if run.cpu_s > 2 * self.cpu_s + 0.5:
-            return f"{run.cpu_s:.2f} s of CPU, undisturbed {self.cpu_s:.2f} s"
+            return f"{run.cpu_s:.2f} s of CPU; without a fault {self.cpu_s:.2f} s"
         return ""
 
 
 @dataclass(frozen=True)
 class Injected:
-    """What was done to a run. Allocations have no `fault`."""
+    """The fault that was injected into a run. For an allocation `fault` is None."""
 
     call: str = ""
-    functions: str = ""  # That it came from, the innermost first.
+    functions: str = ""  # The functions that made the call, the innermost first.
     fault: Fault | None = None
 
     @property
     def is_transient(self) -> bool:
-        # pthread_create(3) says EAGAIN when there are too many threads.
+        # pthread_create(3) fails with EAGAIN if there are too many threads, which is not transient.
         return self.fault is not None and self.fault.is_transient and self.call != "clone3"
 
     @property
     def text(self) -> str:
-        """What an operator must read."""
+        """The text that the operator must find in the log."""
         return os.strerror(self.fault.value) if self.fault and self.fault.code else "memory"
 
     @property
@@ -61,16 +64,18 @@ def complaints(text: str) -> set[str]:
 
 
 def is_last_line(run: Run) -> bool:
-    """Nothing can be said of the last line, but the log file has it; nor of the counters before it."""
-    dated = [line for line in run.text.splitlines() if line[:1].isdigit()]  # Lines to the journal are not.
+    """The fault hit standard error at the last lines, the counters and "stopped: ". It cannot be reported after them,
+    but the log file has the lines.
+    """
+    dated = [line for line in run.text.splitlines() if line[:1].isdigit()]  # Lines for the journal have no date.
     by_time = "\n".join(sorted(dated))
     at_end = by_time.partition("- stopping: ")[2]
     return "- stopped: " in at_end and ("stopped: " not in run.stderr or "- counters: " not in at_end)
 
 
-def is_told(run: Run, injected: Injected) -> bool:
+def is_reported(run: Run, injected: Injected) -> bool:
     return (injected.text in run.text or bool(complaints(run.text))
-            or is_told_otherwise(injected.call, injected.functions, run.text) or is_last_line(run))
+            or is_reported_otherwise(injected.call, injected.functions, run.text) or is_last_line(run))
 
 
 def judge_refusal(run: Run, injected: Injected | None) -> list[str]:
@@ -79,16 +84,18 @@ def judge_refusal(run: Run, injected: Injected | None) -> list[str]:
     if run.status not in REFUSALS:
         faults.append(f"ended with {run.status} before it served")
     if len(said) != 1:
-        faults.append(f"{len(said)} lines say why it does not start")
+        faults.append(f"{len(said)} lines, not 1, say why it does not start")
     elif injected and injected.text not in said[0]:
         faults.append(f"does not say {injected.text!r} when it does not start: {said[0]}")
     if injected is None or injected.is_transient or injected.is_silent:
-        faults.append("refused to start without need")
+        faults.append("refused to start without a reason")
     return faults
 
 
 def judge_clients(run: Run, injected: Injected | None) -> list[str]:
-    """Of an allocation nobody knows whom it was for: as many as are counted may have lost."""
+    """Only the connection that was hit may lose bytes. It is not known which connection an allocation was for, so then
+    as many connections may lose bytes as echod has counted.
+    """
     wrong = [client for client in run.clients if client.error]
     if injected and injected.fault is None:
         counted = [int(value) for name, value in COUNTER.findall(run.text) if name == "closed_io_error"]
@@ -100,11 +107,11 @@ def judge_clients(run: Run, injected: Injected | None) -> list[str]:
 
 def judge_messages(messages: list[str]) -> list[str]:
     words = [word for message in messages for word in message.splitlines() if word in ("READY=1", "RELOADING=1")]
-    return ["the manager was told of a reload, and not of its end"] if words and words[-1] == "RELOADING=1" else []
+    return ["the manager got RELOADING=1, and no READY=1 after it"] if words and words[-1] == "RELOADING=1" else []
 
 
 def judge(run: Run, injected: Injected | None, bounds: Bounds | None) -> list[str]:
-    """What is wrong; nothing if all is well. `injected`: nothing if the run was not disturbed."""
+    """Returns what is wrong with a run. `injected` is None for a run without a fault."""
     faults = []
     if found := BROKEN.search(run.text):
         faults.append(f"broken: {run.text[found.start():][:200]!r}")
@@ -119,10 +126,10 @@ def judge(run: Run, injected: Injected | None, bounds: Bounds | None) -> list[st
     if run.leaked:
         faults.append(f"leaked descriptors: {run.leaked}")
     if injected is None and run.retries:
-        faults.append("did not react to a signal at once")
+        faults.append("did not react to the first signal")
     faults += judge_clients(run, injected)
-    if injected is None or "LocalSender" not in injected.functions:  # Then it was a message that was hit.
+    if injected is None or "LocalSender" not in injected.functions:  # LocalSender: the fault hit a message itself.
         faults += judge_messages(run.messages)
-    if injected and not injected.is_silent and not is_told(run, injected):
-        faults.append(f"nobody is told: neither {injected.text!r} nor a counter")
+    if injected and not injected.is_silent and not is_reported(run, injected):
+        faults.append(f"not reported: neither {injected.text!r} in the log nor a counter")
     return faults

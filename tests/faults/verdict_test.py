@@ -1,4 +1,4 @@
-"""The judge of the torture finds each kind of damage; no daemon is started."""
+"""Tests verdict.py: it finds each kind of damage. Starts no daemon."""
 
 import random
 import sys
@@ -31,7 +31,7 @@ def refused(**changes) -> Run:
     return SimpleNamespace(**{**Run(status=71, text=said, stderr=said).__dict__, **changes})
 
 
-def client(port: int, error: str = "the end after 1 of 2 bytes") -> SimpleNamespace:
+def client(port: int, error: str = "ended after 1 of 2 bytes") -> SimpleNamespace:
     return SimpleNamespace(port=port, error=error)
 
 
@@ -39,7 +39,7 @@ class VerdictTest(unittest.TestCase):
     def assert_finds(self, text: str, run, injected: Injected | None = RESET) -> None:
         self.assertIn(text, " ".join(judge(run, injected, BOUNDS)))
 
-    def test_a_run_that_served_everybody_is_good(self):
+    def test_a_run_that_served_all_clients_is_good(self):
         self.assertEqual(judge(served(), RESET, BOUNDS), [])
 
     def test_a_refusal_that_says_why_is_good(self):
@@ -54,10 +54,10 @@ class VerdictTest(unittest.TestCase):
         self.assertEqual(judge(served(clients=[client(1001)]), RESET, BOUNDS), [])
         self.assert_finds("was not hit", served(clients=[client(1002)]))
 
-    def test_what_is_transient_may_hit_nobody(self):
+    def test_a_transient_fault_may_not_cost_a_connection(self):
         interrupted = Injected("recv", "echod::sys::receive", Fault("fail", "EINTR"))
         self.assert_finds("was not hit", served(clients=[client(1001)]), interrupted)
-        self.assert_finds("without need", refused(), interrupted)
+        self.assert_finds("without a reason", refused(), interrupted)
 
     def test_allocations_may_cost_as_many_connections_as_are_counted(self):
         injected = Injected("operator new", "f")
@@ -76,8 +76,8 @@ class VerdictTest(unittest.TestCase):
         self.assert_finds("spins", served(record=Record(calls=10_000)))
         self.assert_finds("spins", served(cpu_s=3.0))
 
-    def test_a_fault_that_nobody_is_told_of_is_found(self):
-        self.assert_finds("nobody is told", served(text=SERVED))
+    def test_a_fault_that_is_not_reported_is_found(self):
+        self.assert_finds("not reported", served(text=SERVED))
         self.assertEqual(judge(served(text=SERVED + "accept_errors=1"), RESET, BOUNDS), [])
 
     def test_a_refusal_of_no_line_or_another_is_found(self):
@@ -85,7 +85,7 @@ class VerdictTest(unittest.TestCase):
         self.assert_finds("does not say", refused(stderr="echod: it is no use\n"))
 
     def test_a_reload_without_an_end_is_found(self):
-        self.assert_finds("of its end", served(messages=["READY=1", "RELOADING=1\nMONOTONIC_USEC=1"]))
+        self.assert_finds("no READY=1", served(messages=["READY=1", "RELOADING=1\nMONOTONIC_USEC=1"]))
 
 
 class TableTest(unittest.TestCase):

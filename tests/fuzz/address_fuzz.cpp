@@ -1,5 +1,5 @@
-// Addresses: what is read from a text or taken from the kernel is written so that it reads back the
-// same, and goes to the kernel and back the same.
+// Fuzzes addresses. An address that is parsed from a text or comes from the kernel must be the same
+// after it was written and parsed again, and after it went to the kernel and back.
 #include <cstring>
 
 #include "config/key_type.hpp"
@@ -13,7 +13,7 @@ using sys::SocketAddress;
 
 SocketAddress through_kernel(const SocketAddress& address) {
   sockaddr_storage storage{};
-  (void)address.to(storage);  // The length is that of the family, which `from` finds by itself.
+  (void)address.to(storage);  // The length is not needed: `from` takes it from the family.
   return SocketAddress::from(storage);
 }
 
@@ -26,11 +26,12 @@ void require_round_trip(const SocketAddress& address) {
           "the text is host and port", address.text());
 }
 
-// As `parse` gives it, an IPv4 address in IPv6 form is of IPv6; as the kernel gives it, of IPv4.
+// For an IPv4-mapped IPv6 address, SocketAddress::parse() returns an IPv6 address; parse_address()
+// and the kernel return an IPv4 address.
 void check_text(const std::string& text, std::uint16_t port) {
   const auto parsed = SocketAddress::parse(text, port);
   const auto configured = parse_address(text, port);
-  require(parsed.has_value() == configured.has_value(), "both read the same texts", text);
+  require(parsed.has_value() == configured.has_value(), "both accept the same texts", text);
   if (!parsed) {
     return;
   }

@@ -1,5 +1,5 @@
-// The command line of echoload, the address of the server included: words are either refused on one
-// line, or make a plan that a run can follow.
+// Fuzzes the command line of echoload and the address of the server. The words are either refused
+// with a one-line error, or make a plan that is valid for a run.
 #include "client/options/command_line.hpp"
 #include "fuzz_target.hpp"
 
@@ -15,7 +15,7 @@ void require_final(const client::ParsedCommandLine& parsed) {
     require_usage_error(parsed.text, "echoload");
     return;
   }
-  require(parsed.exit_code == 0, "what is not refused succeeds");
+  require(parsed.exit_code == 0, "the exit code is 0 or 64");
   require(parsed.text.starts_with("echoload ") && parsed.text.ends_with('\n'),
           "help and version name the program", parsed.text);
 }
@@ -37,7 +37,7 @@ void require_plan(const Options& options) {
   }
 }
 
-// echod and echoload print addresses so that they can be given to echoload.
+// An address that echod or echoload prints must be accepted by echoload.
 void require_server(const Options& options) {
   require(options.port != 0 && !options.host.empty(), "a server has host and port", options.target);
   const auto address = sys::SocketAddress::parse(options.host, options.port);
@@ -48,9 +48,9 @@ void require_server(const Options& options) {
   const FuzzArguments arguments("echoload",
                                 {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   const auto again = client::parse_command_line(arguments.count(), arguments.pointers());
-  require(!again.is_final, "an address as it is printed is a server", text);
+  require(!again.is_final, "a printed address is accepted", text);
   require(sys::SocketAddress::parse(again.options.host, again.options.port) == address,
-          "an address as it is printed is the same", text);
+          "a printed address is parsed as the same address", text);
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The command line of echod: words are either refused on one line, or ask for something that can be
-// done, whatever they are.
+// Fuzzes the command line of echod. The words are either refused with a one-line error, or make
+// options that are valid.
 #include "config/command_line.hpp"
 #include "config/config_dump.hpp"
 #include "config/config_errors.hpp"
@@ -15,16 +15,17 @@ void require_final(const ParsedCommandLine& parsed) {
     require_usage_error(parsed.text, "echod");
     return;
   }
-  require(parsed.exit_code == 0, "what is not refused succeeds");
+  require(parsed.exit_code == 0, "the exit code is 0 or 64");
   require(parsed.text.starts_with("echod ") && parsed.text.ends_with('\n'),
           "help and version name the program", parsed.text);
 }
 
-// Overrides were checked when they were taken, and a reload takes them again.
+// The options were checked when they were parsed, so they must give a valid configuration now and
+// at every reload.
 void require_effective(CommandLine options) {
   require(!options.check_config || !options.dump_config, "a check and a dump exclude each other");
   require(options.config_file != "", "a configuration file has a name");
-  options.config_file = "/dev/null";  // Whatever was named: no other file is opened.
+  options.config_file = "/dev/null";  // Do not open the file that the input names.
   try {
     const Config config = effective_config(options);
     require(config.listen.size() == 1, "the command line has one listener");
@@ -35,7 +36,7 @@ void require_effective(CommandLine options) {
     const std::string dump = dump_config(config);
     require(parse_config(dump, "dump") == config, "a dump holds the same configuration", dump);
   } catch (const ConfigErrors& errors) {
-    require(false, "overrides that were taken are valid", errors.what());
+    require(false, "accepted options are valid", errors.what());
   }
 }
 

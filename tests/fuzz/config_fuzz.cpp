@@ -1,5 +1,5 @@
-// The configuration file: a text is either refused, with a line for each error that says where it
-// is, or becomes a configuration that the dump holds completely.
+// Fuzzes the configuration file. A text is either refused, with one line and a position for each
+// error, or gives a configuration that a dump contains completely.
 #include <charconv>
 
 #include "config/config_dump.hpp"
@@ -12,7 +12,7 @@
 namespace echod::test {
 namespace {
 
-// Takes "NUMBER:" from the front.
+// Removes "NUMBER:" from the front of the text; returns the number.
 std::size_t take_number(std::string_view& text) {
   std::size_t number = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -22,7 +22,7 @@ std::size_t take_number(std::string_view& text) {
   return number;
 }
 
-// "fuzz.toml:3:1: limits.max_conections: unknown key, ...", and the text has that line.
+// An error is "fuzz.toml:3:1: limits.max_conections: unknown key, ...", and `text` has that line.
 void require_error_line(std::string_view line, std::string_view text) {
   constexpr std::string_view kFile = "fuzz.toml:";
   const auto lines = 1 + static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));

@@ -1,9 +1,9 @@
-// Connections of one worker, which share reply buffers, on a kernel that the input decides:
-// whatever arrives in whatever pieces, whatever recv, send and epoll give, what came in goes out in
-// order and once, and in the end nobody waits for what will not come.
+// Fuzzes the connections of one worker, which share reply buffers. The input decides what arrives,
+// and what recv, send and epoll return. Every byte must be sent back once and in order, and no
+// connection may wait for an event that never comes.
 //
-// An input is a sequence of what happens between two iterations of the loop (do_next), and of what
-// the calls within an iteration find (simulated_peers.cpp).
+// The input decides what happens between two iterations of the loop (do_next), and the results of
+// the calls inside an iteration (simulated_peers.cpp).
 #include <gtest/gtest.h>
 #include <spdlog/logger.h>
 
@@ -48,7 +48,7 @@ EchoSettings fuzz_settings() {
 class FuzzedWorker {
  public:
   explicit FuzzedWorker(FuzzInput input) : input_(input) {
-    // What the scripted kernel takes for a failed test ends the process.
+    // A failure that the scripted kernel reports ends the process.
     GTEST_FLAG_SET(break_on_failure, true);
   }
 
@@ -74,7 +74,7 @@ class FuzzedWorker {
   }
 
   void do_next() {
-    constexpr std::uint8_t kAtOnce = 0x80;  // More happens before the iteration.
+    constexpr std::uint8_t kAtOnce = 0x80;  // The next event happens before the next iteration.
     const std::uint8_t what = input_.byte();
     constexpr std::uint8_t kToAll = 4;
     if (what % kAtOnce < kToAll || peers_.all().empty()) {
@@ -147,7 +147,7 @@ class FuzzedWorker {
     context_.table.destroy_retired();
   }
 
-  // The first time to stop, and then to stop at once.
+  // The first call begins to drain; the next ones abort all connections.
   void stop() {
     if (!std::exchange(context_.is_draining, true)) {
       peers_.drain();
@@ -160,7 +160,8 @@ class FuzzedWorker {
     context_.table.destroy_retired();
   }
 
-  // Nothing fails any more, and peers take everything and send no more: all connections must end.
+  // From now on nothing fails, and the peers take everything and send FIN. All connections must
+  // end.
   void settle() {
     constexpr std::size_t kPlenty = std::size_t{1} << 30;
     for (SimulatedPeer& peer : peers_.all()) {
@@ -169,15 +170,15 @@ class FuzzedWorker {
     }
     constexpr int kMostRounds = 100'000;
     for (int round = 0; peers_.open() > 0; ++round) {
-      require(round < kMostRounds, "nobody takes turns without end");
+      require(round < kMostRounds, "no connection takes turns without end");
       for (SimulatedPeer& peer : peers_.all()) {
         peers_.acknowledge(peer, kPlenty);
       }
       const bool is_anything = peers_.is_any_raised();
       iterate();
-      require(is_anything || !peers_.is_at_rest(), "nobody waits for what will not come");
+      require(is_anything || !peers_.is_at_rest(), "no connection waits for an event without end");
     }
-    context_.table.destroy_retired();  // No iteration may have come after the last end.
+    context_.table.destroy_retired();  // There may have been no iteration after the last close.
   }
 
   FuzzInput input_;

@@ -1,4 +1,4 @@
-"""Runs fuzz targets one after the other, and says what they did and found."""
+"""Runs fuzz targets one after the other, and prints a table of executions, coverage and findings."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 HERE = SOURCE / "tests/fuzz"
 BUILD = SOURCE / "build/fuzz"
-MOST_BYTES = {"config": 4096}  # Of an input; else 1024.
+MOST_BYTES = {"config": 4096}  # The maximum size of an input; 1024 for other targets.
 PROGRESS_S = 10
 HEADS = ("target", "executions", "per second", "corpus", "edges", "findings")
 
@@ -29,7 +29,7 @@ def parse(arguments):
     options.targets = options.targets or targets()
     unknown = set(options.targets) - set(targets())
     if unknown or options.minutes <= 0:
-        parser.error(f"unknown: {', '.join(unknown)}" if unknown else "--minutes is above 0")
+        parser.error(f"unknown target: {', '.join(unknown)}" if unknown else "--minutes must be above 0")
     return options
 
 
@@ -51,7 +51,7 @@ class Target:
         return [str(part) for part in (*command, *options)]
 
     def run(self, seconds):
-        """Returns the row of the table; ends early at a finding, as libFuzzer does."""
+        """Runs the target and returns its row of the table. libFuzzer ends at the first finding."""
         before = set(self.findings.iterdir())
         begin = time.monotonic()
         options = (f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1")
@@ -68,7 +68,7 @@ class Target:
         executions = last(r"number_of_executed_units: (\d+)", text)
         new = sorted(str(path.relative_to(SOURCE)) for path in set(self.findings.iterdir()) - before)
         if exit_code != 0 and not new:
-            new = [str(self.log.relative_to(SOURCE))]  # It could not even begin.
+            new = [str(self.log.relative_to(SOURCE))]  # It did not start.
         return {
             "target": self.name,
             "executions": executions,
@@ -87,7 +87,7 @@ class Target:
               file=sys.stderr, flush=True)
 
     def merge(self):
-        """By edges, not by how often each was taken: that would be very many inputs."""
+        """Adds inputs that reach new edges to the corpus. Counts of each edge are ignored, to keep the corpus small."""
         before = len(list(self.seeds.iterdir()))
         subprocess.run(self.command("-merge=1", "-use_counters=0", self.seeds, self.found), check=True,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -1,5 +1,5 @@
-// What the fuzz targets share. A target is a function over bytes that aborts when a property does
-// not hold; CMakeLists.txt says how it is run.
+// Helpers of the fuzz targets. A target is a function that gets bytes and aborts if a property does
+// not hold. CMakeLists.txt says how targets are run.
 //
 // Thread-safety: none.
 #pragma once
@@ -14,13 +14,13 @@
 #include <utility>
 #include <vector>
 
-// libFuzzer's name for a target, and its signature; it always returns 0.
+// The name and the signature that libFuzzer demands of a target. It always returns 0.
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace echod::test {
 
-// Ends the process if a property does not hold; `seen` is the text that it is about.
+// Aborts if a property does not hold, and prints `seen`, the text that it is about.
 inline void require(bool holds, const char* property, std::string_view seen = {}) noexcept {
   if (holds) [[likely]] {
     return;
@@ -30,7 +30,7 @@ inline void require(bool holds, const char* property, std::string_view seen = {}
   std::abort();
 }
 
-// Nothing in it moves a terminal's cursor: no control character, of ASCII or of U+0080 to U+009F.
+// Returns whether the text has no control characters: ASCII ones, or U+0080 to U+009F.
 [[nodiscard]] inline bool is_one_line(std::string_view text) noexcept {
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto byte = static_cast<unsigned char>(text[i]);
@@ -43,7 +43,7 @@ inline void require(bool holds, const char* property, std::string_view seen = {}
   return true;
 }
 
-// The bytes of an input, taken from the front. When they are spent there are zeros.
+// Reads an input from its front. After its end it returns zeros.
 class FuzzInput {
  public:
   FuzzInput(const std::uint8_t* data, std::size_t size) noexcept
@@ -53,7 +53,7 @@ class FuzzInput {
   [[nodiscard]] std::uint8_t byte() noexcept {
     return static_cast<std::uint8_t>(take(1).empty() ? '\0' : last_.front());
   }
-  // Up to the next NUL, which is removed too.
+  // Returns the bytes up to the next NUL, and removes the NUL too.
   [[nodiscard]] std::string field() {
     std::string text(take(left_.find('\0')));
     (void)take(1);
@@ -94,7 +94,8 @@ class FuzzArguments {
   std::vector<const char*> pointers_;
 };
 
-// A message of a program that refuses its command line: a line of its own, with where help is.
+// Requires the format of a usage error: one line that names the program and ends in a pointer to
+// --help.
 inline void require_usage_error(std::string_view text, const std::string& program) noexcept {
   const std::string end = "; see " + program + " --help\n";
   require(text.starts_with(program + ": ") && text.ends_with(end),

@@ -1,10 +1,10 @@
-// Socket activation: whatever $LISTEN_FDS, $LISTEN_PID and $LISTEN_FDNAMES say, and whatever the
-// descriptors are, echod has a listener for each [[listen]], or refuses on one line; and it owns
-// the descriptors that it took.
+// Fuzzes socket activation. For any $LISTEN_FDS, $LISTEN_PID and $LISTEN_FDNAMES, and any
+// descriptors, echod either has a listener for each [[listen]], or refuses with a one-line error.
+// It owns the descriptors that it took.
 //
-// An input is fields that end in NUL: the kind of each descriptor from 3 on, the kind of each
-// [[listen]] (see make_kinds), $LISTEN_PID ("self": this process's), $LISTEN_FDS, and, if there are
-// more bytes, $LISTEN_FDNAMES. An empty variable is not set.
+// An input is a sequence of fields that end in NUL: the kind of each descriptor from 3 on, the kind
+// of each [[listen]] (see make_kinds), $LISTEN_PID ("self" is this process), $LISTEN_FDS, and, if
+// there are more bytes, $LISTEN_FDNAMES. An empty variable is not set.
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -23,10 +23,11 @@ namespace echod::test {
 namespace {
 
 constexpr int kFirst = 3;  // SD_LISTEN_FDS_START
-constexpr int kMost = 6;   // Descriptors that are passed; the one behind them is closed.
+constexpr int kMost = 6;   // The most descriptors that are passed. The next one is closed.
 
-// The fuzzer, too, opens files: it gets none of the descriptors that the target uses.
-void fill_places() noexcept {
+// Occupies the descriptors that the target uses, so that the fuzzer does not get them for its
+// files.
+void occupy_descriptors() noexcept {
   for (;;) {
     const int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (fd < 0 || fd > kFirst + kMost) {
@@ -35,15 +36,15 @@ void fill_places() noexcept {
     }
   }
 }
-[[maybe_unused]] const bool are_filled = (fill_places(), true);
+[[maybe_unused]] const bool are_occupied = (occupy_descriptors(), true);
 
-// What is passed: a socket or file for each kind, and what it is for the configuration.
+// A kind of descriptor: the socket or file to pass, and the [[listen]] that matches it.
 struct Kind {
-  sys::UniqueFd fd;  // Closed: passed as a descriptor that is not open.
+  sys::UniqueFd fd;  // If it is closed, the passed descriptor is not open.
   ListenConfig listen;
 };
 
-// Out of the way of those that are passed.
+// Moves a descriptor to a number that is higher than those of passed descriptors.
 sys::UniqueFd high(sys::UniqueFd fd) {
   constexpr int kHigh = 64;
   return sys::UniqueFd::adopt(fcntl(fd.get(), F_DUPFD_CLOEXEC, kHigh));
@@ -69,7 +70,7 @@ Kind of(int fd) {
 
 sys::UniqueFd listening_on_unix() {
   auto fd = sys::UniqueFd::adopt(socket(AF_UNIX, SOCK_STREAM, 0));
-  const sockaddr_un any{.sun_family = AF_UNIX, .sun_path = {}};  // The kernel finds a name.
+  const sockaddr_un any{.sun_family = AF_UNIX, .sun_path = {}};  // The kernel chooses a name.
   const bool listens =
       bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any.sun_family) == 0 &&
       listen(fd.get(), 1) == 0;
@@ -85,7 +86,8 @@ std::map<char, Kind> make_kinds() {
   kinds['d'] = listening("::");
   kinds['o'] = listening("::", true);
   kinds['z'] = listening("0.0.0.0");
-  // What systemd makes of a mere port, where there is no IPv6: not 'd', but 'z'.
+  // [[listen]] on "::" with the port of 'z': without IPv6, systemd makes a socket like 'z', not
+  // 'd'.
   kinds['D'].listen.address = sys::SocketAddress::any_v6(kinds['z'].listen.address.port());
   kinds['t'] = of(socket(AF_INET, SOCK_STREAM, 0));
   kinds['u'] = of(socket(AF_INET, SOCK_DGRAM, 0));
@@ -105,7 +107,7 @@ bool is_open(int fd) noexcept {
   return fcntl(fd, F_GETFD) >= 0;
 }
 
-// Puts descriptors in place; afterwards fills the places of those that were closed.
+// Puts the descriptors in place. The destructor occupies the numbers of closed ones again.
 class PassedDescriptors {
  public:
   explicit PassedDescriptors(const std::string& kinds) {
@@ -118,7 +120,7 @@ class PassedDescriptors {
   }
   PassedDescriptors(const PassedDescriptors&) = delete;
   PassedDescriptors& operator=(const PassedDescriptors&) = delete;
-  ~PassedDescriptors() { fill_places(); }
+  ~PassedDescriptors() { occupy_descriptors(); }
 };
 
 void set_variable(const char* name, const std::string& value) {
@@ -129,7 +131,7 @@ void set_variable(const char* name, const std::string& value) {
 
 void check_refusal(const StartupError& error) {
   require(is_one_line(error.what()), "a refusal is one line", error.what());
-  require(error.code() == ExitCode::configuration, "the configuration is to be changed",
+  require(error.code() == ExitCode::configuration, "a refusal has the code for the configuration",
           error.what());
 }
 
@@ -157,7 +159,7 @@ void check_taking(const Config& config) {
   try {
     passed = receive_passed_sockets();
   } catch (const StartupError& error) {
-    check_refusal(error);  // The variables contradict the descriptors.
+    check_refusal(error);  // The variables do not match the descriptors.
     return;
   }
   for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) {
@@ -169,7 +171,7 @@ void check_taking(const Config& config) {
     require(passed[static_cast<std::size_t>(i)].fd.get() == kFirst + i && is_open(kFirst + i),
             "descriptors are taken in their order");
   }
-  if (count > 0) {  // Else the service opens its own.
+  if (count > 0) {  // Otherwise the service opens its own sockets.
     check_adoption(std::move(passed), config);
   }
   for (int fd = kFirst; fd < kFirst + count; ++fd) {

@@ -1,5 +1,5 @@
-// Runs a fuzz target over the files of directories: what was found once stays found. Its arguments
-// are the directories; each must have files.
+// Runs a fuzz target over all files of directories, so that every input that once failed is tested
+// again. The arguments are the directories; each must contain files.
 #include <exception>
 #include <filesystem>
 #include <fstream>
@@ -19,7 +19,8 @@ std::string content_of(const std::filesystem::path& path) {
   return content;
 }
 
-// Prints the name of the one that it runs, which is the last when the target aborts.
+// Runs all files of a directory. Prints each name before it runs the file, so that the last name is
+// that of the failing input.
 std::size_t replay(const std::filesystem::path& directory) {
   const std::filesystem::directory_iterator entries(directory);
   const std::set<std::filesystem::path> files(begin(entries), end(entries));
@@ -27,9 +28,9 @@ std::size_t replay(const std::filesystem::path& directory) {
     (void)std::printf("%s\n", file.c_str());
     (void)std::fflush(stdout);
     const std::string content = content_of(file);
-    // Of exactly its size on the heap, so that a sanitizer sees what reads beyond it.
+    // The buffer has exactly the size of the input, so that a sanitizer finds reads beyond its end.
     const std::vector<std::uint8_t> bytes(content.begin(), content.end());
-    (void)LLVMFuzzerTestOneInput(bytes.data(), bytes.size());  // It is always 0.
+    (void)LLVMFuzzerTestOneInput(bytes.data(), bytes.size());  // Always returns 0.
   }
   return files.size();
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kFirstFd = 10;
 
-// Bytes that show where they were lost, doubled or mixed up with another connection's.
+// A pattern in which lost, repeated and foreign bytes are noticed.
 std::string pattern(int fd, std::uint64_t from, std::size_t length) {
   constexpr std::uint64_t kPrime = 251;
   std::string bytes(length, '\0');
@@ -21,7 +21,7 @@ std::string pattern(int fd, std::uint64_t from, std::size_t length) {
   return bytes;
 }
 
-// What tcp_poll() of the kernel reports, whoever asks.
+// The events that tcp_poll() of the kernel reports.
 std::uint32_t level_of(const SimulatedPeer& peer) noexcept {
   std::uint32_t level = 0;
   const auto add = [&level](bool is_so, std::uint32_t events) { level |= is_so ? events : 0U; };
@@ -45,7 +45,7 @@ SimulatedPeers::SimulatedPeers(ScriptedKernel& kernel, FuzzInput& input, const C
   kernel.improvise([this](const MadeCall& made) { return answer(made); });
 }
 
-// What peers do.
+// Actions of the peers.
 
 int SimulatedPeers::add(std::size_t bytes) {
   SimulatedPeer& peer = peers_.emplace_back();
@@ -91,7 +91,7 @@ void SimulatedPeers::acknowledge(SimulatedPeer& peer, std::uint64_t bytes) {
   peer.acknowledged = std::min(end, peer.acknowledged + bytes);
   tell_kernel(peer);
   if (is_news && peer.acknowledged == end) {
-    raise(peer);  // Of our FIN: the connection changes its state.
+    raise(peer);  // The FIN is acknowledged: the connection changes its state, which is an event.
   }
 }
 
@@ -123,7 +123,7 @@ bool SimulatedPeers::is_any_raised() const noexcept {
   return std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer.is_raised; });
 }
 
-// What the kernel answers.
+// Results of the calls.
 
 std::optional<Step> SimulatedPeers::answer(const MadeCall& made) {
   if (made.call == Call::epoll_wait) {
@@ -170,7 +170,7 @@ Step SimulatedPeers::receive(SimulatedPeer& peer, const MadeCall& made) {
     return step.failing(EAGAIN);
   }
   peer.is_fin_read = peer.is_fin_read || count == 0;
-  require(is_discard || !peer.is_shut, "bytes that cannot be sent any more are not kept");
+  require(is_discard || !peer.is_shut, "after the FIN, received bytes are discarded");
   if (!is_discard) {
     step = step.with_bytes(pattern(peer.fd, peer.read, count));
     peer.seen = std::max(peer.seen, peer.read + count);
@@ -186,7 +186,8 @@ Step SimulatedPeers::receive(SimulatedPeer& peer, const MadeCall& made) {
   return step.giving(static_cast<std::int64_t>(count));
 }
 
-// It ends at an urgent mark as if nothing followed, or when the slots of the pipe are used up.
+// The result ends at an urgent mark, as at the end of the queue, or when the pipe's slots are used
+// up.
 Step SimulatedPeers::splice_in(SimulatedPeer& peer, const MadeCall& made) {
   enum : std::uint8_t { interrupted = 1, refused = 2, slots = 3 };
   const std::uint8_t chance = input_.byte();
@@ -194,7 +195,7 @@ Step SimulatedPeers::splice_in(SimulatedPeer& peer, const MadeCall& made) {
   if (chance == interrupted || chance == refused) {
     return step.failing(chance == interrupted ? EINTR : EINVAL);
   }
-  require(!peer.is_shut, "bytes that cannot be sent any more are not kept");
+  require(!peer.is_shut, "after the FIN, received bytes are discarded");
   const bool is_at_mark = peer.urgent && *peer.urgent == peer.read;
   std::size_t count = is_at_mark ? 0 : give(peer, made);
   if (chance == slots) {
@@ -213,7 +214,7 @@ Step SimulatedPeers::splice_in(SimulatedPeer& peer, const MadeCall& made) {
   return step.giving(static_cast<std::int64_t>(count));
 }
 
-// How many bytes there are to read in one go.
+// Returns how many bytes one call reads: up to the urgent mark or the end.
 std::size_t SimulatedPeers::give(SimulatedPeer& peer, const MadeCall& made) {
   const bool stops = peer.urgent && peer.read < *peer.urgent;
   return std::min<std::uint64_t>(made.length, (stops ? *peer.urgent : peer.arrived) - peer.read);
@@ -223,7 +224,7 @@ Step SimulatedPeers::send(SimulatedPeer& peer, const MadeCall& made) {
   enum : std::uint8_t { interrupted = 1, short_of_memory = 2, refused = 3 };
   const std::uint8_t chance = input_.byte();
   Step step = Step(made.call, peer.fd).with_any_bytes();
-  require(!peer.is_shut, "nothing is sent behind the FIN");
+  require(!peer.is_shut, "nothing is sent after the FIN");
   require(peer.sent + made.length <= peer.seen, "nothing is sent that was not received");
   require(made.bytes == pattern(peer.fd, peer.sent, made.length),
           "what was received is sent, in order");
@@ -255,7 +256,7 @@ Step SimulatedPeers::shut(SimulatedPeer& peer, const MadeCall& made) {
     return step.failing(ENOTCONN);
   }
   require(made.argument == SHUT_WR && !peer.is_shut, "one FIN is sent");
-  require(peer.sent == peer.read, "the FIN comes behind everything that was read");
+  require(peer.sent == peer.read, "the FIN is sent after everything that was read");
   peer.is_shut = true;
   tell_kernel(peer);
   raise(peer);
@@ -292,7 +293,7 @@ Step SimulatedPeers::wait(const MadeCall& made) {
   return step.giving(static_cast<std::int64_t>(step.events.size()));
 }
 
-// What a connection may end for.
+// Requires that a connection may end for this reason now.
 void SimulatedPeers::check_end(const SimulatedPeer& peer, CloseReason reason) const {
   if (peer.is_broken) {
     return;
@@ -309,7 +310,8 @@ void SimulatedPeers::check_end(const SimulatedPeer& peer, CloseReason reason) co
       require(peer.acknowledged >= peer.sent, "the peer has everything");
       return;
     case CloseReason::idle_timeout:
-      require(peer.read == peer.arrived && peer.sent == peer.read, "nothing is owed to the idle");
+      require(peer.read == peer.arrived && peer.sent == peer.read,
+              "nothing is owed to an idle connection");
       return;
     case CloseReason::stalled_write:
       require(peer.sent < peer.seen || peer.acknowledged < peer.sent + (peer.is_shut ? 1 : 0),
@@ -329,7 +331,7 @@ void SimulatedPeers::check_end(const SimulatedPeer& peer, CloseReason reason) co
   }
 }
 
-// The one that has been counted since the last time.
+// Returns the reason that was counted since the last call.
 CloseReason SimulatedPeers::last_reason() {
   for (std::size_t i = 0; i < kCloseReasons; ++i) {
     const auto reason = static_cast<CloseReason>(i);
@@ -347,7 +349,7 @@ SimulatedPeer* SimulatedPeers::find(int fd) noexcept {
   return fd >= kFirstFd && index < peers_.size() ? &peers_[index] : nullptr;
 }
 
-// What ioctl(2) tells.
+// Updates the lengths of the queues that ioctl(2) returns.
 void SimulatedPeers::tell_kernel(const SimulatedPeer& peer) {
   kernel_.set_unread(peer.fd, static_cast<int>(peer.arrived - peer.read));
   const std::uint64_t end = peer.sent + (peer.is_shut ? 1 : 0);

@@ -1,7 +1,7 @@
-// The kernel's side of some connections, when an input decides what happens: what arrives and when,
-// what each recv and send gives, which calls fail. It answers for a ScriptedKernel, raises events
-// as edge-triggered epoll does, and requires of each call what an echo owes: bytes go out in the
-// order in which they came in, once, and none is given up without a cause.
+// The kernel's side of some connections. The input decides what arrives and when, what each recv
+// and send returns, and which calls fail. It makes the results for a ScriptedKernel and raises
+// events as edge-triggered epoll does. It requires that bytes are sent in the order in which they
+// came, and once, and that no connection is closed without a reason.
 //
 // Thread-safety: none.
 #pragma once
@@ -18,27 +18,27 @@
 
 namespace echod::test {
 
-// Positions are counted in bytes from the start of the connection.
+// Positions are in bytes from the start of the connection.
 struct SimulatedPeer {
   int fd = -1;
-  std::uint32_t mask = 0;  // What its socket is registered for.
+  std::uint32_t mask = 0;  // The events that its socket is registered for.
 
   std::uint64_t arrived = 0;            // End of what the peer sent.
   std::uint64_t read = 0;               // End of what left the receive queue.
-  std::uint64_t seen = 0;               // End of what was given to the daemon; peeked at, maybe.
-  std::optional<std::uint64_t> urgent;  // Where the last urgent byte is; a read stops there.
+  std::uint64_t seen = 0;               // End of what the daemon has read or peeked at.
+  std::optional<std::uint64_t> urgent;  // The position of the last urgent byte; a read stops there.
   bool has_fin = false;                 // The peer sends no more.
   bool is_fin_read = false;
 
   std::uint64_t sent = 0;          // End of what the daemon sent.
-  std::uint64_t acknowledged = 0;  // Its FIN counts as a byte.
-  std::uint64_t room = 64;         // Bytes that the kernel takes now.
-  bool wants_room = false;         // A send did not fit: OUT is owed.
+  std::uint64_t acknowledged = 0;  // End of what the peer acknowledged; the FIN counts as a byte.
+  std::uint64_t room = 64;         // Bytes that the next send takes.
+  bool wants_room = false;         // A send did not fit: the next space raises EPOLLOUT.
   bool is_shut = false;            // The daemon sends no more.
 
-  bool is_raised = false;  // On epoll's list.
-  bool is_broken = false;  // A call failed, or will: nothing more is owed.
-  int error = 0;           // What the next call fails with.
+  bool is_raised = false;  // In epoll's list of ready descriptors.
+  bool is_broken = false;  // A call has failed, or will fail: nothing is owed any more.
+  int error = 0;           // The errno of the next call.
   bool is_draining = false;
   std::uint64_t owed_when_drained = 0;  // End of what had arrived when the daemon was told to stop.
   bool is_closed = false;
@@ -46,13 +46,14 @@ struct SimulatedPeer {
 
 class SimulatedPeers {
  public:
-  // Borrows all three.
+  // Keeps references to all three.
   SimulatedPeers(ScriptedKernel& kernel, FuzzInput& input, const Counters& counters);
   ~SimulatedPeers() { kernel_.improvise({}); }
   SimulatedPeers(const SimulatedPeers&) = delete;
   SimulatedPeers& operator=(const SimulatedPeers&) = delete;
 
-  // What peers do. `add` returns the descriptor; the connection begins with so many bytes.
+  // Actions of the peers. `add` makes a connection with `bytes` bytes to read; returns its
+  // descriptor.
   int add(std::size_t bytes);
   void arrive(SimulatedPeer& peer, std::size_t bytes);
   void arrive_urgent(SimulatedPeer& peer);
@@ -60,17 +61,17 @@ class SimulatedPeers {
   void make_room(SimulatedPeer& peer, std::size_t bytes);
   void acknowledge(SimulatedPeer& peer, std::uint64_t bytes);
   void fail(SimulatedPeer& peer, int error);
-  // An event that nothing has changed for.
+  // Raises the current events again, although nothing has changed.
   void raise(SimulatedPeer& peer);
-  // The daemon is told to stop.
+  // From now on the daemon drains.
   void drain();
-  // And to do that at once.
+  // From now on the daemon may abort connections.
   void allow_abort() { may_abort_ = true; }
 
   [[nodiscard]] std::deque<SimulatedPeer>& all() noexcept { return peers_; }
   [[nodiscard]] std::size_t open() const noexcept;
   [[nodiscard]] bool is_any_raised() const noexcept;
-  // Whether the loop waited, the last time, for what did not come.
+  // Whether the last epoll_wait had no events and would have blocked.
   [[nodiscard]] bool is_at_rest() const noexcept { return is_at_rest_; }
 
  private:

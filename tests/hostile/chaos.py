@@ -1,6 +1,7 @@
-"""Many streams through a gate that delays, gathers, splits, throttles, stalls and cuts them (support/chaos_gate.py).
+"""Many streams through a gate that delays, coalesces, splits, throttles, stalls and cuts them (support/chaos_gate.py).
 
-Who was not cut has every byte back, then the end; who was cut, a right beginning.
+A stream that was not cut must get every byte back, then the end. A stream that was cut may get less, but only right
+bytes.
 """
 
 import random
@@ -57,6 +58,6 @@ def chaos_gate(stage: Stage) -> None:
     stage.check(counts["cuts"] > STREAMS * CUT_SHARE / 3, f"only {counts['cuts']} streams were cut")
     stage.check(counts["pieces_up"] > 20 * STREAMS, f"only {counts['pieces_up']} pieces went to echod")
     stage.check(kinds["whole"] > STREAMS / 3, f"only {kinds['whole']} streams were to be whole")
-    # A piece that comes alone wakes a worker that sleeps, which costs more than an echo of one that is awake.
+    # Each piece may wake a sleeping worker, which costs more than an echo of a worker that is awake.
     stage.bound_cpu(visits=came, echoes=counts["pieces_up"], mib=stage.moved("bytes_sent") / MIB, factor=8)
     stage.finish(kept_kib=AT_A_TIME * 128)

@@ -1,5 +1,7 @@
-"""The chaos gate does to streams what it is told to, and nothing else; and who checks them finds a single wrong byte, a
-lost one and an early end. Against a plain echo in this process; no daemon is started.
+"""Tests the chaos gate and the checked streams. Starts no daemon: the server is a plain echo in this process.
+
+The gate must do to a stream what the plan says, and nothing else. A stream must notice a single wrong byte, a lost byte
+and an early end.
 """
 
 import random
@@ -49,7 +51,7 @@ def break_off(connected: socket.socket) -> None:
 
 
 class Server:
-    """Does `behaviour` to each connection, in a thread of its own, and then ends it."""
+    """Runs `behaviour` on each connection, in its own thread, and then closes the connection."""
 
     def __init__(self, behaviour: Callable[[socket.socket], None]):
         self.behaviour = behaviour
@@ -119,9 +121,9 @@ class GateTest(unittest.TestCase):
 
     def test_a_lost_byte_an_early_end_and_too_much_are_found(self):
         self.assertIn("wrong bytes", self.errors(Plan("any", 5000), lose_a_byte))
-        self.assertIn("the end after 0 of 1", self.errors(Plan("any", 1), lose_a_byte))
+        self.assertIn("ended after 0 of 1", self.errors(Plan("any", 1), lose_a_byte))
         self.assertIn("wrong bytes", self.errors(Plan("any", 5000), say_more))
-        self.assertRegex(self.errors(Plan("any", 100_000, most=100_000, gate=GatePlan(1)), end_early), "the end|RESET")
+        self.assertRegex(self.errors(Plan("any", 100_000, most=100_000, gate=GatePlan(1)), end_early), "ended|RESET")
 
     def test_a_byte_that_never_comes_is_found(self):
         done = threading.Event()
@@ -132,7 +134,7 @@ class GateTest(unittest.TestCase):
             done.wait()
 
         stream, = self.run_streams([Plan("any", 10, least=10)], keep_a_byte, patience_s=0.5)
-        self.assertIn("nothing more for 0.5 s after 9 of 10", stream.error)
+        self.assertIn("no progress for 0.5 s after 9 of 10", stream.error)
 
     def test_a_reset_is_passed_on(self):
         self.assertIn("ECONNRESET after", self.errors(Plan("any", 5000, gate=GatePlan(7)), break_off))

@@ -1,4 +1,4 @@
-"""Sockets of clients, and what they do to a server."""
+"""Client sockets, and helpers to use them against a server."""
 
 import random
 import resource
@@ -14,34 +14,36 @@ import stream_sockets
 from echod_process import PATIENCE_S, Broken, wait_until
 from stream_sockets import has_arrived, reset
 
-PORTS_OF_A_SOURCE = 10_000  # Fewer than net.ipv4.ip_local_port_range has.
+PORTS_OF_A_SOURCE = 10_000  # Less than the size of net.ipv4.ip_local_port_range.
 
 
 def allow_descriptors() -> None:
-    """As many as may be had: the clients' ends are in this process."""
+    """Raises the soft limit of descriptors to the hard limit. The clients' sockets are in this process."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def source(number: int) -> str:
-    """The address that connection `number` comes from: ports of closed connections stay taken for a minute."""
+    """Returns the address that connection `number` comes from. Ports of closed connections are not free for a minute,
+    so there must be several addresses.
+    """
     return f"127.0.{1 + number // PORTS_OF_A_SOURCE % 250}.1"
 
 
 def connect(port: int, number: int = 0) -> socket.socket:
-    """It waits for at most PATIENCE_S."""
+    """Returns a connected socket whose calls block for at most PATIENCE_S."""
     made = stream_sockets.connect(("127.0.0.1", port), source(number))
     made.settimeout(PATIENCE_S)
     return made
 
 
 def connect_many(port: int, count: int, receive_buffer: int = 0) -> list[socket.socket]:
-    """They do not block."""
+    """Returns connected, non-blocking sockets."""
     return [stream_sockets.connect(("127.0.0.1", port), source(number), receive_buffer) for number in range(count)]
 
 
 def begin_connect(port: int, number: int = 0) -> socket.socket:
-    """Returns with the connection made or still under way."""
+    """Starts to connect and returns at once; the socket is non-blocking."""
     made = stream_sockets.unconnected(source(number))
     made.setblocking(False)
     made.connect_ex(("127.0.0.1", port))
@@ -54,12 +56,12 @@ def close_all(those: Iterable[socket.socket]) -> None:
 
 
 def receive(one: socket.socket, size: int) -> bytes:
-    """Exactly so many bytes, of a socket with a timeout."""
+    """Receives exactly `size` bytes from a socket with a timeout."""
     parts: list[bytes] = []
     while size > 0:
         part = one.recv(size)
         if not part:
-            raise Broken(f"the end, {size} bytes too early")
+            raise Broken(f"the stream ended {size} bytes too early")
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
@@ -72,7 +74,9 @@ def echo(one: socket.socket, payload: bytes) -> None:
 
 
 def ends_orderly(one: socket.socket, seconds: float = PATIENCE_S) -> bool:
-    """With the server's FIN, and nothing before it. Waits for it: echod counts a close before it closes."""
+    """Waits for the server's FIN. Returns false if bytes or a reset come instead. It may come a little late: echod
+    counts a close before it closes.
+    """
     one.settimeout(seconds)
     try:
         return one.recv(1) == b""
@@ -81,14 +85,14 @@ def ends_orderly(one: socket.socket, seconds: float = PATIENCE_S) -> bool:
 
 
 def has_ended(one: socket.socket) -> bool:
-    """The server has closed or reset it; what it sent is not read."""
+    """Returns whether the server has closed or reset the connection, without reading from it."""
     poll = select.poll()
     poll.register(one, select.POLLRDHUP)
     return bool(poll.poll(0))
 
 
 def send_until_full(one: socket.socket, data: bytes) -> int:
-    """What a socket that does not block takes, at once."""
+    """Sends `data` repeatedly until the non-blocking socket takes no more. Returns the number of bytes."""
     sent = 0
     try:
         while True:
@@ -103,22 +107,21 @@ def wait_until_arrived(those: Sequence[socket.socket]) -> None:
 
 
 def kernel_count(protocol: str, name: str) -> int:
-    """What the kernel has counted in this network namespace; its names are in /proc/net/netstat and /proc/net/snmp."""
+    """Returns a counter of this network namespace. For the names see /proc/net/netstat and /proc/net/snmp."""
     lines = [line.split() for file in ("netstat", "snmp")
              for line in Path(f"/proc/net/{file}").read_text("ascii").splitlines() if line.startswith(f"{protocol}:")]
     return int(lines[1][lines[0].index(name)])
 
 
 def overflows() -> int:
-    """Connections that were dropped because an accept queue was full."""
+    """Returns how many connections the kernel has dropped because an accept queue was full."""
     return kernel_count("TcpExt", "ListenOverflows")
 
 
 class Stream:
-    """Sends random data in random pieces, and checks what comes back, at its own pace.
+    """Sends `data` in random pieces and checks the echo. It sends FIN after the last byte and ends at the server's FIN.
 
-    `urgent`: the chance that a piece ends in an urgent byte. `reads`: the most bytes that it takes at a time. With the
-    last byte it sends its FIN, and it is over with the server's.
+    `urgent`: the probability that a piece ends in an urgent byte. `reads`: the most bytes that one call reads.
     """
 
     def __init__(self, one: socket.socket, data: bytes, rng: random.Random, *, reads: int = 65536, urgent: float = 0.0):
@@ -156,13 +159,13 @@ class Stream:
             self.received += len(got)
             if not got:
                 if self.received != len(self.data):
-                    raise Broken(f"the end after {self.received} of {len(self.data)} bytes")
+                    raise Broken(f"the stream ended after {self.received} of {len(self.data)} bytes")
                 self.socket.close()
                 self.is_over = True
 
 
 def run_streams(streams: Sequence[Stream], is_enough: Callable[[], bool] = lambda: False) -> None:
-    """Until all are over or it is enough; patience is for each step forward of any of them."""
+    """Runs the streams until all are over or `is_enough`. Raises Broken if none moves for PATIENCE_S."""
     left = len(streams)
     deadline = time.monotonic() + PATIENCE_S
     with selectors.DefaultSelector() as selector:
@@ -173,7 +176,7 @@ def run_streams(streams: Sequence[Stream], is_enough: Callable[[], bool] = lambd
             if ready:
                 deadline = time.monotonic() + PATIENCE_S
             elif time.monotonic() > deadline:
-                raise Broken(f"nothing more on {left} streams")
+                raise Broken(f"{left} streams have stopped")
             for key, events in ready:
                 ready_one: Stream = key.data
                 wants = ready_one.wants

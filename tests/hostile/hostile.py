@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lets hostile clients, and hostile surroundings, loose on the real binary, one scenario after another, and judges."""
+"""Runs the real echod against hostile clients and in hostile environments, one scenario after another."""
 
 import argparse
 import json
@@ -23,7 +23,7 @@ import table
 import takers
 from stage import NotPossible, Result, Settings, Stage, fail
 
-SKIPPED = 77  # As ctest has it.
+SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
 
 SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for scenario in (
     slow_clients.slow_loris, slow_clients.never_reads, slow_clients.tiny_windows,
@@ -45,7 +45,7 @@ def run(name: str, settings: Settings) -> Result:
         SCENARIOS[name](stage)
     except NotPossible as reason:
         result.skipped = f"not possible here: {reason}"
-    except Exception as error:  # Whatever it is: the other scenarios are to be run.
+    except Exception as error:  # Any error: the other scenarios must still run.
         fail(result, error)
     finally:
         stage.close()
@@ -55,16 +55,16 @@ def run(name: str, settings: Settings) -> Result:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="scenarios; all of them if none is named")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the scenarios to run; default: all")
     parser.add_argument("--echod", type=Path, default=ROOT / "build/release/daemon/echod", help="the binary")
-    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="to repeat what was random")
-    parser.add_argument("--long", action="store_true", help="stops the daemon for 30 s where 5 s are the default")
-    parser.add_argument("--json", type=Path, default=ROOT / "build/hostile.json", help="where the results go")
-    parser.add_argument("--list", action="store_true", help="prints the names, and which need root")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="repeat the random choices of a run")
+    parser.add_argument("--long", action="store_true", help="stop the daemon for 30 s in place of 5 s")
+    parser.add_argument("--json", type=Path, default=ROOT / "build/hostile.json", help="file for the results")
+    parser.add_argument("--list", action="store_true", help="print the names, and which scenarios need root")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(SCENARIOS)
     if unknown:
-        parser.error(f"no scenario is called {', '.join(sorted(unknown))}; --list prints the names")
+        parser.error(f"unknown scenario: {', '.join(sorted(unknown))}; --list prints the names")
     return arguments
 
 

@@ -1,4 +1,4 @@
-"""What networks do, as root: peers vanish without a word, packets get lost, a cable is pulled, a middlebox resets."""
+"""Faults of the network (needs root): peers vanish, packets are lost, an interface goes down, a middlebox resets."""
 
 import socket
 import time
@@ -18,8 +18,8 @@ port = 0
 [buffers]
 total_mib = {TOTAL_MIB}
 """
-SMALL_BUFFERS = "[socket]\nsend_buffer_kib = 16\n"  # So that echod has to use its own.
-WIRE_MIB = 8  # To find out what one costs.
+SMALL_BUFFERS = "[socket]\nsend_buffer_kib = 16\n"  # So that echod must use its own buffers.
+WIRE_MIB = 8  # How many MiB are echoed to measure the cost of one.
 MESSAGE = 1000
 LOST_PERCENT = 5
 UNPLUGGED_S = 1.0
@@ -27,7 +27,7 @@ SMALL_MTU = 576
 
 
 def start(stage: Stage, wire: Wire, config: str = CONFIG) -> None:
-    """What a MiB costs is measured on the wire: in packets, which is more than on loopback."""
+    """Starts echod and measures the cost of a MiB on the wire, where it is higher than on loopback."""
     stage.start(config, bulk=False)
     with wire.connect(stage.port, HEALTHY) as one:
         stage.costs.mib = stage.cost_of(lambda: stage.echo_bulk(one), WIRE_MIB)
@@ -35,7 +35,7 @@ def start(stage: Stage, wire: Wire, config: str = CONFIG) -> None:
 
 
 def connect_many(stage: Stage, wire: Wire, count: int, source: str) -> list[socket.socket]:
-    """They have been served, and they do not block."""
+    """Returns non-blocking sockets; each has echoed a message."""
     made = [wire.connect(stage.port, source) for _ in range(count)]
     stage.visitors += count
     for one in made:
@@ -45,9 +45,9 @@ def connect_many(stage: Stage, wire: Wire, count: int, source: str) -> list[sock
 
 
 def fill(stage: Stage, those: Sequence[socket.socket]) -> float:
-    """They send and do not read, until echod's buffers are spent on them. Returns the MiB that they sent.
+    """Sends on all sockets without reading, until they use up echod's buffers. Returns the MiB sent.
 
-    Each sends more than its own receive buffer takes, so that each is owed some of it.
+    Each socket sends more than its own receive buffer takes, so echod owes bytes to each.
     """
     data = stage.rng.randbytes(BUFFER)
     sent = [0] * len(those)
@@ -57,12 +57,12 @@ def fill(stage: Stage, those: Sequence[socket.socket]) -> float:
             sent[number] += clients.send_until_full(one, data)
         return stage.moved("unbuffered_reads") > 0 and min(sent) >= 4 * BUFFER
 
-    wait_until("echod's buffers to be spent", is_full)
+    wait_until("echod's buffers to be used up", is_full)
     return sum(sent) / MIB
 
 
 def have_bytes_under_way(wire: Wire, those: Sequence[socket.socket]) -> None:
-    """Each sends a message, and the echo gets lost, again and again; that the message came is still acknowledged."""
+    """Each socket sends a message. Packets with the echo are dropped; acknowledgements of the message still arrive."""
     wire.clients.filter("echoes", f"ip daddr {DOOMED} ip length > {MESSAGE} counter drop")
     for one in those:
         one.send(bytes(MESSAGE))
@@ -70,35 +70,35 @@ def have_bytes_under_way(wire: Wire, those: Sequence[socket.socket]) -> None:
 
 
 def vanish(wire: Wire) -> None:
-    """Nothing of the doomed arrives anywhere from now on: no FIN, no RST, no acknowledgement."""
+    """From now on all packets from and to the doomed peers are dropped: FIN, RST and acknowledgements too."""
     wire.clients.filter("vanished", f"ip daddr {DOOMED} counter drop")
     wire.server.filter("vanished", f"ip saddr {DOOMED} counter drop")
 
 
 def ended(stage: Stage) -> dict[str, int]:
-    """Connections that were not closed by the peer's FIN, by reason."""
+    """Returns how many connections were closed, by reason, without those closed by the peer's FIN."""
     return {name: count for name, count in stage.closed().items() if count and name != "peer_closed"}
 
 
 def see_ended(stage: Stage, reasons: dict[str, int]) -> None:
     wait_until(f"connections to be closed: {reasons}", lambda: sum(ended(stage).values()) >= sum(reasons.values()))
-    stage.check(ended(stage) == reasons, f"closed were {ended(stage)}, not {reasons}")
+    stage.check(ended(stage) == reasons, f"the reasons of closed connections are {ended(stage)}, not {reasons}")
 
 
 def see_gone(stage: Stage, wire: Wire, those: Sequence[socket.socket], reasons: dict[str, int]) -> None:
-    """Those that vanished are closed for these reasons, and nobody else is; nothing of it arrived at their end."""
+    """Checks that only the vanished peers were closed, for these reasons, and that their sockets did not notice."""
     see_ended(stage, reasons)
-    stage.check(not any(clients.has_ended(one) for one in those), "a peer that had vanished was told its end")
+    stage.check(not any(clients.has_ended(one) for one in those), "a vanished peer got the end of its connection")
     for name in ("echoes", "vanished"):
-        stage.check(wire.clients.filtered(name) > 0, f"no packet met the rule '{name}'")
+        stage.check(wire.clients.filtered(name) > 0, f"no packet matched the rule '{name}'")
     stage.did(len(those), "peers vanished")
-    stage.did(wire.clients.filtered("vanished"), "packets to them went nowhere")
+    stage.did(wire.clients.filtered("vanished"), "packets to them were dropped")
     for one in those:
         clients.reset(one)
 
 
 def half_open(stage: Stage) -> None:
-    """Peers vanish, silent ones and such as are owed bytes: echod's own timeouts find and count every one."""
+    """Peers vanish, some idle, some owed bytes: echod's own timeouts close and count each of them."""
     silent, under_way, full = 200, 150, 150
     config = f"{CONFIG}{SMALL_BUFFERS}keepalive = false\n"
     with Wire() as wire:
@@ -110,7 +110,7 @@ def half_open(stage: Stage) -> None:
             have_bytes_under_way(wire, those[:under_way])
             vanish(wire)
             stage.hold()
-            # Not before: none shall be timed out while others are being connected.
+            # Only now, so that no connection times out while others are being made.
             stage.daemon.reload(f"{config}[timeouts]\nidle_s = 3\nstalled_write_s = 2\n")
             see_gone(stage, wire, those + readers, {"idle_timeout": silent, "stalled_write": under_way + full})
         stage.bound_cpu(visits=len(those + readers), mib=sent, seconds=5, events=stage.moved("echoes"))
@@ -118,7 +118,7 @@ def half_open(stage: Stage) -> None:
 
 
 def half_open_probed(stage: Stage) -> None:
-    """Peers vanish: keepalive finds the silent ones, TCP_USER_TIMEOUT those that are owed bytes."""
+    """Peers vanish: keepalive finds the idle ones, TCP_USER_TIMEOUT those that are owed bytes."""
     silent, under_way = 250, 250
     with Wire() as wire:
         start(stage, wire, f"{CONFIG}[socket]\nkeepalive_idle_s = 1\nkeepalive_interval_s = 1\nuser_timeout_s = 2\n")
@@ -143,7 +143,7 @@ def received(streams: Sequence[clients.Stream]) -> int:
 
 
 def run_part(streams: Sequence[clients.Stream]) -> None:
-    """Until a third of all bytes is back."""
+    """Runs the streams until a third of all bytes is back."""
     total = sum(len(stream.data) for stream in streams)
     clients.run_streams(streams, lambda: 3 * received(streams) >= total)
 
@@ -159,7 +159,7 @@ def run_rest(streams: Sequence[clients.Stream]) -> None:
 
 def finish_streams(stage: Stage, wire: Wire, streams: Sequence[clients.Stream], visits: int = 0,
                    mib: float = 0) -> None:
-    """`visits`, `mib`: of other connections."""
+    """Ends a scenario. `visits`, `mib`: what other connections did."""
     stage.did(wire.clients.resent() + wire.server.resent(), "segments sent again")
     mib += sum(len(stream.data) for stream in streams) / MIB
     stage.bound_cpu(visits=len(streams) + visits, mib=mib, events=stage.moved("echoes"))
@@ -167,7 +167,7 @@ def finish_streams(stage: Stage, wire: Wire, streams: Sequence[clients.Stream], 
 
 
 def loss(stage: Stage) -> None:
-    """Packets get lost at random, both ways: every byte comes back, in order, and then the FIN."""
+    """Packets are lost at random, in both directions: every byte comes back, in order, and then the FIN."""
     count = 30
     with Wire(rto_min_ms=10) as wire:
         start(stage, wire)
@@ -179,12 +179,12 @@ def loss(stage: Stage) -> None:
             see_ended(stage, {})
             for end, direction in ((wire.server, "to"), (wire.clients, "from")):
                 stage.did(end.filtered("loss"), f"packets lost on the way {direction} echod")
-                stage.check(end.filtered("loss") > count, f"hardly a packet got lost on the way {direction} echod")
+                stage.check(end.filtered("loss") > count, f"too few packets were lost on the way {direction} echod")
         finish_streams(stage, wire, streams)
 
 
 def small_mtu(stage: Stage) -> None:
-    """Every packet has 576 bytes at most."""
+    """No packet has more than 576 bytes."""
     count = 20
     with Wire(SMALL_MTU) as wire:
         start(stage, wire)
@@ -198,7 +198,7 @@ def small_mtu(stage: Stage) -> None:
 
 
 def unplugged(stage: Stage) -> None:
-    """echod's interface goes down in the midst of transfers, and its routes with it; when it is back all goes on."""
+    """echod's interface goes down during transfers, and its routes with it. All transfers go on when it is up again."""
     count = 30
     with Wire(rto_min_ms=10) as wire:
         start(stage, wire)
@@ -206,10 +206,10 @@ def unplugged(stage: Stage) -> None:
             streams = streams_of(stage, wire, count, MIB)
             run_part(streams)
             wire.unplug()
-            run_for(streams, UNPLUGGED_S / 2)  # What had arrived is read.
+            run_for(streams, UNPLUGGED_S / 2)  # Reads what has arrived already.
             before = received(streams)
             run_for(streams, UNPLUGGED_S / 2)
-            stage.check(received(streams) == before < count * MIB, "bytes came though the wire was unplugged")
+            stage.check(received(streams) == before < count * MIB, "bytes came while the wire was unplugged")
             wire.plug_in()
             run_rest(streams)
             see_ended(stage, {})
@@ -217,7 +217,7 @@ def unplugged(stage: Stage) -> None:
 
 
 def torn(stage: Stage) -> None:
-    """A middlebox resets some connections, idle ones and such as are owed bytes; the others do not notice."""
+    """A middlebox resets some connections, some idle, some owed bytes. The others are not affected."""
     idle, full, healthy = 100, 100, 20
     with Wire() as wire:
         start(stage, wire, CONFIG + SMALL_BUFFERS)
@@ -227,7 +227,7 @@ def torn(stage: Stage) -> None:
             filled = fill(stage, readers)
             streams = streams_of(stage, wire, healthy, MIB)
             run_part(streams)
-            # An RST in answer to what echod sends; the clients hear of nothing.
+            # A packet from echod is answered by an RST; the client does not get it.
             wire.clients.filter("torn", f"ip daddr {DOOMED} meta l4proto tcp counter reject with tcp reset", "input")
             for one in those:
                 one.send(bytes(MESSAGE))

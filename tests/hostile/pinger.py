@@ -1,4 +1,4 @@
-"""The well-behaved client beside every hostile one: it pings, and checks what comes back byte for byte."""
+"""A well-behaved client that runs beside the hostile clients. It sends pings and checks every byte of the echoes."""
 
 import multiprocessing
 import random
@@ -11,14 +11,14 @@ from multiprocessing.connection import Connection
 import clients
 from echod_process import PATIENCE_S, Broken, wait_until
 
-PINGS_A_VISIT = 25  # Then one of the connections is replaced by a new one.
-PACE_S = 0.002  # Its own load shall be small beside what it watches.
+PINGS_A_VISIT = 25  # After so many pings one of the connections is replaced by a new one.
+PACE_S = 0.002  # Keeps its own load small.
 LARGEST = 4096
 
 
 @dataclass
 class Report:
-    """What it saw. `error`: why it stopped before it was told to."""
+    """The result of the pinger. `error`: why it stopped early, or empty."""
 
     pings: int = 0
     connections: int = 0
@@ -27,13 +27,15 @@ class Report:
 
 
 class Pinger:
-    """A process of its own, so that the hostile clients do not take its time; to be made before their sockets are,
-    which it would otherwise hold open. `comes_anew`: it also connects again and again.
+    """Pings from its own process, so that the hostile clients do not take its CPU time.
+
+    Create it before the sockets of the hostile clients: the process would inherit them. `reconnects`: it also replaces
+    its connections by new ones from time to time.
     """
 
-    def __init__(self, port: int, seed: int, connections: int, comes_anew: bool):
+    def __init__(self, port: int, seed: int, connections: int, reconnects: bool):
         self._connections = connections
-        self._comes_anew = comes_anew
+        self._reconnects = reconnects
         context = multiprocessing.get_context("fork")
         self._count = context.RawValue(c_uint64)
         self._is_over = context.RawValue(c_bool)
@@ -45,7 +47,7 @@ class Pinger:
         self.wait_for_pings(connections)
 
     def wait_for_pings(self, more: int) -> None:
-        """That it is served while the caller does nothing about it."""
+        """Waits until it has done so many more pings, or has ended."""
         wanted = self._count.value + more
         wait_until(f"{more} more pings", lambda: self._count.value >= wanted or not self._process.is_alive())
 
@@ -56,7 +58,7 @@ class Pinger:
     def stop(self) -> Report:
         self._is_over.value = True
         if not self._reports.poll(2 * PATIENCE_S):
-            raise Broken("the pinger does not end")
+            raise Broken("the pinger does not stop")
         report: Report = self._reports.recv()
         self._process.join()
         return report
@@ -77,7 +79,7 @@ class Pinger:
     def _ping(self, port: int, rng: random.Random, report: Report) -> None:
         sockets: list[socket.socket] = []
         while not self._is_over.value:
-            if len(sockets) < self._connections or (self._comes_anew and report.pings % PINGS_A_VISIT == 0):
+            if len(sockets) < self._connections or (self._reconnects and report.pings % PINGS_A_VISIT == 0):
                 if len(sockets) == self._connections:
                     sockets.pop(0).close()
                 sockets.append(clients.connect(port))

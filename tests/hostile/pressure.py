@@ -1,6 +1,4 @@
-"""What the machine and its operator do to a daemon under load: memory, descriptors and disks run out, it is stopped, it
-is starved.
-"""
+"""Shortages under load: memory, descriptors or the disk run out, the daemon is stopped, or it gets no CPU time."""
 
 import os
 import re
@@ -21,30 +19,30 @@ from storms import crowd
 
 KIB = 1024
 MIB = 1024 * KIB
-TOLD = "Cannot allocate memory"
+NO_MEMORY = "Cannot allocate memory"
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - ")
 
 
 def few_descriptors(stage: Stage) -> None:
-    """200 clients come where `ulimit -n 64` leaves room for some 40."""
-    stage.start("workers = 2\n", comes_anew=False, limits={"nofile": 64})
+    """200 clients connect, but `ulimit -n 64` allows only about 40 connections."""
+    stage.start("workers = 2\n", reconnects=False, limits={"nofile": 64})
     stage.daemon.expect_log("full on ", "ulimit -n allows 64 open files")
     crowd(stage, 200, 64)
 
 
 def address_space(stage: Stage) -> None:
-    """`ulimit -v`: who can be served is served, the others wait, and nobody is closed."""
-    stage.start("workers = 2\n", comes_anew=False,
+    """`ulimit -v`: clients are served as far as memory allows, the others wait, and no connection is closed."""
+    stage.start("workers = 2\n", reconnects=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib() + 256))
-    stage.daemon.expect_log(TOLD)
+    stage.daemon.expect_log(NO_MEMORY)
     run_out_of_memory(stage)
 
 
 def data_segment(stage: Stage) -> None:
-    """`ulimit -d`, which no arena of the allocator evades: the same."""
-    stage.start("workers = 2\n", comes_anew=False,
+    """`ulimit -d`: the same. It also limits address space that the allocator has reserved before."""
+    stage.start("workers = 2\n", reconnects=False,
                 prepare=lambda daemon: cap(daemon, resource.RLIMIT_DATA, daemon.data_kib() + 512))
-    stage.daemon.expect_log(TOLD)
+    stage.daemon.expect_log(NO_MEMORY)
     run_out_of_memory(stage)
 
 
@@ -53,18 +51,18 @@ def cap(daemon: EchodProcess, which: int, kib: int) -> None:
 
 
 def run_out_of_memory(stage: Stage) -> None:
-    """The first half of those who came leaves. Then the other half is served, those too who had to wait."""
-    at_most = 8000  # Far more than that much memory is for.
+    """Connects clients until memory runs out. The first half leaves; then all of the second half must be served."""
+    at_most = 8000  # Far more than fit into the memory.
     with stage.attack(connections=at_most):
         those: list[socket.socket] = []
         descriptors = stage.daemon.descriptors()
-        while TOLD not in stage.daemon.text():
+        while NO_MEMORY not in stage.daemon.text():
             if len(those) >= at_most:
-                raise Broken(f"{at_most} connections have not used up the memory")
+                raise Broken(f"{at_most} connections did not use up the memory")
             those += [clients.begin_connect(stage.port, number) for number in range(100)]
-            wait_until("them to be accepted, or not", lambda: TOLD in stage.daemon.text() or
+            wait_until("all to be accepted, or memory to run out", lambda: NO_MEMORY in stage.daemon.text() or
                        stage.daemon.descriptors() - descriptors >= len(those))
-        # The counters are asked for here for the first time: there may be no memory for their line.
+        # Not earlier: asking for the counters needs memory too.
         accepted = stage.daemon.counters()["connections"]
         those += [clients.begin_connect(stage.port, number) for number in range(100)]
         stage.hold()
@@ -77,9 +75,9 @@ def run_out_of_memory(stage: Stage) -> None:
             clients.echo(one, b"I have waited")
         clients.close_all(stay)
         refused = stage.moved("register_failures")
-        stage.check(refused == 0, f"{refused} were accepted and then closed for want of memory")
-        wait_until("all of them to be gone", lambda: stage.daemon.counters()["connections"] < 10)
-        for _ in range(100):  # The limit is still there, the crowd is not.
+        stage.check(refused == 0, f"{refused} connections were accepted and then closed for lack of memory")
+        wait_until("the clients to be gone", lambda: stage.daemon.counters()["connections"] < 10)
+        for _ in range(100):  # The limit still holds, but few connections are left.
             stage.visit()
     stage.did(len(those), f"connections, {accepted} of which had been accepted when memory ran out")
     stage.did(len(stay), "of them stayed, and were served")
@@ -88,7 +86,7 @@ def run_out_of_memory(stage: Stage) -> None:
 
 
 def stopped(stage: Stage) -> None:
-    """SIGSTOP for longer than the timeouts: whoever sent or came meanwhile is served when it goes on."""
+    """SIGSTOP for longer than the timeouts: clients that sent or connected meanwhile are served after SIGCONT."""
     old, new, stop_s = 1000, 200, 30 if stage.settings.is_long else 5
     stage.start(f"workers = 2\n[timeouts]\nidle_s = {stop_s - 2}\nstalled_write_s = {stop_s - 2}\n", connections=1)
     with stage.attack(connections=old + new):
@@ -101,13 +99,13 @@ def stopped(stage: Stage) -> None:
         payloads = [stage.rng.randbytes(stage.rng.randint(1, 4000)) for _ in those]
         for one, payload in zip(those, payloads):
             one.sendall(payload)
-        time.sleep(stop_s)  # What is tested.
+        time.sleep(stop_s)  # The pause that is tested.
         stage.daemon.thaw()
         for one, payload in zip(those, payloads):
             stage.check(clients.receive(one, len(payload)) == payload, "wrong bytes")
         closed = stage.closed()
-        stage.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout ended somebody who had sent")
-        stage.check(stage.moved("worker_stalls") == 0, "workers were taken for stuck")
+        stage.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout closed a client that had sent")
+        stage.check(stage.moved("worker_stalls") == 0, "workers were reported as stuck")
     stage.did(len(those), f"clients that sent while it was stopped for {stop_s} s, {new} of them new")
     stage.bound_cpu(visits=old + new, echoes=2 * old + new)
     clients.close_all(those)
@@ -126,11 +124,13 @@ def busy_loops(cpu: int, count: int) -> Iterator[None]:
 
 
 def cpu_starvation(stage: Stage) -> None:
-    """The lowest priority on a CPU that four others keep busy: slow, but all comes back, and no timeout misfires."""
+    """The lowest priority on a CPU with four busy processes: echod is slow, but all bytes come back, and no timeout
+    closes a connection.
+    """
     count, size, cpu = 150, 60_000, max(os.sched_getaffinity(0))
     stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[timeouts]\nidle_s = 1\nstalled_write_s = 1\n",
                 connections=1, wrapper=["taskset", "-c", str(cpu), "nice", "-n", "19"])
-    stage.daemon.allow_log("has not answered for", "answers again")  # True, if the machine has more to do.
+    stage.daemon.allow_log("has not answered for", "answers again")  # May happen on a busy machine.
     with stage.attack(connections=count, buffers_kib=2048), busy_loops(cpu, 4):
         waited, cpu_s = stage.daemon.waited_for_cpu_s(), stage.daemon.cpu_s()
         those = clients.connect_many(stage.port, count)
@@ -138,9 +138,9 @@ def cpu_starvation(stage: Stage) -> None:
         streams = [clients.Stream(one, stage.rng.randbytes(size), stage.rng) for one in those]
         clients.run_streams(streams)
         closed = stage.closed()
-        stage.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout ended who was served late")
+        stage.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout closed a slow client")
         waited, cpu_s = stage.daemon.waited_for_cpu_s() - waited, stage.daemon.cpu_s() - cpu_s
-        times = f"it had the CPU for {cpu_s:.2f} s and waited for it {waited:.1f} s"
+        times = f"echod ran for {cpu_s:.2f} s and waited {waited:.1f} s for the CPU"
         stage.check(waited > 5 * cpu_s, f"no starvation: {times}")
     stage.did(count, f"streams of {size} bytes, while {times}")
     stage.bound_cpu(visits=count, echoes=sum(stream.calls for stream in streams), mib=count * size / MIB)
@@ -148,7 +148,7 @@ def cpu_starvation(stage: Stage) -> None:
 
 
 def full_disk(stage: Stage) -> None:
-    """No room for the log: that is told once, the lines lost are counted, and with room again it goes on."""
+    """The disk with the log is full: echod reports it once, counts lost lines, and goes on when there is space."""
     folder = Path(tempfile.mkdtemp(prefix="echod-log-"))
     mount = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"'
     unshare = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--mount"]
@@ -158,7 +158,7 @@ def full_disk(stage: Stage) -> None:
             raise NotPossible(f"a tmpfs of its own: {tried.stderr.strip()}")
         stage.start(f'[log]\nfile = "{folder}/network-server.log"\nconnection_lines_per_second = 0\n',
                     wrapper=[*unshare, "sh", "-c", mount, str(folder)])
-        # The file system is the daemon's alone, and goes with it.
+        # Only the daemon has this file system mounted, so it ends with the daemon.
         fill_and_empty(stage, Path(f"/proc/{stage.daemon.pid}/root{folder}"))
     finally:
         folder.rmdir()
@@ -175,22 +175,22 @@ def fill_and_empty(stage: Stage, folder: Path) -> None:
                 while True:
                     file.write(bytes(4096))
             except OSError:
-                pass  # It is full.
+                pass  # The disk is full.
         for _ in range(visits):
             stage.visit()
-        # The last pages of the file itself have room for some lines.
+        # Some lines still fit into the last page of the file.
         wait_until("lines to be lost", lambda: stage.daemon.counters()["log_write_failures"] > visits)
-        stage.check(stage.daemon.stderr_text().count(complaint) == 1, "the operator was not told just once")
+        stage.check(stage.daemon.stderr_text().count(complaint) == 1, "the full disk was not reported exactly once")
         filler.unlink()
         size = stage.daemon.log_file.stat().st_size
         stage.visit()
         wait_until("the log to go on", lambda: stage.daemon.log_file.stat().st_size > size)
         lost = stage.moved("log_write_failures")
         stage.visit()
-        stage.check(stage.moved("log_write_failures") == lost, "lines are lost though there is room")
+        stage.check(stage.moved("log_write_failures") == lost, "lines are lost although there is space")
     starts = [len(LINE.findall(line)) for line in stage.daemon.log_text().splitlines()]
-    stage.check(max(starts) == 1, "a line of the log goes on in another")
-    stage.check(starts.count(0) <= 1, "more lines are torn than the one for which there was no room")
+    stage.check(max(starts) == 1, "a log line continues on the line of another")
+    stage.check(starts.count(0) <= 1, "more than one log line is incomplete")
     stage.did(lost, f"lines lost, of {visits} visits")
     stage.bound_cpu(visits=visits + 2)
     stage.finish()
@@ -198,7 +198,7 @@ def fill_and_empty(stage: Stage, folder: Path) -> None:
 
 @contextmanager
 def memory_group(kib: int) -> Iterator[Path]:
-    """A control group with a cap, of version 1 or 2, removed at the end."""
+    """Makes a control group (version 1 or 2) with a memory limit, and removes it at the end."""
     root = Path("/sys/fs/cgroup")
     if (root / "memory/memory.limit_in_bytes").exists():
         parent, cap = root / "memory", "memory.limit_in_bytes"
@@ -221,9 +221,9 @@ def memory_group(kib: int) -> Iterator[Path]:
 
 
 def memory_cgroup(stage: Stage) -> None:
-    """A cap as the configuration allows to reckon it: nobody who does not read makes the kernel kill the daemon."""
+    """A memory limit computed from the configuration: clients that do not read cannot make the kernel kill echod."""
     count, total_mib = 1000, 4
-    kernel_kib = 6 * count  # Sockets, files and epoll entries are charged too: some 5 KiB for each connection.
+    kernel_kib = 6 * count  # Sockets, files and epoll entries count too: about 5 KiB for each connection.
     with memory_group(16 * KIB + total_mib * KIB + kernel_kib) as group:
         try:
             join = 'echo $$ >"$0/cgroup.procs" && exec "$@"'

@@ -1,4 +1,4 @@
-"""TCP segments made by hand, as scanners and forgers of addresses send them. Needs CAP_NET_RAW."""
+"""Sends raw TCP segments, as port scanners and address spoofers do. Needs CAP_NET_RAW."""
 
 import random
 import socket
@@ -6,7 +6,7 @@ import struct
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 SCANS = {"SYN": SYN, "FIN": FIN, "NULL": 0, "XMAS": FIN | PSH | URG, "ACK": ACK, "all flags": 63}
-TRANSPARENT = 19  # IP_TRANSPARENT of linux/in.h.
+TRANSPARENT = 19  # IP_TRANSPARENT in linux/in.h.
 Endpoint = tuple[str, int]
 
 
@@ -19,7 +19,7 @@ def checksum(data: bytes) -> int:
 
 
 def segment(source: Endpoint, target: Endpoint, flags: int, rng: random.Random, payload: bytes = b"") -> bytes:
-    """With random numbers of sequence and acknowledgement, as one has who does not see the answers."""
+    """Makes a segment with random sequence and acknowledgement numbers: the sender does not see the answers."""
     def header(check: int) -> bytes:
         return struct.pack("!HHIIBBHHH", source[1], target[1], sequence, acknowledged, 5 << 4, flags, 1024, check, 0)
 
@@ -30,12 +30,12 @@ def segment(source: Endpoint, target: Endpoint, flags: int, rng: random.Random, 
 
 
 class Sender:
-    """From any address: the kernel does not look whether it is ours."""
+    """Sends segments from any address; the kernel does not check that it is a local one."""
 
     def __init__(self, source: str):
         self.source = source
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # What comes in is not looked at.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # Incoming packets are not read.
         self.socket.setsockopt(socket.IPPROTO_IP, TRANSPARENT, 1)
         self.socket.bind((source, 0))
 

@@ -1,4 +1,4 @@
-"""Those who take their time: they send a byte now and then, or never read, or read through a keyhole."""
+"""Slow clients: they send single bytes, never read, or have tiny windows."""
 
 import socket
 
@@ -8,13 +8,13 @@ from echod_process import PATIENCE_S, wait_until
 from stage import MIB, Stage
 
 TCP_WINDOW_CLAMP = 10  # linux/tcp.h
-SMALLEST = 1  # The kernel makes it the smallest buffer that it has.
+SMALLEST = 1  # The kernel rounds it up to its smallest buffer.
 
 
 def slow_loris(stage: Stage) -> None:
-    """Who sends a byte now and then stays and gets it back; who is silent goes in time; neither has a buffer."""
+    """Clients that send a byte now and then get it back and stay. Silent clients are closed. Neither uses a buffer."""
     each, rounds = 3000, 5
-    stage.start("workers = 2\n[timeouts]\nidle_s = 5\n")  # Far longer than connecting, and each round, take.
+    stage.start("workers = 2\n[timeouts]\nidle_s = 5\n")  # Much longer than connecting or one round takes.
     with stage.attack(connections=2 * each):
         silent = clients.connect_many(stage.port, each)
         slow = [clients.connect(stage.port, number) for number in range(each)]
@@ -26,8 +26,8 @@ def slow_loris(stage: Stage) -> None:
             for one in slow:
                 stage.check(clients.receive(one, 1) == bytes([done % 256]), "a wrong byte")
             done += 1
-        stage.check(all(clients.ends_orderly(one) for one in silent), "a silent client got no orderly end")
-        stage.check(stage.closed()["idle_timeout"] == each, f"idle_timeout ended {stage.closed()['idle_timeout']}")
+        stage.check(all(clients.ends_orderly(one) for one in silent), "a silent client did not get a FIN")
+        stage.check(stage.closed()["idle_timeout"] == each, f"idle_timeout closed {stage.closed()['idle_timeout']}")
     stage.did(each, "silent connections")
     stage.did(each * done, f"single bytes on {each} others")
     stage.bound_cpu(visits=2 * each, echoes=each * done)
@@ -49,7 +49,7 @@ send_buffer_kib = 32
 
 
 def never_reads(stage: Stage) -> None:
-    """Each gets the little that it takes; what echod keeps of the rest has a bound, and so has its patience."""
+    """Clients that send and never read: echod keeps a bounded part of their bytes, and closes them after a while."""
     total_mib = 4
     stage.start(STALLING.format(total_mib=total_mib))
     stall(stage, 800, total_mib)
@@ -64,11 +64,11 @@ def stall(stage: Stage, count: int, total_mib: int) -> None:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALLEST)
         sent = sum(clients.send_until_full(one, data) for one in those)
         for one in those[::2]:
-            one.shutdown(socket.SHUT_WR)  # Its FIN waits behind what is not read.
+            one.shutdown(socket.SHUT_WR)  # Its FIN waits behind unread bytes.
         stage.hold()
-        stage.check(stage.moved("unbuffered_reads") > 0, "the bound on buffers was never reached")
-        wait_until("stalled_write to end them all", lambda: stage.closed()["stalled_write"] == count)
-        # Otherwise the kernel keeps them, with what they owe.
+        stage.check(stage.moved("unbuffered_reads") > 0, "the limit of the buffers was not reached")
+        wait_until("stalled_write to close all", lambda: stage.closed()["stalled_write"] == count)
+        # If echod did not reset them, the kernel would keep them and their unsent bytes.
         wait_until("the clients to see the end", lambda: all(clients.has_ended(one) for one in those))
     stage.did(count, "connections that sent and never read")
     stage.did(sent // MIB, "MiB sent")
@@ -78,14 +78,14 @@ def stall(stage: Stage, count: int, total_mib: int) -> None:
 
 
 def tiny_windows(stage: Stage) -> None:
-    """Windows of 1152 bytes, segments of 88, few bytes read at a time: all that was sent comes back, then the FIN."""
+    """Windows of 1152 bytes, segments of 88, few bytes read at a time: all bytes come back, then the FIN."""
     count, size = 200, 20_000
     stage.start("workers = 2\n[socket]\nsend_buffer_kib = 4\n[buffers]\ntotal_mib = 2\n", bulk=False)
     streams = []
     with stage.attack(connections=count, buffers_kib=2048):
         for number in range(count):
             one = stream_sockets.unconnected(clients.source(number), 8192)
-            one.setsockopt(socket.IPPROTO_TCP, TCP_WINDOW_CLAMP, 1)  # The kernel makes it the least that it has.
+            one.setsockopt(socket.IPPROTO_TCP, TCP_WINDOW_CLAMP, 1)  # The kernel rounds it up to its minimum.
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
             one.settimeout(PATIENCE_S)
             one.connect(("127.0.0.1", stage.port))
@@ -96,7 +96,7 @@ def tiny_windows(stage: Stage) -> None:
     stage.did(count, f"streams of {size} bytes")
     stage.did(sum(stream.calls for stream in streams), "sends and reads, of 1 to 100 bytes")
     held_up = stage.moved("flips_to_write") + stage.moved("unbuffered_reads")
-    stage.check(held_up > count // 4, f"only {held_up} replies did not fit")
-    # What is sent later, as windows open, is counted nowhere.
+    stage.check(held_up > count // 4, f"only {held_up} replies were blocked")
+    # Later sends, when a window opens, are not counted.
     stage.bound_cpu(visits=count, echoes=stage.moved("echoes") + held_up, factor=4)
     stage.finish(kept_kib=2048)

@@ -1,4 +1,4 @@
-"""Those who come in crowds: faster than they can be accepted, more than may be, and gone before they are served."""
+"""Crowds of clients: faster than they can be accepted, more than the limit, or gone before they are served."""
 
 import random
 import socket
@@ -14,7 +14,7 @@ HELLO = b"hello"
 
 
 def rst_storm(stage: Stage) -> None:
-    """An RST comes at any moment: before a byte, amid bytes under way in both directions, behind a FIN."""
+    """RSTs come at any time: before a byte, while bytes are under way in both directions, or after a FIN."""
     count, at_a_time = 20_000, 50
     stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n")
     data = stage.rng.randbytes(65536)
@@ -43,7 +43,7 @@ def misbehave(one: socket.socket, data: bytes, rng: random.Random) -> None:
         one.send(data[:rng.choice((1, 64, 1500, 65536))])
     if kind == 2:
         try:
-            one.recv(rng.randint(1, 1000))  # If it is there already.
+            one.recv(rng.randint(1, 1000))  # If something is there already.
         except BlockingIOError:
             pass
     if kind == 3:
@@ -51,13 +51,13 @@ def misbehave(one: socket.socket, data: bytes, rng: random.Random) -> None:
 
 
 def syn_and_close(stage: Stage) -> None:
-    """They connect and go, also while nobody accepts and the queue is full; who comes between them is served."""
+    """Clients connect and close at once, also while echod is stopped and the queue is full. Others are served."""
     waves, size, backlog = 10, 2000, 256
     stage.start(f'[[listen]]\naddress = "127.0.0.1"\nport = 0\nbacklog = {backlog}\n[turn]\naccepts = 4\n')
     overflows = clients.overflows()
     with stage.attack(connections=backlog + 1):
         for wave in range(waves):
-            is_beyond = wave % 2 == 1  # Nobody accepts while they come.
+            is_beyond = wave % 2 == 1  # echod is stopped while this wave connects.
             if is_beyond:
                 stage.daemon.freeze()
             came = [clients.begin_connect(stage.port, wave * size + number) for number in range(size)]
@@ -80,10 +80,10 @@ def syn_and_close(stage: Stage) -> None:
 
 
 def connect_flood(stage: Stage) -> None:
-    """More come than limits.max_connections; they wait in the backlog, are told of once, and are served in turn."""
+    """More clients than limits.max_connections: they wait in the backlog and are served in turn. It is logged once."""
     most = 200
     stage.start(f'workers = 2\n[[listen]]\naddress = "127.0.0.1"\nport = 0\nbacklog = 1024\n'
-                f'[limits]\nmax_connections = {most}\n', comes_anew=False)
+                f'[limits]\nmax_connections = {most}\n', reconnects=False)
     stage.daemon.expect_log("full on ")
     crowd(stage, 1200, most)
 
@@ -99,20 +99,20 @@ def crowd(stage: Stage, count: int, most: int) -> None:
         open_now = stage.daemon.counters()["connections"]
         stage.check(0 < open_now <= most, f"{open_now} connections are open")
         served = 0
-        for one in those:  # In the order of the backlog: nobody is overtaken by more than the other workers take.
+        for one in those:  # In the order of the backlog, which is about the order of service.
             one.settimeout(60)
             served += clients.receive(one, len(HELLO)) == HELLO
             one.close()
         stage.check(served == count, f"{served} of {count} were served")
         told = stage.daemon.log_text().count("full on ")
-        stage.check(told == 1, f"the log told {told} times that it is full")
-    stage.did(count, f"clients where {open_now} may be")
+        stage.check(told == 1, f"the log said {told} times that it is full")
+    stage.did(count, f"clients, of which {open_now} were open at a time")
     stage.bound_cpu(visits=count, seconds=2)
     stage.finish()
 
 
 def port_scanner(stage: Stage) -> None:
-    """Connects and goes, on all ports, also amid others' work; what is accepted is counted as empty."""
+    """Connections to all ports that close at once, in several ways. Each is counted as empty."""
     count, ports = 8000, 4
     stage.start("workers = 2\n" + '[[listen]]\naddress = "127.0.0.1"\nport = 0\n' * ports)
     with stage.attack(connections=count):
@@ -134,7 +134,7 @@ def port_scanner(stage: Stage) -> None:
 
 
 def raw_scanner(stage: Stage) -> None:
-    """Half handshakes and segments that no handshake came before, and forged ones into a connection of others."""
+    """Half handshakes, segments without a handshake, and segments forged into a connection of another client."""
     count = 12_000
     stage.start("workers = 2\n")
     try:
@@ -170,8 +170,8 @@ def raw_scanner(stage: Stage) -> None:
 
 
 def syn_flood(stage: Stage) -> None:
-    """Handshakes begun in the name of hosts that never answer, many more than the backlog takes."""
-    count, unanswering = 20_000, "198.51.100.0/24"  # RFC 5737: nobody has them.
+    """SYNs with the addresses of hosts that never answer, many more than the backlog takes."""
+    count, unanswering = 20_000, "198.51.100.0/24"  # RFC 5737: addresses that no host has.
     try:
         namespace = Namespace()
     except OSError as error:
@@ -187,10 +187,10 @@ def syn_flood(stage: Stage) -> None:
                 stage.rng.choice(senders).send(stage.rng.randint(1024, 65535), ("127.0.0.1", stage.port),
                                                raw_packets.SYN, stage.rng)
                 if number % 1000 == 0:
-                    stage.pinger.wait_for_pings(30)  # Among them one on a new connection.
+                    stage.pinger.wait_for_pings(30)  # At least one of them on a new connection.
             cookies = clients.kernel_count("TcpExt", "SyncookiesSent") - cookies
-        stage.check(cookies > count // 2, f"only {cookies} of {count} came when the queue was full")
-        stage.did(count, f"handshakes begun, {cookies} of them beyond the backlog")
+        stage.check(cookies > count // 2, f"only {cookies} of {count} SYNs came while the queue was full")
+        stage.did(count, f"SYNs sent, {cookies} of them beyond the backlog")
         stage.bound_cpu(visits=stage.moved("accepted"), events=count)
         for one in senders:
             one.close()

@@ -1,4 +1,4 @@
-"""Those who send a lot, in ways that are allowed: urgent bytes, half-closes, floods."""
+"""Clients that send much, in ways that TCP allows: urgent bytes, half-closes, floods."""
 
 import multiprocessing
 import random
@@ -11,7 +11,7 @@ from stage import MIB, Stage
 
 
 def urgent_data(stage: Stage) -> None:
-    """Urgent bytes, amid others and at their end, are bytes: all come back in order."""
+    """Urgent bytes, in the middle and at the end of data, come back in order like all others."""
     count, size = 150, 30_000
     stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n")
     with stage.attack(connections=count, buffers_kib=2048):
@@ -26,7 +26,7 @@ def urgent_data(stage: Stage) -> None:
 
 
 def half_close_swarm(stage: Stage) -> None:
-    """Each sends its bytes, none or many, and its FIN; each gets all of them, and then ours."""
+    """Each client sends no, few or many bytes and its FIN, and gets all of them back, and then the server's FIN."""
     count, largest = 2500, 50_000
     stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n")
     with stage.attack(connections=count, buffers_kib=2048):
@@ -45,7 +45,7 @@ def half_close_swarm(stage: Stage) -> None:
 
 
 def flood_and_pings(stage: Stage) -> None:
-    """Floods that read what comes back, and floods that do not: neither keeps 300 pings from being answered."""
+    """Floods, some reading and some not: 300 pings are answered meanwhile."""
     reading, deaf, pings = 6, 60, 300
     stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[socket]\nreceive_buffer_kib = 64\nsend_buffer_kib = 64\n")
     context = multiprocessing.get_context("fork")
@@ -62,17 +62,18 @@ def flood_and_pings(stage: Stage) -> None:
         is_over.value = True
         flood.join()
         clients.close_all(those)
-    stage.check(flood.exitcode == 0, "a flood did not get back what it had sent")
+    stage.check(flood.exitcode == 0, "a flood did not get its bytes back")
     stage.check(moved.value > 64 * MIB, f"the floods moved {moved.value} bytes")
     stage.did(moved.value // MIB, f"MiB flooded by {reading}")
     stage.did(unread // MIB, f"MiB by {deaf} that never read")
-    stage.bound_cpu(visits=reading + deaf, mib=stage.moved("bytes_sent") / MIB, factor=4,  # Its buffers are small.
+    stage.bound_cpu(visits=reading + deaf, mib=stage.moved("bytes_sent") / MIB, factor=4,  # Small buffers.
                     events=stage.moved("echoes"))
     stage.finish(kept_kib=2048)
 
 
 def run_flood(port: int, count: int, seed: float, is_over: c_bool, moved: c_uint64) -> None:
-    """Both directions as fast as they go, until told; then to the end of what is owed. Bytes are verified."""
+    """Sends and receives on all connections as fast as possible until `is_over`, then reads the rest. Checks all bytes.
+    """
     rng = random.Random(seed)
     block = rng.randbytes(MIB)
     twice = block + block

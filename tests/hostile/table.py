@@ -1,4 +1,4 @@
-"""The results as one table."""
+"""Formats the results as a table."""
 
 from stage import Bound, Result
 

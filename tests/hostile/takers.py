@@ -1,8 +1,8 @@
-"""Those that the daemon reports to take nothing: a service manager, a terminal, a pipe, a socket, a disk; from before
-its start on, from some time while it serves, or from the beginning of its end.
+"""Outputs of the daemon that block: a service manager, a terminal, a pipe, a socket, a disk.
 
-Its main thread makes no call that can wait for them: clients are served, SIGUSR1 and SIGHUP are obeyed, and a stop ends
-within drain_s and a fixed time.
+They block from before the start, from some time while it serves, or from the begin of its stop. The daemon's main
+thread makes no call that can block on them: clients are served, SIGUSR1 and SIGHUP take effect, and a stop ends within
+drain_s plus a fixed time.
 """
 
 import os
@@ -27,9 +27,9 @@ from stage import HELD_SHARE, NotPossible, Stage
 
 MOMENTS = ("before", "serving", "draining")
 DRAIN_S = 2
-END_S = 5.0  # A stop may take so much longer than drain_s.
+END_S = 5.0  # How much longer than drain_s a stop may take.
 OBEY_S = 10.0
-HANG_S = 300  # Longer than anything here takes.
+HANG_S = 300  # Longer than a scenario takes.
 VISITS = 200
 IDLE = 50
 
@@ -49,25 +49,25 @@ LOG = "network-server.log"
 
 @dataclass(frozen=True)
 class Setting:
-    folder: Path  # Of the log.
-    moment: str  # When it begins.
+    folder: Path  # The directory of the log.
+    moment: str  # When the output begins to block; one of MOMENTS.
     stage: Stage
 
 
 @dataclass
 class Taker:
-    """`block`: from then on it takes nothing. `options`: for the daemon that it belongs to."""
+    """An output of the daemon. `block`: makes it block. `options`: of EchodProcess, for the daemon that uses it."""
 
     block: Callable[[], None]
     options: dict[str, object] = field(default_factory=dict)
-    obeys_reopen: bool = True  # A new log file can be seen.
-    obeys_reload: bool = True
-    is_traced: bool = False  # Each system call costs more.
-    recover: Callable[[], None] = lambda: None  # It takes all for a moment, and judges what comes.
+    obeys_reopen: bool = True  # False: SIGUSR1 cannot open a new log file while this blocks.
+    obeys_reload: bool = True  # False: SIGHUP cannot read the configuration while this blocks.
+    is_traced: bool = False  # strace makes system calls cost more, so CPU time is not checked.
+    recover: Callable[[], None] = lambda: None  # Takes what waits, checks it, and blocks again.
 
 
 def fill(put: Callable[[bytes], int], most: float = float("inf")) -> int:
-    """`put` raises when it would wait. Returns how many bytes it took."""
+    """Calls `put` until it would block, or until it has taken `most` bytes. Returns the number of bytes."""
     size, taken = 4096, 0
     while size > 0 and taken < most:
         try:
@@ -78,7 +78,7 @@ def fill(put: Callable[[bytes], int], most: float = float("inf")) -> int:
 
 
 def fill_file(path: str, most: float = float("inf")) -> int:
-    """By a description of its own: O_NONBLOCK would also hold for the daemon."""
+    """Fills a file. Opens it anew, because O_NONBLOCK on the same open file would affect the daemon too."""
     fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         return fill(partial(os.write, fd), most)
@@ -87,7 +87,7 @@ def fill_file(path: str, most: float = float("inf")) -> int:
 
 
 class Reader:
-    """Reads what comes, until it is stopped."""
+    """Reads and drops what comes, in a thread, until it is stopped."""
 
     def __init__(self, fd: int):
         self._fd = fd
@@ -153,7 +153,7 @@ def manager(setting: Setting) -> Iterator[Taker]:
 
 @contextmanager
 def terminal(_: Setting) -> Iterator[Taker]:
-    """A terminal in scroll mode. It has some room left, which poll(2) reports, but soon not for a line."""
+    """A terminal that is not read. It has space for some bytes, so poll(2) reports it writable, but a line blocks."""
     room = 500
     ends = [*os.openpty(), *os.openpty()]
     try:
@@ -181,7 +181,7 @@ def pipe(_: Setting) -> Iterator[Taker]:
 
 @contextmanager
 def trickle(_: Setting) -> Iterator[Taker]:
-    """A full pipe whose reader takes a line now and then."""
+    """A full pipe whose reader reads a line from time to time."""
     line_s = 0.09
     reader, writer = os.pipe2(os.O_DIRECT)  # Each line takes a buffer of the pipe.
 
@@ -205,7 +205,7 @@ def trickle(_: Setting) -> Iterator[Taker]:
 
 @contextmanager
 def stream(_: Setting) -> Iterator[Taker]:
-    """A stream socket whose reader has stopped reading, as a logger that hangs."""
+    """A stream socket whose reader has stopped reading, like a logger that hangs."""
     reader, writer = socket.socketpair()
     with reader, writer, read_until_blocked(
             reader.fileno(), lambda: fill(lambda data: writer.send(data, socket.MSG_DONTWAIT)),
@@ -214,7 +214,7 @@ def stream(_: Setting) -> Iterator[Taker]:
 
 
 class Tracer:
-    """strace(1), which delays system calls on a file by HANG_S."""
+    """Uses strace(1) to delay system calls on a file by HANG_S."""
 
     def __init__(self, setting: Setting, calls: str):
         if not which("strace"):
@@ -226,7 +226,7 @@ class Tracer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def wrapper(self, file: Path) -> list[str]:
-        """-D: the daemon stays our own child."""
+        """The command before the daemon's. -D keeps the daemon our child."""
         return [*self.words, "-D", "-P", str(file)]
 
     def attach(self, file: Path) -> None:
@@ -248,7 +248,7 @@ class Tracer:
 @contextmanager
 def hung(calls: str, setting: Setting, **how: bool) -> Iterator[Taker]:
     tracer = Tracer(setting, calls)
-    log_file = setting.folder / ("" if "open" in calls else LOG)  # The log is opened by its name in its folder.
+    log_file = setting.folder / ("" if "open" in calls else LOG)  # The log is opened by openat(2) on its folder.
     try:
         if setting.moment == "before":
             yield Taker(lambda: None, {"wrapper": tracer.wrapper(log_file)}, is_traced=True, **how)
@@ -265,12 +265,12 @@ def hung_disk(setting: Setting) -> AbstractContextManager[Taker]:
 
 
 def hung_folder(setting: Setting) -> AbstractContextManager[Taker]:
-    """Opening the log hangs, as SIGUSR1 asks for it."""
+    """Opening the log hangs after SIGUSR1."""
     return hung("openat,open", setting, obeys_reopen=False)
 
 
 def hung_config(setting: Setting) -> AbstractContextManager[Taker]:
-    """Opening the configuration hangs, as SIGHUP asks for it."""
+    """Opening the configuration hangs after SIGHUP."""
     return hung("openat,open", setting, obeys_reload=False)
 
 
@@ -296,7 +296,7 @@ def config(setting: Setting, idle_s: int) -> str:
 
 def serve_and_obey(setting: Setting, its: Taker) -> None:
     stage = setting.stage
-    for _ in range(VISITS):  # A line in the log for each, and more.
+    for _ in range(VISITS):  # Each writes at least one line to the log.
         stage.visit()
     if not its.is_traced:
         stage.pinger.wait_for_pings(20)
@@ -307,13 +307,13 @@ def serve_and_obey(setting: Setting, its: Taker) -> None:
         log_file.rename(log_file.with_suffix(".1"))
     stage.daemon.signal(signal.SIGUSR1)
     if its.obeys_reopen:
-        wait_until("the log to be opened anew", log_file.exists, OBEY_S)
+        wait_until("the log to be reopened", log_file.exists, OBEY_S)
     with clients.connect(stage.port) as silent:
         clients.echo(silent, b"I am served")
         stage.daemon.config_file.write_text(config(setting, 1), encoding="utf-8")
         stage.daemon.signal(signal.SIGHUP)
         if its.obeys_reload:
-            stage.check(clients.ends_orderly(silent, OBEY_S), "SIGHUP is not obeyed: nobody was closed by the new idle_s")
+            stage.check(clients.ends_orderly(silent, OBEY_S), "SIGHUP had no effect: the new idle_s closed no client")
     for _ in range(VISITS):
         stage.visit()
     stage.did(2 * VISITS, "clients were served")
@@ -321,7 +321,7 @@ def serve_and_obey(setting: Setting, its: Taker) -> None:
 
 
 def stop(setting: Setting, its: Taker) -> None:
-    """One client takes nothing, so that the daemon drains for drain_s."""
+    """Stops the daemon and checks how long that takes. One client does not read, so the drain lasts drain_s."""
     stage = setting.stage
     report = stage.pinger.stop()
     stage.result.pings = report
@@ -337,16 +337,16 @@ def stop(setting: Setting, its: Taker) -> None:
             its.block()
             stage.daemon.signal(signal.SIGUSR1)
             stage.daemon.signal(signal.SIGHUP)
-        wait_until(f"its end, with drain_s = {DRAIN_S}", stage.daemon.has_exited, DRAIN_S + END_S)
-        stage.did(round(1000 * (time.monotonic() - start)), f"ms for the end, of which drain_s is {1000 * DRAIN_S}")
+        wait_until(f"echod to end, with drain_s = {DRAIN_S}", stage.daemon.has_exited, DRAIN_S + END_S)
+        stage.did(round(1000 * (time.monotonic() - start)), f"ms to stop, of which drain_s is {1000 * DRAIN_S}")
         stage.daemon.release()
         status = stage.daemon.process.wait()
-        stage.check(status == 0, f"it ended with {status}")
+        stage.check(status == 0, f"echod ended with status {status}")
     clients.close_all(idle)
 
 
 TAKERS = (manager, terminal, pipe, trickle, stream, hung_disk, hung_folder, hung_config)
-# The start reads the configuration.
+# hung_config cannot block before the start, because the start reads the configuration.
 SCENARIOS: dict[str, Callable[[Stage], None]] = {
     f"{taker.__name__}_{moment}": partial(takes_nothing, taker, moment)
     for taker in TAKERS for moment in MOMENTS if (taker, moment) != (hung_config, "before")}

@@ -1,5 +1,6 @@
-"""A wire between echod and clients, which can lose packets, be unplugged, and cut some peers off: two network
-namespaces, joined by a veth pair and filtered by nftables.
+"""A simulated wire between echod and clients. It can lose packets, be unplugged, and cut off some of the peers.
+
+It is two network namespaces that are joined by a veth pair and filtered by nftables.
 """
 
 import contextlib
@@ -17,10 +18,10 @@ import clients
 from echod_process import PATIENCE_S, Broken
 from stage import NotPossible
 
-CLONE_NEWNET = 0x40000000  # Of linux/sched.h.
+CLONE_NEWNET = 0x40000000  # In linux/sched.h.
 PACKAGES = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
-SERVER, HEALTHY, DOOMED = "192.0.2.1", "192.0.2.2", "192.0.2.3"  # RFC 5737: nobody has them.
-BUFFER = 16384  # Of a client's socket, each way; the kernel doubles it.
+SERVER, HEALTHY, DOOMED = "192.0.2.1", "192.0.2.2", "192.0.2.3"  # RFC 5737: addresses that no host has.
+BUFFER = 16384  # SO_RCVBUF and SO_SNDBUF of a client's socket; the kernel doubles it.
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -30,12 +31,12 @@ def call(name: str, *arguments: int) -> None:
 
 
 def open_namespace() -> int:
-    """That of this thread."""
+    """Returns a descriptor of this thread's network namespace."""
     return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
 
 
 class Namespace:
-    """It has no name, so there is nothing to be removed: it goes with the last process, socket or descriptor in it."""
+    """A network namespace without a name. The kernel removes it with the last process, socket or descriptor in it."""
 
     def __init__(self) -> None:
         before = open_namespace()
@@ -49,7 +50,7 @@ class Namespace:
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:
-        """This thread is in it. Sockets and processes stay in the one where they were made."""
+        """Moves this thread into the namespace. Sockets and processes that it makes meanwhile stay there."""
         before = open_namespace()
         try:
             call("setns", self._descriptor, CLONE_NEWNET)
@@ -66,7 +67,7 @@ class Namespace:
         return ended.stdout
 
     def filter(self, name: str, rule: str, hook: str = "prerouting") -> None:
-        """`rule`: of nft(8), for packets that arrive here, such as "ip daddr 192.0.2.3 counter drop"."""
+        """Adds a rule of nft(8) for arriving packets, such as "ip daddr 192.0.2.3 counter drop"."""
         try:
             self.run("nft", "-f", "-", text=f"table ip {name} {{\n chain arriving {{\n"
                      f" type filter hook {hook} priority 0\n {rule}\n }}\n}}\n")
@@ -74,7 +75,7 @@ class Namespace:
             raise NotPossible(f"nftables: {rule}: {refusal}") from refusal
 
     def filtered(self, name: str) -> int:
-        """How many packets the rule of that name has hit."""
+        """Returns how many packets the rule of that name has matched."""
         entries = json.loads(self.run("nft", "--json", "list", "table", "ip", name))["nftables"]
         counts = [part["counter"]["packets"] for entry in entries if "rule" in entry
                   for part in entry["rule"]["expr"] if "counter" in part]
@@ -83,7 +84,7 @@ class Namespace:
         return counts[0]
 
     def resent(self) -> int:
-        """Segments that were sent again, by all its sockets."""
+        """Returns how many segments all its sockets have sent again."""
         with self.entered():
             return clients.kernel_count("Tcp", "RetransSegs")
 
@@ -92,10 +93,10 @@ class Namespace:
 
 
 class Wire:
-    """A context, in which this thread, the main one, and so the echod and the pinger that it starts, are at the
-    server's end. That end has 127.0.0.1 too, where nothing gets lost.
+    """A context manager that moves this thread to the server's end of a new wire.
 
-    `rto_min_ms`: after which TCP sends again at the earliest; 200 is the kernel's.
+    echod and the pinger, which are started inside the context, are at that end too. It also has 127.0.0.1, where no
+    packet is lost. `rto_min_ms`: the minimum time before TCP sends a segment again; the kernel's default is 200.
     """
 
     def __init__(self, mtu: int = 1500, rto_min_ms: int = 200) -> None:
@@ -117,7 +118,7 @@ class Wire:
         for end, addresses in ((self.server, [SERVER]), (self.clients, [HEALTHY, DOOMED])):
             for address in addresses:
                 end.run("ip", "address", "add", f"{address}/24", "dev", "wire")
-            # A segment is a packet, as on a real wire: what gets lost is not 64 KiB at a time.
+            # One segment per packet, as on a real wire. Otherwise a lost packet would be up to 64 KiB.
             end.run("ip", "link", "set", "wire", "up", "gso_max_segs", "1")
             self._set_route(end)
 
@@ -132,8 +133,8 @@ class Wire:
         self.clients.close()
 
     def connect(self, port: int, source: str) -> socket.socket:
-        """From the clients' end. The packets of all that are under way shall find room in the queue that the kernel
-        has for each CPU (net.core.netdev_max_backlog): those that do not are lost, loopback's too.
+        """Connects from the clients' end, with small buffers. The packets of all connections must fit into the kernel's
+        queue of each CPU (net.core.netdev_max_backlog); it drops the others, those of loopback too.
         """
         with self.clients.entered():
             made = socket.socket()

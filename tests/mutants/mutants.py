@@ -1,4 +1,4 @@
-"""Plants one fault after another in a copy of the source, and says which test notices it (scripts/mutants)."""
+"""Plants faults in a copy of the source, one at a time, and reports which test notices each (scripts/mutants)."""
 
 import argparse
 import filecmp
@@ -17,18 +17,18 @@ ROOT = Path(__file__).resolve().parents[2]
 PATCHES = Path(__file__).resolve().parent
 COPY = ROOT / "build/mutants"
 BUILD = COPY / "build/release"
-TIME_LIMIT_S = 600  # Of a suite: a fault may make a test wait for ever.
+TIME_LIMIT_S = 600  # For a suite, because a fault may make a test hang.
 
 
 @dataclass(frozen=True)
 class Suite:
-    """An executable of tests."""
+    """A test executable."""
     name: str
     filter: str = "*"
     is_parallel: bool = False
 
 
-# The quick ones first. What needs root, or a machine of its own, is left out.
+# The quick ones come first. Tests that need root or their own machine are left out.
 SUITES = (Suite("scripted_tests"), Suite("client_scripted_tests"), Suite("unit_tests"), Suite("client_tests"),
           Suite("check_tests", is_parallel=True),
           Suite("integration_tests", filter="-*Root*:*SpreadingTest*", is_parallel=True))
@@ -40,7 +40,7 @@ def patches() -> dict[str, Path]:
 
 
 def apply(patch: Path, source: Path, *options: str) -> None:
-    """Ends the program if the patch does not apply."""
+    """Applies a patch. Ends the program if it does not apply."""
     command = ["patch", "--strip=1", "--fuzz=0", "--force", "--silent", f"--directory={source}", f"--input={patch}"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -57,7 +57,7 @@ def files_of(source: Path) -> set[Path]:
 
 
 def update_copy() -> None:
-    """Makes the copy equal to the source. Leaves files alone that are: a build is incremental."""
+    """Makes the copy equal to the source. Does not touch equal files, so that the build is incremental."""
     wanted = files_of(ROOT)
     for name in files_of(COPY) - wanted:
         (COPY / name).unlink()
@@ -72,18 +72,18 @@ def build(jobs: int) -> None:
                     ["cmake", "--build", "--preset", "release", "--parallel", str(jobs), "--target", *TARGETS]):
         done = subprocess.run(command, cwd=COPY, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            sys.exit(f"mutants: {' '.join(command)} fails:\n{done.stdout}{done.stderr}")
+            sys.exit(f"mutants: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
 
 
 def failure_in(output: str) -> str:
-    """The test that failed; or, if the program came to no end of its own, the one that it was in."""
+    """Returns the test that failed, or the running test if the program crashed or hung."""
     failed = re.search(r"^\[  FAILED  \] ([\w/]+\.[\w/]+)", output, re.MULTILINE)
     return failed[1] if failed else re.findall(r"^\[ RUN      \] (\S+)", output, re.MULTILINE)[-1]
 
 
 def run(suite: Suite, jobs: int) -> str | None:
-    """Runs the tests of a suite until one fails, and returns which; None if none does."""
-    parts = 4 * jobs if suite.is_parallel else 1  # They wait more than they compute.
+    """Runs the tests of a suite until one fails. Returns its name, or None."""
+    parts = 4 * jobs if suite.is_parallel else 1  # More than CPUs, because these tests mostly wait.
     deadline = time.monotonic() + TIME_LIMIT_S
     with ExitStack() as cleanup:
         running = []
@@ -108,7 +108,7 @@ def run(suite: Suite, jobs: int) -> str | None:
 
 
 def first_failure(jobs: int) -> str | None:
-    """The first test that fails twice: once may be the load of the machine."""
+    """Returns the first test that fails twice. A single failure may be due to the load of the machine."""
     for suite in SUITES:
         for _ in range(3):
             failed = run(suite, jobs)
@@ -116,19 +116,19 @@ def first_failure(jobs: int) -> str | None:
                 break
             if run(Suite(suite.name, filter=failed), jobs):
                 return failed
-            print(f"{failed} failed, but not when it was run again", flush=True)
+            print(f"{failed} failed, but passed when it was run again", flush=True)
     return None
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="faults; all of them if none is named")
-    parser.add_argument("--list", action="store_true", help="prints the names and what each fault does")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="compilers at a time")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="the faults to plant; default: all")
+    parser.add_argument("--list", action="store_true", help="print the names and what each fault does")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="number of parallel compilers")
     options = parser.parse_args()
     unknown = set(options.names) - set(patches())
     if unknown:
-        parser.error(f"no fault is called {', '.join(sorted(unknown))}; --list prints the names")
+        parser.error(f"unknown fault: {', '.join(sorted(unknown))}; --list prints the names")
     return options
 
 
@@ -139,7 +139,7 @@ def main() -> int:
         for name, patch in wanted.items():
             print(f"{name}: {patch.read_text(encoding='utf-8').splitlines()[0]}")
         return 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("mutants: stopped"))  # And the tests with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("mutants: stopped"))  # Ends the tests too.
     began = time.monotonic()
     update_copy()
     for patch in wanted.values():

@@ -1,4 +1,4 @@
-"""Every fault that scripts/mutants plants can be planted in the source as it is; none is planted."""
+"""Tests that each patch of tests/mutants applies to the current source. Plants no fault."""
 
 import re
 import unittest

@@ -1,6 +1,6 @@
-"""The build as someone who packages echod uses it: without tests, without a package, and installed below a prefix.
+"""Tests the build as a packager uses it: without tests, with a missing package, and installed below a prefix.
 
-ECHOD_BUILD_DIR in the environment is a directory where everything is built.
+$ECHOD_BUILD_DIR is a directory where everything is built.
 """
 
 import os
@@ -57,7 +57,7 @@ class InstallTest(unittest.TestCase):
             self.assertTrue((self.prefix / name).is_file(), name)
         self.assertEqual((self.prefix / "share/doc/echod/examples/echod.toml").read_bytes(),
                          (ROOT / "config/echod.toml").read_bytes())
-        self.assertFalse((self.prefix / "etc").exists())  # That is the operator's.
+        self.assertFalse((self.prefix / "etc").exists())  # /etc belongs to the operator.
 
     def test_every_file_that_an_installed_page_names_below_a_prefix_is_installed(self):
         for page in self.prefix.glob("share/man/*/*"):

@@ -1,6 +1,6 @@
-"""The documents: their links lead somewhere, and the tests that they name are there.
+"""Tests the documents: their links lead to files, and their selections of tests match some.
 
-ECHOD_BUILD_DIR in the environment is the directory whose tests are meant.
+$ECHOD_BUILD_DIR is the build directory whose tests are used.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("tests/**/*.md")])
-LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")  # None with a scheme: those lead elsewhere.
+LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")  # Without URLs.
 SELECTION = re.compile(r"(?:ctest|scripts/test) [^\n`]*?-R (?:'([^']+)'|(\S+))")
 
 
@@ -25,7 +25,7 @@ def tests_that_match(expression: str) -> set[str]:
 def selections() -> Iterator[tuple[Path, str]]:
     for document in DOCUMENTS:
         for quoted, bare in SELECTION.findall(document.read_text("utf-8")):
-            yield document, (quoted or bare).replace("\\|", "|")  # As a cell of a table has it.
+            yield document, (quoted or bare).replace("\\|", "|")  # A cell of a table has \| for |.
 
 
 class DocumentsTest(unittest.TestCase):
@@ -43,7 +43,7 @@ class DocumentsTest(unittest.TestCase):
                 self.assertTrue(tests_that_match(expression))
 
     def test_the_example_of_the_readme_selects_all_tests_with_half_close_in_their_names(self):
-        [expression] = [expression for document, expression in selections() if document.name == "README.md"]
+        [expression] = [expression for document, expression in selections() if document == ROOT / "README.md"]
         wanted = {name for name in tests_that_match(".") if "halfclose" in name.lower().replace("_", "")}
         self.assertGreater(len(wanted), 10)
         self.assertEqual(tests_that_match(expression), wanted)

@@ -1,7 +1,7 @@
-"""The page that `echoload --html` makes, as a browser shows it. Without a browser only that it is well-formed.
+"""Tests the page that `echoload --html` writes, as a browser shows it. Without a browser it tests only the XML.
 
-ECHOD_BUILD_DIR in the environment is the directory whose programs are meant. With a name of a file as its argument
-it makes the picture for the README instead, of a run in which the server stands still for a moment.
+$ECHOD_BUILD_DIR is the build directory of the programs. With the name of a PNG file as argument, it makes the picture
+for the README instead: of a run in which the server is stopped for a moment.
 """
 
 import os
@@ -22,7 +22,7 @@ from echod_process import EchodProcess
 
 BUILD = Path(os.environ["ECHOD_BUILD_DIR"])
 ECHOLOAD = BUILD / "client" / "echoload"
-SKIPPED = 77  # As ctest has it.
+SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
 NO_BROWSER = "no browser is installed (scripts/test --all installs chromium-headless-shell)"
 
 RUNS = {
@@ -33,7 +33,7 @@ RUNS = {
     "stream": ["--duration", "500ms", "--mode", "stream", "--connections", "2"],
 }
 
-# What overlaps, or sticks out: texts of a chart, as the browser drew them.
+# A script that returns the texts of a chart that overlap or are partly outside of it.
 COLLISIONS = """
 [...document.querySelectorAll('svg')].flatMap(svg => {
   const texts = [...svg.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()]);
@@ -49,7 +49,7 @@ COLLISIONS = """
 
 
 def pixels(png: bytes) -> list[tuple[int, ...]]:
-    """Of a PNG of 8 bits a channel (RFC 2083)."""
+    """Decodes a PNG with 8 bits a channel (RFC 2083) into pixels."""
     width, height, _, colour = struct.unpack(">IIBB", png[16:26])
     channels = {2: 3, 6: 4}[colour]
     data, place = b"", 8
@@ -88,7 +88,7 @@ class HtmlReportTest(unittest.TestCase):
             for name, arguments in RUNS.items():
                 run([*arguments, "--html", str(cls.files[name])], f"127.0.0.1:{echod.port}")
             echod.stop()
-        # A server that has every connection time out, so that there are errors at all times.
+        # A stopped server: every connection times out, so there are errors all the time.
         with EchodProcess(BUILD / "daemon" / "echod") as echod:
             echod.freeze()
             run(["--duration", "1s", "--interval", "100ms", "--timeout", "50ms", "--html", str(cls.files["broken"])],

@@ -1,4 +1,4 @@
-"""The manual pages: groff(1) has nothing to say against them, and breaks no name, at any width of a terminal."""
+"""Tests the manual pages: at any width of a terminal, groff(1) prints no warning and breaks no name."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "man").iterdir())
 WIDTHS = range(60, 133, 4)
-SKIPPED = 77  # As ctest has it.
+SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
 
 
 class ManPagesTest(unittest.TestCase):

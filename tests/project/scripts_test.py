@@ -1,4 +1,4 @@
-"""The scripts: their --help, the list of skipped tests, what the package says when it is purged."""
+"""Tests the scripts: their --help, the list of skipped tests, and the messages of the package's purge."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ WITH_HELP = [*SCRIPTS, ROOT / "packaging/build-deb", ROOT / "tests/system/run"]
 
 
 def run_with(programs: dict[str, str], command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-    """Runs it where no other programs are found: each name of these is a link to a file, or a script with this text."""
+    """Runs a command with a PATH that has only these programs: each is a link to a file, or a script with this text."""
     with tempfile.TemporaryDirectory() as directory:
         for name, what in programs.items():
             path = Path(directory, name)

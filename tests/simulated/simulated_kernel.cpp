@@ -74,7 +74,7 @@ int SimulatedKernel::connect() {
   return kFirstFd + static_cast<int>(connections_.size()) - 1;
 }
 
-// The outside.
+// Acts of the outside.
 
 bool SimulatedKernel::can(Act act, std::size_t connection) const noexcept {
   const SimulatedSocket& socket = connections_[connection].socket;
@@ -165,7 +165,7 @@ void SimulatedKernel::describe(Fingerprint& into) const noexcept {
 
 void SimulatedKernel::count_call() noexcept {
   if (++calls_ == most_calls_) {
-    violate("it makes calls without end");
+    violate("it makes too many calls");
   } else if (calls_ == 2 * most_calls_) {
     (void)std::fputs("a turn does not end\n", stderr);
     std::abort();
@@ -306,7 +306,8 @@ int SimulatedKernel::on_wait(std::span<epoll_event> events, int timeout_ms) noex
   for (;;) {
     const int count = collect(events);
     if (count > 0 || timeout_ms >= 0 || is_stopped_ || !outside_.on_block()) {
-      told_.add(static_cast<std::uint64_t>(count) + 1);  // What is known now differs from before.
+      told_.add(static_cast<std::uint64_t>(count) +
+                1);  // The daemon now knows that the wait ended.
       return count;
     }
   }
@@ -314,7 +315,7 @@ int SimulatedKernel::on_wait(std::span<epoll_event> events, int timeout_ms) noex
 
 // The data path.
 
-// What holds at every read of bytes that are to be echoed.
+// Checks what must hold at every read.
 void SimulatedKernel::check_read(const Connection& connection) noexcept {
   if ((connection.registration.mask & EPOLLIN) == 0) {
     violate("it reads while it waits to write");
@@ -465,14 +466,14 @@ std::int64_t SimulatedKernel::splice_in(int fd, Pipe& pipe, std::size_t most) no
     violate("it splices into a pipe that is not empty");
   }
   if (const int error = take_fault(*connection, Call::splice_in); error != 0) {
-    const bool is_refusal = error == EINVAL || error == ENOMEM;  // No error of the socket.
+    const bool is_refusal = error == EINVAL || error == ENOMEM;  // Not an error of the connection.
     return is_refusal ? leave(Call::splice_in, fd, -error)
                       : fail(*connection, Call::splice_in, fd, -error);
   }
   check_read(*connection);
   SimulatedSocket& socket = connection->socket;
   pipe = {.owner = number_of(fd), .begin = socket.read(), .end = socket.read()};
-  // One slot for each piece, and every byte came by itself.
+  // Each piece needs a slot, and each byte is a piece of its own.
   const std::int64_t bytes = socket.splice(std::min(most, limits_.pipe_slots));
   pipe.end = socket.read();
   if (socket.read() > socket.written() + most_owed_) {
@@ -496,7 +497,8 @@ std::int64_t SimulatedKernel::splice_out(Pipe& pipe, int fd, std::size_t bytes) 
   check_sent(fd, pipe.begin, bytes);
   std::size_t asked = bytes;
   if (connection->fault && connection->fault->call == Call::splice_out) {
-    // Ended early by a signal: the socket does not learn that somebody waits for room.
+    // As if a signal ended the call early: the socket does not note that the daemon waits for
+    // space.
     asked = std::min(asked, std::exchange(connection->fault, std::nullopt)->most);
   }
   const std::int64_t sent = connection->socket.send(asked, asked);
@@ -507,7 +509,7 @@ std::int64_t SimulatedKernel::splice_out(Pipe& pipe, int fd, std::size_t bytes) 
   return leave(Call::splice_out, fd, sent);
 }
 
-// Out of a pipe.
+// Reads from a pipe.
 std::int64_t SimulatedKernel::on_read(int fd, std::span<std::byte> into) noexcept {
   Pipe& pipe = *pipe_of(fd);
   const std::size_t bytes = std::min<std::size_t>(into.size(), pipe.end - pipe.begin);

@@ -1,16 +1,16 @@
-// A kernel with a few TCP connections, one epoll instance and one eventfd: the third implementation
-// of daemon/sys/syscalls.hpp, for tests in which what the calls return follows from what clients
-// did and when, not from a script.
+// A simulated kernel with a few TCP connections, one epoll instance and one eventfd. It implements
+// daemon/sys/syscalls.hpp for tests in which the results of calls follow from the acts of the
+// clients and their order, not from a script.
 //
-// Epoll is edge-triggered as in fs/eventpoll.c: a socket that wakes with something that the mask
-// has goes to the list of those that are ready, as it does at ADD and MOD if anything of the mask
-// is pending; epoll_wait(2) takes as many off the list as fit, in the order in which they came, and
-// reports what is pending then, if anything.
+// Epoll is edge-triggered, as in fs/eventpoll.c. A socket goes to the ready list when it wakes with
+// an event of its mask, and at ADD and MOD if an event of the mask is pending. epoll_wait(2) takes
+// as many sockets from the list as fit, in their order, and reports the events that are pending at
+// that moment, if any.
 //
-// Before each call of the daemon on a connection, and before each wait, the outside may act. What
-// the daemon may never do is checked with each call; the first violation is kept.
+// The outside may act before each call of the daemon on a connection, and before each wait. Each
+// call is checked against the rules that the daemon must never break; the first violation is kept.
 //
-// Thread-safety: none; one kernel at a time.
+// Thread-safety: none; there is one kernel at a time.
 #pragma once
 
 #include <sys/epoll.h>
@@ -50,57 +50,57 @@ class Outside {
   Outside(const Outside&) = delete;
   Outside& operator=(const Outside&) = delete;
 
-  // The daemon is about to make this call.
+  // Called before the daemon makes this call.
   virtual void on_call(Call call) noexcept = 0;
-  // The daemon waits, without end, for something to happen. False: nothing will.
+  // Called when the daemon would wait without a timeout. Returns false if nothing will happen.
   virtual bool on_block() noexcept = 0;
 };
 
-// What happens to a call that the state of the socket does not decide: once, to the next of its
-// kind.
+// A fault that does not follow from the state of the socket. It hits the next call of its kind,
+// once.
 struct Fault {
   Call call = Call::recv;
-  int error = 0;         // The call does nothing and fails; 0: see `most`.
-  std::size_t most = 0;  // send, splice_out: it takes no more bytes, though there is room.
+  int error = 0;         // The call does nothing and fails with this errno. If 0, see `most`.
+  std::size_t most = 0;  // send, splice_out: the call takes at most so many bytes.
 };
 
 class SimulatedKernel {
  public:
   static constexpr int kEventFd = 4;
-  static constexpr int kFirstFd = 10;  // Of connections, which count from there.
+  static constexpr int kFirstFd = 10;  // The descriptor of the first connection; others follow it.
 
-  // `most_owed`: bytes that the daemon may have read from a connection and not sent yet.
+  // `most_owed`: how many bytes of a connection the daemon may have read and not sent yet.
   SimulatedKernel(Outside& outside, const SocketLimits& limits, std::size_t most_owed);
   ~SimulatedKernel();
   SimulatedKernel(const SimulatedKernel&) = delete;
   SimulatedKernel& operator=(const SimulatedKernel&) = delete;
 
-  // A connected socket; its descriptor.
+  // Makes a connected socket; returns its descriptor.
   int connect();
 
-  // What the outside does. A connection has the number of its descriptor, from 0 on.
+  // Acts of the outside. Connections are numbered from 0, in the order of their descriptors.
   [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
   [[nodiscard]] bool can(Act act, std::size_t connection) const noexcept;
   void act(Act act, std::size_t connection) noexcept;
   void inject(std::size_t connection, const Fault& fault) noexcept;
-  // From now on every call returns at once what it always may, and nothing is checked: the run is
-  // over, and what is left of it only has to end.
+  // Ends the run: from now on calls return at once with results that are always allowed, and
+  // nothing is checked.
   void stop() noexcept { is_stopped_ = true; }
   [[nodiscard]] bool is_stopped() const noexcept { return is_stopped_; }
 
-  // The descriptor is closed.
+  // Whether the daemon has closed the descriptor.
   [[nodiscard]] bool is_closed(std::size_t connection) const noexcept {
     return connections_[connection].is_closed;
   }
   [[nodiscard]] const SimulatedSocket& socket(std::size_t connection) const noexcept {
     return connections_[connection].socket;
   }
-  // The error that the daemon was told first, 0 if none. It is final.
+  // The first error that a call returned to the daemon; 0 if none. It is final.
   [[nodiscard]] int first_error(std::size_t connection) const noexcept {
     return connections_[connection].first_error;
   }
-  // How many bytes are to come back: all that the client sent, or, since the drain began, what had
-  // arrived then.
+  // How many bytes must come back: all that the client sent, or, if the connection drains, what had
+  // arrived when the drain began.
   [[nodiscard]] std::uint64_t owed_end(std::size_t connection) const noexcept {
     const Connection& asked = connections_[connection];
     return asked.drain_end.value_or(asked.socket.sent());
@@ -109,38 +109,39 @@ class SimulatedKernel {
     return connections_[connection].drain_end.has_value();
   }
 
-  // Whether the daemon asks for the length of a receive queue because it begins to drain: what is
-  // in there then is to come back.
+  // While set, the daemon asks for the length of a receive queue because it begins to drain. What
+  // is in the queue at that time must come back.
   void set_begins_to_drain(bool begins) noexcept { begins_to_drain_ = begins; }
+  // Records that a rule was violated, and stops the run.
   void violate(const std::string& rule);
-  // For tests of the kernel itself, which do what an echo would not.
+  // Turns the rules off. For tests of the kernel itself, which do not echo.
   void allow_everything() noexcept { has_rules_ = false; }
   [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
-  // A run that makes so many calls is taken for one without end.
+  // A run that makes so many calls violates a rule: it is taken for an endless one.
   void set_most_calls(std::uint64_t calls) noexcept { most_calls_ = calls; }
-  // How many turns a connection has had: calls on it, with no other call between them. One that is
-  // about to begin, its first call being made, is not among them yet.
+  // The number of turns of a connection. A turn is a series of calls on the connection without a
+  // call on another one. In on_call() of the first call of a turn, the turn is not counted yet.
   [[nodiscard]] std::uint64_t turns(std::size_t connection) const noexcept {
     return connections_[connection].turns;
   }
-  // The last call was on this connection: its turn may go on.
+  // Whether the last call was on this connection, so that its turn may go on.
   [[nodiscard]] bool is_in_turn(std::size_t connection) const noexcept {
     return in_turn_ == connection;
   }
 
-  // Everything that decides what later calls return.
+  // Adds all state that decides the results of later calls.
   void describe(Fingerprint& into) const noexcept;
-  // What the calls since the last wait began returned: with the state at that wait, what the daemon
-  // knows.
+  // A hash of the results of all calls since the last wait began. Together with the state at that
+  // wait, this is what the daemon knows.
   [[nodiscard]] std::uint64_t told_since_wait() const noexcept { return told_.value(); }
 
-  // From now on keeps a line for each call and act.
+  // From now on records a line for each call and act; see trace().
   void keep_trace() noexcept { has_trace_ = true; }
   [[nodiscard]] const std::vector<std::string>& trace() const noexcept { return trace_; }
   void note(const std::string& line);
 
-  // For simulated_syscalls.cpp. As the calls, but a negative result is an errno.
+  // For simulated_syscalls.cpp. As the system calls, but a negative result is a negative errno.
   [[nodiscard]] static SimulatedKernel& active() noexcept;
   std::int64_t on_recv(int fd, std::span<std::byte> into, bool is_peek) noexcept;
   std::int64_t on_discard(int fd, std::size_t bytes) noexcept;
@@ -157,12 +158,12 @@ class SimulatedKernel {
   int on_eventfd() noexcept { return kEventFd; }
   int on_epoll_create() noexcept { return kEpollFd; }
   void on_eventfd_write() noexcept;
-  bool on_eventfd_read() noexcept;  // Whether it was raised.
+  bool on_eventfd_read() noexcept;  // Returns whether it was raised.
 
  private:
   static constexpr int kEpollFd = 3;
-  static constexpr int kFirstPipeFd =
-      1'000'000;  // Even: the end to read from; the next one is the other.
+  // Even descriptors are the reading ends of pipes; the next descriptor is the writing end.
+  static constexpr int kFirstPipeFd = 1'000'000;
   static constexpr std::size_t kNobody = SIZE_MAX;
 
   struct Registration {
@@ -185,23 +186,24 @@ class SimulatedKernel {
 
   struct Pipe {
     bool is_open = true;
-    std::size_t owner = kNobody;  // The connection whose bytes are in it,
-    std::uint64_t begin = 0;      // from this position
-    std::uint64_t end = 0;        // to this one.
+    std::size_t owner = kNobody;  // The connection whose bytes are in the pipe.
+    std::uint64_t begin = 0;      // The position of the first byte in the pipe.
+    std::uint64_t end = 0;        // The position after the last byte.
   };
 
   void count_call() noexcept;
   [[nodiscard]] Pipe* pipe_of(int fd) noexcept;
   std::int64_t splice_in(int fd, Pipe& pipe, std::size_t most) noexcept;
   std::int64_t splice_out(Pipe& pipe, int fd, std::size_t bytes) noexcept;
-  // `bytes` from `position` on are about to be sent on `fd`.
+  // Checks that `bytes` bytes from `position` on may be sent on `fd`.
   void check_sent(int fd, std::uint64_t position, std::size_t bytes) noexcept;
-  // The connection that a call is made on, after the outside acted. Null: the call is wrong.
+  // Begins a call: lets the outside act, and returns the connection. Null if `fd` is not open.
   Connection* enter(Call call, int fd) noexcept;
-  // Keeps what the call gave; returns it.
+  // Ends a call: records and returns its result.
   std::int64_t leave(Call call, int fd, std::int64_t result) noexcept;
+  // As leave(), and stores a final error.
   std::int64_t fail(Connection& connection, Call call, int fd, std::int64_t error) noexcept;
-  // The errno of an injected failure, 0 if there is none.
+  // Removes and returns the errno of an injected fault; 0 if there is none.
   int take_fault(Connection& connection, Call call) noexcept;
   void wake(int fd, std::uint32_t with) noexcept;
   void list(int fd) noexcept;
@@ -223,8 +225,8 @@ class SimulatedKernel {
   std::vector<int> ready_;  // Epoll's list.
   Fingerprint told_;
   std::uint64_t calls_ = 0;
-  std::uint64_t most_calls_ = 20'000;  // Whatever a few clients do, the daemon needs far fewer.
-  std::size_t in_turn_ = kNobody;      // The connection that the last call was on.
+  std::uint64_t most_calls_ = 20'000;  // With a few clients the daemon needs far fewer.
+  std::size_t in_turn_ = kNobody;      // The connection of the last call.
   bool begins_to_drain_ = false;
   bool is_stopped_ = false;
   bool has_rules_ = true;

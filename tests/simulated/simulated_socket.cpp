@@ -18,10 +18,10 @@ bool SimulatedSocket::can_take() const noexcept {
 
 std::uint32_t SimulatedSocket::client_sends(bool is_urgent) noexcept {
   if (is_urgent) {
-    mark_ = sent_;  // One mark at a time: a later one takes the place of an earlier one.
+    mark_ = sent_;  // There is one mark at a time: a new one replaces the old one.
   }
   ++sent_;
-  return EPOLLIN | EPOLLPRI;  // sock_def_readable(), whatever it was that came.
+  return EPOLLIN | EPOLLPRI;  // sock_def_readable() wakes with both, for any byte.
 }
 
 std::uint32_t SimulatedSocket::client_finishes() noexcept {
@@ -48,7 +48,8 @@ std::uint32_t SimulatedSocket::client_takes() noexcept {
   return kNothing;
 }
 
-// sk_stream_is_writeable(): there is room for half of what is queued. To send(2) any room will do.
+// As sk_stream_is_writeable(): the free space is at least half of what is queued. send(2) takes
+// bytes with less free space too.
 bool SimulatedSocket::is_writable() const noexcept {
   return 2 * (limits_.send_bytes - untaken()) >= untaken();
 }
@@ -163,8 +164,8 @@ std::uint32_t SimulatedSocket::poll() noexcept {
 void SimulatedSocket::describe(Fingerprint& into) const noexcept {
   into.add(unread());
   into.add(untaken());
-  // Negative while bytes are peeked at: it wraps, and is distinct. After our FIN nothing is owed,
-  // and what is discarded is without bound.
+  // The difference is negative while bytes are peeked at; it wraps, but is still unique. After the
+  // daemon's FIN nothing is owed, and any number of bytes may be discarded.
   into.add(is_shut_ ? 0 : read_ - written_);
   into.add(mark_ ? *mark_ - read_ + 1 : 0);
   into.add(static_cast<std::uint64_t>(error_));

@@ -1,10 +1,9 @@
-// One end of a TCP connection as Linux shows it to a program, with the client at the other end.
-// What it reports and returns follows net/ipv4/tcp.c: tcp_poll(), tcp_recvmsg(), tcp_sendmsg(),
-// tcp_reset(), inet_shutdown(); what of it was measured on a real kernel is checked in
-// tests/unit/simulated_kernel_test.cpp.
+// A simulated TCP socket of the daemon, with the client at the other end. Its results follow
+// net/ipv4/tcp.c: tcp_poll(), tcp_recvmsg(), tcp_sendmsg(), tcp_reset(), inet_shutdown().
+// tests/unit/simulated_kernel_test.cpp checks behaviour that was measured on a real kernel.
 //
-// Bytes are counted, not kept: byte n of a connection is byte_at(n), so an echo is right exactly if
-// each byte that is sent is the next one.
+// Bytes are counted, not stored: byte n of a connection is byte_at(n). So an echo is right if and
+// only if each byte that is sent is the next one.
 //
 //   sent by the client  >=  read by the daemon  (between them: the receive queue)
 //   written by the daemon  >=  taken by the client  (between them: the send queue)
@@ -21,46 +20,46 @@
 
 namespace echod::test {
 
-// What the kernel wakes epoll with: EPOLL* bits, or everything when the state changed.
+// The events that a socket wakes epoll with: EPOLL* bits, or all bits when its state changed.
 inline constexpr std::uint32_t kNothing = 0;
 inline constexpr std::uint32_t kEverything = UINT32_MAX;
 
 struct SocketLimits {
-  std::uint32_t receive_bytes = 2;  // The client sends no more until some are read.
-  std::uint32_t send_bytes = 2;     // The daemon cannot send more until some are taken.
-  std::size_t pipe_slots = 2;       // Pieces that a pipe holds.
+  std::uint32_t receive_bytes = 2;  // The size of the receive queue.
+  std::uint32_t send_bytes = 2;     // The size of the send queue.
+  std::size_t pipe_slots = 2;       // The number of pieces that a pipe holds.
 };
 
 class SimulatedSocket {
  public:
   explicit SimulatedSocket(const SocketLimits& limits) noexcept : limits_(limits) {}
 
-  // The client. Each is allowed only if can_... says so, and returns what epoll is woken with.
+  // Acts of the client. Each needs its can_...() to be true, and returns the events for epoll.
   [[nodiscard]] bool can_send() const noexcept;
   [[nodiscard]] bool can_finish() const noexcept { return !has_fin_ && !is_reset_; }
   [[nodiscard]] bool can_reset() const noexcept { return !is_reset_ && !is_over_both_ways(); }
-  // A byte, or the FIN behind the last.
+  // Whether there is a byte to take, or the FIN after the last byte.
   [[nodiscard]] bool can_take() const noexcept;
   std::uint32_t client_sends(bool is_urgent) noexcept;
   std::uint32_t client_finishes() noexcept;
   std::uint32_t client_resets() noexcept;
   std::uint32_t client_takes() noexcept;
 
-  // The daemon. A negative result is an errno.
+  // Calls of the daemon. A negative result is a negative errno.
   std::int64_t receive(std::span<std::byte> into, bool is_peek) noexcept;
   std::int64_t discard(std::size_t bytes) noexcept;
   // splice(2) into a pipe. At an urgent mark it behaves as if the queue were empty.
   std::int64_t splice(std::size_t most) noexcept;
-  // Takes at most `most` of the bytes: memory may be short though the queue is not full.
+  // Takes at most `most` of the bytes, as if memory were short although the queue is not full.
   std::int64_t send(std::size_t bytes, std::size_t most) noexcept;
   std::int64_t shut_write(std::uint32_t& wakes) noexcept;
   int take_error() noexcept;
-  // What poll(2) would report of all events. Like the kernel's, it remembers that somebody waits
-  // for room if there is none.
+  // Returns all pending events. As in the kernel, if the socket is not writable, it notes that the
+  // daemon waits for space.
   std::uint32_t poll() noexcept;
 
   [[nodiscard]] static std::byte byte_at(std::uint64_t position) noexcept {
-    return static_cast<std::byte>(position % 251);  // A prime: no buffer is a multiple of it.
+    return static_cast<std::byte>(position % 251);  // A prime: no size of a buffer divides it.
   }
   [[nodiscard]] std::uint32_t unread() const noexcept {
     return static_cast<std::uint32_t>(sent_ - read_);
@@ -68,7 +67,7 @@ class SimulatedSocket {
   [[nodiscard]] std::uint32_t untaken() const noexcept {
     return static_cast<std::uint32_t>(written_ - taken_);
   }
-  // SIOCOUTQ: the FIN counts as one.
+  // As SIOCOUTQ: the FIN counts as one byte.
   [[nodiscard]] std::uint32_t unacknowledged() const noexcept {
     return untaken() + (is_shut_ && !is_fin_taken_ ? 1 : 0);
   }
@@ -84,9 +83,9 @@ class SimulatedSocket {
  private:
   [[nodiscard]] bool is_over_both_ways() const noexcept { return has_fin_ && is_fin_taken_; }
   [[nodiscard]] bool is_writable() const noexcept;
-  // What a read gives when there is nothing to read.
+  // The result of a read from an empty queue.
   [[nodiscard]] std::int64_t nothing_to_read() noexcept;
-  // How many of `most` bytes a read gives.
+  // The result of a read of at most `most` bytes.
   [[nodiscard]] std::int64_t readable(std::size_t most) noexcept;
   void read_past(std::int64_t bytes) noexcept;
 
@@ -98,10 +97,10 @@ class SimulatedSocket {
   std::optional<std::uint64_t> mark_;  // The urgent byte, until it is read.
   int error_ = 0;                      // sk_err.
   bool has_fin_ = false;               // The client's FIN arrived.
-  bool is_shut_ = false;               // shutdown(SHUT_WR) was called,
-  bool is_fin_taken_ = false;          // and its FIN acknowledged.
+  bool is_shut_ = false;               // The daemon called shutdown(SHUT_WR).
+  bool is_fin_taken_ = false;          // The client acknowledged the daemon's FIN.
   bool is_reset_ = false;
-  bool wants_room_ = false;  // SOCK_NOSPACE: room that comes raises EPOLLOUT.
+  bool wants_room_ = false;  // SOCK_NOSPACE: free space raises EPOLLOUT.
 };
 
 }  // namespace echod::test

@@ -1,5 +1,5 @@
-// The functions of daemon/sys/syscalls.hpp, to the simulated kernel. It has what connections need;
-// any other call is a mistake of the test, and ends it.
+// Implements daemon/sys/syscalls.hpp by the simulated kernel. It has the calls that connections
+// need. Any other call is a mistake of the test and aborts it.
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
@@ -85,7 +85,7 @@ int pipe2(int* ends, int /*flags*/) noexcept {
   return returned<int>(SimulatedKernel::active().on_pipe(std::span<int, 2>(ends, 2)));
 }
 
-// A pipe always has the room that was asked for.
+// A pipe always has the size that was asked for.
 int fcntl(int /*fd*/, int /*command*/, int value) noexcept {
   static int room = 0;
   room = value != 0 ? value : room;
@@ -116,13 +116,13 @@ int close(int fd) noexcept {
   return SimulatedKernel::active().on_close(fd);
 }
 
-// Time stands still: what is explored must come about without a timeout.
+// The clock stands still: explored behaviour must not need a timeout.
 int clock_gettime(clockid_t /*clock*/, timespec* time) noexcept {
   *time = {.tv_sec = 1000, .tv_nsec = 0};
   return 0;
 }
 
-// NOLINTBEGIN(readability-named-parameter): none is used, and syscalls.hpp names them.
+// NOLINTBEGIN(readability-named-parameter): they are unused; syscalls.hpp has their names.
 int socket(int, int, int) noexcept {
   is_not_simulated("socket");
 }

@@ -41,7 +41,7 @@ std::shared_ptr<spdlog::logger> silent_logger() {
   return logger;
 }
 
-// What the reason of a connection's end should be, the first error it was told being this one.
+// Returns the reason that a connection must be closed for, given its first error.
 CloseReason reason_for(int first_error) {
   switch (first_error) {
     case 0:
@@ -79,12 +79,12 @@ void World::run() {
     invariant(context_.reserve(), "there is memory for a few connections");
     context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});
   }
-  context_.table.destroy_retired();  // Accepting is part of an iteration too.
+  context_.table.destroy_retired();  // As at the end of an iteration, which accepts connections.
   while (!kernel_.is_stopped()) {
     loop_.run_once();
     context_.table.destroy_retired();
     if (context_.relay.buffered_bytes() > context_.settings.buffer_bytes) {
-      kernel_.violate("it keeps more than its buffers may be");
+      kernel_.violate("it buffers more bytes than allowed");
     }
   }
 }
@@ -118,7 +118,7 @@ bool World::let_end() {
   return false;
 }
 
-// The daemon waits for an event, and no client will do anything any more.
+// Checks the state when the daemon waits for an event and no client acts any more.
 void World::check_rest() {
   for (std::size_t i = 0; i < kernel_.connections(); ++i) {
     if (kernel_.is_closed(i)) {
@@ -126,28 +126,28 @@ void World::check_rest() {
     }
     const SimulatedSocket& socket = kernel_.socket(i);
     if (socket.is_reset()) {
-      kernel_.violate("a reset has not been noticed, and nobody is scheduled");
+      kernel_.violate("a reset was not noticed, and no turn is scheduled");
     }
     if (socket.written() != kernel_.owed_end(i) || socket.unread() > 0) {
-      kernel_.violate("bytes wait, and nobody is scheduled");
+      kernel_.violate("bytes wait, and no turn is scheduled");
     }
     if (socket.has_fin() || (kernel_.is_draining(i) && !socket.is_shut())) {
-      kernel_.violate("the end is owed, and nobody is scheduled");
+      kernel_.violate("the end is owed, and no turn is scheduled");
     }
   }
   if (context_.relay.buffered_bytes() > 0) {
-    kernel_.violate("a buffer is kept though nothing is owed");
+    kernel_.violate("a buffer is kept although nothing is owed");
   }
 }
 
 void World::check_end() {
   if (context_.table.size() > 0 || shared_.admission.connections() > 0) {
-    kernel_.violate("a connection is kept beyond its end");
+    kernel_.violate("a connection is kept after its end");
   }
   for (const CloseReason reason : {CloseReason::peer_closed, CloseReason::reset,
                                    CloseReason::timed_out, CloseReason::io_error}) {
     if (closed_for(reason) != expected_for(reason)) {
-      kernel_.violate("the first error is not the reason that is counted");
+      kernel_.violate("the counted reason is not that of the first error");
     }
   }
 }

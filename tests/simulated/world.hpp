@@ -1,5 +1,5 @@
-// A worker without its thread, above a simulated kernel: the real loop, connections, buffers and
-// admission, with clients that somebody else moves.
+// A worker without its thread, on a simulated kernel: the real loop, connections, buffers and
+// admission. The outside moves the clients.
 //
 // Thread-safety: none.
 #pragma once
@@ -16,15 +16,15 @@
 
 namespace echod::test {
 
-// As small as can be: every state that is large is like one that is small.
+// As small as possible: larger queues and buffers have no new kinds of states.
 struct WorldSettings {
   std::size_t connections = 1;
   SocketLimits socket{};
   std::size_t block_bytes = 2;
-  std::size_t blocks = 1;  // For all connections; 0: they are served without.
+  std::size_t blocks = 1;  // For all connections together; 0: they are served without a buffer.
   std::size_t turn_bytes = 2;
   std::uint32_t turn_reads = 2;
-  std::size_t pipes = 0;  // Through which is spliced, from two bytes on; see world.cpp.
+  std::size_t pipes = 0;  // 0: no splice. Else two bytes or more are spliced; see world.cpp.
 };
 
 class World {
@@ -37,25 +37,25 @@ class World {
   [[nodiscard]] EventLoop& loop() noexcept { return loop_; }
   [[nodiscard]] EchoContext& context() noexcept { return context_; }
 
-  // Registers the connections, then makes iterations until the kernel is stopped. Each of them may
-  // make a call that acts or stops.
+  // Registers the connections, then runs iterations until the kernel is stopped. The outside may
+  // act or stop the kernel at each call.
   void run();
 
-  // Has the daemon drain, as a worker does: it is woken up, and then visits all connections.
+  // Makes the daemon drain as a worker does: wakes the loop, which then visits all connections.
   void drain();
   [[nodiscard]] bool was_told_to_drain() const noexcept { return was_told_to_drain_; }
 
-  // For Outside::on_block(), when nothing more is to happen but what every client does in the end:
-  // they take all that is there for them; what should be then is checked; then they send FIN.
-  // False: that is done, and all is as it should be, or something is not.
+  // Ends a run; call it from Outside::on_block() until it returns false. The clients take
+  // everything that was sent to them, then the state is checked, then they send FIN, and the end is
+  // checked. Returns false when that is done; see SimulatedKernel::violation() for the result.
   bool let_end();
 
-  // What the daemon knows at the beginning of a wait, that decides what it does later.
+  // Adds the state of the daemon at the begin of a wait, as far as it decides what it does later.
   void describe(Fingerprint& into);
 
  private:
   bool let_all(Act act);
-  // Tells the channels on a ready list apart.
+  // Returns a number that identifies a channel on a ready list.
   [[nodiscard]] std::uint64_t number_of(const Channel& channel) const noexcept;
   void describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const;
   void check_rest();

@@ -1,6 +1,6 @@
-// What connections, loop and visit keep to themselves, for fingerprints: two states may be taken
-// for the same only if everything that decides what follows is the same. This file is compiled
-// without access control, so that the classes need not know of it.
+// Adds private state of connections, loop and visit to fingerprints. Two states may have the same
+// fingerprint only if everything is the same that decides the future. This file is compiled with
+// -fno-access-control, so that the classes need no friend for it.
 #include "all_connections.hpp"
 #include "world.hpp"
 

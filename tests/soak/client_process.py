@@ -1,4 +1,4 @@
-"""A process of the soak's clients: it keeps so many streams going, and counts what came of them."""
+"""A process that runs clients of the soak: it keeps a number of streams open and counts their results."""
 
 import hashlib
 import multiprocessing
@@ -17,24 +17,24 @@ Address = tuple[str, int]
 
 PATIENCE_S = 60.0
 REPORT_S = 1.0
-MOST_FAILURES = 20  # That are told in full.
+MOST_FAILURES = 20  # How many failures are reported in full.
 
 
 @dataclass
 class Tally:
-    """What the clients know. By address that they (or the gate for them) came from: connections, bytes."""
+    """The counts of the clients. Connections and bytes are by source address; for gated streams, that of the gate."""
 
     connections: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
-    ended_by_server: Counter[str] = field(default_factory=Counter)  # Idle and stalled ones.
+    ended_by_server: Counter[str] = field(default_factory=Counter)  # Idle and stalled streams that echod closed.
     kinds: Counter[str] = field(default_factory=Counter)
-    whole: int = 0  # Streams that were to come back whole, and did.
+    whole: int = 0  # Streams that had to come back whole; failed ones too.
     failed: int = 0
     failures: list[str] = field(default_factory=list)
     open: int = 0
-    longest_turn_s: float = 0.0  # For which no stream was looked at: the process was busy, or had no CPU.
-    sent_hash: str = ""  # Of the hashes of all whole streams.
+    longest_turn_s: float = 0.0  # The longest time in which no stream was served: the process was busy or had no CPU.
+    sent_hash: str = ""  # A hash of the hashes of all whole streams.
     received_hash: str = ""
     state: str = "rest"
 
@@ -51,8 +51,10 @@ class Tally:
 
 
 class Clients:
-    """Within the process. The words of `control`: "load", so many streams; "rest", all leave; "hold", no new ones, and
-    those that there are may see the server's end early.
+    """The clients, as they run in their own process.
+
+    `control` gets words: "load" keeps `at_a_time` streams open; "rest" ends all streams; "hold" starts no new streams,
+    and the server may end the open ones early.
     """
 
     def __init__(self, number: int, seed: int, targets: Sequence[Address], gate: Address, at_a_time: int,
@@ -73,7 +75,7 @@ class Clients:
         self.reports_at = 0.0
 
     def run(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent process handles Ctrl-C.
         while True:
             began = time.monotonic()
             if self.control.poll(0 if self.crowd.streams or self.tally.state == "load" else REPORT_S):
@@ -105,7 +107,7 @@ class Clients:
         self.control.send(self.tally)
 
     def start_one(self) -> None:
-        """What it does depends on the seed and its number alone."""
+        """Starts a stream. What it does depends only on the seed and its number."""
         rng = random.Random(f"{self.seed} {self.number} {self.started}")
         storm = kinds.size_of_storm(rng)
         plan = kinds.short(rng) if self.storm > 0 else kinds.draw(rng)
@@ -142,7 +144,7 @@ class Clients:
 
 
 class ClientProcess:
-    """The same, from outside. `tally` is what it last reported."""
+    """Starts and controls a process of clients. `tally` is its last report."""
 
     def __init__(self, number: int, seed: int, targets: Sequence[Address], gate: Address, at_a_time: int):
         self.control, theirs = multiprocessing.Pipe()
@@ -156,7 +158,7 @@ class ClientProcess:
         self.control.send(word)
 
     def listen(self) -> None:
-        """Takes what it has reported."""
+        """Reads the reports that have come."""
         while self.control.poll():
             self.tally = self.control.recv()
 

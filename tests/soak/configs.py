@@ -1,9 +1,9 @@
-"""The configurations that a soak reloads, good and bad."""
+"""The configurations that a soak reloads: good ones and bad ones."""
 
 import random
 
-WORKERS = 3  # More than CPUs: they are interrupted anywhere.
-IDLE_S = 12  # Far longer than a client that behaves is silent, on a machine that is overloaded too.
+WORKERS = 3  # More than there are CPUs, so that workers are interrupted anywhere.
+IDLE_S = 12  # Much longer than a well-behaved client is silent, even on an overloaded machine.
 STALLED_S = 10
 MOST_TOTAL_MIB = 32
 MOST_BLOCK_KIB = 256
@@ -43,14 +43,16 @@ queue_lines = 65536
 REST = {"workers": WORKERS, "busy_poll_us": 0, "listen": "", "max_connections": 2000, "per_connection_kib": 4,
         "total_mib": 1, "bytes_kib": 128, "reads": 16, "accepts": 64, "idle_s": IDLE_S, "stalled_s": STALLED_S}
 
-# What each is refused for is said with file, line and column.
+# Each is refused with an error that has file, line and column.
 BAD = ("idel_s = 1\n", "= = =\n", "workers = -1\n", '[limits]\nmax_connections = "many"\n',
        "[buffers]\ntotal_mib = 0\n", "[turn]\nreads = 4096\n[timeouts]\nidle_s = 0.01\n",
        "[[listen]]\nport = 65536\n", '[log]\nfile_level = "loud"\n')
 
 
 def at_rest() -> str:
-    """Of small reply buffers, and none of others is kept: what is left is what was leaked, or what never changes."""
+    """The configuration at rest. Reply buffers are small, and echod keeps none of other sizes, so memory above that of
+    the first rest was leaked.
+    """
     return TEMPLATE.format(**REST)
 
 
@@ -63,7 +65,7 @@ def good(rng: random.Random) -> str:
 
 
 def needs_restart(rng: random.Random) -> str:
-    """Good, but a listener more, or fewer workers, must not come into force."""
+    """A good configuration with a key that needs a restart: one more listener, or fewer workers."""
     changes = rng.choice(({"workers": 1}, {"listen": '[[listen]]\naddress = "127.0.0.10"\nport = 0\n'}))
     return TEMPLATE.format(**{**REST, "per_connection_kib": 128, "total_mib": 16, **changes})
 

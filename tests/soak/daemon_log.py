@@ -1,4 +1,4 @@
-"""What echod's log files say of its connections, added up by the address of the peer, whatever is rotated meanwhile."""
+"""Reads echod's log files, across rotations, and adds up its connections by the address of the peer."""
 
 import re
 from collections import Counter
@@ -12,7 +12,9 @@ MOST_STRANGE = 20
 
 
 class DaemonLog:
-    """`allowed`: what warnings and errors may say. Files that were read to their end after rotation are removed."""
+    """The log of one echod. `allowed`: texts that warnings and errors may contain. A rotated file is removed after it
+    was read to its end.
+    """
 
     def __init__(self, file: Path, allowed: tuple[str, ...]):
         self.file = file
@@ -20,18 +22,18 @@ class DaemonLog:
         self.opened: Counter[str] = Counter()
         self.closed: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
-        self.examples: dict[tuple[str, str], str] = {}  # Of each reason, the first line.
+        self.examples: dict[tuple[str, str], str] = {}  # The first line of each reason.
         self.bytes_in: Counter[str] = Counter()
         self.bytes_out: Counter[str] = Counter()
         self.lines = 0
-        self.complaints: Counter[str] = Counter()  # By what they said of what is allowed.
-        self.strange: list[str] = []
+        self.complaints: Counter[str] = Counter()  # Allowed warnings and errors, by the text of `allowed`.
+        self.strange: list[str] = []  # Lines that must not be in the log.
         self.rotations = 0
         self._at = 0
         self._rest = b""
 
     def read(self, file: Path | None = None) -> None:
-        """What has come since."""
+        """Reads the lines that have come since the last call."""
         with (file or self.file).open("rb") as log:
             log.seek(self._at)
             data = self._rest + log.read()
@@ -45,7 +47,7 @@ class DaemonLog:
         self.lines += 1
         line = LINE.fullmatch(text)
         if line is None:
-            self.wonder(text)
+            self.keep_strange(text)
         elif found := OPEN.fullmatch(line[2]):
             self.opened[found[1]] += 1
         elif found := CLOSE.fullmatch(line[2]):
@@ -59,23 +61,23 @@ class DaemonLog:
             if known:
                 self.complaints[known[0]] += 1
             else:
-                self.wonder(text)
+                self.keep_strange(text)
 
-    def wonder(self, text: str) -> None:
+    def keep_strange(self, text: str) -> None:
         if len(self.strange) < MOST_STRANGE:
             self.strange.append(text[:300])
 
     def rename(self) -> Path:
-        """The first half of a rotation: the name under which echod writes on until it is told."""
+        """The first half of a rotation: renames the file and returns its new name. echod still writes to it."""
         self.rotations += 1
         old = self.file.with_name(f"{self.file.name}.{self.rotations}")
         self.file.rename(old)
         return old
 
     def finish(self, old: Path) -> None:
-        """The second half, when echod writes to a new file."""
+        """The second half of a rotation, when echod writes to a new file: reads the old file to its end."""
         self.read(old)
         if self._rest:
-            self.wonder(f"half a line at the end of a rotated file: {self._rest.decode('utf-8', 'replace')}")
+            self.keep_strange(f"incomplete line at the end of a rotated file: {self._rest.decode('utf-8', 'replace')}")
         self._at, self._rest = 0, b""
         old.unlink()

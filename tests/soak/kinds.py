@@ -1,5 +1,7 @@
-"""The kinds of streams of a soak. Each connects from an address that says what must come of it, so that echod's log
-lines can be added up and compared with what the clients know.
+"""The kinds of streams of a soak.
+
+The source address of a stream says how it must end. So echod's log lines can be added up by address and compared with
+the counts of the clients.
 """
 
 import math
@@ -9,20 +11,20 @@ from collections.abc import Callable
 from chaos_relay import GatePlan
 from checked_stream import Ending, Plan
 
-WHOLE = "127.0.0.2"  # All comes back, then the end.
-CUT = "127.0.0.3"  # The client goes when it likes.
-IDLE = "127.0.0.4"  # All comes back, then echod finds that the client is silent.
-STALLED = "127.0.0.5"  # Reads nothing until echod has enough of it.
-GATE_WHOLE = "127.0.0.6"  # As those above, but through the chaos gate.
+WHOLE = "127.0.0.2"  # All bytes come back, then the end.
+CUT = "127.0.0.3"  # The client leaves at any time.
+IDLE = "127.0.0.4"  # All bytes come back, then echod closes the silent connection.
+STALLED = "127.0.0.5"  # The client reads nothing until echod closes the connection.
+GATE_WHOLE = "127.0.0.6"  # As WHOLE and CUT, but through the chaos gate.
 GATE_CUT = "127.0.0.7"
-LOAD = "127.0.0.8"  # echoload.
+LOAD = "127.0.0.8"  # Connections of echoload.
 
 KIB = 1024
 MIB = 1024 * KIB
 
 
 def spread(rng: random.Random, least: int, most: int) -> int:
-    """Evenly over the orders of magnitude."""
+    """Returns a random number, evenly distributed on a log scale."""
     return round(math.exp(rng.uniform(math.log(least), math.log(most))))
 
 
@@ -32,7 +34,7 @@ def ping(rng: random.Random) -> Plan:
 
 
 def stays(rng: random.Random) -> Plan:
-    """To the end of the phase."""
+    """A stream that stays to the end of the phase."""
     return Plan("stays", 100 * MIB, most=16 * KIB, waits_for_echo=True, send_pause_s=rng.uniform(0.02, 1.0),
                 source=WHOLE)
 
@@ -111,7 +113,7 @@ WEIGHTS: dict[Callable[[random.Random], Plan], float] = {
     short: 20, connects_alone: 10, ping: 12, dribble: 4, mixed: 15, reset: 8, close: 8, urgent: 4, bulk: 2,
     slow_reader: 3, late_reader: 3, gate: 4, gate_cut: 3, idle: 0.5, stalled: 0.3, stays: 0.2}
 KINDS = [*WEIGHTS]
-STORM_SHARE = 0.0005  # Of streams: such a one brings a crowd of short ones with it.
+STORM_SHARE = 0.0005  # The share of streams that start a storm of short streams.
 
 
 def draw(rng: random.Random) -> Plan:

@@ -1,4 +1,4 @@
-"""One echod, its clients and what is done to it: loads, rests and the end of a soak."""
+"""Runs one echod and its clients through a soak: the loads with all actions, the rests, and the end."""
 
 import json
 import random
@@ -24,10 +24,10 @@ from echod_process import COUNTERS, Broken, EchodProcess, wait_until
 CLIENT_PROCESSES = 2
 REST_S = 1.0
 SAMPLE_S = 1.0
-# What warnings and errors may say; the last names what is wrong in a bad configuration.
+# Texts that warnings and errors may contain. The last one is in each error of a bad configuration.
 REFUSED, NEEDS_RESTART = "reload: refused", "reload: takes effect only after a restart"
 ALLOWED = (REFUSED, NEEDS_RESTART, "full on ", "buffers.total_mib leaves", "ulimit -n", "echod.toml")
-# Of mallopt(3): what is freed goes back to the kernel, so that memory at rest is what is held, give or take little.
+# See mallopt(3). Freed memory goes back to the kernel, so that memory at rest is little more than memory in use.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "4096"}
 ACTIONS = {"reload": 4, "reload_what_is_bad": 1, "reload_what_needs_a_restart": 1, "rotate": 2, "count": 1, "freeze": 1,
            "start_echoload": 1}
@@ -42,14 +42,14 @@ class Settings:
 
     @property
     def is_sanitized(self) -> bool:
-        """Then its memory and its time at rest are those of the sanitizer."""
+        """Returns whether echod was built with a sanitizer. Then its memory and CPU time are not judged as usual."""
         binary = self.echod.read_bytes()
         return b"__asan_init" in binary or b"__tsan_init" in binary
 
 
 @dataclass
 class Rest:
-    """What was seen when all had left."""
+    """The state of echod after all clients have left."""
 
     seconds: float
     connections: int
@@ -61,7 +61,7 @@ class Rest:
 
 @dataclass
 class LoadTotals:
-    """Of all runs of echoload."""
+    """Totals of all runs of echoload."""
 
     runs: int = 0
     connections: int = 0
@@ -71,7 +71,7 @@ class LoadTotals:
 
 
 class Play:
-    """`on_look` is called again and again, to show how it stands."""
+    """A soak. `on_look` is called often, to show the progress."""
 
     def __init__(self, settings: Settings, on_look: Callable[["Play"], None]):
         self.settings = settings
@@ -91,7 +91,7 @@ class Play:
         self.samples_at = 0.0
         self.began = time.monotonic()
         self.loads: list[subprocess.Popen[bytes]] = []
-        # In a session of its own: Ctrl-C is for the soak, which then stops it.
+        # setsid: Ctrl-C must reach only the soak, which then stops echod.
         self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"], environment=ALLOCATOR)
         self.daemon.allow_log(*ALLOWED)
         self.threads_at_start = self.threads()
@@ -114,13 +114,13 @@ class Play:
         self.daemon.kill()
 
     def add_faults(self, faults: list[str]) -> None:
-        """Shown at once; what is still wrong at the next rest is not news."""
+        """Prints and stores the faults. A fault that is already stored, such as at the last rest, is not repeated."""
         for fault in faults:
             if fault not in self.faults:
                 self.faults.append(fault)
                 print(f"FAULT after {time.monotonic() - self.began:.0f} s: {fault}", flush=True)
 
-    # What is known.
+    # State.
 
     @property
     def tally(self) -> Tally:
@@ -131,7 +131,7 @@ class Play:
 
     @property
     def came(self) -> Counter[str]:
-        """Connections to echod, by address. For those through the gate it is the gate that connects."""
+        """Returns the number of connections to echod by source address. The gate counts its own connections."""
         gate = self.gate.counts()
         return Counter({**self.tally.connections, kinds.GATE_WHOLE: gate["whole_plans"],
                         kinds.GATE_CUT: gate["cut_plans"], kinds.LOAD: self.load_totals.connections})
@@ -140,14 +140,14 @@ class Play:
         return len([*Path(f"/proc/{self.daemon.pid}/task").iterdir()])
 
     def attend(self, seconds: float) -> None:
-        """Time passes: clients report, load clients end, memory is looked at."""
+        """Lets time pass: reads the reports of the clients, collects ended load clients, and samples memory."""
         for ready in wait([client.control for client in self.clients], seconds):
             next(client for client in self.clients if client.control is ready).listen()
         for load in [load for load in self.loads if load.poll() is not None]:
             self.loads.remove(load)
             self.take_load(load)
         if not self.daemon.is_running() and not self.is_stopped:
-            raise Broken(f"echod has gone, with status {self.daemon.process.returncode}:\n{self.daemon.text()[-4000:]}")
+            raise Broken(f"echod has ended with status {self.daemon.process.returncode}:\n{self.daemon.text()[-4000:]}")
         if time.monotonic() >= self.samples_at and not self.is_stopped:
             self.samples_at = time.monotonic() + SAMPLE_S
             self.peak_kib = max(self.peak_kib, self.daemon.private_kib())
@@ -157,7 +157,7 @@ class Play:
         deadline = time.monotonic() + 2 * PATIENCE_S
         while not is_so():
             if time.monotonic() > deadline:
-                raise Broken(f"in vain: waited {2 * PATIENCE_S:g} s for {what}")
+                raise Broken(f"timed out after {2 * PATIENCE_S:g} s waiting for {what}")
             self.attend(0.05)
 
     def order(self, word: str) -> None:
@@ -165,7 +165,7 @@ class Play:
             client.tell(word)
         self.attend_until(f"the clients to {word}", lambda: all(client.tally.state == word for client in self.clients))
 
-    # What is done to it.
+    # Actions.
 
     def load(self, ends_at: Callable[[], float]) -> None:
         self.order("load")
@@ -179,7 +179,7 @@ class Play:
             self.attend(0.05)
 
     def tell(self, number: int, reaction: str) -> None:
-        """A signal, and what it must cause."""
+        """Sends a signal, and waits for `reaction` on stderr."""
         seen = self.daemon.stderr_text().count(reaction)
         self.daemon.signal(number)
         self.attend_until(reaction, lambda: self.daemon.stderr_text().count(reaction) > seen)
@@ -207,7 +207,7 @@ class Play:
         self.tell(signal.SIGUSR2, "counters: ")
 
     def freeze(self) -> None:
-        """For a time that is part of the play."""
+        """Stops the daemon for a random time."""
         self.daemon.freeze()
         ends_at = time.monotonic() + self.rng.uniform(0.05, 1.5)
         while time.monotonic() < ends_at:
@@ -232,16 +232,16 @@ class Play:
         file.unlink()
         totals = self.load_totals
         totals.runs += 1
-        totals.connections += 1 + result["connected"]  # The first looks whether the server is there.
+        totals.connections += 1 + result["connected"]  # The first only checks that the server is there.
         totals.echoes += result["echoes"]
         totals.bytes_received += result["bytes_received"]
         totals.errors += result["errors"]["total"]
-        # While it waits in the backlog, behind limits.max_connections, nothing comes back.
+        # echoload may have waited in the backlog all the time, behind limits.max_connections, and got nothing back.
         failures = [failure for failure in result["failures"] if not failure.startswith("nothing came back")]
         if failures or load.returncode not in (0, 1):
             self.add_faults([f"echoload: status {load.returncode}: {failures} {result['errors']['details']}"])
 
-    # When all have left.
+    # The rest, when all clients have left.
 
     def rest(self) -> None:
         self.reload_config(configs.at_rest(), "reload: applied")
@@ -252,7 +252,7 @@ class Play:
         wait_until("all connections to be closed", lambda: self.daemon.counters()["connections"] == 0)
         self.counters = self.daemon.counters()
         self.rotate()
-        wait_until("the lines of all closes", self.has_all_lines)
+        wait_until("the log lines of all closed connections", self.has_all_lines)
         self.add_faults(verdict.judge_rest(self.log, self.counters, self.tally, self.came)
                         + self.judge_complaints() + self.look_at_rest())
 
@@ -265,13 +265,13 @@ class Play:
         faults = [f"the log says: {line}" for line in log.strange]
         for words, action in ((REFUSED, "reload_what_is_bad"), (NEEDS_RESTART, "reload_what_needs_a_restart")):
             if log.complaints[words] != actions[action]:
-                faults.append(f"the log says '{words}' {log.complaints[words]} times; {actions[action]} were so")
+                faults.append(f"the log says '{words}' {log.complaints[words]} times, expected {actions[action]}")
         return faults
 
     def look_at_rest(self) -> list[str]:
         daemon, faults = self.daemon, []
         cpu, start = daemon.cpu_s(), time.monotonic()
-        time.sleep(REST_S)  # The time that is measured.
+        time.sleep(REST_S)  # The CPU share of this time is measured.
         share = (daemon.cpu_s() - cpu) / (time.monotonic() - start)
         rest = Rest(time.monotonic() - self.began, self.counters["accepted"], daemon.private_kib(),
                     daemon.descriptors(), self.threads(), share)
@@ -288,7 +288,7 @@ class Play:
             faults.append(f"{self.peak_kib} KiB under load; the bound is {most}")
         return faults
 
-    # The end, under load.
+    # The stop, under load.
 
     def stop(self) -> None:
         self.attend_until("echoload to end", lambda: not self.loads)
@@ -300,7 +300,7 @@ class Play:
         self.cpu_s = self.daemon.cpu_s()
         self.is_stopped = True
         self.daemon.stop()
-        self.order("rest")  # Who does not read does not see the end either.
+        self.order("rest")  # Ends clients that do not read, and so do not notice the end.
         self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
         self.log.read()
         pairs = COUNTERS.findall(self.log.file.read_text("utf-8"))[-1].split()
@@ -308,6 +308,6 @@ class Play:
         self.add_faults(verdict.judge_counts(self.log, self.counters, self.came))
         self.gate_counts = self.gate.stop()
         if self.open_at_the_end == 0:
-            self.add_faults(["nobody was there when it was stopped"])
+            self.add_faults(["no stream was open when echod was stopped"])
         if not self.is_sanitized:
             self.add_faults(verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests]))

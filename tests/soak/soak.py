@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Everything at once, for as long as wanted: clients of many kinds, byte-checked, some of them through the chaos gate,
-and echoload, against one echod that is meanwhile reloaded, rotated, stopped and continued. Now and then all leave, and
-it must be as it was, and must have accounted for everything.
+"""Runs everything at once against one echod, for as long as asked.
+
+Clients of many kinds check every byte; some go through the chaos gate; echoload runs beside them. Meanwhile echod is
+reloaded, its log is rotated, and it is stopped and continued. From time to time all clients leave. Then echod must be
+back to its state at the start, and must have counted every connection and byte.
 """
 
 import argparse
@@ -27,7 +29,7 @@ MB = 1e6
 
 
 class Soak:
-    """Phases of load with a rest behind each; then the end, under load."""
+    """Phases of load with a rest after each, then a stop under load."""
 
     def __init__(self, settings: Settings, seconds: float):
         self.settings = settings
@@ -38,7 +40,7 @@ class Soak:
         self.is_interrupted = False
 
     def interrupt(self, *_: object) -> None:
-        """Ctrl-C: an early end, but in order. A second one is not waited for."""
+        """Ctrl-C ends the soak early, with a result. A second Ctrl-C ends it at once."""
         self.is_interrupted = True
         self.ends_at = time.monotonic()
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -75,7 +77,7 @@ class Soak:
         samples = [(rest.seconds, float(rest.private_kib)) for rest in play.rests]
         faults = [*play.faults, *tally.failures]
         if tally.failed > len(tally.failures):
-            faults.append(f"{tally.failed} streams failed; not all are told")
+            faults.append(f"{tally.failed} streams failed; only the first of them are listed")
         return {
             "seed": self.settings.seed, "seconds": round(time.monotonic() - self.began, 1),
             "interrupted": self.is_interrupted, "sanitized": play.is_sanitized,
@@ -104,15 +106,15 @@ def show(result: dict[str, Any]) -> None:
 
     streams, rests = sum(result["streams"].values()), result["rests"]
     print(f"\n{result['seconds']:.0f} s, seed {result['seed']}{', interrupted' if result['interrupted'] else ''}")
-    line("streams", f"{streams}, {result['whole_streams']} of them to be whole, {result['failed_streams']} failed")
+    line("streams", f"{streams}, {result['whole_streams']} had to come back whole, {result['failed_streams']} failed")
     line("", pairs("streams"))
     line("bytes", f"{result['bytes_sent']} sent, {result['bytes_received']} received")
     line("hash", f"{result['sent_hash']} sent")
     line("", f"{result['received_hash']} received")
-    line("clients", f"at most {result['longest_turn_s']} s without a look at their streams")
+    line("clients", f"at most {result['longest_turn_s']} s without serving their streams")
     line("gate", pairs("gate"))
     line("echoload", pairs("echoload"))
-    line("done to it", f"{pairs('actions')}; {result['rotations']} rotations")
+    line("actions", f"{pairs('actions')}; {result['rotations']} rotations")
     line("log", f"{result['log_lines']} lines; {pairs('warnings_and_errors')}")
     line("counters", " ".join(f"{name}={value}" for name, value in result["counters"].items() if value))
     most = max((rest["cpu_share"] for rest in rests), default=0.0)
@@ -129,13 +131,13 @@ def show(result: dict[str, Any]) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long, beside the end (default: 5)")
-    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="to do the same again")
-    parser.add_argument("--at-a-time", type=int, default=120, metavar="N", help="streams of each of two processes")
-    parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="where both were built")
-    parser.add_argument("--echod", type=Path, help="another echod")
-    parser.add_argument("--echoload", type=Path, help="another echoload")
-    parser.add_argument("--json", type=Path, default=ROOT / "build/soak.json", help="where the result goes")
+    parser.add_argument("--minutes", type=float, default=5.0, help="duration without the final stop (5)")
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="repeat the random choices of a run")
+    parser.add_argument("--at-a-time", type=int, default=120, metavar="N", help="streams in each of two processes")
+    parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="the build directory to use")
+    parser.add_argument("--echod", type=Path, help="use this echod")
+    parser.add_argument("--echoload", type=Path, help="use this echoload")
+    parser.add_argument("--json", type=Path, default=ROOT / "build/soak.json", help="file for the result")
     return parser.parse_args()
 
 

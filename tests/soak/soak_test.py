@@ -1,4 +1,4 @@
-"""The judge of a soak finds each kind of damage; no daemon is started."""
+"""Tests verdict.py and the log reader of the soak: they find each kind of damage. Starts no daemon."""
 
 import random
 import sys
@@ -54,11 +54,11 @@ class RestTest(unittest.TestCase):
 
     def test_a_missing_line_is_found(self):
         for without in (0, 1, 5):
-            self.assertIn("lines of opens", self.judge(clients(), counters(), without=without))
+            self.assertIn("open lines", self.judge(clients(), counters(), without=without))
 
     def test_a_connection_that_is_counted_twice_or_never_is_found(self):
         self.assertIn("accepted=4", self.judge(clients(), counters(accepted=4)))
-        self.assertIn("2 closed for a reason", self.judge(clients(), counters(closed_peer_closed=1)))
+        self.assertIn("the sum of closed_* is 2", self.judge(clients(), counters(closed_peer_closed=1)))
         self.assertIn("4 connections", self.judge(
             clients(connections=Counter({kinds.WHOLE: 3, kinds.CUT: 1})), counters()))
 
@@ -77,7 +77,7 @@ class RestTest(unittest.TestCase):
 
     def test_a_timeout_that_was_not_logged_is_found(self):
         ended = Counter({kinds.IDLE: 1})
-        self.assertIn("1 were ended by echod", self.judge(clients(ended_by_server=ended), counters()))
+        self.assertIn("echod closed 1", self.judge(clients(ended_by_server=ended), counters()))
 
     def test_what_must_never_be_is_found(self):
         for name in verdict.NEVER:
@@ -102,7 +102,7 @@ class LogTest(unittest.TestCase):
                 stream.write(said[0][30:] + "\n")
             log.read()
             old = log.rename()
-            with old.open("a") as stream:  # Until echod is told, it writes on.
+            with old.open("a") as stream:  # echod writes to the old file until it gets SIGUSR1.
                 stream.write(said[1] + "\n")
             file.write_text("\n".join(said) + "\n")
             log.finish(old)

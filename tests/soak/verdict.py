@@ -1,6 +1,4 @@
-"""Whether what the clients, the load client, the log and the counters know of a soak is the same, and whether the
-daemon stayed as it was.
-"""
+"""Judges a soak: the clients, echoload, the log and the counters must agree, and memory must not grow."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,15 +8,15 @@ import kinds
 from client_process import Tally
 from daemon_log import DaemonLog
 
-# Of an hour, and of the later rests: the first fill what is kept for later. Streams come by the hundred in a second, so
-# a leak of one byte for each would be above it.
+# The most that memory at rest may grow in an hour. The first rests are left out, because echod fills its caches then.
+# There are hundreds of streams a second, so a leak of one byte for each stream would be above it.
 MOST_SLOPE_KIB = 512.0
 WARM_UP_SHARE = 0.25
-LEAST_SPAN_S = 600.0  # Less says nothing about an hour.
+LEAST_SPAN_S = 600.0  # The slope of a shorter time is not judged.
 MOST_REST_SHARE = 0.02  # Of one CPU.
 MOST_REST_SHARE_SANITIZED = 0.10
-SLACK_KIB = 8 * 1024  # Of the allocator, which cannot give back pages that are used in part.
-BLOCKS_KEPT = 16  # By each worker, for later (daemon/echo/buffer_pool.hpp).
+SLACK_KIB = 8 * 1024  # For the allocator, which cannot give back pages that are partly in use.
+BLOCKS_KEPT = 16  # Free blocks that each worker keeps (daemon/echo/buffer_pool.hpp).
 
 EXACT = (kinds.WHOLE, kinds.IDLE, kinds.GATE_WHOLE)
 PARTS = (kinds.CUT, kinds.STALLED, kinds.GATE_CUT)
@@ -41,15 +39,15 @@ def closed(counters: dict[str, int]) -> int:
 
 
 def judge_counts(log: DaemonLog, counters: dict[str, int], came: Counter[str]) -> list[str]:
-    """Each connection is counted once, wherever. `came`: what the clients know, by address."""
+    """Checks that clients, log and counters have the same connections. `came`: the clients' count by address."""
     faults = []
     for source in sorted({*came, *log.opened, *log.closed}):
         seen = came[source], log.opened[source], log.closed[source]
         if len({*seen}) > 1:
-            faults.append("from {}: {} connections, {} lines of opens, {} of closes".format(source, *seen))
+            faults.append("from {}: {} connections, {} open lines and {} close lines in the log".format(source, *seen))
     total = came.total(), counters["accepted"], closed(counters)
     if len({*total}) > 1:
-        faults.append("{} connections, accepted={}, {} closed for a reason".format(*total))
+        faults.append("{} connections, accepted={}, the sum of closed_* is {}".format(*total))
     return faults
 
 
@@ -67,23 +65,23 @@ def judge_bytes(log: DaemonLog, counters: dict[str, int], clients: Tally) -> lis
         faults.append(f"echoload: in={log.bytes_in[kinds.LOAD]}, out={log.bytes_out[kinds.LOAD]}")
     for name, lines in (("bytes_received", log.bytes_in), ("bytes_sent", log.bytes_out)):
         if counters[name] != lines.total():
-            faults.append(f"{name}={counters[name]}, in the lines of closes {lines.total()}")
+            faults.append(f"{name}={counters[name]}, but {lines.total()} in the close lines of the log")
     return faults
 
 
 def judge_reasons(log: DaemonLog, clients: Tally) -> list[str]:
-    faults = [f"closed for a reason that cannot be: {log.examples[source, reason]}"
+    faults = [f"closed for an impossible reason: {log.examples[source, reason]}"
               for source, reason in log.reasons if reason not in REASONS.get(source, set())]
     for source in (kinds.IDLE, kinds.STALLED):
         in_log = log.reasons[source, "idle_timeout"] + log.reasons[source, "stalled_write"]
-        # More by those that left in the same moment.
+        # The log may have more: those whose client left at the same moment.
         if in_log < clients.ended_by_server[source]:
-            faults.append(f"from {source}: {clients.ended_by_server[source]} were ended by echod, {in_log} in the log")
+            faults.append(f"from {source}: echod closed {clients.ended_by_server[source]}, but the log has {in_log}")
     return faults
 
 
 def judge_rest(log: DaemonLog, counters: dict[str, int], clients: Tally, came: Counter[str]) -> list[str]:
-    """When all have left."""
+    """Judges a rest, when all clients have left."""
     faults = judge_counts(log, counters, came) + judge_bytes(log, counters, clients) + judge_reasons(log, clients)
     faults += [f"{name}={counters[name]}" for name in NEVER if counters[name] != 0]
     if clients.sent_hash != clients.received_hash:
@@ -92,13 +90,13 @@ def judge_rest(log: DaemonLog, counters: dict[str, int], clients: Tally, came: C
 
 
 def peak_bound_kib(at_rest_kib: int) -> int:
-    """The most that the configurations let it take."""
+    """Returns the most memory that the configurations allow under load."""
     kept = BLOCKS_KEPT * configs.WORKERS * configs.MOST_BLOCK_KIB
     return at_rest_kib + configs.MOST_TOTAL_MIB * 1024 + kept + SLACK_KIB
 
 
 def slope_kib(samples: Sequence[tuple[float, float]]) -> float:
-    """Of (seconds, KiB), per hour, by least squares."""
+    """Returns the slope of the samples (seconds, KiB) in KiB per hour, by least squares."""
     middle_s = sum(seconds for seconds, _ in samples) / len(samples)
     middle_kib = sum(kib for _, kib in samples) / len(samples)
     square = sum((seconds - middle_s) ** 2 for seconds, _ in samples)
@@ -115,7 +113,7 @@ def says_enough(samples: Sequence[tuple[float, float]]) -> bool:
 
 
 def judge_memory(samples: Sequence[tuple[float, float]]) -> list[str]:
-    """Samples at rest. Of a short run there is nothing to say."""
+    """Judges the samples at rest. A short run is not judged."""
     slope = slope_kib(later(samples))
     if says_enough(samples) and slope > MOST_SLOPE_KIB:
         return [f"memory at rest grows by {slope:.0f} KiB per hour; the bound is {MOST_SLOPE_KIB:.0f}"]

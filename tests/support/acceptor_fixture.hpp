@@ -9,7 +9,7 @@
 namespace echod::test {
 
 inline constexpr int kListener = 3;
-inline constexpr int kFirst = 10;  // Accepted descriptors.
+inline constexpr int kFirst = 10;  // The first accepted descriptor; the others follow it.
 inline constexpr int kListenerBacklog = 16;
 
 inline std::shared_ptr<const sys::ListenSocket> listening_on(int fd) {
@@ -25,7 +25,7 @@ class AcceptorTest : public EchoFixture {
   AcceptorTest() { acceptor_.add(listening_on(kListener)); }
 
   void expect_edge() { kernel_.expect_epoll_wait({{kListener, EPOLLIN}}); }
-  // Descriptors `first` to `last` are accepted.
+  // accept4(2) returns the descriptors `first` to `last`, one after the other.
   void expect_accepts(int first, int last) {
     for (int fd = first; fd <= last; ++fd) {
       kernel_.expect_accept(kListener, fd);
@@ -38,7 +38,7 @@ class AcceptorTest : public EchoFixture {
     kernel_.expect_recv_eof(fd);
     kernel_.expect_close(fd);
   }
-  // The next turn comes from the ready list.
+  // The ready list is not empty, so epoll_wait does not block.
   void expect_no_wait() { kernel_.expect_epoll_wait({}, 0); }
   void expect_letting_go() {
     kernel_.expect_remove(kListener);

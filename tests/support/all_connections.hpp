@@ -1,5 +1,5 @@
-// Every connection of a table in one go, which a turn of the daemon must not do
-// (connection_visit.hpp).
+// Visits every connection of a table in one call. Only tests may do this: the daemon visits
+// connections in slices, so that no turn takes long (connection_visit.hpp).
 #pragma once
 
 #include <cstdint>

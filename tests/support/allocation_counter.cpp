@@ -1,6 +1,6 @@
-// A library to preload (LD_PRELOAD): counts allocations of the program into the eight bytes of the
-// file that $ECHOD_ALLOCATION_COUNT names, where a test can watch them. From allocation number
-// $ECHOD_FAILING_ALLOCATION on, counted from 1, they all fail. The allocator stays glibc's.
+// A library for LD_PRELOAD that counts the allocations of the program. The count is the first eight
+// bytes of the file that $ECHOD_ALLOCATION_COUNT names, where a test can read it. All allocations
+// from number $ECHOD_FAILING_ALLOCATION on, counted from 1, fail. The others are glibc's.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -23,7 +23,7 @@ namespace {
 
 using Count = std::atomic<std::uint64_t>;
 
-Count unwatched{0};  // Until the file is mapped, and if there is none.
+Count unwatched{0};  // Counts until the file is mapped, or always if there is no file.
 std::atomic<Count*> counter{&unwatched};
 std::atomic<std::uint64_t> first_to_fail{UINT64_MAX};
 
@@ -45,7 +45,7 @@ __attribute__((constructor)) void read_environment() {
 }
 // NOLINTEND(concurrency-mt-unsafe)
 
-// Whether it may be given.
+// Counts an allocation; returns false and sets errno if it must fail.
 bool count_one() {
   const bool is_given = counter.load()->fetch_add(1) + 1 < first_to_fail.load();
   errno = is_given ? errno : ENOMEM;

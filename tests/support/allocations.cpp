@@ -3,14 +3,14 @@
 #include <cstdlib>
 #include <new>
 
-// NOLINTBEGIN(cppcoreguidelines-no-malloc): operator new is what this makes.
+// NOLINTBEGIN(cppcoreguidelines-no-malloc): this implements operator new.
 namespace echod::test {
 
 namespace {
 
 thread_local std::uint64_t count = 0;
 thread_local std::size_t smallest_to_fail = SIZE_MAX;
-thread_local std::uint64_t spared = 0;  // Of those to fail.
+thread_local std::uint64_t spared = 0;  // Allocations of that size that still succeed.
 
 void* take(std::size_t size) noexcept {
   return std::malloc(size != 0 ? size : 1);
@@ -33,7 +33,7 @@ void* allocate_or_throw(std::size_t size) {
   if (handler == nullptr) {
     throw std::bad_alloc();
   }
-  handler();  // Throws, or has made room.
+  handler();  // Throws, or frees memory.
   return take(size);
 }
 
@@ -55,7 +55,8 @@ AllocationFailure::~AllocationFailure() {
 
 }  // namespace echod::test
 
-// All forms but the aligned ones, so that a sanitizer's own never meet ours.
+// All forms but the aligned ones are replaced, so that a sanitizer's operator delete never gets
+// memory of ours, nor ours memory of the sanitizer.
 void* operator new(std::size_t size) {
   return echod::test::allocate_or_throw(size);
 }

@@ -1,6 +1,7 @@
-// Global operator new, counted and made to fail on demand: for tests that promise "no allocation"
-// or serve on without memory. Link allocations.cpp to have it. Thread-safety: counts and failures
-// are those of the calling thread.
+// Replaces global operator new by one that counts, and that fails on demand. For tests that check
+// that a path does not allocate, or that it goes on without memory. A test that uses it links
+// allocations.cpp.
+// Thread-safety: counts and failures belong to the calling thread.
 #pragma once
 
 #include <cstddef>
@@ -8,12 +9,12 @@
 
 namespace echod::test {
 
-// Calls of operator new in this thread so far.
+// Returns how many times this thread has called operator new.
 [[nodiscard]] std::uint64_t allocations() noexcept;
 
-// While it lives, allocations of `smallest` bytes and more fail in this thread, but for the first
-// `first_spared` of them. One that fails calls the new-handler, if there is one, and is given
-// memory when that returns.
+// While the object exists, allocations of at least `smallest` bytes fail in this thread, except the
+// first `first_spared` of them. A failing allocation calls the new-handler, if one is set, and
+// succeeds if the handler returns.
 class AllocationFailure {
  public:
   explicit AllocationFailure(std::size_t smallest = 0, std::uint64_t first_spared = 0) noexcept;

@@ -1,4 +1,4 @@
-// Work that goes on in a thread of its own while a test does something else. What it throws ends
+// Runs work in a second thread while the test does something else. An exception of the work ends
 // the test case, not the process.
 #pragma once
 
@@ -12,7 +12,7 @@ namespace echod::test {
 
 class Background {
  public:
-  // `work` is told when it should come to an end.
+  // Starts `work`, which must return soon after `is_over` becomes true.
   explicit Background(std::function<void(const std::atomic<bool>& is_over)> work)
       : thread_([this, work = std::move(work)] {
           try {
@@ -25,7 +25,7 @@ class Background {
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
-  // Asks it to end, waits until it has, and throws what it threw.
+  // Asks the work to end and waits until it has. Rethrows the exception of the work, if any.
   void finish() {
     stop();
     if (failure_) {

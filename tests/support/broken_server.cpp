@@ -23,7 +23,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMostRead = 65536;
 constexpr std::size_t kPiece = 64;
-constexpr std::size_t kLeastSwapped = 64;  // Fewer bytes would not tell where they are from.
+// With fewer bytes a client cannot tell where they come from.
+constexpr std::size_t kLeastSwapped = 64;
 constexpr std::chrono::milliseconds kLazy{30};
 constexpr std::size_t kLeastLazy = 32;
 constexpr std::size_t kKept = 1024;
@@ -64,8 +65,8 @@ std::string tail_of(const std::string& bytes) {
   return bytes.substr(bytes.size() - std::min(kPiece, bytes.size()));
 }
 
-// Commits a fault that needs no more than the chunk at hand and what came before it; false if the
-// chunk is too short for it, or if `fault` is none of these.
+// Commits a fault that needs only this chunk and the bytes before it. Returns false if the chunk is
+// too short for the fault, or if `fault` needs more.
 bool distort(Fault fault, std::string& chunk, std::size_t place, const std::string& before) {
   const std::size_t rest = chunk.size() - place;
   switch (fault) {
@@ -110,7 +111,7 @@ struct BrokenServer::Connection {
   std::string pending;  // To be sent.
   std::uint64_t bytes_read = 0;
   std::string recent;               // The last kPiece bytes of those read.
-  std::optional<std::string> held;  // To be swapped.
+  std::optional<std::string> held;  // To be swapped with a chunk of another connection.
   Clock::time_point read_at;
   Clock::time_point end_at;  // When the client's FIN was read.
   bool is_at_end = false;    // The client's FIN was read.
@@ -131,7 +132,7 @@ BrokenServer::BrokenServer(Fault fault, std::uint64_t after_bytes, BrokenServerB
 }
 
 BrokenServer::~BrokenServer() {
-  (void)eventfd_write(wake_up_, 1);  // Cannot fail: nobody else writes to it.
+  (void)eventfd_write(wake_up_, 1);  // Cannot fail: this is the only write.
   thread_.join();
   (void)close(listener_);
   (void)close(wake_up_);
@@ -175,7 +176,7 @@ bool BrokenServer::reads(const Connection& connection) const {
          connection.pending.size() < buffers_.own_bytes;
 }
 
-// A fault that is due at a time needs polling.
+// A fault that is due at a certain time needs polling.
 int BrokenServer::patience_ms() const {
   constexpr int kOften = 5;
   const bool is_due = std::ranges::any_of(connections_, [this](const Connection& connection) {
@@ -261,7 +262,8 @@ void BrokenServer::echo(Connection& connection, std::string chunk) {
     connection.pending += chunk;
     return;
   }
-  const std::size_t place = after_bytes_ - std::min(after_bytes_, begin);  // Of the offset, or 0.
+  // Where the offset `after_bytes_` is in this chunk; 0 if it has passed.
+  const std::size_t place = after_bytes_ - std::min(after_bytes_, begin);
   switch (fault_) {
     case Fault::swaps_two_connections:
       hold(connection, std::move(chunk));
@@ -305,7 +307,7 @@ void BrokenServer::hold(Connection& connection, std::string chunk) {
   connection.has_erred = other->has_erred = true;
 }
 
-// Nobody is left to swap with.
+// Sends a held chunk as it is once there is no other connection to swap it with.
 void BrokenServer::release_held() {
   const auto may_swap = [](const Connection& connection) {
     return !connection.is_gone && !connection.is_at_end && !connection.has_erred;
@@ -325,7 +327,7 @@ void BrokenServer::release_held() {
 void BrokenServer::flush(Connection& connection) {
   std::string_view bytes = connection.pending;
   if (fault_ == Fault::truncates_at_half_close && bytes.size() >= buffers_.own_bytes) {
-    bytes.remove_suffix(kKept);  // The FIN may be next, and must find something to drop.
+    bytes.remove_suffix(kKept);  // If the FIN is next, there must be something to drop.
   }
   const ssize_t count = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (count < 0) {
@@ -342,7 +344,7 @@ void BrokenServer::on_flushed(Connection& connection) {
   if (connection.is_at_end) {
     connection.is_gone = fault_ != Fault::adds_a_byte || connection.has_erred;
   } else if (connection.drops_input) {
-    (void)shutdown(connection.fd, SHUT_WR);  // That the client is gone is seen by reading.
+    (void)shutdown(connection.fd, SHUT_WR);  // Reading goes on, and shows when the client is gone.
   } else if (connection.is_stalled && fault_ == Fault::resets) {
     const linger at_once{.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(connection.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);

@@ -1,11 +1,11 @@
-// An echo server within the test that does one thing wrong, so that a client can be seen to notice:
+// An echo server inside the test that does one thing wrong. A test checks that a client notices:
 //
 //   BrokenServer server(Fault::drops_a_byte);
 //   ... connect to 127.0.0.1, server.port() ...
 //
-// It has a thread of its own, listens on an ephemeral port, serves any number of connections,.
-// Uses nothing of the project.
-// Thread-safety: any thread may ask for the port; the owner destroys it.
+// It runs in its own thread, listens on an ephemeral port, and serves any number of connections.
+// It uses no code of the daemon or the client.
+// Thread-safety: any thread may call port(); the owner destroys the object.
 #pragma once
 
 #include <cstddef>
@@ -17,29 +17,29 @@
 
 namespace echod::test {
 
-// On each connection, once, at the offset `after_bytes` in what it sends. Connections with fewer
-// bytes are served right.
+// The fault occurs once on each connection, at the offset `after_bytes` of what the server sends.
+// A connection with fewer bytes is served correctly. "At any offset" ignores `after_bytes`.
 enum class Fault : std::uint8_t {
-  correct,                  // None: byte for byte, half-close and all.
-  drops_a_byte,             // That at the offset.
+  correct,                  // No fault: echoes every byte and supports half-close.
+  drops_a_byte,             // Drops the byte at the offset.
   corrupts,                 // Flips a bit of the byte at the offset.
-  duplicates,               // The 64 bytes before the offset come again.
-  reorders,                 // Of what is read next, two pieces of 32 to 64 bytes change places.
-  swaps_two_connections,    // What is read next goes to another connection, and its to this one.
-                            // Waits for the other, as long as there is one that has not swapped.
-  truncates_at_half_close,  // At any offset: drops what is left when the client's FIN is read. It
+  duplicates,               // Sends the 64 bytes before the offset twice.
+  reorders,                 // Swaps two pieces of 32 to 64 bytes of the next read.
+  swaps_two_connections,    // Swaps the next read with that of another connection. It waits for the
+                            // other connection, as long as there is one that has not swapped.
+  truncates_at_half_close,  // At any offset: drops what is left when it reads the client's FIN. It
                             // waits 30 ms for more before it answers 32 bytes or more, so that
                             // something is left.
   gives_up_after_fin,  // At any offset: drops what is left half a second after the client's FIN.
-  adds_a_byte,         // At any offset: one byte more than was sent, 20 ms after the client's FIN,
-                       // on the oldest of the connections that are open then.
-  stalls,              // Neither reads nor answers any more.
-  closes_early,        // FIN; what still comes is read and dropped.
-  resets,              // RST, after what came before has been answered.
-  never_accepts,       // Connections stay in the accept queue.
+  adds_a_byte,         // At any offset: sends one extra byte 20 ms after the client's FIN, on the
+                       // oldest of the connections that are open at that time.
+  stalls,              // Stops reading and answering.
+  closes_early,        // Sends FIN, then reads and drops what still comes.
+  resets,              // Answers what came before the offset, then sends RST.
+  never_accepts,       // Leaves connections in the accept queue.
 };
 
-// How much the server keeps for a client that does not read.
+// How many bytes the server buffers for a client that does not read.
 struct BrokenServerBuffers {
   std::size_t own_bytes = 1048576;
   int kernel_bytes = 0;  // SO_SNDBUF and SO_RCVBUF; 0: the kernel's defaults.
@@ -49,7 +49,7 @@ class BrokenServer {
  public:
   static constexpr std::uint64_t kAfterBytes = 900;
 
-  // Listens when it returns. Throws std::system_error.
+  // The server listens when the constructor returns. Throws std::system_error.
   explicit BrokenServer(Fault fault, std::uint64_t after_bytes = kAfterBytes,
                         BrokenServerBuffers buffers = {});
   // Closes all connections.
@@ -66,7 +66,7 @@ class BrokenServer {
   [[nodiscard]] bool answers(const Connection& connection) const;
   [[nodiscard]] bool reads(const Connection& connection) const;
   [[nodiscard]] int patience_ms() const;
-  // Does what is due some time after the client's FIN.
+  // Commits the faults that are due some time after the client's FIN.
   void on_late_fin(Connection& connection);
   [[nodiscard]] bool is_oldest(const Connection& connection) const;
   void accept();
@@ -85,7 +85,7 @@ class BrokenServer {
   BrokenServerBuffers buffers_;
   std::uint16_t port_ = 0;
   int listener_ = -1;
-  int wake_up_ = -1;  // eventfd(2): readable when it is to end.
+  int wake_up_ = -1;  // An eventfd that tells the thread to end.
   std::list<Connection> connections_;
   std::thread thread_;
 };

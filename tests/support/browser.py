@@ -1,5 +1,6 @@
-"""A browser without a window, as a test in Python looks at a page with it: Chromium, steered over a pair of pipes
-(the Chrome DevTools Protocol: messages in JSON, a NUL byte behind each).
+"""A headless Chromium that a Python test uses to look at a page.
+
+It is controlled over a pair of pipes by the Chrome DevTools Protocol: JSON messages, each followed by a NUL byte.
 """
 
 import base64
@@ -20,9 +21,9 @@ def installed() -> str | None:
 
 
 class Page:
-    """A file as the browser shows it, `width` pixels wide. It has been loaded when the constructor returns.
+    """A file as the browser shows it, `width` pixels wide. The page is loaded when the constructor returns.
 
-    `complaints`: what the browser said against it. `requests`: every address that it asked for.
+    `complaints`: the exceptions and log messages of the page. `requests`: every address that the page requested.
     """
 
     def __init__(self, browser: "Browser", file: Path, width: int, scheme: str):
@@ -33,7 +34,7 @@ class Page:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
-        self.call("Emulation.setScrollbarsHidden", hidden=True)  # As in a picture.
+        self.call("Emulation.setScrollbarsHidden", hidden=True)  # They would change the width of the page.
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.call("Page.navigate", url=file.resolve().as_uri())
         browser.wait_for("Page.loadEventFired", self._session)
@@ -42,7 +43,7 @@ class Page:
         return self._browser.call(method, self._session, **parameters)
 
     def value_of(self, script: str) -> Any:
-        """Of an expression in JavaScript."""
+        """Evaluates a JavaScript expression."""
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True)
         if "exceptionDetails" in answer:
             raise RuntimeError(answer["exceptionDetails"])
@@ -57,14 +58,14 @@ class Page:
         return [event["request"]["url"] for event in self._events("Network.requestWillBeSent")]
 
     def picture(self, scale: float = 1, height: float | None = None) -> bytes:
-        """A PNG of the page, or of its top."""
+        """Returns a PNG of the page, or of its top `height` pixels."""
         height = height or self.value_of("document.documentElement.scrollHeight")
         clip = {"x": 0, "y": 0, "width": self._width, "height": height, "scale": scale}
         data = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)["data"]
         return base64.b64decode(data)
 
     def _events(self, *methods: str) -> list[dict[str, Any]]:
-        self.value_of("0")  # What came before the answer has been read then.
+        self.value_of("0")  # All events that came before this answer are read now.
         return [event["params"] for event in self._browser.events
                 if event["method"] in methods and event.get("sessionId") == self._session]
 
@@ -76,7 +77,8 @@ class Browser:
         self._directory = tempfile.mkdtemp(prefix="echod-browser-")
         theirs_in, ours_out = os.pipe()
         ours_in, theirs_out = os.pipe()
-        # It reads from descriptor 3 and writes to 4. --no-sandbox: root has none; the page is our own.
+        # The browser reads from descriptor 3 and writes to 4. --no-sandbox: the sandbox does not work as root, and
+        # the page is our own.
         words = [program, "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
                  f"--user-data-dir={self._directory}"]
         shell = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
@@ -93,13 +95,13 @@ class Browser:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
-        self._out.close()  # Ends it.
+        self._out.close()  # The browser ends.
         self._process.wait()
         self._in.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def open(self, file: Path, width: int = 1000, scheme: str = "light") -> Page:
-        """`scheme`: "light" or "dark"."""
+        """Opens a file in a new page. `scheme`: "light" or "dark"."""
         return Page(self, file, width, scheme)
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:

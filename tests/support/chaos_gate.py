@@ -1,10 +1,11 @@
-"""A relay between clients and a server, in a process of its own, that treats their streams as badly as a path can
-without breaking TCP's promise: it delays, coalesces, splits into single bytes, throttles and stalls what passes, and
-cuts streams that are to be cut. What it does not cut arrives whole: a FIN follows the last byte before it, a reset is
-passed on.
+"""A relay between clients and a server that treats streams as badly as a network path may.
 
-A client begins its stream with a GatePlan, which the gate takes out. So who judges a stream knows what was done to it,
-and the same plan does the same again, wherever the pieces fall.
+It delays, coalesces, throttles and stalls the bytes, splits them into small pieces, and cuts some streams. It does not
+break TCP's promise: a stream that it does not cut arrives whole, its FIN comes after its last byte, and a reset is
+passed on. It runs in its own process.
+
+A client begins its stream with a GatePlan, which the gate removes. So the check of a stream knows what the gate did to
+it, and the same plan repeats the same treatment.
 """
 
 import heapq
@@ -26,8 +27,10 @@ BACKLOG = 4096
 
 
 class Gate:
-    """The gate within its process. `sources`: from which addresses it connects for streams that it does not cut, and
-    for those that it does. `control`: each word that comes is answered with the counters; "stop" ends it.
+    """The gate, as it runs in its own process.
+
+    `sources`: the addresses that it connects from, for streams that it does not cut and for streams that it cuts.
+    `control`: each word is answered with the counters; "stop" also ends the gate.
     """
 
     def __init__(self, listener: socket.socket, target: tuple[str, int], sources: tuple[str, str], control: Connection):
@@ -44,7 +47,7 @@ class Gate:
         self.epoll.register(control.fileno(), select.EPOLLIN)
 
     def run(self) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for who started it.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # The parent process handles Ctrl-C.
         while True:
             timeout = max(0.0, self.timers[0][0] - time.monotonic()) if self.timers else None
             events = self.epoll.poll(timeout)
@@ -87,7 +90,7 @@ class Gate:
         self.refresh(Relay(client), time.monotonic())
 
     def turn(self, relay: Relay, number: int, now: float) -> None:
-        """`number`: of the descriptor that something happened on, or -1 if the time has come to send."""
+        """`number`: the descriptor that has an event, or -1 if the timer expired."""
         try:
             if relay.client.fileno() == number and relay.plan is None:
                 self.begin(relay)
@@ -106,7 +109,7 @@ class Gate:
     def begin(self, relay: Relay) -> None:
         try:
             got = relay.client.recv(GatePlan.LAYOUT.size - len(relay.header))
-        except BlockingIOError:  # The event was of another, whose descriptor this one got meanwhile.
+        except BlockingIOError:  # A stale event: it was for an earlier socket with the same descriptor.
             return
         relay.header += got
         if not got:
@@ -117,7 +120,7 @@ class Gate:
             self.counts["cut_plans" if plan.cuts else "whole_plans"] += 1
 
     def refresh(self, relay: Relay, now: float) -> None:
-        """Makes what epoll and the timers know of it agree with what it is."""
+        """Updates epoll and the timers to the state of the relay."""
         for pipe in relay.pipes:
             if pipe.is_cut:
                 self.counts["cuts"] += 1
@@ -128,7 +131,7 @@ class Gate:
             self.count(relay)
             relay.close()
         wanted = {side.fileno(): relay.wants(side) for side in relay.sides if side.fileno() >= 0}
-        for number in relay.masks.keys() - wanted.keys():  # Closed, and so gone from epoll too.
+        for number in relay.masks.keys() - wanted.keys():  # Closed, so epoll has dropped it.
             del relay.masks[number]
             self.relays.pop(number, None)
         for number, mask in wanted.items():
@@ -153,7 +156,7 @@ class Gate:
 
 
 class ChaosGate:
-    """A gate in a process of its own, before the server at `target`; see Gate for `sources`."""
+    """Starts a gate to the server at `target` in its own process. For `sources` see Gate."""
 
     def __init__(self, target: tuple[str, int], sources: tuple[str, str] = ("127.0.0.1", "127.0.0.1")):
         self._control, theirs = multiprocessing.Pipe()
@@ -181,7 +184,7 @@ class ChaosGate:
         return Counter(self._control.recv())
 
     def stop(self) -> Counter[str]:
-        """Ends it with the streams that are under way; returns the counters."""
+        """Ends the gate and its open streams; returns the counters."""
         counts = self.counts("stop")
         self._process.join()
         return counts

@@ -1,4 +1,4 @@
-"""What the chaos gate does with one stream: the plan, each direction, and both of them with their sockets."""
+"""One stream through the chaos gate: its plan (GatePlan), one direction (Pipe), and both directions (Relay)."""
 
 import random
 import select
@@ -9,14 +9,17 @@ from typing import ClassVar
 
 from stream_sockets import reset
 
-ROOM_BYTES = 64 * 1024  # That a direction holds; then its source is not read from.
+ROOM_BYTES = 64 * 1024  # The most that one direction buffers; while it is full, its source is not read.
 STYLES = ("plain", "split", "delay", "coalesce", "throttle", "stall")
 
 
 @dataclass(frozen=True)
 class GatePlan:
-    """`seed` decides how the bytes pass. With `cut_at`, so many bytes do, towards the client or else the server, and
-    then both sides are ended: each by a reset, or else by a FIN. `wrong_at`: that byte on the way back is changed.
+    """What the gate does to a stream.
+
+    `seed` decides the sizes and delays of the pieces. `cut_at`: the gate ends both sides after this many bytes, in the
+    direction to the client (`cuts_downstream`) or to the server. It ends each side by a reset (`resets_server`,
+    `resets_client`) or else by a FIN. `wrong_at`: the gate changes this byte on the way back. -1 means never.
     """
 
     seed: int
@@ -42,7 +45,7 @@ class GatePlan:
 
 
 class Pipe:
-    """One direction of a relay. `cut_at`, `wrong_at`: as in the plan, -1 for never."""
+    """One direction of a relay. `cut_at` and `wrong_at` are as in GatePlan, -1 for never."""
 
     def __init__(self, source: socket.socket, sink: socket.socket, rng: random.Random, cut_at: int, wrong_at: int):
         self.source = source
@@ -55,8 +58,8 @@ class Pipe:
         self.passed = 0
         self.pieces = 0
         self.has_end = False  # A FIN was read.
-        self.has_ended = False  # And passed on.
-        self.is_blocked = False  # The sink takes no more.
+        self.has_ended = False  # The FIN was passed on.
+        self.is_blocked = False  # The last send would have blocked.
         self.sends_at = 0.0
         self.style = "plain"
         self.left = 0  # Bytes until the style changes.
@@ -99,7 +102,7 @@ class Pipe:
         return self.style == "coalesce" and (len(self.queue) >= self.gathers or self.has_end)
 
     def waits(self, now: float, seconds: float) -> bool:
-        """Whether the next piece has to wait; the first question begins the wait."""
+        """Returns whether the next piece has to wait. The first call starts the wait."""
         if not self.is_armed:
             self.is_armed = True
             self.sends_at = now + seconds
@@ -108,7 +111,7 @@ class Pipe:
         return False
 
     def next_piece(self, now: float) -> int:
-        """How many bytes are to be sent at once; 0 if none before `sends_at`."""
+        """Returns how many bytes to send now; 0 if none before `sends_at`."""
         if self.left <= 0:
             self.begin_style()
         if self.style == "split":
@@ -125,7 +128,7 @@ class Pipe:
         return self.left
 
     def pump(self, now: float) -> None:
-        """Sends what is due."""
+        """Sends the pieces that are due."""
         self.is_blocked = False
         while self.queue and not self.is_cut and (now >= self.sends_at or self.is_gathered()):
             size = self.next_piece(now)
@@ -148,15 +151,15 @@ class Pipe:
 
 
 class Relay:
-    """A client, the server's connection for it, and what passes between them."""
+    """A client's connection, the connection to the server for it, and both directions between them."""
 
     def __init__(self, client: socket.socket):
         self.client = client
         self.server: socket.socket | None = None
         self.header = b""
         self.plan: GatePlan | None = None
-        self.pipes: list[Pipe] = []  # Up, down.
-        self.drains: set[socket.socket] = set()  # Sides that were cut by a FIN: read and dropped to their end.
+        self.pipes: list[Pipe] = []  # To the server, and to the client.
+        self.drains: set[socket.socket] = set()  # Sides that were cut by a FIN: what they still send is dropped.
         self.masks: dict[int, int] = {}
         self.timer = 0.0
 
@@ -185,7 +188,7 @@ class Relay:
         try:
             side.shutdown(socket.SHUT_WR)
             self.drains.add(side)
-        except OSError:  # It has gone by itself.
+        except OSError:  # The peer has closed it already.
             side.close()
 
     def cut(self) -> None:

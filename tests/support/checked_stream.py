@@ -1,5 +1,6 @@
-"""Clients of echod that know what must come back: many streams in one thread, each checked byte for byte as it comes,
-and by a hash of all that was sent and of all that came.
+"""Clients of echod that check the echo: many streams in one thread.
+
+Each stream is compared byte for byte as it comes, and by a hash of all sent and a hash of all received bytes.
 """
 
 import errno
@@ -20,22 +21,22 @@ from chaos_relay import GatePlan
 from stream_sockets import connect, reset
 
 POOL_BYTES = 4 << 20
-MOST_AT_ONCE = 128 * 1024  # Sent or read in a turn, so that the others come soon.
+MOST_AT_ONCE = 128 * 1024  # The most that one turn sends or reads, so that the other streams do not wait long.
 
 
 class Ending(Enum):
-    """How a stream ends, and what must have come by then."""
+    """How a stream ends, and how much of the echo must have come by then."""
 
-    HALF_CLOSE = "half_close"  # FIN behind the last byte; then everything, and the server's FIN.
-    SILENCE = "silence"  # Nothing more is sent; everything, then the server's FIN, since it was idle for too long.
-    STALL = "stall"  # Nothing is read until the server, which owes bytes, ends it; any part.
-    RESET = "reset"  # RST when `end_at` bytes are back; any part.
-    CLOSE = "close"  # The same with close(2), whatever is under way.
+    HALF_CLOSE = "half_close"  # The client sends FIN after the last byte. Everything must come, then the server's FIN.
+    SILENCE = "silence"  # The client stays silent. Everything must come, then the server's FIN (its idle timeout).
+    STALL = "stall"  # The client does not read until the server ends the connection. Any part may come.
+    RESET = "reset"  # The client sends RST when `end_at` bytes are back. Any part may come.
+    CLOSE = "close"  # As RESET, but by close(2), whatever is still under way.
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stream does. The sizes of its chunks are spread evenly over the orders of magnitude."""
+    """What a stream does. The sizes of its chunks are between `least` and `most`, spread evenly on a log scale."""
 
     kind: str
     total: int
@@ -44,7 +45,7 @@ class Plan:
     least: int = 1
     most: int = 64 * 1024
     is_urgent: bool = False  # Some chunks end in an urgent byte.
-    waits_for_echo: bool = False  # Each chunk for that of the one before.
+    waits_for_echo: bool = False  # A chunk is sent when the echo of the one before has come.
     send_pause_s: float = 0.0
     reads_after_s: float = 0.0
     read_most: int = MOST_AT_ONCE
@@ -55,14 +56,14 @@ class Plan:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it must come back."""
+        """Returns whether every byte must come back."""
         return self.ending in (Ending.HALF_CLOSE, Ending.SILENCE) and not (self.gate and self.gate.cuts)
 
 
 class Stream:
-    """One connection. `pool`: its bytes are pieces of this, which its random numbers choose.
+    """One connection. The bytes that it sends are random pieces of `pool`.
 
-    When it `is_over`, `error` says what was wrong with it; that is known from nothing else.
+    When it `is_over`, `error` says what was wrong, or is empty.
     """
 
     def __init__(self, name: str, plan: Plan, address: tuple[str, int], rng: random.Random, pool: bytes):
@@ -72,18 +73,18 @@ class Stream:
         self.pool = pool
         self.total = plan.total
         self.ending = plan.ending
-        self.chunk = (0, 0)  # Its place in the pool, and how much of it is not sent.
-        self.expected: deque[tuple[int, int]] = deque()  # The same of what must come back next.
+        self.chunk = (0, 0)  # The unsent rest of the current chunk: offset in the pool, and size.
+        self.expected: deque[tuple[int, int]] = deque()  # What must come back next: offset in the pool, and size.
         self.sent = 0
         self.received = 0
         self.sent_hash = hashlib.sha256()
         self.received_hash = hashlib.sha256()
         self.may_be_cut = False  # The server is stopping: its FIN may come early.
-        self.timer_at = math.inf  # Of Crowd.
+        self.timer_at = math.inf  # Used by Crowd.
         self.is_leaving = False
         self.is_shut = False
         self.is_over = False
-        self.is_ended = False  # By the server: its FIN came, or a reset.
+        self.is_ended = False  # The server's FIN came, or a reset.
         self.error = ""
         self.socket = connect(address, plan.source, plan.receive_buffer)
         self.number = self.socket.fileno()
@@ -94,7 +95,7 @@ class Stream:
         self.reads_at = math.inf if self.ending is Ending.STALL else self.began + plan.reads_after_s
         self.end_sending_if_connected()
 
-    # What it waits for.
+    # Events and times to wait for.
 
     @property
     def has_to_send(self) -> bool:
@@ -103,15 +104,16 @@ class Stream:
     def wants(self, now: float) -> int:
         reads = select.EPOLLIN if now >= self.reads_at else 0
         sends = select.EPOLLOUT if self.has_to_send and now >= self.sends_at else 0
-        # One that stalls must hear of its end. One that only waits to read must not: it would hear of it all the time.
+        # A stalling stream needs RDHUP to learn of its end. A stream that only delays reading must not ask for it:
+        # epoll is level-triggered here and would report it again and again.
         return reads | sends | (select.EPOLLRDHUP if self.reads_at == math.inf else 0)
 
     def wakes_at(self, now: float) -> float:
-        """When it wants more; never if that depends on the server alone."""
+        """Returns when wants() changes by time alone; infinity if it waits only for the server."""
         times = [self.reads_at, self.sends_at if self.has_to_send else math.inf]
         return min((at for at in times if at > now), default=math.inf)
 
-    # What it does.
+    # Sending and receiving.
 
     def turn(self, events: int, now: float) -> None:
         try:
@@ -145,7 +147,7 @@ class Stream:
         self.end_sending()
 
     def end_sending(self) -> None:
-        """What is to follow once so much is sent, or back."""
+        """Ends the stream, or its sending side, if enough bytes were sent or have come back."""
         if self.ending in (Ending.RESET, Ending.CLOSE):
             if self.received >= self.plan.end_at:
                 self.end()
@@ -156,7 +158,7 @@ class Stream:
     def end_sending_if_connected(self) -> None:
         try:
             self.end_sending()
-        except OSError as error:  # Reset already.
+        except OSError as error:  # It was reset already.
             self.lose(error)
 
     def receive(self, now: float) -> None:
@@ -167,7 +169,7 @@ class Stream:
             return
         self.received_hash.update(got)
         if not self.is_expected(got):
-            self.end(f"wrong bytes within {len(got)} at {self.received} of {self.sent}")
+            self.end(f"wrong bytes among the {len(got)} from byte {self.received} of {self.sent} on")
             return
         self.received += len(got)
         if not self.is_leaving:
@@ -188,10 +190,10 @@ class Stream:
             at += size
         return True
 
-    # How it ends.
+    # The end.
 
     def lose(self, error: OSError) -> None:
-        """By a reset, or whatever send(2) or recv(2) said."""
+        """Ends the stream after an error of send(2) or recv(2), such as a reset."""
         self.is_ended = True
         is_right = self.ending is Ending.STALL or (self.plan.gate and self.plan.gate.cuts)
         self.end("" if is_right else f"{errno.errorcode.get(error.errno or 0)} after {self.received} of {self.sent}")
@@ -203,9 +205,9 @@ class Stream:
         if self.may_be_cut or self.ending is Ending.STALL or (self.plan.gate and self.plan.gate.cuts):
             self.end()
         elif not has_all or not has_ended:
-            self.end(f"the end after {self.received} of {self.sent}")
+            self.end(f"ended after {self.received} of {self.sent} bytes")
         else:
-            self.end("" if self.sent_hash.digest() == self.received_hash.digest() else "another hash")
+            self.end("" if self.sent_hash.digest() == self.received_hash.digest() else "the hashes differ")
 
     def end(self, error: str = "") -> None:
         self.is_over = True
@@ -215,7 +217,7 @@ class Stream:
         self.socket.close()
 
     def leave(self, now: float) -> None:
-        """Ends it soon, in the way that it was to end, but for silence: that takes long."""
+        """Ends the stream soon, in its own way. SILENCE would take long, so HALF_CLOSE replaces it."""
         self.is_leaving = True
         self.total = self.sent
         self.sends_at = self.reads_at = now
@@ -228,7 +230,7 @@ class Stream:
 
 
 class Crowd:
-    """Streams that are under way. `on_over` is told of each that has ended."""
+    """Runs open streams. Calls `on_over` with each stream that has ended."""
 
     def __init__(self, on_over: Callable[[Stream], None]):
         self.on_over = on_over
@@ -237,14 +239,14 @@ class Crowd:
         self.timers: list[tuple[float, int, Stream]] = []
         self.order = itertools.count()
         self.epoll = select.epoll()
-        self.looks_at = 0.0  # For those that hang.
+        self.next_check_at = 0.0  # When to look for hanging streams again.
 
     def add(self, stream: Stream) -> None:
         self.streams[stream.number] = stream
         self.refresh(stream, time.monotonic())
 
     def run_once(self, patience_s: float, seconds: float = 1.0) -> None:
-        """Waits for at most `seconds`. Those for which nothing has moved for `patience_s` end, in error."""
+        """Waits for events for at most `seconds`. A stream that has not moved for `patience_s` ends with an error."""
         now = time.monotonic()
         if self.timers:
             seconds = min(seconds, max(0.0, self.timers[0][0] - now))
@@ -258,10 +260,10 @@ class Crowd:
             stream = heapq.heappop(self.timers)[2]
             if not stream.is_over:
                 self.refresh(stream, now)
-        if now >= self.looks_at:
-            self.looks_at = now + 1.0
+        if now >= self.next_check_at:
+            self.next_check_at = now + 1.0
             for stream in [stream for stream in self.streams.values() if now - stream.moved > patience_s]:
-                stream.end(f"nothing more for {patience_s:g} s after {stream.received} of {stream.sent}")
+                stream.end(f"no progress for {patience_s:g} s after {stream.received} of {stream.sent} bytes")
                 self.refresh(stream, now)
 
     def leave(self) -> None:
@@ -271,9 +273,9 @@ class Crowd:
             self.refresh(stream, now)
 
     def refresh(self, stream: Stream, now: float) -> None:
-        """Makes what epoll and the timers know of it agree with what it is."""
+        """Updates epoll and the timers to the state of the stream."""
         number = stream.number
-        if stream.is_over:  # Its socket is closed, and so gone from epoll too.
+        if stream.is_over:  # Its socket is closed, so epoll has dropped it.
             del self.streams[number]
             self.masks.pop(number, None)
             self.on_over(stream)

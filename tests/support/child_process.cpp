@@ -51,7 +51,7 @@ void close_if_open(int& fd) {
   }
 }
 
-// Until a write to it would block.
+// Writes until a write would block.
 void fill_pipe(int fd) {
   const std::vector<char> chunk(kChunk, '\n');
   (void)fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -60,7 +60,7 @@ void fill_pipe(int fd) {
   (void)fcntl(fd, F_SETFL, 0);
 }
 
-// "device:inode" (systemd.exec(5)).
+// The value for $JOURNAL_STREAM: "device:inode" (systemd.exec(5)).
 std::string stream_name(int fd) {
   struct stat status {};
   (void)fstat(fd, &status);
@@ -80,21 +80,21 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
 constexpr std::string_view kListenPid = "LISTEN_PID=";
 constexpr int kFirstPassed = 3;
 
-// In the child, between fork and exec, like become(): the process's number, where there is room for
-// it.
+// Writes the process ID into "LISTEN_PID=...", which has space for it. Runs in the child between
+// fork and exec, like become().
 void write_listen_pid(char* variable) {
   constexpr std::size_t kRoom = 10;
   char* const digits = variable + kListenPid.size();
   *std::to_chars(digits, digits + kRoom, getpid()).ptr = '\0';
 }
 
-// The test's own, should it be run by one.
+// Variables that the test itself may have from a service manager; the child must not inherit them.
 bool is_of_a_service_manager(std::string_view variable) {
   return variable.starts_with("NOTIFY_SOCKET=") || variable.starts_with("LISTEN_") ||
          variable.starts_with("WATCHDOG_");
 }
 
-// Numbers beyond those that they will have in the child.
+// Duplicates the descriptors to numbers that are higher than those they get in the child.
 std::vector<int> out_of_the_way(const std::vector<int>& descriptors) {
   constexpr int kFirst = 100;
   std::vector<int> copies;
@@ -105,7 +105,7 @@ std::vector<int> out_of_the_way(const std::vector<int>& descriptors) {
   return copies;
 }
 
-// In the child, between fork and exec: only calls that are safe there.
+// Runs in the child between fork and exec, so it makes only calls that are safe there.
 [[noreturn]] void become(const ChildOptions& options, char* const* arguments,
                          char* const* environment, const std::vector<int>& passed, int in, int out,
                          int err) {
@@ -120,7 +120,8 @@ std::vector<int> out_of_the_way(const std::vector<int>& descriptors) {
   for (const int descriptor : passed) {
     is_ready = is_ready && dup2(descriptor, next++) >= 0;
   }
-  (void)close_range(static_cast<unsigned>(next), UINT_MAX, 0);  // What the test itself inherited.
+  (void)close_range(static_cast<unsigned>(next), UINT_MAX,
+                    0);  // Descriptors that the test itself inherited.
   is_ready = is_ready && (options.directory.empty() || chdir(options.directory.c_str()) == 0);
   for (const auto& [resource, limit] : options.limits) {
     is_ready = is_ready && setrlimit(static_cast<__rlimit_resource_t>(resource), &limit) == 0;
@@ -155,7 +156,7 @@ ChildProcess::ChildProcess(const ChildOptions& options) {
   }
   for (char** variable = environ; *variable != nullptr; ++variable) {
     if (!is_of_a_service_manager(*variable)) {
-      environment_texts.emplace_back(*variable);  // After ours: getenv(3) takes the first.
+      environment_texts.emplace_back(*variable);  // Behind ours: getenv(3) finds the first.
     }
   }
   if (!options.passes.empty()) {
@@ -199,7 +200,7 @@ ChildProcess::~ChildProcess() {
     (void)waitpid(pid_, nullptr, 0);
   }
   close_stdin();
-  (void)eventfd_write(stop_, 1);  // Should a descendant of it still hold the pipes.
+  (void)eventfd_write(stop_, 1);  // A descendant of the child may still hold the pipes open.
   collector_.join();
   close_if_open(stop_);
   close_if_open(stdout_);
@@ -207,7 +208,7 @@ ChildProcess::~ChildProcess() {
   close_if_open(pidfd_);
 }
 
-// The collector's thread: reads until both pipes are at their end.
+// Runs in the collector's thread; reads both pipes to their end.
 void ChildProcess::collect(bool with_stderr) {
   std::array<pollfd, 3> watched{{{.fd = stdout_, .events = POLLIN, .revents = 0},
                                  {.fd = with_stderr ? stderr_ : -1, .events = POLLIN, .revents = 0},

@@ -1,6 +1,6 @@
-// A program that a test runs: its output is collected while it runs, it can be signalled and waited
-// for, and it never outlives the object (nor the test, should that be killed).
-// Thread-safety: none; use from the thread that started it.
+// Runs a program for a test: collects its output, sends it signals, and waits for its end. The
+// program never outlives the object. It also dies if the test is killed.
+// Thread-safety: none; use it from the thread that started it.
 #pragma once
 
 #include <sys/resource.h>
@@ -21,26 +21,26 @@ namespace echod::test {
 
 struct ChildOptions {
   std::vector<std::string> arguments = {};    // The first is the program, looked up in PATH.
-  std::vector<std::string> environment = {};  // "NAME=value", on top of the test's own.
+  std::vector<std::string> environment = {};  // "NAME=value", in addition to the test's own.
   std::string directory = {};                 // Working directory; empty: the test's own.
   std::vector<std::pair<int, rlimit>> limits = {};
-  // Its descriptors from 3 on, with $LISTEN_FDS and $LISTEN_PID as sd_listen_fds(3) wants them.
+  // Passed as descriptors 3, 4, ..., with $LISTEN_FDS and $LISTEN_PID set as for sd_listen_fds(3).
   std::vector<int> passes = {};
-  std::optional<uid_t> user = {};      // Drop root for this user and the group of the same number.
-  bool has_stdin = false;              // A pipe, see write_stdin(); else /dev/null.
-  std::optional<int> stdin_from = {};  // This descriptor instead, such as a terminal's.
-  std::optional<int> stderr_to = {};   // Its stderr is this descriptor, and err() stays empty.
-  bool names_journal = false;          // $JOURNAL_STREAM names its stderr, as under systemd.
-  bool closes_stderr = false;    // Its stderr is a pipe that nobody reads: writing raises SIGPIPE.
-  bool blocks_stderr = false;    // Its stderr is a pipe that nobody reads, and full.
-  bool closes_standard = false;  // It starts without descriptors 0, 1 and 2.
+  std::optional<uid_t> user = {};      // Become this user, and the group of the same number.
+  bool has_stdin = false;              // stdin is a pipe, see write_stdin(); else /dev/null.
+  std::optional<int> stdin_from = {};  // stdin is this descriptor, such as a terminal's.
+  std::optional<int> stderr_to = {};   // stderr is this descriptor, and err() stays empty.
+  bool names_journal = false;          // $JOURNAL_STREAM names stderr, as under systemd.
+  bool closes_stderr = false;          // stderr is a pipe without a reader: writing raises SIGPIPE.
+  bool blocks_stderr = false;          // stderr is a full pipe that is not read: writing blocks.
+  bool closes_standard = false;        // The program starts without descriptors 0, 1 and 2.
 };
 
 class ChildProcess {
  public:
   // Throws std::runtime_error if the program cannot be started.
   explicit ChildProcess(const ChildOptions& options);
-  // Kills it if it still runs.
+  // Kills the program if it still runs.
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -50,15 +50,16 @@ class ChildProcess {
   void write_stdin(const std::string& text) const;
   void close_stdin();
 
-  // What it has printed so far.
+  // What the program has printed so far.
   [[nodiscard]] std::string out();
   [[nodiscard]] std::string err();
-  // Waits until `is_enough(err())`; false if the program closed its stderr or the deadline passed.
+  // Waits until `is_enough(err())`. Returns false if the program closed its stderr or the deadline
+  // passed first.
   [[nodiscard]] bool wait_for_err(const std::function<bool(const std::string&)>& is_enough,
                                   const Deadline& deadline = Deadline());
 
-  // Waits for its end: the exit code, 128 plus the signal that killed it, or nothing if the
-  // deadline passed first. All of its output has been collected then.
+  // Waits for the end of the program and collects the rest of its output. Returns the exit code, or
+  // 128 plus the number of the signal that killed it, or nothing if the deadline passed first.
   [[nodiscard]] std::optional<int> wait(const Deadline& deadline = Deadline());
   [[nodiscard]] bool is_running();
 
@@ -71,7 +72,7 @@ class ChildProcess {
   int stdin_ = -1;
   int stdout_ = -1;
   int stderr_ = -1;
-  int stop_ = -1;     // An eventfd: ends the collector.
+  int stop_ = -1;     // An eventfd that ends the collector.
   std::mutex mutex_;  // Guards the members down to `is_at_end_`.
   std::condition_variable changed_;
   std::string out_;
@@ -86,7 +87,7 @@ struct ChildResult {
   std::string err;
 };
 
-// Runs a program to its end; throws std::runtime_error if that does not come.
+// Runs a program to its end. Throws std::runtime_error if it does not end.
 [[nodiscard]] ChildResult run(const ChildOptions& options);
 
 // Whether `program` is in PATH.

@@ -1,5 +1,5 @@
-// In the build that measures coverage (ECHOD_COVERAGE): a process that ends without what atexit(3)
-// registered writes its counts all the same. Linked in place of these functions by ld's --wrap.
+// For the coverage build (ECHOD_COVERAGE): writes the counts of a process that ends without running
+// its atexit(3) handlers. ld's --wrap links these functions in place of the originals.
 extern "C" {
 
 void __gcov_dump();

@@ -1,4 +1,7 @@
-"""coverage_table.py FILE LINES BRANCHES: gcovr's summary as a table of files; fails below these percentages."""
+"""coverage_table.py FILE LINES BRANCHES: prints gcovr's JSON summary as a table of files.
+
+Fails if less than LINES percent of the lines, or BRANCHES percent of the branches, are covered.
+"""
 
 import json
 import sys

@@ -34,7 +34,7 @@ rlimit both(rlim_t limit) {
   return {.rlim_cur = limit, .rlim_max = limit};
 }
 
-// "... listening on 127.0.0.1:40001, backlog 1024" or "[::]:40001".
+// Parses "... listening on 127.0.0.1:40001, backlog 1024", or the same with "[::]:40001".
 ListenAddress parse_listening(const std::string& line) {
   const std::string words = "listening on ";
   const std::size_t start = line.find(words) + words.size();
@@ -47,7 +47,7 @@ ListenAddress parse_listening(const std::string& line) {
   return {.host = host, .port = static_cast<std::uint16_t>(std::stoul(address.substr(colon + 1)))};
 }
 
-// The number of bytes on a line "name  123 kB" of a file under /proc.
+// Returns the number of bytes on a line "name  123 kB" of a file under /proc.
 std::uint64_t bytes_in(const std::string& path, const std::string& wanted) {
   constexpr std::uint64_t kKib = 1024;
   for (const std::string& line : lines_of(read_file(path))) {
@@ -103,7 +103,7 @@ DaemonProcess::DaemonProcess(const DaemonOptions& options) {
   write_file(config_path(), options.config);
   ChildOptions child = child_options(options, directory_);
   if (options.user) {
-    // The user need not be allowed to where the binary was built.
+    // The user may have no access to the build directory.
     std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
     std::filesystem::copy_file(ECHOD_BINARY, directory_.file("echod"));
     child.arguments.front() = directory_.file("echod");
@@ -112,7 +112,7 @@ DaemonProcess::DaemonProcess(const DaemonOptions& options) {
   wait_for_start(options.closes_stderr || options.blocks_stderr || options.closes_standard ||
                  options.stderr_to.has_value());
   if (options.has_log_argument) {
-    // Its thread opens it, maybe after the start.
+    // The log thread opens the file, maybe after the start.
     wait_until("the log file to be opened", [this] {
       return std::filesystem::exists(log_path()) ||
              contains(child_->err(), "cannot write the log file");
@@ -179,7 +179,8 @@ std::string DaemonProcess::wait_for_log(const std::string& text, std::size_t tim
     return count_containing(lines, text) >= times;
   });
   if (!has_come) {
-    throw std::runtime_error("in vain: waited for the log line '" + text + "'" + everything_said());
+    throw std::runtime_error("timed out waiting for the log line '" + text + "'" +
+                             everything_said());
   }
   return last_containing(lines, text);
 }
@@ -187,7 +188,7 @@ std::string DaemonProcess::wait_for_log(const std::string& text, std::size_t tim
 std::string DaemonProcess::wait_for_err(const std::string& text, std::size_t times) {
   if (!child_->wait_for_err(
           [&](const std::string& err) { return count_containing(lines_of(err), text) >= times; })) {
-    throw std::runtime_error("in vain: waited for '" + text + "' on stderr" + everything_said());
+    throw std::runtime_error("timed out waiting for '" + text + "' on stderr" + everything_said());
   }
   return last_containing(err_lines(), text);
 }
@@ -197,14 +198,14 @@ std::string DaemonProcess::ask_for_counters() {
   constexpr std::chrono::seconds kAskAgain{2};
   const std::size_t before = count_log(words);
   const Deadline deadline;
-  do {  // More than once, because a full log queue drops lines, this one too.
+  do {  // Asks again, because a full log queue may drop the answer.
     signal(SIGUSR2);
     if (eventually([&] { return count_log(words) > before; }, Deadline(kAskAgain))) {
       const std::string line = last_containing(log_lines(), words);
       return line.substr(line.find(words) + words.size());
     }
   } while (!deadline.has_passed());
-  throw std::runtime_error("in vain: waited for the counters" + everything_said());
+  throw std::runtime_error("timed out waiting for the counters" + everything_said());
 }
 
 std::map<std::string, std::uint64_t> DaemonProcess::counters() {
@@ -221,7 +222,7 @@ std::uint64_t DaemonProcess::counter(const std::string& name) {
   const auto all = counters();
   const auto found = all.find(name);
   if (found == all.end()) {
-    throw std::runtime_error("no counter of the name " + name);
+    throw std::runtime_error("there is no counter " + name);
   }
   return found->second;
 }
@@ -326,7 +327,7 @@ void DaemonProcess::finish_stopped(int exit_code) {
   check_lines(err, "stderr");
   for (const std::string& text : expected_) {
     EXPECT_GT(count_containing(log, text) + count_containing(err, text), 0U)
-        << "never said: " << text << everything_said();
+        << "never logged: " << text << everything_said();
   }
 }
 

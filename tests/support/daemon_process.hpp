@@ -1,5 +1,6 @@
-// echod itself, as a test runs it: the built binary with a directory of its own, a configuration
-// given as text, an ephemeral port; started when the constructor returns, and watched from outside.
+// Runs the real echod for a test: the built binary, with its own directory, a configuration given
+// as text, and an ephemeral port. The daemon serves when the constructor returns. Everything is
+// observed from outside the process.
 // Thread-safety: none.
 #pragma once
 
@@ -17,19 +18,21 @@
 namespace echod::test {
 
 struct DaemonOptions {
-  std::string config = {};                  // TOML. With [[listen]] in it, no --address and --port.
-  std::vector<std::string> arguments = {};  // Further ones.
+  std::string config = {};                    // TOML. Without [[listen]]: 127.0.0.1, any free port.
+  std::vector<std::string> arguments = {};    // Further arguments.
   std::vector<std::string> environment = {};  // "NAME=value".
-  bool has_log_argument = true;               // --log-file; else what the config says.
+  bool has_log_argument = true;               // Pass --log-file; else the config names the file.
   bool has_stdin = false;
-  bool names_journal = false;                   // As if started by systemd.
-  bool closes_stderr = false;                   // Started once the log file says so.
-  bool blocks_stderr = false;                   // The same for these two.
-  bool closes_standard = false;                 // See ChildOptions.
-  std::optional<int> stderr_to = {};            // The same.
+  // For the next five see ChildOptions. With one of the last four, the start is read from the log
+  // file, because stderr is not available.
+  bool names_journal = false;
+  bool closes_stderr = false;
+  bool blocks_stderr = false;
+  bool closes_standard = false;
+  std::optional<int> stderr_to = {};
   std::optional<rlim_t> file_size = {};         // RLIMIT_FSIZE.
   std::optional<rlim_t> open_files = {};        // RLIMIT_NOFILE, soft and hard.
-  std::optional<rlimit> open_files_range = {};  // The two apart.
+  std::optional<rlimit> open_files_range = {};  // RLIMIT_NOFILE, soft and hard separately.
   std::optional<rlim_t> address_space = {};     // RLIMIT_AS.
   std::optional<uid_t> user = {};
   std::vector<int> passes = {};  // Listening sockets, as in socket activation.
@@ -40,7 +43,7 @@ struct ListenAddress {
   std::uint16_t port = 0;
 };
 
-// What the kernel says about a process.
+// Memory of a process, as the kernel counts it.
 struct MemoryUse {
   std::uint64_t private_dirty_bytes = 0;
   std::uint64_t virtual_bytes = 0;
@@ -48,7 +51,7 @@ struct MemoryUse {
 
 class DaemonProcess {
  public:
-  // Throws std::runtime_error with what the daemon said if it does not come up.
+  // Throws std::runtime_error with the daemon's output if it does not start.
   explicit DaemonProcess(const DaemonOptions& options = {});
 
   [[nodiscard]] const std::vector<ListenAddress>& listeners() const { return listeners_; }
@@ -59,9 +62,9 @@ class DaemonProcess {
   [[nodiscard]] std::string log_path() const { return directory_.file("network-server.log"); }
   [[nodiscard]] ChildProcess& child() { return *child_; }
 
-  // Stops the process where it is, so that a test can prepare what it will find; then lets it go
-  // on.
+  // Stops the process (SIGSTOP), so that a test can prepare what it will find.
   void freeze();
+  // Continues it (SIGCONT).
   void thaw();
   void signal(int number) { child_->signal(number); }
   // Replaces the config file and sends SIGHUP.
@@ -69,41 +72,41 @@ class DaemonProcess {
 
   [[nodiscard]] std::vector<std::string> log_lines() const;
   [[nodiscard]] std::vector<std::string> err_lines() { return lines_of(child_->err()); }
-  // How many lines of the log file contain `text`.
+  // Returns how many lines of the log file contain `text`.
   [[nodiscard]] std::size_t count_log(const std::string& text) const;
-  // Waits for at least `times` of them; returns the last. Ends the test case if they do not come.
+  // Waits for at least `times` such lines; returns the last. Throws if they do not come.
   [[nodiscard]] std::string wait_for_log(const std::string& text, std::size_t times = 1) const;
   // The same for stderr.
   [[nodiscard]] std::string wait_for_err(const std::string& text, std::size_t times = 1);
-  // The counters as they are now (SIGUSR2).
+  // Asks the daemon for its counters (SIGUSR2).
   [[nodiscard]] std::map<std::string, std::uint64_t> counters();
   [[nodiscard]] std::uint64_t counter(const std::string& name);
-  // Fails the test unless a counter comes to exactly this value. It may take a moment: the worker
-  // counts an echo after the client has it.
+  // Fails the test unless a counter reaches exactly this value. It may take a moment: the worker
+  // counts an echo after it has sent it.
   void expect_counter(const std::string& name, std::uint64_t value);
   // Waits until a counter has at least this value.
   void wait_for_counter(const std::string& name, std::uint64_t value);
 
-  // Seen from outside, without a word from the daemon. The log file is not counted, because it is
-  // opened in a thread of its own, maybe after the start; nor are pipes, because workers keep those
-  // that they have spliced through.
+  // Read from /proc, without asking the daemon. The count of descriptors includes the log file even
+  // before the log thread has opened it. It excludes pipes, because workers keep those that they
+  // have used for splice.
   [[nodiscard]] std::size_t open_descriptors() const;
   [[nodiscard]] std::chrono::nanoseconds cpu_time() const;
   [[nodiscard]] MemoryUse memory() const;
 
-  // A line of this content is no failure in finish(); it must have come by then.
+  // A warning or error that contains `text` must come before finish() ends.
   void expect_log(const std::string& text) { expected_.push_back(text); }
-  // It may also not come.
+  // A warning or error that contains `text` may come.
   void allow_log(const std::string& text) { allowed_.push_back(text); }
 
   [[nodiscard]] std::optional<int> wait(const Deadline& deadline = Deadline()) {
     return child_->wait(deadline);
   }
-  // What every test ends with, while its connections are closed: descriptors back to where they
-  // were, SIGTERM, exit code 0, no unexpected error line, no sanitizer's report. Failures fail the
-  // test.
+  // The end of every test; all connections must be closed. Checks that no descriptor was leaked,
+  // sends SIGTERM, and checks for exit code 0, for no unexpected warning or error in the log, and
+  // for no report of a sanitizer.
   void finish();
-  // The same for a daemon that the test has told to stop.
+  // The same for a daemon that the test has stopped. Sends no signal and counts no descriptors.
   void finish_stopped(int exit_code = 0);
   [[nodiscard]] bool is_finished() const { return is_finished_; }
 
@@ -122,7 +125,7 @@ class DaemonProcess {
   bool is_finished_ = false;
 };
 
-// Runs the binary to its end: for what it prints, and for starts that fail.
+// Runs the binary to its end. For its output, and for starts that fail.
 [[nodiscard]] ChildResult run_echod(const std::vector<std::string>& arguments,
                                     const std::string& directory = "");
 

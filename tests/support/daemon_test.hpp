@@ -1,5 +1,5 @@
-// The fixture of the integration tests: one daemon, checked at the end of every case
-// (DaemonProcess::finish).
+// The fixture of the integration tests: one daemon, which DaemonProcess::finish() checks at the end
+// of every case.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-// How long tests wait, in one place. Nothing here measures speed: a test that passes never waits
-// for a deadline, so it is generous enough for sanitizers, valgrind and a loaded machine.
+// How long tests wait. No deadline measures speed: a test that passes does not wait for one. So
+// deadlines are generous enough for sanitizers, valgrind and a loaded machine.
 #pragma once
 
 #include <algorithm>
@@ -18,9 +18,9 @@ inline constexpr bool kSanitized = true;
 inline constexpr bool kSanitized = false;
 #endif
 
-// How late may come what is promised at once. Generous for a loaded machine, and far below what
-// would bring it anyway: sweeps and housekeeping come every 10 s. Count turns or messages where you
-// can.
+// How late an effect may come that is promised at once. It is generous for a loaded machine, and
+// far below 10 s, the interval of the sweeps, which would cause the effect too. Prefer to count
+// turns or messages.
 inline constexpr std::chrono::milliseconds kAtOnce{kSanitized ? 6000 : 2000};
 
 class Deadline {
@@ -29,7 +29,7 @@ class Deadline {
       : end_(std::chrono::steady_clock::now() + patience) {}
 
   [[nodiscard]] bool has_passed() const { return std::chrono::steady_clock::now() >= end_; }
-  // For poll(2): at least 0.
+  // The timeout for poll(2); never negative.
   [[nodiscard]] int left_ms() const {
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(end_ - std::chrono::steady_clock::now());
@@ -40,8 +40,8 @@ class Deadline {
   std::chrono::steady_clock::time_point end_;
 };
 
-// Asks again and again, with pauses that grow to 20 ms, until `is_true` or the deadline; returns
-// the last answer. For state that has no descriptor to wait on, such as files under /proc.
+// Calls `is_true` until it returns true or the deadline passes, with pauses of up to 20 ms. Returns
+// the last result. For state that has no descriptor to wait on, such as files under /proc.
 template <typename Condition>
 [[nodiscard]] bool eventually(Condition is_true, const Deadline& deadline = Deadline()) {
   auto pause = std::chrono::milliseconds(1);
@@ -57,11 +57,11 @@ template <typename Condition>
   }
 }
 
-// As above; a deadline that passes ends the test case.
+// As above, but throws if the deadline passes, which ends the test case.
 template <typename Condition>
 void wait_until(const std::string& what, Condition is_true) {
   if (!eventually(is_true)) {
-    throw std::runtime_error("in vain: waited for " + what);
+    throw std::runtime_error("timed out waiting for " + what);
   }
 }
 

@@ -1,4 +1,4 @@
-// Makes a system call on a file take very long, as a disk that hangs does: strace(1) does it.
+// Delays a system call on a file, as a hanging disk does. Uses strace(1).
 // Thread-safety: none.
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace echod::test {
 
-// Options of strace that delay `call` on `file`: by default for longer than any test waits.
+// Options of strace that delay `call` on `file`. The default is longer than any test waits.
 [[nodiscard]] inline std::vector<std::string> delaying(const std::string& call,
                                                        const std::string& file,
                                                        const std::string& delay_us = "100000000") {
@@ -22,7 +22,7 @@ namespace echod::test {
           "-e", "trace=" + call, "-e", "inject=" + call + ":delay_enter=" + delay_us};
 }
 
-// While it lives, those calls of a running process.
+// Delays these calls of a running process while the object exists.
 class DelayedCalls {
  public:
   DelayedCalls(pid_t process, const std::string& call, const std::string& file) {
@@ -31,9 +31,9 @@ class DelayedCalls {
     }
   }
 
-  // False where strace is missing or may not do that.
+  // False if strace is missing or is not allowed to trace the process.
   [[nodiscard]] bool is_in_force() const { return strace_ != nullptr; }
-  // Also ends a delay that is going on.
+  // Stops delaying; a call that is delayed now continues.
   void end() { strace_.reset(); }
 
  private:

@@ -1,5 +1,5 @@
-// Descriptors: the limit of the test's own process, and what another process has open.
-// Thread-safety: free of state; the limit is that of the whole process.
+// Descriptors: the limit of the test's own process, and the open files of another process.
+// Thread-safety: stateless; the limit is that of the whole process.
 #pragma once
 
 #include <sys/resource.h>
@@ -13,7 +13,8 @@
 
 namespace echod::test {
 
-// Raises the limit to the hard one. False if that leaves no room for so many connections.
+// Raises the soft limit to the hard limit. Returns false if that is too low for so many
+// connections.
 [[nodiscard]] inline bool can_hold(std::size_t connections) {
   constexpr rlim_t kSpare = 200;
   rlimit limit{};
@@ -27,7 +28,7 @@ namespace echod::test {
   return limit.rlim_max >= connections + kSpare;
 }
 
-// Whether `process` has this file open.
+// Returns whether `process` has this file open.
 inline bool has_open(pid_t process, const std::string& file) {
   std::error_code error;
   for (std::filesystem::directory_iterator fd("/proc/" + std::to_string(process) + "/fd", error),

@@ -1,11 +1,11 @@
-// What a worker consists of, without its thread and with a scripted kernel below it: a test makes
-// each iteration of the loop by itself and says what every system call of it gives.
+// The parts of a worker, without its thread, on a scripted kernel. The test runs each iteration of
+// the loop itself and scripts the result of every system call.
 //
 //   connect(kFd);
 //   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
 //   kernel_.expect_recv(kFd, "hello");
 //   kernel_.expect_send(kFd, "hello");
-//   iterate();                                   // Fails if any step of the script is left.
+//   iterate();                                   // Fails if a step of the script was not used.
 //
 // Thread-safety: none.
 #pragma once
@@ -59,7 +59,7 @@ class EchoFixture : public testing::Test {
     context_.apply(settings);
   }
 
-  // A connection as a listener makes it.
+  // Creates a connection as the acceptor does.
   Connection& connect(int fd) {
     EXPECT_TRUE(context_.table.reserve());
     shared_.admission.take_slot();
@@ -69,7 +69,7 @@ class EchoFixture : public testing::Test {
     return connection;
   }
 
-  // One iteration, as Worker::run() makes it, and the end of the script.
+  // Runs one iteration as Worker::run() does. Fails if a step of the script was not used.
   void iterate() {
     loop_.run_once();
     if (context_.table.destroy_retired()) {
@@ -77,19 +77,19 @@ class EchoFixture : public testing::Test {
     }
     kernel_.verify();
   }
-  // An iteration without anything to do, `time` later.
+  // Advances the clock by `time` and runs an iteration without events.
   void pass(std::chrono::nanoseconds time) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
     iterate();
   }
-  // Nobody is in the ready list: the loop would wait without end.
+  // Expects the ready list to be empty: epoll_wait blocks without a timeout.
   void expect_rest() {
     kernel_.expect_epoll_wait({}, -1);
     iterate();
   }
 
-  // Brings `fd` to the state flushing: "hello" was read, and "llo" is owed.
+  // Creates a connection in the state flushing: it has read "hello" and still owes "llo".
   Connection& connect_owing(int fd) {
     Connection& connection = connect(fd);
     kernel_.expect_epoll_wait({{fd, EPOLLIN}});
@@ -103,7 +103,7 @@ class EchoFixture : public testing::Test {
   [[nodiscard]] std::uint64_t count(Counter counter) const {
     return context_.counters.get(counter);
   }
-  // How many connections ended for `reason`.
+  // Returns how many connections were closed for `reason`.
   [[nodiscard]] std::uint64_t closed(CloseReason reason) const { return count(counter_of(reason)); }
   [[nodiscard]] std::uint64_t closed_in_all() const {
     std::uint64_t sum = 0;
@@ -123,11 +123,11 @@ class EchoFixture : public testing::Test {
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
   sys::SocketAddress peer_ = *sys::SocketAddress::parse("192.0.2.1", 5555);
   EventLoop loop_;
-  SharedState shared_{small_settings(),
-                      2};  // The other worker accepts only if a test opens its seat.
+  // Two workers; the second one accepts only if a test adds it.
+  SharedState shared_{small_settings(), 2};
   EchoContext context_{
       loop_, small_settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
-  int lost_ = 0;  // Listening sockets that turned out to be broken.
+  int lost_ = 0;  // Listening sockets that the acceptor reported as lost.
   Acceptor acceptor_{context_.acceptor_parts(), context_.settings.turn_accepts,
                      [this](int) { ++lost_; }};
 };

@@ -28,7 +28,7 @@ void run_all(std::span<EchoPump> pumps, const std::function<bool()>& is_enough) 
     }
     constexpr int kPatienceMs = std::chrono::milliseconds(kPatience).count();
     if (poll(polled.data(), polled.size(), kPatienceMs) == 0) {
-      throw std::runtime_error("test client: no byte moves any more; the first has sent " +
+      throw std::runtime_error("test client: no progress; the first connection has sent " +
                                std::to_string(pumps[0].sent()) + " and received " +
                                std::to_string(pumps[0].received()));
     }
@@ -127,7 +127,7 @@ void send_until_blocked(std::vector<EchoPump>& pumps) {
         pumps[i].step(POLLOUT);
       }
       if (deadline.has_passed() || (pumps[i].wanted() & POLLOUT) == 0) {
-        throw std::runtime_error("test client: send never blocks, " +
+        throw std::runtime_error("test client: send does not block, " +
                                  std::to_string(pumps[i].sent()) + " bytes were taken");
       }
     }

@@ -1,5 +1,6 @@
-// A client that sends a pattern and checks, byte for byte, that it comes back, both at the same
-// time; many of them can run in one thread. Thread-safety: none.
+// A client that sends a pattern and, at the same time, checks byte for byte that it comes back.
+// Many pumps can run in one thread.
+// Thread-safety: none.
 #pragma once
 
 #include <cstdint>
@@ -15,11 +16,11 @@ namespace echod::test {
 
 struct PumpPlan {
   std::uint64_t bytes = 0;           // To send, and to get back.
-  std::uint64_t seed = 1;            // Of the pattern and of the sizes of the chunks.
+  std::uint64_t seed = 1;            // For the pattern and the sizes of the chunks.
   std::size_t largest_send = 65536;  // Each send has a random size up to this.
   std::size_t largest_receive = 65536;
-  bool half_closes = true;  // After the last byte; then the daemon's FIN is expected.
-  bool reads = true;        // Else not until read_now().
+  bool half_closes = true;  // Sends FIN after the last byte, and expects the daemon's FIN.
+  bool reads = true;        // If false, it does not read before read_now().
 };
 
 class EchoPump {
@@ -32,8 +33,8 @@ class EchoPump {
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }
 
-  // For the poll loop: which events it waits for, and what to do on them. Throws if a byte is
-  // wrong, missing or too many, or if the connection ends early.
+  // For the poll loop: the events to wait for, and the handler. step() throws if a byte is wrong,
+  // if there are too many or too few, or if the connection ends early.
   [[nodiscard]] int fd() const { return peer_.fd(); }
   [[nodiscard]] short wanted() const;
   void step(short ready);
@@ -53,20 +54,20 @@ class EchoPump {
   bool is_ended_ = false;
 };
 
-// What to send to a daemon so that it surely blocks, and the client to do it with: the daemon's
-// receive buffer may grow to 32 MiB (net.ipv4.tcp_rmem since Linux 6.16), each send buffer to 4
-// MiB. The client's receive buffer, which could take 32 MiB more, is kept small.
+// More bytes than all buffers on the way hold, and options of a client that reads late. The
+// daemon's receive buffer may grow to 32 MiB (net.ipv4.tcp_rmem since Linux 6.16), and each send
+// buffer to 4 MiB. The client's receive buffer could take another 32 MiB, so it is kept small.
 inline constexpr std::uint64_t kMoreThanBuffersHold = 64 * kMib;
 inline constexpr PeerOptions kLateReader{.receive_buffer_bytes = 256 * kKib};
 
-// Sends on all, reading on none, until nobody's kernel has taken a byte for a while: all buffers on
-// the way are full then. Throws if a plan has too few bytes for that.
+// Sends on all pumps without reading, until no send takes a byte for a while. All buffers on the
+// way are full then. Throws if a plan has too few bytes for that.
 void send_until_blocked(std::vector<EchoPump>& pumps);
-// The same of one client that never reads.
+// The same for one client that never reads.
 void send_until_blocked(TcpPeer& peer);
 
-// Runs all until they are done, or until `is_enough` says so (asked after every round). Throws if
-// none of them makes progress for kPatience.
+// Runs all pumps until they are done, or until `is_enough` returns true; it is called after every
+// poll(2). Throws if no pump makes progress for kPatience.
 void run_pumps(std::vector<EchoPump>& pumps, const std::function<bool()>& is_enough = {});
 void run_pump(EchoPump& pump);
 

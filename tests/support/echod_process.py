@@ -1,5 +1,6 @@
-"""echod itself, as a test in Python runs it: the built binary with a directory of its own, a configuration given as
-text, an ephemeral port; started when the constructor returns, and watched from outside.
+"""Runs the real echod for a Python test: the built binary, with its own directory and a configuration given as text.
+
+The daemon serves when the constructor returns. Everything is observed from outside the process.
 """
 
 import os
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-PATIENCE_S = 60.0  # Nothing here measures speed: who passes never waits for so long.
+PATIENCE_S = 60.0  # Does not measure speed: a test that passes never waits this long.
 ASK_AGAIN_S = 2.0
 
 LISTENING = re.compile(r"listening on (\S+):(\d+), backlog")
@@ -26,27 +27,28 @@ BAD = (" - WARNING - ", " - ERROR - ", " - CRITICAL - ", "AddressSanitizer", "Le
 
 
 class Broken(Exception):
-    """The daemon has not done what it owes."""
+    """The daemon did not do what it must."""
 
 
 def wait_until(what: str, is_so: Callable[[], object], seconds: float = PATIENCE_S) -> None:
-    """Polls, for what has no event to wait on: lines in files, files under /proc."""
+    """Polls for what has no event to wait on: lines in files, files under /proc. Raises Broken after `seconds`."""
     deadline = time.monotonic() + seconds
     pause = 0.001
     while not is_so():
         if time.monotonic() > deadline:
-            raise Broken(f"in vain: waited {seconds:g} s for {what}")
+            raise Broken(f"timed out after {seconds:g} s waiting for {what}")
         time.sleep(pause)
         pause = min(2 * pause, 0.02)
 
 
 class EchodProcess:
-    """`config` is TOML; without [[listen]] in it echod listens on any free port of 127.0.0.1.
+    """One echod. As a context manager it kills the daemon if it was not stopped.
 
-    `wrapper`: words before the command, of a program that ends in execve of it, such as `ip netns exec NAME` or
-    `taskset -c 1`. `limits`: of prlimit(1), soft and hard: {"nofile": 64, "as": 400 << 20}. `log_file`: where the
-    configuration puts it, if not to network-server.log. `stderr`: a descriptor, instead of a file that is read here; then
-    the log file must hold the level INFO. As a context it kills what was not stopped.
+    `config`: TOML; without [[listen]], echod listens on a free port of 127.0.0.1. `wrapper`: a command that executes
+    its arguments in the same process, such as `ip netns exec NAME` or `taskset -c 1`. `limits`: for prlimit(1), soft
+    and hard, such as {"nofile": 64, "as": 400 << 20}. `log_file`: the log file that the configuration names, if that is
+    not network-server.log. `stderr`: a descriptor for stderr, in place of a file that is read here; the log file must
+    then contain the level INFO.
     """
 
     def __init__(self, echod: Path, config: str = "", *, wrapper: Sequence[str] = (),
@@ -58,7 +60,8 @@ class EchodProcess:
         self.log_file = log_file or self.directory / "network-server.log"
         self.stderr_file = self.directory / "stderr"
         self.config_file.write_text(config, encoding="utf-8")
-        self.told = self.stderr_text if stderr is None else self.log_text  # What every operator is to see.
+        # Where the start and the counters are reported.
+        self.report_text = self.stderr_text if stderr is None else self.log_text
         self._allowed: list[str] = []
         self._expected: list[str] = []
         words = [*wrapper]
@@ -72,14 +75,14 @@ class EchodProcess:
                                             stderr=stderr_file if stderr is None else stderr,
                                             env={**os.environ, **(environment or {})})
         try:
-            wait_until("the start", lambda: "- started: " in self.told() or not self.is_running())
+            wait_until("the start", lambda: "- started: " in self.report_text() or not self.is_running())
             if not self.is_running():
-                raise Broken(f"it ended at the start, with status {self.process.returncode}")
+                raise Broken(f"echod did not start; its exit status is {self.process.returncode}")
         except BaseException as error:
             said = self.text()
             self.kill()
             raise Broken(f"{error}\n{said}") from error
-        self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.told())]
+        self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.report_text())]
         self.descriptors_at_start = self.descriptors()
 
     def __enter__(self) -> Self:
@@ -109,10 +112,10 @@ class EchodProcess:
         return self.process.poll() is None
 
     def has_exited(self) -> bool:
-        """Also while a thread of it is delayed by a tracer. To be asked before is_running()."""
+        """True even while a tracer delays one of its threads. Call it before is_running(), which reaps the process."""
         return "\nState:\tZ" in (self._proc / "status").read_text()
 
-    # What it says.
+    # Its output.
 
     def stderr_text(self) -> str:
         return self.stderr_file.read_text("utf-8", "replace")
@@ -127,56 +130,56 @@ class EchodProcess:
         wait_until(f"the log line '{words}'", lambda: self.log_text().count(words) >= times)
 
     def counters(self) -> dict[str, int]:
-        """As they are now (SIGUSR2). Asked for more than once, because a full log queue drops lines, this one too."""
-        seen = len(COUNTERS.findall(self.told()))
+        """Asks echod for its counters (SIGUSR2). It asks again, because a full log queue may drop the answer."""
+        seen = len(COUNTERS.findall(self.report_text()))
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             if not self.is_running():
-                raise Broken(f"it has ended, with status {self.process.returncode}\n{self.text()[-2000:]}")
+                raise Broken(f"echod has ended with status {self.process.returncode}\n{self.text()[-2000:]}")
             self.signal(signal.SIGUSR2)
             try:
-                wait_until("the counters", lambda: len(COUNTERS.findall(self.told())) > seen, ASK_AGAIN_S)
+                wait_until("the counters", lambda: len(COUNTERS.findall(self.report_text())) > seen, ASK_AGAIN_S)
             except Broken:
                 continue
-            pairs = COUNTERS.findall(self.told())[-1].split()
+            pairs = COUNTERS.findall(self.report_text())[-1].split()
             return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
-        raise Broken("in vain: waited for the counters")
+        raise Broken("timed out waiting for the counters")
 
     def wait_for_counter(self, name: str, value: int, seconds: float = PATIENCE_S) -> None:
         wait_until(f"{name} to reach {value}", lambda: self.counters()[name] >= value, seconds)
 
-    # What the kernel says of it.
+    # Its resources, from the kernel.
 
     def cpu_s(self) -> float:
         """CPU time of all its threads so far, to the nanosecond."""
-        cpu_clock = (~self.pid << 3) | 2  # As clock_getcpuclockid(3) makes it.
+        cpu_clock = (~self.pid << 3) | 2  # As clock_getcpuclockid(3) computes it.
         return time.clock_gettime_ns(cpu_clock) / 1e9
 
     def waited_for_cpu_s(self) -> float:
-        """For how long its threads could have run, but others did."""
+        """How long its threads were ready to run but had no CPU."""
         return sum(int((task / "schedstat").read_text("ascii").split()[1])
                    for task in (self._proc / "task").iterdir()) / 1e9
 
     def private_kib(self) -> int:
-        """Memory that it wrote to and that nobody shares."""
+        """Private dirty memory: pages that it wrote to and does not share."""
         return self._kib("smaps_rollup", "Private_Dirty")
 
     def rss_kib(self) -> int:
         return self._kib("status", "VmRSS")
 
     def virtual_kib(self) -> int:
-        """What RLIMIT_AS bounds."""
+        """The size that RLIMIT_AS limits."""
         return self._kib("status", "VmSize")
 
     def data_kib(self) -> int:
-        """What RLIMIT_DATA bounds."""
+        """The size that RLIMIT_DATA limits."""
         return self._kib("status", "VmData")
 
     def forget_peak(self) -> None:
         (self._proc / "clear_refs").write_text("5", encoding="ascii")
 
     def peak_kib(self) -> int:
-        """The most that rss_kib() ever was, since forget_peak()."""
+        """The maximum of rss_kib() since forget_peak()."""
         return self._kib("status", "VmHWM")
 
     def _kib(self, file: str, name: str) -> int:
@@ -186,8 +189,9 @@ class EchodProcess:
         raise Broken(f"no {name} in {file} of process {self.pid}")
 
     def descriptors(self) -> int:
-        """How many it holds open, but for the log file, which a thread opens, maybe after the start, and pipes, which
-        workers keep once they have spliced."""
+        """How many descriptors it has open. The log file is not counted, because a thread may open it after the start.
+        Pipes are not counted, because workers keep those that they have used for splice.
+        """
         open_files = 0
         for entry in (self._proc / "fd").iterdir():
             with suppress(FileNotFoundError):  # It was closed just now.
@@ -195,7 +199,7 @@ class EchodProcess:
                 open_files += self.log_file.name not in target and not target.startswith("pipe:")
         return open_files
 
-    # What is done to it.
+    # Control.
 
     def signal(self, number: int) -> None:
         self.process.send_signal(number)
@@ -210,39 +214,39 @@ class EchodProcess:
         self.signal(signal.SIGCONT)
 
     def reload(self, config: str) -> None:
-        """Replaces the config file and sends SIGHUP; returns when that was applied."""
+        """Replaces the config file and sends SIGHUP; returns when the reload was applied."""
         applied = self.text().count("reload: applied")
         self.config_file.write_text(config, encoding="utf-8")
         self.signal(signal.SIGHUP)
         wait_until("the reload", lambda: self.text().count("reload: applied") > applied)
 
     def allow_log(self, *words: str) -> None:
-        """Warnings and errors with one of these in them are no failure in stop()."""
+        """stop() accepts warnings and errors that contain one of these texts."""
         self._allowed += words
 
     def expect_log(self, *words: str) -> None:
-        """The same; and they must have come by then."""
+        """As allow_log(), and stop() fails if one of the texts was not logged."""
         self._expected += words
 
     def stop(self) -> None:
-        """What every test ends with: SIGTERM, exit status 0, no warning or error that was not allowed."""
+        """The end of every test: sends SIGTERM and checks for exit status 0 and for no unexpected warning or error."""
         self.signal(signal.SIGTERM)
         try:
             status = self.process.wait(PATIENCE_S)
         except subprocess.TimeoutExpired as error:
-            raise Broken(f"it does not stop\n{self.text()[-4000:]}") from error
+            raise Broken(f"echod does not stop\n{self.text()[-4000:]}") from error
         lines = self.text().splitlines()
         known = self._allowed + self._expected
         wrong = [line for line in lines
                  if any(bad in line for bad in BAD) and not any(words in line for words in known)]
-        wrong += [f"never said: {words}" for words in self._expected if not any(words in line for line in lines)]
+        wrong += [f"never logged: {words}" for words in self._expected if not any(words in line for line in lines)]
         if status != 0:
             wrong += [f"exit status {status}", *lines[-20:]]
         if wrong:
-            raise Broken("at its end:\n" + "\n".join(wrong[:40]))
+            raise Broken("when echod stopped:\n" + "\n".join(wrong[:40]))
 
     def tracers(self) -> list[int]:
-        """Of each thread that has one."""
+        """The process IDs of the tracers of its threads, one for each traced thread."""
         found = []
         for status in self._proc.glob("task/*/status"):
             with suppress(FileNotFoundError, ProcessLookupError):  # The thread has ended.
@@ -250,11 +254,11 @@ class EchodProcess:
         return found
 
     def is_traced(self) -> bool:
-        """All threads of it."""
+        """Whether all its threads are traced."""
         return len(self.tracers()) == len(list(self._proc.glob("task/*")))
 
     def release(self) -> None:
-        """Ends whoever traces it, such as strace(1): a system call that this delays would keep the process from ending."""
+        """Kills its tracers, such as strace(1): a system call that a tracer delays would keep echod from ending."""
         for tracer in set(self.tracers()):
             with suppress(ProcessLookupError):
                 os.kill(tracer, signal.SIGKILL)

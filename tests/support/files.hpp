@@ -1,4 +1,4 @@
-// Files of a test. A test that writes any has a directory of its own: others run at the same time.
+// Files of a test. Tests run at the same time, so a test that writes files uses its own directory.
 // Thread-safety: none.
 #pragma once
 
@@ -8,7 +8,7 @@
 
 namespace echod::test {
 
-// A directory under /tmp that goes with the object.
+// A temporary directory. The destructor removes it with all its files.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -24,7 +24,7 @@ class TemporaryDirectory {
 };
 
 void write_file(const std::string& path, const std::string& text);
-// Empty if there is none.
+// Returns "" if the file does not exist.
 [[nodiscard]] std::string read_file(const std::string& path);
 [[nodiscard]] std::vector<std::string> lines_of(const std::string& text);
 

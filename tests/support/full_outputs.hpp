@@ -1,4 +1,4 @@
-// Files that take nothing: full, and nobody reads them. Writing to them blocks.
+// Outputs that are full and not read: writing to them blocks.
 // Thread-safety: none.
 #pragma once
 
@@ -16,13 +16,12 @@
 
 namespace echod::test {
 
-// A descriptor that is closed with the object.
+// Owns a descriptor.
 class OpenedFile {
  public:
   explicit OpenedFile(int fd) : fd_(fd) {
     if (fd_ < 0) {
-      throw std::system_error(errno, std::system_category(),
-                              "cannot open a file that takes nothing");
+      throw std::system_error(errno, std::system_category(), "cannot open a full output");
     }
   }
   ~OpenedFile() { (void)close(fd_); }
@@ -42,7 +41,7 @@ inline void fill(int fd) {
   }
 }
 
-// A named pipe.
+// A full named pipe.
 class FullFifo {
  public:
   FullFifo() { fill(fd_.get()); }
@@ -59,7 +58,7 @@ class FullFifo {
   OpenedFile fd_{make()};
 };
 
-// A terminal. Its other end, which would show what is written, is open.
+// A full terminal. Its other end is open, but not read.
 class FullTerminal {
  public:
   FullTerminal() { terminal_.fill(); }

@@ -1,5 +1,5 @@
-# Sourced by the first process of a virtual machine (virtual_machine.py). The kernel's messages go to
-# the first serial line, what this process says to the second.
+# Sourced by /init of a virtual machine (virtual_machine.py). The kernel's messages go to the first
+# serial line, the output of /init to the second.
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys

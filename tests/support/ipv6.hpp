@@ -1,4 +1,4 @@
-// Whether this host has IPv6: a container or a kernel may be without.
+// Tells whether this host has IPv6. A container or a kernel may not have it.
 #pragma once
 
 #include <netinet/in.h>

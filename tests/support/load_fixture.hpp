@@ -1,5 +1,5 @@
-// What a load worker consists of, without its thread and with a scripted kernel below it: a test
-// makes each iteration of the loop by itself and says what every system call of it gives.
+// The parts of a load worker, without its thread, on a scripted kernel. The test runs each
+// iteration of the loop itself and scripts the result of every system call.
 //
 //   plan_.depth = 2;                             // Before the first connection is made.
 //   client::LoadConnection& connection = connect(kFd);
@@ -8,7 +8,7 @@
 //   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
 //   expect_recv(kFd, 0, 64);
 //   expect_send(kFd, 128, 64);
-//   iterate();                                   // Fails if any step of the script is left.
+//   iterate();                                   // Fails if a step of the script was not used.
 //
 // Thread-safety: none.
 #pragma once
@@ -32,10 +32,10 @@ namespace echod::test {
 
 class LoadFixture : public testing::Test {
  protected:
-  // What connections are registered for, once and for all.
+  // The events that connections are registered for. The registration never changes.
   static constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
-  static constexpr std::uint32_t kBytes = 64;  // In a message, unless the test says otherwise.
+  static constexpr std::uint32_t kBytes = 64;  // Size of a message unless the test says otherwise.
 
   LoadFixture() {
     plan_.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
@@ -45,23 +45,23 @@ class LoadFixture : public testing::Test {
     measure(std::chrono::hours(1));
   }
 
-  // From now on, for so long.
+  // Sets the measurement window: from now on, for `time`.
   void measure(std::chrono::nanoseconds time) {
     context_.window = {.begin = loop_.now(), .end = loop_.now() + time};
   }
-  // From now on messages are due at a constant rate, whatever the server does.
+  // Starts an open loop: from now on messages are due at a constant rate, whatever the server does.
   void open_loop(double rate_per_s) {
     plan_.rate_per_s = rate_per_s;
     schedule_ = client::Schedule(loop_.now(), rate_per_s);
   }
-  // The next one is, whatever the clock says.
+  // Makes the next message due, whatever the clock says.
   void message_due(client::LoadConnection& connection) {
     const sys::TimePoint due = schedule_.due();
     schedule_.skip();
     connection.message_due(due);
   }
 
-  // The next connection, closed: number and place count from 0.
+  // Makes the next connection, not open yet. Its number and its place count from 0.
   client::LoadConnection& make() {
     const auto number = static_cast<std::uint32_t>(connections_.size());
     return connections_.emplace_back(context_, number, number);
@@ -71,7 +71,7 @@ class LoadFixture : public testing::Test {
     kernel_.expect_connect(fd, EINPROGRESS);
     number_of_[fd] = static_cast<std::uint32_t>(connections_.size() - 1);
   }
-  // The same, open.
+  // Makes the next connection and opens it.
   client::LoadConnection& connect(int fd) {
     client::LoadConnection& connection = make();
     expect_connect(fd);
@@ -80,7 +80,7 @@ class LoadFixture : public testing::Test {
     iterate();
     return connection;
   }
-  // Open, and has sent its first message.
+  // Makes the next connection, opens it, and has it send its first message.
   client::LoadConnection& connect_and_send(int fd) {
     client::LoadConnection& connection = connect(fd);
     expect_send(fd, 0, kBytes);
@@ -89,7 +89,7 @@ class LoadFixture : public testing::Test {
     return connection;
   }
 
-  // `length` bytes from `offset` on of the stream of the connection on `fd`.
+  // Returns `length` bytes from `offset` on, of the stream of the connection on `fd`.
   [[nodiscard]] std::string stream(int fd, std::uint64_t offset, std::size_t length) const {
     std::string bytes(length, '\0');
     client::KeyedStream(number_of_.at(fd)).fill(std::as_writable_bytes(std::span(bytes)), offset);
@@ -98,7 +98,7 @@ class LoadFixture : public testing::Test {
   Step& expect_send(int fd, std::uint64_t offset, std::size_t length, Where where = Where::here()) {
     return kernel_.expect_send(fd, stream(fd, offset, length), where);
   }
-  // Of which the kernel takes the first `takes` bytes.
+  // The kernel takes only the first `takes` bytes.
   Step& expect_short_send(int fd, std::uint64_t offset, std::size_t length, std::size_t takes,
                           Where where = Where::here()) {
     return kernel_.expect_send(fd, stream(fd, offset, length), takes, where);
@@ -107,12 +107,12 @@ class LoadFixture : public testing::Test {
     return kernel_.expect_recv(fd, stream(fd, offset, length), 0, where);
   }
 
-  // One iteration, as LoadWorker::run() makes it, and the end of the script.
+  // Runs one iteration as LoadWorker::run() does. Fails if a step of the script was not used.
   void iterate() {
     loop_.run_once();
     kernel_.verify();
   }
-  // An iteration without anything to do, `time` later, and the sweep that it is time for.
+  // Advances the clock by `time`, runs an iteration without events, then checks all timeouts.
   void pass(std::chrono::nanoseconds time) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
@@ -124,7 +124,7 @@ class LoadFixture : public testing::Test {
       connection.check_timeouts();
     }
   }
-  // The same, in which the first connection, which was lost, is made again.
+  // As pass(); the first connection was lost, and the sweep connects it again on `fd`.
   void pass_and_reconnect(std::chrono::nanoseconds time, int fd) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
@@ -134,7 +134,7 @@ class LoadFixture : public testing::Test {
     sweep();
     kernel_.verify();
   }
-  // Nobody is in the ready list: the loop would wait without end.
+  // Expects the ready list to be empty: epoll_wait blocks without a timeout.
   void expect_rest() {
     kernel_.expect_epoll_wait({}, -1);
     iterate();
@@ -143,12 +143,12 @@ class LoadFixture : public testing::Test {
   [[nodiscard]] std::uint64_t errors(client::LoadError error) const {
     return context_.tally.errors.at(static_cast<std::size_t>(error));
   }
-  // The one error that there was.
+  // Returns the text of the error; fails the test unless there was exactly one.
   [[nodiscard]] std::string only_error() const {
     EXPECT_EQ(context_.tally.errors_in_all(), 1U);
     return context_.tally.details.size() == 1 ? context_.tally.details.front().text : "";
   }
-  // Nothing is open, begun or waited for.
+  // Expects that no connection is open or opening, no message is in flight, and no diagnosis runs.
   void expect_nothing_left() const {
     EXPECT_EQ(context_.tally.connected, 0U);
     EXPECT_EQ(context_.opening, 0U);
@@ -160,7 +160,7 @@ class LoadFixture : public testing::Test {
   client::LoadPlan plan_;
   EventLoop loop_;
   client::LoadContext context_{loop_, plan_};
-  client::Schedule schedule_;  // Of an open loop.
+  client::Schedule schedule_;  // For an open loop.
   std::map<int, std::uint32_t> number_of_;
   std::deque<client::LoadConnection> connections_;
 };

@@ -1,4 +1,5 @@
-// A load run that went well, with figures that are easy to find again in a report.
+// The options and the result of a successful load run. Its figures are easy to recognise in a
+// report.
 #pragma once
 
 #include <chrono>
@@ -9,7 +10,7 @@
 
 namespace echod::test {
 
-// 64 connections, 10 s asked for.
+// The default options: 64 connections, 10 s.
 [[nodiscard]] inline client::Options good_options() {
   client::Options options;
   options.target = "echo.example:2003";
@@ -20,7 +21,7 @@ namespace echod::test {
   return options;
 }
 
-// 100 000 echoes in 10 s, of 1 ms each but for 50 of 8 ms.
+// 100 000 echoes in 10 s: 99 950 of 1 ms and 50 of 8 ms.
 [[nodiscard]] inline client::LoadResult good_result() {
   using std::chrono::milliseconds;
   using std::chrono::seconds;
@@ -39,7 +40,8 @@ namespace echod::test {
   return result;
 }
 
-// A run of 10 s in steps of the rate; the last one does not keep up.
+// Changes the run to two steps of 5 s with different rates. The server does not keep up in the
+// second.
 inline void add_steps(client::Options& options, client::LoadResult& result) {
   using std::chrono::milliseconds;
   options.plan.rate_per_s = 5000;

@@ -1,5 +1,5 @@
-// A library to preload (LD_PRELOAD): every name has the addresses in $ECHOD_NAMED_ADDRESSES, which
-// commas separate, in that order.
+// A library for LD_PRELOAD that replaces getaddrinfo(3): every name resolves to the addresses in
+// $ECHOD_NAMED_ADDRESSES, separated by commas, in that order.
 #include <dlfcn.h>
 #include <netdb.h>
 

@@ -19,7 +19,7 @@ int local_socket() {
   return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
 
-// `call` is bind(2) or connect(2).
+// Makes `call`, which is bind(2) or connect(2), with the address of `path`.
 template <typename Call>
 int with_address(Call call, int fd, const std::string& path) {
   const bool is_abstract = path.front() == '@';
@@ -67,7 +67,7 @@ std::string NotifySocket::wait_for(const std::string& text) {
       return message;
     }
   }
-  throw std::runtime_error("the manager was not told " + text + ", but:\n" + others);
+  throw std::runtime_error("the manager did not get " + text + "; it got:\n" + others);
 }
 
 std::size_t NotifySocket::count_during(std::chrono::milliseconds time, const std::string& text) {

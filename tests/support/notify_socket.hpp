@@ -1,4 +1,4 @@
-// A service manager as far as sd_notify(3) sees it: the socket of $NOTIFY_SOCKET.
+// The socket that a service manager names in $NOTIFY_SOCKET (sd_notify(3)).
 // Thread-safety: none.
 #pragma once
 
@@ -13,22 +13,22 @@ namespace echod::test {
 
 class NotifySocket {
  public:
-  // A path of its own unless a name is given: "@..." is one in the abstract namespace.
+  // Without `name`, the socket has a path in a temporary directory. "@..." is an abstract address.
   explicit NotifySocket(const std::string& name = "");
   ~NotifySocket();
   NotifySocket(const NotifySocket&) = delete;
   NotifySocket& operator=(const NotifySocket&) = delete;
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  // For the environment of who is to use it.
+  // Returns "NOTIFY_SOCKET=...", for the environment of the daemon.
   [[nodiscard]] std::string variable() const;
 
-  // Sends to itself until it has no room for another message: it takes none until it is read.
+  // Fills the socket's receive queue: it takes no further message until it is read.
   void fill() const;
 
-  // The next message that contains `text`, passing over others; throws if none comes.
+  // Returns the next message that contains `text`, and drops those before it. Throws if none comes.
   [[nodiscard]] std::string wait_for(const std::string& text);
-  // How many that contain `text` come in this time.
+  // Returns how many messages that contain `text` come in this time.
   [[nodiscard]] std::size_t count_during(std::chrono::milliseconds time, const std::string& text);
 
  private:

@@ -1,6 +1,5 @@
-// This thread, and the processes it starts, on one of the CPUs that it may use, while the object
-// lives.
-// Thread-safety: belongs to the thread that made it.
+// Pins this thread, and the processes that it starts, to one of its CPUs while the object exists.
+// Thread-safety: create and destroy it in the same thread.
 #pragma once
 
 #include <sched.h>
@@ -32,7 +31,8 @@ class OneCpu {
       throw std::system_error(errno, std::system_category(), "sched_setaffinity");
     }
   }
-  ~OneCpu() { (void)sched_setaffinity(0, sizeof before_, &before_); }  // As it was: cannot fail.
+  // Cannot fail: these CPUs were allowed before.
+  ~OneCpu() { (void)sched_setaffinity(0, sizeof before_, &before_); }
   OneCpu(const OneCpu&) = delete;
   OneCpu& operator=(const OneCpu&) = delete;
 

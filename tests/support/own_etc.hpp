@@ -1,4 +1,4 @@
-// Programs that run in a mount namespace, where /etc is a folder of the test.
+// Runs programs in a mount namespace where /etc is a directory of the test.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@
 
 namespace echod::test {
 
-// The arguments that run `command` there.
+// Returns the command line that runs `command` with `folder` as /etc.
 [[nodiscard]] inline std::vector<std::string> with_own_etc(const std::string& folder,
                                                            std::vector<std::string> command) {
   std::vector<std::string> arguments{"unshare", "--map-root-user",
@@ -22,7 +22,8 @@ namespace echod::test {
   return arguments;
 }
 
-// Whether that is allowed here. If not, a test that needs it is skipped for this reason:
+// may_have_own_etc() returns whether that is allowed here. A test that needs it is otherwise
+// skipped for this reason:
 inline constexpr const char* kNoOwnEtc = "mount namespaces are not allowed here";
 [[nodiscard]] inline bool may_have_own_etc() {
   return is_installed("unshare") && is_installed("mount") &&

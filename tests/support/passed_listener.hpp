@@ -1,4 +1,4 @@
-// A listening socket of the test's, to be passed to echod as a service manager does.
+// A listening socket that the test passes to echod, as a service manager does.
 // Thread-safety: none.
 #pragma once
 
@@ -37,16 +37,16 @@ class PassedListener {
 
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  // What echod needs in its configuration to take it.
+  // Returns the configuration with which echod takes the socket.
   [[nodiscard]] std::string config(const std::string& more = "") const {
     return "[[listen]]\naddress = \"127.0.0.1\"\nport = " + std::to_string(port_) + '\n' + more;
   }
-  // The length of its accept queue, as listen(2) set it last.
+  // Returns the backlog that the last listen(2) set.
   [[nodiscard]] int backlog() const {
     tcp_info info{};
     socklen_t length = sizeof info;
     (void)getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &length);
-    return static_cast<int>(info.tcpi_sacked);  // That of a listening socket: linux/tcp.h.
+    return static_cast<int>(info.tcpi_sacked);  // Of a listening socket: its backlog.
   }
 
  private:

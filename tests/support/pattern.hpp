@@ -1,5 +1,5 @@
-// An endless sequence of bytes, each a function of a seed and its position, so that any slice can
-// be made and checked without keeping it. Lost, doubled, moved and foreign bytes all show.
+// An endless sequence of bytes. Each byte depends only on a seed and its position, so any slice can
+// be generated and checked without storing it. Lost, repeated, moved and foreign bytes are found.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ class Pattern {
  public:
   explicit Pattern(std::uint64_t seed) : seed_(seed) {}
 
-  // Writes the bytes at `position` and on.
+  // Fills `bytes` with the sequence from `position` on.
   void fill(std::span<char> bytes, std::uint64_t position) const {
     std::size_t done = 0;
     while (done < bytes.size()) {
@@ -27,7 +27,8 @@ class Pattern {
     }
   }
 
-  // The index of the first byte that is not the one at `position` plus its index.
+  // Compares `bytes` with the sequence from `position` on. Returns the index of the first wrong
+  // byte.
   [[nodiscard]] std::optional<std::size_t> first_difference(std::span<const char> bytes,
                                                             std::uint64_t position) const {
     std::size_t done = 0;

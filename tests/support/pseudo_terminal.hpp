@@ -1,4 +1,5 @@
-// A terminal of a test's own (pty(7)): what is written to it is read at the other end, or not read.
+// A pseudoterminal (pty(7)). The test reads what is written to it at the other end, or lets it
+// fill.
 // Thread-safety: none.
 #pragma once
 
@@ -33,10 +34,10 @@ class PseudoTerminal {
   PseudoTerminal(const PseudoTerminal&) = delete;
   PseudoTerminal& operator=(const PseudoTerminal&) = delete;
 
-  // What a program has for its standard streams.
+  // The descriptor for the standard streams of a program.
   [[nodiscard]] int fd() const { return terminal_; }
   [[nodiscard]] const std::string& path() const { return path_; }
-  // Closes the end of the user, as a terminal emulator does whose window is closed.
+  // Closes the user's end, as a terminal emulator does when its window is closed.
   void hang_up() {
     if (user_ >= 0) {
       (void)close(user_);
@@ -44,8 +45,8 @@ class PseudoTerminal {
     }
   }
   void type(const std::string& text) const { (void)!write(user_, text.data(), text.size()); }
-  // Writes to it until no byte more is taken. The kernel moves what was written on to the other end
-  // a little later, and then there is room again.
+  // Writes until the terminal takes no more bytes. The kernel moves written bytes to the other end
+  // a little later, which frees space, so this tries again.
   void fill() const {
     constexpr int kLaterMs = 100;
     const std::array<char, 512> bytes{};
@@ -57,7 +58,7 @@ class PseudoTerminal {
     } while (poll(&writable, 1, kLaterMs) == 1);
     (void)fcntl(terminal_, F_SETFL, 0);
   }
-  // Reads what was written to it.
+  // Reads and drops what was written to it.
   void drain() const {
     std::array<char, 4096> bytes{};
     (void)fcntl(user_, F_SETFL, O_NONBLOCK);

@@ -1,6 +1,6 @@
-// A TCP port, of IPv4 and IPv6, that nobody else gets, but who asks for it by its number with
-// SO_REUSEADDR, as echod does: for a test that must know the port before echod listens, or that it
-// is free on another address too.
+// Reserves a TCP port, for IPv4 and IPv6. The kernel gives it to no other socket, but a socket with
+// SO_REUSEADDR, as echod's, can bind to it by number. For a test that must know the port before
+// echod listens, or that needs it to be free on several addresses.
 // Thread-safety: none.
 #pragma once
 
@@ -21,7 +21,7 @@ class ReservedPort {
   ReservedPort() : fd_(socket(family(), SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const int on = 1;
     const int off = 0;
-    sockaddr_in6 address{};  // Any address and port; as long as a sockaddr_in at least.
+    sockaddr_in6 address{};  // Any address, any port. A sockaddr_in fits into it.
     address.sin6_family = family();
     socklen_t length = family() == AF_INET6 ? sizeof address : sizeof(sockaddr_in);
     if (setsockopt(fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
@@ -31,7 +31,7 @@ class ReservedPort {
         getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
       throw std::system_error(errno, std::system_category(), "port of the test");
     }
-    port_ = ntohs(address.sin6_port);  // In its place in a sockaddr_in, too.
+    port_ = ntohs(address.sin6_port);  // A sockaddr_in has the port at the same offset.
   }
   ~ReservedPort() { (void)close(fd_); }
   ReservedPort(const ReservedPort&) = delete;

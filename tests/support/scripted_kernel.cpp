@@ -118,7 +118,7 @@ std::string describe(const Step& step) {
          std::to_string(step.where.line) + ']';
 }
 
-// Bytes that show where they were lost or doubled.
+// Fills with a pattern in which lost or repeated bytes are noticed.
 void fill(char* data, std::size_t length, std::size_t offset) {
   constexpr std::size_t kPrime = 251;
   for (std::size_t i = 0; i < length; ++i) {
@@ -142,7 +142,7 @@ int fail_with(int error) {
 
 ScriptedKernel::ScriptedKernel() {
   if (current != nullptr) {
-    (void)std::fputs("one ScriptedKernel at a time\n", stderr);
+    (void)std::fputs("there is already a ScriptedKernel\n", stderr);
     std::abort();
   }
   current = this;
@@ -250,7 +250,8 @@ void ScriptedKernel::fail(const std::string& message) {
   }
   ADD_FAILURE() << message << "\n  calls so far, this one last:" << before;
   if (++failures_ >= kMostFailures) {
-    (void)std::fputs("the code under test goes on without a script: aborted\n", stderr);
+    (void)std::fputs("aborted: the code under test makes too many calls without a script\n",
+                     stderr);
     std::abort();
   }
 }
@@ -347,7 +348,8 @@ int ScriptedKernel::on_bind(int fd, const sockaddr* address, socklen_t length) {
     constexpr std::uint16_t kFirstPort = 40000;
     sockaddr_storage& bound = bound_[fd];
     std::memcpy(&bound, address, std::min<std::size_t>(length, sizeof bound));
-    auto* const port_of = reinterpret_cast<sockaddr_in*>(&bound);  // IPv6 has it there too.
+    // IPv6 has the port at the same offset.
+    auto* const port_of = reinterpret_cast<sockaddr_in*>(&bound);
     if (port_of->sin_port == 0) {
       port_of->sin_port = htons(static_cast<std::uint16_t>(kFirstPort + bound_.size()));
     }
@@ -370,7 +372,7 @@ int ScriptedKernel::on_timer_set(int fd, int flags, const itimerspec* time) {
       "timerfd_settime(" + fd_text(fd) + ", at " + std::to_string(moment.count()) + " ns)";
   const std::optional<Step> step = take({.call = Call::timerfd_settime, .fd = fd}, text, false);
   if (flags != TFD_TIMER_ABSTIME || !is_once || moment.count() == 0) {
-    fail("not an absolute moment, once: " + text);
+    fail("not an absolute time, or not a single expiry: " + text);
   }
   if (step && step->argument != moment.count()) {
     mismatch(*step, text);
@@ -399,7 +401,7 @@ int ScriptedKernel::on_getsockname(int fd, sockaddr* address, socklen_t* length)
   return 0;
 }
 
-// What it was connected to.
+// The peer is the address that the socket was connected to.
 int ScriptedKernel::on_getpeername(int fd, sockaddr* address, socklen_t* length) const {
   give_address(connected_to(fd), address, length);
   return 0;
@@ -478,7 +480,7 @@ ssize_t ScriptedKernel::on_recv(int fd, void* data, std::size_t length, int flag
   return finish(*step);
 }
 
-// Of one piece of memory, and with a time stamp (SO_TIMESTAMPNS) if the script gives one.
+// Supports one buffer. Adds a timestamp (SO_TIMESTAMPNS) if the script has one.
 ssize_t ScriptedKernel::on_recvmsg(int fd, msghdr* message, int flags) {
   age_of_read_.reset();
   const ssize_t received =
@@ -570,7 +572,8 @@ int ScriptedKernel::on_epoll_wait(epoll_event* events, int capacity, int timeout
   if (is_timeout) {
     advance(std::chrono::milliseconds(timeout_ms));
   }
-  const int result = static_cast<int>(finish(*step));  // First, so that an action can register.
+  // Before the tokens are read, so that an action can register a descriptor.
+  const int result = static_cast<int>(finish(*step));
   for (std::size_t i = 0; i < step->events.size(); ++i) {
     const Event& event = step->events[i];
     events[i].events = event.events;

@@ -1,4 +1,4 @@
-// The script's lines, one function for each kind.
+// The functions that add steps to the script.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>

@@ -1,4 +1,5 @@
-// The functions of daemon/sys/syscalls.hpp: to the script if there is one, else to the real kernel.
+// Implements daemon/sys/syscalls.hpp: calls go to the ScriptedKernel if there is one, else to the
+// real kernel.
 #include "scripted_syscalls.hpp"
 
 #include <fcntl.h>
@@ -181,7 +182,7 @@ ssize_t write(int fd, const void* data, size_t length) noexcept {
   return kernel != nullptr ? kernel->on_write(fd, data, length) : ::write(fd, data, length);
 }
 
-// Files have no script: what is asked about them is true, but for what the test says they are.
+// Not scripted: asks the real kernel, unless the test has set the type of the file.
 int fstat(int fd, struct stat* status) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
   if (kernel != nullptr && kernel->file_type(fd)) {

@@ -1,34 +1,34 @@
-// A kernel that follows a script: the other implementation of daemon/sys/syscalls.hpp, for tests
-// that decide what each system call returns (executable `scripted_tests`).
+// A kernel that follows a script. It implements daemon/sys/syscalls.hpp for tests that decide the
+// result of each system call (executable `scripted_tests`).
 //
 //   ScriptedKernel kernel;                          // From here on calls go to the script.
-//   kernel.expect_recv(7, "hello");                 // recv(7) gives "hello";
+//   kernel.expect_recv(7, "hello");                 // recv(7) returns "hello";
 //   kernel.expect_send(7, "hello", 3);              // send(7, "hello") must follow, and takes 3;
-//   kernel.expect_modify(7, EPOLLOUT | EPOLLET);    // then the flip, with exactly this mask.
+//   kernel.expect_modify(7, EPOLLOUT | EPOLLET);    // then EPOLL_CTL_MOD with exactly this mask.
 //   ...                                             // Run the code under test.
-//   // ~ScriptedKernel: whatever was not called is a failure.
+//   // ~ScriptedKernel fails the test if a step was not used.
 //
-// Calls must come in the order of the script. A call that is not next fails the test with the
-// expected and the actual call and is answered harmlessly (EAGAIN, no events), so that the case
-// ends; code that goes on all the same is aborted after a hundred of them.
+// Calls must come in the order of the script. A call that is not the next step fails the test; the
+// message shows the expected and the actual call. It returns a harmless result (EAGAIN, no events),
+// so that the case can end. After a hundred such calls the test is aborted.
 //
-// Always scripted: recv, send, splice, shutdown, accept4, epoll_wait, EPOLL_CTL_MOD (a flip is
-// never incidental), open, read and write (except on the kernel's own eventfd and signalfd). The
-// others succeed when the script does not mention them, with the effects that the queries below
-// show; when it does (`expect_close`), they have their place in the order like the rest.
+// These calls need a step: recv, send, splice, shutdown, accept4, epoll_wait, EPOLL_CTL_MOD, open,
+// read and write (except on the kernel's own eventfd and signalfd). The other calls succeed if the
+// script does not mention them, and the queries below show their effects. If the script does
+// mention one (`expect_close`), it must come in its order too.
 //
-// So connect(2) succeeds at once, where a real one of a non-blocking socket says EINPROGRESS:
-// script that. A timerfd never fires by itself: timer() tells what it was set to, and an event on
-// it is one of epoll_wait's. poll(2) finds everything ready.
+// connect(2) without a step succeeds at once. On a real non-blocking socket it fails with
+// EINPROGRESS, so script that. A timerfd never fires by itself: timer() returns its time, and a
+// test scripts its event in epoll_wait. poll(2) reports every descriptor as ready.
 //
-// A test whose answers depend on what was done before gives a function that makes up a step for
-// each call beyond the script: improvise().
+// If the results depend on earlier calls, pass a function to improvise(). It makes a step for each
+// call beyond the script.
 //
-// Descriptors that the code creates and the script does not number count from 1000. One that was
-// closed may not be used or closed again until a call has returned it anew. Without a
-// ScriptedKernel alive, calls go to the real kernel.
+// Descriptors that the script does not choose count from 1000. A closed descriptor may not be used
+// or closed again until a call returns it anew. Without a ScriptedKernel, calls go to the real
+// kernel.
 //
-// Thread-safety: none; one kernel at a time, used from one thread.
+// Thread-safety: none; there is one kernel at a time, used from one thread.
 #pragma once
 
 #include <netinet/tcp.h>
@@ -51,7 +51,7 @@
 
 namespace echod::test {
 
-// Descriptors for scripts to hand out.
+// Descriptors for use in scripts.
 inline constexpr int kFd = 7;
 inline constexpr int kOther = 8;
 
@@ -90,15 +90,15 @@ enum class Call : std::uint8_t {
   clock_gettime,
 };
 
-// One event for a scripted epoll_wait: by descriptor, with the token it is registered with when the
-// call is made, or (a stale event) with a token of the test's choice.
+// One event of a scripted epoll_wait. Its token is the one that `fd` is registered with when the
+// call is made, unless the test sets another, as for a stale event.
 struct Event {
   int fd = -1;
   std::uint32_t events = 0;
   std::optional<std::uint64_t> token = std::nullopt;
 };
 
-// Where a script line stands, for messages; always left to its default.
+// The source line of a step, for messages. Never pass it: the default is right.
 struct Where {
   const char* file;
   int line;
@@ -107,19 +107,18 @@ struct Where {
   }
 };
 
-// One call that the script expects. `expect_*` return it so that `then` can be said.
+// One call that the script expects. `expect_*` return it, so that then() can be called on it.
 struct Step {
   explicit Step(Call which, int on = -1) : call(which), fd(on) {}
 
   Call call;
-  int fd;  // -1 where the call takes none.
-  std::string
-      bytes;  // recv, read: what is given; send, write: what must be passed; open: the path.
-  bool any_bytes = false;                // Whatever is passed, or as much as asked for.
-  int flags = 0;                         // recv: the flags to be passed.
-  std::optional<std::int64_t> argument;  // Length, mask, backlog, value, timeout: to be passed.
+  int fd;             // -1 if the call takes none.
+  std::string bytes;  // recv, read: the result; send, write: the expected data; open: the path.
+  bool any_bytes = false;                // recv: as many as asked for; send, write: any data.
+  int flags = 0;                         // recv: the expected flags.
+  std::optional<std::int64_t> argument;  // The expected length, mask, backlog, value or timeout.
   std::int64_t result = 0;
-  int error = 0;                                // If not 0: the call fails with it.
+  int error = 0;                                // If not 0, the call fails with this errno.
   int level = 0;                                // setsockopt.
   int option = 0;                               // setsockopt.
   std::vector<Event> events;                    // epoll_wait.
@@ -128,19 +127,19 @@ struct Step {
   std::function<void()> action;
   Where where{};
 
-  // Runs `what` when the call is made, before it returns: something that happens at that moment.
+  // Runs `what` during the call, before it returns. For events that happen at that moment.
   Step& then(std::function<void()> what) {
     action = std::move(what);
     return *this;
   }
 
-  // recv by recvmsg: the bytes have a time stamp, from so long ago.
+  // recvmsg(2): the bytes have a timestamp that is this old.
   Step& arrived_before(std::chrono::nanoseconds time) {
     age = time;
     return *this;
   }
 
-  // For writing the script itself.
+  // For the implementation of `expect_*`.
   Step& with_bytes(std::string_view what) {
     bytes = what;
     return *this;
@@ -167,7 +166,7 @@ struct Step {
   }
 };
 
-// A call that was made, for improvise().
+// A call by the code under test, for improvise().
 struct MadeCall {
   Call call;
   int fd = -1;
@@ -182,7 +181,7 @@ struct Registration {
   std::uint64_t token = 0;
 };
 
-// An IPv4 or IPv6 address for the kernel; fails the test if `host` is neither.
+// Converts an IPv4 or IPv6 address for the kernel. Fails the test if `host` is neither.
 [[nodiscard]] sockaddr_storage address_of(const std::string& host, std::uint16_t port);
 
 class ScriptedKernel {
@@ -192,9 +191,9 @@ class ScriptedKernel {
   ScriptedKernel(const ScriptedKernel&) = delete;
   ScriptedKernel& operator=(const ScriptedKernel&) = delete;
 
-  // recv(2): gives these bytes (the call must ask for at least as many).
+  // recv(2): returns these bytes. The call must ask for at least as many.
   Step& expect_recv(int fd, std::string_view bytes, int flags = 0, Where where = Where::here());
-  // Gives as many bytes as the call asks for, of a pattern; see received().
+  // Returns as many bytes as the call asks for, of a pattern; see received().
   Step& expect_recv_full(int fd, int flags = 0, Where where = Where::here());
   Step& expect_recv_eof(int fd, int flags = 0, Where where = Where::here());
   Step& expect_recv_error(int fd, int error, int flags = 0, Where where = Where::here());
@@ -202,27 +201,27 @@ class ScriptedKernel {
   Step& expect_peek(int fd, std::string_view bytes, Where where = Where::here());
   Step& expect_peek_eof(int fd, Where where = Where::here());
   Step& expect_peek_error(int fd, int error, Where where = Where::here());
-  // recv(MSG_TRUNC): removes `bytes`; with `asked`, the call must ask for exactly that length.
+  // recv(MSG_TRUNC): drops `bytes` bytes. With `asked`, the call must ask for exactly that length.
   Step& expect_discard(int fd, std::size_t bytes, std::optional<std::size_t> asked = std::nullopt,
                        Where where = Where::here());
   Step& expect_discard_error(int fd, int error, Where where = Where::here());
 
-  // send(2): must be passed exactly `bytes`, takes all or the first `takes` of them. Every send
-  // must carry MSG_NOSIGNAL.
+  // send(2): expects exactly `bytes`, and takes all or the first `takes` of them. Every send must
+  // have MSG_NOSIGNAL.
   Step& expect_send(int fd, std::string_view bytes, Where where = Where::here());
   Step& expect_send(int fd, std::string_view bytes, std::size_t takes, Where where = Where::here());
-  // Takes all of whatever is passed; see sent().
+  // Takes all bytes, whatever they are; see sent().
   Step& expect_send_any(int fd, Where where = Where::here());
-  // Takes at most `takes` of whatever is passed.
+  // Takes at most `takes` bytes, whatever they are.
   Step& expect_send_any(int fd, std::size_t takes, Where where = Where::here());
   Step& expect_send_error(int fd, std::string_view bytes, int error, Where where = Where::here());
   Step& expect_send_error(int fd, int error, Where where = Where::here());
-  // splice(2) from a socket into a pipe of the kernel's, which must be empty: gives these bytes
-  // (none: a FIN, or an urgent mark).
+  // splice(2) from a socket into a pipe, which must be empty: moves these bytes. No bytes mean a
+  // FIN or an urgent mark.
   Step& expect_splice_in(int fd, std::string_view bytes, Where where = Where::here());
   Step& expect_splice_in_error(int fd, int error, Where where = Where::here());
-  // splice(2) out of a pipe into a socket: must ask for exactly what is in the pipe; takes all, or
-  // the first `takes` bytes, which sent() has then.
+  // splice(2) from a pipe into a socket: the call must ask for exactly what is in the pipe. Takes
+  // all or the first `takes` bytes; see sent().
   Step& expect_splice_out(int fd, std::optional<std::size_t> takes = std::nullopt,
                           Where where = Where::here());
   Step& expect_splice_out_error(int fd, int error, Where where = Where::here());
@@ -230,24 +229,25 @@ class ScriptedKernel {
   Step& expect_shutdown(int fd, int how = SHUT_WR, int error = 0, Where where = Where::here());
   Step& expect_close(int fd, Where where = Where::here());
 
-  // accept4(2): gives `fd`, connected from `peer` ("192.0.2.1" or "2001:db8::1").
+  // accept4(2): returns `fd`, connected from `peer` ("192.0.2.1" or "2001:db8::1").
   Step& expect_accept(int listener, int fd, const std::string& peer = "192.0.2.1",
                       std::uint16_t port = 5555, Where where = Where::here());
   Step& expect_accept_error(int listener, int error, Where where = Where::here());
 
-  // epoll(7). The mask must be exactly this one.
+  // epoll_ctl(2): expects exactly this mask.
   Step& expect_add(int fd, std::uint32_t mask, int error = 0, Where where = Where::here());
   Step& expect_modify(int fd, std::uint32_t mask, int error = 0, Where where = Where::here());
   Step& expect_remove(int fd, int error = 0, Where where = Where::here());
-  // Gives `events`; with `timeout_ms`, the call must pass exactly that.
+  // epoll_wait(2): returns `events`. With `timeout_ms`, the call must pass exactly that timeout.
   Step& expect_epoll_wait(std::vector<Event> events, std::optional<int> timeout_ms = std::nullopt,
                           Where where = Where::here());
-  // No events: the timeout passed, and with it the time (at -1, a failure: it would hang).
+  // Returns no events; the clock advances by the timeout. A timeout of -1 fails the test: the call
+  // would hang.
   Step& expect_epoll_wait_timeout(std::optional<int> timeout_ms = std::nullopt,
                                   Where where = Where::here());
   Step& expect_epoll_wait_error(int error, Where where = Where::here());
 
-  // Set-up. `fd` is the one to return; `error` if not 0 the failure.
+  // Calls that create or configure descriptors. They return `fd`, or fail with `error` if not 0.
   Step& expect_socket(int fd, Where where = Where::here());
   Step& expect_socket_error(int error, Where where = Where::here());
   Step& expect_bind(int fd, int error = 0, Where where = Where::here());
@@ -260,7 +260,7 @@ class ScriptedKernel {
   Step& expect_eventfd(int fd, int error = 0, Where where = Where::here());
   Step& expect_signalfd(int fd, int error = 0, Where where = Where::here());
   Step& expect_timerfd(int fd, int error = 0, Where where = Where::here());
-  // timerfd_settime(2): to expire once at `moment` of CLOCK_MONOTONIC, to the nanosecond.
+  // timerfd_settime(2): expects a single expiry, exactly at `moment` of CLOCK_MONOTONIC.
   Step& expect_timer_set(int fd, std::chrono::nanoseconds moment, Where where = Where::here());
   Step& expect_setrlimit(std::uint64_t soft, int error = 0, Where where = Where::here());
 
@@ -274,43 +274,44 @@ class ScriptedKernel {
                      Where where = Where::here());
   Step& expect_write_error(int fd, int error, Where where = Where::here());
 
-  // Calls that come when the script is at its end, of those that would fail the test or that
-  // succeed by themselves, are answered by the step that `answer` makes, if it makes one.
+  // Once the script is empty, `answer` is called for each call that can have a step, except
+  // setsockopt(2). If it returns a step, that is the result; otherwise the call is treated as
+  // usual.
   void improvise(std::function<std::optional<Step>(const MadeCall&)> answer);
 
-  // What calls without a script answer from now on.
-  void advance(std::chrono::nanoseconds time);      // CLOCK_MONOTONIC stands still otherwise.
+  // The results of calls that are not scripted, from now on.
+  void advance(std::chrono::nanoseconds time);      // CLOCK_MONOTONIC otherwise stands still.
   void set_unread(int fd, int bytes);               // SIOCINQ.
   void set_unacknowledged(int fd, int bytes);       // SIOCOUTQ.
   void set_socket_error(int fd, int error);         // SO_ERROR, once.
-  void set_tcp_info(int fd, const tcp_info& info);  // TCP_INFO; all 0 otherwise.
-  void set_pipe_room(int bytes);                    // F_GETPIPE_SZ; else what was asked for.
-  void set_ready(int fd, bool is_ready);    // poll(2): every descriptor is, unless said so here.
-  void set_file_type(int fd, mode_t type);  // fstat(2): S_IFIFO and so on; else what it is.
+  void set_tcp_info(int fd, const tcp_info& info);  // TCP_INFO; the default is all zeros.
+  void set_pipe_room(int bytes);                    // F_GETPIPE_SZ; the default is the size set.
+  void set_ready(int fd, bool is_ready);            // poll(2); the default is ready.
+  void set_file_type(int fd, mode_t type);          // fstat(2), such as S_IFIFO; default: real.
   void set_open_files(std::uint64_t soft, std::uint64_t hard);  // RLIMIT_NOFILE.
-  void raise(int signal);                                       // Pends on the signalfd.
+  void raise(int signal);                                       // Is pending on the signalfd.
 
   // What has happened so far.
   [[nodiscard]] std::chrono::nanoseconds now() const { return now_; }
   [[nodiscard]] std::size_t count(Call call) const;
-  // Pipes of which an end is open.
+  // The number of pipes whose reading end is open.
   [[nodiscard]] std::size_t open_pipes() const { return pipes_.size(); }
   [[nodiscard]] bool was_closed(int fd) const { return closed_.contains(fd); }
   [[nodiscard]] const std::string& sent(int fd) { return sent_[fd]; }
   [[nodiscard]] const std::string& received(int fd) { return received_[fd]; }
   [[nodiscard]] std::optional<Registration> registration(int fd) const;
-  // The token `fd` is, or was last, registered with.
+  // The token that `fd` is registered with, or was last.
   [[nodiscard]] std::uint64_t token_of(int fd) const;
   [[nodiscard]] std::optional<int> option_set(int fd, int level, int option) const;
-  // What `fd` was last bound, and connected, to; 0.0.0.0 port 0 if it was not.
+  // The addresses that `fd` was last bound and connected to; 0.0.0.0 port 0 if there is none.
   [[nodiscard]] sockaddr_storage bound_to(int fd) const;
   [[nodiscard]] sockaddr_storage connected_to(int fd) const;
   // When the timerfd `fd` expires, on CLOCK_MONOTONIC; nothing if it was never set.
   [[nodiscard]] std::optional<std::chrono::nanoseconds> timer(int fd) const;
   [[nodiscard]] std::uint64_t open_files() const { return soft_; }
-  // Steps of the script that are still to come.
+  // The number of steps that were not used yet.
   [[nodiscard]] std::size_t steps_left() const { return script_.size(); }
-  // Fails the test if there are any, and forgets them.
+  // Fails the test for each step that was not used, and removes it.
   void verify();
 
   // For scripted_syscalls.cpp: one function per system call.
@@ -345,16 +346,16 @@ class ScriptedKernel {
 
  private:
   Step& add(Step step, Where where);
-  // The next step if it is this call; else nothing, and a failure unless the call `needs_script` is
-  // false and no later step is this call either.
+  // Removes and returns the next step if it is this call. Otherwise returns nothing, and fails the
+  // test if the call `needs_script` or a later step is this call.
   std::optional<Step> take(const MadeCall& made, const std::string& text, bool needs_script);
-  // Fails the test: what was passed is not what `step` says.
+  // Fails the test: the arguments are not those of `step`.
   void mismatch(const Step& step, const std::string& text);
   void unexpected(const std::string& text);
   void fail(const std::string& message);
   void note(Call call, int fd, const std::string& text);
   void created(int fd);
-  // Runs the step's action, sets errno if it failed, and returns what the call returns.
+  // Runs the step's action, sets errno if the call fails, and returns the result of the call.
   static std::int64_t finish(const Step& step);
 
   static ScriptedKernel* current;
@@ -371,7 +372,7 @@ class ScriptedKernel {
   std::set<int> closed_;
   std::map<int, std::uint64_t> eventfds_;
   std::set<int> signalfds_;
-  std::map<int, std::string> pipes_;  // What is in them, by the reading end; the other is the next.
+  std::map<int, std::string> pipes_;  // Content by the reading end; the writing end is that plus 1.
   std::map<int, int> pipe_sizes_;
   std::optional<int> pipe_room_;
   std::deque<int> signals_;
@@ -379,7 +380,7 @@ class ScriptedKernel {
   std::map<int, std::uint64_t> tokens_;
   std::map<int, std::string> sent_;
   std::map<int, std::string> received_;
-  std::optional<std::chrono::nanoseconds> age_of_read_;  // What the script says of the last recv.
+  std::optional<std::chrono::nanoseconds> age_of_read_;  // `age` of the last recv step.
   std::set<int> not_ready_;
   std::map<int, mode_t> file_types_;
   std::map<int, int> unread_;

@@ -1,5 +1,5 @@
-// The seed of a randomised test: from ECHOD_TEST_SEED if set, else a new one; printed, so that a
-// failure repeats.
+// Returns and prints the seed of a randomised test, so that a failure can be repeated. The seed is
+// $ECHOD_TEST_SEED if set, else a random one.
 #pragma once
 
 #include <cstdint>

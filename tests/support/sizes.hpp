@@ -1,4 +1,4 @@
-// Sizes that tests write down.
+// Units of size.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
-"""skipped_tests.py FILE: lists the tests that ctest(1) skipped, each with its reason. FILE: of ctest's --output-junit."""
+"""skipped_tests.py FILE: lists the tests that ctest(1) skipped, with reasons. FILE is from ctest --output-junit."""
 
 import re
 import sys
 import xml.etree.ElementTree as xml
 
-# Of GoogleTest's GTEST_SKIP(), and of a scenario of tests/hostile.
+# The output of GoogleTest's GTEST_SKIP(), and of a scenario of tests/hostile.
 REASON = re.compile(r": Skipped\n(.+)|(not possible here: .+)")
 
 

@@ -1,4 +1,4 @@
-// Reads an option of a socket, getsockopt(2); fails the test where there is no such option.
+// Reads an option of a socket (getsockopt(2)). Fails the test if there is no such option.
 #pragma once
 
 #include <gtest/gtest.h>

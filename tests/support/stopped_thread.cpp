@@ -21,7 +21,7 @@ pid_t find_thread(pid_t process, const std::string& name) {
       return std::stoi(task.path().filename());
     }
   }
-  throw std::runtime_error("no thread of the name " + name);
+  throw std::runtime_error("there is no thread named " + name);
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ StoppedThread::StoppedThread(pid_t process, const std::string& name)
 
 StoppedThread::~StoppedThread() {
   if (ptrace(PTRACE_DETACH, thread_, nullptr, nullptr) != 0) {
-    (void)waitpid(thread_, nullptr, __WALL);  // It was killed; its process ends when this is known.
+    (void)waitpid(thread_, nullptr, __WALL);  // It was killed. Reap it, or its process cannot end.
   }
 }
 

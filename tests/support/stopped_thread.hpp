@@ -1,5 +1,5 @@
-// One thread of another process, stopped while the object lives, as a debugger stops it.
-// Thread-safety: belongs to the thread that made it (ptrace(2)).
+// Stops one thread of another process while the object exists, as a debugger does (ptrace(2)).
+// Thread-safety: create and destroy it in the same thread.
 #pragma once
 
 #include <sys/types.h>
@@ -10,8 +10,8 @@ namespace echod::test {
 
 class StoppedThread {
  public:
-  // The thread of this name (/proc/PID/task/TID/comm). Throws if there is none, or if it cannot be
-  // stopped.
+  // Stops the thread of this name (/proc/PID/task/TID/comm). Throws if there is no such thread, or
+  // if it cannot be stopped.
   StoppedThread(pid_t process, const std::string& name);
   ~StoppedThread();
   StoppedThread(const StoppedThread&) = delete;

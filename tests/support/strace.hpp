@@ -1,4 +1,4 @@
-// strace(1) on a process of a test. Whether it is there: is_installed("strace").
+// Runs strace(1) on a process of a test. Check is_installed("strace") first.
 #pragma once
 
 #include <sys/types.h>
@@ -11,8 +11,8 @@
 
 namespace echod::test {
 
-// Attaches to all threads of a process, with further options; nothing where that is not allowed. It
-// ends with the process, or by SIGINT.
+// Attaches strace with these options to all threads of a process. Returns null if that is not
+// allowed. strace ends with the process, or by SIGINT.
 [[nodiscard]] inline std::unique_ptr<ChildProcess> attach_strace(
     pid_t process, const std::vector<std::string>& options) {
   std::vector<std::string> words{"strace", "-f", "-p", std::to_string(process)};

@@ -18,7 +18,7 @@ std::map<std::string, std::uint64_t> parse_strace_table(const std::string& table
       continue;
     }
     std::string name;
-    while (fields >> name) {  // The last word; a column of errors may stand before it.
+    while (fields >> name) {  // The last word. There may be a column of errors before it.
     }
     calls[name] = count;
   }

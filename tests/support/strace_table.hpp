@@ -1,4 +1,4 @@
-// The table that `strace -c` prints.
+// Parses the table that `strace -c` prints.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace echod::test {
 
-// Name of the call to number of calls.
+// Returns the number of calls by the name of the call.
 [[nodiscard]] std::map<std::string, std::uint64_t> parse_strace_table(const std::string& table);
 
 }  // namespace echod::test

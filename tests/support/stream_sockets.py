@@ -1,15 +1,13 @@
-"""What the standard library has no words for: connecting from a chosen address, asking what has arrived, and ending a
-connection by a reset.
-"""
+"""Helpers for TCP sockets: connect from a chosen address, ask what has arrived, end a connection by a reset."""
 
 import fcntl
 import socket
 import struct
 import termios
 
-IP_BIND_ADDRESS_NO_PORT = 24  # Of ip(7). The port is chosen by connect(2), which may take one that is in TIME_WAIT.
+IP_BIND_ADDRESS_NO_PORT = 24  # See ip(7). connect(2) chooses the port, and may reuse one that is in TIME_WAIT.
 CONNECT_S = 60.0
-LINGER_NOT = struct.pack("ii", 1, 0)
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # A linger time of 0.
 
 
 def unconnected(source: str = "127.0.0.1", receive_buffer: int = 0) -> socket.socket:
@@ -27,7 +25,7 @@ def unconnected(source: str = "127.0.0.1", receive_buffer: int = 0) -> socket.so
 
 
 def connect(address: tuple[str, int], source: str = "127.0.0.1", receive_buffer: int = 0) -> socket.socket:
-    """Blocks until the kernel has connected, which on the same host it does at once; the socket does not block."""
+    """Returns a connected, non-blocking socket. Blocks until it is connected; on the same host that is at once."""
     connected = unconnected(source, receive_buffer)
     try:
         connected.settimeout(CONNECT_S)
@@ -40,13 +38,13 @@ def connect(address: tuple[str, int], source: str = "127.0.0.1", receive_buffer:
 
 
 def has_arrived(connected: socket.socket) -> bool:
-    """What was sent is in the other side's receive queue."""
+    """Returns whether everything that was sent is in the receive queue of the other side."""
     left: int = struct.unpack("i", fcntl.ioctl(connected, termios.TIOCOUTQ, bytes(4)))[0]
     return left == 0
 
 
 def reset(connected: socket.socket) -> None:
-    """Closes it, so that the other side gets an RST; unless it is closed."""
+    """Closes the socket so that the other side gets an RST. No-op if it is closed."""
     if connected.fileno() >= 0:
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_NOT)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         connected.close()

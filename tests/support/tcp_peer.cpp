@@ -102,7 +102,7 @@ std::uint16_t TcpPeer::local_port() const {
   }
   sockaddr_in v4{};
   std::memcpy(&v4, &storage, sizeof v4);
-  return ntohs(v4.sin_port);  // IPv6 has it in the same place.
+  return ntohs(v4.sin_port);  // IPv6 has the port at the same offset.
 }
 
 std::string TcpPeer::name() const {

@@ -1,5 +1,5 @@
-// A client that a test moves by hand: half-close, reset, urgent data, small buffers. Every wait has
-// a deadline; what should not happen ends the test case with an exception that says so.
+// A TCP client that the test controls step by step: half-close, reset, urgent data, small buffers.
+// Calls block, but every wait has a deadline. On an error they throw, which ends the test case.
 // Thread-safety: none; distinct peers may be used from distinct threads.
 #pragma once
 
@@ -13,7 +13,7 @@
 namespace echod::test {
 
 struct PeerOptions {
-  int receive_buffer_bytes = 0;  // SO_RCVBUF before connecting, so that the window is small too.
+  int receive_buffer_bytes = 0;  // SO_RCVBUF, set before connecting, so that it limits the window.
   int send_buffer_bytes = 0;     // SO_SNDBUF.
 };
 
@@ -27,7 +27,7 @@ struct Tail {
 
 class TcpPeer {
  public:
-  // Connects; returns when the handshake is done, accepted or not.
+  // Connects. Returns when the handshake is done, whether or not the server has accepted.
   TcpPeer(const std::string& host, std::uint16_t port, const PeerOptions& options = {});
   ~TcpPeer() { close(); }
   TcpPeer(TcpPeer&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
@@ -40,26 +40,26 @@ class TcpPeer {
 
   [[nodiscard]] int fd() const { return fd_; }
   [[nodiscard]] std::uint16_t local_port() const;
-  // As the daemon's log names it: "127.0.0.1:5555".
+  // The name of this peer in the daemon's log, such as "127.0.0.1:5555".
   [[nodiscard]] std::string name() const;
 
   void send_all(std::string_view bytes);
   void send_urgent(char byte) const;
-  // FIN: no more from us, but we still read.
+  // Sends FIN. Reading goes on.
   void half_close() const;
-  // Bytes handed to our kernel that the daemon's has not acknowledged: not in its receive queue
-  // yet.
+  // Bytes that were sent and that the daemon's kernel has not acknowledged, so they are not in its
+  // receive queue yet.
   [[nodiscard]] std::size_t unacknowledged() const;
-  // RST.
+  // Closes the connection by RST.
   void reset();
   void close();
 
   [[nodiscard]] std::string receive_exactly(std::size_t count);
-  // Sends and receives the same again.
+  // Sends `bytes`, and returns whether the same bytes come back.
   [[nodiscard]] bool echoes(std::string_view bytes);
   // Reads until the daemon's FIN or a reset.
   [[nodiscard]] Tail receive_to_end();
-  // Whether bytes or an end are there to be read now.
+  // Returns whether bytes, or the end of the stream, come before the deadline; the default is now.
   [[nodiscard]] bool has_news(const Deadline& deadline = Deadline(std::chrono::milliseconds(0)));
 
  private:

@@ -1,4 +1,4 @@
-"""A virtual machine with a kernel of its own, whose file system is what a test puts into it. QEMU, busybox and cpio."""
+"""Boots a virtual machine with its own kernel and a file system that the test makes. Uses QEMU, busybox and cpio."""
 
 import shutil
 import subprocess
@@ -13,24 +13,25 @@ PROGRAMS = ("qemu-system-x86_64", "busybox", "cpio")
 
 @dataclass(frozen=True)
 class Machine:
-    """`memory`: as QEMU has it, such as "12G". `accelerator`: see accelerator()."""
+    """The parameters of a virtual machine. `memory`: for QEMU, such as "12G". `accelerator`: see accelerator()."""
 
     kernel: Path
     cpus: int
     memory: str
     accelerator: str
-    console: Path  # Gets what the kernel says.
+    console: Path  # The file for the kernel's messages.
 
     def boot(self, initramfs: Path, kernel_options: str = "", options: Sequence[str] = ()) -> subprocess.Popen[str]:
-        """Its /dev/ttyS1 is the standard input and output of the process. It runs /init, and has no network."""
-        # Emulated, a compare-and-exchange of 16 bytes, which the kernel's allocator likes, may stop all
-        # CPUs, and larger registers make every change of task longer; and the guards of the kernel cost most.
+        """Boots and runs /init. The process's stdin and stdout are the guest's /dev/ttyS1. The guest has no network."""
+        # Three things slow an emulation down. A 16-byte compare-and-exchange, which the kernel's allocator uses, may
+        # stop all CPUs, so cx16 is off. Large registers make each task switch slower, so the CPU is a qemu64. The
+        # kernel's mitigations and init_on_alloc cost the most, so they are off below.
         is_emulated = self.accelerator == "tcg"
         command = ["qemu-system-x86_64", "-cpu", "qemu64,-cx16" if is_emulated else "host"]
         command += ["-accel", "tcg,thread=multi" if is_emulated else self.accelerator]
         command += ["-smp", str(self.cpus), "-m", self.memory, "-nodefaults", "-no-user-config", "-no-reboot"]
         command += ["-display", "none", "-kernel", str(self.kernel), "-initrd", str(initramfs)]
-        # The check of the timer at boot takes a host that has much to do for broken hardware.
+        # The kernel's check of the timer at boot would take a busy host for broken hardware.
         common = "mitigations=off init_on_alloc=0 tsc=reliable no_timer_check"
         command += ["-append", f"console=ttyS0 quiet panic=-1 {common} {kernel_options}"]
         command += ["-serial", f"file:{self.console}", "-serial", "stdio", *options]
@@ -48,7 +49,7 @@ def missing_program() -> str | None:
 
 
 def accelerator() -> str:
-    """What runs the guest's instructions: the processor, if it really does, or an emulation."""
+    """Returns "kvm" if a machine starts with it, else "tcg", which emulates the processor."""
     probe = ["qemu-system-x86_64", "-accel", "kvm", "-cpu", "host", "-S", "-nodefaults", "-display", "none"]
     probe += ["-monitor", "stdio"]
     try:
@@ -59,7 +60,9 @@ def accelerator() -> str:
 
 
 def make_initramfs(directory: Path, programs: Mapping[str, Path], files: Mapping[str, Path]) -> Path:
-    """In the directory. `programs` go to /bin with the libraries that they load, busybox too; one of `files` is /init,
+    """Makes the guest's file system in `directory`, and returns its file.
+
+    `programs` and busybox go to /bin, and the libraries that they load to their places. One of `files` must be /init,
     which sources /begin first.
     """
     root = directory / "root"
@@ -82,6 +85,6 @@ def make_initramfs(directory: Path, programs: Mapping[str, Path], files: Mapping
 
 
 def libraries(program: Path) -> set[str]:
-    """Files that the dynamic linker loads for it, and the linker itself."""
+    """Returns the shared libraries that the program loads, and the dynamic linker."""
     lines = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout.splitlines()
     return {word for line in lines for word in line.split() if word.startswith("/")}

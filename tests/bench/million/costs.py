@@ -1,6 +1,6 @@
-"""What the samples say of the cost of connections.
+"""Computes the costs of connections from the samples.
 
-The client is on the same kernel as the server, so the kernel's memory is that of both ends.
+The client runs on the same kernel as the server, so the kernel's memory is that of both ends.
 """
 
 import json
@@ -14,7 +14,7 @@ class Sample:
         self.sources = run.samples.get(name, {})
 
     def value(self, source, name):
-        """Of a line "name: 123 kB" or "name 123"; None if it is not there."""
+        """Returns the number on a line "name: 123 kB" or "name 123"; None if there is no such line."""
         for line in self.sources.get(source, ()):
             words = line.replace(":", " ").split()
             if words and words[0] == name:
@@ -22,7 +22,7 @@ class Sample:
         return None
 
     def bytes_of(self, source, *names):
-        """The sum of values in kB."""
+        """Returns the sum of values in kB, in bytes."""
         values = [self.value(source, name) for name in names]
         return None if None in values else sum(values) << 10
 
@@ -31,12 +31,12 @@ class Sample:
         return float(self.sources["uptime"][0].split()[0])
 
     def cpu_s(self, process):
-        """CPU time of a process, of all its threads."""
+        """Returns the CPU time of all threads of a process."""
         lines = self.sources.get(f"{process}/schedstat")
         return sum(int(line.split()[0]) for line in lines) / 1e9 if lines else None
 
     def kernel_bytes(self):
-        """All memory that is neither free, nor a process's, nor cache of files."""
+        """Returns the memory that is not free, not of a process, and not a cache of files."""
         used = self.bytes_of("meminfo", "MemTotal") - self.bytes_of("meminfo", "MemFree", "Buffers", "Cached")
         return used - self.bytes_of("meminfo", "AnonPages")
 
@@ -44,7 +44,7 @@ class Sample:
         return self.bytes_of("meminfo", "Slab")
 
     def slabs(self):
-        """Cache to bytes in all its slabs; empty where only root may read it."""
+        """Returns the bytes in all slabs, by cache. Empty if we may not read them, which needs root."""
         caches = {}
         for line in self.sources.get("slabinfo", ())[2:]:
             words = line.split()
@@ -53,12 +53,12 @@ class Sample:
         return caches
 
     def tcp(self, name):
-        """A counter of the TCP line of /proc/net/snmp."""
+        """Returns a counter of TCP from /proc/net/snmp."""
         lines = [line.split()[1:] for line in self.sources.get("net/snmp", ()) if line.startswith("Tcp:")]
         return int(lines[1][lines[0].index(name)]) if len(lines) == 2 else None
 
     def socket_buffer_bytes(self):
-        """Pages that TCP has for data."""
+        """Returns the memory that TCP uses for data."""
         for line in self.sources.get("net/sockstat", ()):
             words = line.split()
             if words[0] == "TCP:":
@@ -75,7 +75,7 @@ def difference(after, before):
 
 
 def echod_memory(start, connected, echoed, closed, count):
-    """Anonymous memory is what echod has for itself: not its code, nor libraries."""
+    """Returns echod's memory. Anonymous memory is that without code and libraries."""
     source = "echod/smaps_rollup"
     moments = {"before": start, "connected": connected, "echoed": echoed, "closed": closed}
 
@@ -91,7 +91,7 @@ def echod_memory(start, connected, echoed, closed, count):
 
 
 def kernel_memory(run, start, echoed, count):
-    """Of both ends of the connections together."""
+    """Returns the kernel's memory for both ends of the connections together."""
 
     def grown(read):
         return per(difference(read(echoed), read(start)), count)
@@ -99,7 +99,7 @@ def kernel_memory(run, start, echoed, count):
     before = start.slabs()
     slabs = {name: (size - before.get(name, 0)) / count for name, size in echoed.slabs().items()}
     return {
-        # Of a machine that does other things too it would mean nothing.
+        # Only meaningful on a machine that does nothing else.
         "bytes_per_connection": grown(Sample.kernel_bytes) if run.accelerator else None,
         "slab_per_connection": grown(Sample.slab_bytes),
         "socket_buffers_per_connection": grown(Sample.socket_buffer_bytes),
@@ -120,7 +120,7 @@ def idle_cost(begin, end):
 
 
 def figures(run):
-    """Everything that the report shows."""
+    """Returns all figures of the report."""
     result = json.loads(run.result)
     start, connected, begin, end, closed = (
         Sample(run, name) for name in ("start", "connected", "idle-begin", "idle-end", "closed")
@@ -162,7 +162,7 @@ def figures(run):
 
 
 def complaints(report):
-    """Why the run does not show what it is for."""
+    """Yields the reasons why the run is not valid."""
     echoes, connections = report["echoes"], report["connections"]
     wanted = report["parameters"]["connections"]
     if connections["connected"] != wanted:
@@ -171,6 +171,6 @@ def complaints(report):
         yield f"{whole(echoes['messages'])} echoes of {whole(wanted)}, {whole(echoes['errors'])} errors"
     segments = report["idle"]["segments"]
     if report["environment"]["virtual_machine"] and segments > wanted / 1000:
-        yield f"{whole(segments)} segments arrived while all were to be idle: give a lower --rate"
+        yield f"{whole(segments)} segments arrived while all connections had to be idle: use a lower --rate"
     if report["echod"]["exit_code"] != 0:
         yield f"echod ended with {report['echod']['exit_code']}"

@@ -1,4 +1,4 @@
-"""Boots a virtual machine with a kernel of its own, where measure.sh runs."""
+"""Boots a virtual machine with its own kernel, and runs measure.sh there."""
 
 import math
 import sys
@@ -8,7 +8,7 @@ from formatting import gib, whole
 from measurement import HERE, Failure, follow_to_the_end, parameters
 from processes import kib_of
 
-# What a connection, both ends of it, takes of the guest's memory at most, and the guest itself.
+# Upper bounds of the guest's memory: for both ends of a connection, and for the guest itself.
 BYTES_PER_CONNECTION = 14 << 10
 BYTES_OF_GUEST = 640 << 20
 
@@ -24,7 +24,7 @@ def run_in_machine(options):
     machine = virtual_machine.Machine(
         options.kernel, options.cpus, f"{memory}G", options.accelerator, options.output / "console.txt"
     )
-    # Room in the hash table of sockets, and caches of the kernel by their own names.
+    # A large hash table of sockets, and separate statistics for each slab cache.
     buckets = 1 << max(16, (2 * options.connections).bit_length())
     print(f"booting a virtual machine: {options.accelerator}, {options.cpus} CPUs, {memory} GiB", file=sys.stderr)
     process = machine.boot(initramfs(options), f"thash_entries={buckets} slab_nomerge")
@@ -35,7 +35,7 @@ def run_in_machine(options):
 
 
 def memory_for(options):
-    """GiB of the guest. Checks that there is as much here as it will take."""
+    """Returns the GiB of memory for the guest. Raises Failure if this machine does not have enough."""
     needed = options.connections * BYTES_PER_CONNECTION + BYTES_OF_GUEST
     memory = options.memory or math.ceil(needed / (1 << 30))
     if memory << 30 < needed:
@@ -54,8 +54,8 @@ def memory_for(options):
 
 
 def initramfs(options):
-    """The guest's file system: echod, echoload, what they load, and the scripts."""
-    # A CPU for each: to change from one address space to another is what costs an emulation most.
+    """Makes the guest's file system: echod, echoload, their libraries, and the scripts."""
+    # Each program has its own CPU, because in an emulation switching between address spaces is expensive.
     pins = ("taskset 1 ", "taskset 2 ") if options.cpus > 1 else ("", "")
     environment = {"ECHOD": f'"{pins[0]}/bin/echod"', "ECHOLOAD": f'"{pins[1]}/bin/echoload"'}
     environment |= {"CONFIG": "/echod.toml", "WORK": "/tmp"}

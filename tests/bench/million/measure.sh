@@ -1,22 +1,23 @@
 #!/bin/sh
 # measure.sh
-# Holds CONNECTIONS to one echod, has each echo one message, leaves them idle, and prints what the
-# kernel says of it as raw lines, which measurement.py reads:
+# Opens CONNECTIONS to one echod, echoes one message on each, leaves them idle, and prints raw
+# figures of the kernel as lines, which measurement.py reads:
 #
-#   progress SECONDS CONNECTIONS   how far it is
+#   progress SECONDS CONNECTIONS   the progress
 #   sample NAME SOURCE LINE        a line of a file below /proc at the moment NAME
-#   result LINE                    of the JSON of echoload
-#   problem LINE                   of what went wrong
-#   end ECHOLOAD ECHOD             exit codes
+#   result LINE                    a line of echoload's JSON
+#   problem LINE                   a line about an error
+#   end ECHOLOAD ECHOD             the exit codes
 #
-# Runs in the virtual machine and outside, in any POSIX shell. The environment says what to do:
-# ECHOD, ECHOLOAD and CONFIG are files, WORK a directory; PORT, CONNECTIONS, RATE (messages a
-# second), IDLE_S, SETTLE_S (between the phases), TIMEOUT_S, TICK_S (between looks), SOURCES.
+# Runs in the virtual machine or outside, in any POSIX shell. The parameters are in the environment:
+# ECHOD and ECHOLOAD (commands), CONFIG (a file), WORK (a directory), PORT, CONNECTIONS, RATE
+# (messages a second), IDLE_S, SETTLE_S (pause between phases), TIMEOUT_S, TICK_S (interval of
+# checks), SOURCES (addresses).
 set -u
 
 seconds() { cut -d ' ' -f 1 /proc/uptime; }
 
-# Lines of the standard input as those of a sample; nothing if the file could not be read.
+# lines_of NAME SOURCE: prints the lines of the standard input as lines of a sample.
 lines_of() { sed "s|^|sample $1 $2 |"; }
 
 sample() {
@@ -34,7 +35,7 @@ sample() {
 
 is_running() { kill -0 "$1" 2>/dev/null; }
 
-# How many connections echod has: it is asked, and answers in its log.
+# Asks echod for its counters, and prints the number of connections from its log.
 connections() {
   kill -USR2 "$echod" 2>/dev/null
   sed -n 's/.* connections=\([0-9]*\) .*/\1/p' "$WORK/echod.log" | tail -n 1
@@ -42,7 +43,7 @@ connections() {
 
 show_progress() { echo "progress $(seconds) $(connections)"; }
 
-# So many seconds, unless echoload ends before.
+# pass SECONDS: waits, or until echoload ends.
 pass() {
   until_s=$(($(date +%s) + $1))
   while [ "$(date +%s)" -lt "$until_s" ] && is_running "$echoload"; do
@@ -52,7 +53,7 @@ pass() {
 
 echoload=0
 active_s=$((CONNECTIONS / RATE + 1 + SETTLE_S))
-# shellcheck disable=SC2086 # It may be several words: a program that runs it, options.
+# shellcheck disable=SC2086 # ECHOD may be several words: taskset and options.
 $ECHOD --config "$CONFIG" --port "$PORT" 2>"$WORK/echod.log" &
 echod=$!
 trap 'kill $echod $echoload 2>/dev/null' INT TERM
@@ -66,7 +67,7 @@ sources=
 for source in $SOURCES; do
   sources="$sources --source $source"
 done
-# shellcheck disable=SC2086 # Words.
+# shellcheck disable=SC2086 # ECHOLOAD and sources may be several words.
 $ECHOLOAD --connections "$CONNECTIONS" $sources --timeout "$TIMEOUT_S" --warmup 0 \
   --rate "$RATE" --messages "$CONNECTIONS" --duration $((active_s + IDLE_S + SETTLE_S)) \
   --server-pid $echod --json "$WORK/echoload.json" "127.0.0.1:$PORT" \

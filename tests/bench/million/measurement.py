@@ -1,4 +1,4 @@
-"""Runs measure.sh here, and reads what it prints, wherever it ran."""
+"""Runs measure.sh on this machine, and reads its output, also that of a virtual machine."""
 
 import dataclasses
 import itertools
@@ -17,18 +17,18 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 class Failure(Exception):
-    """What the user is told, in one line."""
+    """An error that is reported to the user in one line."""
 
 
 @dataclasses.dataclass
 class Run:
-    """What measure.sh printed."""
+    """The output of measure.sh."""
 
-    samples: dict = dataclasses.field(default_factory=dict)  # Name to source to lines.
-    result: str = ""  # JSON of echoload.
+    samples: dict = dataclasses.field(default_factory=dict)  # Lines by source by name of the sample.
+    result: str = ""  # The JSON of echoload.
     problems: list = dataclasses.field(default_factory=list)
     kernel: str = os.uname().release
-    accelerator: str = ""  # Of the virtual machine; "": there was none.
+    accelerator: str = ""  # That of the virtual machine; "" without one.
     codes: tuple = ()  # Exit codes of echoload and echod.
 
     def take(self, line):
@@ -56,15 +56,15 @@ def read(path):
 
 
 def sources(connections, ports):
-    """Addresses to connect from. Of its ports the kernel tries those of one parity first, and looks
-    at all of them, for every connection, when they are taken: so only half of them are counted on.
+    """Returns the addresses to connect from. Only half of the ports of each are used: the kernel first tries the ports
+    of one parity, and when these are taken, it scans all of them for every connection.
     """
     count = math.ceil(connections / ((ports[1] - ports[0]) * 0.48))
     return [f"127.0.{1 + i // 250}.{1 + i % 250}" for i in range(count)]
 
 
 def parameters(options, ports, port):
-    """The environment of measure.sh."""
+    """Returns the environment for measure.sh."""
     return {
         "PORT": port,
         "CONNECTIONS": options.connections,
@@ -79,7 +79,7 @@ def parameters(options, ports, port):
 
 
 def follow(process, options):
-    """Reads what measure.sh prints to its end, shows how far it is, and keeps all of it."""
+    """Reads the output of measure.sh to its end, shows the progress, and stores the output in raw.txt."""
     run = Run()
     begin = None
     with open(options.output / "raw.txt", "w", encoding="utf-8") as raw:
@@ -98,7 +98,7 @@ def follow(process, options):
 
 
 def follow_to_the_end(process, options):
-    """Leaves nothing running, however it ends."""
+    """As follow(), and ends the process in any case."""
     try:
         return follow(process, options)
     finally:
@@ -118,7 +118,7 @@ def run_here(options):
         old.unlink()
     environment = {key: str(value).strip('"') for key, value in parameters(options, ports, free_port()).items()}
     environment |= {
-        # For nobody else on the network, which the virtual machine has none of.
+        # Not reachable from the network. (The virtual machine has no network.)
         "ECHOD": f"{options.build / 'daemon/echod'} --address 127.0.0.1",
         "ECHOLOAD": str(options.build / "client/echoload"),
         "CONFIG": str(HERE / "echod.toml"),

@@ -1,7 +1,7 @@
-"""Holds very many connections to one echod, in a virtual machine or here, and reports what they cost.
+"""Opens very many connections to one echod, in a virtual machine or here, and reports their costs.
 
-Read in this order: measure.sh, which does it and prints raw figures of the kernel; measurement.py, which runs it
-and reads them; machine.py, which does so in a virtual machine; costs.py and summary.py, which make the report.
+Read in this order: measure.sh opens the connections and prints raw figures of the kernel; measurement.py runs it and
+reads the figures; machine.py runs it in a virtual machine; costs.py and summary.py make the report.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve()
-sys.path += [str(HERE.parents[1]), str(HERE.parents[2] / "support")]  # What both benchmarks use, and other tests.
+sys.path += [str(HERE.parents[1]), str(HERE.parents[2] / "support")]  # Shared modules.
 
 from costs import complaints, figures
 from machine import run_in_machine
@@ -23,8 +23,8 @@ from summary import publish
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="bench-million", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--kernel", type=pathlib.Path, help="the kernel to boot (one for clouds, which is fetched)")
-    parser.add_argument("--connections", type=int, help="how many (1 000 000; --here: 19 000 or what ulimit -n allows)")
+    parser.add_argument("--kernel", type=pathlib.Path, help="the kernel to boot (a cloud kernel, which is fetched)")
+    parser.add_argument("--connections", type=int, help="how many (1 000 000; --here: 19 000 or as ulimit -n allows)")
     parser.add_argument("--here", action="store_true", help="without a virtual machine, within ulimit -n")
     parser.add_argument("--memory", type=int, metavar="GIB", help="of the virtual machine (what the connections need)")
     parser.add_argument("--accelerator", choices=("kvm", "tcg"), help="of the virtual machine (kvm where it works)")
@@ -57,7 +57,7 @@ def main():
         for problem in run.problems:
             print(f"bench-million: {problem}", file=sys.stderr)
         if not run.result:
-            raise Failure(f"no result; what was printed: {options.output / 'raw.txt'}")
+            raise Failure(f"there is no result; see the output in {options.output / 'raw.txt'}")
         report = figures(run)
         report["command"] = f"scripts/bench-million --connections {report['parameters']['connections']}"
         report["command"] += "" if run.accelerator else " --here"

@@ -1,10 +1,10 @@
-"""How the figures of a million connections are read and judged; nothing is started."""
+"""Tests how the figures of a million connections are read and judged. Starts nothing."""
 
 import pathlib
 import sys
 import unittest
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # What both benchmarks use.
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1]))  # Modules of the other benchmark.
 
 import costs
 import measurement

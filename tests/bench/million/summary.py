@@ -1,4 +1,4 @@
-"""The report, as a table on the terminal and as Markdown, and the figures in JSON."""
+"""Writes the report as a table on the terminal and as Markdown, and the figures as JSON."""
 
 import json
 
@@ -20,16 +20,16 @@ def rows(report):
     yield "latency of these echoes", f"p50 {latency['p50'] / 1e3:.2f} ms, p99 {latency['p99'] / 1e3:.2f} ms"
     own = echod["anonymous_bytes"]
     yield "**echod: bytes per connection**", f"**{number(echod['anonymous_per_connection'], 1)}** (anonymous memory)"
-    yield "echod: memory in all", f"{mib(own['before'])} without connections, {mib(own['echoed'])} with all"
+    yield "echod: total memory", f"{mib(own['before'])} without connections, {mib(own['echoed'])} with all"
     if kernel["bytes_per_connection"] is not None:
         both = kernel["bytes_per_connection"]
         yield "**kernel: bytes per connection, at each end**", f"**{whole(both / 2)}** ({whole(both)} for both)"
     slab = kernel["slab_per_connection"]
-    yield "of it slab", f"{whole(slab / 2)} ({whole(slab)} for both)"
-    yield "of it data of sockets", f"{whole(kernel['socket_buffers_per_connection'] / 2)}"
+    yield "of that, slab", f"{whole(slab / 2)} ({whole(slab)} for both)"
+    yield "of that, data of sockets", f"{whole(kernel['socket_buffers_per_connection'] / 2)}"
     yield "echod: CPU while all are idle", (
-        f"{number(idle['cpu_share'] and idle['cpu_share'] * 100, 3)} % of one over {whole(idle['seconds'])} s, "
-        f"while {whole(idle['segments'])} segments arrived"
+        f"{number(idle['cpu_share'] and idle['cpu_share'] * 100, 3)} % of one CPU over {whole(idle['seconds'])} s; "
+        f"{whole(idle['segments'])} segments arrived"
     )
 
 
@@ -40,38 +40,38 @@ def markdown(report):
             f"In a virtual machine ({environment['accelerator']}, Linux {environment['kernel']}, "
             f"{environment['cpus']} CPUs, {gib(environment['memory_bytes'])})"
         )
-        listener = ", and the server's, of a listener on `::`, is of the larger kind"
+        listener = ", and the server's socket is larger, because it comes from a listener on `::`"
     else:
         place = f"On Linux {environment['kernel']}, {environment['cpus']} CPUs, without a virtual machine"
         listener = ""
     text = [
         f"# {whole(report['parameters']['connections'])} connections to one echod",
         "",
-        f"{report['time']}, echod {report['version']}. {place}, repeated by `{report['command']}`.",
+        f"{report['time']}, echod {report['version']}. {place}. Repeat it with `{report['command']}`.",
         "",
         "| figure | measured |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in rows(report)),
         "",
-        "How it is measured: echoload makes the connections, then sends one message of 64 bytes on each, at a "
-        "constant rate, and compares every byte that comes back; then nothing is sent for the time of the idle "
-        "measurement; at the end each connection is half-closed and read to its end. Memory is that after the echoes "
-        "less that before the first connection, so buffers that an echo would leave behind are in it.",
+        "How it is measured: echoload opens the connections. Then it sends one message of 64 bytes on each, at a "
+        "constant rate, and compares every byte that comes back. Then nothing is sent during the idle measurement. At "
+        "the end each connection is half-closed and read to its end. Memory is the growth from before the first "
+        "connection to after the echoes, so it includes buffers that an echo might leave behind.",
         "",
-        "Client and server share the kernel, so its memory is that of two sockets for each connection. Halving it is "
-        "right to a few percent: both ends have a socket, an inode, a file and an epoll registration, but only the "
-        f"client's has an entry in the table of local ports{listener}.",
+        "Client and server share the kernel, so its memory is that of two sockets for each connection. Half of it is "
+        "right for one end to within a few percent: both ends have a socket, an inode, a file and an epoll "
+        f"registration, but only the client has an entry in the table of local ports{listener}.",
         "",
     ]
     if environment["accelerator"] == "tcg":
         text += [
-            "Every instruction is emulated here: bytes are those of a real machine, times are many times longer.",
+            "Every instruction was emulated: bytes are as on a real machine, but times are many times longer.",
             "",
         ]
     if not environment["virtual_machine"]:
         text += [
-            "Slab and socket data are those of the whole machine, so whatever else ran on it is in them; kernel memory "
-            "as a whole would mean nothing here and is not shown. The table of slabs needs root.",
+            "Slab and socket data are those of the whole machine, so they include all other programs. Total kernel "
+            "memory would mean nothing here and is not shown. The table of slabs needs root.",
             "",
         ]
     if report["kernel_both_ends"]["slabs"]:

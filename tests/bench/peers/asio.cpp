@@ -1,7 +1,7 @@
-// Echo with Asio (without Boost), as the asynchronous echo server of its examples: one io_context
-// on one thread, a session that owns itself, async_read_some then async_write. Asio's epoll is
-// edge-triggered and it tries each call before it waits.
-// Limits: with no descriptors left async_accept fails again and again, and the loop spins.
+// Echo with Asio (without Boost), like the asynchronous echo server of its examples: one io_context
+// in one thread, a session that owns itself, async_read_some followed by async_write. Asio uses
+// edge-triggered epoll and tries each call before it waits.
+// Limits: when descriptors run out, async_accept fails repeatedly, and the loop spins.
 #include <array>
 #include <asio.hpp>
 #include <cstddef>
@@ -19,7 +19,7 @@ using asio::ip::tcp;
 
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  // A constructor of our own, so that make_shared does not fill the buffer with zeros.
+  // This constructor keeps make_shared from filling the buffer with zeros.
   explicit Session(tcp::socket socket) : socket_(std::move(socket)) {}
 
   void read() {
@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
   const std::uint16_t port = peers::port_argument(argc, argv);
   peers::raise_open_files();
   try {
-    asio::io_context context{1};  // A hint: one thread.
+    asio::io_context context{1};  // 1: a hint that there is one thread.
     tcp::acceptor acceptor(context);
     acceptor.open(tcp::v4());
     acceptor.set_option(tcp::acceptor::reuse_address(true));

@@ -1,7 +1,7 @@
-// A non-blocking connection as select, poll and epoll serve it: one recv and one send for each time
-// that it is reported ready. What send does not take is kept, and nothing is read before it is
-// gone, so that no peer owes more than one buffer. The multiplexers then differ in nothing but
-// themselves.
+// A non-blocking connection, as the select, poll and epoll peers serve it: one recv and one send
+// each time it is reported ready. Bytes that send does not take are kept, and nothing is read until
+// they are sent, so that a peer never owes more than one buffer. So these peers differ only in
+// their multiplexer.
 #pragma once
 
 #include <sys/socket.h>
@@ -16,7 +16,7 @@
 
 namespace peers {
 
-enum class Next { read, write, close };  // What to wait for, or that it is over.
+enum class Next { read, write, close };  // The event to wait for, or that the connection is over.
 
 class EchoConnection {
  public:
@@ -59,11 +59,11 @@ class EchoConnection {
   }
 
   std::vector<char> owed_;
-  std::size_t flushed_ = 0;  // Of owed_.
+  std::size_t flushed_ = 0;  // How much of owed_ was sent.
 };
 
-// Calls `take(fd)` for each connection that waits, and stops at the first error, whatever it is:
-// with EMFILE the listener stays readable and the caller comes back at once.
+// Accepts connections and calls `take(fd)` for each, until the first error of any kind. After
+// EMFILE the listener stays readable, so the caller tries again at once.
 template <typename Take>
 void accept_waiting(int listener, Take take) {
   for (;;) {

@@ -1,6 +1,7 @@
-// Echo with level-triggered epoll(7), as its manual page has it: one thread, non-blocking sockets,
-// one recv and one send for each event, EPOLL_CTL_MOD when a reply does not fit and when it is
-// gone. Limits: with no descriptors left the listener stays ready and the loop spins.
+// Echo with level-triggered epoll(7), like the example in its manual page: one thread, non-blocking
+// sockets, one recv and one send for each event, EPOLL_CTL_MOD when a reply does not fit and when
+// it was sent.
+// Limits: when descriptors run out, the listener stays ready and the loop spins.
 #include <sys/epoll.h>
 #include <unistd.h>
 

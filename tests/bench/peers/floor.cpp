@@ -1,22 +1,24 @@
-// floor PORT CONNECTIONS: what the kernel's TCP alone costs; a yardstick, not an echo service.
-// One thread accepts CONNECTIONS, then does recv and send on each in turn and nothing else: it
-// never asks which are readable, it knows. When all have closed it says what it counted and starts
-// again.
+// floor PORT CONNECTIONS
+// Measures the cost of the kernel's TCP alone. It is a lower bound for servers, not an echo
+// service. One thread accepts CONNECTIONS, then calls recv and send on each in turn and nothing
+// else. It never asks the kernel which are readable, because it knows. When all have closed, it
+// prints its counts and starts again.
 //
-// How it knows: the client is a closed loop over all connections, so whoever was answered will have
-// data again, and it comes in the order of our replies. So a round begins with the connection that
-// was served last, with a recv that blocks: when that has data, so have the others, and their recv
-// (MSG_DONTWAIT) succeeds. A round of N echoes is N recv, N send and at most one sleep. There are
-// two groups of connections that take turns, so that the client works on one while the other is
-// served, and a server that is the slower side never sleeps. Calls that found nothing are counted
-// as `empty`: above a percent of the echoes the figure is no floor. (Not counted are those of the
-// rounds in which the client was silent for kPatience, as before and after the measurement.)
+// How it knows: the client runs a closed loop over all connections, so each connection that was
+// answered will have data again, in the order of the replies. A round begins with a blocking recv
+// on the connection that was served last. When that has data, the others have data too, and their
+// recv (MSG_DONTWAIT) succeeds. So a round of N echoes is N recv, N send and at most one sleep. Two
+// groups of connections take turns, so that the client works on one while the other is served, and
+// a server that is the slower side never sleeps. Calls that find nothing are counted as `empty`. If
+// they are more than one percent of the echoes, the figure is not a lower bound. (Rounds in which
+// the client was silent for kPatience, as before and after the measurement, do not count.)
 //
-// Limits: all connections must be active (none idle, no connect-echo-close, no ping beside floods):
-// a silent one can hold the others up for kPatience each round. What a connection has outstanding
-// must fit into one recv (128 KiB), so no bulk. Client and server move in step: the CPU time for an
-// echo means something, rate and latency do not; with one connection it is mostly the sleep's. A
-// client with several threads answers in another order, which shows as `empty`.
+// Limits: all connections must be active (no idle ones, no connect-echo-close, no ping beside
+// floods), because a silent connection can delay the others for kPatience in each round. The bytes
+// outstanding on a connection must fit into one recv (128 KiB), so there is no bulk. Client and
+// server run in lockstep: the CPU time for an echo is meaningful, rate and latency are not. With
+// one connection it is mostly the cost of the sleep. A client with several threads answers in
+// another order, which shows as `empty`.
 #include <fcntl.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -109,7 +111,7 @@ class Floor {
           group.run_round(counts_);
         }
       }
-      if (size() < before) {  // A client may have probed with a connection of its own.
+      if (size() < before) {  // The client may have used an extra connection as a probe.
         accept_missing(O_NONBLOCK);
       }
     }

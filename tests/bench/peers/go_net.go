@@ -1,7 +1,8 @@
-// Echo with Go's net package: a goroutine for each connection, which reads into its buffer of
-// 128 KiB and writes it back. The runtime polls with edge-triggered epoll, sets TCP_NODELAY and
-// raises the limit of open files by itself. GOMAXPROCS is the caller's choice.
-// Limits: 128 KiB and a stack for each connection, and collecting them; the backlog is somaxconn.
+// Echo with Go's net package: a goroutine for each connection, which reads into its own buffer of
+// 128 KiB and writes it back. The runtime uses edge-triggered epoll, sets TCP_NODELAY and raises the
+// limit of open files by itself. The caller chooses GOMAXPROCS.
+// Limits: 128 KiB and a stack for each connection, and their garbage collection; the backlog is
+// somaxconn.
 package main
 
 import (

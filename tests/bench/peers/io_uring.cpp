@@ -1,8 +1,8 @@
 // Echo with io_uring through liburing: one ring, multishot accept, and for each connection a recv
-// or a send under way, submitted in batches by the call that waits. IORING_RECVSEND_POLL_FIRST
-// saves the attempt to read where the last recv left nothing behind.
-// Limits: 128 KiB for each connection, touched as far as it is used. Linux 5.19 or later; exit code
-// 77 if the kernel does not let us (kernel.io_uring_disabled, seccomp).
+// or a send under way. The call that waits submits them in batches. IORING_RECVSEND_POLL_FIRST
+// avoids a useless attempt to read if the last recv emptied the queue.
+// Limits: 128 KiB for each connection, of which only used pages take memory. Needs Linux 5.19;
+// exits with 77 if the kernel does not allow io_uring (kernel.io_uring_disabled, seccomp).
 #include <liburing.h>
 #include <unistd.h>
 
@@ -18,14 +18,14 @@
 namespace {
 
 struct Client {
-  // The buffer stays as it is: to clear it would touch all of it.
+  // The buffer is not initialised, because that would touch all its pages.
   explicit Client(int socket) : fd(socket) {}  // NOLINT(cppcoreguidelines-pro-type-member-init)
 
   int fd;
   bool is_sending = false;
-  std::size_t from = 0;  // What is still to be sent: [from, to) of the buffer.
+  std::size_t from = 0;  // The unsent bytes are [from, to) of the buffer.
   std::size_t to = 0;
-  bool has_more = true;  // Whether the last recv left data behind; a new one may have some.
+  bool has_more = true;  // Whether the last recv left data in the queue. Assumed for a new client.
   std::array<char, peers::kBufferSize> buffer;
 };
 
@@ -75,7 +75,7 @@ class UringServer {
 
   io_uring_sqe* next_sqe() {
     io_uring_sqe* sqe = io_uring_get_sqe(&ring_);
-    while (sqe == nullptr) {  // Full: hand over what there is.
+    while (sqe == nullptr) {  // The queue is full: submit it.
       io_uring_submit(&ring_);
       sqe = io_uring_get_sqe(&ring_);
     }

@@ -1,8 +1,8 @@
 // Echo with libevent's bufferevents: one event base, input moved to output without a copy
-// (evbuffer_add_buffer), reading disabled while more than 1 MiB is unsent, as in its le-proxy.
-// Limits: reads of at most 4 KiB in version 2.1 (EVBUFFER_MAX_READ), each after an ioctl for how
-// much there is, and each reply is sent by a write event, which is added for it and removed after
-// it.
+// (evbuffer_add_buffer), reading disabled while more than 1 MiB is unsent, as in its example
+// le-proxy.
+// Limits: version 2.1 reads at most 4 KiB at a time (EVBUFFER_MAX_READ), each time after an ioctl
+// for the size of the queue. For each reply it adds a write event and removes it afterwards.
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
@@ -24,7 +24,7 @@ std::size_t unsent(bufferevent* client) {
   return evbuffer_get_length(bufferevent_get_output(client));
 }
 
-// After a pause: little enough is unsent.
+// Ends a pause: few enough bytes are unsent.
 void on_drained(bufferevent* client, void* context) {
   bufferevent_setcb(client, on_readable, nullptr, on_event, context);
   bufferevent_setwatermark(client, EV_WRITE, 0, 0);
@@ -40,7 +40,7 @@ void on_readable(bufferevent* client, void* context) {
   }
 }
 
-// After the end of file: all is sent.
+// After the end of file: everything is sent.
 void on_flushed(bufferevent* client, void* /*context*/) {
   bufferevent_free(client);
 }

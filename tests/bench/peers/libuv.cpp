@@ -1,6 +1,6 @@
-// Echo with libuv: one loop, all reads into one buffer, and uv_try_write at once, as Node does it;
-// what that does not take is copied for uv_write, and reading stops until it is sent. (The echo
-// server of libuv's guide allocates 64 KiB for each read instead, and its queue has no bound.)
+// Echo with libuv: one loop, all reads into one buffer, followed by uv_try_write, as Node does it.
+// Bytes that it does not take are copied for uv_write, and reading stops until they are sent. (The
+// echo server of libuv's guide allocates 64 KiB for each read, and its queue has no limit.)
 // Limits: up to 32 reads of 128 KiB in a row for one connection, so a flood delays the others.
 #include <uv.h>
 
@@ -43,7 +43,7 @@ void close_client(Client* client) {
   }
 }
 
-// libuv hands the buffer to on_read before it asks for another.
+// One buffer is enough: libuv passes it to on_read before it asks for the next.
 void on_allocate(uv_handle_t* /*handle*/, std::size_t /*suggested_size*/, uv_buf_t* buffer) {
   static std::array<char, peers::kBufferSize> bytes;
   *buffer = uv_buf_init(bytes.data(), bytes.size());
@@ -78,7 +78,8 @@ void on_read(uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
     } else if (written < size) {
       write_later(stream, buffer->base + written, static_cast<std::size_t>(size - written));
     }
-  } else if (size < 0) {  // UV_EOF or an error; nothing is unsent, or we would not be reading.
+  } else if (size < 0) {  // UV_EOF or an error. Nothing is unsent, because reading stops while
+                          // something is.
     close_client(client_of(stream));
   }
 }

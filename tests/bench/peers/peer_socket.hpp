@@ -1,5 +1,5 @@
-// What the C++ peers have in common, so that each file shows its library and nothing else: the
-// PORT argument, the limit of open files, and, for those on bare sockets, the listener.
+// Code that the C++ peers share, so that each file shows only the use of its library: the PORT
+// argument, the limit of open files, and a listener for peers that use sockets directly.
 #pragma once
 
 #include <netinet/in.h>
@@ -15,16 +15,16 @@
 namespace peers {
 
 constexpr int kBacklog = 1024;
-// As much as echod reads at once, so that it is not the sizes that are compared.
+// The read size of echod, so that the benchmark does not compare sizes of buffers.
 constexpr std::size_t kBufferSize = 128UL * 1024;
-constexpr int kCannotRunHere = 77;  // The exit code for what this machine does not permit.
+constexpr int kCannotRunHere = 77;  // The exit code of a peer that this machine does not allow.
 
 [[noreturn]] inline void fail(const char* what) {
   std::perror(what);
   std::exit(EXIT_FAILURE);
 }
 
-// Of an argument that is a number from 1 to `max`.
+// Returns an argument that must be a number from 1 to `max`. Otherwise prints an error and exits.
 inline std::uint32_t number_argument(int argc, char** argv, int index, std::uint32_t max) {
   const unsigned long value = index < argc ? std::strtoul(argv[index], nullptr, 10) : 0;
   if (value == 0 || value > max) {
@@ -43,8 +43,8 @@ inline void raise_open_files() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
     limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE,
-                    &limit);  // Fewer connections fit if it fails; no reason to stop.
+    // A failure is ignored: it only means that fewer connections fit.
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
   }
 }
 

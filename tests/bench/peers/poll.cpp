@@ -1,5 +1,5 @@
 // Echo with poll(2): one thread, non-blocking sockets, one dense array of pollfd.
-// Limits: the kernel and the scan that follows look at each connection, idle or not, for each call.
+// Limits: at each call the kernel and then this program scan all connections, idle ones too.
 #include <poll.h>
 #include <unistd.h>
 
@@ -25,7 +25,7 @@ class PollServer {
       }
       return;
     }
-    // From the end: the one that takes the place of one that is removed has had its turn.
+    // Backwards: a removed connection is replaced by the last one, which was served already.
     for (std::size_t i = fds_.size(); ready > 0 && i-- > 1;) {
       if (fds_[i].revents != 0) {
         --ready;
@@ -56,7 +56,7 @@ class PollServer {
     }
   }
 
-  std::vector<pollfd> fds_;  // The first is the listener.
+  std::vector<pollfd> fds_;  // The first entry is the listener.
   std::vector<peers::EchoConnection> connections_;
 };
 

@@ -2,7 +2,7 @@
 
 The transport sets TCP_NODELAY and reads up to 256 KiB at a time. Reading pauses while the transport
 holds more than its high-water mark (64 KiB). After an end of file the transport flushes and closes.
-Limits: with no descriptors left asyncio stops accepting for a second at a time.
+Limits: when descriptors run out, asyncio stops accepting for a second at a time.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Echo with Python's select.select: non-blocking sockets, one recv and one send for each event.
 
 While a reply does not fit, the socket is among the writers and not among the readers.
-Limits: descriptors below FD_SETSIZE (1024); more are accepted and closed at once, with a message
-for the first. Each call converts the lists of all sockets.
+Limits: descriptors must be below FD_SETSIZE (1024). Further connections are accepted and closed at
+once, with a message for the first. Each call converts the lists of all sockets.
 """
 
 import resource
@@ -21,7 +21,7 @@ class Server:
         # Accepted sockets inherit it.
         self.listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.readers = {self.listener}
-        self.unsent = {}  # What did not fit, by its socket: the writers.
+        self.unsent = {}  # Unsent bytes by socket. These sockets are the writers.
         self.has_refused = False
 
     def run(self):
@@ -39,7 +39,7 @@ class Server:
         try:
             connection, _ = self.listener.accept()
         except OSError:
-            return  # It has gone, or there are no descriptors left.
+            return  # The client has gone, or descriptors ran out.
         if connection.fileno() < FD_SETSIZE:
             connection.setblocking(False)
             self.readers.add(connection)

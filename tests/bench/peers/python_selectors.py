@@ -2,7 +2,7 @@
 
 One recv and one send for each event. While a reply does not fit, the socket is registered for
 writing and not read.
-Limits: with no descriptors left the listener stays ready and the loop spins.
+Limits: when descriptors run out, the listener stays ready and the loop spins.
 """
 
 import resource

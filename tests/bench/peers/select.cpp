@@ -1,6 +1,8 @@
-// Echo with select(2): one thread, non-blocking sockets, the sets copied and scanned for each call.
-// Limits: descriptors below FD_SETSIZE (1024), so 1020 connections; more are accepted and closed at
-// once, with a message for the first. The cost of a call grows with the highest descriptor.
+// Echo with select(2): one thread, non-blocking sockets; the sets are copied and scanned at each
+// call.
+// Limits: descriptors must be below FD_SETSIZE (1024), which allows 1020 connections. Further ones
+// are accepted and closed at once, with a message for the first. The cost of a call grows with the
+// highest descriptor.
 #include <sys/select.h>
 #include <unistd.h>
 
@@ -30,7 +32,7 @@ class SelectServer {
       }
       return;
     }
-    const int last = last_;  // Those accepted meanwhile are not in the sets.
+    const int last = last_;  // Connections that are accepted later are not in the sets.
     for (int fd = 0; fd <= last; ++fd) {
       if (fd != listener_ && (FD_ISSET(fd, &readable) || FD_ISSET(fd, &writable))) {
         serve(fd);

@@ -1,7 +1,8 @@
 // Echo with a thread for each connection: blocking accept, then blocking recv and send in a
-// detached thread with its buffer on the stack. Limits: threads (ulimit -u, kernel.threads-max, the
-// pids of a control group), two memory mappings for each (vm.max_map_count, so about 32 000); a
-// connection without a thread is closed.
+// detached thread with its buffer on the stack.
+// Limits: the number of threads (ulimit -u, kernel.threads-max, the pids of a control group), and
+// two memory mappings for each (vm.max_map_count, which allows about 32 000). If a thread cannot be
+// started, the connection is closed.
 #include <unistd.h>
 
 #include <array>
@@ -26,7 +27,7 @@ bool send_all(int fd, const char* bytes, std::size_t size) {
 }
 
 void echo(int fd) {
-  std::array<char, peers::kBufferSize> buffer;  // Not initialised: that would touch all of it.
+  std::array<char, peers::kBufferSize> buffer;  // Uninitialised: that touches no pages.
   for (;;) {
     const ssize_t received = recv(fd, buffer.data(), buffer.size(), 0);
     if (received <= 0 || !send_all(fd, buffer.data(), static_cast<std::size_t>(received))) {

@@ -1,9 +1,9 @@
 #!/bin/bash
 # xinetd.sh PORT [DIRECTORY]
-# The echo service that is built into xinetd: a forked process for each connection, blocking read
-# and write. The limits that would get in the way (instances, cps) are lifted and TCP_NODELAY is on.
-# The process that this starts only accepts: count its children too. DIRECTORY, a new one by
-# default, gets its configuration and its log.
+# The echo service that is built into xinetd: a forked process for each connection, blocking read and
+# write. Its limits (instances, cps) are lifted, and TCP_NODELAY is on. The first process only accepts,
+# so the CPU time of its children must be counted too. The configuration and the log are in DIRECTORY,
+# by default a new one.
 # Limits: its backlog is 64; of a burst of 1000 connections some get no answer (measured).
 set -euo pipefail
 port=${1:?usage: xinetd.sh PORT [DIRECTORY]}

@@ -20,7 +20,7 @@ constexpr std::size_t kClients = 32;
 constexpr std::chrono::seconds kGiveUp{10};
 
 int connect_to(std::uint16_t port, int flags) {
-  // Many source addresses: ports that wait in TIME_WAIT must not become scarce.
+  // Many source addresses, so that ports in TIME_WAIT do not use up the free ports.
   static std::uint32_t source = 0;
   source = (source + 1) % 200;
   sockaddr_in address{};
@@ -55,7 +55,7 @@ void receive_message(int fd) {
   }
 }
 
-// Sends a message and watches for the answer, which is reported with `token`.
+// Connects, sends a message, and registers with `epoll` for the answer. `token` is its event data.
 int start_client(std::uint16_t port, int epoll, std::uint64_t token) {
   const int fd = connect_to(port, 0);
   send_message(fd);
@@ -66,7 +66,7 @@ int start_client(std::uint16_t port, int epoll, std::uint64_t token) {
   return fd;
 }
 
-// Calls `on_answer` with each token.
+// Waits for answers and calls `on_answer` with each token. Returns their number; 0 after a timeout.
 template <typename OnAnswer>
 int wait_for_answers(int epoll, std::chrono::milliseconds timeout, OnAnswer on_answer) {
   std::array<epoll_event, 64> events{};

@@ -1,6 +1,6 @@
 // spread [ROUNDS [CONNECTIONS [SEED]]]
-// Compares ways of spreading connections over workers, and prints the tables of docs/spreading.md.
-// All of them take part in every round, in turns, since absolute times wander.
+// Compares ways to spread connections over workers, and prints the tables of docs/spreading.md. All
+// of them are measured in each round, in turns, because absolute times vary.
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -30,7 +30,7 @@ constexpr std::chrono::milliseconds kWarmUp{200};
 constexpr std::chrono::milliseconds kChurn{1500};
 constexpr std::chrono::milliseconds kDripInterval{2};
 constexpr std::size_t kDripsWhenBusy = 900;  // 1.8 s, 30 periods of the busy worker.
-// All of them must have had a second, so none comes in the last one.
+// Each client must have a second before the worker continues, so none starts in the last second.
 constexpr std::size_t kDripsWhenStuck = (spread::kStuck - std::chrono::seconds(1)) / kDripInterval;
 
 struct Option {
@@ -61,8 +61,8 @@ struct Table {
   std::vector<Figure> figures;
 };
 
-// The measured values of one mechanism with one number of workers: for each figure of a table, one
-// value of each round.
+// The measured values of a mechanism with a number of workers: for each figure of a table, one
+// value for each round.
 using Values = std::vector<std::vector<double>>;
 
 void close_half(std::vector<int>& connections, std::mt19937& random) {
@@ -133,7 +133,8 @@ std::vector<double> measure_stuck(Mechanism mechanism, std::size_t workers) {
           static_cast<double>(unserved)};
 }
 
-// As much as two of them need: the server's descriptors are in a table of its own.
+// Raises the soft limit of descriptors to the hard limit, and returns it. Client and server can
+// each use as many: the server has its own descriptor table.
 std::size_t raise_open_files() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -146,9 +147,9 @@ std::size_t raise_open_files() {
   return limit.rlim_cur;
 }
 
-// How much CPU time was used on this machine (the first line of /proc/stat), and by this process.
+// The CPU time of this machine (the first line of /proc/stat) and of this process.
 struct CpuUse {
-  double all_ticks = 0;  // Idle ones included.
+  double all_ticks = 0;  // Including idle time.
   double busy_ticks = 0;
   double own_s = 0;
 
@@ -157,7 +158,7 @@ struct CpuUse {
     std::ifstream stat("/proc/stat");
     std::string word;
     stat >> word;
-    for (int column = 0; column < 8; ++column) {  // What follows is contained in the first ones.
+    for (int column = 0; column < 8; ++column) {  // Later columns are included in these.
       double ticks = 0;
       stat >> ticks;
       const bool is_idle = column == 3 || column == 4;  // Idle, waiting for I/O.
@@ -172,7 +173,7 @@ struct CpuUse {
   }
 };
 
-// The share of the machine's CPU time that others had since `before`: what may blur the figures.
+// Returns the share of the machine's CPU time that other processes had since `before`.
 double share_of_others(const CpuUse& before) {
   const CpuUse after = CpuUse::now();
   const double ticks_per_s = 100;  // USER_HZ.

@@ -18,7 +18,7 @@ namespace {
 constexpr int kBacklog = 4096;
 constexpr std::chrono::seconds kPatienceWithTheKernel{20};  // A lost SYN is sent again after 1 s.
 
-// On a port that the kernel chooses if `port` is 0.
+// Returns a listening socket. If `port` is 0, the kernel chooses the port.
 int listen_at(std::uint16_t port, bool is_one_of_many) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const int on = is_one_of_many ? 1 : 0;
@@ -58,9 +58,9 @@ Server::~Server() {
 }
 
 void Server::host(std::size_t workers, Trouble trouble) {
-  // A descriptor table for the server alone, as if it were a process: client and server neither
-  // share its lock nor its limit, and all that is open goes when the last of these threads ends.
-  // (ThreadSanitizer knows of one table only, and warns of races between equal numbers.)
+  // The server has its own descriptor table, as if it were a process. So client and server do not
+  // share a lock or a limit, and the kernel closes all descriptors when the last of these threads
+  // ends. (ThreadSanitizer knows only one table, and reports races between equal numbers.)
   if (unshare(CLONE_FILES) != 0) {
     fail("unshare");
   }

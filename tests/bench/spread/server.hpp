@@ -1,4 +1,4 @@
-// The measured server: workers, and the listening sockets that the mechanism asks for.
+// The measured server: workers, and the listening sockets that the mechanism needs.
 #pragma once
 
 #include <atomic>
@@ -13,14 +13,14 @@ namespace spread {
 
 class Server {
  public:
-  // Serves when it returns. The trouble is that of the first worker.
+  // The server serves when the constructor returns. `trouble` is for the first worker only.
   Server(Mechanism mechanism, std::size_t workers, Trouble trouble = Trouble::none);
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  // Waits until it has exactly so many connections.
+  // Waits until the server has exactly so many connections.
   void await(std::size_t connections) const;
   // Connections of the fullest worker, divided by the mean.
   [[nodiscard]] double skew() const;
@@ -36,7 +36,7 @@ class Server {
   std::uint16_t port_ = 0;
   std::atomic<bool> is_ready_{false};
   std::atomic<bool> is_over_{false};
-  std::thread host_;  // Starts last: it uses all of the above.
+  std::thread host_;  // Starts last, because it uses all members above.
 };
 
 }  // namespace spread

@@ -20,7 +20,7 @@ namespace {
 constexpr int kAcceptsPerTurn = 64;  // The default of echod's turn.accepts.
 constexpr std::chrono::milliseconds kBurn{50};
 constexpr std::chrono::milliseconds kBetweenBurns{10};
-constexpr std::chrono::milliseconds kPatience{10};  // With connections that nobody takes.
+constexpr std::chrono::milliseconds kPatience{10};  // For connections in the inbox of a worker.
 constexpr std::chrono::milliseconds kPatienceWhenCalled{100};
 
 void watch(int epoll, int fd, std::uint32_t events) {
@@ -52,7 +52,7 @@ Worker& Crew::choose(Worker& accepting) const {
   std::uint32_t total = 0;
   for (const auto& worker : workers) {
     total += worker->count();
-    // Whoever accepts is at work, whatever its inbox looks like.
+    // The accepting worker is running, so it is not passed over, whatever is in its inbox.
     const bool is_passed_over = mechanism == Mechanism::passing_over &&
                                 worker.get() != &accepting && worker->is_behind(now);
     if (!is_passed_over && (fewest == nullptr || worker->count() < fewest->count())) {
@@ -62,7 +62,7 @@ Worker& Crew::choose(Worker& accepting) const {
   if (mechanism == Mechanism::acceptor) {
     return *fewest;
   }
-  // Handing over wakes another thread, so a small lead is kept.
+  // Handing over wakes another thread, so a worker may have slightly more than the others.
   const auto mean = total / static_cast<std::uint32_t>(workers.size());
   return accepting.count() <= fewest->count() + mean / 16 ? accepting : *fewest;
 }
@@ -170,7 +170,8 @@ void Worker::iterate(int timeout_ms) {
       echo(fd);
     }
   }
-  // No edge comes for what a turn leaves in the queue, so the next epoll_wait does not block.
+  // There is no new edge for connections that a turn leaves in the queue, so the next epoll_wait
+  // does not block.
   is_accepting_ = is_accepting_ && accept_some();
 }
 
@@ -182,8 +183,8 @@ int Worker::timeout_for(int timeout_ms) const {
   return timeout_ms < 0 ? patience : std::min(timeout_ms, patience);
 }
 
-// Whether another worker is called to accept. It is not, if nobody waits.
-bool Worker::leaves_it() {
+// Returns whether another worker should accept. Calls that worker if a connection is waiting.
+bool Worker::defers_to_other() {
   constexpr std::uint32_t kTolerance = 32;
   Worker* const other = crew_.instead_of(*this, kTolerance);
   if (other == nullptr) {
@@ -199,7 +200,7 @@ bool Worker::leaves_it() {
   return true;
 }
 
-// To the tail of those that EPOLLEXCLUSIVE wakes.
+// Moves this worker to the tail of the queue of workers that EPOLLEXCLUSIVE wakes.
 void Worker::rotate() {
   if (crew_.mechanism == Mechanism::rotating && crew_.instead_of(*this, 0) != nullptr) {
     (void)epoll_ctl(epoll_, EPOLL_CTL_DEL, listener_, nullptr);
@@ -207,13 +208,13 @@ void Worker::rotate() {
   }
 }
 
-// False when the queue is empty, or another worker is to accept.
+// Returns false if the accept queue is empty, or if another worker should accept.
 bool Worker::accept_some() {
   const bool has_one_queue = crew_.mechanism >= Mechanism::one_queue;
   called_since_.store(0);
   called_ = nullptr;
   for (int accepts = 0; accepts < kAcceptsPerTurn; ++accepts) {
-    if (has_one_queue && leaves_it()) {
+    if (has_one_queue && defers_to_other()) {
       return false;
     }
     const int fd = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -249,7 +250,7 @@ void Worker::take_inbox() {
   std::for_each(taken.begin(), taken.end(), [this](int fd) { adopt(fd); });
 }
 
-// Messages are small enough here for the reply to fit whenever the request did.
+// Messages are so small that a reply always fits into the send buffer.
 void Worker::echo(int fd) {
   std::array<char, 4096> buffer;
   ssize_t size = 0;

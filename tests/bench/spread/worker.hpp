@@ -1,5 +1,5 @@
-// A worker of the measured server: one thread, one epoll instance, connections that echo. What is
-// compared is only how a connection comes to its worker; everything else is the same for all.
+// A worker of the measured server: one thread, one epoll instance, connections that echo. The
+// mechanisms differ only in the way a connection gets to its worker.
 #pragma once
 
 #include <atomic>
@@ -15,19 +15,19 @@ namespace spread {
 using Clock = std::chrono::steady_clock;
 
 enum class Mechanism {
-  shared,        // One listening socket in every worker's epoll.
-  exclusive,     // The same with EPOLLEXCLUSIVE.
-  reuseport,     // A listening socket for each worker; the kernel picks one by a hash.
-  acceptor,      // A thread that only accepts, and hands over to the worker with the fewest.
-  handover,      // As `exclusive`, but who has too many hands over to the worker with the fewest.
-  passing_over,  // As `handover`, but to nobody who leaves connections in the inbox.
-  one_queue,     // As `exclusive`, but a worker with too many leaves the queue to the one with the
-                 // fewest, which it calls.
-  rotating,  // As `one_queue`, but a worker that has more than another registers anew, so that the
-             // kernel wakes that one first.
+  shared,     // One listening socket in every worker's epoll.
+  exclusive,  // The same with EPOLLEXCLUSIVE.
+  reuseport,  // A listening socket for each worker; the kernel picks one by a hash.
+  acceptor,   // A thread that only accepts hands over to the worker with the fewest connections.
+  handover,   // As `exclusive`, but a worker with too many hands over to the one with the fewest.
+  passing_over,  // As `handover`, but not to a worker that leaves connections in its inbox.
+  one_queue,     // As `exclusive`, but a worker with too many does not accept: it calls the worker
+                 // with the fewest.
+  rotating,  // As `one_queue`, but a worker that has more than another registers again, so that the
+             // kernel wakes the other one first.
 };
 
-// What keeps a worker from its connections.
+// A fault that keeps a worker from serving.
 enum class Trouble {
   none,
   busy,   // Burns CPU for 50 ms of every 60 ms.
@@ -44,14 +44,14 @@ struct Crew {
   Mechanism mechanism;
   std::vector<std::unique_ptr<Worker>> workers;
 
-  // Who gets a connection that `accepting` has accepted.
+  // Returns the worker that gets a connection that `accepting` has accepted.
   [[nodiscard]] Worker& choose(Worker& accepting) const;
-  // Who should accept instead of `accepting`, if somebody should, with one queue. `tolerance`: of
-  // the mean, a lead of one part in so many is kept; 0: none.
+  // With one queue: returns the worker that should accept instead of `accepting`, or null.
+  // `accepting` may have more connections than the other, by 1/`tolerance` of the mean; 0: none.
   [[nodiscard]] Worker* instead_of(const Worker& accepting, std::uint32_t tolerance) const;
 };
 
-// Descriptors are not closed one by one: the server has a descriptor table of its own (server.cpp).
+// The destructor does not close descriptors: the server has its own descriptor table (server.cpp).
 class Worker {
  public:
   explicit Worker(const Crew& crew);
@@ -65,14 +65,14 @@ class Worker {
   void call();
   [[nodiscard]] std::uint32_t count() const { return count_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool is_behind(Clock::time_point now) const;
-  // It was called, and has not come for so long.
+  // Whether it was called some time ago and has not accepted since.
   [[nodiscard]] bool is_late(Clock::time_point now) const;
 
  private:
   void iterate(int timeout_ms);
   [[nodiscard]] int timeout_for(int timeout_ms) const;
   [[nodiscard]] bool accept_some();
-  [[nodiscard]] bool leaves_it();
+  [[nodiscard]] bool defers_to_other();
   void rotate();
   void adopt(int fd);
   void take_inbox();
@@ -83,16 +83,16 @@ class Worker {
   const int wake_;
   int listener_ = -1;
   bool is_accepting_ = false;
-  const Worker* called_ = nullptr;  // Who should accept instead.
+  const Worker* called_ = nullptr;  // The worker that was called to accept instead.
   std::atomic<bool> is_stopping_{false};
 
-  // What others write is in cache lines of its own. A connection counts from the moment it is
-  // handed over: the next one who chooses must know of it.
+  // Members that other threads write have their own cache lines. A connection is counted as soon as
+  // it is handed over, so that the next choice takes it into account.
   alignas(64) std::atomic<std::uint32_t> count_{0};
   alignas(64) std::mutex mutex_;
   std::vector<int> inbox_;
   std::atomic<Clock::rep> inbox_since_{0};   // When the inbox got its first connection; 0: empty.
-  std::atomic<Clock::rep> called_since_{0};  // 0: has come.
+  std::atomic<Clock::rep> called_since_{0};  // When it was called; 0: not called, or has come.
 };
 
 }  // namespace spread

@@ -1,11 +1,11 @@
 #!/bin/busybox sh
 # guest-init.sh
-# The first process of the virtual machine: goes through the scenarios and prints what came of them,
-# as lines for machine.py, which judges:
+# The first process of the virtual machine. It runs the scenarios and prints what happened, as lines
+# that machine.py reads and judges:
 #
-#   begin SCENARIO             the lines that follow are of it
-#   fact NAME VALUE            VALUE: the rest of the line
-#   host REQUEST               the host is to do that, and to answer with a line
+#   begin SCENARIO             the following lines belong to this scenario
+#   fact NAME VALUE            VALUE is the rest of the line
+#   host REQUEST               the host must do this, and answer with a line
 . /begin
 
 cd /tmp || exit
@@ -16,7 +16,7 @@ fact() { echo "fact $*"; }
 uptime_s() { cut -d ' ' -f 1 /proc/uptime; }
 whole_uptime_s() { cut -d . -f 1 /proc/uptime; }
 
-# Polls: there is no event for lines in files. Patience has an end.
+# until_so COMMAND...: runs the command until it succeeds. Gives up after 90 s.
 until_so() {
   local deadline_s=$(($(whole_uptime_s) + 90))
   until "$@"; do
@@ -26,7 +26,7 @@ until_so() {
 }
 
 give_up() {
-  fact complaint "in vain: waited for $*"
+  fact complaint "timed out waiting for $*"
   sed 's/^/fact said_echod /' $log
   for task in /proc/$echod/task/*; do
     fact task "$(cat "$task/comm" "$task/syscall" "$task/status" | tr '\n' ' ')"
@@ -34,7 +34,7 @@ give_up() {
   poweroff -f
 }
 
-# start_echod IDLE_S
+# start_echod IDLE_S: starts echod with this idle_s, and waits until it serves.
 start_echod() {
   rm -f $log
   printf '[timeouts]\nidle_s = %s\n' "$1" >echod.toml
@@ -47,7 +47,7 @@ lines_of_counters() { grep -c ' counters: ' $log; }
 
 has_answered() { [ "$(lines_of_counters)" -gt "$seen" ]; }
 
-# Asks echod and prints its answer, a line of the log.
+# Asks echod for its counters and prints its answer, a line of the log.
 counters() {
   seen=$(lines_of_counters)
   kill -USR2 $echod
@@ -59,7 +59,7 @@ counter() { counters | sed "s/.* $1=\([0-9]*\).*/\1/"; }
 
 is_counter() { [ "$(counter "$1")" = "$2" ]; }
 
-# CPU time of echod so far, in nanoseconds.
+# Prints the CPU time of echod so far, in nanoseconds.
 cpu_ns() { cat /proc/$echod/task/*/schedstat | awk '{ total += $1 } END { printf "%.0f", total }'; }
 
 stop_echod() {
@@ -72,10 +72,10 @@ stop_echod() {
 
 counters_at_end() { grep ' counters: ' $log | tail -n 1 | sed 's/.* counters: //'; }
 
-# kernel NAME: the kernel's counts of TCP, as facts of that name.
+# kernel NAME: prints the kernel's TCP counters as facts of that name.
 kernel() { grep -hE '^(Tcp|TcpExt):' /proc/net/snmp /proc/net/netstat | sed "s/^/fact $1 /"; }
 
-# load NAME OPTION...: echoload in the foreground.
+# load NAME OPTION...: runs echoload to its end, and prints its result as facts.
 load() {
   name=$1
   shift
@@ -86,7 +86,7 @@ load() {
   sed "s/^/fact said_$name /" load.out
 }
 
-# network SCENARIO NETEM...: what tc-netem(8) does to loopback, both ways.
+# network SCENARIO NETEM...: runs loads while tc-netem(8) disturbs loopback, in both directions.
 network() {
   echo "begin $1"
   shift
@@ -102,7 +102,7 @@ network() {
   stop_echod
 }
 
-# rest NAME: a second in which hardly anything happens.
+# rest NAME: measures CPU time for a second with little traffic.
 rest() {
   cpu=$(cpu_ns)
   since=$(uptime_s)
@@ -110,13 +110,13 @@ rest() {
   fact rest "$1 $(($(cpu_ns) - cpu)) $since $(uptime_s) $(counters)"
 }
 
-# talk RATE: 20 connections, so many messages in a second.
+# talk RATE: starts 20 connections that send RATE messages a second.
 talk() {
   echoload --connections 20 --rate "$1" --duration 1000s --warmup 0 --timeout 60s 127.0.0.1:$port >talk.out 2>&1 &
   talkers=$!
 }
 
-# 30 connections, with one message each, and then nothing more.
+# Starts 30 connections that send one message each and are then idle.
 be_idle() {
   echoload --connections 30 --rate 1000 --messages 30 --duration 1000s --warmup 0 127.0.0.1:$port >idle.out 2>&1 &
   idlers=$!
@@ -135,7 +135,7 @@ stop_idling() {
   wait $idlers
 }
 
-# Clocks jump while connections are idle and others talk: no timeout comes early, and none is forgotten.
+# The system clock jumps while some connections are idle and others send. No timeout may come early, or not at all.
 clock() {
   echo "begin clock_jumps"
   start_echod 25
@@ -154,7 +154,7 @@ clock() {
   stop_echod
 }
 
-# pause SCENARIO REQUEST: the host stops the whole machine for a while.
+# pause SCENARIO REQUEST: has the host stop the whole machine for a while.
 pause() {
   echo "begin $1"
   start_echod 3600

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""What needs a kernel of one's own: delay, reordering, duplicates and corruption on the network, clocks that jump, and
-a machine that stands still for a while. guest-init.sh does it in a virtual machine; here it is judged.
+"""Scenarios that need their own kernel: networks that delay, reorder, repeat and corrupt packets, clocks that jump, and
+a machine that is stopped for a while. guest-init.sh runs them in a virtual machine; this program judges them.
 """
 
 import argparse
@@ -25,33 +25,33 @@ sys.path.append(str(ROOT / "tests" / "support"))
 
 import virtual_machine
 
-IDLERS, TALKERS, IDLE_S = 30, 20, 25.0  # As guest-init.sh has them.
-PAUSE_S, TALK_RATE = 10.0, 100  # How long the machine stands still, and how many messages a second are due then.
-PATIENCE_S = 300  # For the next line of the guest.
-REST_SHARE = 0.4  # Of one CPU, emulated, while hardly anything happens: who spins takes all of it.
+IDLERS, TALKERS, IDLE_S = 30, 20, 25.0  # The same values as in guest-init.sh.
+PAUSE_S, TALK_RATE = 10.0, 100  # How long the machine is stopped, and the messages per second that are due meanwhile.
+PATIENCE_S = 300  # How long to wait for the next line of the guest.
+REST_SHARE = 0.4  # The bound on the share of an emulated CPU with little traffic; spinning would take 1.
 SWEEP = 1 / 8  # How late a timeout may be (timeout_sweep.hpp).
 LATE_S = 3.0  # An emulated machine is slow.
 MODES = ("messages", "stream", "half_close")
 
 
 class Failure(Exception):
-    """What the user is told, in one line."""
+    """An error that is reported to the user in one line."""
 
 
 @dataclass
 class Rest:
-    """A second in which hardly anything happened. `until_s`: of the guest's monotonic clock."""
+    """A second with little traffic. `until_s`: its end, by the guest's monotonic clock."""
 
     name: str
     cpu_share: float
     until_s: float
-    logged: str  # The date of a log line then.
+    logged: str  # The date of a log line at that time.
     counters: dict[str, int]
 
 
 @dataclass
 class Scenario:
-    """What the guest printed of it."""
+    """A scenario, with the facts that the guest printed."""
 
     name: str
     began: float = field(default_factory=time.monotonic)
@@ -62,7 +62,7 @@ class Scenario:
 
     def fact(self, name: str) -> str:
         if name not in self.facts:
-            raise Failure(f"the guest never said: {name}")
+            raise Failure(f"the guest did not report {name}")
         return self.facts[name][-1]
 
     def check(self, is_so: bool, otherwise: str) -> None:
@@ -83,11 +83,11 @@ class Scenario:
         return rests
 
     def moved(self) -> dict[str, int]:
-        """The kernel's counts, by as much as they moved while there was load, and what netem sent and dropped."""
+        """Returns by how much the kernel's counters changed during the load, and what netem sent and dropped."""
         before, after = kernel_counts(self.facts["before"]), kernel_counts(self.facts["after"])
         netem = re.search(r"(\d+) pkt \(dropped (\d+)", "\n".join(self.facts["qdisc"]))
         if not netem:
-            raise Failure("netem was not there")
+            raise Failure("netem was not active")
         return {name: after[name] - before[name] for name in after} | {"sent": int(netem[1]), "dropped": int(netem[2])}
 
 
@@ -96,7 +96,7 @@ def numbers(text: str) -> dict[str, int]:
 
 
 def kernel_counts(lines: list[str]) -> dict[str, int]:
-    """Each kind has a line of names and a line of values."""
+    """Parses /proc/net/snmp: each protocol has a line of names and a line of values."""
     counts: dict[str, int] = {}
     for names, values in zip(lines[::2], lines[1::2], strict=True):
         counts |= dict(zip(names.split()[1:], map(int, values.split()[1:]), strict=True))
@@ -104,24 +104,26 @@ def kernel_counts(lines: list[str]) -> dict[str, int]:
 
 
 def other_ends(counters: dict[str, int]) -> dict[str, int]:
-    """Connections that were closed for another reason than the peer's FIN."""
+    """Returns how many connections were closed, by reason, without those closed by the peer's FIN."""
     return {name: value for name, value in counters.items()
             if name.startswith("closed_") and name != "closed_peer_closed" and value}
 
 
 def judge_end(scenario: Scenario) -> None:
-    """Of every scenario."""
+    """Judges how echod ended. For every scenario."""
     scenario.check(scenario.fact("echod_status") == "0", f"echod ended with status {scenario.fact('echod_status')}")
     for complaint in scenario.facts.get("complaint", []):
         scenario.check(False, complaint)
     counters = scenario.counters
     closed = sum(value for name, value in counters.items() if name.startswith("closed_"))
     scenario.check(counters["accepted"] == closed,
-                   f"{counters['accepted']} were accepted, {closed} closed for a reason that is counted")
+                   f"accepted={counters['accepted']}, but the sum of closed_* is {closed}")
 
 
 def judge_network(scenario: Scenario, marks: dict[str, float]) -> None:
-    """`marks`: the part of all packets that must show in these counts, or the network was not what it should be."""
+    """Judges a network. `marks`: the least share of all packets that these counters must have, to show that the network
+    was disturbed as intended.
+    """
     sent = cycles = 0
     for mode in MODES:
         status, said = scenario.fact(f"status_of_{mode}"), " ".join(scenario.facts.get(f"said_{mode}", []))
@@ -135,21 +137,21 @@ def judge_network(scenario: Scenario, marks: dict[str, float]) -> None:
     scenario.check(counters["bytes_received"] == counters["bytes_sent"] >= sent,
                    f"{counters['bytes_received']} bytes came in, {counters['bytes_sent']} went out, {sent} were sent")
     wrong = other_ends(counters)
-    scenario.check(not wrong, f"closed were {wrong}")
+    scenario.check(not wrong, f"connections were closed: {wrong}")
     scenario.events += [f"{sent / 2**20:.1f} MiB echoed", f"{cycles} connections half-closed"]
     moved = scenario.moved()
     scenario.events.append(f"{moved['sent']} packets")
     for name, part in marks.items():
         least = math.ceil(part * moved["sent"])
-        scenario.check(moved[name] >= least, f"{name} moved by {moved[name]}; {least} are the least")
+        scenario.check(moved[name] >= least, f"{name} grew by {moved[name]}; it must grow by at least {least}")
         scenario.events.append(f"{name} {moved[name]}")
 
 
 def judge_rests(scenario: Scenario, connections: int) -> None:
-    """Nobody is closed, but echoload's connections by their own FIN, and nothing spins."""
+    """Checks that no connection was closed, except echoload's by its own FIN, and that nothing spins."""
     for rest in scenario.rests:
         wrong = other_ends(rest.counters)
-        scenario.check(not wrong, f"{rest.name}: closed were {wrong}")
+        scenario.check(not wrong, f"{rest.name}: connections were closed: {wrong}")
         scenario.check(rest.counters["connections"] == connections,
                        f"{rest.name}: {rest.counters['connections']} connections of {connections}")
         scenario.check(rest.cpu_share <= REST_SHARE,
@@ -170,13 +172,13 @@ def judge_clock(scenario: Scenario) -> None:
     judge_rests(scenario, IDLERS + TALKERS)
     since, until = float(scenario.fact("idle_since")), float(scenario.fact("idle_until"))
     latest = IDLE_S * (1 + SWEEP) + LATE_S
-    scenario.check(scenario.rests[-1].until_s < since + IDLE_S, "the jumps took too long: idle_s was over")
+    scenario.check(scenario.rests[-1].until_s < since + IDLE_S, "the jumps took longer than idle_s")
     scenario.check(IDLE_S - 1 <= until - since <= latest,
-                   f"the idle were closed after {until - since:.1f} s; idle_s is {IDLE_S:g}")
-    scenario.check(scenario.counters["closed_idle_timeout"] == IDLERS, "not all of the idle were closed for it")
+                   f"idle connections were closed after {until - since:.1f} s; idle_s is {IDLE_S:g}")
+    scenario.check(scenario.counters["closed_idle_timeout"] == IDLERS, "not all idle connections were closed")
     for rest in scenario.rests:
         wanted = time.strftime("%Y-%m-%d", time.gmtime(int(rest.name)))
-        scenario.check(rest.logged.startswith(wanted), f"a line of {wanted} is dated {rest.logged}")
+        scenario.check(rest.logged.startswith(wanted), f"a log line of {wanted} has the date {rest.logged}")
     scenario.events += [f"{len(scenario.rests)} jumps",
                         f"idle connections closed after {until - since:.1f} s of {IDLE_S:g}"]
 
@@ -187,9 +189,10 @@ def judge_pause(scenario: Scenario) -> None:
     (paused_at, echoes_before), (resumed_at, echoes_after) = (
         map(float, scenario.fact(name).split()) for name in ("paused", "resumed"))
     went_on, meanwhile = resumed_at - paused_at, int(echoes_after - echoes_before)
-    scenario.check((went_on >= PAUSE_S) == (scenario.name == "frozen"), f"the guest's clock went on by {went_on:.1f} s")
-    scenario.check(meanwhile < TALK_RATE * PAUSE_S / 2, f"{meanwhile} echoes came while the machine stood still")
-    scenario.events.append(f"a pause of {PAUSE_S:g} s, of which the guest's clock has {went_on:.1f} s")
+    is_right = (went_on >= PAUSE_S) == (scenario.name == "frozen")
+    scenario.check(is_right, f"the guest's clock advanced by {went_on:.1f} s")
+    scenario.check(meanwhile < TALK_RATE * PAUSE_S / 2, f"{meanwhile} echoes came while the machine was stopped")
+    scenario.events.append(f"a pause of {PAUSE_S:g} s; the guest's clock advanced by {went_on:.1f} s")
 
 
 JUDGES: dict[str, Callable[[Scenario], None]] = {
@@ -205,7 +208,7 @@ JUDGES: dict[str, Callable[[Scenario], None]] = {
 
 
 class Guest:
-    """The process of the machine, and what it prints."""
+    """The process of the virtual machine, and its output."""
 
     def __init__(self, process: subprocess.Popen[str], monitor: Path, raw: Path):
         self.process = process
@@ -213,7 +216,7 @@ class Guest:
         self.raw = raw
 
     def scenarios(self) -> list[Scenario]:
-        """All, judged; each is reported when the next one begins."""
+        """Reads and judges all scenarios. Each is reported when the next one begins."""
         found: list[Scenario] = []
         assert self.process.stdout
         has_ended = False
@@ -240,12 +243,14 @@ class Guest:
         return found
 
     def serve(self, request: str) -> None:
-        """"freeze": nobody runs the machine, and its clocks go on; "suspend": they stop with it."""
+        """Stops the machine for PAUSE_S. "freeze" stops its process, and its clocks go on; "suspend" stops its clocks
+        too.
+        """
         if request == "freeze":
             self.process.send_signal(signal.SIGSTOP)
         else:
             self.order("stop")
-        time.sleep(PAUSE_S)  # What is tested is the time that passes.
+        time.sleep(PAUSE_S)  # The pause that is tested.
         if request == "freeze":
             self.process.send_signal(signal.SIGCONT)
         else:
@@ -255,7 +260,7 @@ class Guest:
         self.process.stdin.flush()
 
     def order(self, command: str) -> None:
-        """The monitor has obeyed when it prompts again."""
+        """Gives a command to QEMU's monitor, and waits for its next prompt: the command is done then."""
         with socket.socket(socket.AF_UNIX) as monitor:
             monitor.settimeout(PATIENCE_S)
             monitor.connect(str(self.monitor))
@@ -281,7 +286,7 @@ def conclude(scenario: Scenario) -> None:
 
 
 def netem(kernel: Path, directory: Path) -> Path:
-    """The module of this kernel, as insmod takes it."""
+    """Copies the module sch_netem of this kernel, decompressed, for insmod(8)."""
     version = kernel.name.removeprefix("vmlinuz-")
     found = sorted(kernel.parents[1].glob(f"**/{version}/kernel/net/sched/sch_netem.ko*"))
     if not found:
@@ -320,22 +325,22 @@ def run(arguments: argparse.Namespace, directory: Path) -> list[Scenario]:
         process.wait()
 
 
-def lose_patience(*_: object) -> None:
-    raise Failure(f"the machine has said nothing for {PATIENCE_S} s")
+def time_out(*_: object) -> None:
+    raise Failure(f"the machine has printed nothing for {PATIENCE_S} s")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*JUDGES, []], metavar="NAME", help=f"of {', '.join(JUDGES)}")
-    parser.add_argument("--kernel", type=Path, required=True, help="to boot, with its modules in lib/modules beside")
+    parser.add_argument("--kernel", type=Path, required=True, help="the kernel, with its modules in lib/modules beside")
     parser.add_argument("--echod", type=Path, default=ROOT / "build/release/daemon/echod")
     parser.add_argument("--echoload", type=Path, default=ROOT / "build/release/client/echoload")
-    parser.add_argument("--load-s", type=int, default=3, help="seconds of each load of each network (3)")
-    parser.add_argument("--keep", type=Path, help="a directory for what the guest printed")
+    parser.add_argument("--load-s", type=int, default=3, help="seconds of each load of a network (3)")
+    parser.add_argument("--keep", type=Path, help="a directory for the output of the guest")
     arguments = parser.parse_args()
     arguments.names = arguments.names or list(JUDGES)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # And so ends the machine too.
-    signal.signal(signal.SIGALRM, lose_patience)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # Runs the cleanup, which ends the machine.
+    signal.signal(signal.SIGALRM, time_out)
     try:
         with tempfile.TemporaryDirectory(prefix="hostile-machine-") as temporary:
             directory = arguments.keep or Path(temporary)
@@ -346,7 +351,7 @@ def main() -> int:
         return 1
     missing = set(arguments.names) - {scenario.name for scenario in scenarios}
     if missing:
-        print(f"hostile: never run: {', '.join(sorted(missing))}", file=sys.stderr)
+        print(f"hostile: scenarios that did not run: {', '.join(sorted(missing))}", file=sys.stderr)
     return 1 if missing or any(scenario.failures for scenario in scenarios) else 0
 
 

@@ -1,6 +1,6 @@
 // Sends bytes to an echo service, half-closes, and checks what comes back.
 //
-// Usage: echo_client HOST:PORT BYTES. Ends with 0 if all came back, followed by the end of the stream.
+// Usage: echo_client HOST:PORT BYTES. Exits with 0 if all bytes came back, and then the end of the stream.
 package main
 
 import (
@@ -45,7 +45,7 @@ func main() {
 		fail("send: %v", err)
 	}
 	if !bytes.Equal(received, data) {
-		fail("%d bytes came back of %d, or other ones", len(received), len(data))
+		fail("%d of %d bytes came back, or wrong ones", len(received), len(data))
 	}
 	fmt.Printf("ok %d\n", len(received))
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Sends bytes to an echo service over asyncio, half-closes, and checks what comes back.
 
-Usage: echo_client.py HOST PORT BYTES. Ends with 0 if all came back, followed by the end of the stream.
+Usage: echo_client.py HOST PORT BYTES. Exits with 0 if all bytes came back, and then the end of the stream.
 """
 import asyncio
 import random
@@ -26,7 +26,7 @@ async def main(host, port, count):
     await sender
     writer.close()
     if received != data:
-        sys.exit(f"{len(received)} bytes came back of {len(data)}, or other ones")
+        sys.exit(f"{len(received)} of {len(data)} bytes came back, or wrong ones")
     print(f"ok {len(received)}")
 
 

@@ -1,4 +1,4 @@
-# The echo server of Python's asyncio documentation: it answers the first 100 bytes and closes.
+# The echo server of Python's asyncio documentation. It echoes up to 100 bytes and closes.
 import asyncio
 import sys
 

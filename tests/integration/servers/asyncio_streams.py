@@ -1,4 +1,4 @@
-# An echo server on asyncio's streams as it should be: everything comes back, then it closes.
+# A correct echo server with asyncio's streams: it echoes everything, then closes.
 import asyncio
 import sys
 

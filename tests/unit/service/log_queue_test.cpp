@@ -23,7 +23,7 @@ std::string pop(LogQueue& queue) {
 }
 
 TEST(LogQueueTest, ReturnsLinesInOrderWithTimeAndLevel) {
-  LogQueue queue(kLines);
+  LogQueue queue(kQueueLines);
   EXPECT_TRUE(queue.empty());
   const spdlog::log_clock::time_point time{std::chrono::seconds(1'790'000'000)};
   queue.push({time, {}, "test", spdlog::level::err, "first"});
@@ -49,7 +49,7 @@ TEST(LogQueueTest, DropsTheOldestLinesWhenThereAreTooMany) {
 }
 
 TEST(LogQueueTest, DropsTheOldestLinesForALongOne) {
-  LogQueue queue(kLines);
+  LogQueue queue(kQueueLines);
   push(queue, "short");
   push(queue, std::string(10'000, 'a'));
   const std::string newest(LogQueue::kLongestText, 'b');
@@ -60,13 +60,13 @@ TEST(LogQueueTest, DropsTheOldestLinesForALongOne) {
 }
 
 TEST(LogQueueTest, CutsALineAtTheLongestText) {
-  LogQueue queue(kLines);
+  LogQueue queue(kQueueLines);
   push(queue, std::string(LogQueue::kLongestText + 1, 'x'));
   EXPECT_EQ(pop(queue), std::string(LogQueue::kLongestText, 'x'));
 }
 
 TEST(LogQueueTest, ReturnsWholeLinesFromEveryOffsetOfTheRing) {
-  LogQueue queue(kLines);
+  LogQueue queue(kQueueLines);
   std::string previous = "first";
   push(queue, previous);
   for (std::size_t length = 0; length < 3000; ++length) {
