@@ -6,7 +6,7 @@
 
 namespace echod::client {
 
-// Throws Stop, std::system_error.
+// Throws FatalError, std::system_error.
 [[nodiscard]] ExitCode run_check(Options options);
 
 }  // namespace echod::client

@@ -16,9 +16,9 @@ enum class ExitCode : int {
 };
 
 // Why echoload cannot go on: one line for the user.
-class Stop : public std::runtime_error {
+class FatalError : public std::runtime_error {
  public:
-  Stop(ExitCode code, const std::string& line) : std::runtime_error(line), code_(code) {}
+  FatalError(ExitCode code, const std::string& line) : std::runtime_error(line), code_(code) {}
 
   [[nodiscard]] ExitCode code() const noexcept { return code_; }
 

@@ -15,13 +15,14 @@ namespace echod::client {
 
 class IntervalLines {
  public:
-  // "-" is standard output. Opening a FIFO waits for its reader. Throws Stop.
+  // "-" is standard output. Opening a FIFO waits for its reader. Throws FatalError.
   explicit IntervalLines(const std::string& name);
 
   [[nodiscard]] bool is_standard_output() const noexcept { return is_standard_output_; }
   // Never waits. An error is kept for finish().
   void add(const Interval& interval);
-  // Writes what is left, and waits until it is taken. Throws Stop if a line could not be written.
+  // Writes what is left, and waits until it is taken. Throws FatalError if a line could not be
+  // written.
   void finish();
 
  private:

@@ -1,17 +1,17 @@
-#include "late_stops.hpp"
-
 #include <cerrno>
 #include <csignal>
 #include <system_error>
+
+#include "stop_requests.hpp"
 
 namespace echod::client {
 
 namespace {
 
-StopRequests late_stops;  // Once the handler is in place, for the handler only.
+StopRequests stop_requests;  // Once the handler is in place, for the handler only.
 
 void on_signal(int signal) noexcept {
-  if (late_stops.on_signal(sys::MonotonicClock::now()) == StopRequest::now) {
+  if (stop_requests.on_signal(sys::MonotonicClock::now()) == StopRequest::now) {
     (void)std::signal(signal, SIG_DFL);
     (void)raise(signal);  // Ends the process when this handler returns: it is blocked until then.
   }
@@ -25,8 +25,8 @@ void require(int returned, const char* call) {
 
 }  // namespace
 
-void let_late_stops_end_output(const StopRequests& stops) {
-  late_stops = stops;
+void end_process_on_repeated_stop(const StopRequests& stops) {
+  stop_requests = stops;
   struct sigaction action {};
   action.sa_handler = &on_signal;
   action.sa_flags = SA_RESTART;  // A duplicate does not disturb the output.

@@ -8,6 +8,6 @@ namespace echod::client {
 
 // From now on SIGINT and SIGTERM end the process once they mean "now", counted on from `stops`, the
 // signals during the run. Those that came since the run ended count too. Throws std::system_error.
-void let_late_stops_end_output(const StopRequests& stops);
+void end_process_on_repeated_stop(const StopRequests& stops);
 
 }  // namespace echod::client

@@ -49,9 +49,9 @@ ExitCode run(const Options& options) {
       case Command::merge:
         return run_merge(options);
     }
-  } catch (const Stop& stop) {
-    report(stop.what());
-    return stop.code();
+  } catch (const FatalError& error) {
+    report(error.what());
+    return error.code();
   } catch (const std::exception& error) {
     report(error.what());
   }
@@ -67,9 +67,9 @@ ExitCode finish(const ParsedCommandLine& parsed) {
   try {
     write_to_stdout(parsed.text);
     return ExitCode::success;
-  } catch (const Stop& stop) {
-    report(stop.what());
-    return stop.code();
+  } catch (const FatalError& error) {
+    report(error.what());
+    return error.code();
   }
 }
 

@@ -6,7 +6,7 @@
 
 namespace echod::client {
 
-// Throws Stop when there is no report, or it cannot be written.
+// Throws FatalError when there is no report, or it cannot be written.
 [[nodiscard]] ExitCode run_merge(const Options& options);
 
 }  // namespace echod::client

@@ -40,7 +40,7 @@ bool is_name_of_standard_output(const std::string& name) {
 
 void require_written(int error, const std::string& name) {
   if (error != 0) {
-    throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
+    throw FatalError(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
   }
 }
 
@@ -102,18 +102,18 @@ void write_all(std::vector<Writing> writings) {
   for (const Writing& writing : writings) {
     try {
       writing.write();
-    } catch (const Stop& stop) {
-      errors += (errors.empty() ? "" : "; ") + std::string(stop.what());
+    } catch (const FatalError& error) {
+      errors += (errors.empty() ? "" : "; ") + std::string(error.what());
     }
   }
   if (!errors.empty()) {
-    throw Stop(ExitCode::system, errors);
+    throw FatalError(ExitCode::system, errors);
   }
 }
 
 void write_to_stdout(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    throw Stop(ExitCode::system, "cannot write to standard output: " + errno_text(errno));
+    throw FatalError(ExitCode::system, "cannot write to standard output: " + errno_text(errno));
   }
 }
 

@@ -24,13 +24,13 @@ namespace echod::client {
 class Output {
  public:
   // Tries at once whether the file can be written, so that a bad name costs no run, but leaves what
-  // is in it. Throws Stop.
+  // is in it. Throws FatalError.
   explicit Output(const std::string& name);
 
   [[nodiscard]] bool is_standard_output() const noexcept { return is_standard_output_; }
   // Whether write() may have to wait for a reader.
   [[nodiscard]] bool may_wait() const noexcept { return !is_replaced_; }
-  // Throws Stop: what could not be written must not look like success.
+  // Throws FatalError: what could not be written must not look like success.
   void write(const std::string& text) const;
 
  private:
@@ -47,21 +47,21 @@ class Output {
 
 struct Writing {
   bool may_wait;                // Maybe for a reader.
-  std::function<void()> write;  // May throw Stop.
+  std::function<void()> write;  // May throw FatalError.
 };
 
 // Writes everything that can be written: first the outputs that never wait for a reader. Throws a
-// Stop that names what could not be written.
+// FatalError that names what could not be written.
 void write_all(std::vector<Writing> writings);
 
-// Throws Stop.
+// Throws FatalError.
 void write_to_stdout(const std::string& text);
 
 // "-", /dev/stdout, and the file that a shell made standard output.
 [[nodiscard]] bool is_name_of_standard_output(const std::string& name);
-// Opens a file to write, with these flags beside. Throws Stop.
+// Opens a file to write, with these flags beside. Throws FatalError.
 [[nodiscard]] sys::UniqueFd open_output(const std::string& name, int flags);
-// Throws a Stop that names the file if `error`, an errno, is not 0.
+// Throws a FatalError that names the file if `error`, an errno, is not 0.
 void require_written(int error, const std::string& name);
 
 }  // namespace echod::client

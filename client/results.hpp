@@ -22,15 +22,15 @@ namespace echod::client {
 
 class Results {
  public:
-  // Throws Stop if a file cannot be written, or two are standard output.
+  // Throws FatalError if a file cannot be written, or two are standard output.
   explicit Results(const Options& options);
 
   // Whether intervals are to be added as they end.
   [[nodiscard]] bool wants_intervals() const noexcept { return interval_lines_.has_value(); }
   // Only if wants_intervals().
   void add(const Interval& interval) { interval_lines_->add(interval); }
-  // Writes all of them, or those that can be written; throws Stop then. A run that has not begun
-  // has no summary; `parts` are those of a merged result.
+  // Writes all of them, or those that can be written; throws FatalError then. A run that has not
+  // begun has no summary; `parts` are those of a merged result.
   void write(const Options& options, const LoadResult& result, const Verdict& verdict,
              const std::vector<RunPart>& parts = {});
 

@@ -23,7 +23,7 @@ class CheckContext {
   [[nodiscard]] std::span<std::byte> buffer() { return buffer_; }
 
   // Connections are numbered from 1, over all checks, so that bytes of an earlier one are known.
-  [[nodiscard]] std::uint32_t number_connection() { return ++connections_; }
+  [[nodiscard]] std::uint32_t next_connection_number() { return ++connections_; }
   // How many streams there are, 0 among them.
   [[nodiscard]] std::uint32_t streams() const { return connections_ + 1; }
 

@@ -36,7 +36,7 @@ class CannotConnect : public CheckFailure {
 struct PeerOptions {
   std::optional<std::string> text = std::nullopt;  // What it sends, instead of a stream.
   // The kernels hold some 70 KiB on the way back, not megabytes.
-  bool is_narrow = false;
+  bool has_small_buffers = false;
 };
 
 class CheckPeer {
@@ -47,13 +47,13 @@ class CheckPeer {
   // Connects; throws CannotConnect.
   explicit CheckPeer(CheckContext& context, PeerOptions options = {});
 
-  // Sends the next `bytes` without reading; false if the server and the kernels take no more for
-  // the time of `patience`. The next call but `half_close` and `reset` sends the rest.
+  // Sends the next `bytes` without reading; false if the server and the kernels handle_received no
+  // more for the time of `patience`. The next call but `half_close` and `reset` sends the rest.
   [[nodiscard]] bool send_unread(std::uint64_t bytes, sys::Duration patience = kBlockedTime);
   // Sends the next `bytes`, and takes what comes back meanwhile.
   void send(std::uint64_t bytes);
   // Sends what is left, and waits until all has come back.
-  void catch_up();
+  void await_all_echoes();
   // Sends the next `bytes`, and waits until all has come back.
   void exchange(std::uint64_t bytes);
 
@@ -80,7 +80,7 @@ class CheckPeer {
  private:
   using SendCall = sys::IoResult (*)(int fd, std::span<const std::byte> bytes) noexcept;
 
-  void connect(bool is_narrow);
+  void connect(bool has_small_buffers);
   // What is ready of `events`; throws if nothing is for the timeout.
   [[nodiscard]] short wait(short events) const;
   [[nodiscard]] bool is_ready(short events, sys::Duration patience) const;
@@ -90,18 +90,18 @@ class CheckPeer {
   bool send_some(SendCall call);
   // Takes what has arrived; false if nothing has, or if it is the end.
   bool receive_some();
-  void take(std::span<const std::byte> bytes);
+  void handle_received(std::span<const std::byte> bytes);
   [[noreturn]] void fail_to_send(int error);
-  [[noreturn]] void fail_with(std::span<const std::byte> wrong);
+  [[noreturn]] void fail_with_mismatch(std::span<const std::byte> wrong);
   [[noreturn]] void fail(const std::string& what) const;
 
   // Throws std::system_error if `error` says that this host lacks something.
-  void require_own_resources(int error) const;
+  void throw_if_local_shortage(int error) const;
 
   // "connection 3".
   [[nodiscard]] std::string name() const;
   // "after 4096 of 65536 bytes".
-  [[nodiscard]] std::string after() const;
+  [[nodiscard]] std::string progress_text() const;
   void trace(const std::string& event, std::span<const std::byte> bytes = {}) const;
 
   CheckContext& context_;

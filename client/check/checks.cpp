@@ -101,7 +101,7 @@ Crowd connect_all(CheckContext& context) {
 }
 
 // Why there are too few descriptors for `connections`; empty if there are enough.
-std::string shortage(std::uint64_t connections) {
+std::string descriptor_shortage(std::uint64_t connections) {
   constexpr std::uint64_t kOtherDescriptors = 16;
   const std::uint64_t needed = connections + kOtherDescriptors;
   const std::uint64_t limit = sys::open_files_limit().soft;
@@ -114,21 +114,21 @@ std::string shortage(std::uint64_t connections) {
 // Part by part, over all connections, so that each has something under way while the others'
 // parts arrive.
 Finding in_parallel(CheckContext& context) {
-  constexpr std::array<std::uint64_t, 5> kParts{1, 16, 256, 1024, 2803};
+  constexpr std::array<std::uint64_t, 5> kChunks{1, 16, 256, 1024, 2803};
   constexpr std::chrono::seconds kRepeatedSyn{1};  // After so long: RFC 6298, section 2.
   const std::uint32_t connections = context.plan().connections;
-  if (const std::string reason = shortage(connections); !reason.empty()) {
+  if (const std::string reason = descriptor_shortage(connections); !reason.empty()) {
     return {.verdict = CheckVerdict::skip, .reason = reason};
   }
   const Stopwatch watch;
   Crowd crowd = connect_all(context);
-  for (const std::uint64_t part : kParts) {
+  for (const std::uint64_t part : kChunks) {
     for (CheckPeer& peer : crowd.peers) {
       peer.send(part);
     }
   }
   for (CheckPeer& peer : crowd.peers) {
-    peer.catch_up();
+    peer.await_all_echoes();
   }
   const std::string taken = duration_text(watch.elapsed());
   CheckPeer::expect_no_more_on(crowd.peers);
@@ -148,7 +148,7 @@ Finding pipelining(CheckContext& context) {
   for (std::uint64_t i = 0; i < kMessages; ++i) {
     peer.send(1 + i * kStride % kLargest);
   }
-  peer.catch_up();
+  peer.await_all_echoes();
   const std::string figure =
       size_text(peer.sent()) + " at " + rate_text(peer.sent(), watch.elapsed());
   peer.expect_no_more();

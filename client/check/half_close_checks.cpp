@@ -104,7 +104,7 @@ Finding half_close_late_reader(CheckContext& context) {
   const std::vector<std::uint64_t> sizes = unread_sizes();
   std::vector<CheckPeer> peers;
   while (peers.size() < sizes.size()) {
-    peers.emplace_back(context, PeerOptions{.is_narrow = true});
+    peers.emplace_back(context, PeerOptions{.has_small_buffers = true});
   }
   send_unread_with_fin(peers, sizes);
   std::uint64_t unread = 0;

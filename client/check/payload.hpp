@@ -24,7 +24,8 @@ class Payload {
   // Writes the bytes from `offset` on; a text must have so many.
   void fill(std::span<std::byte> out, std::uint64_t offset) const;
   // How many of `bytes` are what there is from `offset` on, up to the first that is not.
-  [[nodiscard]] std::size_t matching(std::span<const std::byte> bytes, std::uint64_t offset) const;
+  [[nodiscard]] std::size_t count_matching(std::span<const std::byte> bytes,
+                                           std::uint64_t offset) const;
   // What is wrong with bytes that do not match, in a line that names the connection; `connections`
   // have streams.
   [[nodiscard]] std::string fault_text(const Evidence& evidence, std::uint32_t connections) const;

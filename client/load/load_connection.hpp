@@ -46,9 +46,9 @@ namespace echod::client {
 
 class LoadConnection final : public Channel {
  public:
-  // `number` among all connections; `place` among the active ones of this worker, or beyond
+  // `number` among all connections; `slot` among the active ones of this worker, or beyond
   // context.active for one that just stays open.
-  LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t place);
+  LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t slot);
   ~LoadConnection() override;
   LoadConnection(const LoadConnection&) = delete;
   LoadConnection& operator=(const LoadConnection&) = delete;
@@ -81,19 +81,19 @@ class LoadConnection final : public Channel {
   }
   void on_opened(sys::TimePoint moment) noexcept;
   // Begins what may be begun, and sends what can be sent.
-  void proceed() noexcept;
+  void begin_and_send() noexcept;
   void begin_messages() noexcept;
   [[nodiscard]] bool may_begin() const noexcept;
   void begin_message() noexcept;
   void send_unsent() noexcept;
-  void end_if_done() noexcept;
+  void half_close_if_done() noexcept;
   void read() noexcept;
   [[nodiscard]] bool measures_arrivals() const noexcept;
   [[nodiscard]] sys::StampedRead receive(std::span<std::byte> into) const noexcept;
-  void take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
-  void note_first_byte(sys::TimePoint moment) noexcept;
+  void handle_received(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
+  void record_first_byte(sys::TimePoint moment) noexcept;
   void record_answers(const sys::StampedRead& read) noexcept;
-  void make_room_for_due_times() noexcept;
+  void grow_due_times() noexcept;
   // Where the time at which a message was due stands; of one that is due and not answered.
   [[nodiscard]] sys::TimePoint& due_at(std::uint64_t message) noexcept {
     return due_at_[message & (due_at_.size() - 1)];
@@ -103,22 +103,24 @@ class LoadConnection final : public Channel {
   void record_failure(std::uint64_t message) noexcept;
   void on_end_of_file() noexcept;
   void keep_evidence(std::span<const std::byte> bytes) noexcept;
-  void conclude() noexcept;
+  void finish_diagnosis() noexcept;
   void on_timeout() noexcept;
   // Fails for what is told in `what`, or in the whole line `detail`.
   void fail(LoadError error, const std::string& what) noexcept;
-  void end_with(LoadError error, const std::string& detail) noexcept;
+  void fail_with_detail(LoadError error, const std::string& detail) noexcept;
   void fail_to_open(int error) noexcept;
   void close() noexcept;
-  void note_tcp_figures() noexcept;
-  void note_loss() noexcept;
-  void note_return(sys::TimePoint moment) noexcept;
+  void record_tcp_figures() noexcept;
+  void record_loss() noexcept;
+  void record_recovery(sys::TimePoint moment) noexcept;
   [[nodiscard]] bool is_lost() const noexcept { return lost_at_ != sys::TimePoint(); }
   [[nodiscard]] bool has_unbegun() const noexcept {
-    return context_.is_open_loop() && messages_.begun() < due_;
+    return context_.is_open_loop() && messages_.begun() < due_count_;
   }
   // Whether it should be open.
-  [[nodiscard]] bool is_needed() const noexcept { return !context_.is_stopping || has_unbegun(); }
+  [[nodiscard]] bool should_be_open() const noexcept {
+    return !context_.is_stopping || has_unbegun();
+  }
   [[nodiscard]] sys::TimePoint started_at(std::uint64_t message) noexcept;
   [[nodiscard]] bool has_waited(std::chrono::nanoseconds time) const noexcept;
   [[nodiscard]] KeyedStream stream() const noexcept {
@@ -127,7 +129,7 @@ class LoadConnection final : public Channel {
 
   LoadContext& context_;
   std::uint32_t number_;
-  std::uint32_t place_;
+  std::uint32_t slot_;
   sys::UniqueFd fd_;
   State state_ = State::closed;
   bool is_started_ = false;
@@ -137,9 +139,9 @@ class LoadConnection final : public Channel {
   bool has_received_ = false;  // Since it was opened, a byte at least.
   bool has_echoed_ = false;    // Since it was opened, a message at least.
   Messages messages_;
-  std::uint64_t due_ = 0;  // Messages due so far; open loop only.
+  std::uint64_t due_count_ = 0;  // Messages due so far; open loop only.
   // When connecting began, bytes began to be owed or last came, or the first wrong one came.
-  sys::TimePoint progress_{};
+  sys::TimePoint last_progress_{};
   sys::TimePoint lost_at_{};              // When it failed, until it is back.
   std::vector<sys::TimePoint> begun_at_;  // Of the outstanding messages, by number modulo depth.
   // Open loop: when the messages that are not answered were due, by number modulo its size, which

@@ -83,7 +83,7 @@ struct LoadContext {
   std::uint64_t ending = 0;      // Connections that wait for the end of file.
   std::uint64_t diagnosing = 0;  // Connections that wait for evidence.
   // Places of connections that were lost a moment ago, to be made again. Some may be back already.
-  std::deque<std::uint32_t> lost;
+  std::deque<std::uint32_t> lost_slots;
   std::vector<std::byte> receive_buffer;
   std::vector<std::byte> send_buffer;
 };

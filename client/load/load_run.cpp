@@ -82,7 +82,7 @@ void LoadRun::on_ready() {
   const Moment now = std::chrono::system_clock::now();
   const sys::Duration wait = plan_.start_at.value_or(now) - now;
   if (wait < sys::Duration(0)) {
-    late_by_ = -wait;
+    start_missed_by_ = -wait;
     stop();
     return;
   }
@@ -123,13 +123,13 @@ void LoadRun::end_window() {
 void LoadRun::on_signal() {
   switch (stops_.on_signal(loop_.now())) {
     case StopRequest::first:
-      is_cut_short_ = phase_ != LoadPhase::finishing;
+      is_interrupted_ = phase_ != LoadPhase::finishing;
       stop();
       break;
     case StopRequest::duplicate:
       break;
     case StopRequest::now:
-      is_cut_short_ = true;
+      is_interrupted_ = true;
       for (const auto& worker : workers_) {
         worker->abort();
       }
@@ -209,10 +209,10 @@ LoadResult LoadRun::result() const {
     result.measured_from = window_began_;
   }
   result.series = series_.intervals();
-  result.is_interrupted = is_cut_short_;
+  result.is_interrupted = is_interrupted_;
   result.connected = connected_;
   result.connecting = connecting_;
-  result.late_by = late_by_;
+  result.start_missed_by = start_missed_by_;
   result.steps.resize(plan_.steps.rates_per_s.size());
   for (const auto& worker : workers_) {
     result.tally.add(worker->tally());

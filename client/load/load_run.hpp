@@ -46,7 +46,8 @@ struct LoadResult {
   bool is_interrupted = false;             // By a signal.
   std::uint64_t connected = 0;             // Connections that were up when the messages began.
   std::chrono::nanoseconds connecting{0};  // Until all of them were, or had failed.
-  std::chrono::nanoseconds late_by{0};     // If above 0: they were after plan.start_at by so much.
+  std::chrono::nanoseconds start_missed_by{
+      0};  // If above 0: they were after plan.start_at by so much.
   Tally tally;
   std::vector<Interval> series;
   std::vector<StepTally> steps;  // As plan.steps.
@@ -98,11 +99,11 @@ class LoadRun {
   std::uint32_t ended_ = 0;
   sys::TimePoint begin_{};
   std::chrono::nanoseconds connecting_{0};
-  std::chrono::nanoseconds late_by_{0};
+  std::chrono::nanoseconds start_missed_by_{0};
   Window window_;
   Moment window_began_{};  // By the wall clock.
   StopRequests stops_;
-  bool is_cut_short_ = false;  // By a signal, before it had measured and waited for everything.
+  bool is_interrupted_ = false;  // By a signal, before it had measured and waited for everything.
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;

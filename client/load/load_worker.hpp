@@ -57,7 +57,7 @@ class LoadWorker {
   // Waits no longer for what is outstanding.
   void abort();
   // Hands a copy of the tally so far to `take`, in this worker's thread.
-  void copy_tally(std::function<void(const Tally&)> take);
+  void copy_tally(std::function<void(const Tally&)> receiver);
 
   [[nodiscard]] const Tally& tally() const noexcept { return context_.tally; }
   [[nodiscard]] const std::vector<StepTally>& steps() const noexcept { return context_.steps; }
@@ -67,24 +67,24 @@ class LoadWorker {
  private:
   void run();
   // Of `all` connections, those of this worker.
-  [[nodiscard]] Part part_of(std::uint32_t all) const noexcept;
-  [[nodiscard]] std::uint64_t messages_of_mine() const noexcept;
-  void open_more() noexcept;
+  [[nodiscard]] ScheduleShare schedule_share(std::uint32_t all) const noexcept;
+  [[nodiscard]] std::uint64_t message_quota() const noexcept;
+  void open_connections() noexcept;
   void start_connections() noexcept;
   [[nodiscard]] Schedule schedule_from(sys::TimePoint begin) const;
   void begin_running(sys::TimePoint begin, const Window& window);
   void end_interval();
-  [[nodiscard]] IntervalTally take_interval();
+  [[nodiscard]] IntervalTally collect_interval();
   void begin_stopping();
-  void end_more() noexcept;
-  void end_all() noexcept;
+  void end_connections() noexcept;
+  void stop_all() noexcept;
   void give_up_unbegun() noexcept;
-  void count_never_due() noexcept;
+  void count_overdue_as_not_sent() noexcept;
   void abandon_all() noexcept;
   [[nodiscard]] bool on_message_due(std::uint64_t number, sys::TimePoint due) noexcept;
   [[nodiscard]] sys::Duration sweep_interval() const noexcept;
   void sweep() noexcept;
-  [[nodiscard]] bool is_settled() const noexcept;
+  [[nodiscard]] bool is_finished() const noexcept;
 
   const LoadPlan& plan_;
   std::uint32_t index_;
@@ -93,11 +93,11 @@ class LoadWorker {
   TaskQueue tasks_{loop_};
   LoadContext context_;
   std::deque<LoadConnection> connections_;
-  std::size_t opened_ = 0;          // How many connections have been begun.
-  std::size_t stopped_ = 0;         // How many connections have been stopped.
-  std::size_t swept_ = 0;           // How many the current sweep has looked at.
-  std::size_t interval_ = 0;        // The current one.
-  IntervalCounts before_interval_;  // What it had counted when that began.
+  std::size_t opened_ = 0;                   // How many connections have been begun.
+  std::size_t stopped_ = 0;                  // How many connections have been stopped.
+  std::size_t swept_ = 0;                    // How many the current sweep has looked at.
+  std::size_t interval_ = 0;                 // The current one.
+  IntervalCounts counts_at_interval_begin_;  // What it had counted when that began.
   bool is_ready_ = false;
   bool is_window_over_ = false;
   bool is_ended_ = false;

@@ -36,7 +36,7 @@ class Messages {
     return outstanding() > 0 && received_ >= answer_end_;
   }
   // Counts one that has.
-  [[nodiscard]] bool take_answer() noexcept {
+  [[nodiscard]] bool count_answer() noexcept {
     if (!has_answer()) {
       return false;
     }
@@ -46,7 +46,7 @@ class Messages {
   // Gives up what is outstanding, as if it had come back.
   void abandon() noexcept {
     sent_ = received_ = begun_end_;
-    while (take_answer()) {
+    while (count_answer()) {
     }
   }
 

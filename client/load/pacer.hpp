@@ -34,8 +34,8 @@ class Pacer final : public Channel {
     return next_ == end_ || schedule_.due() >= end_moment_;
   }
   // What it has not come to: the rest of the schedule, and at most how many of it.
-  [[nodiscard]] const Schedule& rest() const noexcept { return schedule_; }
-  [[nodiscard]] std::uint64_t left() const noexcept { return end_ - next_; }
+  [[nodiscard]] const Schedule& remaining_schedule() const noexcept { return schedule_; }
+  [[nodiscard]] std::uint64_t remaining() const noexcept { return end_ - next_; }
 
   Turn on_turn(std::uint32_t events) noexcept override;
 

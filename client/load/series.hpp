@@ -51,7 +51,7 @@ class Series {
   // Calls `on_interval`, which may be empty, with each interval once all workers have finished it.
   Series(std::chrono::nanoseconds length, std::size_t workers,
          std::function<void(const Interval&)> on_interval)
-      : length_(length), on_interval_(std::move(on_interval)), ended_(workers) {}
+      : length_(length), on_interval_(std::move(on_interval)), finished_(workers) {}
 
   // What a worker counted in interval `number`, counted from 0. The worker has finished this
   // interval and all before it; if it `has_ended`, all intervals. `window` is the length of the
@@ -62,13 +62,13 @@ class Series {
   [[nodiscard]] const std::vector<Interval>& intervals() const noexcept { return intervals_; }
 
  private:
-  void end_first(std::chrono::nanoseconds window);
+  void finish_first(std::chrono::nanoseconds window);
 
   std::chrono::nanoseconds length_;
   std::function<void(const Interval&)> on_interval_;
-  std::vector<std::size_t> ended_;  // How many intervals each worker has finished.
+  std::vector<std::size_t> finished_;  // How many intervals each worker has finished.
   std::vector<Interval> intervals_;
-  std::deque<IntervalTally> open_;  // The intervals after those, with their histograms.
+  std::deque<IntervalTally> unfinished_;  // The intervals after those, with their histograms.
 };
 
 }  // namespace echod::client

@@ -22,11 +22,11 @@ enum class Arrivals : std::uint8_t {
 
 // Which of the messages are whose, when several workers share a schedule: `all` connections send in
 // turns, and this worker has `mine` of them, the first and every `step`th after it.
-struct Part {
+struct ScheduleShare {
   std::uint64_t first = 0;
   std::uint64_t step = 1;
-  std::uint64_t mine = 1;
-  std::uint64_t all = 1;
+  std::uint64_t connections = 1;
+  std::uint64_t all_connections = 1;
 };
 
 // One message after the other. What is constant has no drift, however many there are.
@@ -35,9 +35,9 @@ class Schedule {
   Schedule() noexcept = default;
   // `rate_per_s` above 0, of all messages. With a seed the gaps are exponential, and this part's
   // messages independent of those of parts with other seeds.
-  Schedule(sys::TimePoint start, double rate_per_s, const Part& part = {},
+  Schedule(sys::TimePoint start, double rate_per_s, const ScheduleShare& part = {},
            std::optional<std::uint64_t> poisson_seed = std::nullopt) noexcept
-      : start_(start), interval_ns_(1e9 / rate_per_s), part_(part), seed_(poisson_seed) {
+      : start_(start), interval_ns_(1e9 / rate_per_s), share_(part), seed_(poisson_seed) {
     begin();
   }
 
@@ -95,7 +95,8 @@ class Schedule {
   // another rate is dropped.
   void begin() noexcept {
     if (seed_) {
-      interval_ns_ *= static_cast<double>(part_.all) / static_cast<double>(part_.mine);
+      interval_ns_ *=
+          static_cast<double>(share_.all_connections) / static_cast<double>(share_.connections);
       ++number_;
       offset_ns_ = gap_ns();
     } else {
@@ -111,9 +112,9 @@ class Schedule {
     return seed_ ? offset_ns_ : constant_offset_ns(number_);
   }
   [[nodiscard]] double constant_offset_ns(std::uint64_t number) const noexcept {
-    const std::uint64_t turn = number / part_.mine;
-    const std::uint64_t connection = part_.first + number % part_.mine * part_.step;
-    return (static_cast<double>(turn) * static_cast<double>(part_.all) +
+    const std::uint64_t turn = number / share_.connections;
+    const std::uint64_t connection = share_.first + number % share_.connections * share_.step;
+    return (static_cast<double>(turn) * static_cast<double>(share_.all_connections) +
             static_cast<double>(connection)) *
            interval_ns_;
   }
@@ -127,7 +128,7 @@ class Schedule {
 
   sys::TimePoint start_{};
   double interval_ns_ = 1;  // Between all messages; if it is random, the mean between this part's.
-  Part part_;
+  ScheduleShare share_;
   std::optional<std::uint64_t> seed_;
   std::vector<Change> changes_;
   std::size_t changed_ = 0;   // How many of them are past.

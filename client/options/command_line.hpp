@@ -24,6 +24,19 @@ struct Limit {
   double number = 0;                 // Fewest echoes per second; most errors.
 };
 
+// The options whose defaults depend on other options. Empty if the option was not given.
+struct GivenOptions {
+  std::optional<std::uint32_t> connections;
+  std::optional<std::uint32_t> active;
+  std::optional<std::uint32_t> depth;
+  std::optional<std::uint32_t> seed;
+  std::optional<MessageSizes> sizes;
+  std::optional<Arrivals> arrivals;
+  std::optional<std::chrono::nanoseconds> duration;
+  std::optional<std::chrono::nanoseconds> warmup;
+  std::optional<std::chrono::nanoseconds> interval;  // If given, stderr shows each interval.
+};
+
 struct Options {
   Command command = Command::run;
   std::string target;  // As given.
@@ -31,7 +44,9 @@ struct Options {
   std::uint16_t port = 0;
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
-  LoadPlan plan;            // Without the server's address. check: connections, timeout and seed.
+  // Without the server's address. `check` uses only connections, timeout and seed.
+  LoadPlan plan;
+  GivenOptions given;
   std::vector<std::string> files;             // merge: results of runs
   std::optional<std::string> json_file;       // run, merge: "-" is standard output
   std::optional<std::string> histogram_file;  // run, merge: likewise
@@ -39,16 +54,6 @@ struct Options {
   std::optional<std::string> interval_file;   // run: likewise
   std::uint64_t max_errors = 0;
   std::vector<Limit> limits;
-  // What `plan` was made from.
-  bool are_connections_given = false;
-  bool are_active_given = false;
-  bool are_arrivals_given = false;
-  bool is_duration_given = false;
-  bool is_size_given = false;
-  bool is_depth_given = false;
-  bool is_seed_given = false;
-  bool is_warmup_given = false;
-  bool is_interval_given = false;  // Then each interval shows on standard error.
   std::chrono::nanoseconds ramp{0};
 };
 

@@ -11,12 +11,12 @@
 
 namespace echod::client {
 
-enum class For : std::uint8_t { run_and_check, run, run_and_merge, check };
+enum class OptionScope : std::uint8_t { run_and_check, run, run_and_merge, check };
 
 struct Option {
   const char* name;   // Without the two dashes.
   const char* value;  // What the help calls it; nullptr: it takes none.
-  For command;
+  OptionScope scope;
   const char* expects;  // What a value looks like, for the message about one that does not.
   bool (*set)(Options& options, std::string_view value);  // False: no such value.
   const char* help;                                       // Lines.

@@ -21,7 +21,7 @@ struct Scale {
   std::vector<Tick> ticks = {};
 
   // Values outside are put on the nearer end.
-  [[nodiscard]] double place_of(double value) const;
+  [[nodiscard]] double fraction_of(double value) const;
 };
 
 using TickText = std::function<std::string(double value)>;

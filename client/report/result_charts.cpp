@@ -205,7 +205,7 @@ Chart chart_over_time(const std::string& name, const Options& options, const Loa
           .spans = spans(options, result)};
 }
 
-std::string shown(const Chart& chart, Legend legend) {
+std::string over_time_section(const Chart& chart, Legend legend) {
   if (has_silence(chart)) {
     legend.emplace_back("silent", "nothing came back");
   }
@@ -235,7 +235,7 @@ std::string latency_over_time(const Options& options, const LoadResult& result) 
     }
   }
   chart.y = log_scale(std::max(1.0, lowest), nanos(latency.max()), time_of);
-  return shown(chart, {{"p50", "p50"}, {"p99", "p99"}, {"max", "max"}});
+  return over_time_section(chart, {{"p50", "p50"}, {"p99", "p99"}, {"max", "max"}});
 }
 
 double per_second(double amount, const Interval& interval) {
@@ -267,7 +267,7 @@ std::string rate_over_time(const Options& options, const LoadResult& result) {
   }
   constexpr double kAir = 1.05;
   chart.y = linear_scale(kAir * highest, short_number_text);
-  return shown(chart, legend);
+  return over_time_section(chart, legend);
 }
 
 std::string errors_over_time(const Options& options, const LoadResult& result) {
@@ -284,7 +284,8 @@ std::string errors_over_time(const Options& options, const LoadResult& result) {
   })};
   chart.lines.front().is_filled = true;
   chart.y = linear_scale(highest, short_number_text);
-  return shown(chart, {{"errors", "errors in " + duration_text(options.plan.interval)}});
+  return over_time_section(chart,
+                           {{"errors", "errors in " + duration_text(options.plan.interval)}});
 }
 
 }  // namespace

@@ -56,8 +56,9 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
 }
 
 void judge_begin(const LoadResult& result, Verdict& verdict) {
-  if (result.late_by > std::chrono::nanoseconds(0)) {
-    verdict.failures.push_back("the connections were made " + duration_text(result.late_by) +
+  if (result.start_missed_by > std::chrono::nanoseconds(0)) {
+    verdict.failures.push_back("the connections were made " +
+                               duration_text(result.start_missed_by) +
                                " after --start-at: give a later moment");
   }
 }

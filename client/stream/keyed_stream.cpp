@@ -91,8 +91,8 @@ void KeyedStream::fill(std::span<std::byte> out, std::uint64_t offset) const noe
   }
 }
 
-std::size_t KeyedStream::matching(std::span<const std::byte> bytes,
-                                  std::uint64_t offset) const noexcept {
+std::size_t KeyedStream::count_matching(std::span<const std::byte> bytes,
+                                        std::uint64_t offset) const noexcept {
   // Many words are compared at a time, because a branch after each would cost more than the
   // comparison; only a difference is looked for byte by byte.
   constexpr std::size_t kStrideBytes = 32 * kKeyBytes;

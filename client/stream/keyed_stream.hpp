@@ -33,8 +33,8 @@ class KeyedStream {
   // Writes the stream's bytes from `offset` on.
   void fill(std::span<std::byte> out, std::uint64_t offset) const noexcept;
   // How many of `bytes` are what the stream has from `offset` on, up to the first that is not.
-  [[nodiscard]] std::size_t matching(std::span<const std::byte> bytes,
-                                     std::uint64_t offset) const noexcept;
+  [[nodiscard]] std::size_t count_matching(std::span<const std::byte> bytes,
+                                           std::uint64_t offset) const noexcept;
   [[nodiscard]] std::byte at(std::uint64_t offset) const noexcept;
 
   // For finding out where bytes come from.

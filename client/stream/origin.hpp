@@ -23,22 +23,22 @@ struct Origin {
 };
 
 // Fewer bytes in a row than this do not tell.
-inline constexpr std::size_t kTellingBytes = KeyedStream::kKeyBytes;
+inline constexpr std::size_t kMinIdentifyingBytes = KeyedStream::kKeyBytes;
 
 // The streams that bytes may be from.
-struct Streams {
+struct CandidateStreams {
   std::uint32_t connections = 1;
   std::uint32_t seed = 0;
   std::uint64_t longest = 0;  // How much any of them has sent, roughly.
 };
 
 // How many bytes tell which of these streams they are from: wrongly once in a thousand million.
-// kTellingBytes for up to 63 streams of up to 255 MiB each, 12 for a million of a TiB.
-[[nodiscard]] std::size_t telling_bytes(const Streams& streams) noexcept;
+// kMinIdentifyingBytes for up to 63 streams of up to 255 MiB each, 12 for a million of a TiB.
+[[nodiscard]] std::size_t identifying_bytes(const CandidateStreams& streams) noexcept;
 // The place that `bytes` are from; nothing if they are from none of `streams`, or too few, or
-// across the end of an epoch. Looks at the first telling_bytes() of them.
+// across the end of an epoch. Looks at the first identifying_bytes() of them.
 [[nodiscard]] std::optional<Origin> origin_of(std::span<const std::byte> bytes,
-                                              const Streams& streams);
+                                              const CandidateStreams& streams);
 
 enum class FaultKind : std::uint8_t {
   corrupted,    // Bytes that nobody sent.
@@ -65,7 +65,7 @@ struct Evidence {
 inline constexpr std::size_t kEvidenceBytes = 4096;
 inline constexpr std::chrono::milliseconds kEvidenceTime{200};
 // How many bytes tell all that can be known when `owed` are still to come: those, if there are any.
-[[nodiscard]] std::size_t enough_evidence(std::uint64_t owed) noexcept;
+[[nodiscard]] std::size_t evidence_bytes_needed(std::uint64_t owed) noexcept;
 
 struct Fault {
   FaultKind kind = FaultKind::corrupted;

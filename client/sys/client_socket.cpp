@@ -24,7 +24,7 @@ IoResult set_option(int fd, int level, int option, int value) noexcept {
 }
 
 // Both are announced with the SYN, so they are set before connecting.
-IoResult set_path(int fd, const ReceivePath& path) noexcept {
+IoResult set_receive_buffering(int fd, const ReceiveBuffering& path) noexcept {
   IoResult result = IoResult::of(0);
   if (path.buffer_bytes > 0) {
     result = set_option(fd, SOL_SOCKET, SO_RCVBUF, path.buffer_bytes);
@@ -74,10 +74,11 @@ Duration age_of(msghdr& message) noexcept {
 
 }  // namespace
 
-Opened open_connection(const SocketAddress& server, const std::optional<SocketAddress>& source,
-                       const ReceivePath& path) noexcept {
+ConnectResult open_connection(const SocketAddress& server,
+                              const std::optional<SocketAddress>& source,
+                              const ReceiveBuffering& path) noexcept {
   const int family = server.is_v6() ? AF_INET6 : AF_INET;
-  Opened opened;
+  ConnectResult opened;
   opened.fd = UniqueFd::adopt(
       calls::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!opened.fd.is_open()) {
@@ -89,7 +90,7 @@ Opened open_connection(const SocketAddress& server, const std::optional<SocketAd
     result = set_option(opened.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1);
   }
   if (result.ok()) {
-    result = set_path(opened.fd.get(), path);
+    result = set_receive_buffering(opened.fd.get(), path);
   }
   if (result.ok() && source) {
     result = bind_to(opened.fd.get(), *source);
@@ -104,7 +105,7 @@ Opened open_connection(const SocketAddress& server, const std::optional<SocketAd
   return opened;
 }
 
-int why_not_from(const SocketAddress& source) noexcept {
+int bind_error(const SocketAddress& source) noexcept {
   const int family = source.is_v6() ? AF_INET6 : AF_INET;
   const UniqueFd fd = UniqueFd::adopt(calls::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return fd.is_open() ? bind_to(fd.get(), source).error() : errno;
@@ -136,14 +137,15 @@ std::string connect_error_text(int error) {
                                      : std::system_category().message(error);
 }
 
-Opened connect_within(const SocketAddress& server, const std::optional<SocketAddress>& source,
-                      Duration timeout, const ReceivePath& path) noexcept {
-  Opened opened = open_connection(server, source, path);
+ConnectResult connect_within(const SocketAddress& server,
+                             const std::optional<SocketAddress>& source, Duration timeout,
+                             const ReceiveBuffering& path) noexcept {
+  ConnectResult opened = open_connection(server, source, path);
   const bool is_begun = opened.error == 0 || opened.error == EINPROGRESS;
   if (is_begun) {
-    const bool is_decided =
+    const bool is_finished =
         wait_ready(opened.fd.get(), POLLOUT, MonotonicClock::now() + timeout) != 0;
-    opened.error = is_decided ? connect_error(opened.fd.get()) : ETIMEDOUT;
+    opened.error = is_finished ? connect_error(opened.fd.get()) : ETIMEDOUT;
   }
   if (opened.error != 0) {
     opened.fd.reset();

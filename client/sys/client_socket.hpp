@@ -15,7 +15,7 @@
 
 namespace echod::sys {
 
-struct Opened {
+struct ConnectResult {
   UniqueFd fd;    // Non-blocking, close-on-exec, TCP_NODELAY, SO_OOBINLINE; open exactly if `error`
                   // allows it.
   int error = 0;  // 0: connected; EINPROGRESS: writable once it is decided; else why there is none.
@@ -27,19 +27,19 @@ inline constexpr int kConnectedToItself = -1;
 
 // How much the kernels on the way hold of what the server sends while the client does not read. A 0
 // leaves the kernel's own default, some megabytes.
-struct ReceivePath {
+struct ReceiveBuffering {
   int buffer_bytes = 0;   // SO_RCVBUF; the kernel doubles it.
   int segment_bytes = 0;  // TCP_MAXSEG, on which the size of the server's send buffer depends.
 };
 
 // Starts connecting to `server`, from `source` if given; its port 0 leaves the choice of a port to
 // connect(2), so that one port can serve towards several servers (IP_BIND_ADDRESS_NO_PORT, ip(7)).
-[[nodiscard]] Opened open_connection(const SocketAddress& server,
-                                     const std::optional<SocketAddress>& source,
-                                     const ReceivePath& path = {}) noexcept;
+[[nodiscard]] ConnectResult open_connection(const SocketAddress& server,
+                                            const std::optional<SocketAddress>& source,
+                                            const ReceiveBuffering& path = {}) noexcept;
 
 // Why connections cannot be made from `source` (errno of bind(2)); 0 if they can.
-[[nodiscard]] int why_not_from(const SocketAddress& source) noexcept;
+[[nodiscard]] int bind_error(const SocketAddress& source) noexcept;
 
 // Whether both ends of a connection are this one socket: its local address is that of its peer.
 // Whatever is sent on it comes back, and no server has seen it.
@@ -50,14 +50,15 @@ struct ReceivePath {
 // port at once.
 [[nodiscard]] int connect_error(int fd) noexcept;
 
-// The text of an Opened::error.
+// The text of an ConnectResult::error.
 [[nodiscard]] std::string connect_error_text(int error);
 
 // As open_connection, but waits until it is decided, for at most `timeout`: `error` is 0, ETIMEDOUT
 // or as that of connect_error.
-[[nodiscard]] Opened connect_within(const SocketAddress& server,
-                                    const std::optional<SocketAddress>& source, Duration timeout,
-                                    const ReceivePath& path = {}) noexcept;
+[[nodiscard]] ConnectResult connect_within(const SocketAddress& server,
+                                           const std::optional<SocketAddress>& source,
+                                           Duration timeout,
+                                           const ReceiveBuffering& path = {}) noexcept;
 
 // From now on the kernel notes when bytes arrive (SO_TIMESTAMPNS, socket(7)), for
 // receive_stamped(). No-op where it cannot.

@@ -37,7 +37,7 @@ class Race {
 
   void begin_next(TimePoint now) {
     const std::size_t route = next_++;
-    Opened opened = open_connection(routes_[route].server, routes_[route].source);
+    ConnectResult opened = open_connection(routes_[route].server, routes_[route].source);
     if (opened.fd.is_open()) {
       attempts_.push_back({.route = route, .fd = std::move(opened.fd), .deadline = now + timeout_});
       next_begins_ = now + kAttemptDelay;
@@ -57,17 +57,17 @@ class Race {
     (void)wait_ready(polled, end);  // On failure nothing is ready.
     const TimePoint now = MonotonicClock::now();
     for (std::size_t i = 0; i < attempts_.size() && !result_.winner; ++i) {
-      judge(attempts_[i], polled[i].revents != 0, now);
+      finish_attempt(attempts_[i], polled[i].revents != 0, now);
     }
     std::erase_if(attempts_, [](const Attempt& attempt) { return !attempt.fd.is_open(); });
   }
 
   // Notes whether the attempt has won, or why it has failed, and closes one that has failed.
-  void judge(Attempt& attempt, bool is_decided, TimePoint now) {
-    if (!is_decided && now < attempt.deadline) {
+  void finish_attempt(Attempt& attempt, bool is_finished, TimePoint now) {
+    if (!is_finished && now < attempt.deadline) {
       return;
     }
-    const int error = is_decided ? connect_error(attempt.fd.get()) : ETIMEDOUT;
+    const int error = is_finished ? connect_error(attempt.fd.get()) : ETIMEDOUT;
     result_.errors[attempt.route] = error;
     if (error == 0) {
       result_.winner = attempt.route;

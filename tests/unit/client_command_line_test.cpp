@@ -62,7 +62,8 @@ std::string error_with(Words words) {
 TEST(ClientCommandLineTest, WithAnEmptyValueAfterAnEqualsSignDoesNotTakeTheNextArgument) {
   for (const Option& option : all_options()) {
     const std::string name = std::string("--") + option.name;
-    const Words words{option.command == For::check ? "check" : "run", name + '=', "--timeout=1s"};
+    const Words words{option.scope == OptionScope::check ? "check" : "run", name + '=',
+                      "--timeout=1s"};
     const std::string expected = option.value == nullptr
                                      ? name + " takes no value"
                                      : name + ": \"\" given, allowed is " + option.expects;
@@ -96,7 +97,7 @@ TEST(ClientCommandLineTest, OfAServerAloneIsARunWithTheDefaults) {
   EXPECT_EQ(none.histogram_file, std::nullopt);
   EXPECT_EQ(none.html_file, std::nullopt);
   EXPECT_EQ(none.plan.interval, seconds(1));
-  EXPECT_FALSE(none.is_interval_given);
+  EXPECT_FALSE(none.given.interval.has_value());
   EXPECT_EQ(options({"run", "localhost:2003"}).command, Command::run);
 }
 
@@ -294,7 +295,7 @@ TEST(ClientCommandLineTest, TheSeriesOfALongRunHasLongerIntervalsUnlessTheyAreGi
   EXPECT_EQ(run_with({"--duration", "1440m"}).plan.interval, seconds(24));
   const Options given = run_with({"--duration", "61m", "--interval", "100ms"});
   EXPECT_EQ(given.plan.interval, milliseconds(100));
-  EXPECT_TRUE(given.is_interval_given);
+  EXPECT_TRUE(given.given.interval.has_value());
 }
 
 TEST(ClientCommandLineTest, ANumberOfMessagesIsMeasuredFromTheFirst) {

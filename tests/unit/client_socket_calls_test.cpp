@@ -18,12 +18,14 @@ class ClientSocketCallsTest : public testing::Test {
   static sys::SocketAddress address(const char* host, std::uint16_t port) {
     return *sys::SocketAddress::parse(host, port);
   }
-  [[nodiscard]] sys::Opened open() const { return sys::open_connection(server_, std::nullopt); }
-  [[nodiscard]] sys::Opened open_from(const sys::SocketAddress& source) const {
+  [[nodiscard]] sys::ConnectResult open() const {
+    return sys::open_connection(server_, std::nullopt);
+  }
+  [[nodiscard]] sys::ConnectResult open_from(const sys::SocketAddress& source) const {
     return sys::open_connection(server_, source);
   }
   // There is no connection for this reason, and no descriptor is left.
-  void expect_failed(const sys::Opened& opened, int error) const {
+  void expect_failed(const sys::ConnectResult& opened, int error) const {
     EXPECT_EQ(opened.error, error);
     EXPECT_FALSE(opened.fd.is_open());
     EXPECT_TRUE(kernel_.was_closed(kFd));
@@ -37,7 +39,7 @@ TEST_F(ClientSocketCallsTest, AConnectionIsMadeWithoutDelayOfSmallSegments) {
   kernel_.expect_socket(kFd);
   kernel_.expect_setsockopt(kFd, IPPROTO_TCP, TCP_NODELAY, 1);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, EINPROGRESS);
   EXPECT_EQ(opened.fd.get(), kFd);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), server_);
@@ -47,7 +49,7 @@ TEST_F(ClientSocketCallsTest, AConnectionIsMadeWithoutDelayOfSmallSegments) {
 TEST_F(ClientSocketCallsTest, AConnectionMayBeThereAtOnce) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, 0);
   EXPECT_TRUE(opened.fd.is_open());
 }
@@ -55,7 +57,7 @@ TEST_F(ClientSocketCallsTest, AConnectionMayBeThereAtOnce) {
 TEST_F(ClientSocketCallsTest, AnInterruptedConnectGoesOnByItself) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINTR);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, EINPROGRESS);
   EXPECT_TRUE(opened.fd.is_open());
   EXPECT_EQ(kernel_.count(Call::connect), 1U);
@@ -66,7 +68,7 @@ TEST_F(ClientSocketCallsTest, ASourceIsBoundWithItsPortLeftToConnect) {
   kernel_.expect_setsockopt(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   kernel_.expect_bind(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = open_from(address("127.0.0.2", 0));
+  const sys::ConnectResult opened = open_from(address("127.0.0.2", 0));
   EXPECT_EQ(opened.error, EINPROGRESS);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).host(), "127.0.0.2");
 }
@@ -74,7 +76,7 @@ TEST_F(ClientSocketCallsTest, ASourceIsBoundWithItsPortLeftToConnect) {
 TEST_F(ClientSocketCallsTest, ASourceWithAPortIsBoundToThatPort) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd);
-  const sys::Opened opened = open_from(address("127.0.0.2", 4711));
+  const sys::ConnectResult opened = open_from(address("127.0.0.2", 4711));
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).port(), 4711);
   EXPECT_EQ(kernel_.option_set(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), std::nullopt);
 }
@@ -91,7 +93,7 @@ TEST_F(ClientSocketCallsTest, IPv6IsConnectedToOverASocketOfItsFamily) {
   server_ = address("2001:db8::9", 7);
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = open_from(address("2001:db8::1", 0));
+  const sys::ConnectResult opened = open_from(address("2001:db8::1", 0));
   EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)).text(), "[2001:db8::9]:7");
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).host(), "2001:db8::1");
 }
@@ -100,7 +102,7 @@ TEST_F(ClientSocketCallsTest, IPv6IsConnectedToOverASocketOfItsFamily) {
 
 TEST_F(ClientSocketCallsTest, WithoutADescriptorThereIsNoConnection) {
   kernel_.expect_socket_error(EMFILE);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, EMFILE);
   EXPECT_FALSE(opened.fd.is_open());
   EXPECT_EQ(kernel_.count(Call::close), 0U);
@@ -133,7 +135,7 @@ TEST_F(ClientSocketCallsTest, AConnectThatFailsClosesTheDescriptor) {
 TEST_F(ClientSocketCallsTest, WaitingEndsWithTheConnection) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = sys::connect_within(server_, std::nullopt, milliseconds(100));
+  const sys::ConnectResult opened = sys::connect_within(server_, std::nullopt, milliseconds(100));
   EXPECT_EQ(opened.error, 0);
   EXPECT_EQ(opened.fd.get(), kFd);
 }

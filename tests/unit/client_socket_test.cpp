@@ -22,7 +22,7 @@ constexpr std::chrono::seconds kPatience{60};
 
 class ClientSocketTest : public testing::Test {
  protected:
-  [[nodiscard]] sys::Opened open(const sys::ReceivePath& path = {}) const {
+  [[nodiscard]] sys::ConnectResult open(const sys::ReceiveBuffering& path = {}) const {
     return sys::open_connection(listener_.address, std::nullopt, path);
   }
   // The other end of the oldest connection that is not accepted yet.
@@ -51,7 +51,7 @@ class ClientSocketTest : public testing::Test {
 };
 
 TEST_F(ClientSocketTest, ConnectsWithoutWaiting) {
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   EXPECT_TRUE(opened.error == 0 || opened.error == EINPROGRESS) << opened.error;
   wait_for(opened.fd.get(), POLLOUT);
@@ -60,7 +60,7 @@ TEST_F(ClientSocketTest, ConnectsWithoutWaiting) {
 }
 
 TEST_F(ClientSocketTest, ANarrowPathHoldsLittle) {
-  const sys::Opened opened = open({.buffer_bytes = 4096, .segment_bytes = 1448});
+  const sys::ConnectResult opened = open({.buffer_bytes = 4096, .segment_bytes = 1448});
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
   EXPECT_EQ(option_of(opened.fd.get(), SOL_SOCKET, SO_RCVBUF), 2 * 4096);
@@ -69,7 +69,7 @@ TEST_F(ClientSocketTest, ANarrowPathHoldsLittle) {
 }
 
 TEST_F(ClientSocketTest, WhatIsToGoWithTheFinWaitsForIt) {
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
   constexpr std::chrono::milliseconds kHeld{200};  // By the kernel, at the most (tcp(7), TCP_CORK).
@@ -87,7 +87,7 @@ TEST_F(ClientSocketTest, WhatIsToGoWithTheFinWaitsForIt) {
 }
 
 TEST_F(ClientSocketTest, AResetOnCloseIsOne) {
-  sys::Opened opened = open();
+  sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
   sys::reset_on_close(opened.fd.get());
@@ -98,7 +98,7 @@ TEST_F(ClientSocketTest, AResetOnCloseIsOne) {
 }
 
 TEST_F(ClientSocketTest, AConnectionToAServerIsNotToItself) {
-  const sys::Opened opened = sys::connect_within(listener_.address, std::nullopt, kPatience);
+  const sys::ConnectResult opened = sys::connect_within(listener_.address, std::nullopt, kPatience);
   EXPECT_EQ(opened.error, 0);
   EXPECT_FALSE(sys::is_self_connected(opened.fd.get()));
   EXPECT_FALSE(sys::is_self_connected(-1));
@@ -108,19 +108,19 @@ TEST_F(ClientSocketTest, AConnectionToItselfIsAFailureAndItsPortIsFreeAtOnce) {
   const sys::SocketAddress own =
       sys::open_listener(*sys::SocketAddress::parse("127.0.0.75", 0), 1, false, {}).address;
   {
-    const sys::Opened opened = sys::open_connection(own, own);
+    const sys::ConnectResult opened = sys::open_connection(own, own);
     ASSERT_TRUE(opened.fd.is_open());
     wait_for(opened.fd.get(), POLLOUT);
     EXPECT_TRUE(sys::is_self_connected(opened.fd.get()));
     EXPECT_EQ(sys::connect_error(opened.fd.get()), sys::kConnectedToItself);
   }
-  EXPECT_EQ(sys::why_not_from(own), 0);
-  const sys::Opened opened = sys::connect_within(own, own, kPatience);
+  EXPECT_EQ(sys::bind_error(own), 0);
+  const sys::ConnectResult opened = sys::connect_within(own, own, kPatience);
   EXPECT_EQ(opened.error, sys::kConnectedToItself);
   EXPECT_FALSE(opened.fd.is_open());
   EXPECT_EQ(sys::connect_error_text(opened.error),
             "connected to itself, because no server listens there");
-  EXPECT_EQ(sys::why_not_from(own), 0);
+  EXPECT_EQ(sys::bind_error(own), 0);
 }
 
 }  // namespace

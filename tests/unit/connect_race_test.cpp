@@ -30,7 +30,7 @@ class ConnectRaceTest : public testing::Test {
 
   // A server that answers no more, because its accept queue is full.
   sys::ListenSocket stuck_ = listener("127.0.0.72", 0);
-  sys::Opened filler_ = sys::connect_within(stuck_.address, std::nullopt, seconds(60));
+  sys::ConnectResult filler_ = sys::connect_within(stuck_.address, std::nullopt, seconds(60));
   sys::ListenSocket first_ = listener("127.0.0.73");
   sys::ListenSocket second_ = listener("127.0.0.74");
 };

@@ -57,7 +57,7 @@ TEST(KeyedStreamTest, APieceOfAnyLengthIsWhatItsPartsAre) {
     parts.insert(parts.end(), part.begin(), part.end());
   }
   EXPECT_EQ(whole, parts);
-  EXPECT_EQ(stream.matching(whole, offset), kLength);
+  EXPECT_EQ(stream.count_matching(whole, offset), kLength);
 }
 
 TEST(KeyedStreamTest, FillWritesNothingOutsideOfItsPiece) {
@@ -78,11 +78,11 @@ TEST(KeyedStreamTest, MatchingFindsADifferenceAtEveryPositionOfAPiece) {
     const KeyedStream stream(static_cast<std::uint32_t>(random()));
     const std::uint64_t offset = random() >> 20U;
     Bytes bytes = bytes_of(stream, offset, length);
-    ASSERT_EQ(stream.matching(bytes, offset), length);
+    ASSERT_EQ(stream.count_matching(bytes, offset), length);
     for (std::size_t position = 0; position < length; ++position) {
       const std::byte flip{static_cast<unsigned char>(1U << random() % 8)};
       bytes[position] ^= flip;
-      ASSERT_EQ(stream.matching(bytes, offset), position) << length;
+      ASSERT_EQ(stream.count_matching(bytes, offset), position) << length;
       bytes[position] ^= flip;
     }
   }
@@ -99,22 +99,22 @@ TEST(KeyedStreamTest, MatchingFindsTheFirstOfManyDifferencesAtAnyAlignmentAndLen
     Bytes bytes(alignment + length);
     const std::span<std::byte> piece = std::span(bytes).subspan(alignment);
     stream.fill(piece, offset);
-    ASSERT_EQ(stream.matching(piece, offset), length);
+    ASSERT_EQ(stream.count_matching(piece, offset), length);
     std::size_t first = length;
     for (std::uint64_t i = random() % 4; i > 0; --i) {
       const std::size_t position = random() % length;
       piece[position] = ~stream.at(offset + position);
       first = std::min(first, position);
     }
-    ASSERT_EQ(stream.matching(piece, offset), first) << offset << ", " << length;
+    ASSERT_EQ(stream.count_matching(piece, offset), first) << offset << ", " << length;
   }
 }
 
 TEST(KeyedStreamTest, MatchingSeesThatPiecesAreOneByteApart) {
   const KeyedStream stream(11);
   const Bytes late = bytes_of(stream, 1, 100'000);
-  EXPECT_LT(stream.matching(late, 0), 8U);
-  EXPECT_EQ(stream.matching({}, 0), 0U);
+  EXPECT_LT(stream.count_matching(late, 0), 8U);
+  EXPECT_EQ(stream.count_matching({}, 0), 0U);
 }
 
 TEST(KeyedStreamTest, ConnectionsDifferAtNearlyEveryOffset) {
@@ -137,7 +137,8 @@ TEST(KeyedStreamTest, ConnectionsDifferAtNearlyEveryOffset) {
       }
       // With the same start a few of the eight bytes of the keys may be equal.
       EXPECT_LT(same, kLength / 2) << one << " and " << other;
-      EXPECT_LT(KeyedStream(one).matching(others_bytes, offset), 8U) << one << " and " << other;
+      EXPECT_LT(KeyedStream(one).count_matching(others_bytes, offset), 8U)
+          << one << " and " << other;
     }
   }
 }
@@ -152,15 +153,15 @@ TEST(KeyedStreamTest, NoEightBytesComeTwiceInAnEpochAndTheNextIsAnother) {
     ASSERT_TRUE(seen.insert(word).second) << offset;
   }
   const Bytes next = bytes_of(stream, KeyedStream::kEpochBytes, 1000);
-  EXPECT_LT(stream.matching(next, 0), 8U);
+  EXPECT_LT(stream.count_matching(next, 0), 8U);
 }
 
 TEST(KeyedStreamTest, RunsWithDifferentSeedsHaveDifferentBytes) {
   for (std::uint32_t seed = 0; seed < 100; ++seed) {
     const Bytes bytes = bytes_of(KeyedStream(5, seed), 0, 64);
-    EXPECT_EQ(KeyedStream(5, seed).matching(bytes, 0), 64U);
-    EXPECT_LT(KeyedStream(5, seed + 1).matching(bytes, 0), 8U);
-    EXPECT_LT(KeyedStream(6, seed).matching(bytes, 0), 8U);
+    EXPECT_EQ(KeyedStream(5, seed).count_matching(bytes, 0), 64U);
+    EXPECT_LT(KeyedStream(5, seed + 1).count_matching(bytes, 0), 8U);
+    EXPECT_LT(KeyedStream(6, seed).count_matching(bytes, 0), 8U);
   }
 }
 

@@ -223,7 +223,7 @@ TEST_F(LoadConnectionFailureTest, ALostConnectionIsMadeAgainAndIsBackWithItsFirs
   answer_and_send_next(kFd, 0);
   reset(kFd);
   EXPECT_EQ(context_.tally.lost, 1U);
-  ASSERT_EQ(context_.lost.size(), 1U) << "it had echoed, and is to be made again at once";
+  ASSERT_EQ(context_.lost_slots.size(), 1U) << "it had echoed, and is to be made again at once";
   kernel_.advance(milliseconds(300));
   expect_connect(kOther);
   number_of_[kOther] = 0;
@@ -242,7 +242,8 @@ TEST_F(LoadConnectionFailureTest, ALostConnectionIsMadeAgainAndIsBackWithItsFirs
 TEST_F(LoadConnectionFailureTest, AConnectionThatFailsAgainBeforeItEchoesIsTheSameFailure) {
   connect_and_send(kFd);
   reset(kFd);
-  EXPECT_TRUE(context_.lost.empty()) << "a server that resets at once is not asked again at once";
+  EXPECT_TRUE(context_.lost_slots.empty())
+      << "a server that resets at once is not asked again at once";
   for (int i = 0; i < 3; ++i) {
     pass_and_reconnect(milliseconds(100), kOther);
     kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});

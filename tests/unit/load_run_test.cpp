@@ -108,10 +108,10 @@ TEST_F(LoadRunTest, TheWindowBeginsAtTheMomentAndTheWarmUp) {
     wait *= 2;
     plan_.start_at = std::chrono::system_clock::now() + wait;
     result = run();
-  } while (result.late_by > nanoseconds(0));
+  } while (result.start_missed_by > nanoseconds(0));
   EXPECT_EQ(result.measured_from, *plan_.start_at + milliseconds(3));
   EXPECT_EQ(result.tally.latency.count(), 500U);
-  EXPECT_EQ(result.late_by, nanoseconds(0));
+  EXPECT_EQ(result.start_missed_by, nanoseconds(0));
 }
 
 TEST_F(LoadRunTest, WithoutAMomentItBeginsOnceTheConnectionsAreThere) {
@@ -126,7 +126,7 @@ TEST_F(LoadRunTest, WithoutAMomentItBeginsOnceTheConnectionsAreThere) {
 TEST_F(LoadRunTest, WhereTheConnectionsAreThereTooLateNothingIsMeasured) {
   plan_.start_at = std::chrono::system_clock::now() - milliseconds(1);
   const LoadResult result = run();
-  EXPECT_GE(result.late_by, milliseconds(1));
+  EXPECT_GE(result.start_missed_by, milliseconds(1));
   EXPECT_EQ(result.measured, nanoseconds(0));
   EXPECT_EQ(result.measured_from, std::nullopt);
   EXPECT_EQ(result.connected, 4U);

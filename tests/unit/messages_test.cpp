@@ -86,12 +86,12 @@ TEST(MessagesTest, AreBegunSentAndAnswered) {
   messages.on_sent(6);
   messages.on_received(5);
   EXPECT_FALSE(messages.has_answer());
-  EXPECT_FALSE(messages.take_answer());
+  EXPECT_FALSE(messages.count_answer());
   EXPECT_EQ(messages.owed_bytes(), 1U);
   messages.on_received(1);
   EXPECT_TRUE(messages.has_answer());
-  EXPECT_TRUE(messages.take_answer());
-  EXPECT_FALSE(messages.take_answer());
+  EXPECT_TRUE(messages.count_answer());
+  EXPECT_FALSE(messages.count_answer());
   EXPECT_EQ(messages.answered(), 1U);
   EXPECT_EQ(messages.outstanding(), 0U);
 }
@@ -104,9 +104,9 @@ TEST(MessagesTest, SeveralMayBeAnsweredAtOnce) {
   EXPECT_EQ(messages.unsent_bytes(), 30U);
   messages.on_sent(30);
   messages.on_received(25);
-  EXPECT_TRUE(messages.take_answer());
-  EXPECT_TRUE(messages.take_answer());
-  EXPECT_FALSE(messages.take_answer());
+  EXPECT_TRUE(messages.count_answer());
+  EXPECT_TRUE(messages.count_answer());
+  EXPECT_FALSE(messages.count_answer());
   EXPECT_EQ(messages.outstanding(), 1U);
 }
 
@@ -127,7 +127,7 @@ TEST(MessagesTest, ThatAreAbandonedLeaveTheNextAPlaceOfItsOwn) {
   messages.on_received(9);
   EXPECT_FALSE(messages.has_answer());
   messages.on_received(1);
-  EXPECT_TRUE(messages.take_answer());
+  EXPECT_TRUE(messages.count_answer());
   EXPECT_EQ(messages.answered(), 3U);
 }
 
@@ -157,7 +157,7 @@ TEST(MessagesTest, OfAnySizesAreAnsweredExactlyWhenTheirLastByteIsBack) {
         messages.on_received(std::min<std::uint64_t>(messages.owed_bytes(), random() % 150));
         break;
     }
-    while (messages.take_answer()) {
+    while (messages.count_answer()) {
       ASSERT_LE(end, messages.received());
       end += sizes.size_of(connection, ++answered);
     }

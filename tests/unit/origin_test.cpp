@@ -18,8 +18,8 @@ using Bytes = std::vector<std::byte>;
 
 constexpr std::uint32_t kConnections = 1'000'000;
 constexpr int kRounds = 150;
-// Tell in any of these streams (telling_bytes()).
-constexpr std::size_t kAlwaysTelling = kTellingBytes + 4;
+// Tell in any of these streams (identifying_bytes()).
+constexpr std::size_t kAlwaysTelling = kMinIdentifyingBytes + 4;
 
 // What a connection had sent, and what a server made of it.
 class OriginTest : public testing::Test {
@@ -60,7 +60,7 @@ class OriginTest : public testing::Test {
   Fault identified(std::size_t most = 4096) {
     const std::size_t owed =
         std::min<std::size_t>(received_.size(), static_cast<std::size_t>(sent_ - begin_));
-    right_ = KeyedStream(connection_).matching(std::span(received_).first(owed), begin_);
+    right_ = KeyedStream(connection_).count_matching(std::span(received_).first(owed), begin_);
     const auto wrong = std::span<const std::byte>(received_).subspan(right_);
     EXPECT_FALSE(wrong.empty());
     return identify({.connection = connection_,
@@ -111,28 +111,29 @@ TEST_F(OriginTest, EveryPlaceOfEveryStreamIsFound) {
 
 TEST_F(OriginTest, RandomBytesAreFromNowhere) {
   for (int round = 0; round < kRounds; ++round) {
-    EXPECT_EQ(
-        origin_of(random_bytes(random_between(kTellingBytes, 64)), {.connections = kConnections}),
-        std::nullopt);
+    EXPECT_EQ(origin_of(random_bytes(random_between(kMinIdentifyingBytes, 64)),
+                        {.connections = kConnections}),
+              std::nullopt);
   }
   EXPECT_EQ(origin_of(Bytes(64), {.connections = kConnections}), std::nullopt);
   EXPECT_EQ(origin_of(Bytes(64, std::byte{0xff}), {.connections = kConnections}), std::nullopt);
 }
 
 TEST_F(OriginTest, TooFewBytesDoNotTell) {
-  begin(kTellingBytes - 1);
+  begin(kMinIdentifyingBytes - 1);
   EXPECT_EQ(origin_of(received_, {.connections = kConnections, .longest = sent_}), std::nullopt);
   EXPECT_EQ(origin_of({}, {.connections = kConnections}), std::nullopt);
 }
 
 TEST_F(OriginTest, MoreStreamsNeedMoreBytesToTell) {
-  EXPECT_EQ(telling_bytes({.connections = 63, .longest = std::uint64_t{255} << 20}), kTellingBytes);
-  EXPECT_EQ(telling_bytes({.connections = 64, .longest = std::uint64_t{255} << 20}),
-            kTellingBytes + 1);
-  EXPECT_EQ(telling_bytes({.connections = kConnections, .longest = std::uint64_t{1} << 40}),
+  EXPECT_EQ(identifying_bytes({.connections = 63, .longest = std::uint64_t{255} << 20}),
+            kMinIdentifyingBytes);
+  EXPECT_EQ(identifying_bytes({.connections = 64, .longest = std::uint64_t{255} << 20}),
+            kMinIdentifyingBytes + 1);
+  EXPECT_EQ(identifying_bytes({.connections = kConnections, .longest = std::uint64_t{1} << 40}),
             kAlwaysTelling);
   begin(kAlwaysTelling);
-  const Streams streams{.connections = kConnections, .longest = std::uint64_t{1} << 40};
+  const CandidateStreams streams{.connections = kConnections, .longest = std::uint64_t{1} << 40};
   EXPECT_NE(origin_of(received_, streams), std::nullopt);
   EXPECT_EQ(origin_of(std::span(received_).first(kAlwaysTelling - 1), streams), std::nullopt);
 }
@@ -152,7 +153,7 @@ TEST_F(OriginTest, LostBytesAreCounted) {
 
 TEST_F(OriginTest, ALostMessageIsNamedFromTheOneMessageAfterIt) {
   for (int round = 0; round < kRounds; ++round) {
-    const std::size_t size = random_between(kTellingBytes + 8, 100);
+    const std::size_t size = random_between(kMinIdentifyingBytes + 8, 100);
     begin(2 * size);
     lose(0, size);
     const Fault fault = identified();
@@ -248,7 +249,7 @@ TEST_F(OriginTest, AByteThatWasFlippedIsOneCorruptedByte) {
 TEST_F(OriginTest, AFlippedByteIsCorruptedWhereThereAreTooFewToTellOtherwise) {
   constexpr int kManyRounds = 20'000;
   for (int round = 0; round < kManyRounds; ++round) {
-    begin(kTellingBytes);
+    begin(kMinIdentifyingBytes);
     received_.front() ^= std::byte{1};
     ASSERT_EQ(name_of(identified().kind), "corrupted");
   }
@@ -362,11 +363,11 @@ TEST_F(OriginTest, LossAndRepetitionAreToldApartAtAnyDistance) {
 TEST_F(OriginTest, EvidenceTooShortToTellIsCorruptionOfAsManyBytes) {
   begin(100);
   lose(50, 10);
-  const Fault fault = identified(kTellingBytes - 1);
+  const Fault fault = identified(kMinIdentifyingBytes - 1);
   EXPECT_EQ(name_of(fault.kind), "corrupted");
   EXPECT_EQ(fault.origin, std::nullopt);
   EXPECT_GE(fault.bytes, 1U);
-  EXPECT_LE(fault.bytes, kTellingBytes - 1);
+  EXPECT_LE(fault.bytes, kMinIdentifyingBytes - 1);
   EXPECT_EQ(identified(kAlwaysTelling).kind, FaultKind::lost);
 }
 

@@ -141,7 +141,7 @@ TEST_F(PacerTest, EndsBeforeAMomentHoweverLateItIs) {
   expire_after(seconds(1));
   EXPECT_EQ(called_, up_to(3)) << "what is due at the moment is not before it";
   EXPECT_TRUE(pacer_->has_ended());
-  EXPECT_EQ(pacer_->rest().due(), due_of(3));
+  EXPECT_EQ(pacer_->remaining_schedule().due(), due_of(3));
   expect_rest();
 }
 
@@ -156,7 +156,7 @@ TEST_F(PacerTest, WhereThereIsNoRoomItAsksAgainAfterAMillisecondAndLeavesNothing
   kernel_.expect_timer_set(kFd, kernel_.now() + milliseconds(1));
   run_once();
   EXPECT_TRUE(called_.empty());
-  EXPECT_EQ(pacer_->left(), UINT64_MAX);
+  EXPECT_EQ(pacer_->remaining(), UINT64_MAX);
   has_room_ = true;
   expire_after(milliseconds(1));
   while (called_.size() < 201) {

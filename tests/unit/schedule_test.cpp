@@ -76,10 +76,10 @@ TEST(ScheduleTest, WhatIsDueInAThousandYearsIsNotDueNow) {
 }
 
 TEST(ScheduleTest, PartsTakeTurnsAndAreTheWholeTogether) {
-  Moments together =
-      moments_of(Schedule(kStart, 1000, {.first = 0, .step = 2, .mine = 2, .all = 3}), 6);
-  const Moments other =
-      moments_of(Schedule(kStart, 1000, {.first = 1, .step = 2, .mine = 1, .all = 3}), 3);
+  Moments together = moments_of(
+      Schedule(kStart, 1000, {.first = 0, .step = 2, .connections = 2, .all_connections = 3}), 6);
+  const Moments other = moments_of(
+      Schedule(kStart, 1000, {.first = 1, .step = 2, .connections = 1, .all_connections = 3}), 3);
   together.insert(together.end(), other.begin(), other.end());
   std::sort(together.begin(), together.end());
   EXPECT_EQ(together, moments_of(Schedule(kStart, 1000), 9));
@@ -109,7 +109,7 @@ TEST(ScheduleTest, FromAMomentOnMessagesAreDueAtAnotherRate) {
 }
 
 TEST(ScheduleTest, AStepMayHaveNoMessageOfAPart) {
-  Schedule schedule(kStart, 1000, {.first = 5, .step = 1, .mine = 1, .all = 6});
+  Schedule schedule(kStart, 1000, {.first = 5, .step = 1, .connections = 1, .all_connections = 6});
   schedule.change_rate(kStart + milliseconds(3), 2000);  // Due at 5 ms, and then at 5.5 ms.
   schedule.change_rate(kStart + milliseconds(4), 10'000);
   EXPECT_EQ(schedule.due(), kStart + milliseconds(5));
@@ -118,7 +118,7 @@ TEST(ScheduleTest, AStepMayHaveNoMessageOfAPart) {
 }
 
 TEST(ScheduleTest, PartsOfStepsAreTheWholeTogether) {
-  const auto steps = [](const Part& part) {
+  const auto steps = [](const ScheduleShare& part) {
     Schedule schedule(kStart, 1000, part);
     schedule.change_rate(kStart + milliseconds(10), 3000);
     schedule.change_rate(kStart + milliseconds(20), 700);
@@ -128,8 +128,8 @@ TEST(ScheduleTest, PartsOfStepsAreTheWholeTogether) {
     }
     return moments;
   };
-  Moments together = steps({.first = 0, .step = 2, .mine = 2, .all = 3});
-  const Moments other = steps({.first = 1, .step = 2, .mine = 1, .all = 3});
+  Moments together = steps({.first = 0, .step = 2, .connections = 2, .all_connections = 3});
+  const Moments other = steps({.first = 1, .step = 2, .connections = 1, .all_connections = 3});
   together.insert(together.end(), other.begin(), other.end());
   std::sort(together.begin(), together.end());
   EXPECT_EQ(together, steps({}));
@@ -152,7 +152,7 @@ constexpr double kRate = 1000;
 
 class PoissonScheduleTest : public testing::TestWithParam<std::uint64_t> {
  protected:
-  [[nodiscard]] static Moments moments(const Part& part = {}) {
+  [[nodiscard]] static Moments moments(const ScheduleShare& part = {}) {
     return moments_of(Schedule(kStart, kRate, part, GetParam()), kMany);
   }
 };
@@ -195,13 +195,14 @@ TEST_P(PoissonScheduleTest, CountsOfDisjointTimesVaryAsMuchAsTheirMean) {
 }
 
 TEST_P(PoissonScheduleTest, APartHasItsShareOfTheRate) {
-  const Part part{.first = 1, .step = 4, .mine = 3, .all = 12};
+  const ScheduleShare part{.first = 1, .step = 4, .connections = 3, .all_connections = 12};
   const double time = std::chrono::duration<double>(moments(part).back() - kStart).count();
   EXPECT_NEAR(kMany / time, kRate / 4, kRate / 4 * 0.015);
 }
 
 TEST_P(PoissonScheduleTest, EachStepHasItsRate) {
-  Schedule schedule(kStart, kRate, {.first = 1, .step = 2, .mine = 1, .all = 2}, GetParam());
+  Schedule schedule(kStart, kRate, {.first = 1, .step = 2, .connections = 1, .all_connections = 2},
+                    GetParam());
   schedule.change_rate(kStart + seconds(100), 4 * kRate);
   schedule.change_rate(kStart + seconds(200), kRate / 10);
   std::vector<double> counts(3);

@@ -93,7 +93,7 @@ TEST_F(VerdictTest, RandomArrivalsAreComparedWithWhatWasDueInThisRun) {
 
 TEST_F(VerdictTest, ConnectionsThatWereMadeTooLateForTheMomentFail) {
   nothing_measured();
-  result_.late_by = milliseconds(1200);
+  result_.start_missed_by = milliseconds(1200);
   EXPECT_EQ(verdict().failures,
             Lines{"the connections were made 1.2 s after --start-at: give a later moment"});
 }
