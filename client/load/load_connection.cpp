@@ -14,11 +14,11 @@ namespace echod::client {
 namespace {
 
 constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
-// After these a short read does not stand in for EAGAIN.
+// After these events a short read does not mean that the socket is empty.
 constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 LoadError error_of(FaultKind kind) noexcept {
-  return static_cast<LoadError>(kind);  // LoadError begins with the kinds of faults.
+  return static_cast<LoadError>(kind);  // LoadError starts with the values of FaultKind.
 }
 
 }  // namespace
@@ -127,17 +127,17 @@ void LoadConnection::begin_and_send() noexcept {
   begin_messages();
   send_unsent();
   if (state_ == State::open && is_writable_ && messages_.unsent_bytes() > 0) {
-    context_.loop.enqueue(*this);  // The socket took everything: no OUT would come.
+    context_.loop.enqueue(*this);  // The socket accepted everything, so no OUT will come.
   }
   half_close_if_done();
 }
 
-// Half-closes once nothing more will be begun and everything is back.
+// Half-closes if no more messages will begin and everything has come back.
 void LoadConnection::half_close_if_done() noexcept {
   if (state_ == State::open && !should_be_open() && messages_.outstanding() == 0) {
     enter(State::ending);
     last_progress_ = context_.loop.now();
-    (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
+    (void)sys::shut_write(fd_.get());  // On failure, recv(2) returns the error.
   }
 }
 
@@ -155,7 +155,7 @@ void LoadConnection::begin_messages() noexcept {
     begin_message();
     if (is_connect_mode()) {
       open();
-      return;  // If it failed here and now, so it would again.
+      return;  // If it failed at once, the next attempt would fail too.
     }
   }
 }
@@ -190,7 +190,7 @@ void LoadConnection::send_unsent() noexcept {
     budget -= std::min(budget, sent.count());
     context_.tally.bytes_sent += context_.window.contains(context_.loop.now()) ? sent.count() : 0U;
     if (is_connect_mode() && messages_.unsent_bytes() == 0) {
-      (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
+      (void)sys::shut_write(fd_.get());  // On failure, recv(2) returns the error.
     }
   }
 }
@@ -215,7 +215,7 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     read();
   }
   if (state_ == State::closed) {
-    return Turn::wait;  // After a failure; check_timeouts() tries again.
+    return Turn::wait;  // It failed; check_timeouts() tries again.
   }
   begin_and_send();
   return is_readable_ ? Turn::again : Turn::wait;
@@ -233,7 +233,7 @@ void LoadConnection::read() noexcept {
       return;
     }
     if (!received.ok() && state_ == State::diagnosing) {
-      finish_diagnosis();  // The wrong bytes came first.
+      finish_diagnosis();  // The wrong bytes are the first error.
       return;
     }
     if (!received.ok()) {
@@ -250,7 +250,7 @@ void LoadConnection::read() noexcept {
   }
 }
 
-// A kernel's time stamp costs a little, and is asked for where latency is measured to the echo.
+// Kernel time stamps cost a little, so only mode echo, which measures latency, asks for them.
 bool LoadConnection::measures_arrivals() const noexcept {
   return context_.plan.mode == LoadMode::echo;
 }
@@ -319,7 +319,7 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
   }
 }
 
-// How long the server takes for a message is what bounds the rate of so many connections.
+// The service time limits the rate that a number of connections can reach (verdict.hpp).
 void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until) noexcept {
   if (!context_.is_open_loop() || !context_.window.contains(until)) {
     return;
@@ -331,7 +331,7 @@ void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until)
   }
 }
 
-// In a stream the messages wait for each other: how long says nothing.
+// Mode stream has no latency: its messages wait for each other.
 void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until) noexcept {
   if (context_.plan.mode != LoadMode::stream) {
     const sys::TimePoint start = started_at(message);
@@ -455,7 +455,7 @@ void LoadConnection::record_tcp_figures() noexcept {
   }
 }
 
-// The one slot that changes the state, and so what is counted by it.
+// The only function that changes the state. It also updates the counts of connections per state.
 void LoadConnection::enter(State state) noexcept {
   const auto count = [this](State counted, std::uint64_t one) {
     context_.opening += counted == State::opening ? one : 0;
@@ -463,7 +463,7 @@ void LoadConnection::enter(State state) noexcept {
     context_.diagnosing += counted == State::diagnosing ? one : 0;
     context_.tally.connected += counted > State::opening ? one : 0;
   };
-  count(state_, UINT64_MAX);  // Which is -1 to an unsigned number.
+  count(state_, UINT64_MAX);  // Subtracts 1: unsigned numbers wrap.
   count(state, 1);
   state_ = state;
 }

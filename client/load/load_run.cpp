@@ -16,10 +16,11 @@ std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsag
     return std::nullopt;
   }
   const auto since = [](std::uint64_t earlier, std::uint64_t later) {
-    return later - std::min(earlier, later);  // Threads that ended took their counts along.
+    return later - std::min(earlier, later);  // Counts shrink when threads end.
   };
   const auto sum = end->user + end->system - begin->user - begin->system;
-  const auto user = std::min(end->user - begin->user, sum);  // Its ticks may say more.
+  const auto user = std::min(end->user - begin->user,
+                             sum);  // User time is rounded to ticks and may exceed the sum.
   return sys::ProcessUsage{
       .user = user,
       .system = sum - user,
@@ -94,7 +95,7 @@ void LoadRun::on_ready() {
   if (wait > sys::Duration(0)) {
     messages_begin_.expire_at(begin);
   } else {
-    begin_messages();  // First: what begins may fail at once.
+    begin_messages();  // First, because connections may fail at once.
   }
   window_begin_.expire_at(window_.begin);
   window_end_.expire_at(window_.end);
@@ -117,7 +118,7 @@ void LoadRun::end_window() {
   if (phase_ == LoadPhase::measuring) {
     server_at_end_ = plan_.server_pid ? sys::process_usage(*plan_.server_pid) : std::nullopt;
   }
-  phase_ = LoadPhase::finishing;  // The workers stop by themselves.
+  phase_ = LoadPhase::finishing;  // The workers stop on their own.
 }
 
 void LoadRun::on_signal() {
@@ -153,12 +154,13 @@ void LoadRun::stop() {
 
 void LoadRun::on_ended() {
   if (++ended_ == workers_.size() && phase_ != LoadPhase::finishing) {
-    window_.end = std::min(window_.end, loop_.now());  // No connection was left.
+    window_.end = std::min(window_.end, loop_.now());  // All workers ended before the window did.
     end_window();
   }
 }
 
-// Shows how it stands when all workers have answered; if one is too busy, with what it said before.
+// Reports when all workers have sent their tally. If some have not by the next call, reports with
+// their previous tally.
 void LoadRun::ask_for_progress() {
   if (awaited_ > 0) {
     report_progress();

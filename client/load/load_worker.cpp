@@ -9,15 +9,15 @@ namespace echod::client {
 namespace {
 
 constexpr std::chrono::milliseconds kSweepInterval{100};
-// A look at a connection costs some 50 ns: at this distance, a twentieth of the thread at most.
+// Checking a connection takes about 50 ns, so this limits sweeps to 5 % of the thread's time.
 constexpr std::chrono::microseconds kSweepPerConnection{1};
-// Between two visits to the loop: a few hundred microseconds.
+// Checked per iteration of the loop; takes a few hundred microseconds.
 constexpr std::size_t kSweptAtOnce = 4096;
-// Connections that are being ended at a time: with very many of them, more would wait in queues of
-// the kernel for longer than the timeout, and the server be charged with that.
+// The most connections that are ending at a time. With more, FINs would wait in kernel queues for
+// longer than the timeout, and the server would be blamed.
 constexpr std::uint64_t kMostEnding = 1024;
 
-// How many of `all` things, dealt out in turns, worker `index` of `workers` gets.
+// How many of `all` items worker `index` gets when they are dealt out in turns.
 std::uint32_t share_of(std::uint32_t all, std::uint32_t index, std::uint32_t workers) noexcept {
   return all / workers + (index < all % workers ? 1 : 0);
 }
@@ -83,7 +83,7 @@ void LoadWorker::copy_tally(std::function<void(const Tally&)> receiver) {
 
 void LoadWorker::run() {
   if (plan_.mode == LoadMode::connect) {
-    opened_ = connections_.size();  // Each message makes its own.
+    opened_ = connections_.size();  // Each message opens its connection.
   } else if (plan_.connect_rate_per_s) {
     connect_pacer_.start(Schedule(sys::MonotonicClock::now(), *plan_.connect_rate_per_s,
                                   schedule_share(plan_.connections)),
@@ -109,7 +109,7 @@ ScheduleShare LoadWorker::schedule_share(std::uint32_t all) const noexcept {
           .all_connections = all};
 }
 
-// How many of the messages of the whole run are for connections of this worker.
+// How many messages of the run this worker sends.
 std::uint64_t LoadWorker::message_quota() const noexcept {
   if (!plan_.messages) {
     return UINT64_MAX;
@@ -151,7 +151,7 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   if (context_.is_open_loop() && context_.active > 0) {
     message_pacer_.start(schedule_from(begin), message_quota());
   }
-  // In an open loop a message that is due begins it.
+  // In an open loop the pacer decides when messages begin.
   if (context_.is_open_loop() || begin <= loop_.now()) {
     start_connections();
   } else {
@@ -159,7 +159,7 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   }
 }
 
-// Random arrivals are random for each worker by itself: together they are random again.
+// Each worker has its own random arrivals. Their union is a Poisson process too.
 Schedule LoadWorker::schedule_from(sys::TimePoint begin) const {
   const bool is_random = plan_.arrivals == Arrivals::poisson;
   const std::uint64_t seed = (std::uint64_t{plan_.seed} << 32U) + index_;
@@ -178,8 +178,8 @@ void LoadWorker::start_connections() noexcept {
   }
 }
 
-// A worker that was held up is through with several intervals at a time; all of what it counted is
-// in the first of them.
+// A worker that was delayed may finish several intervals at once. The first of them gets all
+// counts.
 void LoadWorker::end_interval() {
   events_.on_interval(interval_, collect_interval(), false);
   const auto last = static_cast<std::size_t>((plan_.duration - sys::Duration(1)) / plan_.interval);
@@ -219,7 +219,8 @@ void LoadWorker::begin_stopping() {
   give_up_timer_.expire_at(now + plan_.timeout);
 }
 
-// Ends connections as others have ended; all at once where the server does not end them anyway.
+// Stops connections, at most kMostEnding at a time. Stops all at once if the server has failed to
+// close one.
 void LoadWorker::end_connections() noexcept {
   if (!is_window_over_ || !message_pacer_.has_ended() || stopped_ == connections_.size()) {
     return;
@@ -230,7 +231,7 @@ void LoadWorker::end_connections() noexcept {
     connections_[stopped_++].stop();
   }
   if (stopped_ == connections_.size()) {
-    // Those that stall fail by their own timeout; this is for those that go on for ever.
+    // Stalled connections time out on their own. This ends those that never finish.
     constexpr int kMostTimeouts = 10;
     abandon_timer_.expire_at(loop_.now() + kMostTimeouts * plan_.timeout);
   }
@@ -251,9 +252,10 @@ void LoadWorker::give_up_unbegun() noexcept {
   }
 }
 
-// Messages that were due before the end, and for which this client was too late itself. There may
-// be more than can be counted one by one. Each round counts up to a change of the rate; of random
-// gaps the number is an estimate, and another round counts what it left out.
+// Counts the messages that were due before the end of the window but that this client was too slow
+// to pass to a connection. There may be too many to count one by one. Each outer round counts up to
+// a change of the rate. With random gaps its number is an estimate, and the next round counts the
+// rest.
 void LoadWorker::count_overdue_as_not_sent() noexcept {
   constexpr std::uint64_t kMostSteps = 1 << 20;
   Schedule rest = message_pacer_.remaining_schedule();
@@ -280,7 +282,7 @@ void LoadWorker::abandon_all() noexcept {
   }
 }
 
-// Message by message, the connections take turns.
+// The connections take turns.
 bool LoadWorker::on_message_due(std::uint64_t number, sys::TimePoint due) noexcept {
   if (context_.unbegun >= LoadContext::kMostUnbegun) {
     return false;
@@ -292,7 +294,7 @@ bool LoadWorker::on_message_due(std::uint64_t number, sys::TimePoint due) noexce
   return true;
 }
 
-// Short timeouts are kept to a quarter, unless the connections are too many for that.
+// A quarter of the timeout if that is short, but longer with very many connections.
 sys::Duration LoadWorker::sweep_interval() const noexcept {
   constexpr int kSweepsPerTimeout = 4;
   const auto connections = static_cast<std::int64_t>(connections_.size());
@@ -307,7 +309,7 @@ void LoadWorker::sweep() noexcept {
     connections_[swept_].check_timeouts();
   }
   if (swept_ < connections_.size()) {
-    sweep_timer_.expire_at(loop_.now());  // Messages go first.
+    sweep_timer_.expire_at(loop_.now());  // Other work goes first.
     return;
   }
   swept_ = 0;

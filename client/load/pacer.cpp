@@ -25,7 +25,7 @@ void Pacer::start(const Schedule& schedule, std::uint64_t end) noexcept {
   loop_.enqueue(*this);
 }
 
-// A bounded number at a time: when many are due, answers must be read in between.
+// Bounded, so that connections read their answers in between.
 Turn Pacer::on_turn(std::uint32_t /*events*/) noexcept {
   constexpr int kMostAtOnce = 64;
   constexpr std::chrono::milliseconds kRetryDelay{1};

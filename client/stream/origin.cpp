@@ -16,8 +16,9 @@ constexpr std::uint64_t kPeriod = KeyedStream::kPeriod;
 constexpr std::uint64_t kKeyBytes = KeyedStream::kKeyBytes;
 constexpr std::uint64_t kEpochBytes = KeyedStream::kEpochBytes;
 
-// The offset in an epoch of a stream that begins at `start` of the block, given the position in the
-// block and in the key (the Chinese remainder theorem, by trying the eight candidates).
+// The offset in its epoch of a byte with this position in the block and this `phase` in the key.
+// The stream starts at `start` in the block. One of eight candidates fits (Chinese remainder
+// theorem).
 std::uint64_t offset_of(std::uint64_t start, std::uint64_t position, std::uint64_t phase) {
   std::uint64_t offset = (position + kPeriod - start) % kPeriod;
   while (offset % kKeyBytes != phase) {
@@ -26,7 +27,7 @@ std::uint64_t offset_of(std::uint64_t start, std::uint64_t position, std::uint64
   return offset;
 }
 
-// The stream that gives `bytes` if they are from `position` in the block.
+// The origin of `bytes`, if they were made from the block at `position`.
 std::optional<Origin> origin_at(std::span<const std::byte> bytes, std::uint64_t position,
                                 const CandidateStreams& streams) {
   const std::span<const std::byte> block = KeyedStream::block();
@@ -48,7 +49,8 @@ std::optional<Origin> origin_at(std::span<const std::byte> bytes, std::uint64_t 
   return std::nullopt;
 }
 
-// Bytes that are the same key apart differ as the block differs, whatever the key is.
+// Whether `bytes` may have been made from the block at `position`. The XOR of two bytes with the
+// same key byte does not depend on the key.
 bool matches_block_at(std::span<const std::byte> bytes, std::uint64_t position) {
   const std::span<const std::byte> block = KeyedStream::block();
   for (std::size_t i = 0; i + kKeyBytes < bytes.size(); ++i) {
@@ -60,8 +62,8 @@ bool matches_block_at(std::span<const std::byte> bytes, std::uint64_t position) 
   return true;
 }
 
-// Where in `bytes` those are that should have come at `offset`, of which `missing` are; nothing if
-// they are nowhere, or too few to tell.
+// Where in `bytes` the bytes begin that were expected at `offset`. Empty if they are not there, or
+// if `missing`, the number of bytes sent from `offset` on, is too small to be sure.
 std::optional<std::uint64_t> find_expected_later(const KeyedStream& stream, std::uint64_t offset,
                                                  std::uint64_t missing,
                                                  std::span<const std::byte> bytes) {
@@ -74,7 +76,7 @@ std::optional<std::uint64_t> find_expected_later(const KeyedStream& stream, std:
              : std::optional(static_cast<std::uint64_t>(found - bytes.begin()));
 }
 
-// How many bytes are wrong before the stream goes on in step; all of them if it does not.
+// The number of bytes up to the last wrong one.
 std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence) {
   const std::size_t size = evidence.bytes.size();
   std::size_t last_wrong = 0;
@@ -86,10 +88,9 @@ std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence)
   return last_wrong + 1;
 }
 
-// Whether they are bytes of a stream of any run, with any seed.
+// Whether `bytes` come from a stream of any run, with any seed.
 bool is_from_any_run(std::span<const std::byte> bytes) noexcept {
-  constexpr std::size_t kNeededBytes =
-      2 * kKeyBytes;  // 8 bytes without their key, in 65521 places.
+  constexpr std::size_t kNeededBytes = 2 * kKeyBytes;  // 8 bytes cancel the key, 8 are compared.
   if (bytes.size() < kNeededBytes) {
     return false;
   }
@@ -101,8 +102,8 @@ bool is_from_any_run(std::span<const std::byte> bytes) noexcept {
   return false;
 }
 
-// Whether at least half of the first `examined` bytes are right in their position: then it is our
-// own stream with wrong bytes in it. Two streams agree in so many once in fifty million.
+// Whether at least half of the first `examined` bytes are as expected. If so, this is our own
+// stream with errors in it. Two different streams agree that much once in fifty million.
 bool is_own_with_errors(const KeyedStream& stream, const Evidence& evidence, std::size_t examined) {
   examined = std::min(evidence.bytes.size(), examined);
   std::size_t right = 0;
@@ -112,7 +113,7 @@ bool is_own_with_errors(const KeyedStream& stream, const Evidence& evidence, std
   return 2 * right >= examined;
 }
 
-// Whether they are bytes of a stream, but not of any of this run.
+// Whether the bytes come from a stream of another run.
 bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
   return !is_own_with_errors(stream, evidence, 2 * kKeyBytes) && is_from_any_run(evidence.bytes);
 }
@@ -141,17 +142,17 @@ std::string description_of(const Fault& fault) {
 
 }  // namespace
 
-// 8 bytes give a key for each of 2^19 places (in the block and in the key), and every connection
-// has one of the 2^64 keys for each epoch. A byte more makes a match by chance 256 times less
-// likely.
+// origin_of() tries 2^19 positions (in the block and in the key). At each, 8 random bytes give one
+// of 2^64 keys, and match by chance if that key is in use; connections times epochs are in use.
+// Each further byte makes a chance match 256 times less likely. The result keeps it below 2^-30.
 std::size_t identifying_bytes(const CandidateStreams& streams) noexcept {
-  constexpr int kBitsOfPlaces = 19;
-  constexpr int kBitsOfKeys = 64;
-  constexpr int kBitsOfChance = 30;
+  constexpr int kPositionBits = 19;
+  constexpr int kKeyBits = 64;
+  constexpr int kCertaintyBits = 30;
   constexpr int kBitsPerByte = 8;
   const auto bits_of = [](std::uint64_t count) { return static_cast<int>(std::bit_width(count)); };
-  const int bits_of_streams = bits_of(streams.connections) + bits_of(streams.longest / kEpochBytes);
-  const int missing = kBitsOfChance + kBitsOfPlaces + bits_of_streams - kBitsOfKeys;
+  const int used_key_bits = bits_of(streams.connections) + bits_of(streams.longest / kEpochBytes);
+  const int missing = kCertaintyBits + kPositionBits + used_key_bits - kKeyBits;
   return kMinIdentifyingBytes +
          static_cast<std::size_t>(std::max(0, missing + kBitsPerByte - 1) / kBitsPerByte);
 }
@@ -161,7 +162,7 @@ std::optional<Origin> origin_of(std::span<const std::byte> bytes, const Candidat
   if (bytes.size() < enough) {
     return std::nullopt;
   }
-  bytes = bytes.first(enough);  // What follows may be from elsewhere again.
+  bytes = bytes.first(enough);  // Later bytes may come from elsewhere.
   for (std::uint64_t position = 0; position < kPeriod; ++position) {
     if (matches_block_at(bytes, position)) {
       if (const auto origin = origin_at(bytes, position, streams)) {
@@ -182,7 +183,7 @@ std::string_view name_of(FaultKind kind) noexcept {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-// In the order of what is known for sure: bytes that say where they are from first.
+// The most certain findings come first: bytes whose origin is known.
 Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_t seed) {
   const KeyedStream stream(evidence.connection, seed);
   const bool is_beyond = evidence.offset >= evidence.sent;
@@ -193,7 +194,7 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
   fault.got = evidence.bytes.front();
   fault.expected = is_beyond ? std::nullopt : std::optional(stream.at(evidence.offset));
   fault.bytes = evidence.bytes.size();
-  // The others have sent about as much.
+  // Assumes that no connection has sent much more than this one.
   constexpr std::uint64_t kMore = 4;
   fault.origin = origin_of(
       evidence.bytes,
