@@ -1,4 +1,4 @@
-#include <cerrno>
+#include "late_stops.hpp"
 #include <csignal>
 #include <system_error>
 

@@ -10,7 +10,7 @@
 //
 // Thread-safety: all public functions must be called from one thread, the run's. connect() starts
 // the worker's thread. The functions after it do not block: the worker's thread does the work soon
-// after. tally(), steps() and usage() may be called only after on_ended.
+// after. tally(), steps() and usage() may be called only after the worker has ended.
 #pragma once
 
 #include <cstdint>
