@@ -1,8 +1,8 @@
 #include "late_stops.hpp"
+
+#include <cerrno>
 #include <csignal>
 #include <system_error>
-
-#include "stop_requests.hpp"
 
 namespace echod::client {
 

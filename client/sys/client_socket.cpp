@@ -23,7 +23,7 @@ IoResult set_option(int fd, int level, int option, int value) noexcept {
   return IoResult::of(calls::setsockopt(fd, level, option, &value, sizeof value));
 }
 
-// Both are announced with the SYN, so they are set before connecting.
+// Must be set before connecting, because the SYN announces both.
 IoResult set_receive_buffering(int fd, const ReceiveBuffering& path) noexcept {
   IoResult result = IoResult::of(0);
   if (path.buffer_bytes > 0) {
@@ -37,7 +37,7 @@ IoResult set_receive_buffering(int fd, const ReceiveBuffering& path) noexcept {
 
 IoResult bind_to(int fd, const SocketAddress& source) noexcept {
   if (source.port() == 0) {
-    // Without it bind(2) takes a port for good; where it is refused, that is what happens.
+    // Without it bind(2) reserves a port. If the option is refused, that is accepted.
     (void)set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   }
   sockaddr_storage storage{};
@@ -50,12 +50,12 @@ IoResult connect_to(int fd, const SocketAddress& server) noexcept {
   const socklen_t length = server.to(storage);
   const IoResult result =
       IoResult::of(calls::connect(fd, reinterpret_cast<const sockaddr*>(&storage), length));
-  // Interrupted, it goes on by itself (connect(2)).
+  // After EINTR the kernel continues to connect (connect(2)).
   return result.error() == EINTR ? IoResult::failure(EINPROGRESS) : result;
 }
 
-// How long ago the bytes of `message` arrived; 0 without a time stamp. The stamp is of the wall
-// clock: what cannot be true, because that was set meanwhile, is left out.
+// How long ago the bytes of `message` arrived; 0 if it has no time stamp. The stamp is wall-clock
+// time, so ages that are negative or too long, because the clock was set, also give 0.
 Duration age_of(msghdr& message) noexcept {
   constexpr Duration kLongest = std::chrono::minutes(1);
   const cmsghdr* const header = CMSG_FIRSTHDR(&message);
