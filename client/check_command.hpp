@@ -1,4 +1,4 @@
-// `echoload check`: goes through the checks and shows what the server passes.
+// `echoload check`: runs the checks and prints their results.
 #pragma once
 
 #include "command_line.hpp"

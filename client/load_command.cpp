@@ -15,7 +15,7 @@ namespace echod::client {
 
 namespace {
 
-// What can go wrong before a run. Throws FatalError.
+// Raises limits, finds the server, and checks what would make the run fail. Throws FatalError.
 void prepare(Options& options) {
   require_resources_for_connections(options);
   if (options.plan.server_pid && !sys::process_usage(*options.plan.server_pid)) {
@@ -52,7 +52,7 @@ LoadResult run_to_its_end(Options& options, Results& results) {
   return result;
 }
 
-// Throws FatalError, for both reasons, if that fails too.
+// Reports a run that could not begin. If that fails too, throws a FatalError with both reasons.
 void write_no_result(Results& results, const Options& options, const std::string& reason) {
   try {
     results.write(options, {}, could_not_begin(reason));
@@ -74,7 +74,7 @@ ExitCode run_load(Options options) {
     }
     throw;
   } catch (const std::exception& error) {
-    end_process_on_repeated_stop({});  // The signals may be blocked.
+    end_process_on_repeated_stop({});  // LoadRun may have blocked the signals.
     write_no_result(results, options, error.what());
     throw;
   }

@@ -1,4 +1,4 @@
-// `echoload run`: does the load run that the options ask for, and reports it.
+// `echoload run`: performs a load run and reports its results.
 #pragma once
 
 #include "command_line.hpp"

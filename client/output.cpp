@@ -19,12 +19,12 @@ namespace {
 constexpr int kFlags = O_WRONLY | O_NOCTTY | O_CLOEXEC;
 constexpr mode_t kMode = 0666;  // Less the umask.
 
-// Creates a file; fails if there is one of this name. It gets the mode of the open file `mode_of`.
+// Creates a file with the mode of the open file `mode_of`. Fails if the name exists.
 sys::UniqueFd make(const std::string& name, int mode_of) {
   auto fd = sys::UniqueFd::adopt(open(name.c_str(), kFlags | O_CREAT | O_EXCL, kMode));
   struct stat status {};
   if (fd.is_open() && fstat(mode_of, &status) == 0) {
-    (void)fchmod(fd.get(), status.st_mode);  // Else it has the mode of a new file.
+    (void)fchmod(fd.get(), status.st_mode);  // On failure it keeps the mode of a new file.
   }
   return fd;
 }
@@ -66,7 +66,8 @@ Output::Output(const std::string& name)
   if (!exists || S_ISREG(status.st_mode)) {
     is_replaced_ = make(temporary_, fd_.get()).is_open();
     require_written(exists || is_replaced_ ? 0 : errno, name_);
-    (void)unlink(temporary_.c_str());  // Made again at the end, or a killed run would leave it.
+    (void)unlink(
+        temporary_.c_str());  // Created again at the end, so that a killed run leaves none.
   }
 }
 
@@ -91,7 +92,7 @@ int Output::replace(const std::string& text) const {
 }
 
 int Output::write_in_place(const std::string& text) const {
-  (void)sys::IoResult::of(ftruncate(fd_.get(), 0));  // Fails for what has no length.
+  (void)sys::IoResult::of(ftruncate(fd_.get(), 0));  // Fails for a FIFO, which is not truncated.
   return sys::write_waiting(fd_.get(), text).error();
 }
 

@@ -19,7 +19,7 @@ namespace echod::client {
 
 namespace {
 
-// The first of the source addresses that is of the family of `server`.
+// The first usable source address of the same family as `server`.
 std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
                                              const Options& options) {
   for (const sys::SocketAddress& source : options.plan.sources) {
@@ -30,8 +30,8 @@ std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
   return std::nullopt;
 }
 
-// To each address of the server. With --source, those of a family without one are left out, unless
-// that is all: then require_sources says what is wrong.
+// Routes to all addresses of the server. With --source, addresses of a family without a source are
+// left out. If that leaves none, all are kept, and require_sources() reports the error.
 std::vector<sys::Route> routes_to(const Options& options) {
   std::vector<sys::Route> routes;
   for (const sys::SocketAddress& server : sys::resolve(options.host, options.port)) {
@@ -67,7 +67,7 @@ sys::SocketAddress reachable_address(const Options& options) {
 namespace {
 
 std::uint64_t descriptors_for(const Options& options) {
-  constexpr std::uint64_t kPerThread = 5;  // Loops and timers.
+  constexpr std::uint64_t kPerThread = 5;  // Event loop and timers.
   constexpr std::uint64_t kOther = 32;     // Files.
   return options.plan.connections + options.plan.threads * kPerThread + kOther;
 }

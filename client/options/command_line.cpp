@@ -44,7 +44,7 @@ std::string in_quotes(std::string_view text) {
   return quoted;
 }
 
-// "host:port" or "[v6]:port". Returns what is wrong.
+// Parses "host:port" or "[v6]:port". Returns an error message, if any, like the functions below.
 std::optional<std::string> set_target(Options& options, std::string_view target) {
   const std::size_t colon = target.rfind(':');
   if (colon == std::string_view::npos || target.ends_with(']')) {
@@ -84,7 +84,7 @@ std::optional<std::string> duplicate_output_file(const Options& options) {
   return std::nullopt;
 }
 
-// Which options contradict each other.
+// Finds options that contradict each other.
 std::optional<std::string> contradiction(const Options& options) {
   const LoadPlan& plan = options.plan;
   const bool is_stream = plan.mode == LoadMode::stream;
@@ -128,14 +128,14 @@ std::optional<std::string> contradiction(const Options& options) {
   return duplicate_output_file(options);
 }
 
-// A second, or so many that a long run has an hour's worth of intervals.
+// One second, or longer if the run would have more than 3600 intervals.
 std::chrono::seconds default_interval(std::chrono::nanoseconds duration) {
   constexpr int kMostIntervals = 3600;
   return std::max(std::chrono::seconds(1),
                   std::chrono::ceil<std::chrono::seconds>(duration / kMostIntervals));
 }
 
-// A run that should have begun already would not be one of several that begin together.
+// A start in the past is an error, because the run could not start together with others.
 std::optional<std::string> start_in_the_past(const LoadPlan& plan) {
   const Moment now = std::chrono::system_clock::now();
   return plan.start_at && *plan.start_at < now
@@ -144,7 +144,7 @@ std::optional<std::string> start_in_the_past(const LoadPlan& plan) {
              : std::nullopt;
 }
 
-// What several options say together. Returns what is wrong.
+// Sets the defaults that depend on other options, and checks the options together.
 std::optional<std::string> complete_and_check(Options& options) {
   constexpr std::uint32_t kParallelChecks = 40;
   constexpr std::uint32_t kStreamBytes = 64 << 10;
@@ -190,12 +190,12 @@ bool applies_to(const Option& option, Command command) {
   return false;
 }
 
-// What getopt_long(3) returns for an option: kFirstOption and its index; all above characters.
+// What getopt_long(3) returns for an option: kFirstOption plus its index. All are above characters.
 constexpr int kVersion = 256;
 constexpr int kHelp = 257;
 constexpr int kFirstOption = 258;
 
-// getopt_long(3)'s table: those of the command, then --version and --help.
+// The table for getopt_long(3): the options of the command, --version and --help.
 std::vector<option> getopt_table(Command command) {
   std::vector<option> table;
   for (std::size_t i = 0; i < all_options().size(); ++i) {
@@ -220,7 +220,7 @@ std::optional<Command> command_named(std::string_view word) {
   return std::nullopt;
 }
 
-// Takes the command out of the arguments, where it stands first, if at all. Returns what is wrong.
+// Removes the command from `arguments` if the first argument is one.
 std::optional<std::string> parse_command(Options& options, std::vector<char*>& arguments) {
   if (arguments.size() < 2) {
     return std::nullopt;
@@ -236,8 +236,8 @@ std::optional<std::string> parse_command(Options& options, std::vector<char*>& a
   return std::nullopt;
 }
 
-// What is wrong after getopt_long(3) returned `found`, ':' or '?', having looked at `given`, or, if
-// optopt is a character, at that one.
+// The error message after getopt_long(3) returned ':' or '?' in `found`. The option is the
+// character optopt, if set, otherwise `given`.
 std::string wrong_option(int found, const std::string& given, Command command) {
   if (found == ':') {
     return given + " needs a value";
@@ -249,8 +249,8 @@ std::string wrong_option(int found, const std::string& given, Command command) {
   return "unknown option " + option + " of " + std::string(name_of(command));
 }
 
-// Deals with what getopt_long(3) returned, having looked at `given`: nothing if it was an option
-// that was taken, else the end.
+// Handles the value `found` that getopt_long(3) returned for the argument `given`. Returns a final
+// result, or nothing if parsing should continue.
 std::optional<ParsedCommandLine> handle_option(Options& options, int found, const char* given) {
   if (found == 'h' || found == kHelp) {
     return final_text(help());
@@ -270,7 +270,7 @@ std::optional<ParsedCommandLine> handle_option(Options& options, int found, cons
   return std::nullopt;
 }
 
-// What stands behind the options. Returns what is wrong.
+// Parses the arguments after the options.
 std::optional<std::string> parse_arguments(Options& options, std::span<char* const> words) {
   if (options.command == Command::merge) {
     options.files.assign(words.begin(), words.end());
@@ -302,9 +302,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   const auto count = static_cast<int>(arguments.size());
   arguments.push_back(nullptr);
   const std::vector<option> table = getopt_table(options.command);
-  optind = 0;  // From the start, also when a test does this again.
+  optind = 0;  // Restarts getopt_long(3), which tests call several times.
   for (;;) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread.
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet.
     const int found = getopt_long(count, arguments.data(), ":h", table.data(), nullptr);
     if (found == -1) {
       break;

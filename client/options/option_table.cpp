@@ -86,7 +86,7 @@ bool set_rate(std::optional<double>& into, std::string_view value) {
   return into.has_value();
 }
 
-// A moment, or "+" and how long it is until then.
+// A moment, or "+" and the time until then.
 bool set_moment(std::optional<Moment>& into, std::string_view value) {
   const Moment now = std::chrono::system_clock::now();
   const auto wait = value.starts_with('+') ? parse_duration(value.substr(1)) : std::nullopt;
@@ -94,7 +94,7 @@ bool set_moment(std::optional<Moment>& into, std::string_view value) {
   return into && *into <= now + kLongest;
 }
 
-// "1k:10k:1k@5s": from, to, by, and for how long each.
+// "1k:10k:1k@5s": first rate, last rate, increment, and how long each rate lasts.
 std::optional<RateSteps> parse_steps(std::string_view value) {
   constexpr std::size_t kMostSteps = 100;
   constexpr double kRounding = 1e-9;
@@ -142,7 +142,7 @@ bool add_source(Options& options, std::string_view value) {
   return address.has_value();
 }
 
-// "p99", "p99.9", "max"; the share in percent.
+// "p99", "p99.9" or "max"; returns the percentage.
 std::optional<double> parse_percentile(std::string_view text) {
   constexpr double kAll = 100;
   if (text == "max") {

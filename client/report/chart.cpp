@@ -11,7 +11,7 @@ namespace echod::client {
 
 namespace {
 
-// The space of the drawing, and in it that of the lines.
+// The size of the drawing, and the area of the lines in it.
 constexpr double kWidth = 880;
 constexpr double kHeight = 290;
 constexpr double kLeft = 76;
@@ -25,8 +25,8 @@ std::string text_of(double number) {
   return number_text(number, 1);
 }
 
-// The largest of 1, 2 and 5 times a power of ten that is at most `value`; the smallest that is at
-// least `value`.
+// The largest number of the form 1, 2 or 5 times a power of ten that is at most `value`, and the
+// smallest that is at least `value`.
 double step_below(double value) {
   const double power = std::pow(10, std::floor(std::log10(value)));
   double step = power;
@@ -72,7 +72,7 @@ std::string axes(const Chart& chart) {
   constexpr double kTextBelow = 22;
   constexpr double kNameBelow = 46;
   constexpr double kTextLeft = 8;
-  constexpr double kMiddle = 4;  // Of a line of text, above its bottom.
+  constexpr double kMiddle = 4;  // From the baseline of a text up to its middle.
   std::string text;
   for (const Tick& tick : chart.y.ticks) {
     const double y = y_of(chart, tick.value);
