@@ -34,7 +34,7 @@ struct IntervalCounts {
 // The counts of one interval, of one worker or of all.
 struct IntervalTally {
   IntervalCounts counts;
-  Histogram latency;  // Of the echoes that arrived or failed in the interval.
+  Histogram latency;  // Echoes that arrived, or failed, in the interval.
 };
 
 struct Interval {

@@ -57,7 +57,7 @@ struct ServiceTime {
 // The counts of one of plan.steps. The members mean the same as in Tally.
 struct StepTally {
   std::uint64_t echoes = 0;
-  Histogram latency;  // Of all messages due in the step.
+  Histogram latency;  // All messages due in the step.
   ServiceTime service;
 
   void add(const StepTally& other) noexcept;
@@ -71,7 +71,7 @@ struct Tally {
     std::string text;
   };
 
-  // Of the whole run.
+  // The whole run.
   std::uint64_t connected = 0;  // Connections open now.
   std::uint64_t lost = 0;       // How often a connection was lost (load_connection.hpp).
   // For each lost connection that recovered, the time from loss to recovery.
@@ -80,9 +80,9 @@ struct Tally {
   // What the kernel reported about each connection when it closed (TCP_INFO).
   std::uint64_t retransmissions = 0;
   Histogram round_trip;         // The smoothed round-trip time.
-  std::vector<Detail> details;  // Of the first errors, oldest first.
+  std::vector<Detail> details;  // The first errors, oldest first.
 
-  // Of the measuring window.
+  // The measuring window.
   std::uint64_t echoes = 0;  // Messages that came back completely.
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
