@@ -1,5 +1,5 @@
-// What a load worker consists of, without its thread and with a scripted kernel below it: a test
-// makes each iteration of the loop by itself and says what every system call of it gives.
+// The parts of a load worker without its thread, on a scripted kernel. A test runs each iteration
+// of the loop itself and scripts the result of every system call.
 //
 //   plan_.depth = 2;                             // Before the first connection is made.
 //   client::LoadConnection& connection = connect(kFd);
@@ -32,10 +32,10 @@ namespace echod::test {
 
 class LoadFixture : public testing::Test {
  protected:
-  // What connections are registered for, once and for all.
+  // The events that connections are registered for.
   static constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
-  static constexpr std::uint32_t kBytes = 64;  // In a message, unless the test says otherwise.
+  static constexpr std::uint32_t kBytes = 64;  // Bytes per message, unless the test changes it.
 
   LoadFixture() {
     plan_.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
@@ -45,23 +45,23 @@ class LoadFixture : public testing::Test {
     measure(std::chrono::hours(1));
   }
 
-  // From now on, for so long.
+  // Starts a window of this length now.
   void measure(std::chrono::nanoseconds time) {
     context_.window = {.begin = loop_.now(), .end = loop_.now() + time};
   }
-  // From now on messages are due at a constant rate, whatever the server does.
+  // Starts an open loop with a constant rate now.
   void open_loop(double rate_per_s) {
     plan_.rate_per_s = rate_per_s;
     schedule_ = client::Schedule(loop_.now(), rate_per_s);
   }
-  // The next one is, whatever the clock says.
+  // Makes the next message due, whatever the time is.
   void message_due(client::LoadConnection& connection) {
     const sys::TimePoint due = schedule_.due();
     schedule_.skip();
     connection.message_due(due);
   }
 
-  // The next connection, closed: number and place count from 0.
+  // Creates the next connection, closed. Numbers and slots count from 0.
   client::LoadConnection& make() {
     const auto number = static_cast<std::uint32_t>(connections_.size());
     return connections_.emplace_back(context_, number, number);
@@ -71,7 +71,7 @@ class LoadFixture : public testing::Test {
     kernel_.expect_connect(fd, EINPROGRESS);
     number_of_[fd] = static_cast<std::uint32_t>(connections_.size() - 1);
   }
-  // The same, open.
+  // The same, but opens it.
   client::LoadConnection& connect(int fd) {
     client::LoadConnection& connection = make();
     expect_connect(fd);
@@ -80,7 +80,7 @@ class LoadFixture : public testing::Test {
     iterate();
     return connection;
   }
-  // Open, and has sent its first message.
+  // The same, and sends its first message.
   client::LoadConnection& connect_and_send(int fd) {
     client::LoadConnection& connection = connect(fd);
     expect_send(fd, 0, kBytes);
@@ -98,7 +98,7 @@ class LoadFixture : public testing::Test {
   Step& expect_send(int fd, std::uint64_t offset, std::size_t length, Where where = Where::here()) {
     return kernel_.expect_send(fd, stream(fd, offset, length), where);
   }
-  // Of which the kernel takes the first `takes` bytes.
+  // The kernel accepts only the first `takes` bytes.
   Step& expect_short_send(int fd, std::uint64_t offset, std::size_t length, std::size_t takes,
                           Where where = Where::here()) {
     return kernel_.expect_send(fd, stream(fd, offset, length), takes, where);
@@ -107,13 +107,13 @@ class LoadFixture : public testing::Test {
     return kernel_.expect_recv(fd, stream(fd, offset, length), 0, where);
   }
 
-  // One iteration, as LoadWorker::run() makes it, and the end of the script.
+  // Runs one iteration like LoadWorker::run(), and expects the end of the script.
   void iterate() {
     loop_.run_once();
     kernel_.verify();
   }
-  // An iteration without anything to do, `time` later, and the sweep that it is time for.
-  void pass(std::chrono::nanoseconds time) {
+  // Runs an iteration without events, `time` later, and then a sweep.
+  void iterate_and_sweep(std::chrono::nanoseconds time) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
     iterate();
@@ -124,8 +124,8 @@ class LoadFixture : public testing::Test {
       connection.check_timeouts();
     }
   }
-  // The same, in which the first connection, which was lost, is made again.
-  void pass_and_reconnect(std::chrono::nanoseconds time, int fd) {
+  // The same, in which the first connection, which was lost, is reopened.
+  void sweep_and_reconnect(std::chrono::nanoseconds time, int fd) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
     iterate();
@@ -134,8 +134,8 @@ class LoadFixture : public testing::Test {
     sweep();
     kernel_.verify();
   }
-  // Nobody is in the ready list: the loop would wait without end.
-  void expect_rest() {
+  // Expects that the ready list is empty, so the loop would wait for events.
+  void expect_idle() {
     kernel_.expect_epoll_wait({}, -1);
     iterate();
   }
@@ -143,12 +143,12 @@ class LoadFixture : public testing::Test {
   [[nodiscard]] std::uint64_t errors(client::LoadError error) const {
     return context_.tally.errors.at(static_cast<std::size_t>(error));
   }
-  // The one error that there was.
+  // Expects exactly one error, and returns its text.
   [[nodiscard]] std::string only_error() const {
     EXPECT_EQ(context_.tally.errors_in_all(), 1U);
     return context_.tally.details.size() == 1 ? context_.tally.details.front().text : "";
   }
-  // Nothing is open, begun or waited for.
+  // Expects that nothing is open, begun or awaited.
   void expect_nothing_left() const {
     EXPECT_EQ(context_.tally.connected, 0U);
     EXPECT_EQ(context_.opening, 0U);
@@ -160,7 +160,7 @@ class LoadFixture : public testing::Test {
   client::LoadPlan plan_;
   EventLoop loop_;
   client::LoadContext context_{loop_, plan_};
-  client::Schedule schedule_;  // Of an open loop.
+  client::Schedule schedule_;  // Open loop only.
   std::map<int, std::uint32_t> number_of_;
   std::deque<client::LoadConnection> connections_;
 };

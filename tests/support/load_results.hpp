@@ -1,4 +1,4 @@
-// A load run that went well, with figures that are easy to find again in a report.
+// The result of a successful load run, with figures that are easy to find in a report.
 #pragma once
 
 #include <chrono>
@@ -9,7 +9,7 @@
 
 namespace echod::test {
 
-// 64 connections, 10 s asked for.
+// Options of a run with 64 connections and 10 s.
 [[nodiscard]] inline client::Options good_options() {
   client::Options options;
   options.target = "echo.example:2003";
@@ -20,7 +20,7 @@ namespace echod::test {
   return options;
 }
 
-// 100 000 echoes in 10 s, of 1 ms each but for 50 of 8 ms.
+// 100 000 echoes in 10 s. 50 took 8 ms, the others 1 ms.
 [[nodiscard]] inline client::LoadResult good_result() {
   using std::chrono::milliseconds;
   using std::chrono::seconds;

@@ -24,7 +24,7 @@ class ClientSocketCallsTest : public testing::Test {
   [[nodiscard]] sys::ConnectResult open_from(const sys::SocketAddress& source) const {
     return sys::open_connection(server_, source);
   }
-  // There is no connection for this reason, and no descriptor is left.
+  // Expects that connecting failed with `error` and closed the descriptor.
   void expect_failed(const sys::ConnectResult& opened, int error) const {
     EXPECT_EQ(opened.error, error);
     EXPECT_FALSE(opened.fd.is_open());
@@ -35,7 +35,7 @@ class ClientSocketCallsTest : public testing::Test {
   sys::SocketAddress server_ = address("192.0.2.9", 2003);
 };
 
-TEST_F(ClientSocketCallsTest, AConnectionIsMadeWithoutDelayOfSmallSegments) {
+TEST_F(ClientSocketCallsTest, AConnectionSetsTcpNodelay) {
   kernel_.expect_socket(kFd);
   kernel_.expect_setsockopt(kFd, IPPROTO_TCP, TCP_NODELAY, 1);
   kernel_.expect_connect(kFd, EINPROGRESS);
@@ -46,7 +46,7 @@ TEST_F(ClientSocketCallsTest, AConnectionIsMadeWithoutDelayOfSmallSegments) {
   EXPECT_EQ(kernel_.count(Call::bind), 0U);
 }
 
-TEST_F(ClientSocketCallsTest, AConnectionMayBeThereAtOnce) {
+TEST_F(ClientSocketCallsTest, AConnectMaySucceedAtOnce) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd);
   const sys::ConnectResult opened = open();
@@ -54,7 +54,7 @@ TEST_F(ClientSocketCallsTest, AConnectionMayBeThereAtOnce) {
   EXPECT_TRUE(opened.fd.is_open());
 }
 
-TEST_F(ClientSocketCallsTest, AnInterruptedConnectGoesOnByItself) {
+TEST_F(ClientSocketCallsTest, AnInterruptedConnectContinues) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINTR);
   const sys::ConnectResult opened = open();
@@ -81,7 +81,7 @@ TEST_F(ClientSocketCallsTest, ASourceWithAPortIsBoundToThatPort) {
   EXPECT_EQ(kernel_.option_set(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), std::nullopt);
 }
 
-TEST_F(ClientSocketCallsTest, ASourceIsBoundAlsoWhereItsPortCannotBeLeftOpen) {
+TEST_F(ClientSocketCallsTest, ASourceIsBoundEvenIfNoPortOptionIsRefused) {
   kernel_.expect_socket(kFd);
   kernel_.expect_setsockopt(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, ENOPROTOOPT);
   kernel_.expect_bind(kFd);
@@ -115,7 +115,7 @@ TEST_F(ClientSocketCallsTest, AnOptionThatIsRefusedClosesTheDescriptor) {
   EXPECT_EQ(kernel_.count(Call::connect), 0U);
 }
 
-TEST_F(ClientSocketCallsTest, ASourceThatIsNotOursClosesTheDescriptor) {
+TEST_F(ClientSocketCallsTest, AForeignSourceAddressClosesTheDescriptor) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd, EADDRNOTAVAIL);
   expect_failed(open_from(address("198.51.100.1", 0)), EADDRNOTAVAIL);
@@ -132,7 +132,7 @@ TEST_F(ClientSocketCallsTest, AConnectThatFailsClosesTheDescriptor) {
 
 // Waiting.
 
-TEST_F(ClientSocketCallsTest, WaitingEndsWithTheConnection) {
+TEST_F(ClientSocketCallsTest, WaitingEndsWhenConnected) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
   const sys::ConnectResult opened = sys::connect_within(server_, std::nullopt, milliseconds(100));
@@ -147,13 +147,13 @@ TEST_F(ClientSocketCallsTest, WaitingEndsWithTheErrorOfTheConnection) {
   expect_failed(sys::connect_within(server_, std::nullopt, milliseconds(100)), ECONNREFUSED);
 }
 
-TEST_F(ClientSocketCallsTest, AFailureAtOnceIsNotWaitedFor) {
+TEST_F(ClientSocketCallsTest, AnImmediateFailureIsNotWaitedFor) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, ENETUNREACH);
   expect_failed(sys::connect_within(server_, std::nullopt, milliseconds(100)), ENETUNREACH);
 }
 
-TEST_F(ClientSocketCallsTest, AResetIsAskedForWithLinger) {
+TEST_F(ClientSocketCallsTest, ResetOnCloseSetsLinger) {
   sys::reset_on_close(kFd);
   EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1);
   kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_LINGER, 1, EINVAL);

@@ -1,4 +1,4 @@
-// Connections to a listener of the real kernel, on loopback.
+// Connections over loopback, with the real kernel.
 #include "client_socket.hpp"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ class ClientSocketTest : public testing::Test {
   [[nodiscard]] sys::ConnectResult open(const sys::ReceiveBuffering& path = {}) const {
     return sys::open_connection(listener_.address, std::nullopt, path);
   }
-  // The other end of the oldest connection that is not accepted yet.
+  // Accepts the oldest waiting connection.
   [[nodiscard]] sys::UniqueFd accept() const {
     wait_for(listener_.fd.get(), POLLIN);
     return sys::accept(listener_.fd.get()).fd;
@@ -34,7 +34,7 @@ class ClientSocketTest : public testing::Test {
     const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
     EXPECT_NE(sys::wait_ready(fd, events, deadline), 0);
   }
-  // How much the kernels take from `fd` while nobody reads.
+  // How many bytes can be sent on `fd` while the peer does not read.
   static std::size_t taken_unread(int fd) {
     constexpr std::chrono::milliseconds kQuiet{100};
     const std::array<std::byte, 65536> bytes{};
@@ -59,23 +59,24 @@ TEST_F(ClientSocketTest, ConnectsWithoutWaiting) {
   EXPECT_EQ(option_of(opened.fd.get(), IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
-TEST_F(ClientSocketTest, ANarrowPathHoldsLittle) {
+TEST_F(ClientSocketTest, SmallBuffersLimitWhatTheKernelsHold) {
   const sys::ConnectResult opened = open({.buffer_bytes = 4096, .segment_bytes = 1448});
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
   EXPECT_EQ(option_of(opened.fd.get(), SOL_SOCKET, SO_RCVBUF), 2 * 4096);
-  constexpr std::size_t kLittle = 262144;  // Of some 70 KiB, measured.
+  constexpr std::size_t kLittle = 262144;  // Measured: about 70 KiB.
   EXPECT_LT(taken_unread(server.get()), kLittle);
 }
 
-TEST_F(ClientSocketTest, WhatIsToGoWithTheFinWaitsForIt) {
+TEST_F(ClientSocketTest, SendMoreWaitsForTheFin) {
   const sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
-  constexpr std::chrono::milliseconds kHeld{200};  // By the kernel, at the most (tcp(7), TCP_CORK).
+  constexpr std::chrono::milliseconds kHeld{200};  // The kernel's limit (tcp(7), TCP_CORK).
   const sys::TimePoint begin = sys::MonotonicClock::now();
   ASSERT_EQ(sys::send_more(opened.fd.get(), std::as_bytes(std::span(kHello))).count(), 5U);
-  const std::size_t arrived = sys::unread_bytes(server.get()).count();  // Loopback is that fast.
+  const std::size_t arrived =
+      sys::unread_bytes(server.get()).count();  // Loopback delivers at once.
   EXPECT_TRUE(arrived == 0 || sys::MonotonicClock::now() - begin >= kHeld) << arrived;
   ASSERT_TRUE(sys::shut_write(opened.fd.get()).ok());
   wait_for(server.get(), POLLIN);
@@ -86,7 +87,7 @@ TEST_F(ClientSocketTest, WhatIsToGoWithTheFinWaitsForIt) {
   EXPECT_EQ(end.count(), 0U);
 }
 
-TEST_F(ClientSocketTest, AResetOnCloseIsOne) {
+TEST_F(ClientSocketTest, ResetOnCloseSendsAReset) {
   sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();

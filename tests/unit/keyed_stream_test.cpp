@@ -23,14 +23,14 @@ Bytes bytes_of(const KeyedStream& stream, std::uint64_t offset, std::size_t leng
   return bytes;
 }
 
-// Offsets around those at which something ends: words, strides, periods, 32 and 40 bits.
+// Offsets near the ends of words, strides, periods and epochs, and near 32 and 40 bits.
 constexpr std::array<std::uint64_t, 10> kEnds{0,           8,
                                               256,         kPeriod,
                                               2 * kPeriod, KeyedStream::kEpochBytes,
                                               1ULL << 20U, 1ULL << 32U,
                                               1ULL << 40U, 1'000'000'000'000'000};
 
-TEST(KeyedStreamTest, AFilledPieceIsWhatTheStreamHasAtEachOffset) {
+TEST(KeyedStreamTest, FillWritesTheStreamBytesOfEachOffset) {
   std::mt19937_64 random(test::announce_seed());
   for (const std::uint64_t end : kEnds) {
     for (const std::size_t length : {1U, 7U, 8U, 9U, 63U, 1000U}) {
@@ -44,7 +44,7 @@ TEST(KeyedStreamTest, AFilledPieceIsWhatTheStreamHasAtEachOffset) {
   }
 }
 
-TEST(KeyedStreamTest, APieceOfAnyLengthIsWhatItsPartsAre) {
+TEST(KeyedStreamTest, ALongPieceEqualsItsPartsFilledSeparately) {
   std::mt19937_64 random(test::announce_seed());
   constexpr std::size_t kLength = 300'000;  // More than four periods.
   const KeyedStream stream(static_cast<std::uint32_t>(random()));
@@ -60,7 +60,7 @@ TEST(KeyedStreamTest, APieceOfAnyLengthIsWhatItsPartsAre) {
   EXPECT_EQ(stream.count_matching(whole, offset), kLength);
 }
 
-TEST(KeyedStreamTest, FillWritesNothingOutsideOfItsPiece) {
+TEST(KeyedStreamTest, FillWritesNothingOutsideItsBuffer) {
   const KeyedStream stream(3);
   for (std::size_t length = 0; length < 40; ++length) {
     Bytes bytes(50, std::byte{0xee});
@@ -72,7 +72,7 @@ TEST(KeyedStreamTest, FillWritesNothingOutsideOfItsPiece) {
   }
 }
 
-TEST(KeyedStreamTest, MatchingFindsADifferenceAtEveryPositionOfAPiece) {
+TEST(KeyedStreamTest, CountMatchingFindsADifferenceAtEveryPosition) {
   std::mt19937_64 random(test::announce_seed());
   for (const std::size_t length : {1U, 8U, 255U, 256U, 257U, 600U}) {
     const KeyedStream stream(static_cast<std::uint32_t>(random()));
@@ -88,7 +88,7 @@ TEST(KeyedStreamTest, MatchingFindsADifferenceAtEveryPositionOfAPiece) {
   }
 }
 
-TEST(KeyedStreamTest, MatchingFindsTheFirstOfManyDifferencesAtAnyAlignmentAndLength) {
+TEST(KeyedStreamTest, CountMatchingFindsTheFirstOfManyDifferencesAtAnyAlignmentAndLength) {
   std::mt19937_64 random(test::announce_seed());
   for (int round = 0; round < 2000; ++round) {
     const KeyedStream stream(static_cast<std::uint32_t>(random()));
@@ -110,7 +110,7 @@ TEST(KeyedStreamTest, MatchingFindsTheFirstOfManyDifferencesAtAnyAlignmentAndLen
   }
 }
 
-TEST(KeyedStreamTest, MatchingSeesThatPiecesAreOneByteApart) {
+TEST(KeyedStreamTest, CountMatchingDetectsAShiftOfOneByte) {
   const KeyedStream stream(11);
   const Bytes late = bytes_of(stream, 1, 100'000);
   EXPECT_LT(stream.count_matching(late, 0), 8U);
@@ -135,7 +135,7 @@ TEST(KeyedStreamTest, ConnectionsDifferAtNearlyEveryOffset) {
       for (std::size_t i = 0; i < kLength; ++i) {
         same += bytes[i] == others_bytes[i] ? 1U : 0U;
       }
-      // With the same start a few of the eight bytes of the keys may be equal.
+      // If the starts are equal, a few of the eight key bytes may be equal too.
       EXPECT_LT(same, kLength / 2) << one << " and " << other;
       EXPECT_LT(KeyedStream(one).count_matching(others_bytes, offset), 8U)
           << one << " and " << other;
@@ -143,7 +143,7 @@ TEST(KeyedStreamTest, ConnectionsDifferAtNearlyEveryOffset) {
   }
 }
 
-TEST(KeyedStreamTest, NoEightBytesComeTwiceInAnEpochAndTheNextIsAnother) {
+TEST(KeyedStreamTest, NoEightBytesRepeatInAnEpochAndTheNextEpochDiffers) {
   const KeyedStream stream(5);
   const Bytes bytes = bytes_of(stream, 0, KeyedStream::kEpochBytes);
   std::unordered_set<std::uint64_t> seen;
@@ -171,12 +171,12 @@ TEST(KeyedStreamTest, AllByteValuesAreEquallyFrequent) {
   for (const std::byte byte : bytes) {
     ++counts[std::to_integer<std::size_t>(byte)];
   }
-  // 2047 on average; each byte of the block is there with eight keys, so in lumps.
+  // 2047 on average. Each byte of the block occurs with eight key bytes, so counts come in lumps.
   EXPECT_GT(*std::min_element(counts.begin(), counts.end()), 1500);
   EXPECT_LT(*std::max_element(counts.begin(), counts.end()), 2600);
 }
 
-// The key as anyone can compute it from eight bytes and the block.
+// The key, computed from eight bytes and the block.
 std::uint64_t key_of(const KeyedStream& stream, std::uint32_t epoch) {
   const std::uint64_t begin = epoch * KeyedStream::kEpochBytes;
   std::array<std::byte, KeyedStream::kKeyBytes> key{};
@@ -186,7 +186,7 @@ std::uint64_t key_of(const KeyedStream& stream, std::uint32_t epoch) {
   return std::bit_cast<std::uint64_t>(key);
 }
 
-TEST(KeyedStreamTest, TheKeyTellsTheConnectionAndTheEpoch) {
+TEST(KeyedStreamTest, TheKeyIdentifiesTheConnectionAndTheEpoch) {
   std::mt19937_64 random(test::announce_seed());
   for (int round = 0; round < 20'000; ++round) {
     const auto connection = static_cast<std::uint32_t>(random());
@@ -198,7 +198,7 @@ TEST(KeyedStreamTest, TheKeyTellsTheConnectionAndTheEpoch) {
   }
 }
 
-TEST(KeyedStreamTest, AnyOtherKeyIsNoConnectionsOfOurs) {
+TEST(KeyedStreamTest, OtherKeysBelongToNoConnectionOfTheRun) {
   std::mt19937_64 random(test::announce_seed());
   const auto is_ours = [](const KeyedStream::KeyOwner& owner) {
     return owner.connection < 10'000'000 && owner.epoch < 1000;

@@ -51,7 +51,7 @@ TEST(PayloadTest, BytesBeyondATextAreShown) {
             "connection 4: 7 bytes more than were sent: \"login: \"");
 }
 
-TEST(PayloadTest, WrongBytesOfAStreamAreNamedByWhereTheyAreFrom) {
+TEST(PayloadTest, WrongBytesOfAStreamAreNamedByTheirOrigin) {
   const Payload payload(1);
   const std::vector<std::byte> strange = bytes_from(Payload(2), 64, 128);
   EXPECT_EQ(payload.fault_text({.connection = 1, .offset = 10, .sent = 100, .bytes = strange}, 3)

@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-TEST(TallyTest, EachErrorHasANameOfItsOwn) {
+TEST(TallyTest, EachErrorHasItsOwnName) {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     names.insert(name_of(static_cast<LoadError>(i)));
