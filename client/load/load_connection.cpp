@@ -76,7 +76,7 @@ void LoadConnection::on_opened(sys::TimePoint moment) noexcept {
 void LoadConnection::fail_to_open(int error) noexcept {
   switch (error) {
     case ECONNREFUSED:
-      fail(LoadError::refused, "refused: nobody listens");
+      fail(LoadError::refused, "refused: no server listens");
       break;
     case ETIMEDOUT:
       fail(LoadError::connect_timeout, "no answer to connect");

@@ -110,7 +110,7 @@ std::optional<std::string> contradiction(const Options& options) {
            "and --ramp do not apply; --rate does";
   }
   if (plan.rate_per_s && plan.active == 0) {
-    return "--rate needs somebody to send: --active is 0";
+    return "--rate needs active connections: --active is 0";
   }
   if (!plan.steps.rates_per_s.empty() && (plan.messages || options.given.duration)) {
     return "--rate with steps says how long each takes: --duration and --messages do not apply";

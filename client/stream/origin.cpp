@@ -126,16 +126,15 @@ std::string description_of(const Fault& fault) {
     case FaultKind::lost:
       return bytes + " lost";
     case FaultKind::duplicated:
-      return "the " + bytes + " before came again";
+      return "the previous " + bytes + " arrived again";
     case FaultKind::reordered:
-      return "what belongs " + bytes + " later came first";
+      return "bytes that belong " + bytes + " later arrived first";
     case FaultKind::crossed:
       return fault.origin ? "bytes of connection " + std::to_string(fault.origin->connection) +
                                 ", offset " + std::to_string(fault.origin->offset)
                           : "bytes of another run of echoload";
     case FaultKind::unsolicited:
-      return bytes +
-             (fault.expected ? " that nobody sent came in between" : " more than were sent");
+      return bytes + (fault.expected ? " inserted that were not sent" : " more than were sent");
   }
   return "";
 }

@@ -160,14 +160,15 @@ TEST(EcholoadCheckTest, AFlippedBitIsFound) {
 
 TEST(EcholoadCheckTest, RepeatedBytesAreFound) {
   const BrokenServer server(Fault::duplicates);
-  expect_failures(check(server), kLong, "offset 900: the 64 bytes before came again|" + kWrongByte);
+  expect_failures(check(server), kLong,
+                  "offset 900: the previous 64 bytes arrived again|" + kWrongByte);
 }
 
 TEST(EcholoadCheckTest, ReorderedBytesAreFound) {
   const BrokenServer server(Fault::reorders);
   Names failing = kLong;
   failing.erase("binary");  // There both pieces are equal.
-  expect_failures(check(server), failing, "what belongs [0-9]+ bytes later came first");
+  expect_failures(check(server), failing, "bytes that belong [0-9]+ bytes later arrived first");
 }
 
 TEST(EcholoadCheckTest, BytesOfAnotherConnectionAreFound) {

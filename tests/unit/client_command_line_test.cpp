@@ -477,7 +477,7 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
             "and --ramp do not apply; --rate does");
   EXPECT_EQ(error_with({"--messages", "5"}), "--messages ends an open loop: give --rate too");
   EXPECT_EQ(error_with({"--rate", "5", "--active", "0"}),
-            "--rate needs somebody to send: --active is 0");
+            "--rate needs active connections: --active is 0");
   EXPECT_EQ(error_with({"--json", "f", "--histogram", "f"}),
             "--json and --histogram cannot both go to f");
   EXPECT_EQ(error_with({"--json", "f", "--html", "f"}), "--json and --html cannot both go to f");

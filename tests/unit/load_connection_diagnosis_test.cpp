@@ -157,7 +157,7 @@ TEST_F(LoadConnectionDiagnosisTest, AnAnswerThatComesTwiceIsDuplicated) {
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(errors(LoadError::duplicated), 1U);
   EXPECT_EQ(only_error().substr(0, 57),
-            "connection 0, offset 64: the 64 bytes before came again (");
+            "connection 0, offset 64: the previous 64 bytes arrived again (");
 }
 
 TEST_F(LoadConnectionDiagnosisTest, MissingBytesAreLost) {

@@ -45,7 +45,7 @@ class LoadConnectionFailureTest : public LoadFixture {
 TEST_F(LoadConnectionFailureTest, ARefusedConnectionIsCountedAsRefused) {
   fail_to_connect(ECONNREFUSED);
   EXPECT_EQ(errors(LoadError::refused), 1U);
-  EXPECT_EQ(only_error(), "connection 0: refused: nobody listens");
+  EXPECT_EQ(only_error(), "connection 0: refused: no server listens");
 }
 
 TEST_F(LoadConnectionFailureTest, AConnectTimeoutOfTheKernelIsAConnectTimeout) {

@@ -230,7 +230,7 @@ TEST(RunRecordTest, StepsAddUpOneByOne) {
 TEST(RunRecordTest, APartThatNeverBeganCountsWithItsErrorsOnly) {
   std::vector<MachineRun> runs(2);
   runs[0].result = LoadResult();
-  runs[0].result.tally.count(LoadError::refused, "connection 0: refused: nobody listens");
+  runs[0].result.tally.count(LoadError::refused, "connection 0: refused: no server listens");
   const RunRecord record = merged(runs);
   EXPECT_EQ(record.result.measured_from, kBegan);
   EXPECT_EQ(record.result.measured, seconds(10));
