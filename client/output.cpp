@@ -66,8 +66,7 @@ Output::Output(const std::string& name)
   if (!exists || S_ISREG(status.st_mode)) {
     is_replaced_ = make(temporary_, fd_.get()).is_open();
     require_written(exists || is_replaced_ ? 0 : errno, name_);
-    (void)unlink(
-        temporary_.c_str());  // Created again at the end, so that a killed run leaves none.
+    (void)unlink(temporary_.c_str());  // Created again at the end: a killed run leaves none.
   }
 }
 

@@ -107,11 +107,11 @@ bool CheckPeer::has_fin_arrived() const {
 }
 
 void CheckPeer::expect_no_more_on(std::span<CheckPeer> peers) {
-  constexpr std::chrono::milliseconds kMoment{50};
+  constexpr std::chrono::milliseconds kSurplusTime{50};
   for (CheckPeer& peer : peers) {
     peer.half_close();
   }
-  const sys::TimePoint end = sys::MonotonicClock::now() + kMoment;
+  const sys::TimePoint end = sys::MonotonicClock::now() + kSurplusTime;
   for (CheckPeer& peer : peers) {
     (void)(peer.is_ready(POLLIN, end - sys::MonotonicClock::now()) && peer.receive_some());
   }

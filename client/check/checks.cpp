@@ -69,11 +69,11 @@ Finding byte_by_byte(CheckContext& context) {
 
 Finding large_late_reader(CheckContext& context) {
   constexpr std::uint64_t kBytes = 64 * kMib;
-  constexpr std::chrono::milliseconds kLate{300};
+  constexpr std::chrono::milliseconds kReadDelay{300};
   CheckPeer peer(context);
   const bool took_all = peer.send_unread(kBytes);
   const std::uint64_t unread = peer.sent();
-  std::this_thread::sleep_for(kLate);
+  std::this_thread::sleep_for(kReadDelay);
   const Stopwatch watch;
   peer.expect_end();
   const std::string rate = rate_text(kBytes - unread, watch.elapsed());

@@ -101,7 +101,7 @@ void send_unread_with_fin(std::span<CheckPeer> peers, std::span<const std::uint6
 // more than the server can buffer, or it does not read the FIN. Both limits differ between hosts
 // and servers, so the check tries many sizes.
 Finding half_close_late_reader(CheckContext& context) {
-  constexpr std::chrono::milliseconds kLate{1000};
+  constexpr std::chrono::milliseconds kReadDelay{1000};
   const std::vector<std::uint64_t> sizes = unread_sizes();
   std::vector<CheckPeer> peers;
   while (peers.size() < sizes.size()) {
@@ -112,7 +112,7 @@ Finding half_close_late_reader(CheckContext& context) {
   for (const CheckPeer& peer : peers) {
     unread += peer.sent();
   }
-  std::this_thread::sleep_for(kLate);
+  std::this_thread::sleep_for(kReadDelay);
   const auto arrived = std::ranges::count_if(peers, &CheckPeer::has_fin_arrived);
   for (CheckPeer& peer : peers) {
     peer.expect_end();

@@ -65,7 +65,8 @@ class LoadConnection final : public Channel {
   void stop() noexcept;
   // Drops the messages that are due and not begun, and counts them as not sent.
   void give_up_unbegun() noexcept;
-  // Stops waiting: fails if messages are outstanding, otherwise closes if it is opening or ending.
+  // Stops waiting: finishes a diagnosis, fails if messages are outstanding, or closes if it is
+  // opening or ending.
   void abandon() noexcept;
   // Reconnects if lost and closed. No-op if the run no longer needs the connection.
   void reopen() noexcept;

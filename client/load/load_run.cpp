@@ -19,8 +19,7 @@ std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsag
     return later - std::min(earlier, later);  // Counts shrink when threads end.
   };
   const auto sum = end->user + end->system - begin->user - begin->system;
-  const auto user = std::min(end->user - begin->user,
-                             sum);  // User time is rounded to ticks and may exceed the sum.
+  const auto user = std::min(end->user - begin->user, sum);  // Rounded to ticks, so may exceed sum.
   return sys::ProcessUsage{
       .user = user,
       .system = sum - user,

@@ -42,13 +42,12 @@ struct LoadProgress {
 
 struct LoadResult {
   bool has_begun = false;
-  std::optional<Moment> measured_from;     // When the window began. Empty if it never did.
-  std::chrono::nanoseconds measured{0};    // The length of the window.
-  bool is_interrupted = false;             // By a signal.
-  std::uint64_t connected = 0;             // Connections open when the messages began.
-  std::chrono::nanoseconds connecting{0};  // Time until all were open or had failed.
-  std::chrono::nanoseconds start_missed_by{
-      0};  // How long after plan.start_at they were ready, if late.
+  std::optional<Moment> measured_from;          // When the window began. Empty if it never did.
+  std::chrono::nanoseconds measured{0};         // The length of the window.
+  bool is_interrupted = false;                  // By a signal.
+  std::uint64_t connected = 0;                  // Connections open when the messages began.
+  std::chrono::nanoseconds connecting{0};       // Time until all were open or had failed.
+  std::chrono::nanoseconds start_missed_by{0};  // How long after plan.start_at they were ready.
   Tally tally;
   std::vector<Interval> series;
   std::vector<StepTally> steps;  // One for each of plan.steps.
@@ -111,8 +110,8 @@ class LoadRun {
   std::size_t awaited_ = 0;  // Workers that have not yet sent the tally asked for.
   Series series_;
   std::vector<Tally> reported_;  // The latest tally of each worker, for progress reports.
-  std::vector<std::unique_ptr<LoadWorker>>
-      workers_;  // Last, because their threads use the members above.
+  // Last, because their threads use the members above.
+  std::vector<std::unique_ptr<LoadWorker>> workers_;
 };
 
 }  // namespace echod::client

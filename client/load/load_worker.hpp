@@ -52,7 +52,7 @@ class LoadWorker {
   // Sends messages from `begin` on, which may be in the future, and measures within `window`. Stops
   // by itself at the end of `window`.
   void start(sys::TimePoint begin, const Window& window);
-  // Ends the window now and begins no more messages.
+  // Ends the window now. Messages due later are not sent.
   void stop();
   // Stops, and fails what is outstanding.
   void abort();

@@ -106,8 +106,9 @@ sys::SocketAddress address_of(const std::string& host, std::uint16_t port) {
 sys::SocketAddress server_address_from(const std::string& text) {
   const std::size_t colon = std::min(text.rfind(':'), text.size());
   std::uint16_t port = 0;
+  // An error is ignored: a wrong port shows in the report.
   (void)std::from_chars(text.data() + std::min(colon + 1, text.size()), text.data() + text.size(),
-                        port);  // A wrong port shows in the report.
+                        port);
   std::string host = text.substr(0, colon);
   std::erase_if(host, [](char character) { return character == '[' || character == ']'; });
   return address_of(host, port);

@@ -75,8 +75,8 @@ TEST_F(ClientSocketTest, SendMoreWaitsForTheFin) {
   constexpr std::chrono::milliseconds kHeld{200};  // The kernel's limit (tcp(7), TCP_CORK).
   const sys::TimePoint begin = sys::MonotonicClock::now();
   ASSERT_EQ(sys::send_more(opened.fd.get(), std::as_bytes(std::span(kHello))).count(), 5U);
-  const std::size_t arrived =
-      sys::unread_bytes(server.get()).count();  // Loopback delivers at once.
+  // Loopback delivers at once.
+  const std::size_t arrived = sys::unread_bytes(server.get()).count();
   EXPECT_TRUE(arrived == 0 || sys::MonotonicClock::now() - begin >= kHeld) << arrived;
   ASSERT_TRUE(sys::shut_write(opened.fd.get()).ok());
   wait_for(server.get(), POLLIN);

@@ -17,8 +17,8 @@ class LoadConnectionDiagnosisTest : public LoadFixture {
   // Bytes that no stream contains.
   [[nodiscard]] std::string wrong(int fd, std::uint64_t offset, std::size_t length) const {
     std::string bytes = stream(fd, offset, length);
-    for (std::size_t i = 0; i < length;
-         ++i) {  // All different: repeated bytes could come from a stream.
+    // The flips all differ: equal ones could give bytes of another stream.
+    for (std::size_t i = 0; i < length; ++i) {
       bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(1 + i * 37 % 251));
     }
     return bytes;
