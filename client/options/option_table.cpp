@@ -15,8 +15,8 @@ namespace echod::client {
 
 namespace {
 
-// Like every function below: parses `value`, writes the result, and returns false if `value` is not
-// valid. What was written is then not used.
+// The set_ and add_ functions parse `value`, store the result and return false if `value` is
+// invalid. The options are not used after that.
 
 // A whole number from `least` to `most`.
 template <typename Number>
