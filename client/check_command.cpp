@@ -13,7 +13,7 @@ namespace echod::client {
 
 namespace {
 
-// A row of the table. The last two columns share the rest of the line.
+// A row of the table.
 std::string row(const CheckResult& result) {
   constexpr std::size_t kVerdictColumn = 6;
   constexpr std::size_t kNameColumn = 34;
@@ -44,7 +44,7 @@ std::string tally_line(const std::vector<CheckResult>& results) {
 }  // namespace
 
 ExitCode run_check(Options options) {
-  (void)raise_open_files(options);  // The check of many connections is skipped if it is too low.
+  (void)raise_open_files(options);  // If too low, "in parallel" is skipped.
   options.plan.server = reachable_address(options);
   CheckPlan plan{.server = options.plan.server,
                  .connections = options.plan.connections,

@@ -1,4 +1,4 @@
-// `echoload check`: goes through the checks and shows what the server passes.
+// `echoload check`: runs the checks and prints their results.
 #pragma once
 
 #include "client/exit_codes.hpp"
@@ -6,7 +6,7 @@
 
 namespace echod::client {
 
-// Throws Stop, std::system_error.
+// Throws FatalError, std::system_error.
 [[nodiscard]] ExitCode run_check(Options options);
 
 }  // namespace echod::client

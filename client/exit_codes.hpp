@@ -1,4 +1,5 @@
-// The exit codes of echoload, fixed and documented in echoload(1). From 64 on, sysexits.h(3head).
+// The exit codes of echoload, documented in echoload(1). They must not change. Codes from 64 on are
+// those of sysexits.h(3head).
 #pragma once
 
 #include <stdexcept>
@@ -8,17 +9,17 @@ namespace echod::client {
 
 enum class ExitCode : int {
   success = 0,
-  failed = 1,        // Wrong bytes, a failed check, too many errors, a missed limit.
-  interrupted = 3,   // By a signal; nothing was wrong until then.
+  failed = 1,        // Wrong bytes, a failed check, too many errors or a missed limit.
+  interrupted = 3,   // Stopped by a signal without any failure.
   usage = 64,        // The command line is wrong.
   unavailable = 69,  // No connection to the server.
-  system = 71,       // The operating system refused: descriptors, memory, threads, a file.
+  system = 71,       // The system refused descriptors, memory, threads or a file.
 };
 
-// Why echoload cannot go on: one line for the user.
-class Stop : public std::runtime_error {
+// An error that ends echoload. what() is one line for the user.
+class FatalError : public std::runtime_error {
  public:
-  Stop(ExitCode code, const std::string& line) : std::runtime_error(line), code_(code) {}
+  FatalError(ExitCode code, const std::string& line) : std::runtime_error(line), code_(code) {}
 
   [[nodiscard]] ExitCode code() const noexcept { return code_; }
 

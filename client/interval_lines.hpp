@@ -1,8 +1,8 @@
-// A file that gets a line of JSON for each interval as it ends, so that others can follow the run.
-// What the file does not take at once is kept and written later, because the run must not wait for
-// a reader. A file that exists is written over.
+// Writes one line of JSON per interval to a file (--interval-json), so that other programs can
+// follow the run. An existing file is truncated.
 //
-// Thread-safety: none.
+// Owns the file. Thread-safety: none. Only the constructor and finish() may block. Lines that
+// cannot be written at once are kept and written later, because the run must not wait for a reader.
 #pragma once
 
 #include <string>
@@ -15,13 +15,14 @@ namespace echod::client {
 
 class IntervalLines {
  public:
-  // "-" is standard output. Opening a FIFO waits for its reader. Throws Stop.
+  // "-" is standard output. Blocks until a FIFO has a reader. Throws FatalError.
   explicit IntervalLines(const std::string& name);
 
   [[nodiscard]] bool is_standard_output() const noexcept { return is_standard_output_; }
-  // Never waits. An error is kept for finish().
+  // Never blocks. finish() reports errors.
   void add(const Interval& interval);
-  // Writes what is left, and waits until it is taken. Throws Stop if a line could not be written.
+  // Writes the remaining lines; blocks until all are written. Throws FatalError if a line could not
+  // be written.
   void finish();
 
  private:

@@ -8,12 +8,12 @@ namespace echod::client {
 
 namespace {
 
-StopRequests late_stops;  // Once the handler is in place, for the handler only.
+StopRequests stop_requests;  // Used only by the handler once that is installed.
 
 void on_signal(int signal) noexcept {
-  if (late_stops.on_signal(sys::MonotonicClock::now()) == StopRequest::now) {
+  if (stop_requests.on_signal(sys::MonotonicClock::now()) == StopRequest::now) {
     (void)std::signal(signal, SIG_DFL);
-    (void)raise(signal);  // Ends the process when this handler returns: it is blocked until then.
+    (void)raise(signal);  // Delivered when this handler returns, because it is blocked until then.
   }
 }
 
@@ -25,11 +25,11 @@ void require(int returned, const char* call) {
 
 }  // namespace
 
-void let_late_stops_end_output(const StopRequests& stops) {
-  late_stops = stops;
+void end_process_on_repeated_stop(const StopRequests& stops) {
+  stop_requests = stops;
   struct sigaction action {};
   action.sa_handler = &on_signal;
-  action.sa_flags = SA_RESTART;  // A duplicate does not disturb the output.
+  action.sa_flags = SA_RESTART;  // A duplicate must not interrupt a write.
   require(sigemptyset(&action.sa_mask), "sigemptyset");
   for (const int signal : {SIGINT, SIGTERM}) {
     require(sigaddset(&action.sa_mask, signal), "sigaddset");

@@ -1,13 +1,15 @@
-// Signals after the run: nothing but its output is left, which may wait for a pipe or a terminal.
-// Thread-safety: for the main thread, when all others have ended.
+// Handles stop signals after the run, while its results are written. Writing may block on a pipe or
+// terminal.
+// Thread-safety: must be called from the main thread, after all other threads have ended.
 #pragma once
 
 #include "client/load/stop_requests.hpp"
 
 namespace echod::client {
 
-// From now on SIGINT and SIGTERM end the process once they mean "now", counted on from `stops`, the
-// signals during the run. Those that came since the run ended count too. Throws std::system_error.
-void let_late_stops_end_output(const StopRequests& stops);
+// Makes SIGINT and SIGTERM end the process if they mean StopRequest::now. `stops` has the signals
+// received during the run. Unblocks both signals, so those pending are handled too. Throws
+// std::system_error.
+void end_process_on_repeated_stop(const StopRequests& stops);
 
 }  // namespace echod::client

@@ -19,7 +19,7 @@ LiveFigures::LiveFigures(const Options& options)
       stream_(STDERR_FILENO, O_WRONLY),
       is_terminal_(isatty(STDERR_FILENO) == 1) {}
 
-// A result of write() is of no use here: what was not taken is lost.
+// Results of write() are ignored, because output that was not written is dropped.
 
 void LiveFigures::show(const LoadProgress& progress) const {
   (void)stream_.write(kEmptyLine + cut(progress_line(options_, progress)));
@@ -35,7 +35,7 @@ void LiveFigures::clear() const {
   }
 }
 
-// To the width of the terminal: a line that wraps could not be taken back.
+// Cuts the line to the width of the terminal: a line that wraps cannot be overwritten.
 std::string LiveFigures::cut(const std::string& line) const {
   winsize size{};
   const bool has_size = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;

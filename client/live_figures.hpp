@@ -1,7 +1,6 @@
-// What standard error shows while a run goes on: how it stands, on a line that is written over
-// again and again, if that is a terminal; and, if asked for, a line for each interval. What
-// standard error does not take at once is dropped, because the run must not wait for it.
-// Thread-safety: none.
+// Shows the progress of a run on standard error: on a terminal, one line that is overwritten, and
+// on request a line for each interval. Thread-safety: none. Never blocks: output that cannot be
+// written at once is dropped.
 #pragma once
 
 #include <string>
@@ -19,7 +18,7 @@ class LiveFigures {
   [[nodiscard]] bool is_terminal() const noexcept { return is_terminal_; }
   void show(const LoadProgress& progress) const;
   void show(const Interval& interval) const;
-  // Takes the line back.
+  // Erases the progress line.
   void clear() const;
 
  private:

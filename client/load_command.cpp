@@ -15,18 +15,18 @@ namespace echod::client {
 
 namespace {
 
-// What can go wrong before a run. Throws Stop.
+// Raises limits, finds the server, and checks what would make the run fail. Throws FatalError.
 void prepare(Options& options) {
-  require_room_for_connections(options);
+  require_resources_for_connections(options);
   if (options.plan.server_pid && !sys::process_usage(*options.plan.server_pid)) {
-    throw Stop(ExitCode::usage,
-               "--server-pid: there is no process " + std::to_string(*options.plan.server_pid));
+    throw FatalError(ExitCode::usage, "--server-pid: there is no process " +
+                                          std::to_string(*options.plan.server_pid));
   }
   options.plan.server = reachable_address(options);
   require_sources(options);
 }
 
-// Throws Stop, std::system_error.
+// Throws FatalError, std::system_error.
 LoadResult run_to_its_end(Options& options, Results& results) {
   prepare(options);
   const LiveFigures figures(options);
@@ -35,9 +35,9 @@ LoadResult run_to_its_end(Options& options, Results& results) {
   if (figures.is_terminal()) {
     on_progress = [&figures](const LoadProgress& progress) { figures.show(progress); };
   }
-  if (options.is_interval_given || results.wants_intervals()) {
+  if (options.given.interval || results.wants_intervals()) {
     on_interval = [&](const Interval& interval) {
-      if (options.is_interval_given) {
+      if (options.given.interval) {
         figures.show(interval);
       }
       if (results.wants_intervals()) {
@@ -48,16 +48,16 @@ LoadResult run_to_its_end(Options& options, Results& results) {
   LoadRun run(options.plan, on_progress, on_interval);
   LoadResult result = run.run();
   figures.clear();
-  let_late_stops_end_output(run.stops());
+  end_process_on_repeated_stop(run.stops());
   return result;
 }
 
-// Throws Stop, for both reasons, if that fails too.
+// Reports a run that could not begin. If that fails too, throws a FatalError with both reasons.
 void write_no_result(Results& results, const Options& options, const std::string& reason) {
   try {
     results.write(options, {}, could_not_begin(reason));
-  } catch (const Stop& stop) {
-    throw Stop(ExitCode::system, reason + "; " + stop.what());
+  } catch (const FatalError& error) {
+    throw FatalError(ExitCode::system, reason + "; " + error.what());
   }
 }
 
@@ -68,13 +68,13 @@ ExitCode run_load(Options options) {
   LoadResult result;
   try {
     result = run_to_its_end(options, results);
-  } catch (const Stop& stop) {
-    if (stop.code() != ExitCode::usage) {
-      write_no_result(results, options, stop.what());
+  } catch (const FatalError& error) {
+    if (error.code() != ExitCode::usage) {
+      write_no_result(results, options, error.what());
     }
     throw;
   } catch (const std::exception& error) {
-    let_late_stops_end_output({});  // The signals may be blocked.
+    end_process_on_repeated_stop({});  // LoadRun may have blocked the signals.
     write_no_result(results, options, error.what());
     throw;
   }

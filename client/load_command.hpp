@@ -1,4 +1,4 @@
-// `echoload run`: does the load run that the options ask for, and reports it.
+// `echoload run`: performs a load run and reports its results.
 #pragma once
 
 #include "client/exit_codes.hpp"
@@ -6,7 +6,7 @@
 
 namespace echod::client {
 
-// Throws Stop, std::system_error.
+// Throws FatalError, std::system_error.
 [[nodiscard]] ExitCode run_load(Options options);
 
 }  // namespace echod::client

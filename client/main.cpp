@@ -1,4 +1,4 @@
-// echoload: options, command, exit code.
+// The main program of echoload: parses the command line and runs the command.
 #include <unistd.h>
 
 #include <atomic>
@@ -26,15 +26,15 @@ void report(const std::string& line) {
   (void)std::fprintf(stderr, "echoload: %s\n", one_line(line).c_str());
 }
 
-// Memory may be missing in any thread, and in functions that must not throw. echoload serves
-// no clients, so it ends at once, with one line. A second thread that gets here waits for the end.
+// The new_handler. Memory may run out in any thread and in noexcept functions, so this prints one
+// line and ends the process at once. If a second thread gets here, it waits for the end.
 [[noreturn]] void end_without_memory() {
   constexpr std::string_view kLine = "echoload: not enough memory\n";
   static std::atomic_flag is_ending;
   while (is_ending.test_and_set()) {
     (void)pause();
   }
-  // If it fails there is nowhere to say so.
+  // A failure cannot be reported.
   (void)sys::IoResult::of(write(STDERR_FILENO, kLine.data(), kLine.size()));
   std::_Exit(static_cast<int>(ExitCode::system));
 }
@@ -49,16 +49,16 @@ ExitCode run(const Options& options) {
       case Command::merge:
         return run_merge(options);
     }
-  } catch (const Stop& stop) {
-    report(stop.what());
-    return stop.code();
+  } catch (const FatalError& error) {
+    report(error.what());
+    return error.code();
   } catch (const std::exception& error) {
     report(error.what());
   }
   return ExitCode::system;
 }
 
-// --help, --version, or what is wrong with the command line.
+// Prints the text for --help, --version or a usage error.
 ExitCode finish(const ParsedCommandLine& parsed) {
   if (parsed.exit_code != 0) {
     (void)std::fputs(parsed.text.c_str(), stderr);
@@ -67,9 +67,9 @@ ExitCode finish(const ParsedCommandLine& parsed) {
   try {
     write_to_stdout(parsed.text);
     return ExitCode::success;
-  } catch (const Stop& stop) {
-    report(stop.what());
-    return stop.code();
+  } catch (const FatalError& error) {
+    report(error.what());
+    return error.code();
   }
 }
 

@@ -33,7 +33,7 @@ RunRecord merged(const std::vector<std::string>& files) {
     }
     return merge(records);
   } catch (const std::runtime_error& error) {
-    throw Stop(ExitCode::usage, error.what());
+    throw FatalError(ExitCode::usage, error.what());
   }
 }
 

@@ -1,4 +1,4 @@
-// `echoload merge`: one report of runs on several machines.
+// `echoload merge`: makes one report from runs on several machines.
 #pragma once
 
 #include "client/exit_codes.hpp"
@@ -6,7 +6,7 @@
 
 namespace echod::client {
 
-// Throws Stop when there is no report, or it cannot be written.
+// Throws FatalError if the files cannot be merged or the report cannot be written.
 [[nodiscard]] ExitCode run_merge(const Options& options);
 
 }  // namespace echod::client

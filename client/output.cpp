@@ -19,12 +19,12 @@ namespace {
 constexpr int kFlags = O_WRONLY | O_NOCTTY | O_CLOEXEC;
 constexpr mode_t kMode = 0666;  // Less the umask.
 
-// Creates a file; fails if there is one of this name. It gets the mode of the open file `mode_of`.
+// Creates a file with the mode of the open file `mode_of`. Fails if the name exists.
 sys::UniqueFd make(const std::string& name, int mode_of) {
   auto fd = sys::UniqueFd::adopt(open(name.c_str(), kFlags | O_CREAT | O_EXCL, kMode));
   struct stat status {};
   if (fd.is_open() && fstat(mode_of, &status) == 0) {
-    (void)fchmod(fd.get(), status.st_mode);  // Else it has the mode of a new file.
+    (void)fchmod(fd.get(), status.st_mode);  // On failure it keeps the mode of a new file.
   }
   return fd;
 }
@@ -40,7 +40,7 @@ bool is_name_of_standard_output(const std::string& name) {
 
 void require_written(int error, const std::string& name) {
   if (error != 0) {
-    throw Stop(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
+    throw FatalError(ExitCode::system, "cannot write " + name + ": " + errno_text(error));
   }
 }
 
@@ -66,7 +66,7 @@ Output::Output(const std::string& name)
   if (!exists || S_ISREG(status.st_mode)) {
     is_replaced_ = make(temporary_, fd_.get()).is_open();
     require_written(exists || is_replaced_ ? 0 : errno, name_);
-    (void)unlink(temporary_.c_str());  // Made again at the end, or a killed run would leave it.
+    (void)unlink(temporary_.c_str());  // Created again at the end: a killed run leaves none.
   }
 }
 
@@ -91,7 +91,7 @@ int Output::replace(const std::string& text) const {
 }
 
 int Output::write_in_place(const std::string& text) const {
-  (void)sys::IoResult::of(ftruncate(fd_.get(), 0));  // Fails for what has no length.
+  (void)sys::IoResult::of(ftruncate(fd_.get(), 0));  // Fails for a FIFO, which is not truncated.
   return sys::write_waiting(fd_.get(), text).error();
 }
 
@@ -102,18 +102,18 @@ void write_all(std::vector<Writing> writings) {
   for (const Writing& writing : writings) {
     try {
       writing.write();
-    } catch (const Stop& stop) {
-      errors += (errors.empty() ? "" : "; ") + std::string(stop.what());
+    } catch (const FatalError& error) {
+      errors += (errors.empty() ? "" : "; ") + std::string(error.what());
     }
   }
   if (!errors.empty()) {
-    throw Stop(ExitCode::system, errors);
+    throw FatalError(ExitCode::system, errors);
   }
 }
 
 void write_to_stdout(const std::string& text) {
   if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
-    throw Stop(ExitCode::system, "cannot write to standard output: " + errno_text(errno));
+    throw FatalError(ExitCode::system, "cannot write to standard output: " + errno_text(errno));
   }
 }
 

@@ -1,16 +1,16 @@
-// A file that a result goes to, or standard output.
+// Writes a result to a file or to standard output.
 //
-//   the name is of                      it is written
-//   ----------------------------------  ---------------------------------------------------------
-//   "-", or what standard output is     to standard output
-//   no file, or a regular one           as FILE.PID.tmp beside it, which then takes its place
-//   another, such as a FIFO             in place; it is opened once, at the start, and a FIFO then
-//                                       waits for its reader
+//   name                                  how it is written
+//   ------------------------------------  ---------------------------------------------------------
+//   "-", or the file of standard output   to standard output
+//   no file yet, or a regular file        as FILE.PID.tmp in the same directory, then renamed
+//   anything else, such as a FIFO         in place; opened at the start, which blocks until a FIFO
+//                                         has a reader
 //
-// So a reader never sees half a result, and a run that is killed leaves the file as it was. A
-// regular file is written in place too if its directory takes no other.
+// So readers never see half a result, and a run that is killed leaves the old file unchanged. If
+// the directory is not writable, a regular file is written in place too.
 //
-// Thread-safety: none.
+// Owns the descriptor. Thread-safety: none. May block while a reader is slow.
 #pragma once
 
 #include <functional>
@@ -23,45 +23,45 @@ namespace echod::client {
 
 class Output {
  public:
-  // Tries at once whether the file can be written, so that a bad name costs no run, but leaves what
-  // is in it. Throws Stop.
+  // Checks that the file can be written, so that a wrong name is found before the run. Does not
+  // change its content. Throws FatalError.
   explicit Output(const std::string& name);
 
   [[nodiscard]] bool is_standard_output() const noexcept { return is_standard_output_; }
-  // Whether write() may have to wait for a reader.
+  // Whether write() may block until a reader reads.
   [[nodiscard]] bool may_wait() const noexcept { return !is_replaced_; }
-  // Throws Stop: what could not be written must not look like success.
+  // Throws FatalError if the text could not be written completely.
   void write(const std::string& text) const;
 
  private:
-  // Both return errno, or 0.
+  // Both return 0 or an errno.
   [[nodiscard]] int replace(const std::string& text) const;
   [[nodiscard]] int write_in_place(const std::string& text) const;
 
   std::string name_;
-  std::string temporary_;  // The other name.
+  std::string temporary_;  // FILE.PID.tmp
   bool is_standard_output_;
   bool is_replaced_ = false;
-  sys::UniqueFd fd_;  // The file itself, if there was one.
+  sys::UniqueFd fd_;  // The existing file, if any.
 };
 
 struct Writing {
-  bool may_wait;                // Maybe for a reader.
-  std::function<void()> write;  // May throw Stop.
+  bool may_wait;                // Whether write() may block until a reader reads.
+  std::function<void()> write;  // May throw FatalError.
 };
 
-// Writes everything that can be written: first the outputs that never wait for a reader. Throws a
-// Stop that names what could not be written.
+// Writes all outputs, first those that never wait for a reader. If some cannot be written, writes
+// the others and throws a FatalError that names the failed ones.
 void write_all(std::vector<Writing> writings);
 
-// Throws Stop.
+// Throws FatalError.
 void write_to_stdout(const std::string& text);
 
-// "-", /dev/stdout, and the file that a shell made standard output.
+// True for "-", /dev/stdout, and the file that standard output is redirected to.
 [[nodiscard]] bool is_name_of_standard_output(const std::string& name);
-// Opens a file to write, with these flags beside. Throws Stop.
+// Opens a file for writing, with `flags` added. Throws FatalError.
 [[nodiscard]] sys::UniqueFd open_output(const std::string& name, int flags);
-// Throws a Stop that names the file if `error`, an errno, is not 0.
+// Throws a FatalError that names the file if `error` (an errno) is not 0.
 void require_written(int error, const std::string& name);
 
 }  // namespace echod::client

@@ -59,7 +59,7 @@ void Results::open(std::optional<File>& file, const std::optional<std::string>& 
   }
   file.emplace(*name);
   if (file->is_standard_output() && std::exchange(is_standard_output_taken_, true)) {
-    throw Stop(ExitCode::usage, "only one result can go to standard output");
+    throw FatalError(ExitCode::usage, "only one result can go to standard output");
   }
 }
 

@@ -1,4 +1,4 @@
-// Where the results of `echoload run` and `echoload merge` go. Standard output has the summary,
+// Writes the results of `echoload run` and `echoload merge`. The summary goes to standard output,
 // unless another result goes there.
 // Thread-safety: none.
 #pragma once
@@ -17,20 +17,20 @@
 
 namespace echod::client {
 
-// That of a run, or of a merged one, with this result.
+// The exit code of a run or merge.
 [[nodiscard]] ExitCode exit_code(const LoadResult& result, const Verdict& verdict) noexcept;
 
 class Results {
  public:
-  // Throws Stop if a file cannot be written, or two are standard output.
+  // Throws FatalError if a file cannot be written, or if two results go to standard output.
   explicit Results(const Options& options);
 
-  // Whether intervals are to be added as they end.
+  // Whether add() must be called for each interval.
   [[nodiscard]] bool wants_intervals() const noexcept { return interval_lines_.has_value(); }
   // Only if wants_intervals().
   void add(const Interval& interval) { interval_lines_->add(interval); }
-  // Writes all of them, or those that can be written; throws Stop then. A run that has not begun
-  // has no summary; `parts` are those of a merged result.
+  // Writes all results. If some cannot be written, writes the others and throws FatalError. A run
+  // that did not begin has no summary. `parts` are the runs of a merged result.
   void write(const Options& options, const LoadResult& result, const Verdict& verdict,
              const std::vector<RunPart>& parts = {});
 

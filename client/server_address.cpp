@@ -19,19 +19,19 @@ namespace echod::client {
 
 namespace {
 
-// The first of the source addresses that is of the family of `server`.
+// The first usable source address of the same family as `server`.
 std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
                                              const Options& options) {
   for (const sys::SocketAddress& source : options.plan.sources) {
-    if (source.is_v6() == server.is_v6() && sys::why_not_from(source) == 0) {
+    if (source.is_v6() == server.is_v6() && sys::bind_error(source) == 0) {
       return source;
     }
   }
   return std::nullopt;
 }
 
-// To each address of the server. With --source, those of a family without one are left out, unless
-// that is all: then require_sources says what is wrong.
+// Routes to all addresses of the server. With --source, addresses of a family without a source are
+// left out. If that leaves none, all are kept, and require_sources() reports the error.
 std::vector<sys::Route> routes_to(const Options& options) {
   std::vector<sys::Route> routes;
   for (const sys::SocketAddress& server : sys::resolve(options.host, options.port)) {
@@ -61,13 +61,13 @@ sys::SocketAddress reachable_address(const Options& options) {
   } catch (const std::runtime_error& error) {
     reasons = error.what();
   }
-  throw Stop(ExitCode::unavailable, "no connection to the server: " + reasons);
+  throw FatalError(ExitCode::unavailable, "no connection to the server: " + reasons);
 }
 
 namespace {
 
 std::uint64_t descriptors_for(const Options& options) {
-  constexpr std::uint64_t kPerThread = 5;  // Loops and timers.
+  constexpr std::uint64_t kPerThread = 5;  // Event loop and timers.
   constexpr std::uint64_t kOther = 32;     // Files.
   return options.plan.connections + options.plan.threads * kPerThread + kOther;
 }
@@ -77,13 +77,13 @@ std::uint64_t descriptors_for(const Options& options) {
 void require_sources(const Options& options) {
   for (const sys::SocketAddress& source : options.plan.sources) {
     if (source.is_v6() != options.plan.server.is_v6()) {
-      throw Stop(ExitCode::usage, "--source " + source.host() + ": the server is " +
-                                      options.plan.server.text() +
-                                      ", which is of the other family");
+      throw FatalError(ExitCode::usage, "--source " + source.host() + ": the server is " +
+                                            options.plan.server.text() +
+                                            ", which is of the other family");
     }
-    if (const int error = sys::why_not_from(source); error != 0) {
-      throw Stop(ExitCode::usage, "--source " + source.host() + ": " + errno_text(error) +
-                                      ", is it an address of this host?");
+    if (const int error = sys::bind_error(source); error != 0) {
+      throw FatalError(ExitCode::usage, "--source " + source.host() + ": " + errno_text(error) +
+                                            ", is it an address of this host?");
     }
   }
 }
@@ -94,22 +94,24 @@ std::uint64_t raise_open_files(const Options& options) {
   return limit < needed ? sys::set_open_files(needed).soft : limit;
 }
 
-void require_room_for_connections(const Options& options) {
+void require_resources_for_connections(const Options& options) {
   const std::uint64_t needed = descriptors_for(options);
   if (const std::uint64_t limit = raise_open_files(options); limit < needed) {
-    throw Stop(ExitCode::system, std::to_string(options.plan.connections) +
-                                     " connections need a limit of " + std::to_string(needed) +
-                                     " open files, and it is " + std::to_string(limit) +
-                                     ": raise it with ulimit -n, or give fewer --connections");
+    throw FatalError(ExitCode::system,
+                     std::to_string(options.plan.connections) + " connections need a limit of " +
+                         std::to_string(needed) + " open files, and it is " +
+                         std::to_string(limit) +
+                         ": raise it with ulimit -n, or give fewer --connections");
   }
   const auto ports = environment().local_ports;
   const std::uint64_t sources = std::max<std::size_t>(1, options.plan.sources.size());
   if (ports && options.plan.mode != LoadMode::connect &&
       options.plan.connections > (ports->second - ports->first + 1) * sources) {
-    throw Stop(ExitCode::system,
-               std::to_string(options.plan.connections) +
-                   " connections need more local ports than " + std::to_string(ports->first) +
-                   " to " + std::to_string(ports->second) + ": give more addresses with --source");
+    throw FatalError(ExitCode::system, std::to_string(options.plan.connections) +
+                                           " connections need more local ports than " +
+                                           std::to_string(ports->first) + " to " +
+                                           std::to_string(ports->second) +
+                                           ": give more addresses with --source");
   }
 }
 

@@ -1,4 +1,4 @@
-// Which of a name's addresses to use, and whether the process may have enough connections to it.
+// Finds the server's address, and checks that the process can have enough connections to it.
 #pragma once
 
 #include <cstdint>
@@ -8,18 +8,20 @@
 
 namespace echod::client {
 
-// The address of options.host that a connection is made to first; several are tried as
-// connect_race.hpp says. Throws Stop.
+// The first address of options.host that accepts a connection (connect_race.hpp). Blocks for up to
+// options.plan.timeout per address. Throws FatalError if no address accepts.
 [[nodiscard]] sys::SocketAddress reachable_address(const Options& options);
 
-// Throws Stop if options.plan.sources are not addresses of this host and of the server's family.
+// Throws FatalError unless all of options.plan.sources are addresses of this host and of the
+// server's family.
 void require_sources(const Options& options);
 
-// Raises the limit on descriptors, as far as it goes, to what options.plan.connections need, and
-// returns what is in force then.
+// Raises the limit on open files to what options.plan.connections need, as far as allowed. Returns
+// the limit then in force.
 std::uint64_t raise_open_files(const Options& options);
 
-// As above. Throws Stop if that is not enough, or if the source addresses have too few local ports.
-void require_room_for_connections(const Options& options);
+// Calls raise_open_files(). Throws FatalError if the limit is still too low, or if the source
+// addresses have too few local ports.
+void require_resources_for_connections(const Options& options);
 
 }  // namespace echod::client

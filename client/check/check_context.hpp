@@ -1,4 +1,4 @@
-// What the connections of one run of the battery share.
+// State that the connections of one run of the checks share.
 // Thread-safety: none.
 #pragma once
 
@@ -15,20 +15,20 @@ namespace echod::client {
 
 class CheckContext {
  public:
-  // Borrows the plan.
+  // `plan` must outlive the context.
   explicit CheckContext(const CheckPlan& plan);
 
   [[nodiscard]] const CheckPlan& plan() const { return plan_; }
-  // Room for one send or receive; what is in it stays until the next.
+  // Shared by all connections: its content is valid until the next send or receive.
   [[nodiscard]] std::span<std::byte> buffer() { return buffer_; }
 
-  // Connections are numbered from 1, over all checks, so that bytes of an earlier one are known.
-  [[nodiscard]] std::uint32_t number_connection() { return ++connections_; }
-  // How many streams there are, 0 among them.
+  // Numbers count from 1 over all checks, so that bytes of an earlier connection are recognized.
+  [[nodiscard]] std::uint32_t next_connection_number() { return ++connections_; }
+  // How many streams may have been sent. Includes stream 0, which no connection has.
   [[nodiscard]] std::uint32_t streams() const { return connections_ + 1; }
 
   [[nodiscard]] bool is_traced() const { return static_cast<bool>(plan_.trace); }
-  // "0.001234 EVENT", if anybody listens.
+  // Reports "0.001234 EVENT" to plan.trace. No-op if that is empty.
   void trace(const std::string& event) const;
 
  private:

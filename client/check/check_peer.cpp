@@ -19,26 +19,27 @@ namespace echod::client {
 
 namespace {
 
-// Measured: then 47 to 83 KiB fit into the kernels on the way back, over loopback too, where a
-// segment is 64 KiB and they take more than 4 MiB otherwise.
-constexpr sys::ReceivePath kNarrow{.buffer_bytes = 4096, .segment_bytes = 1448};
+// With these values the kernels hold 47 to 83 KiB on the way back (measured), also over loopback.
+// Without them they hold more than 4 MiB there, because a segment has 64 KiB.
+constexpr sys::ReceiveBuffering kSmallBuffers{.buffer_bytes = 4096, .segment_bytes = 1448};
 
 }  // namespace
 
 CheckPeer::CheckPeer(CheckContext& context, PeerOptions options)
     : context_(context),
-      number_(context.number_connection()),
+      number_(context.next_connection_number()),
       payload_(number_, std::move(options.text), context.plan().seed) {
-  connect(options.is_narrow);
+  connect(options.has_small_buffers);
 }
 
-void CheckPeer::connect(bool is_narrow) {
+void CheckPeer::connect(bool has_small_buffers) {
   const CheckPlan& plan = context_.plan();
-  sys::Opened opened = sys::connect_within(plan.server, std::nullopt, plan.timeout,
-                                           is_narrow ? kNarrow : sys::ReceivePath{});
+  sys::ConnectResult opened =
+      sys::connect_within(plan.server, std::nullopt, plan.timeout,
+                          has_small_buffers ? kSmallBuffers : sys::ReceiveBuffering{});
   if (opened.error != 0) {
     trace("cannot connect");
-    require_own_resources(opened.error);
+    throw_if_local_shortage(opened.error);
     throw CannotConnect(name() + ": cannot connect to " + plan.server.text() + ": " +
                         sys::connect_error_text(opened.error));
   }
@@ -68,7 +69,7 @@ void CheckPeer::send_with_fin(std::uint64_t bytes) {
   planned_ += bytes;
   while (sent_ < planned_) {
     if (!send_some(sys::send_more)) {
-      (void)wait(POLLOUT);  // Ready, or it throws.
+      (void)wait(POLLOUT);  // Throws if it is not ready in time.
     }
   }
   half_close();
@@ -106,11 +107,11 @@ bool CheckPeer::has_fin_arrived() const {
 }
 
 void CheckPeer::expect_no_more_on(std::span<CheckPeer> peers) {
-  constexpr std::chrono::milliseconds kMoment{50};
+  constexpr std::chrono::milliseconds kSurplusTime{50};
   for (CheckPeer& peer : peers) {
     peer.half_close();
   }
-  const sys::TimePoint end = sys::MonotonicClock::now() + kMoment;
+  const sys::TimePoint end = sys::MonotonicClock::now() + kSurplusTime;
   for (CheckPeer& peer : peers) {
     (void)(peer.is_ready(POLLIN, end - sys::MonotonicClock::now()) && peer.receive_some());
   }
@@ -129,7 +130,7 @@ void CheckPeer::exchange(std::uint64_t bytes) {
   pump(true);
 }
 
-void CheckPeer::catch_up() {
+void CheckPeer::await_all_echoes() {
   pump(true);
 }
 
@@ -137,13 +138,13 @@ void CheckPeer::pump(bool until_all_is_back) {
   while (sent_ < planned_ || (until_all_is_back && received_ < planned_)) {
     const short ready = wait(sent_ < planned_ ? POLLIN | POLLOUT : POLLIN);
     if ((ready & POLLOUT) != 0 && sent_ < planned_) {
-      (void)send_some(sys::send);  // What the kernel does not take is sent when it is ready again.
+      (void)send_some(sys::send);  // The rest is sent at the next POLLOUT.
     }
     if ((ready & ~POLLOUT) != 0) {
-      (void)receive_some();  // Likewise.
+      (void)receive_some();  // More is read at the next POLLIN.
     }
     if (has_ended_) {
-      fail(" closed " + after());
+      fail(" closed " + progress_text());
     }
   }
 }
@@ -158,7 +159,7 @@ void CheckPeer::expect_end() {
            " after our own, though " +
            (received_ == 0 ? "nothing is owed" : "all " + bytes_text(received_) + " came back"));
     }
-    (void)receive_some();  // Anything but the end throws.
+    (void)receive_some();  // Throws if it gets bytes.
   }
 }
 
@@ -169,28 +170,28 @@ bool CheckPeer::receive_some() {
   }
   if (result.error() == ECONNRESET) {
     trace("reset by the server");
-    fail(" reset " + after());
+    fail(" reset " + progress_text());
   }
   if (!result.ok()) {
-    require_own_resources(result.error());
-    fail(" failed " + after() + ": " + errno_text(result.error()));
+    throw_if_local_shortage(result.error());
+    fail(" failed " + progress_text() + ": " + errno_text(result.error()));
   }
   if (result.count() == 0) {
     has_ended_ = true;
     trace("end of file");
     return false;
   }
-  take(context_.buffer().first(result.count()));
+  handle_received(context_.buffer().first(result.count()));
   return true;
 }
 
-void CheckPeer::take(std::span<const std::byte> bytes) {
+void CheckPeer::handle_received(std::span<const std::byte> bytes) {
   trace("received", bytes);
   const auto owed = std::min<std::uint64_t>(bytes.size(), sent_ - received_);
-  const std::size_t right = payload_.matching(bytes.first(owed), received_);
+  const std::size_t right = payload_.count_matching(bytes.first(owed), received_);
   received_ += right;
   if (right < bytes.size()) {
-    fail_with(bytes.subspan(right));
+    fail_with_mismatch(bytes.subspan(right));
   }
 }
 
@@ -212,26 +213,26 @@ bool CheckPeer::is_ready(short events, sys::Duration patience) const {
 
 // Failures.
 
-void CheckPeer::require_own_resources(int error) const {
+void CheckPeer::throw_if_local_shortage(int error) const {
   constexpr std::array kOwn{EMFILE, ENFILE, ENOMEM, ENOBUFS, EADDRNOTAVAIL};
   if (std::ranges::find(kOwn, error) != kOwn.end()) {
     throw std::system_error(error, std::system_category(), name() + ": echoload's own host");
   }
 }
 
-// What had come back before is still to be read, and counts.
+// Reads what came back before the error, so that it counts.
 void CheckPeer::fail_to_send(int error) {
   trace("cannot send: " + errno_text(error));
-  require_own_resources(error);
+  throw_if_local_shortage(error);
   while (receive_some()) {
   }
-  // EPIPE: the server had closed before it reset (tcp_reset() in the kernel, CLOSE_WAIT).
-  fail((error == EPIPE ? " closed " : " reset ") + after());
+  // EPIPE: the server closed before it reset (tcp_reset() in the kernel, state CLOSE_WAIT).
+  fail((error == EPIPE ? " closed " : " reset ") + progress_text());
 }
 
-void CheckPeer::fail_with(std::span<const std::byte> wrong) {
+void CheckPeer::fail_with_mismatch(std::span<const std::byte> wrong) {
   std::vector<std::byte> evidence(wrong.begin(), wrong.end());
-  const std::size_t enough = enough_evidence(sent_ - received_);
+  const std::size_t enough = evidence_bytes_needed(sent_ - received_);
   const sys::TimePoint end = sys::MonotonicClock::now() + kEvidenceTime;
   while (evidence.size() < enough && is_ready(POLLIN, end - sys::MonotonicClock::now())) {
     const sys::IoResult result = sys::receive(fd_.get(), context_.buffer());
@@ -255,7 +256,7 @@ std::string CheckPeer::name() const {
   return "connection " + std::to_string(number_);
 }
 
-std::string CheckPeer::after() const {
+std::string CheckPeer::progress_text() const {
   return "after " + std::to_string(received_) + " of " + bytes_text(planned_);
 }
 

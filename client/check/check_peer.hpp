@@ -1,11 +1,13 @@
-// One connection of a check, moved step by step. Each step waits for as long as the server makes
-// progress, and at most the plan's timeout without any; what came back is compared on the way. A
-// server that does something wrong ends the check with a CheckFailure that says what. What this
-// host lacks, such as descriptors, ends it with a std::system_error.
+// One connection of a check. Each function is one step of the check and verifies the bytes that
+// arrive meanwhile.
 //
-//   received <= sent <= planned, all of them offsets in the payload
+//   received <= sent <= planned; all are offsets in the payload
 //
-// Thread-safety: none.
+// Owns the socket. Thread-safety: none.
+//
+// Blocks while the server makes progress, and up to plan.timeout without progress. If the server
+// does something wrong, throws a CheckFailure that says what. If this host lacks resources, such as
+// descriptors, throws std::system_error.
 #pragma once
 
 #include <chrono>
@@ -34,74 +36,74 @@ class CannotConnect : public CheckFailure {
 };
 
 struct PeerOptions {
-  std::optional<std::string> text = std::nullopt;  // What it sends, instead of a stream.
-  // The kernels hold some 70 KiB on the way back, not megabytes.
-  bool is_narrow = false;
+  std::optional<std::string> text = std::nullopt;  // Sent instead of a stream.
+  // Makes the kernels buffer about 70 KiB on the way back, instead of megabytes.
+  bool has_small_buffers = false;
 };
 
 class CheckPeer {
  public:
-  // A send that the server does not let through for so long is blocked.
+  // A send counts as blocked after this time without progress.
   static constexpr std::chrono::milliseconds kBlockedTime{200};
 
   // Connects; throws CannotConnect.
   explicit CheckPeer(CheckContext& context, PeerOptions options = {});
 
-  // Sends the next `bytes` without reading; false if the server and the kernels take no more for
-  // the time of `patience`. The next call but `half_close` and `reset` sends the rest.
+  // Sends the next `bytes` without reading. Returns false if nothing could be sent for `patience`.
+  // Then the next step sends the rest, unless it is half_close() or reset().
   [[nodiscard]] bool send_unread(std::uint64_t bytes, sys::Duration patience = kBlockedTime);
-  // Sends the next `bytes`, and takes what comes back meanwhile.
+  // Sends the next `bytes`, and reads what comes back meanwhile.
   void send(std::uint64_t bytes);
-  // Sends what is left, and waits until all has come back.
-  void catch_up();
-  // Sends the next `bytes`, and waits until all has come back.
+  // Sends the rest of the planned bytes, and waits until all have come back.
+  void await_all_echoes();
+  // Sends the next `bytes`, and waits until all have come back.
   void exchange(std::uint64_t bytes);
 
-  // Sends the next `bytes` and the FIN in one segment, as far as they fit into one.
+  // Sends the next `bytes` and the FIN. The FIN travels with the last bytes.
   void send_with_fin(std::uint64_t bytes);
-  // FIN: no more from us.
+  // Sends the FIN. No-op if it was sent.
   void half_close();
-  // Sends what is left, half-closes unless that is done, and waits until all has come back, then
-  // the server's FIN.
+  // Sends the rest of the planned bytes and the FIN, and waits until all bytes and the server's FIN
+  // have come back.
   void expect_end();
-  // Half-closes, and looks for a moment whether more comes than is owed; not whether the server
-  // closes, which other checks are about. Only when all is back.
+  // Half-closes, and fails if surplus bytes arrive within 50 ms. Does not check whether the server
+  // closes; other checks do. Must be called only when all bytes are back.
   void expect_no_more() { expect_no_more_on({this, 1}); }
-  // The same for many at a time, all of which get that moment.
+  // The same for many connections at the same time.
   static void expect_no_more_on(std::span<CheckPeer> peers);
-  // RST, now.
+  // Closes with an RST.
   void reset();
 
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] bool is_half_closed() const { return is_half_closed_; }
-  // Whether the server's host has acknowledged our FIN, and so all that was sent before it.
+  // Whether the server's kernel has acknowledged our FIN, and so all bytes before it.
   [[nodiscard]] bool has_fin_arrived() const;
 
  private:
   using SendCall = sys::IoResult (*)(int fd, std::span<const std::byte> bytes) noexcept;
 
-  void connect(bool is_narrow);
-  // What is ready of `events`; throws if nothing is for the timeout.
+  void connect(bool has_small_buffers);
+  // Waits for `events` and returns those that are ready. Throws after the timeout.
   [[nodiscard]] short wait(short events) const;
   [[nodiscard]] bool is_ready(short events, sys::Duration patience) const;
   void pump(bool until_all_is_back);
 
-  // Hands over what is planned; false if the kernel takes nothing now.
+  // Sends planned bytes once. Returns false if the call would block.
   bool send_some(SendCall call);
-  // Takes what has arrived; false if nothing has, or if it is the end.
+  // Reads once. Returns false if the call would block, and at the end of file.
   bool receive_some();
-  void take(std::span<const std::byte> bytes);
+  void handle_received(std::span<const std::byte> bytes);
   [[noreturn]] void fail_to_send(int error);
-  [[noreturn]] void fail_with(std::span<const std::byte> wrong);
+  [[noreturn]] void fail_with_mismatch(std::span<const std::byte> wrong);
   [[noreturn]] void fail(const std::string& what) const;
 
-  // Throws std::system_error if `error` says that this host lacks something.
-  void require_own_resources(int error) const;
+  // Throws std::system_error if `error` means that this host lacks resources.
+  void throw_if_local_shortage(int error) const;
 
   // "connection 3".
   [[nodiscard]] std::string name() const;
   // "after 4096 of 65536 bytes".
-  [[nodiscard]] std::string after() const;
+  [[nodiscard]] std::string progress_text() const;
   void trace(const std::string& event, std::span<const std::byte> bytes = {}) const;
 
   CheckContext& context_;

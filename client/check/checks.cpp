@@ -29,17 +29,17 @@ Finding small_message(CheckContext& context) {
   return {.figure = figure, .reason = bytes_text(text.size()) + " came back"};
 }
 
-// What terminals, telnet and programs that take bytes for lines or text stumble over.
+// Bytes that terminals, telnet and text-oriented servers often change.
 std::string awkward_bytes() {
   using std::string_literals::operator""s;
   std::string text;
   for (int value = 0; value <= 0xff; ++value) {
     text += static_cast<char>(value);
   }
-  text += "\0\0\0\0\r\n\n\r\r\r\n\n"s;          // NULs; ends of lines, whole and halved.
+  text += "\0\0\0\0\r\n\n\r\r\r\n\n"s;          // NULs; complete and partial line ends.
   text += "\xff\xf4\xff\xfd\x06\xff\xff\xff"s;  // Telnet: interrupt, timing mark, an escaped 255.
   text += "\x03\x04\x11\x13\x1a\x1b[2J\x7f"s;   // Interrupt, end of file, flow control, escape.
-  text += "\xc0\x80\xed\xa0\x80\xfe\xef\xbb\xbf"s;  // What is not UTF-8, and a byte order mark.
+  text += "\xc0\x80\xed\xa0\x80\xfe\xef\xbb\xbf"s;  // Invalid UTF-8, and a byte order mark.
   return text + std::string(kKib, '\xff') + std::string(kKib, '\0');
 }
 
@@ -69,11 +69,11 @@ Finding byte_by_byte(CheckContext& context) {
 
 Finding large_late_reader(CheckContext& context) {
   constexpr std::uint64_t kBytes = 64 * kMib;
-  constexpr std::chrono::milliseconds kLate{300};
+  constexpr std::chrono::milliseconds kReadDelay{300};
   CheckPeer peer(context);
   const bool took_all = peer.send_unread(kBytes);
   const std::uint64_t unread = peer.sent();
-  std::this_thread::sleep_for(kLate);
+  std::this_thread::sleep_for(kReadDelay);
   const Stopwatch watch;
   peer.expect_end();
   const std::string rate = rate_text(kBytes - unread, watch.elapsed());
@@ -100,8 +100,8 @@ Crowd connect_all(CheckContext& context) {
   return crowd;
 }
 
-// Why there are too few descriptors for `connections`; empty if there are enough.
-std::string shortage(std::uint64_t connections) {
+// Says why there are too few descriptors for `connections`. Empty if there are enough.
+std::string descriptor_shortage(std::uint64_t connections) {
   constexpr std::uint64_t kOtherDescriptors = 16;
   const std::uint64_t needed = connections + kOtherDescriptors;
   const std::uint64_t limit = sys::open_files_limit().soft;
@@ -111,24 +111,23 @@ std::string shortage(std::uint64_t connections) {
                    " descriptors, and ulimit -n is " + std::to_string(limit);
 }
 
-// Part by part, over all connections, so that each has something under way while the others'
-// parts arrive.
+// Sends chunk by chunk over all connections, so that all have bytes in flight at the same time.
 Finding in_parallel(CheckContext& context) {
-  constexpr std::array<std::uint64_t, 5> kParts{1, 16, 256, 1024, 2803};
-  constexpr std::chrono::seconds kRepeatedSyn{1};  // After so long: RFC 6298, section 2.
+  constexpr std::array<std::uint64_t, 5> kChunks{1, 16, 256, 1024, 2803};
+  constexpr std::chrono::seconds kRepeatedSyn{1};  // RFC 6298, section 2.
   const std::uint32_t connections = context.plan().connections;
-  if (const std::string reason = shortage(connections); !reason.empty()) {
+  if (const std::string reason = descriptor_shortage(connections); !reason.empty()) {
     return {.verdict = CheckVerdict::skip, .reason = reason};
   }
   const Stopwatch watch;
   Crowd crowd = connect_all(context);
-  for (const std::uint64_t part : kParts) {
+  for (const std::uint64_t part : kChunks) {
     for (CheckPeer& peer : crowd.peers) {
       peer.send(part);
     }
   }
   for (CheckPeer& peer : crowd.peers) {
-    peer.catch_up();
+    peer.await_all_echoes();
   }
   const std::string taken = duration_text(watch.elapsed());
   CheckPeer::expect_no_more_on(crowd.peers);
@@ -148,14 +147,14 @@ Finding pipelining(CheckContext& context) {
   for (std::uint64_t i = 0; i < kMessages; ++i) {
     peer.send(1 + i * kStride % kLargest);
   }
-  peer.catch_up();
+  peer.await_all_echoes();
   const std::string figure =
       size_text(peer.sent()) + " at " + rate_text(peer.sent(), watch.elapsed());
   peer.expect_no_more();
   return {.figure = figure, .reason = "1000 messages of 1 to 4096 bytes without waiting, in order"};
 }
 
-// What was meant for the connection that is gone must not reach the next one.
+// Bytes for a connection that was reset must not reach the next one.
 Finding abrupt_close(CheckContext& context) {
   constexpr int kTimes = 50;
   constexpr std::uint64_t kUnread = 64 * kKib;
@@ -163,7 +162,7 @@ Finding abrupt_close(CheckContext& context) {
   const Stopwatch watch;
   for (int i = 0; i < kTimes; ++i) {
     CheckPeer gone(context);
-    (void)gone.send_unread(kUnread);  // Whatever was taken is under way, which is enough.
+    (void)gone.send_unread(kUnread);  // Any amount in flight will do.
     gone.reset();
     CheckPeer next(context);
     next.exchange(kBytes);

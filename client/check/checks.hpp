@@ -1,5 +1,5 @@
-// The checks themselves. Each uses connections of its own, and either finds something or throws
-// what is wrong (check_peer.hpp).
+// The list of checks. Each check opens its own connections, and returns a Finding or throws as
+// described in check_peer.hpp.
 #pragma once
 
 #include <span>
@@ -22,11 +22,11 @@ struct Check {
   Finding (*run)(CheckContext& context);
 };
 
-// In the order in which they run: what every server should do first.
+// In the order in which they run, basic checks first.
 [[nodiscard]] std::span<const Check> all_checks() noexcept;
 
-// half_close_checks.cpp: after the client's FIN everything still owed comes back, then the
-// server's.
+// half_close_checks.cpp: after the client's FIN, all bytes owed must come back, then the server's
+// FIN.
 Finding half_close_nothing_sent(CheckContext& context);
 Finding half_close_short_message(CheckContext& context);
 Finding half_close_before_reading(CheckContext& context);

@@ -26,7 +26,7 @@ Finding half_close_short_message(CheckContext& context) {
   constexpr std::uint64_t kBytes = 64;
   CheckPeer peer(context);
   const Stopwatch watch;
-  (void)peer.send_unread(kBytes);  // An empty send buffer takes it all.
+  (void)peer.send_unread(kBytes);  // Fits into the empty send buffer.
   peer.half_close();
   peer.expect_end();
   return {.figure = duration_text(watch.elapsed()), .reason = "64 bytes, then end of file"};
@@ -50,7 +50,7 @@ Finding half_close_before_reading(CheckContext& context) {
 
 namespace {
 
-// How much to have under way: from 48 KiB in steps of 1 KiB, then in larger ones.
+// How many bytes to have in flight: from 48 KiB in steps of 1 KiB, then in larger steps.
 std::vector<std::uint64_t> unread_sizes() {
   constexpr std::uint64_t kLeast = 48;
   constexpr std::uint64_t kDense = 96;
@@ -62,8 +62,8 @@ std::vector<std::uint64_t> unread_sizes() {
   return sizes;
 }
 
-// Goes on sending what is planned, and half-closes when all of it is sent. False if nothing was
-// left to do, or nothing could be done.
+// Sends more of the planned bytes, and half-closes when all are sent. Returns whether it made
+// progress.
 bool half_close_if_sent(CheckPeer& peer) {
   const std::uint64_t before = peer.sent();
   if (!peer.is_half_closed() && peer.send_unread(0, sys::Duration::zero())) {
@@ -73,16 +73,17 @@ bool half_close_if_sent(CheckPeer& peer) {
   return peer.sent() > before;
 }
 
-// Sends sizes[i] bytes, then the FIN, on peers[i]; less, and no FIN, where sending blocks. All
-// peers take the same small steps. A server that gets everything at once fills its own buffer
-// before its kernel's, which grows with what the client acknowledges, and then waits until poll(2)
-// calls the socket writable. Such a server does not read the FIN, and its fault would not show.
+// Sends sizes[i] bytes and then the FIN on peers[i]; fewer bytes and no FIN where sending blocks.
+//
+// All peers send in the same small steps. A server that got all bytes at once would fill its own
+// buffer before the kernel's send buffer has grown, and would then wait for POLLOUT. It would not
+// read the FIN, so this check could not find its fault.
 void send_unread_with_fin(std::span<CheckPeer> peers, std::span<const std::uint64_t> sizes) {
   constexpr std::chrono::milliseconds kStepTime{5};
   std::uint64_t sent = 0;
   for (std::size_t i = 0; i < sizes.size(); ++i) {
     for (CheckPeer& peer : peers.subspan(i)) {
-      (void)peer.send_unread(sizes[i] - sent, sys::Duration::zero());  // The rest follows.
+      (void)peer.send_unread(sizes[i] - sent, sys::Duration::zero());  // The rest is sent below.
     }
     (void)half_close_if_sent(peers[i]);
     sent = sizes[i];
@@ -95,23 +96,23 @@ void send_unread_with_fin(std::span<CheckPeer> peers, std::span<const std::uint6
 
 }  // namespace
 
-// Some servers drop what is left half a second after the client's FIN. To catch one, more must be
-// under way than the kernels hold, so that the server has to keep the rest, but no more than the
-// server itself can hold, or it does not get to see the FIN. Both differ from host to host and from
-// server to server, hence the many sizes.
+// Some servers drop the bytes that are left half a second after the client's FIN. To catch one,
+// more bytes must be in flight than the kernels hold, so that the server buffers the rest, but no
+// more than the server can buffer, or it does not read the FIN. Both limits differ between hosts
+// and servers, so the check tries many sizes.
 Finding half_close_late_reader(CheckContext& context) {
-  constexpr std::chrono::milliseconds kLate{1000};
+  constexpr std::chrono::milliseconds kReadDelay{1000};
   const std::vector<std::uint64_t> sizes = unread_sizes();
   std::vector<CheckPeer> peers;
   while (peers.size() < sizes.size()) {
-    peers.emplace_back(context, PeerOptions{.is_narrow = true});
+    peers.emplace_back(context, PeerOptions{.has_small_buffers = true});
   }
   send_unread_with_fin(peers, sizes);
   std::uint64_t unread = 0;
   for (const CheckPeer& peer : peers) {
     unread += peer.sent();
   }
-  std::this_thread::sleep_for(kLate);
+  std::this_thread::sleep_for(kReadDelay);
   const auto arrived = std::ranges::count_if(peers, &CheckPeer::has_fin_arrived);
   for (CheckPeer& peer : peers) {
     peer.expect_end();
@@ -126,8 +127,8 @@ Finding half_close_late_reader(CheckContext& context) {
                     " FINs had arrived by then"};
 }
 
-// A server that sees the FIN together with the last data must not forget one over the other. Which
-// comes first is a race within the server, hence several times.
+// A server that gets the FIN together with the last data must handle both. Which one it handles
+// first is a race in the server, so the check repeats.
 Finding half_close_with_data(CheckContext& context) {
   constexpr int kTimes = 16;
   constexpr std::uint64_t kStep = 1021;

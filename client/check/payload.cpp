@@ -18,9 +18,9 @@ void Payload::fill(std::span<std::byte> out, std::uint64_t offset) const {
   }
 }
 
-std::size_t Payload::matching(std::span<const std::byte> bytes, std::uint64_t offset) const {
+std::size_t Payload::count_matching(std::span<const std::byte> bytes, std::uint64_t offset) const {
   if (!text_) {
-    return stream_.matching(bytes, offset);
+    return stream_.count_matching(bytes, offset);
   }
   const auto difference = std::ranges::mismatch(bytes, text_from(offset));
   return static_cast<std::size_t>(difference.in1 - bytes.begin());

@@ -1,6 +1,6 @@
-// What a connection sends, and so what must come back: a stream of its own (keyed_stream.hpp), or a
-// text for what a stream hardly contains.
-// Thread-safety: a value.
+// The bytes that a connection sends and expects back: its own stream (keyed_stream.hpp) or a given
+// text.
+// Thread-safety: a value type.
 #pragma once
 
 #include <cstddef>
@@ -16,17 +16,18 @@ namespace echod::client {
 
 class Payload {
  public:
-  // Of a connection by its number; its stream if there is no `text`.
+  // The stream of connection number `connection`, or `text` if given.
   explicit Payload(std::uint32_t connection, std::optional<std::string> text = std::nullopt,
                    std::uint32_t seed = 0)
       : stream_(connection, seed), seed_(seed), text_(std::move(text)) {}
 
-  // Writes the bytes from `offset` on; a text must have so many.
+  // Writes the bytes from `offset` on. A text must be long enough.
   void fill(std::span<std::byte> out, std::uint64_t offset) const;
-  // How many of `bytes` are what there is from `offset` on, up to the first that is not.
-  [[nodiscard]] std::size_t matching(std::span<const std::byte> bytes, std::uint64_t offset) const;
-  // What is wrong with bytes that do not match, in a line that names the connection; `connections`
-  // have streams.
+  // Returns how many leading bytes of `bytes` equal the payload from `offset` on.
+  [[nodiscard]] std::size_t count_matching(std::span<const std::byte> bytes,
+                                           std::uint64_t offset) const;
+  // Describes a mismatch in one line that names the connection. `connections` is how many streams
+  // may have been sent.
   [[nodiscard]] std::string fault_text(const Evidence& evidence, std::uint32_t connections) const;
 
  private:

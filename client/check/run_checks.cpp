@@ -16,8 +16,8 @@ CheckResult result_of(const Check& check, CheckVerdict verdict, const std::strin
   return {.name = std::string(check.name), .verdict = verdict, .figure = "", .reason = reason};
 }
 
-// What the client itself runs out of says nothing about the server, and the other checks may need
-// less: the check is skipped.
+// A check for which the client lacks resources is skipped: that says nothing about the server, and
+// other checks may need less.
 CheckResult run(const Check& check, CheckContext& context) {
   context.trace("check: " + std::string(check.name));
   try {

@@ -1,6 +1,6 @@
-// The correctness battery: small conversations with an echo server, any one, each of which shows
-// that it does something right, or names what it does wrong.
-// Thread-safety: one run at a time in a process (it counts descriptors); blocks until it is over.
+// Runs a list of correctness checks against any echo server. Each check is a short conversation.
+// Thread-safety: one run at a time per process, because a check assumes that all descriptors
+// are free. Blocks until the run is over.
 #pragma once
 
 #include <chrono>
@@ -16,19 +16,19 @@ namespace echod::client {
 
 struct CheckPlan {
   sys::SocketAddress server;
-  std::uint32_t connections = 40;  // Of the checks in parallel.
-  // How long to wait for the server to do anything at all; a check may take many times as long.
+  std::uint32_t connections = 40;  // For the check "in parallel".
+  // How long to wait without progress. A check may take many times as long in total.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
-  std::uint32_t seed = 0;  // Of what is sent (keyed_stream.hpp).
-  // Gets a line for each check that begins, and for each connect, send, receive, half-close, reset
-  // and end. May be empty.
+  std::uint32_t seed = 0;  // Seed of the bytes sent (keyed_stream.hpp).
+  // Called with one line for each start of a check, and for each connect, send, receive,
+  // half-close, reset and end of file. May be empty.
   std::function<void(const std::string&)> trace;
 };
 
 enum class CheckVerdict : std::uint8_t {
   pass,
   fail,
-  skip,  // Nothing was learned about the server.
+  skip,  // The check could not be made.
 };
 
 // "pass", "fail", "skip".
@@ -38,15 +38,14 @@ struct CheckResult {
   std::string name;  // "half-close, late reader"
   CheckVerdict verdict = CheckVerdict::pass;
   std::string figure;  // "3.2 ms", "64 MiB at 410 MB/s"; may be empty.
-  std::string reason;  // One line: what was seen, or what went wrong.
+  std::string reason;  // One line: what was verified, or what went wrong.
 };
 
-// Whether all passed.
+// Whether all checks passed. A skipped check did not pass.
 [[nodiscard]] bool have_passed(const std::vector<CheckResult>& results) noexcept;
 
-// Runs all checks, one after the other, whatever becomes of any; `on_result` (may be empty) gets
-// each result as it is known. If the first check finds nobody to connect to, the others are
-// skipped.
+// Runs all checks in order, also after a failure. Calls `on_result` with each result; it may be
+// empty. If the first check cannot connect, the others are skipped.
 std::vector<CheckResult> run_checks(const CheckPlan& plan,
                                     const std::function<void(const CheckResult&)>& on_result);
 

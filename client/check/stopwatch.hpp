@@ -1,5 +1,5 @@
-// How long something took.
-// Thread-safety: a value.
+// Measures the time since its construction.
+// Thread-safety: a value type.
 #pragma once
 
 #include "sys/clock.hpp"

@@ -14,18 +14,18 @@ namespace echod::client {
 namespace {
 
 constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
-// After these a short read does not stand in for EAGAIN.
+// After these events a short read does not mean that the socket is empty.
 constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 LoadError error_of(FaultKind kind) noexcept {
-  return static_cast<LoadError>(kind);  // LoadError begins with the kinds of faults.
+  return static_cast<LoadError>(kind);  // LoadError starts with the values of FaultKind.
 }
 
 }  // namespace
 
-LoadConnection::LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t place)
-    : context_(context), number_(number), place_(place), messages_(context.plan.sizes, number) {
-  if (place < context.active) {
+LoadConnection::LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t slot)
+    : context_(context), number_(number), slot_(slot), messages_(context.plan.sizes, number) {
+  if (slot < context.active) {
     begun_at_.resize(context.plan.depth);
   }
 }
@@ -38,11 +38,11 @@ LoadConnection::~LoadConnection() {
 
 void LoadConnection::open() noexcept {
   const auto& sources = context_.plan.sources;
-  sys::Opened opened = sys::open_connection(
+  sys::ConnectResult opened = sys::open_connection(
       context_.plan.server,
       sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
   enter(State::opening);
-  progress_ = sys::MonotonicClock::now();
+  last_progress_ = sys::MonotonicClock::now();
   fd_ = std::move(opened.fd);
   if (!fd_.is_open()) {
     fail_to_open(opened.error);
@@ -56,7 +56,7 @@ void LoadConnection::open() noexcept {
     fail_to_open(added.error());
   } else if (opened.error == 0) {
     on_opened(sys::MonotonicClock::now());
-    proceed();
+    begin_and_send();
   }
 }
 
@@ -66,17 +66,17 @@ void LoadConnection::on_opened(sys::TimePoint moment) noexcept {
   is_writable_ = true;
   reads_to_end_ = has_received_ = has_echoed_ = false;
   if (!is_connect_mode() || context_.window.contains(started_at(messages_.answered()))) {
-    context_.tally.connect.record(moment - progress_);
+    context_.tally.connect.record(moment - last_progress_);
   }
-  if (place_ >= context_.active) {
-    note_return(moment);
+  if (slot_ >= context_.active) {
+    record_recovery(moment);
   }
 }
 
 void LoadConnection::fail_to_open(int error) noexcept {
   switch (error) {
     case ECONNREFUSED:
-      fail(LoadError::refused, "refused: nobody listens");
+      fail(LoadError::refused, "refused: no server listens");
       break;
     case ETIMEDOUT:
       fail(LoadError::connect_timeout, "no answer to connect");
@@ -100,44 +100,44 @@ void LoadConnection::fail_to_open(int error) noexcept {
 void LoadConnection::start() noexcept {
   is_started_ = true;
   if (!context_.is_open_loop()) {
-    proceed();
+    begin_and_send();
   }
 }
 
 void LoadConnection::message_due(sys::TimePoint due) noexcept {
   const bool is_unconnected = is_lost() && context_.window.contains(due);
   context_.tally.unconnected += is_unconnected ? 1U : 0U;
-  if (due_ - messages_.answered() == due_at_.size()) {
-    make_room_for_due_times();
+  if (due_count_ - messages_.answered() == due_at_.size()) {
+    grow_due_times();
   }
-  due_at(due_++) = due;
+  due_at(due_count_++) = due;
   ++context_.unbegun;
-  proceed();
+  begin_and_send();
 }
 
-void LoadConnection::make_room_for_due_times() noexcept {
-  std::vector<sys::TimePoint> fewer(std::max<std::size_t>(2, 2 * due_at_.size()));
-  fewer.swap(due_at_);
-  for (std::uint64_t message = messages_.answered(); message < due_; ++message) {
-    due_at(message) = fewer[message & (fewer.size() - 1)];
+void LoadConnection::grow_due_times() noexcept {
+  std::vector<sys::TimePoint> old_times(std::max<std::size_t>(2, 2 * due_at_.size()));
+  old_times.swap(due_at_);
+  for (std::uint64_t message = messages_.answered(); message < due_count_; ++message) {
+    due_at(message) = old_times[message & (old_times.size() - 1)];
   }
 }
 
-void LoadConnection::proceed() noexcept {
+void LoadConnection::begin_and_send() noexcept {
   begin_messages();
   send_unsent();
   if (state_ == State::open && is_writable_ && messages_.unsent_bytes() > 0) {
-    context_.loop.enqueue(*this);  // The socket took everything: no OUT would come.
+    context_.loop.enqueue(*this);  // The socket accepted everything, so no OUT will come.
   }
-  end_if_done();
+  half_close_if_done();
 }
 
-// Half-closes once nothing more will be begun and everything is back.
-void LoadConnection::end_if_done() noexcept {
-  if (state_ == State::open && !is_needed() && messages_.outstanding() == 0) {
+// Half-closes if no more messages will begin and everything has come back.
+void LoadConnection::half_close_if_done() noexcept {
+  if (state_ == State::open && !should_be_open() && messages_.outstanding() == 0) {
     enter(State::ending);
-    progress_ = context_.loop.now();
-    (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
+    last_progress_ = context_.loop.now();
+    (void)sys::shut_write(fd_.get());  // On failure, recv(2) returns the error.
   }
 }
 
@@ -155,14 +155,14 @@ void LoadConnection::begin_messages() noexcept {
     begin_message();
     if (is_connect_mode()) {
       open();
-      return;  // If it failed here and now, so it would again.
+      return;  // If it failed at once, the next attempt would fail too.
     }
   }
 }
 
 void LoadConnection::begin_message() noexcept {
   if (messages_.outstanding() == 0) {
-    progress_ = context_.loop.now();
+    last_progress_ = context_.loop.now();
   }
   begun_at_[messages_.begun() % begun_at_.size()] = sys::MonotonicClock::now();
   context_.unbegun -= context_.is_open_loop() ? 1U : 0U;
@@ -190,7 +190,7 @@ void LoadConnection::send_unsent() noexcept {
     budget -= std::min(budget, sent.count());
     context_.tally.bytes_sent += context_.window.contains(context_.loop.now()) ? sent.count() : 0U;
     if (is_connect_mode() && messages_.unsent_bytes() == 0) {
-      (void)sys::shut_write(fd_.get());  // If it fails there is an error that recv(2) will tell.
+      (void)sys::shut_write(fd_.get());  // On failure, recv(2) returns the error.
     }
   }
 }
@@ -215,25 +215,25 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     read();
   }
   if (state_ == State::closed) {
-    return Turn::wait;  // After a failure; check_timeouts() tries again.
+    return Turn::wait;  // It failed; check_timeouts() tries again.
   }
-  proceed();
+  begin_and_send();
   return is_readable_ ? Turn::again : Turn::wait;
 }
 
 void LoadConnection::read() noexcept {
   std::size_t budget = LoadContext::kTurnBytes;
   while (is_readable_ && budget > 0) {
-    const std::span<std::byte> room =
+    const std::span<std::byte> buffer =
         std::span(context_.receive_buffer).first(std::min(budget, context_.receive_buffer.size()));
-    const sys::StampedRead read = receive(room);
+    const sys::StampedRead read = receive(buffer);
     const sys::IoResult& received = read.result;
     if (received.would_block()) {
       is_readable_ = reads_to_end_ = false;
       return;
     }
     if (!received.ok() && state_ == State::diagnosing) {
-      conclude();  // The wrong bytes came first.
+      finish_diagnosis();  // The wrong bytes are the first error.
       return;
     }
     if (!received.ok()) {
@@ -245,12 +245,12 @@ void LoadConnection::read() noexcept {
       return;
     }
     budget -= received.count();
-    is_readable_ = received.count() == room.size() || reads_to_end_;
-    take(room.first(received.count()), read);
+    is_readable_ = received.count() == buffer.size() || reads_to_end_;
+    handle_received(buffer.first(received.count()), read);
   }
 }
 
-// A kernel's time stamp costs a little, and is asked for where latency is measured to the echo.
+// Kernel time stamps cost a little, so only mode echo, which measures latency, asks for them.
 bool LoadConnection::measures_arrivals() const noexcept {
   return context_.plan.mode == LoadMode::echo;
 }
@@ -264,21 +264,22 @@ sys::StampedRead LoadConnection::receive(std::span<std::byte> into) const noexce
   return {.result = received, .arrived = now, .read = now};
 }
 
-void LoadConnection::take(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept {
+void LoadConnection::handle_received(std::span<const std::byte> bytes,
+                                     const sys::StampedRead& read) noexcept {
   const sys::TimePoint now = context_.loop.now();
   context_.tally.bytes_received += context_.window.contains(now) ? bytes.size() : 0U;
   if (state_ == State::diagnosing) {
     keep_evidence(bytes);
     return;
   }
-  progress_ = now;
+  last_progress_ = now;
   const auto owed = std::min<std::uint64_t>(bytes.size(), messages_.owed_bytes());
-  const std::size_t right = stream().matching(bytes.first(owed), messages_.received());
+  const std::size_t right = stream().count_matching(bytes.first(owed), messages_.received());
   messages_.on_received(right);
   if (!is_connect_mode()) {
     record_answers(read);
   } else if (right > 0 && !std::exchange(has_received_, true)) {
-    note_first_byte(read.arrived);
+    record_first_byte(read.arrived);
   }
   if (right < bytes.size()) {
     enter(State::diagnosing);
@@ -287,7 +288,7 @@ void LoadConnection::take(std::span<const std::byte> bytes, const sys::StampedRe
   }
 }
 
-void LoadConnection::note_first_byte(sys::TimePoint moment) noexcept {
+void LoadConnection::record_first_byte(sys::TimePoint moment) noexcept {
   const std::uint64_t message = messages_.answered();
   if (context_.window.contains(started_at(message))) {
     context_.tally.first_byte.record(moment - begun_at_[message % begun_at_.size()]);
@@ -296,7 +297,7 @@ void LoadConnection::note_first_byte(sys::TimePoint moment) noexcept {
 
 void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
   const std::uint64_t first = messages_.answered();
-  for (std::uint64_t message = first; messages_.take_answer(); ++message) {
+  for (std::uint64_t message = first; messages_.count_answer(); ++message) {
     --context_.in_flight;
     record_latency(message, read.arrived);
     record_service(message, read.arrived);
@@ -306,7 +307,7 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
     return;
   }
   has_echoed_ = true;
-  note_return(read.arrived);
+  record_recovery(read.arrived);
   if (context_.window.contains(read.arrived)) {
     context_.tally.echoes += answers;
     if (StepTally* const step = context_.step_at(read.arrived); step != nullptr) {
@@ -318,7 +319,7 @@ void LoadConnection::record_answers(const sys::StampedRead& read) noexcept {
   }
 }
 
-// How long the server takes for a message is what bounds the rate of so many connections.
+// The service time limits the rate that a number of connections can reach (verdict.hpp).
 void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until) noexcept {
   if (!context_.is_open_loop() || !context_.window.contains(until)) {
     return;
@@ -330,7 +331,7 @@ void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until)
   }
 }
 
-// In a stream the messages wait for each other: how long says nothing.
+// Mode stream has no latency: its messages wait for each other.
 void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until) noexcept {
   if (context_.plan.mode != LoadMode::stream) {
     const sys::TimePoint start = started_at(message);
@@ -350,7 +351,7 @@ sys::TimePoint LoadConnection::started_at(std::uint64_t message) noexcept {
 
 void LoadConnection::on_end_of_file() noexcept {
   if (state_ == State::diagnosing) {
-    conclude();
+    finish_diagnosis();
     return;
   }
   const std::uint64_t missing = messages_.owed_bytes() + messages_.unsent_bytes();
@@ -360,7 +361,7 @@ void LoadConnection::on_end_of_file() noexcept {
     const sys::TimePoint now = sys::MonotonicClock::now();
     record_answers({.result = sys::IoResult::of(0), .arrived = now, .read = now});
     close();
-    proceed();
+    begin_and_send();
   } else if (have_closed) {
     fail(LoadError::truncated, bytes_text(missing) + " missing at the end after our half-close");
   } else {
@@ -372,33 +373,33 @@ void LoadConnection::on_end_of_file() noexcept {
 // Failures.
 
 void LoadConnection::keep_evidence(std::span<const std::byte> bytes) noexcept {
-  const std::size_t room = kEvidenceBytes - std::min(kEvidenceBytes, evidence_->size());
-  const auto kept = bytes.first(std::min(bytes.size(), room));
+  const std::size_t free_bytes = kEvidenceBytes - std::min(kEvidenceBytes, evidence_->size());
+  const auto kept = bytes.first(std::min(bytes.size(), free_bytes));
   evidence_->insert(evidence_->end(), kept.begin(), kept.end());
-  if (evidence_->size() >= enough_evidence(messages_.owed_bytes())) {
-    conclude();
+  if (evidence_->size() >= evidence_bytes_needed(messages_.owed_bytes())) {
+    finish_diagnosis();
   }
 }
 
-void LoadConnection::conclude() noexcept {
+void LoadConnection::finish_diagnosis() noexcept {
   const Fault fault = identify({.connection = number_,
                                 .offset = messages_.received(),
                                 .sent = messages_.sent(),
                                 .bytes = *evidence_},
                                context_.plan.connections, context_.plan.seed);
-  end_with(error_of(fault.kind), text_of(fault));
+  fail_with_detail(error_of(fault.kind), text_of(fault));
 }
 
 void LoadConnection::fail(LoadError error, const std::string& what) noexcept {
-  end_with(error, "connection " + std::to_string(number_) + ": " + what);
+  fail_with_detail(error, "connection " + std::to_string(number_) + ": " + what);
 }
 
-void LoadConnection::end_with(LoadError error, const std::string& detail) noexcept {
+void LoadConnection::fail_with_detail(LoadError error, const std::string& detail) noexcept {
   if (!is_lost() || is_mismatch(error)) {
     context_.tally.count(error, detail);
   }
-  if (error != LoadError::abandoned && (is_needed() || messages_.outstanding() > 0)) {
-    note_loss();
+  if (error != LoadError::abandoned && (should_be_open() || messages_.outstanding() > 0)) {
+    record_loss();
   }
   for (std::uint64_t message = messages_.answered(); message < messages_.begun(); ++message) {
     record_failure(message);
@@ -409,18 +410,18 @@ void LoadConnection::end_with(LoadError error, const std::string& detail) noexce
   close();
 }
 
-void LoadConnection::note_loss() noexcept {
+void LoadConnection::record_loss() noexcept {
   if (is_connect_mode() || is_lost()) {
     return;
   }
   lost_at_ = sys::MonotonicClock::now();
   ++context_.tally.lost;
   if (has_echoed_) {
-    context_.lost.push_back(place_);
+    context_.lost_slots.push_back(slot_);
   }
 }
 
-void LoadConnection::note_return(sys::TimePoint moment) noexcept {
+void LoadConnection::record_recovery(sys::TimePoint moment) noexcept {
   if (is_lost()) {
     context_.tally.outage.record(moment - lost_at_);
     lost_at_ = {};
@@ -428,7 +429,7 @@ void LoadConnection::note_return(sys::TimePoint moment) noexcept {
 }
 
 void LoadConnection::reopen() noexcept {
-  if (state_ == State::closed && is_lost() && is_needed()) {
+  if (state_ == State::closed && is_lost() && should_be_open()) {
     open();
   }
 }
@@ -437,14 +438,14 @@ void LoadConnection::close() noexcept {
   context_.in_flight -= messages_.outstanding();
   messages_.abandon();
   context_.loop.remove(*this);
-  note_tcp_figures();
+  record_tcp_figures();
   fd_.reset();
   evidence_.reset();
   is_readable_ = is_writable_ = false;
   enter(State::closed);
 }
 
-void LoadConnection::note_tcp_figures() noexcept {
+void LoadConnection::record_tcp_figures() noexcept {
   const auto figures = fd_.is_open() ? sys::tcp_figures(fd_.get()) : std::nullopt;
   if (figures) {
     context_.tally.retransmissions += figures->retransmissions;
@@ -454,7 +455,7 @@ void LoadConnection::note_tcp_figures() noexcept {
   }
 }
 
-// The one place that changes the state, and so what is counted by it.
+// The only function that changes the state. It also updates the counts of connections per state.
 void LoadConnection::enter(State state) noexcept {
   const auto count = [this](State counted, std::uint64_t one) {
     context_.opening += counted == State::opening ? one : 0;
@@ -462,35 +463,35 @@ void LoadConnection::enter(State state) noexcept {
     context_.diagnosing += counted == State::diagnosing ? one : 0;
     context_.tally.connected += counted > State::opening ? one : 0;
   };
-  count(state_, UINT64_MAX);  // Which is -1 to an unsigned number.
+  count(state_, UINT64_MAX);  // Subtracts 1: unsigned numbers wrap.
   count(state, 1);
   state_ = state;
 }
 
 void LoadConnection::stop() noexcept {
-  if (state_ == State::opening && messages_.outstanding() == 0 && !is_needed()) {
+  if (state_ == State::opening && messages_.outstanding() == 0 && !should_be_open()) {
     close();
   }
-  end_if_done();
+  half_close_if_done();
 }
 
 void LoadConnection::give_up_unbegun() noexcept {
   if (!has_unbegun()) {
     return;
   }
-  for (std::uint64_t message = messages_.begun(); message < due_; ++message) {
+  for (std::uint64_t message = messages_.begun(); message < due_count_; ++message) {
     context_.tally.not_sent += context_.window.contains(started_at(message)) ? 1U : 0U;
     record_failure(message);
   }
-  context_.unbegun -= due_ - messages_.begun();
-  due_ = messages_.begun();
+  context_.unbegun -= due_count_ - messages_.begun();
+  due_count_ = messages_.begun();
   stop();
 }
 
 void LoadConnection::abandon() noexcept {
   give_up_unbegun();
   if (state_ == State::diagnosing) {
-    conclude();
+    finish_diagnosis();
   } else if (messages_.outstanding() > 0) {
     fail(LoadError::abandoned,
          "the run was over before " + bytes_text(messages_.owed_bytes()) + " came back");
@@ -516,7 +517,7 @@ void LoadConnection::check_timeouts() noexcept {
       if (context_.opening < LoadContext::kMostOpening) {
         reopen();
       }
-      proceed();
+      begin_and_send();
       break;
     case State::opening:
     case State::open:
@@ -527,14 +528,14 @@ void LoadConnection::check_timeouts() noexcept {
       break;
     case State::diagnosing:
       if (has_waited(kEvidenceTime)) {
-        conclude();
+        finish_diagnosis();
       }
       break;
   }
 }
 
 bool LoadConnection::has_waited(std::chrono::nanoseconds time) const noexcept {
-  return context_.loop.now() - progress_ >= time;
+  return context_.loop.now() - last_progress_ >= time;
 }
 
 }  // namespace echod::client

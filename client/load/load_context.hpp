@@ -1,5 +1,5 @@
-// What the connections of one load worker share.
-// Thread-safety: belongs to the worker's thread.
+// State that the connections of one load worker share.
+// Thread-safety: used only by the worker's thread.
 #pragma once
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 
 namespace echod::client {
 
-// The time that is measured.
+// The measuring window: from `begin` to before `end`.
 struct Window {
   sys::TimePoint begin = sys::TimePoint::max();
   sys::TimePoint end = sys::TimePoint::max();
@@ -28,15 +28,15 @@ struct Window {
 };
 
 struct LoadContext {
-  // At most so many bytes are read, and so many sent, in one turn of a connection.
+  // The most bytes that one turn of a connection reads, and the most that it sends.
   static constexpr std::size_t kTurnBytes = 256 << 10;
-  static constexpr std::size_t kCallBytes = 64 << 10;  // In one call: small enough for the caches.
-  // Connections that are being made at a time, so that a listen backlog of ordinary length holds
-  // them.
+  static constexpr std::size_t kCallBytes = 64 << 10;  // Per call; fits into the CPU caches.
+  // The most connections that are opening at a time, so that they fit into an ordinary listen
+  // backlog.
   static constexpr std::uint64_t kMostOpening = 128;
 
-  // Messages of an open loop that are due and not begun: each takes 8 bytes, or 16. A client this
-  // far behind comes to the others later.
+  // The most messages of an open loop that are due and not begun. Each takes 8 to 16 bytes of
+  // memory. Beyond that the pacer waits.
   static constexpr std::uint64_t kMostUnbegun = 4 << 20;
 
   LoadContext(EventLoop& event_loop, const LoadPlan& load_plan)
@@ -48,7 +48,7 @@ struct LoadContext {
 
   [[nodiscard]] bool is_open_loop() const noexcept { return plan.rate_per_s.has_value(); }
 
-  // The step of which `moment` is; nothing if there are no steps. Only of a moment in the window.
+  // The step that contains `moment`, which must be in the window. Null if there are no steps.
   [[nodiscard]] StepTally* step_at(sys::TimePoint moment) noexcept {
     if (steps.empty()) {
       return nullptr;
@@ -56,7 +56,8 @@ struct LoadContext {
     const auto step = static_cast<std::size_t>((moment - window.begin) / plan.steps.time);
     return &steps[std::min(step, steps.size() - 1)];
   }
-  // How long messages took that count from `start`. No-op outside the window.
+  // Records the latency of messages that were due or begun at `start`. No-op if `start` is outside
+  // the window.
   void record_latency(sys::TimePoint start, sys::Duration latency,
                       std::uint64_t messages = 1) noexcept {
     if (!window.contains(start)) {
@@ -72,18 +73,18 @@ struct LoadContext {
   EventLoop& loop;
   const LoadPlan& plan;
   Tally tally;
-  Histogram interval_latency;    // As tally.latency, since the current interval began.
-  std::vector<StepTally> steps;  // Apart from the tally, which is copied again and again.
+  Histogram interval_latency;    // Like tally.latency, but of the current interval.
+  std::vector<StepTally> steps;  // Not in the tally, because that is copied often.
   Window window;
-  std::uint32_t active = 0;      // This worker's share of the active connections.
-  bool is_stopping = false;      // No more messages will be due, or begun in a closed loop.
-  std::uint64_t opening = 0;     // Connections that are being made.
+  std::uint32_t active = 0;      // How many connections of this worker send messages.
+  bool is_stopping = false;      // No more messages will become due or, in a closed loop, begin.
+  std::uint64_t opening = 0;     // Connections that are opening.
   std::uint64_t unbegun = 0;     // Messages of an open loop that are due and not begun.
-  std::uint64_t in_flight = 0;   // Messages begun and neither answered nor given up.
-  std::uint64_t ending = 0;      // Connections that wait for the end of file.
+  std::uint64_t in_flight = 0;   // Messages begun, not yet answered or failed.
+  std::uint64_t ending = 0;      // Connections that wait for the server's FIN.
   std::uint64_t diagnosing = 0;  // Connections that wait for evidence.
-  // Places of connections that were lost a moment ago, to be made again. Some may be back already.
-  std::deque<std::uint32_t> lost;
+  // Slots of lost connections to reopen at once. Some may be open again already.
+  std::deque<std::uint32_t> lost_slots;
   std::vector<std::byte> receive_buffer;
   std::vector<std::byte> send_buffer;
 };

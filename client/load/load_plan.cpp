@@ -29,7 +29,7 @@ std::uint32_t MessageSizes::size_of(std::uint32_t connection,
   if (is_fixed()) {
     return smallest;
   }
-  // SplitMix64 on the pair: no state to keep, and sender and receiver agree.
+  // A hash of connection and message, so that sender and receiver agree without shared state.
   constexpr int kMessageBits = 40;
   const std::uint64_t bits =
       mix(((std::uint64_t{connection} << kMessageBits) + message) * 0x9e3779b97f4a7c15);

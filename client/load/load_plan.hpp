@@ -1,5 +1,5 @@
-// What a load run does: everything that the command line decides.
-// Thread-safety: values.
+// The settings of a load run, as the command line gives them.
+// Thread-safety: value types.
 #pragma once
 
 #include <sys/types.h>
@@ -18,59 +18,59 @@ namespace echod::client {
 
 // What a connection does.
 enum class LoadMode : std::uint8_t {
-  echo,     // Messages to and fro on connections that stay.
-  connect,  // Connect, one message, half-close, its echo, end of file: again and again.
-  stream,   // As `echo`, but for the bytes: latency is not measured.
+  echo,     // Exchanges messages; the connection stays open.
+  connect,  // Repeats: connect, one message, half-close, its echo, end of file.
+  stream,   // Like `echo`, but measures only throughput, not latency.
 };
 
 // "echo", "connect", "stream".
 [[nodiscard]] std::string_view name_of(LoadMode mode) noexcept;
-// The mode of this name; nothing if there is none.
+// Empty if no mode has this name.
 [[nodiscard]] std::optional<LoadMode> mode_named(std::string_view name) noexcept;
 
 // "constant", "poisson".
 [[nodiscard]] std::string_view name_of(Arrivals arrivals) noexcept;
 
-// Message sizes in bytes, both ends included. Equal ends: a fixed size; else every size is equally
-// likely, and the same in every run.
+// Message sizes in bytes, from `smallest` to `largest`. All sizes in the range are equally likely.
+// Every run has the same sequence of sizes.
 struct MessageSizes {
   std::uint32_t smallest = 64;
   std::uint32_t largest = 64;
 
   [[nodiscard]] bool is_fixed() const noexcept { return smallest == largest; }
-  // Of a connection's message, counted from 0.
+  // The size of message number `message`, counted from 0, of a connection.
   [[nodiscard]] std::uint32_t size_of(std::uint32_t connection,
                                       std::uint64_t message) const noexcept;
 };
 
-// Rates of an open loop, one after the other.
+// The rates of an open loop, in order.
 struct RateSteps {
-  std::vector<double> rates_per_s;   // None: the rate stays.
-  std::chrono::nanoseconds time{0};  // Of each.
+  std::vector<double> rates_per_s;   // Empty if the rate is constant.
+  std::chrono::nanoseconds time{0};  // How long each rate lasts.
 };
 
 struct LoadPlan {
   sys::SocketAddress server;
-  std::vector<sys::SocketAddress> sources;  // Taken in turns; none: the kernel chooses.
+  std::vector<sys::SocketAddress> sources;  // Used in turns. Empty: the kernel chooses.
   LoadMode mode = LoadMode::echo;
   std::uint32_t connections = 64;
-  std::uint32_t active = 64;  // How many of them exchange messages; the others are just there.
+  std::uint32_t active = 64;  // How many exchange messages. The others are idle.
   MessageSizes sizes;
-  std::uint32_t depth = 1;  // Most messages outstanding on a connection.
+  std::uint32_t depth = 1;  // The most messages outstanding on one connection.
   std::uint32_t threads = 1;
-  std::optional<double> rate_per_s;          // Open loop: messages per second in all.
-  RateSteps steps;                           // The first of them is rate_per_s.
-  Arrivals arrivals = Arrivals::constant;    // Open loop.
-  std::optional<std::uint64_t> messages;     // Open loop: no more than these; then all are idle.
-  std::optional<double> connect_rate_per_s;  // While the connections are made.
-  std::optional<Moment> start_at;            // When messages begin; else once all are connected.
+  std::optional<double> rate_per_s;        // Messages per second, all connections. Set: open loop.
+  RateSteps steps;                         // The first rate is rate_per_s.
+  Arrivals arrivals = Arrivals::constant;  // Open loop.
+  std::optional<std::uint64_t> messages;   // Open loop: how many to send; then all idle.
+  std::optional<double> connect_rate_per_s;  // How fast to make connections.
+  std::optional<Moment> start_at;            // When messages begin. Empty: once connected.
   std::chrono::nanoseconds warmup = std::chrono::seconds(1);
   std::chrono::nanoseconds duration = std::chrono::seconds(10);
-  std::chrono::nanoseconds interval = std::chrono::seconds(1);  // Of the series.
-  // How long to wait for a connection, and for bytes that are owed.
+  std::chrono::nanoseconds interval = std::chrono::seconds(1);  // Between points of the series.
+  // How long to wait for a connection or for bytes that are owed.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
-  std::uint32_t seed = 0;           // Of what is sent (keyed_stream.hpp).
-  std::optional<pid_t> server_pid;  // Whose CPU time and memory to report.
+  std::uint32_t seed = 0;           // Seed of the bytes sent (keyed_stream.hpp).
+  std::optional<pid_t> server_pid;  // Report this process's CPU time and memory.
 };
 
 }  // namespace echod::client

@@ -16,10 +16,10 @@ std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsag
     return std::nullopt;
   }
   const auto since = [](std::uint64_t earlier, std::uint64_t later) {
-    return later - std::min(earlier, later);  // Threads that ended took their counts along.
+    return later - std::min(earlier, later);  // Counts shrink when threads end.
   };
   const auto sum = end->user + end->system - begin->user - begin->system;
-  const auto user = std::min(end->user - begin->user, sum);  // Its ticks may say more.
+  const auto user = std::min(end->user - begin->user, sum);  // Rounded to ticks, so may exceed sum.
   return sys::ProcessUsage{
       .user = user,
       .system = sum - user,
@@ -82,7 +82,7 @@ void LoadRun::on_ready() {
   const Moment now = std::chrono::system_clock::now();
   const sys::Duration wait = plan_.start_at.value_or(now) - now;
   if (wait < sys::Duration(0)) {
-    late_by_ = -wait;
+    start_missed_by_ = -wait;
     stop();
     return;
   }
@@ -94,7 +94,7 @@ void LoadRun::on_ready() {
   if (wait > sys::Duration(0)) {
     messages_begin_.expire_at(begin);
   } else {
-    begin_messages();  // First: what begins may fail at once.
+    begin_messages();  // First, because connections may fail at once.
   }
   window_begin_.expire_at(window_.begin);
   window_end_.expire_at(window_.end);
@@ -117,19 +117,19 @@ void LoadRun::end_window() {
   if (phase_ == LoadPhase::measuring) {
     server_at_end_ = plan_.server_pid ? sys::process_usage(*plan_.server_pid) : std::nullopt;
   }
-  phase_ = LoadPhase::finishing;  // The workers stop by themselves.
+  phase_ = LoadPhase::finishing;  // The workers stop on their own.
 }
 
 void LoadRun::on_signal() {
   switch (stops_.on_signal(loop_.now())) {
     case StopRequest::first:
-      is_cut_short_ = phase_ != LoadPhase::finishing;
+      is_interrupted_ = phase_ != LoadPhase::finishing;
       stop();
       break;
     case StopRequest::duplicate:
       break;
     case StopRequest::now:
-      is_cut_short_ = true;
+      is_interrupted_ = true;
       for (const auto& worker : workers_) {
         worker->abort();
       }
@@ -153,12 +153,13 @@ void LoadRun::stop() {
 
 void LoadRun::on_ended() {
   if (++ended_ == workers_.size() && phase_ != LoadPhase::finishing) {
-    window_.end = std::min(window_.end, loop_.now());  // No connection was left.
+    window_.end = std::min(window_.end, loop_.now());  // All workers ended before the window did.
     end_window();
   }
 }
 
-// Shows how it stands when all workers have answered; if one is too busy, with what it said before.
+// Reports when all workers have sent their tally. If some have not by the next call, reports with
+// their previous tally.
 void LoadRun::ask_for_progress() {
   if (awaited_ > 0) {
     report_progress();
@@ -209,10 +210,10 @@ LoadResult LoadRun::result() const {
     result.measured_from = window_began_;
   }
   result.series = series_.intervals();
-  result.is_interrupted = is_cut_short_;
+  result.is_interrupted = is_interrupted_;
   result.connected = connected_;
   result.connecting = connecting_;
-  result.late_by = late_by_;
+  result.start_missed_by = start_missed_by_;
   result.steps.resize(plan_.steps.rates_per_s.size());
   for (const auto& worker : workers_) {
     result.tally.add(worker->tally());

@@ -1,11 +1,12 @@
-// A whole load run: connect, warm up, measure, wait for what is outstanding.
+// A complete load run: connects, warms up, measures, and waits for outstanding messages.
 //
-//   connecting --all up or failed--> waiting --> warming up --> measuring --> finishing --> done
-//   waiting is for plan.start_at, if there is one; when that is past, the run is over at once
-//        SIGINT or SIGTERM: on to finishing, with the results so far; one that comes a second or
-//        more after the first: done at once (stop_requests.hpp)
+//   connecting --all open or failed--> waiting --> warming up --> measuring --> finishing --> done
 //
-// Thread-safety: none; the workers' threads are its own.
+// `waiting` lasts until plan.start_at. If that has passed, the run ends at once. SIGINT or SIGTERM
+// skips to `finishing` and keeps the results so far. A second signal at least one second later ends
+// the run at once (stop_requests.hpp).
+//
+// Owns the workers and their threads. Thread-safety: none.
 #pragma once
 
 #include <chrono>
@@ -32,28 +33,28 @@ namespace echod::client {
 
 enum class LoadPhase : std::uint8_t { connecting, waiting, warming_up, measuring, finishing, done };
 
-// How a run stands, a few times a second.
+// The state of a run, reported twice a second.
 struct LoadProgress {
   LoadPhase phase = LoadPhase::connecting;
-  std::chrono::nanoseconds measured{0};  // Of the window so far.
-  Tally tally;                           // All workers' so far.
+  std::chrono::nanoseconds measured{0};  // How much of the window has passed.
+  Tally tally;                           // The sum of all workers so far.
 };
 
 struct LoadResult {
   bool has_begun = false;
-  std::optional<Moment> measured_from;     // When the window began; nothing: it never did.
-  std::chrono::nanoseconds measured{0};    // How long the window was.
-  bool is_interrupted = false;             // By a signal.
-  std::uint64_t connected = 0;             // Connections that were up when the messages began.
-  std::chrono::nanoseconds connecting{0};  // Until all of them were, or had failed.
-  std::chrono::nanoseconds late_by{0};     // If above 0: they were after plan.start_at by so much.
+  std::optional<Moment> measured_from;          // When the window began. Empty if it never did.
+  std::chrono::nanoseconds measured{0};         // The length of the window.
+  bool is_interrupted = false;                  // By a signal.
+  std::uint64_t connected = 0;                  // Connections open when the messages began.
+  std::chrono::nanoseconds connecting{0};       // Time until all were open or had failed.
+  std::chrono::nanoseconds start_missed_by{0};  // How long after plan.start_at they were ready.
   Tally tally;
   std::vector<Interval> series;
-  std::vector<StepTally> steps;  // As plan.steps.
-  // Of each thread, as a share of the window: on a CPU, or ready and waiting for one.
+  std::vector<StepTally> steps;  // One for each of plan.steps.
+  // For each worker thread, the share of the window that it was running or waiting for a CPU.
   std::vector<double> thread_shares;
-  std::chrono::nanoseconds client_cpu{0};  // Of the workers' threads, in the window.
-  // What the server's process used in the window; `resident_bytes` is what it had at the end.
+  std::chrono::nanoseconds client_cpu{0};  // CPU time of the workers in the window.
+  // What the server process used in the window; `resident_bytes` is as of the end.
   std::optional<sys::ProcessUsage> server;
 };
 
@@ -64,9 +65,9 @@ class LoadRun {
   LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress,
           std::function<void(const Interval&)> on_interval = {});
 
-  // Returns when it is over.
+  // Blocks until the run is over.
   [[nodiscard]] LoadResult run();
-  // The signals that it took so far.
+  // The signals received so far.
   [[nodiscard]] const StopRequests& stops() const noexcept { return stops_; }
 
  private:
@@ -94,22 +95,23 @@ class LoadRun {
   Timer window_end_;
   Timer progress_timer_;
   LoadPhase phase_ = LoadPhase::connecting;
-  std::uint32_t ready_ = 0;  // Workers.
+  std::uint32_t ready_ = 0;  // How many workers are ready.
   std::uint32_t ended_ = 0;
   sys::TimePoint begin_{};
   std::chrono::nanoseconds connecting_{0};
-  std::chrono::nanoseconds late_by_{0};
+  std::chrono::nanoseconds start_missed_by_{0};
   Window window_;
-  Moment window_began_{};  // By the wall clock.
+  Moment window_began_{};  // Wall-clock time.
   StopRequests stops_;
-  bool is_cut_short_ = false;  // By a signal, before it had measured and waited for everything.
+  bool is_interrupted_ = false;  // A signal ended the run early.
   std::uint64_t connected_ = 0;
   std::optional<sys::ProcessUsage> server_at_begin_;
   std::optional<sys::ProcessUsage> server_at_end_;
-  std::size_t awaited_ = 0;  // Workers that were asked for the progress and have not answered.
+  std::size_t awaited_ = 0;  // Workers that have not yet sent the tally asked for.
   Series series_;
-  std::vector<Tally> reported_;  // The workers' latest copies, for the progress.
-  std::vector<std::unique_ptr<LoadWorker>> workers_;  // Last: their threads use what is above.
+  std::vector<Tally> reported_;  // The latest tally of each worker, for progress reports.
+  // Last, because their threads use the members above.
+  std::vector<std::unique_ptr<LoadWorker>> workers_;
 };
 
 }  // namespace echod::client

@@ -9,15 +9,15 @@ namespace echod::client {
 namespace {
 
 constexpr std::chrono::milliseconds kSweepInterval{100};
-// A look at a connection costs some 50 ns: at this distance, a twentieth of the thread at most.
+// Checking a connection takes about 50 ns, so this limits sweeps to 5 % of the thread's time.
 constexpr std::chrono::microseconds kSweepPerConnection{1};
-// Between two visits to the loop: a few hundred microseconds.
+// Checked per iteration of the loop; takes a few hundred microseconds.
 constexpr std::size_t kSweptAtOnce = 4096;
-// Connections that are being ended at a time: with very many of them, more would wait in queues of
-// the kernel for longer than the timeout, and the server be charged with that.
+// The most connections that are ending at a time. With more, FINs would wait in kernel queues for
+// longer than the timeout, and the server would be blamed.
 constexpr std::uint64_t kMostEnding = 1024;
 
-// How many of `all` things, dealt out in turns, worker `index` of `workers` gets.
+// How many of `all` items worker `index` gets when they are dealt out in turns.
 std::uint32_t share_of(std::uint32_t all, std::uint32_t index, std::uint32_t workers) noexcept {
   return all / workers + (index < all % workers ? 1 : 0);
 }
@@ -46,8 +46,8 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
       abandon_timer_(loop_.timers(), [this] { abandon_all(); }) {
   context_.active = share_of(plan.active, index, plan.threads);
   const std::uint32_t count = share_of(plan.connections, index, plan.threads);
-  for (std::uint32_t place = 0; place < count; ++place) {
-    connections_.emplace_back(context_, place * plan.threads + index, place);
+  for (std::uint32_t slot = 0; slot < count; ++slot) {
+    connections_.emplace_back(context_, slot * plan.threads + index, slot);
   }
 }
 
@@ -77,40 +77,40 @@ void LoadWorker::abort() {
   });
 }
 
-void LoadWorker::copy_tally(std::function<void(const Tally&)> take) {
-  tasks_.post([this, take = std::move(take)] { take(context_.tally); });
+void LoadWorker::copy_tally(std::function<void(const Tally&)> receiver) {
+  tasks_.post([this, receiver = std::move(receiver)] { receiver(context_.tally); });
 }
 
 void LoadWorker::run() {
   if (plan_.mode == LoadMode::connect) {
-    opened_ = connections_.size();  // Each message makes its own.
+    opened_ = connections_.size();  // Each message opens its connection.
   } else if (plan_.connect_rate_per_s) {
-    connect_pacer_.start(
-        Schedule(sys::MonotonicClock::now(), *plan_.connect_rate_per_s, part_of(plan_.connections)),
-        connections_.size());
+    connect_pacer_.start(Schedule(sys::MonotonicClock::now(), *plan_.connect_rate_per_s,
+                                  schedule_share(plan_.connections)),
+                         connections_.size());
   }
   sweep_timer_.expire_at(loop_.now() + sweep_interval());
   while (!is_ended_) {
-    open_more();
-    end_more();
+    open_connections();
+    end_connections();
     loop_.run_once();
-    is_ended_ = is_ended_ || is_settled();
+    is_ended_ = is_ended_ || is_finished();
   }
   if (events_.on_interval) {
-    events_.on_interval(interval_, take_interval(), true);
+    events_.on_interval(interval_, collect_interval(), true);
   }
   events_.on_ended();
 }
 
-Part LoadWorker::part_of(std::uint32_t all) const noexcept {
+ScheduleShare LoadWorker::schedule_share(std::uint32_t all) const noexcept {
   return {.first = index_,
           .step = plan_.threads,
-          .mine = share_of(all, index_, plan_.threads),
-          .all = all};
+          .connections = share_of(all, index_, plan_.threads),
+          .all_connections = all};
 }
 
-// How many of the messages of the whole run are for connections of this worker.
-std::uint64_t LoadWorker::messages_of_mine() const noexcept {
+// How many messages of the run this worker sends.
+std::uint64_t LoadWorker::message_quota() const noexcept {
   if (!plan_.messages) {
     return UINT64_MAX;
   }
@@ -119,11 +119,11 @@ std::uint64_t LoadWorker::messages_of_mine() const noexcept {
   return rounds * context_.active + share_of(rest, index_, plan_.threads);
 }
 
-void LoadWorker::open_more() noexcept {
-  while (!context_.lost.empty() && context_.opening < LoadContext::kMostOpening) {
-    const std::uint32_t place = context_.lost.front();
-    context_.lost.pop_front();
-    connections_[place].reopen();
+void LoadWorker::open_connections() noexcept {
+  while (!context_.lost_slots.empty() && context_.opening < LoadContext::kMostOpening) {
+    const std::uint32_t slot = context_.lost_slots.front();
+    context_.lost_slots.pop_front();
+    connections_[slot].reopen();
   }
   if (is_ready_ || is_window_over_) {
     return;
@@ -149,9 +149,9 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
     interval_end_.expire_at(window.begin + plan_.interval);
   }
   if (context_.is_open_loop() && context_.active > 0) {
-    message_pacer_.start(schedule_from(begin), messages_of_mine());
+    message_pacer_.start(schedule_from(begin), message_quota());
   }
-  // In an open loop a message that is due begins it.
+  // In an open loop the pacer decides when messages begin.
   if (context_.is_open_loop() || begin <= loop_.now()) {
     start_connections();
   } else {
@@ -159,11 +159,11 @@ void LoadWorker::begin_running(sys::TimePoint begin, const Window& window) {
   }
 }
 
-// Random arrivals are random for each worker by itself: together they are random again.
+// Each worker has its own random arrivals. Their union is a Poisson process too.
 Schedule LoadWorker::schedule_from(sys::TimePoint begin) const {
   const bool is_random = plan_.arrivals == Arrivals::poisson;
   const std::uint64_t seed = (std::uint64_t{plan_.seed} << 32U) + index_;
-  Schedule schedule(begin, *plan_.rate_per_s, part_of(plan_.active),
+  Schedule schedule(begin, *plan_.rate_per_s, schedule_share(plan_.active),
                     is_random ? std::optional(seed) : std::nullopt);
   sys::TimePoint moment = context_.window.begin;
   for (std::size_t step = 1; step < plan_.steps.rates_per_s.size(); ++step) {
@@ -173,15 +173,15 @@ Schedule LoadWorker::schedule_from(sys::TimePoint begin) const {
 }
 
 void LoadWorker::start_connections() noexcept {
-  for (std::uint32_t place = 0; place < context_.active; ++place) {
-    connections_[place].start();
+  for (std::uint32_t slot = 0; slot < context_.active; ++slot) {
+    connections_[slot].start();
   }
 }
 
-// A worker that was held up is through with several intervals at a time; all of what it counted is
-// in the first of them.
+// A worker that was delayed may finish several intervals at once. The first of them gets all
+// counts.
 void LoadWorker::end_interval() {
-  events_.on_interval(interval_, take_interval(), false);
+  events_.on_interval(interval_, collect_interval(), false);
   const auto last = static_cast<std::size_t>((plan_.duration - sys::Duration(1)) / plan_.interval);
   const auto now = static_cast<std::size_t>((loop_.now() - context_.window.begin) / plan_.interval);
   interval_ = std::min(now, last);
@@ -191,9 +191,10 @@ void LoadWorker::end_interval() {
   }
 }
 
-IntervalTally LoadWorker::take_interval() {
-  const IntervalCounts before = std::exchange(before_interval_, IntervalCounts::of(context_.tally));
-  return {.counts = before_interval_.since(before),
+IntervalTally LoadWorker::collect_interval() {
+  const IntervalCounts before =
+      std::exchange(counts_at_interval_begin_, IntervalCounts::of(context_.tally));
+  return {.counts = counts_at_interval_begin_.since(before),
           .latency = std::exchange(context_.interval_latency, Histogram())};
 }
 
@@ -218,8 +219,9 @@ void LoadWorker::begin_stopping() {
   give_up_timer_.expire_at(now + plan_.timeout);
 }
 
-// Ends connections as others have ended; all at once where the server does not end them anyway.
-void LoadWorker::end_more() noexcept {
+// Stops connections, at most kMostEnding at a time. Stops all at once if the server has failed to
+// close one.
+void LoadWorker::end_connections() noexcept {
   if (!is_window_over_ || !message_pacer_.has_ended() || stopped_ == connections_.size()) {
     return;
   }
@@ -229,13 +231,13 @@ void LoadWorker::end_more() noexcept {
     connections_[stopped_++].stop();
   }
   if (stopped_ == connections_.size()) {
-    // Those that stall fail by their own timeout; this is for those that go on for ever.
+    // Stalled connections time out on their own. This ends those that never finish.
     constexpr int kMostTimeouts = 10;
     abandon_timer_.expire_at(loop_.now() + kMostTimeouts * plan_.timeout);
   }
 }
 
-void LoadWorker::end_all() noexcept {
+void LoadWorker::stop_all() noexcept {
   context_.is_stopping = true;
   while (stopped_ < connections_.size()) {
     connections_[stopped_++].stop();
@@ -243,20 +245,21 @@ void LoadWorker::end_all() noexcept {
 }
 
 void LoadWorker::give_up_unbegun() noexcept {
-  count_never_due();
+  count_overdue_as_not_sent();
   message_pacer_.stop();
   for (LoadConnection& connection : connections_) {
     connection.give_up_unbegun();
   }
 }
 
-// Messages that were due before the end, and for which this client was too late itself. There may
-// be more than can be counted one by one. Each round counts up to a change of the rate; of random
-// gaps the number is an estimate, and another round counts what it left out.
-void LoadWorker::count_never_due() noexcept {
+// Counts the messages that were due before the end of the window but that this client was too slow
+// to pass to a connection. There may be too many to count one by one. Each outer round counts up to
+// a change of the rate. With random gaps its number is an estimate, and the next round counts the
+// rest.
+void LoadWorker::count_overdue_as_not_sent() noexcept {
   constexpr std::uint64_t kMostSteps = 1 << 20;
-  Schedule rest = message_pacer_.rest();
-  std::uint64_t left = message_pacer_.left();
+  Schedule rest = message_pacer_.remaining_schedule();
+  std::uint64_t left = message_pacer_.remaining();
   while (std::uint64_t more = std::min(left, rest.count_before(context_.window.end))) {
     const std::uint64_t step = more / kMostSteps + 1;
     while (more > 0 && rest.due() < context_.window.end) {
@@ -273,13 +276,13 @@ void LoadWorker::count_never_due() noexcept {
 
 void LoadWorker::abandon_all() noexcept {
   give_up_unbegun();
-  end_all();
+  stop_all();
   for (LoadConnection& connection : connections_) {
     connection.abandon();
   }
 }
 
-// Message by message, the connections take turns.
+// The connections take turns.
 bool LoadWorker::on_message_due(std::uint64_t number, sys::TimePoint due) noexcept {
   if (context_.unbegun >= LoadContext::kMostUnbegun) {
     return false;
@@ -291,7 +294,7 @@ bool LoadWorker::on_message_due(std::uint64_t number, sys::TimePoint due) noexce
   return true;
 }
 
-// Short timeouts are kept to a quarter, unless the connections are too many for that.
+// A quarter of the timeout if that is short, but longer with very many connections.
 sys::Duration LoadWorker::sweep_interval() const noexcept {
   constexpr int kSweepsPerTimeout = 4;
   const auto connections = static_cast<std::int64_t>(connections_.size());
@@ -306,14 +309,14 @@ void LoadWorker::sweep() noexcept {
     connections_[swept_].check_timeouts();
   }
   if (swept_ < connections_.size()) {
-    sweep_timer_.expire_at(loop_.now());  // Messages go first.
+    sweep_timer_.expire_at(loop_.now());  // Other work goes first.
     return;
   }
   swept_ = 0;
   sweep_timer_.expire_at(loop_.now() + sweep_interval());
 }
 
-bool LoadWorker::is_settled() const noexcept {
+bool LoadWorker::is_finished() const noexcept {
   return context_.is_stopping && stopped_ == connections_.size() && context_.unbegun == 0 &&
          context_.in_flight == 0 && context_.diagnosing == 0 && context_.opening == 0 &&
          context_.ending == 0;

@@ -1,16 +1,16 @@
-// One thread of a load run: its share of the connections, its loop, its tally.
+// One thread of a load run, with its event loop, its share of the connections and its tally.
 //
-//   created --connect()--> connecting --all up or failed--> ready --start()--> running
-//   running --stop()--> catching up --what was due is begun, or given up--> ending
-//   ending --everything answered, every connection ended--> ended
+//   created --connect()--> connecting --all open or failed--> ready --start()--> running
+//   running --stop()--> catching up --due messages begun or given up--> ending
+//   ending --all messages answered, all connections closed--> ended
 //
-// While catching up it still sends the messages that were due before the end of the window, for at
-// most the timeout. So a stall at the end counts as long as it was. In a closed loop nothing is
-// due.
+// While catching up, the worker still sends the messages that were due before the end of the
+// window, for at most plan.timeout. So a stall at the end of the window is measured in full. A
+// closed loop has no due messages.
 //
-// Thread-safety: the public members may be called from one other thread, the run's. The worker's
-// thread does what they ask for, soon after. tally(), steps() and usage() may be called only after
-// the worker has ended.
+// Thread-safety: all public functions must be called from one thread, the run's. connect() starts
+// the worker's thread. The functions after it do not block: the worker's thread does the work soon
+// after. tally(), steps() and usage() may be called only after the worker has ended.
 #pragma once
 
 #include <cstdint>
@@ -30,61 +30,61 @@
 
 namespace echod::client {
 
-// Called in the worker's thread; must not block.
+// Callbacks. Called in the worker's thread; must not block.
 struct LoadWorkerEvents {
-  std::function<void()> on_ready;  // Every connection is up, or has failed.
-  // What it counted in an interval, and whether it has ended (Series::add). May be empty.
+  std::function<void()> on_ready;  // Every connection is open or has failed.
+  // Gets the counts of each interval, for Series::add(). May be empty.
   std::function<void(std::size_t number, IntervalTally tally, bool has_ended)> on_interval = {};
-  std::function<void()> on_ended;  // The thread is about to end.
+  std::function<void()> on_ended;  // The thread is about to exit.
 };
 
 class LoadWorker {
  public:
-  // Of worker `index` out of plan.threads; `plan` outlives it. Throws std::system_error.
+  // Worker `index` of plan.threads. `plan` must outlive it. Throws std::system_error.
   LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEvents events);
-  // Ends at once if it has not ended, and waits for the thread.
+  // Ends the worker if it is still running, and joins its thread.
   ~LoadWorker();
   LoadWorker(const LoadWorker&) = delete;
   LoadWorker& operator=(const LoadWorker&) = delete;
 
-  // Starts the thread and the connections.
+  // Starts the thread, which opens the connections.
   void connect();
-  // Messages from `begin` on, which may be to come; what falls into `window` is measured; stops by
-  // itself at its end.
+  // Sends messages from `begin` on, which may be in the future, and measures within `window`. Stops
+  // by itself at the end of `window`.
   void start(sys::TimePoint begin, const Window& window);
-  // Ends the window now and begins no more messages.
+  // Ends the window now. Messages due later are not sent.
   void stop();
-  // Waits no longer for what is outstanding.
+  // Stops, and fails what is outstanding.
   void abort();
-  // Hands a copy of the tally so far to `take`, in this worker's thread.
-  void copy_tally(std::function<void(const Tally&)> take);
+  // Calls `receiver` with the tally so far, in the worker's thread.
+  void copy_tally(std::function<void(const Tally&)> receiver);
 
   [[nodiscard]] const Tally& tally() const noexcept { return context_.tally; }
   [[nodiscard]] const std::vector<StepTally>& steps() const noexcept { return context_.steps; }
-  // Within the window.
+  // CPU use within the window.
   [[nodiscard]] const sys::ThreadUsage& usage() const noexcept { return usage_; }
 
  private:
   void run();
-  // Of `all` connections, those of this worker.
-  [[nodiscard]] Part part_of(std::uint32_t all) const noexcept;
-  [[nodiscard]] std::uint64_t messages_of_mine() const noexcept;
-  void open_more() noexcept;
+  // Which of `all` connections are this worker's.
+  [[nodiscard]] ScheduleShare schedule_share(std::uint32_t all) const noexcept;
+  [[nodiscard]] std::uint64_t message_quota() const noexcept;
+  void open_connections() noexcept;
   void start_connections() noexcept;
   [[nodiscard]] Schedule schedule_from(sys::TimePoint begin) const;
   void begin_running(sys::TimePoint begin, const Window& window);
   void end_interval();
-  [[nodiscard]] IntervalTally take_interval();
+  [[nodiscard]] IntervalTally collect_interval();
   void begin_stopping();
-  void end_more() noexcept;
-  void end_all() noexcept;
+  void end_connections() noexcept;
+  void stop_all() noexcept;
   void give_up_unbegun() noexcept;
-  void count_never_due() noexcept;
+  void count_overdue_as_not_sent() noexcept;
   void abandon_all() noexcept;
   [[nodiscard]] bool on_message_due(std::uint64_t number, sys::TimePoint due) noexcept;
   [[nodiscard]] sys::Duration sweep_interval() const noexcept;
   void sweep() noexcept;
-  [[nodiscard]] bool is_settled() const noexcept;
+  [[nodiscard]] bool is_finished() const noexcept;
 
   const LoadPlan& plan_;
   std::uint32_t index_;
@@ -93,16 +93,16 @@ class LoadWorker {
   TaskQueue tasks_{loop_};
   LoadContext context_;
   std::deque<LoadConnection> connections_;
-  std::size_t opened_ = 0;          // How many connections have been begun.
-  std::size_t stopped_ = 0;         // How many connections have been stopped.
-  std::size_t swept_ = 0;           // How many the current sweep has looked at.
-  std::size_t interval_ = 0;        // The current one.
-  IntervalCounts before_interval_;  // What it had counted when that began.
+  std::size_t opened_ = 0;    // How many connections were opened at first.
+  std::size_t stopped_ = 0;   // How many connections were stopped.
+  std::size_t swept_ = 0;     // How many the current sweep has checked.
+  std::size_t interval_ = 0;  // The number of the current interval.
+  IntervalCounts counts_at_interval_begin_;
   bool is_ready_ = false;
   bool is_window_over_ = false;
   bool is_ended_ = false;
-  sys::ThreadUsage usage_at_begin_;  // Of the window.
-  sys::ThreadUsage usage_;           // Within it.
+  sys::ThreadUsage usage_at_begin_;  // At the beginning of the window.
+  sys::ThreadUsage usage_;           // Within the window.
   Pacer connect_pacer_;
   Pacer message_pacer_;
   Timer messages_begin_;

@@ -1,7 +1,7 @@
-// The messages of one connection as positions in its stream (keyed_stream.hpp): what was begun,
-// what the kernel has taken, what came back.
+// Counts the messages of one connection and the bytes of its stream (keyed_stream.hpp) that were
+// sent and received.
 //
-//   answered <= begun; received <= sent <= end of the begun ones
+//   answered <= begun; received <= sent <= end of the last message begun
 //
 // Thread-safety: none.
 #pragma once
@@ -27,26 +27,26 @@ class Messages {
   [[nodiscard]] std::uint64_t unsent_bytes() const noexcept { return begun_end_ - sent_; }
   [[nodiscard]] std::uint64_t owed_bytes() const noexcept { return sent_ - received_; }
 
-  // One more message is to be sent.
+  // Adds one more message to send.
   void begin() noexcept { begun_end_ += sizes_.size_of(connection_, begun_++); }
   void on_sent(std::uint64_t bytes) noexcept { sent_ += bytes; }
   void on_received(std::uint64_t bytes) noexcept { received_ += bytes; }
-  // Whether one more message has come back whole.
+  // Whether the oldest outstanding message has come back completely.
   [[nodiscard]] bool has_answer() const noexcept {
     return outstanding() > 0 && received_ >= answer_end_;
   }
-  // Counts one that has.
-  [[nodiscard]] bool take_answer() noexcept {
+  // Counts that message as answered. Returns false if has_answer() is false.
+  [[nodiscard]] bool count_answer() noexcept {
     if (!has_answer()) {
       return false;
     }
     answer_end_ += sizes_.size_of(connection_, ++answered_);
     return true;
   }
-  // Gives up what is outstanding, as if it had come back.
+  // Treats all outstanding messages as answered.
   void abandon() noexcept {
     sent_ = received_ = begun_end_;
-    while (take_answer()) {
+    while (count_answer()) {
     }
   }
 
@@ -58,7 +58,7 @@ class Messages {
   std::uint64_t begun_end_ = 0;
   std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
-  std::uint64_t answer_end_;  // Where the oldest message that is not answered ends.
+  std::uint64_t answer_end_;  // End of the oldest unanswered message.
 };
 
 }  // namespace echod::client

@@ -25,10 +25,10 @@ void Pacer::start(const Schedule& schedule, std::uint64_t end) noexcept {
   loop_.enqueue(*this);
 }
 
-// A bounded number at a time: when many are due, answers must be read in between.
+// Bounded, so that connections read their answers in between.
 Turn Pacer::on_turn(std::uint32_t /*events*/) noexcept {
   constexpr int kMostAtOnce = 64;
-  constexpr std::chrono::milliseconds kUntilThereIsRoom{1};
+  constexpr std::chrono::milliseconds kRetryDelay{1};
   const sys::TimePoint now = sys::MonotonicClock::now();
   for (int i = 0; i < kMostAtOnce; ++i) {
     if (has_ended()) {
@@ -39,7 +39,7 @@ Turn Pacer::on_turn(std::uint32_t /*events*/) noexcept {
       return Turn::wait;
     }
     if (!on_due_(next_, schedule_.due())) {
-      timer_.expire_at(now + kUntilThereIsRoom);
+      timer_.expire_at(now + kRetryDelay);
       return Turn::wait;
     }
     ++next_;

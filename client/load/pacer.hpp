@@ -1,6 +1,6 @@
-// Makes things happen when a schedule says so, to the exactness of the kernel's timers: the
-// millisecond of epoll_wait(2) would be most of the latency that is to be measured.
-// Thread-safety: belongs to its loop's thread.
+// Calls a function at each moment of a schedule, with the precision of the kernel's timers. The
+// millisecond of epoll_wait(2) is too coarse for measuring latency.
+// Thread-safety: used only by its loop's thread.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +15,8 @@ namespace echod::client {
 
 class Pacer final : public Channel {
  public:
-  // Called for each message of the schedule, counted from 0, in order, never early, with the moment
-  // at which it was due. False: there is no room for it, and it is called again a little later.
+  // Called for each message in order, never early. `number` counts from 0; `due` is when the
+  // message was due. If it returns false, the call is repeated 1 ms later.
   using OnDue = std::function<bool(std::uint64_t number, sys::TimePoint due)>;
 
   // Throws std::system_error.
@@ -25,17 +25,17 @@ class Pacer final : public Channel {
   Pacer(const Pacer&) = delete;
   Pacer& operator=(const Pacer&) = delete;
 
-  // Begins with number 0 and ends before number `end`.
+  // Starts with message 0 and ends before message `end`.
   void start(const Schedule& schedule, std::uint64_t end = UINT64_MAX) noexcept;
-  // Ends before what is due at `moment` or later.
+  // Ends before the first message due at `moment` or later.
   void end_before(sys::TimePoint moment) noexcept { end_moment_ = moment; }
   void stop() noexcept { end_ = next_; }
   [[nodiscard]] bool has_ended() const noexcept {
     return next_ == end_ || schedule_.due() >= end_moment_;
   }
-  // What it has not come to: the rest of the schedule, and at most how many of it.
-  [[nodiscard]] const Schedule& rest() const noexcept { return schedule_; }
-  [[nodiscard]] std::uint64_t left() const noexcept { return end_ - next_; }
+  // The messages not yet passed on: their schedule, and how many they are at most.
+  [[nodiscard]] const Schedule& remaining_schedule() const noexcept { return schedule_; }
+  [[nodiscard]] std::uint64_t remaining() const noexcept { return end_ - next_; }
 
   Turn on_turn(std::uint32_t events) noexcept override;
 

@@ -30,18 +30,18 @@ void IntervalCounts::add(const IntervalCounts& other) noexcept {
 
 void Series::add(std::size_t worker, std::size_t number, const IntervalTally& tally, bool has_ended,
                  std::chrono::nanoseconds window) {
-  const std::size_t place = number - intervals_.size();
-  open_.resize(std::max(open_.size(), place + 1));
-  open_[place].counts.add(tally.counts);
-  open_[place].latency.add(tally.latency);
-  ended_[worker] = has_ended ? SIZE_MAX : number + 1;
-  while (!open_.empty() && intervals_.size() < *std::ranges::min_element(ended_)) {
-    end_first(window);
+  const std::size_t index = number - intervals_.size();
+  unfinished_.resize(std::max(unfinished_.size(), index + 1));
+  unfinished_[index].counts.add(tally.counts);
+  unfinished_[index].latency.add(tally.latency);
+  finished_[worker] = has_ended ? SIZE_MAX : number + 1;
+  while (!unfinished_.empty() && intervals_.size() < *std::ranges::min_element(finished_)) {
+    finish_first(window);
   }
 }
 
-void Series::end_first(std::chrono::nanoseconds window) {
-  const IntervalTally& tally = open_.front();
+void Series::finish_first(std::chrono::nanoseconds window) {
+  const IntervalTally& tally = unfinished_.front();
   const auto begin = length_ * static_cast<std::int64_t>(intervals_.size());
   intervals_.push_back({.begin = begin,
                         .length = std::clamp(window - begin, std::chrono::nanoseconds(0), length_),
@@ -50,7 +50,7 @@ void Series::end_first(std::chrono::nanoseconds window) {
                         .p50 = tally.latency.known_percentile(50),
                         .p99 = tally.latency.known_percentile(99),
                         .max = tally.latency.max()});
-  open_.pop_front();
+  unfinished_.pop_front();
   if (on_interval_) {
     on_interval_(intervals_.back());
   }

@@ -1,5 +1,6 @@
-// What happened when: the window in intervals of one length. Added up, they are the whole run: the
-// first interval has the errors of the time before it too, the last what came after it.
+// The measuring window divided into intervals of equal length, with counts for each. The sum of the
+// intervals is the whole run: the first includes the errors before the window, the last what came
+// after it.
 // Thread-safety: none.
 #pragma once
 
@@ -30,10 +31,10 @@ struct IntervalCounts {
   bool operator==(const IntervalCounts&) const noexcept = default;
 };
 
-// What one worker counted in an interval, or all workers together.
+// The counts of one interval, of one worker or of all.
 struct IntervalTally {
   IntervalCounts counts;
-  Histogram latency;  // Of the echoes that came in the interval, whenever they were due.
+  Histogram latency;  // Echoes that arrived, or failed, in the interval.
 };
 
 struct Interval {
@@ -41,34 +42,34 @@ struct Interval {
   std::chrono::nanoseconds length{0};
   IntervalCounts counts;
   std::uint64_t latencies = 0;
-  std::optional<std::chrono::nanoseconds> p50;  // Nothing if there are too few latencies.
+  std::optional<std::chrono::nanoseconds> p50;  // Empty if there are too few latencies.
   std::optional<std::chrono::nanoseconds> p99;
   std::chrono::nanoseconds max{0};
 };
 
 class Series {
  public:
-  // Calls `on_interval`, which may be empty, with each interval once all workers have finished it.
+  // Calls `on_interval` with each interval when all workers have finished it. It may be empty.
   Series(std::chrono::nanoseconds length, std::size_t workers,
          std::function<void(const Interval&)> on_interval)
-      : length_(length), on_interval_(std::move(on_interval)), ended_(workers) {}
+      : length_(length), on_interval_(std::move(on_interval)), finished_(workers) {}
 
-  // What a worker counted in interval `number`, counted from 0. The worker has finished this
-  // interval and all before it; if it `has_ended`, all intervals. `window` is the length of the
-  // window, as far as it is known.
+  // Adds what a worker counted in interval `number`, counted from 0. The worker has finished this
+  // interval and all before it, or all intervals if it `has_ended`. `window` is the length of the
+  // window as known so far.
   void add(std::size_t worker, std::size_t number, const IntervalTally& tally, bool has_ended,
            std::chrono::nanoseconds window);
   // The intervals that all workers have finished.
   [[nodiscard]] const std::vector<Interval>& intervals() const noexcept { return intervals_; }
 
  private:
-  void end_first(std::chrono::nanoseconds window);
+  void finish_first(std::chrono::nanoseconds window);
 
   std::chrono::nanoseconds length_;
   std::function<void(const Interval&)> on_interval_;
-  std::vector<std::size_t> ended_;  // How many intervals each worker has finished.
+  std::vector<std::size_t> finished_;  // How many intervals each worker has finished.
   std::vector<Interval> intervals_;
-  std::deque<IntervalTally> open_;  // The intervals after those, with their histograms.
+  std::deque<IntervalTally> unfinished_;  // The intervals after `intervals_`.
 };
 
 }  // namespace echod::client

@@ -1,6 +1,7 @@
-// What a signal that asks for a stop means: the first one ends the run with the results so far. A
-// stop often arrives twice: timeout(1) signals its child and then its group, and a terminal and a
-// supervisor may both signal. So a second one counts only after a second: it means "now".
+// Decides what a stop signal means. The first ends the run and keeps the results so far. One that
+// arrives at least a second later means: end at once. One that arrives within a second is ignored,
+// because a stop often arrives twice: timeout(1) signals its child and then its group, and
+// a terminal and a supervisor may both signal.
 // Thread-safety: none. on_signal() may be called in a signal handler.
 #pragma once
 

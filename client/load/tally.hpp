@@ -1,4 +1,4 @@
-// What a worker counts. Each thread has its own; they are added up in the end.
+// What a worker counts. Each thread has its own tally. They are added up at the end.
 // Thread-safety: none.
 #pragma once
 
@@ -16,7 +16,7 @@
 
 namespace echod::client {
 
-// What can go wrong with a connection. Those of FaultKind come first, in its order.
+// What can go wrong with a connection. The first values are those of FaultKind, in the same order.
 enum class LoadError : std::uint8_t {
   corrupted,
   lost,
@@ -24,26 +24,26 @@ enum class LoadError : std::uint8_t {
   reordered,
   crossed,
   unsolicited,
-  truncated,        // End of file after our half-close, before everything had come back.
-  closed_early,     // End of file though we had not closed.
+  truncated,        // End of file after our half-close, but bytes are missing.
+  closed_early,     // End of file before our half-close.
   reset,            // RST, or another error of an established connection.
-  stalled,          // Nothing came for the timeout, though bytes were owed.
+  stalled,          // Bytes are owed, but none arrived within the timeout.
   no_end,           // No end of file within the timeout after our half-close.
-  abandoned,        // The run was over while bytes were owed.
-  refused,          // No connection: nobody listens.
-  connect_timeout,  // No connection within the timeout.
-  no_local_port,    // No connection: all ports of the source addresses are in use.
+  abandoned,        // The run ended while bytes were owed.
+  refused,          // Connection refused: no server listens on the port.
+  connect_timeout,  // Not connected within the timeout.
+  no_local_port,    // All local ports of the source addresses are in use.
   to_itself,        // The socket connected to itself, because no server listens on the port.
-  connect_failed,   // No connection for another reason.
+  connect_failed,   // Not connected for another reason.
 };
 inline constexpr std::size_t kLoadErrors = 17;
 
-// As in reports: "lost", "connect_timeout", ...
+// The name in reports: "lost", "connect_timeout", ...
 [[nodiscard]] std::string_view name_of(LoadError error) noexcept;
-// Whether the server sent other bytes than it had received, or fewer.
+// Whether the server sent wrong bytes or too few.
 [[nodiscard]] bool is_mismatch(LoadError error) noexcept;
 
-// The messages of an open loop: from when they were begun until their echoes arrived.
+// Messages of an open loop, and the sum of their times from begin to echo.
 struct ServiceTime {
   std::uint64_t messages = 0;
   std::chrono::nanoseconds total{0};
@@ -54,10 +54,10 @@ struct ServiceTime {
   }
 };
 
-// What belongs to one of plan.steps, by the same rules as in Tally.
+// The counts of one of plan.steps. The members mean the same as in Tally.
 struct StepTally {
   std::uint64_t echoes = 0;
-  Histogram latency;  // Of all messages that were due in it.
+  Histogram latency;  // All messages due in the step.
   ServiceTime service;
 
   void add(const StepTally& other) noexcept;
@@ -65,45 +65,44 @@ struct StepTally {
 
 struct Tally {
   static constexpr std::size_t kMostDetails = 20;
-  // A line about an error.
+  // One line about one error.
   struct Detail {
     sys::TimePoint time;
     std::string text;
   };
 
-  // Over the whole run.
-  std::uint64_t connected = 0;  // Connections that are open now.
-  std::uint64_t lost = 0;       // Connections that failed or could not be made.
-  // How long the lost connections that are back were away: until their first echo, or, without
-  // messages, until they were open.
+  // The whole run.
+  std::uint64_t connected = 0;  // Connections open now.
+  std::uint64_t lost = 0;       // How often a connection was lost (load_connection.hpp).
+  // For each lost connection that recovered, the time from loss to recovery.
   Histogram outage;
   std::array<std::uint64_t, kLoadErrors> errors{};
-  // What the kernel knew of each connection when it ended (TCP_INFO).
+  // What the kernel reported about each connection when it closed (TCP_INFO).
   std::uint64_t retransmissions = 0;
-  Histogram round_trip;         // The smoothed round trip.
-  std::vector<Detail> details;  // Of the first errors, in their order.
+  Histogram round_trip;         // The smoothed round-trip time.
+  std::vector<Detail> details;  // The first errors, oldest first.
 
-  // Of the measuring window.
-  std::uint64_t echoes = 0;  // Messages of which the last byte came back.
+  // The measuring window.
+  std::uint64_t echoes = 0;  // Messages that came back completely.
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
-  std::uint64_t not_sent = 0;  // Due, but never sent: the server, or this client, fell behind.
-  // Due while their connection was lost, and sent after it was back.
+  std::uint64_t not_sent = 0;  // Due but never sent: the server or this client fell behind.
+  // Messages that became due while their connection was lost.
   std::uint64_t unconnected = 0;
-  // From when a message was due (open loop) or begun (closed loop) until its echo arrived. Holds
-  // the messages that were due or begun in the window. A message that failed counts as the timeout,
-  // or as long as it waited if that is longer.
+  // From when a message was due (open loop) or begun (closed loop) until its echo arrived. Includes
+  // the messages that were due or begun in the window. A failed message counts as the timeout, or
+  // as its waiting time if that is longer.
   Histogram latency;
-  // From when a connection was begun until it was up. In mode connect of the window, else of the
-  // whole run.
+  // From the start of a connection until it was open. Mode connect: in the window; other modes: in
+  // the whole run.
   Histogram connect;
-  Histogram first_byte;   // Likewise, until the first byte of the echo; mode connect only.
-  Histogram send_lag;     // How late this client was with messages that were due.
-  Histogram receive_lag;  // How late it read the last byte of an echo.
+  Histogram first_byte;   // Until the first byte of the echo; mode connect only.
+  Histogram send_lag;     // From when a message was due until this client handled it.
+  Histogram receive_lag;  // How long after its arrival it read the end of an echo.
   ServiceTime service;
 
   void count(LoadError error, std::string detail);
-  // A line for each of the first errors.
+  // The text of `details`.
   [[nodiscard]] std::vector<std::string> detail_lines() const;
   [[nodiscard]] std::uint64_t errors_in_all() const noexcept;
   [[nodiscard]] std::uint64_t mismatches() const noexcept;

@@ -1,6 +1,6 @@
-// Tasks for the thread of an event loop, from other threads.
+// Runs tasks from other threads in the thread of an event loop.
 //
-// Thread-safety: post() is for any thread; everything else belongs to the loop's thread.
+// Thread-safety: post() may be called from any thread, everything else only from the loop's thread.
 #pragma once
 
 #include <functional>
@@ -13,10 +13,10 @@ namespace echod::client {
 
 class TaskQueue {
  public:
-  // The loop must outlive it.
+  // `loop` must outlive the queue.
   explicit TaskQueue(EventLoop& loop) : on_posted_(loop, [this] { run(); }) {}
 
-  // Runs `task` in the loop's thread, soon, and in the order of posting. Takes a lock, and throws
+  // Runs `task` soon in the loop's thread, in the order of posting. Takes a lock. Throws
   // std::bad_alloc.
   void post(std::function<void()> task);
 

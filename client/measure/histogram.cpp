@@ -16,8 +16,8 @@ constexpr auto kLongestValue = static_cast<std::uint64_t>(Histogram::kLongest.co
 
 }  // namespace
 
-// With `shift` the power of two above the exact values, the bucket is shift * kFine plus the
-// value's kFineBits + 1 leading bits, the first of which is always set and so moves up the rest.
+// The bucket is shift * kFine plus the value's leading kFineBits + 1 bits, where `shift` is the
+// number of bits dropped. If shift > 0, the first leading bit is always set and so adds kFine.
 std::size_t Histogram::bucket_of(std::uint64_t value) noexcept {
   const int shift = std::max(0, static_cast<int>(std::bit_width(value)) - (kFineBits + 1));
   return static_cast<std::size_t>(shift) * kFine + (value >> shift);
@@ -83,7 +83,7 @@ double Histogram::standard_deviation_ns() const noexcept {
 Histogram::Nanoseconds Histogram::percentile(double percent) const noexcept {
   constexpr double kAll = 100;
   const double share = std::clamp(percent, 0.0, kAll) / kAll;
-  // 99.9 % of 1000 is a little above 999 in binary, and must not be taken for 1000.
+  // In binary, 99.9 % of 1000 is slightly above 999 and must not be rounded up to 1000.
   constexpr double kRounding = 8 * std::numeric_limits<double>::epsilon();
   const double exact = share * static_cast<double>(count_) * (1 - kRounding);
   const auto wanted = std::clamp<std::uint64_t>(static_cast<std::uint64_t>(std::ceil(exact)), 1,
@@ -107,7 +107,7 @@ std::uint64_t Histogram::samples_for(double percent) noexcept {
   if (percent >= kAll) {
     return 1;
   }
-  constexpr double kRounding = 1e-9;  // 100 - 99.9 is a little below 0.1 in binary.
+  constexpr double kRounding = 1e-9;  // In binary, 100 - 99.9 is slightly below 0.1.
   return static_cast<std::uint64_t>(std::ceil(kAll / (kAll - percent) * (1 - kRounding)));
 }
 

@@ -1,6 +1,6 @@
-// A histogram as the percentile table of HdrHistogram, which the usual plotters read (its
-// outputPercentileDistribution(), "hgrm" files).
-// Thread-safety: functions without state.
+// Prints a histogram as a percentile table in the format of HdrHistogram ("hgrm" files, written by
+// its outputPercentileDistribution()), which common plotters read.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace echod::client {
 
-// Values in milliseconds with six decimals, which is to the nanosecond. The steps between
-// percentiles halve as the distance to 100 % halves, five steps for each half.
+// Values are in milliseconds with six decimals. Each time the distance to 100 % halves, the step
+// between percentiles halves too: there are five steps per half.
 [[nodiscard]] std::string percentile_table(const Histogram& histogram);
 
 }  // namespace echod::client

@@ -1,7 +1,6 @@
-// When the messages of an open loop are due: at a rate from a moment on, whatever the server does.
-// Latency counts from the moment at which a message is due. So a server that stalls is charged with
-// the wait of every message that came due meanwhile.
-// Thread-safety: a value.
+// Computes when the messages of an open loop are due. They are due at a given rate, however slow
+// the server is. Latency counts from when a message is due, so if the server stalls, the latency of
+// every message that becomes due meanwhile includes the wait. Thread-safety: a value type.
 #pragma once
 
 #include <algorithm>
@@ -16,42 +15,42 @@
 namespace echod::client {
 
 enum class Arrivals : std::uint8_t {
-  constant,  // All gaps are the same.
-  poisson,   // Gaps are exponential, as if very many independent users sent now and then.
+  constant,  // All gaps between messages are equal.
+  poisson,   // Gaps are exponentially distributed, as with very many independent users.
 };
 
-// Which of the messages are whose, when several workers share a schedule: `all` connections send in
-// turns, and this worker has `mine` of them, the first and every `step`th after it.
-struct Part {
+// The part of a schedule that one worker handles. `all_connections` send in turns. The worker has
+// `connections` of them: number `first` and every `step`th after it.
+struct ScheduleShare {
   std::uint64_t first = 0;
   std::uint64_t step = 1;
-  std::uint64_t mine = 1;
-  std::uint64_t all = 1;
+  std::uint64_t connections = 1;
+  std::uint64_t all_connections = 1;
 };
 
-// One message after the other. What is constant has no drift, however many there are.
+// The due times of one worker's messages, in order. Constant arrivals do not drift.
 class Schedule {
  public:
   Schedule() noexcept = default;
-  // `rate_per_s` above 0, of all messages. With a seed the gaps are exponential, and this part's
-  // messages independent of those of parts with other seeds.
-  Schedule(sys::TimePoint start, double rate_per_s, const Part& part = {},
+  // `rate_per_s` is the rate of all workers together, and above 0. With `poisson_seed`, arrivals
+  // are Poisson, and independent of those with other seeds.
+  Schedule(sys::TimePoint start, double rate_per_s, const ScheduleShare& part = {},
            std::optional<std::uint64_t> poisson_seed = std::nullopt) noexcept
-      : start_(start), interval_ns_(1e9 / rate_per_s), part_(part), seed_(poisson_seed) {
+      : start_(start), interval_ns_(1e9 / rate_per_s), share_(part), seed_(poisson_seed) {
     begin();
   }
 
-  // From `moment` on messages are due at this rate. Changes are given in their order, and before
-  // the first skip().
+  // Changes the rate from `moment` on. Must be called in the order of the moments, and before
+  // skip().
   void change_rate(sys::TimePoint moment, double rate_per_s) {
     changes_.push_back({.moment = moment, .interval_ns = 1e9 / rate_per_s});
   }
 
-  // When the next message of this part is due.
+  // When the next message is due.
   [[nodiscard]] sys::TimePoint due() const noexcept { return due_; }
 
-  // Goes on by so many messages, at most as many as count_before() the next change of the rate.
-  // Random gaps are taken for their mean where it is more than one message.
+  // Skips `messages` messages. They must not reach beyond the next change of the rate; see
+  // count_before(). With random gaps, skipping more than one uses the mean gap.
   void skip(std::uint64_t messages = 1) noexcept {
     number_ += messages;
     if (seed_) {
@@ -66,8 +65,8 @@ class Schedule {
     }
   }
 
-  // How many messages from the next one on are due before `moment`, and before the rate changes; of
-  // random gaps an estimate, at least 1 if there is any.
+  // How many messages, from the next one on, are due before `moment` and before the next change of
+  // the rate. With random gaps this is an estimate, but 0 only if there are none.
   [[nodiscard]] std::uint64_t count_before(sys::TimePoint moment) const noexcept {
     if (changed_ < changes_.size()) {
       moment = std::min(moment, changes_[changed_].moment);
@@ -91,11 +90,12 @@ class Schedule {
     double interval_ns;
   };
 
-  // The first message at or after start_. An exponential gap has no memory: what was drawn at
-  // another rate is dropped.
+  // Computes the first message from start_ on. A random gap drawn at the previous rate is dropped,
+  // because exponential gaps have no memory.
   void begin() noexcept {
     if (seed_) {
-      interval_ns_ *= static_cast<double>(part_.all) / static_cast<double>(part_.mine);
+      interval_ns_ *=
+          static_cast<double>(share_.all_connections) / static_cast<double>(share_.connections);
       ++number_;
       offset_ns_ = gap_ns();
     } else {
@@ -111,13 +111,13 @@ class Schedule {
     return seed_ ? offset_ns_ : constant_offset_ns(number_);
   }
   [[nodiscard]] double constant_offset_ns(std::uint64_t number) const noexcept {
-    const std::uint64_t turn = number / part_.mine;
-    const std::uint64_t connection = part_.first + number % part_.mine * part_.step;
-    return (static_cast<double>(turn) * static_cast<double>(part_.all) +
+    const std::uint64_t turn = number / share_.connections;
+    const std::uint64_t connection = share_.first + number % share_.connections * share_.step;
+    return (static_cast<double>(turn) * static_cast<double>(share_.all_connections) +
             static_cast<double>(connection)) *
            interval_ns_;
   }
-  // Before the next message. SplitMix64: the same seed gives the same gaps on every machine.
+  // The random gap before the next message. A hash, so a seed gives the same gaps on every machine.
   [[nodiscard]] double gap_ns() const noexcept {
     constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15;
     constexpr int kBitsTooMany = 11;  // A double has 53.
@@ -126,13 +126,13 @@ class Schedule {
   }
 
   sys::TimePoint start_{};
-  double interval_ns_ = 1;  // Between all messages; if it is random, the mean between this part's.
-  Part part_;
+  double interval_ns_ = 1;  // Between all messages; if random, the mean between this worker's.
+  ScheduleShare share_;
   std::optional<std::uint64_t> seed_;
   std::vector<Change> changes_;
-  std::size_t changed_ = 0;   // How many of them are past.
-  std::uint64_t number_ = 0;  // Of the next message of this part since start_, or of its gap.
-  double offset_ns_ = 0;      // Of the next message from start_; random gaps only.
+  std::size_t changed_ = 0;   // How many changes have been applied.
+  std::uint64_t number_ = 0;  // Number of the next message since start_; if random, of the gap.
+  double offset_ns_ = 0;      // From start_ to the next message; random gaps only.
   sys::TimePoint due_{};
 };
 

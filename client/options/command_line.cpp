@@ -44,7 +44,7 @@ std::string in_quotes(std::string_view text) {
   return quoted;
 }
 
-// "host:port" or "[v6]:port". Returns what is wrong.
+// Parses "host:port" or "[v6]:port". Returns an error message, if any, like the functions below.
 std::optional<std::string> set_target(Options& options, std::string_view target) {
   const std::size_t colon = target.rfind(':');
   if (colon == std::string_view::npos || target.ends_with(']')) {
@@ -69,7 +69,7 @@ std::optional<std::string> set_target(Options& options, std::string_view target)
   return std::nullopt;
 }
 
-std::optional<std::string> two_results_in_one_file(const Options& options) {
+std::optional<std::string> duplicate_output_file(const Options& options) {
   const std::array files{std::pair{"--json", &options.json_file},
                          std::pair{"--histogram", &options.histogram_file},
                          std::pair{"--html", &options.html_file}};
@@ -84,7 +84,7 @@ std::optional<std::string> two_results_in_one_file(const Options& options) {
   return std::nullopt;
 }
 
-// Which options contradict each other.
+// Finds options that contradict each other.
 std::optional<std::string> contradiction(const Options& options) {
   const LoadPlan& plan = options.plan;
   const bool is_stream = plan.mode == LoadMode::stream;
@@ -105,17 +105,17 @@ std::optional<std::string> contradiction(const Options& options) {
     return "--slo (but for errors) and --histogram are about messages, and a stream has none: use "
            "--mode echo";
   }
-  if (is_connect && (is_paced || options.are_active_given || options.is_depth_given)) {
+  if (is_connect && (is_paced || options.given.active || options.given.depth)) {
     return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
            "and --ramp do not apply; --rate does";
   }
   if (plan.rate_per_s && plan.active == 0) {
-    return "--rate needs somebody to send: --active is 0";
+    return "--rate needs active connections: --active is 0";
   }
-  if (!plan.steps.rates_per_s.empty() && (plan.messages || options.is_duration_given)) {
+  if (!plan.steps.rates_per_s.empty() && (plan.messages || options.given.duration)) {
     return "--rate with steps says how long each takes: --duration and --messages do not apply";
   }
-  if (options.are_arrivals_given && !plan.rate_per_s) {
+  if (options.given.arrivals && !plan.rate_per_s) {
     return "--arrivals is about an open loop: give --rate too";
   }
   if (plan.messages && !plan.rate_per_s) {
@@ -125,18 +125,18 @@ std::optional<std::string> contradiction(const Options& options) {
                            std::chrono::duration<double>(plan.warmup).count()) {
     return "all --messages are due within the --warmup: nothing would be measured";
   }
-  return two_results_in_one_file(options);
+  return duplicate_output_file(options);
 }
 
-// A second, or so many that a long run has an hour's worth of intervals.
-std::chrono::seconds usual_interval(std::chrono::nanoseconds duration) {
+// One second, or longer if the run would have more than 3600 intervals.
+std::chrono::seconds default_interval(std::chrono::nanoseconds duration) {
   constexpr int kMostIntervals = 3600;
   return std::max(std::chrono::seconds(1),
                   std::chrono::ceil<std::chrono::seconds>(duration / kMostIntervals));
 }
 
-// A run that should have begun already would not be one of several that begin together.
-std::optional<std::string> missed_start(const LoadPlan& plan) {
+// A start in the past is an error, because the run could not start together with others.
+std::optional<std::string> start_in_the_past(const LoadPlan& plan) {
   const Moment now = std::chrono::system_clock::now();
   return plan.start_at && *plan.start_at < now
              ? std::optional("--start-at " + moment_text(*plan.start_at) + " is past: it is " +
@@ -144,30 +144,24 @@ std::optional<std::string> missed_start(const LoadPlan& plan) {
              : std::nullopt;
 }
 
-// What several options say together. Returns what is wrong.
-std::optional<std::string> settle(Options& options) {
+// Sets the defaults that depend on other options, and checks the options together.
+std::optional<std::string> complete_and_check(Options& options) {
   constexpr std::uint32_t kParallelChecks = 40;
   constexpr std::uint32_t kStreamBytes = 64 << 10;
   constexpr std::uint32_t kStreamDepth = 16;
+  const GivenOptions& given = options.given;
   LoadPlan& plan = options.plan;
-  if (options.command == Command::check && !options.are_connections_given) {
-    plan.connections = kParallelChecks;
-  }
-  if (plan.mode == LoadMode::stream && !options.is_size_given) {
-    plan.sizes = {.smallest = kStreamBytes, .largest = kStreamBytes};
-  }
-  if (plan.mode == LoadMode::stream && !options.is_depth_given) {
-    plan.depth = kStreamDepth;
-  }
-  if (plan.messages && !options.is_warmup_given) {
-    plan.warmup = std::chrono::nanoseconds(0);
-  }
-  if (!options.is_interval_given) {
-    plan.interval = usual_interval(plan.duration);
-  }
-  if (!options.are_active_given) {
-    plan.active = plan.connections;
-  }
+  const bool is_stream = plan.mode == LoadMode::stream;
+  plan.connections = given.connections.value_or(
+      options.command == Command::check ? kParallelChecks : plan.connections);
+  plan.active = given.active.value_or(plan.connections);
+  plan.sizes = given.sizes.value_or(
+      is_stream ? MessageSizes{.smallest = kStreamBytes, .largest = kStreamBytes} : plan.sizes);
+  plan.depth = given.depth.value_or(is_stream ? kStreamDepth : plan.depth);
+  plan.arrivals = given.arrivals.value_or(plan.arrivals);
+  plan.warmup = given.warmup.value_or(plan.messages ? std::chrono::nanoseconds(0) : plan.warmup);
+  plan.duration = given.duration.value_or(plan.duration);
+  plan.interval = given.interval.value_or(default_interval(plan.duration));
   if (options.ramp.count() > 0 && plan.connect_rate_per_s) {
     return "--ramp and --connect-rate say the same: give one of them";
   }
@@ -179,35 +173,33 @@ std::optional<std::string> settle(Options& options) {
     plan.duration = plan.steps.time * static_cast<std::int64_t>(plan.steps.rates_per_s.size());
   }
   plan.threads = std::min(plan.threads, plan.connections);
-  if (!options.is_seed_given) {
-    plan.seed = std::random_device()();
-  }
+  plan.seed = given.seed ? *given.seed : std::random_device()();
   const auto wrong = contradiction(options);
-  return wrong ? wrong : missed_start(plan);
+  return wrong ? wrong : start_in_the_past(plan);
 }
 
-bool is_for(const Option& option, Command command) {
+bool applies_to(const Option& option, Command command) {
   switch (command) {
     case Command::run:
-      return option.command != For::check;
+      return option.scope != OptionScope::check;
     case Command::check:
-      return option.command == For::run_and_check || option.command == For::check;
+      return option.scope == OptionScope::run_and_check || option.scope == OptionScope::check;
     case Command::merge:
-      return option.command == For::run_and_merge;
+      return option.scope == OptionScope::run_and_merge;
   }
   return false;
 }
 
-// What getopt_long(3) returns for an option: kFirstOption and its index; all above characters.
+// What getopt_long(3) returns for an option: kFirstOption plus its index. All are above characters.
 constexpr int kVersion = 256;
 constexpr int kHelp = 257;
 constexpr int kFirstOption = 258;
 
-// getopt_long(3)'s table: those of the command, then --version and --help.
+// The table for getopt_long(3): the options of the command, --version and --help.
 std::vector<option> getopt_table(Command command) {
   std::vector<option> table;
   for (std::size_t i = 0; i < all_options().size(); ++i) {
-    if (is_for(all_options()[i], command)) {
+    if (applies_to(all_options()[i], command)) {
       table.push_back({all_options()[i].name,
                        all_options()[i].value != nullptr ? required_argument : no_argument, nullptr,
                        kFirstOption + static_cast<int>(i)});
@@ -228,8 +220,8 @@ std::optional<Command> command_named(std::string_view word) {
   return std::nullopt;
 }
 
-// Takes the command out of the arguments, where it stands first, if at all. Returns what is wrong.
-std::optional<std::string> take_command(Options& options, std::vector<char*>& arguments) {
+// Removes the command from `arguments` if the first argument is one.
+std::optional<std::string> parse_command(Options& options, std::vector<char*>& arguments) {
   if (arguments.size() < 2) {
     return std::nullopt;
   }
@@ -244,8 +236,8 @@ std::optional<std::string> take_command(Options& options, std::vector<char*>& ar
   return std::nullopt;
 }
 
-// What is wrong after getopt_long(3) returned `found`, ':' or '?', having looked at `given`, or, if
-// optopt is a character, at that one.
+// The error message after getopt_long(3) returned ':' or '?' in `found`. The option is the
+// character optopt, if set, otherwise `given`.
 std::string wrong_option(int found, const std::string& given, Command command) {
   if (found == ':') {
     return given + " needs a value";
@@ -257,9 +249,9 @@ std::string wrong_option(int found, const std::string& given, Command command) {
   return "unknown option " + option + " of " + std::string(name_of(command));
 }
 
-// Deals with what getopt_long(3) returned, having looked at `given`: nothing if it was an option
-// that was taken, else the end.
-std::optional<ParsedCommandLine> take_option(Options& options, int found, const char* given) {
+// Handles the value `found` that getopt_long(3) returned for the argument `given`. Returns a final
+// result, or nothing if parsing should continue.
+std::optional<ParsedCommandLine> handle_option(Options& options, int found, const char* given) {
   if (found == 'h' || found == kHelp) {
     return final_text(help());
   }
@@ -278,8 +270,8 @@ std::optional<ParsedCommandLine> take_option(Options& options, int found, const 
   return std::nullopt;
 }
 
-// What stands behind the options. Returns what is wrong.
-std::optional<std::string> take_words(Options& options, std::span<char* const> words) {
+// Parses the arguments after the options.
+std::optional<std::string> parse_arguments(Options& options, std::span<char* const> words) {
   if (options.command == Command::merge) {
     options.files.assign(words.begin(), words.end());
     return words.empty() ? std::optional("no files given: results of echoload run --json")
@@ -304,28 +296,28 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   for (int i = 0; i < argc; ++i) {
     arguments.push_back(const_cast<char*>(argv[i]));  // NOLINT: getopt_long(3) only reorders them.
   }
-  if (const auto fault = take_command(options, arguments)) {
+  if (const auto fault = parse_command(options, arguments)) {
     return usage_error(*fault);
   }
   const auto count = static_cast<int>(arguments.size());
   arguments.push_back(nullptr);
   const std::vector<option> table = getopt_table(options.command);
-  optind = 0;  // From the start, also when a test does this again.
+  optind = 0;  // Restarts getopt_long(3), which tests call several times.
   for (;;) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread.
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet.
     const int found = getopt_long(count, arguments.data(), ":h", table.data(), nullptr);
     if (found == -1) {
       break;
     }
     const char* const given = arguments[static_cast<std::size_t>(std::max(1, optind)) - 1];
-    if (auto end = take_option(options, found, given)) {
+    if (auto end = handle_option(options, found, given)) {
       return *end;
     }
   }
-  auto fault = take_words(options, std::span(arguments)
-                                       .first(static_cast<std::size_t>(count))
-                                       .subspan(static_cast<std::size_t>(optind)));
-  fault = fault ? fault : settle(options);
+  auto fault = parse_arguments(options, std::span(arguments)
+                                            .first(static_cast<std::size_t>(count))
+                                            .subspan(static_cast<std::size_t>(optind)));
+  fault = fault ? fault : complete_and_check(options);
   if (fault) {
     return usage_error(*fault);
   }

@@ -13,25 +13,40 @@ namespace echod::client {
 
 enum class Command : std::uint8_t { run, check, merge };
 
-// What a run must keep to: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5".
+// A limit that a run must meet: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5".
 struct Limit {
   enum class Kind : std::uint8_t { latency, rate, errors };
 
-  std::string text;  // As given.
+  std::string text;  // As given on the command line.
   Kind kind = Kind::latency;
-  double percent = 0;                // Of a latency.
-  std::chrono::nanoseconds most{0};  // Of a latency.
-  double number = 0;                 // Fewest echoes per second; most errors.
+  double percent = 0;                // latency: which percentile
+  std::chrono::nanoseconds most{0};  // latency: the highest value allowed
+  double number = 0;                 // rate: fewest echoes per second; errors: most errors
+};
+
+// The options whose defaults depend on other options. Empty if the option was not given.
+struct GivenOptions {
+  std::optional<std::uint32_t> connections;
+  std::optional<std::uint32_t> active;
+  std::optional<std::uint32_t> depth;
+  std::optional<std::uint32_t> seed;
+  std::optional<MessageSizes> sizes;
+  std::optional<Arrivals> arrivals;
+  std::optional<std::chrono::nanoseconds> duration;
+  std::optional<std::chrono::nanoseconds> warmup;
+  std::optional<std::chrono::nanoseconds> interval;  // If given, stderr shows each interval.
 };
 
 struct Options {
   Command command = Command::run;
-  std::string target;  // As given.
+  std::string target;  // As given on the command line.
   std::string host;    // A name or an address.
   std::uint16_t port = 0;
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
-  LoadPlan plan;            // Without the server's address. check: connections, timeout and seed.
+  // Without the server's address. `check` uses only connections, timeout and seed.
+  LoadPlan plan;
+  GivenOptions given;
   std::vector<std::string> files;             // merge: results of runs
   std::optional<std::string> json_file;       // run, merge: "-" is standard output
   std::optional<std::string> histogram_file;  // run, merge: likewise
@@ -39,22 +54,11 @@ struct Options {
   std::optional<std::string> interval_file;   // run: likewise
   std::uint64_t max_errors = 0;
   std::vector<Limit> limits;
-  // What `plan` was made from.
-  bool are_connections_given = false;
-  bool are_active_given = false;
-  bool are_arrivals_given = false;
-  bool is_duration_given = false;
-  bool is_size_given = false;
-  bool is_depth_given = false;
-  bool is_seed_given = false;
-  bool is_warmup_given = false;
-  bool is_interval_given = false;  // Then each interval shows on standard error.
   std::chrono::nanoseconds ramp{0};
 };
 
-// What to do with the command line: go on with `options`, or print `text`, which ends its last
-// line, and exit with `exit_code` (--help, --version: to stdout, 0; a usage error: one line to
-// stderr, 64).
+// The result of parsing. If `is_final`, print `text` and exit with `exit_code`: for --help and
+// --version to stdout with 0, for a usage error to stderr with 64. Otherwise run with `options`.
 struct ParsedCommandLine {
   Options options;
   bool is_final = false;

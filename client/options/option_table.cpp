@@ -15,7 +15,10 @@ namespace echod::client {
 
 namespace {
 
-// Reads a whole number between two bounds into `into`.
+// The set_ and add_ functions parse `value`, store the result and return false if `value` is
+// invalid. The options are not used after that.
+
+// A whole number from `least` to `most`.
 template <typename Number>
 bool set_count(Number& into, std::string_view value, std::uint64_t least, std::uint64_t most) {
   const auto count = parse_count(value);
@@ -24,6 +27,12 @@ bool set_count(Number& into, std::string_view value, std::uint64_t least, std::u
   }
   into = static_cast<Number>(*count);
   return true;
+}
+
+template <typename Number>
+bool set_count(std::optional<Number>& into, std::string_view value, std::uint64_t least,
+               std::uint64_t most) {
+  return set_count(into.emplace(), value, least, most);
 }
 
 constexpr std::chrono::hours kLongest{24 * 365};
@@ -38,6 +47,11 @@ bool set_duration(std::chrono::nanoseconds& into, std::string_view value,
   return true;
 }
 
+bool set_duration(std::optional<std::chrono::nanoseconds>& into, std::string_view value,
+                  std::chrono::nanoseconds least) {
+  return set_duration(into.emplace(), value, least);
+}
+
 constexpr std::uint64_t kMostConnections = 10'000'000;
 constexpr std::uint64_t kMostBytes = 64 << 20;
 constexpr std::uint64_t kMostDepth = 65536;
@@ -50,9 +64,8 @@ bool set_sizes(Options& options, std::string_view value) {
   if (!range || range->first < 1 || range->second > kMostBytes) {
     return false;
   }
-  options.plan.sizes = {.smallest = static_cast<std::uint32_t>(range->first),
-                        .largest = static_cast<std::uint32_t>(range->second)};
-  options.is_size_given = true;
+  options.given.sizes = {.smallest = static_cast<std::uint32_t>(range->first),
+                         .largest = static_cast<std::uint32_t>(range->second)};
   return true;
 }
 
@@ -63,9 +76,9 @@ bool set_mode(Options& options, std::string_view value) {
 }
 
 bool set_arrivals(Options& options, std::string_view value) {
-  options.are_arrivals_given = true;
-  options.plan.arrivals = value == "poisson" ? Arrivals::poisson : Arrivals::constant;
-  return value == name_of(options.plan.arrivals);
+  const Arrivals arrivals = value == "poisson" ? Arrivals::poisson : Arrivals::constant;
+  options.given.arrivals = arrivals;
+  return value == name_of(arrivals);
 }
 
 bool set_rate(std::optional<double>& into, std::string_view value) {
@@ -73,7 +86,7 @@ bool set_rate(std::optional<double>& into, std::string_view value) {
   return into.has_value();
 }
 
-// A moment, or "+" and how long it is until then.
+// A moment, or "+" and the time until then.
 bool set_moment(std::optional<Moment>& into, std::string_view value) {
   const Moment now = std::chrono::system_clock::now();
   const auto wait = value.starts_with('+') ? parse_duration(value.substr(1)) : std::nullopt;
@@ -81,7 +94,7 @@ bool set_moment(std::optional<Moment>& into, std::string_view value) {
   return into && *into <= now + kLongest;
 }
 
-// "1k:10k:1k@5s": from, to, by, and for how long each.
+// "1k:10k:1k@5s": first rate, last rate, increment, and how long each rate lasts.
 std::optional<RateSteps> parse_steps(std::string_view value) {
   constexpr std::size_t kMostSteps = 100;
   constexpr double kRounding = 1e-9;
@@ -129,7 +142,7 @@ bool add_source(Options& options, std::string_view value) {
   return address.has_value();
 }
 
-// "p99", "p99.9", "max"; the share in percent.
+// "p99", "p99.9" or "max"; returns the percentage.
 std::optional<double> parse_percentile(std::string_view text) {
   constexpr double kAll = 100;
   if (text == "max") {
@@ -181,11 +194,8 @@ bool add_limit(Options& options, std::string_view value) {
 }
 
 bool set_pid(Options& options, std::string_view value) {
-  pid_t pid = 0;
   constexpr std::uint64_t kMostPid = 1 << 22;
-  const bool is_set = set_count(pid, value, 1, kMostPid);
-  options.plan.server_pid = pid;
-  return is_set;
+  return set_count(options.plan.server_pid, value, 1, kMostPid);
 }
 
 bool set_file(std::optional<std::string>& into, std::string_view value) {
@@ -194,145 +204,135 @@ bool set_file(std::optional<std::string>& into, std::string_view value) {
 }
 
 constexpr std::array kOptions{
-    Option{"connections", "N", For::run_and_check, "1 to 10000000",
+    Option{"connections", "N", OptionScope::run_and_check, "1 to 10000000",
            [](Options& options, std::string_view value) {
-             options.are_connections_given = true;
-             return set_count(options.plan.connections, value, 1, kMostConnections);
+             return set_count(options.given.connections, value, 1, kMostConnections);
            },
            "run: how many connections to hold (64);\ncheck: how many in parallel (40)"},
-    Option{"timeout", "TIME", For::run_and_check, "a time of at least 1ms, such as 5s",
+    Option{"timeout", "TIME", OptionScope::run_and_check, "a time of at least 1ms, such as 5s",
            [](Options& options, std::string_view value) {
              return set_duration(options.plan.timeout, value, kShortest);
            },
            "how long to wait for a connection or for bytes that\nare owed (5s)"},
-    Option{"seed", "N", For::run_and_check, "0 to 4294967295",
+    Option{"seed", "N", OptionScope::run_and_check, "0 to 4294967295",
            [](Options& options, std::string_view value) {
-             options.is_seed_given = true;
-             return set_count(options.plan.seed, value, 0, UINT32_MAX);
+             return set_count(options.given.seed, value, 0, UINT32_MAX);
            },
            "send the bytes of the run that had this seed (a new\none each time)"},
-    Option{"mode", "MODE", For::run, "echo, connect or stream", &set_mode,
+    Option{"mode", "MODE", OptionScope::run, "echo, connect or stream", &set_mode,
            "echo: messages to and fro (the default);\nconnect: connect, one message, half-close, "
            "its echo,\nend of file, again and again;\nstream: as many bytes as go, both ways"},
-    Option{"active", "N", For::run, "0 to 10000000",
+    Option{"active", "N", OptionScope::run, "0 to 10000000",
            [](Options& options, std::string_view value) {
-             options.are_active_given = true;
-             return set_count(options.plan.active, value, 0, kMostConnections);
+             return set_count(options.given.active, value, 0, kMostConnections);
            },
            "how many connections exchange messages (all of them);\nthe rest is idle"},
-    Option{"size", "BYTES", For::run, "1 to 64M bytes, or a range such as 64-4k", &set_sizes,
-           "bytes in a message, or a range of them (64;\nstream: 64k)"},
-    Option{"depth", "N", For::run, "1 to 65536",
+    Option{"size", "BYTES", OptionScope::run, "1 to 64M bytes, or a range such as 64-4k",
+           &set_sizes, "bytes in a message, or a range of them (64;\nstream: 64k)"},
+    Option{"depth", "N", OptionScope::run, "1 to 65536",
            [](Options& options, std::string_view value) {
-             options.is_depth_given = true;
-             return set_count(options.plan.depth, value, 1, kMostDepth);
+             return set_count(options.given.depth, value, 1, kMostDepth);
            },
            "messages outstanding on a connection (1; stream: 16)"},
-    Option{"rate", "N", For::run,
+    Option{"rate", "N", OptionScope::run,
            "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
            &set_rate_or_steps,
            "open loop: so many messages per second in all, due\nwhatever the server does; latency "
            "counts from when a\nmessage was due; 1k:10k:1k@5s: from 1k to 10k in\nsteps of 1k, for "
            "5 s each"},
-    Option{"arrivals", "MODEL", For::run, "constant or poisson", &set_arrivals,
+    Option{"arrivals", "MODEL", OptionScope::run, "constant or poisson", &set_arrivals,
            "constant: messages are due at equal distances (the\ndefault); poisson: at random ones, "
            "as if very many\nindependent users sent them"},
-    Option{"messages", "N", For::run, "1 or more",
+    Option{"messages", "N", OptionScope::run, "1 or more",
            [](Options& options, std::string_view value) {
-             std::uint64_t messages = 0;
-             const bool is_set = set_count(messages, value, 1, UINT64_MAX);
-             options.plan.messages = messages;
-             return is_set;
+             return set_count(options.plan.messages, value, 1, UINT64_MAX);
            },
            "open loop: no more than these in all; then all\nconnections are idle until the time is "
            "over"},
-    Option{"threads", "N", For::run, "1 to 256",
+    Option{"threads", "N", OptionScope::run, "1 to 256",
            [](Options& options, std::string_view value) {
              return set_count(options.plan.threads, value, 1, kMostThreads);
            },
            "threads that share the connections (1)"},
-    Option{"start-at", "TIME", For::run,
+    Option{"start-at", "TIME", OptionScope::run,
            "a moment within a year, such as 2026-11-21T09:30:00Z, 1795253400 or +10s",
            [](Options& options, std::string_view value) {
              return set_moment(options.plan.start_at, value);
            },
            "begin the messages at this moment, the connections\nbefore, so that many machines "
            "begin together: as in\n2026-11-21T09:30:00Z, seconds since the epoch, +10s"},
-    Option{"duration", "TIME", For::run, "a time of at least 1ms, such as 10s",
+    Option{"duration", "TIME", OptionScope::run, "a time of at least 1ms, such as 10s",
            [](Options& options, std::string_view value) {
-             options.is_duration_given = true;
-             return set_duration(options.plan.duration, value, kShortest);
+             return set_duration(options.given.duration, value, kShortest);
            },
            "how long to measure (10s)"},
-    Option{"warmup", "TIME", For::run, "a time, such as 1s or 0",
+    Option{"warmup", "TIME", OptionScope::run, "a time, such as 1s or 0",
            [](Options& options, std::string_view value) {
-             options.is_warmup_given = true;
-             return set_duration(options.plan.warmup, value, std::chrono::nanoseconds(0));
+             return set_duration(options.given.warmup, value, std::chrono::nanoseconds(0));
            },
            "how long to run before that (1s; with --messages 0)"},
-    Option{"connect-rate", "N", For::run, "connections per second, such as 1k",
+    Option{"connect-rate", "N", OptionScope::run, "connections per second, such as 1k",
            [](Options& options, std::string_view value) {
              return set_rate(options.plan.connect_rate_per_s, value);
            },
            "connections to make per second (128 at a time)"},
-    Option{"ramp", "TIME", For::run, "a time of at least 1ms, such as 30s",
+    Option{"ramp", "TIME", OptionScope::run, "a time of at least 1ms, such as 30s",
            [](Options& options, std::string_view value) {
              return set_duration(options.ramp, value, kShortest);
            },
            "the same, as the time for all of them"},
-    Option{"source", "ADDRESS", For::run, "an IP address of this host", &add_source,
+    Option{"source", "ADDRESS", OptionScope::run, "an IP address of this host", &add_source,
            "connect from this address; give it several times to\ntake turns (each has its own "
            "ports)"},
-    Option{"server-pid", "PID", For::run, "a process id", &set_pid,
+    Option{"server-pid", "PID", OptionScope::run, "a process id", &set_pid,
            "report this process's CPU time and memory"},
-    Option{"max-errors", "N", For::run, "a number of errors",
+    Option{"max-errors", "N", OptionScope::run, "a number of errors",
            [](Options& options, std::string_view value) {
              return set_count(options.max_errors, value, 0, UINT64_MAX);
            },
            "succeed with up to so many errors (0); wrong bytes,\nand bytes missing after our "
            "half-close, always fail"},
-    Option{"slo", "LIMIT", For::run_and_merge,
+    Option{"slo", "LIMIT", OptionScope::run_and_merge,
            "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5", &add_limit,
            "fail unless this is kept: p99=2ms, p99.9=10ms, max=1s,\n'rate>=9900' (echoes per "
            "second), 'errors<=5'; may be\ngiven several times"},
     Option{
-        "json", "FILE", For::run_and_merge, "a file name",
+        "json", "FILE", OptionScope::run_and_merge, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
         "write the whole result to FILE; - is standard output,\ninstead of the summary"},
-    Option{"histogram", "FILE", For::run_and_merge, "a file name",
+    Option{"histogram", "FILE", OptionScope::run_and_merge, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.histogram_file, value);
            },
            "write the latencies as an HdrHistogram percentile\ntable; - likewise"},
     Option{
-        "html", "FILE", For::run, "a file name",
+        "html", "FILE", OptionScope::run, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.html_file, value); },
         "write a page with charts for a browser, one file that\nneeds no other; - likewise"},
-    Option{"interval", "TIME", For::run, "a time of at least 10ms, such as 1s",
+    Option{"interval", "TIME", OptionScope::run, "a time of at least 10ms, such as 1s",
            [](Options& options, std::string_view value) {
-             options.is_interval_given = true;
-             return set_duration(options.plan.interval, value, kShortestInterval);
+             return set_duration(options.given.interval, value, kShortestInterval);
            },
            "show the figures of each interval as it ends, on\nstandard error; results have them by "
            "the second\nwithout it"},
-    Option{"interval-json", "FILE", For::run, "a file name",
+    Option{"interval-json", "FILE", OptionScope::run, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.interval_file, value);
            },
            "write each interval to FILE as it ends, a line of JSON;\n- likewise"},
-    Option{"json", nullptr, For::check, "",
+    Option{"json", nullptr, OptionScope::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
            "print the results as JSON"},
-    Option{"verbose", nullptr, For::check, "",
+    Option{"verbose", nullptr, OptionScope::check, "",
            [](Options& options, std::string_view /*value*/) { return options.is_verbose = true; },
            "show each connect, send and receive"},
 };
 
-std::string help_for(For command) {
+std::string help_for(OptionScope scope) {
   constexpr std::size_t kColumn = 25;
   std::string text;
   for (const Option& option : kOptions) {
-    if (option.command != command) {
+    if (option.scope != scope) {
       continue;
     }
     std::string line = std::string("  --") + option.name;
@@ -364,8 +364,9 @@ std::string help() {
          "name, an IPv4 address, or an IPv6 address in brackets. merge makes one report of\n"
          "runs on several machines: the FILEs are what their --json wrote.\n\n"
          "run and check:\n" +
-         help_for(For::run_and_check) + "\nrun:\n" + help_for(For::run) + "\nrun and merge:\n" +
-         help_for(For::run_and_merge) + "\ncheck:\n" + help_for(For::check) +
+         help_for(OptionScope::run_and_check) + "\nrun:\n" + help_for(OptionScope::run) +
+         "\nrun and merge:\n" + help_for(OptionScope::run_and_merge) + "\ncheck:\n" +
+         help_for(OptionScope::check) +
          "\nInformation:\n"
          "  --version              print the version and exit\n"
          "  --help                 print this text and exit\n\n"

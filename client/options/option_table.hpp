@@ -1,5 +1,5 @@
-// The options of echoload: one table drives parsing, the messages about values, and --help.
-// Thread-safety: functions without state.
+// The table of echoload's options. Parsing, error messages and --help use it.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <cstdint>
@@ -11,15 +11,16 @@
 
 namespace echod::client {
 
-enum class For : std::uint8_t { run_and_check, run, run_and_merge, check };
+// The commands that have an option.
+enum class OptionScope : std::uint8_t { run_and_check, run, run_and_merge, check };
 
 struct Option {
   const char* name;   // Without the two dashes.
-  const char* value;  // What the help calls it; nullptr: it takes none.
-  For command;
-  const char* expects;  // What a value looks like, for the message about one that does not.
-  bool (*set)(Options& options, std::string_view value);  // False: no such value.
-  const char* help;                                       // Lines.
+  const char* value;  // The value's name in --help. Null if the option takes no value.
+  OptionScope scope;
+  const char* expects;  // Which values are allowed, for the error message.
+  bool (*set)(Options& options, std::string_view value);  // Returns false if not allowed.
+  const char* help;                                       // One or more lines.
 };
 
 [[nodiscard]] std::span<const Option> all_options() noexcept;

@@ -20,7 +20,7 @@ constexpr std::array kTimes{Unit{"", 1e9}, Unit{"s", 1e9}, Unit{"ms", 1e6}, Unit
                             Unit{"m", 60e9}};
 
 std::optional<double> parse(std::string_view text, std::span<const Unit> units) noexcept {
-  // from_chars also reads a sign, "inf" and "nan".
+  // from_chars() also accepts a sign, "inf" and "nan".
   constexpr std::string_view kFirst = "0123456789.";
   if (text.empty() || kFirst.find(text.front()) == std::string_view::npos) {
     return std::nullopt;
@@ -41,11 +41,11 @@ std::optional<double> parse(std::string_view text, std::span<const Unit> units) 
 }
 
 std::optional<std::uint64_t> whole(std::optional<double> number) noexcept {
-  constexpr double kMost = 1e15;  // Beyond it a double has no exact whole numbers for long.
+  constexpr double kMost = 1e15;  // Not far above it, doubles cannot hold every whole number.
   if (!number || *number > kMost) {
     return std::nullopt;
   }
-  // 1.001 times 1000 is not quite 1001 in binary.
+  // In binary, 1.001 * 1000 is not exactly 1001.
   constexpr double kRounding = 4 * std::numeric_limits<double>::epsilon();
   const double nearest = std::round(*number);
   if (std::abs(*number - nearest) > nearest * kRounding) {
@@ -83,7 +83,7 @@ std::optional<std::pair<std::uint64_t, std::uint64_t>> parse_bytes_range(
 }
 
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) noexcept {
-  constexpr double kMost = 1e18;  // Thirty years.
+  constexpr double kMost = 1e18;  // 30 years.
   const auto nanos = parse(text, kTimes);
   if (!nanos || *nanos > kMost) {
     return std::nullopt;

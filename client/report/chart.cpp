@@ -11,7 +11,7 @@ namespace echod::client {
 
 namespace {
 
-// The space of the drawing, and in it that of the lines.
+// The size of the drawing, and the area of the lines in it.
 constexpr double kWidth = 880;
 constexpr double kHeight = 290;
 constexpr double kLeft = 76;
@@ -25,8 +25,8 @@ std::string text_of(double number) {
   return number_text(number, 1);
 }
 
-// The largest of 1, 2 and 5 times a power of ten that is at most `value`; the smallest that is at
-// least `value`.
+// The largest number of the form 1, 2 or 5 times a power of ten that is at most `value`, and the
+// smallest that is at least `value`.
 double step_below(double value) {
   const double power = std::pow(10, std::floor(std::log10(value)));
   double step = power;
@@ -47,11 +47,11 @@ double step_above(double value) {
 }
 
 double x_of(const Chart& chart, double value) {
-  return kLeft + chart.x.place_of(value) * (kRight - kLeft);
+  return kLeft + chart.x.fraction_of(value) * (kRight - kLeft);
 }
 
 double y_of(const Chart& chart, double value) {
-  return kBottom - chart.y.place_of(value) * (kBottom - kTop);
+  return kBottom - chart.y.fraction_of(value) * (kBottom - kTop);
 }
 
 std::string label(double x, double y, const std::string& style, const std::string& text) {
@@ -59,7 +59,7 @@ std::string label(double x, double y, const std::string& style, const std::strin
          escaped(text) + "</text>\n";
 }
 
-std::string straight(double x1, double y1, double x2, double y2, const std::string& style) {
+std::string straight_line(double x1, double y1, double x2, double y2, const std::string& style) {
   return "<path class=\"" + style + "\" d=\"M" + text_of(x1) + ' ' + text_of(y1) + 'L' +
          text_of(x2) + ' ' + text_of(y2) + "\"/>\n";
 }
@@ -72,22 +72,23 @@ std::string axes(const Chart& chart) {
   constexpr double kTextBelow = 22;
   constexpr double kNameBelow = 46;
   constexpr double kTextLeft = 8;
-  constexpr double kMiddle = 4;  // Of a line of text, above its bottom.
+  constexpr double kMiddle = 4;  // From the baseline of a text up to its middle.
   std::string text;
   for (const Tick& tick : chart.y.ticks) {
     const double y = y_of(chart, tick.value);
-    text += straight(kLeft, y, kRight, y, "grid") +
+    text += straight_line(kLeft, y, kRight, y, "grid") +
             label(kLeft - kTextLeft, y + kMiddle, "y", tick.text);
   }
   for (const Tick& tick : chart.x.ticks) {
     const double x = x_of(chart, tick.value);
-    text += straight(x, kTop, x, kBottom, "grid") + label(x, kBottom + kTextBelow, "x", tick.text);
+    text +=
+        straight_line(x, kTop, x, kBottom, "grid") + label(x, kBottom + kTextBelow, "x", tick.text);
   }
-  return text + straight(kLeft, kBottom, kRight, kBottom, "axis") +
+  return text + straight_line(kLeft, kBottom, kRight, kBottom, "axis") +
          label((kLeft + kRight) / 2, kBottom + kNameBelow, "x", chart.x_name);
 }
 
-std::string drawn(const Chart& chart, const Line& line) {
+std::string svg_of(const Chart& chart, const Line& line) {
   std::string path;
   std::string area;
   for (const std::vector<Point>& piece : line.pieces) {
@@ -107,7 +108,7 @@ std::string drawn(const Chart& chart, const Line& line) {
   return fill + "<path class=\"line " + line.style + "\" d=\"" + path + "\"/>\n";
 }
 
-std::string drawn(const Chart& chart, const Mark& mark) {
+std::string svg_of(const Chart& chart, const Mark& mark) {
   constexpr double kHalf = 16;
   constexpr double kAbove = 8;
   const double x = x_of(chart, mark.at.x);
@@ -117,12 +118,12 @@ std::string drawn(const Chart& chart, const Mark& mark) {
     text += "<circle cx=\"" + text_of(x) + "\" cy=\"" + text_of(y) + "\" r=\"3.5\"/>\n" +
             label(x, y - kAbove, "x", mark.text);
   } else {
-    text += straight(std::max(kLeft, x - kHalf), y, std::min(kRight, x + kHalf), y, "limit");
+    text += straight_line(std::max(kLeft, x - kHalf), y, std::min(kRight, x + kHalf), y, "limit");
   }
   return text + "</g>\n";
 }
 
-std::string drawn(const Chart& chart, const Span& span) {
+std::string svg_of(const Chart& chart, const Span& span) {
   const double begin = x_of(chart, span.begin);
   return "<rect class=\"" + span.style + "\" x=\"" + text_of(begin) + "\" y=\"" + text_of(kTop) +
          "\" width=\"" + text_of(x_of(chart, span.end) - begin) + "\" height=\"" +
@@ -130,19 +131,20 @@ std::string drawn(const Chart& chart, const Span& span) {
 }
 
 template <typename Things>
-std::string drawn_all(const Chart& chart, const Things& things) {
+std::string svg_of_all(const Chart& chart, const Things& things) {
   std::string text;
   for (const auto& thing : things) {
-    text += drawn(chart, thing);
+    text += svg_of(chart, thing);
   }
   return text;
 }
 
 }  // namespace
 
-double Scale::place_of(double value) const {
-  const auto turned = [this](double number) { return is_log ? std::log10(number) : number; };
-  return (turned(std::clamp(value, low, high)) - turned(low)) / (turned(high) - turned(low));
+double Scale::fraction_of(double value) const {
+  const auto transformed = [this](double number) { return is_log ? std::log10(number) : number; };
+  return (transformed(std::clamp(value, low, high)) - transformed(low)) /
+         (transformed(high) - transformed(low));
 }
 
 Scale linear_scale(double high, const TickText& text) {
@@ -177,8 +179,8 @@ Scale log_scale(double low, double high, const TickText& text) {
 std::string svg(const Chart& chart) {
   return R"(<svg viewBox="0 0 )" + number_text(kWidth, 0) + ' ' + number_text(kHeight, 0) +
          R"(" role="img" aria-label=")" + escaped(chart.name) + "\">\n" + axes(chart) +
-         drawn_all(chart, chart.lines) + drawn_all(chart, chart.spans) +
-         drawn_all(chart, chart.marks) + "</svg>\n";
+         svg_of_all(chart, chart.lines) + svg_of_all(chart, chart.spans) +
+         svg_of_all(chart, chart.marks) + "</svg>\n";
 }
 
 }  // namespace echod::client

@@ -1,5 +1,5 @@
-// Line charts as SVG, for a page that has the styles of html_page.cpp.
-// Thread-safety: functions without state.
+// Draws line charts as SVG. The page must have the styles of html_page.cpp.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <functional>
@@ -13,23 +13,24 @@ struct Tick {
   std::string text;
 };
 
-// Where the values of an axis are, from 0 to 1.
+// Maps the values of an axis to positions from 0 to 1.
 struct Scale {
   double low = 0;
   double high = 1;
   bool is_log = false;
   std::vector<Tick> ticks = {};
 
-  // Values outside are put on the nearer end.
-  [[nodiscard]] double place_of(double value) const;
+  // The position of `value`. Values outside the scale get the nearer end.
+  [[nodiscard]] double fraction_of(double value) const;
 };
 
 using TickText = std::function<std::string(double value)>;
 
-// From 0 to at least `high`; the steps between the ticks are 1, 2 or 5 times a power of ten.
+// From 0 to `high`, or to 1 if `high` is 0. The distance between ticks is 1, 2 or 5 times a power
+// of ten.
 [[nodiscard]] Scale linear_scale(double high, const TickText& text);
-// From at most `low`, which is above 0, to at least `high`; a tick for each power of ten, and for
-// twice and five times that if they are few.
+// From at most `low`, which must be above 0, to at least `high`. There is a tick at each power of
+// ten, and also at 2 and 5 times that if there are few.
 [[nodiscard]] Scale log_scale(double low, double high, const TickText& text);
 
 struct Point {
@@ -38,19 +39,19 @@ struct Point {
 };
 
 struct Line {
-  std::string style;                       // A class of the page.
-  std::vector<std::vector<Point>> pieces;  // Between them there is nothing.
-  bool is_filled = false;                  // Down to the bottom.
+  std::string style;                       // A CSS class of the page.
+  std::vector<std::vector<Point>> pieces;  // There are gaps between them.
+  bool is_filled = false;                  // Fills the area below the line.
 };
 
 struct Mark {
   Point at;
-  std::string style;  // "dot": with text above. "met", "missed": a short line.
+  std::string style;  // "dot": a dot with text above. "met", "missed": a short line.
   std::string text;
   std::string title;
 };
 
-// A part of the width that has something to tell when the pointer is on it.
+// A range of x values with a tooltip.
 struct Span {
   double begin;
   double end;
@@ -59,7 +60,7 @@ struct Span {
 };
 
 struct Chart {
-  std::string name;  // What it shows, for screen readers (aria-label).
+  std::string name;  // For screen readers (aria-label).
   std::string x_name;
   Scale x;
   Scale y;

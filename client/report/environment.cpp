@@ -16,7 +16,7 @@ namespace {
 std::string time_text() {
   const std::time_t now = std::time(nullptr);
   std::tm utc{};
-  (void)gmtime_r(&now, &utc);  // Fails only for years that do not fit an int.
+  (void)gmtime_r(&now, &utc);  // Fails only if the year does not fit an int.
   std::array<char, sizeof "0000-00-00T00:00:00Z"> text{};
   (void)std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &utc);
   return text.data();

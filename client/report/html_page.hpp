@@ -1,6 +1,6 @@
-// The parts of a page of HTML that needs no other file: no script, no font, no picture. It is XML
-// at the same time.
-// Thread-safety: functions without state.
+// Builds an HTML page that needs no other file: no scripts, fonts or images. The page is also
+// well-formed XML.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <string>
@@ -9,20 +9,20 @@
 
 namespace echod::client {
 
-// `text` as it stands between tags, or in an attribute.
+// Escapes `text` for use between tags or in an attribute.
 [[nodiscard]] std::string escaped(const std::string& text);
 
 // <name class="style">inside</name>
 [[nodiscard]] std::string element(const std::string& name, const std::string& style,
                                   const std::string& inside);
 
-// The first row, and the first cell of each, are headings. Cells are plain text.
+// A table whose first row and first column are headings. Cells are plain text.
 [[nodiscard]] std::string table(const std::vector<std::vector<std::string>>& rows);
 
-// Two columns, of which the first are headings.
+// A table of two columns. The first column has headings.
 [[nodiscard]] std::string pairs(const std::vector<std::pair<std::string, std::string>>& rows);
 
-// `body` is HTML.
+// The complete page. `body` is HTML.
 [[nodiscard]] std::string page(const std::string& title, const std::string& body);
 
 }  // namespace echod::client

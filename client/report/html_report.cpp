@@ -13,7 +13,7 @@ std::string paragraph(const std::string& text) {
   return element("p", "soft", escaped(text));
 }
 
-// The word, and its style.
+// The word for the outcome, and its CSS class.
 std::pair<std::string, std::string> verdict_word(const LoadResult& result, const Verdict& verdict) {
   if (!result.has_begun) {
     return {"did not begin", "bad"};

@@ -1,5 +1,5 @@
-// A load run as a page for a browser.
-// Thread-safety: functions without state.
+// Reports a load run as an HTML page.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <string>

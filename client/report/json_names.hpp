@@ -1,5 +1,5 @@
-// Where the JSON of a run holds the numbers of a tally: the same for writing and for reading.
-// Thread-safety: values.
+// The JSON names of the members of Tally, used to write and to read the result of a run.
+// Thread-safety: constants.
 #pragma once
 
 #include <array>
@@ -23,7 +23,7 @@ inline constexpr std::array kHistogramNames{
     HistogramName{"outage_ns", &Tally::outage},
 };
 
-inline constexpr const char* kStepHistograms = "steps_latency_ns";  // Likewise; an array.
+inline constexpr const char* kStepHistograms = "steps_latency_ns";  // Below "histograms"; an array.
 
 struct CountName {
   const char* pointer;  // RFC 6901.

@@ -17,13 +17,13 @@ double micros(std::chrono::nanoseconds time) {
   return static_cast<double>(time.count()) / kNanosPerMicro;
 }
 
-// Bytes that are not UTF-8, as a host name may have, are replaced.
+// Replaces invalid UTF-8, which a host name may contain.
 std::string text_of(const Json& json) {
   constexpr int kIndent = 2;
   return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + '\n';
 }
 
-// The histograms stand behind everything else, a line each: they are long, and for programs.
+// Puts the histograms last, on one line each, because they are long.
 std::string text_of(const Json& json, const Json& histograms) {
   const std::string_view end = "\n}\n";
   std::string text = text_of(json);
@@ -63,7 +63,7 @@ Json moment_json(const std::optional<Moment>& moment) {
   return moment ? Json(moment_text(*moment)) : Json(nullptr);
 }
 
-// Without an address if none was found.
+// The address is null if none was found.
 Json target_json(const Options& options) {
   const sys::SocketAddress& server = options.plan.server;
   return {{"given", options.target},

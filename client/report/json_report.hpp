@@ -1,5 +1,5 @@
-// Results for programs: JSON as the schemas beside this file describe it.
-// Thread-safety: functions without state.
+// Reports results as JSON. The schemas are in this directory.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <string>
@@ -14,16 +14,16 @@
 
 namespace echod::client {
 
-// echoload-run.schema.json. With `parts` it is a merged result, and `environment` says only which
-// echoload merged them, and when.
+// See echoload-run.schema.json. With `parts` it is a merged result. Then only the version and time
+// of `environment` are used.
 [[nodiscard]] std::string run_json(const Options& options, const LoadResult& result,
                                    const Environment& environment, const Verdict& verdict,
                                    const std::vector<RunPart>& parts = {});
 
-// An element of the `series` of a run, on one line.
+// An element of the `series` of a run, on one line without a newline.
 [[nodiscard]] std::string interval_json(const Interval& interval);
 
-// echoload-check.schema.json
+// See echoload-check.schema.json.
 [[nodiscard]] std::string check_json(const Options& options,
                                      const std::vector<CheckResult>& results,
                                      const Environment& environment);

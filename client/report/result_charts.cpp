@@ -23,7 +23,7 @@ std::string time_of(double nanoseconds) {
   return duration_text(std::chrono::nanoseconds(std::llround(nanoseconds)));
 }
 
-// The styles and names of its lines.
+// The CSS class and the name of each line of a chart.
 using Legend = std::vector<std::pair<std::string, std::string>>;
 
 std::string section(const std::string& name, const Legend& legend, const Chart& chart) {
@@ -36,8 +36,8 @@ std::string section(const std::string& name, const Legend& legend, const Chart& 
                      element("div", "wide", svg(chart)));
 }
 
-// Latency by percentile. The horizontal axis is 1 / (1 - share), so that each further nine has the
-// same width.
+// Latency by percentile. The horizontal axis is 1 / (1 - percent/100) on a log scale, so that 90 %,
+// 99 %, 99.9 % and so on are equally far apart.
 
 double nines(double percent) {
   return kAll / (kAll - percent);
@@ -62,7 +62,7 @@ Scale percentile_scale(std::uint64_t samples) {
 }
 
 Line percentile_line(const Histogram& latency, double high) {
-  constexpr double kStep = 1.07;  // Some ten points for each halving of the distance to 100 %.
+  constexpr double kStep = 1.07;  // About ten points for each halving of the distance to 100 %.
   Line line{.style = "p50", .pieces = {{}}, .is_filled = true};
   std::vector<Point>& points = line.pieces.front();
   double x = 1;
@@ -75,7 +75,7 @@ Line percentile_line(const Histogram& latency, double high) {
 }
 
 std::vector<Mark> percentile_marks(const Histogram& latency, double high) {
-  constexpr double kNearEnd = 0.92;  // The text of the maximum is there.
+  constexpr double kNearEnd = 0.92;  // The text of the maximum needs the space.
   std::vector<Mark> marks;
   for (const auto& [name, percent] : kReportedPercentiles) {
     const bool is_max = percent >= kAll;
@@ -162,7 +162,7 @@ double end_of(const Interval& interval) {
   return seconds(interval.begin + interval.length);
 }
 
-// A line with a step for each interval; where `value` has nothing, there is a gap.
+// A line with a step for each interval, and a gap where `value` is empty.
 template <typename Value>
 Line steps(const std::vector<Interval>& series, const std::string& style, Value value) {
   Line line{.style = style, .pieces = {{}}};
@@ -177,7 +177,7 @@ Line steps(const std::vector<Interval>& series, const std::string& style, Value 
   return line;
 }
 
-// What each interval has to tell; without those when there are too many to point at.
+// Tooltips for the intervals. If there are too many, only for those in which nothing came back.
 std::vector<Span> spans(const Options& options, const LoadResult& result) {
   constexpr std::size_t kMost = 600;
   std::vector<Span> all;
@@ -205,7 +205,7 @@ Chart chart_over_time(const std::string& name, const Options& options, const Loa
           .spans = spans(options, result)};
 }
 
-std::string shown(const Chart& chart, Legend legend) {
+std::string over_time_section(const Chart& chart, Legend legend) {
   if (has_silence(chart)) {
     legend.emplace_back("silent", "nothing came back");
   }
@@ -235,7 +235,7 @@ std::string latency_over_time(const Options& options, const LoadResult& result) 
     }
   }
   chart.y = log_scale(std::max(1.0, lowest), nanos(latency.max()), time_of);
-  return shown(chart, {{"p50", "p50"}, {"p99", "p99"}, {"max", "max"}});
+  return over_time_section(chart, {{"p50", "p50"}, {"p99", "p99"}, {"max", "max"}});
 }
 
 double per_second(double amount, const Interval& interval) {
@@ -267,7 +267,7 @@ std::string rate_over_time(const Options& options, const LoadResult& result) {
   }
   constexpr double kAir = 1.05;
   chart.y = linear_scale(kAir * highest, short_number_text);
-  return shown(chart, legend);
+  return over_time_section(chart, legend);
 }
 
 std::string errors_over_time(const Options& options, const LoadResult& result) {
@@ -284,7 +284,8 @@ std::string errors_over_time(const Options& options, const LoadResult& result) {
   })};
   chart.lines.front().is_filled = true;
   chart.y = linear_scale(highest, short_number_text);
-  return shown(chart, {{"errors", "errors in " + duration_text(options.plan.interval)}});
+  return over_time_section(chart,
+                           {{"errors", "errors in " + duration_text(options.plan.interval)}});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The charts of a load run: latency by percentile, and over time latency, rate and errors.
-// Thread-safety: functions without state.
+// Draws the charts of a load run: latency by percentile, and latency, rate and errors over time.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace echod::client {
 
-// HTML, for a page as html_page.hpp makes it. Those for which there are figures.
+// HTML for a page made by html_page.hpp. Leaves out charts without data.
 [[nodiscard]] std::string charts(const Options& options, const LoadResult& result,
                                  const Verdict& verdict);
 

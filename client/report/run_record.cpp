@@ -29,8 +29,8 @@ std::optional<Value> optional_at(const Source& json, const char* pointer) {
   return value.is_null() ? std::nullopt : std::optional(value.get<Value>());
 }
 
-// A time in seconds. Exact: the shortest text of a double gives it back, and 53 bits hold a hundred
-// days of nanoseconds.
+// A time given in seconds. Exact up to a hundred days: the shortest text of a double restores it,
+// and 53 bits hold that many nanoseconds.
 nanoseconds time_at(const Source& json, const char* pointer) {
   return nanoseconds(std::llround(value_at<double>(json, pointer) * kNanosPerSecond));
 }
@@ -86,7 +86,7 @@ Tally tally_from(const Source& json) {
     tally.errors.at(i) =
         json.at("errors").at("by_kind").at(std::string(name_of(static_cast<LoadError>(i))));
   }
-  // The order of a part's lines as their time: the first of each part come first.
+  // The line number serves as time, so that merging puts the first lines of each part first.
   sys::TimePoint order{};
   for (const Source& line : json.at("errors").at("details")) {
     tally.details.push_back({.time = order += nanoseconds(1), .text = line});
@@ -106,8 +106,9 @@ sys::SocketAddress address_of(const std::string& host, std::uint16_t port) {
 sys::SocketAddress server_address_from(const std::string& text) {
   const std::size_t colon = std::min(text.rfind(':'), text.size());
   std::uint16_t port = 0;
+  // An error is ignored: a wrong port shows in the report.
   (void)std::from_chars(text.data() + std::min(colon + 1, text.size()), text.data() + text.size(),
-                        port);  // What is wrong with it shows in the report.
+                        port);
   std::string host = text.substr(0, colon);
   std::erase_if(host, [](char character) { return character == '[' || character == ']'; });
   return address_of(host, port);
@@ -235,7 +236,7 @@ RunRecord record_from(const std::string& name, const Source& json) {
   return record;
 }
 
-// What must be the same in all parts, else the sum means nothing.
+// Throws if the records differ in a setting that must be equal for the sum to make sense.
 void require_alike(const RunRecord& first, const RunRecord& other) {
   const LoadPlan& one = first.options.plan;
   const LoadPlan& two = other.options.plan;
@@ -309,7 +310,7 @@ void add_result(LoadResult& sum, const LoadResult& more) {
   sum.server = sum.server ? sum.server : more.server;
 }
 
-// The time that all parts measured.
+// How long all parts measured at the same time.
 nanoseconds common_time(const std::vector<RunPart>& parts) {
   Moment begin = Moment::min();
   Moment end = Moment::max();

@@ -1,9 +1,9 @@
-// A result of a load run as its JSON holds it, and several of them as one.
+// Reads results of load runs from JSON and merges them.
 //
-// Everything that a report says is computed from whole numbers that add up exactly. So n parts of a
-// run, merged, give what one run gives, bit for bit.
+// Reports are computed from whole numbers that add up exactly. So merging n parts of a run gives
+// exactly the result of one run.
 //
-// Thread-safety: functions without state.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <chrono>
@@ -20,9 +20,9 @@
 
 namespace echod::client {
 
-// What a merged report says of one of its runs.
+// What a merged report says about one of its runs.
 struct RunPart {
-  std::string name;  // Of its file.
+  std::string name;  // The file name.
   Environment environment;
   std::optional<Moment> measured_from;
   std::chrono::nanoseconds measured{0};
@@ -33,22 +33,22 @@ struct RunPart {
 };
 
 struct RunRecord {
-  Options options;  // `limits` excepted.
+  Options options;  // Without `limits`.
   LoadResult result;
-  std::vector<RunPart> parts;  // A run is its own only part.
+  std::vector<RunPart> parts;  // For a single run: the run itself.
 };
 
-// Reads what run_json() wrote. `name` is for messages. Throws std::runtime_error.
+// Reads the output of run_json(). `name` is used in messages. Throws std::runtime_error.
 [[nodiscard]] RunRecord read_run(const std::string& name, const std::string& json);
 
-// All of them, at least one, as one run. Throws std::runtime_error if they were not parts of the
-// same run: their mode, sizes, times or the like differ.
+// Merges one or more records. Throws std::runtime_error if they are not parts of the same run,
+// which means that their mode, sizes, times or similar settings differ.
 [[nodiscard]] RunRecord merge(const std::vector<RunRecord>& records);
 
-// From when the first part began until the last one did.
+// The time between the first and the last begin of the parts.
 [[nodiscard]] std::chrono::nanoseconds begin_skew(const std::vector<RunPart>& parts);
 
-// As verdict_on(), with what the parts say. record.options.limits are judged.
+// Like verdict_on(), but includes the failures of the parts. Judges record.options.limits.
 [[nodiscard]] Verdict verdict_on_merged(const RunRecord& record);
 
 }  // namespace echod::client

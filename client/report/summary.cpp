@@ -168,7 +168,7 @@ std::string knee_text(const Options& options, const LoadResult& result) {
                          short_number_text(rates[over]) + "/s did not keep up";
 }
 
-// Latency by rate, and where it turns up.
+// Latency by rate, and the knee.
 std::string steps_lines(const Options& options, const LoadResult& result) {
   if (result.steps.empty()) {
     return "";
@@ -201,7 +201,7 @@ std::string tcp_line(const Tally& tally) {
                          percentiles_text(tally.round_trip));
 }
 
-// Connections that failed, and came back or did not.
+// Connections that were lost, and how many recovered.
 std::string outage_lines(const Tally& tally) {
   if (tally.lost == 0) {
     return "";
@@ -218,7 +218,7 @@ std::string outage_lines(const Tally& tally) {
   return text;
 }
 
-// When the parts of a merged run began, and what each of them did.
+// When each part of a merged run began, and what it did.
 std::string parts_lines(const std::vector<RunPart>& parts, const LoadResult& result) {
   std::string text;
   for (const RunPart& part : parts) {
@@ -278,7 +278,7 @@ std::string title(const Options& options) {
   return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
 }
 
-// The most important first: a narrow terminal cuts the rest.
+// The most important figures come first, because a narrow terminal cuts the line.
 std::string progress_line(const Options& options, const LoadProgress& progress) {
   constexpr std::array<const char*, 6> kPhases{
       "connecting", "waiting for --start-at", "warming up", "measuring", "finishing", "done"};

@@ -1,5 +1,5 @@
-// A load run for people: the line while it runs, and the text at its end.
-// Thread-safety: functions without state.
+// Reports a load run as text: lines during the run and the summary at the end.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <string>
@@ -12,11 +12,11 @@
 
 namespace echod::client {
 
-// What `options` ask for, on one line.
+// The settings of the run on one line.
 [[nodiscard]] std::string title(const Options& options);
-// How it stands, on one line of a terminal.
+// The state of the run on one line.
 [[nodiscard]] std::string progress_line(const Options& options, const LoadProgress& progress);
-// What came in an interval, likewise.
+// The figures of an interval on one line.
 [[nodiscard]] std::string interval_line(const Options& options, const Interval& interval);
 [[nodiscard]] std::string summary(const Options& options, const LoadResult& result,
                                   const Environment& environment, const Verdict& verdict,

@@ -9,7 +9,7 @@ namespace echod::client {
 
 namespace {
 
-// Whether so many echoes per second came back: where a window begins and ends may cost one.
+// Whether the run reached the rate. One echo may be missing because of the window's edges.
 bool reaches(double rate_per_s, const LoadResult& result) {
   return static_cast<double>(result.tally.echoes + 1) >= rate_per_s * seconds(result.measured);
 }
@@ -56,8 +56,9 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
 }
 
 void judge_begin(const LoadResult& result, Verdict& verdict) {
-  if (result.late_by > std::chrono::nanoseconds(0)) {
-    verdict.failures.push_back("the connections were made " + duration_text(result.late_by) +
+  if (result.start_missed_by > std::chrono::nanoseconds(0)) {
+    verdict.failures.push_back("the connections were made " +
+                               duration_text(result.start_missed_by) +
                                " after --start-at: give a later moment");
   }
 }
@@ -81,7 +82,7 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-// A client that is busy is part of every figure.
+// A busy client distorts every figure.
 bool is_client_busy(const LoadResult& result) {
   constexpr double kBusy = 0.9;
   return busiest_share(result) >= kBusy;
@@ -97,7 +98,7 @@ void warn_of_client(const LoadResult& result, Verdict& verdict) {
   }
 }
 
-// A rate, and how long the server took for messages that did not wait for it.
+// A rate, and the service time that limits it.
 using RateAndService = std::pair<double, ServiceTime>;
 
 std::optional<RateAndService> limiting_service(const Options& options, const LoadResult& result) {
@@ -125,7 +126,7 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
     return;
   }
   const double rate = *options.plan.rate_per_s;
-  // Random arrivals are not as many in each run. All that were due in the window have a latency.
+  // Random arrivals vary in number. Every message due in the window has a latency.
   const double due = options.plan.arrivals == Arrivals::poisson
                          ? per_second(result.tally.latency.count(), result)
                          : rate;
@@ -145,11 +146,11 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-// The part of the latency that is this client's own.
+// Warns if this client causes much of the latency.
 void warn_of_lag(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kMost = 99;
   constexpr int kSmallShare = 10;
-  constexpr std::chrono::microseconds kSmall{100};  // What it takes to wake up.
+  constexpr std::chrono::microseconds kSmall{100};  // The time of a wake-up.
   const auto lag = result.tally.send_lag.percentile(kMost);
   if (options.plan.rate_per_s && lag > kSmall &&
       lag * kSmallShare > result.tally.latency.percentile(kMost)) {
@@ -199,7 +200,7 @@ std::size_t first_over_the_knee(const LoadResult& result) noexcept {
     const StepTally& tally = result.steps[step];
     const auto due = static_cast<double>(tally.latency.count());
     const auto median = tally.latency.percentile(kMedian);
-    // Where a step begins and ends may cost one echo.
+    // One echo may be missing because of the edges of the step.
     if (static_cast<double>(tally.echoes + 1) < kNearlyAll * due || median / kMuchMore > lowest) {
       return step;
     }

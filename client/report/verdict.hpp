@@ -1,5 +1,5 @@
-// Whether a load run was good enough, and why not.
-// Thread-safety: functions without state.
+// Decides whether a load run passed, and says why not.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <array>
@@ -14,7 +14,7 @@
 
 namespace echod::client {
 
-// The percentiles that reports have.
+// The percentiles in reports.
 struct Percentile {
   const char* name;
   double percent;
@@ -25,14 +25,15 @@ inline constexpr std::array kReportedPercentiles{
 
 struct LimitOutcome {
   Limit limit;
-  // A latency in nanoseconds, echoes per second, or errors; nothing if there were too few samples.
+  // A latency in nanoseconds, a rate in echoes per second, or a number of errors. Empty if there
+  // were too few samples.
   std::optional<double> measured;
   bool is_met = false;
 };
 
 struct Verdict {
-  std::vector<LimitOutcome> limits;   // As options.limits.
-  std::vector<std::string> failures;  // A line each; none: the run passed.
+  std::vector<LimitOutcome> limits;   // One for each of options.limits.
+  std::vector<std::string> failures;  // One line each. Empty if the run passed.
   std::vector<std::string> warnings;  // Reasons not to trust the figures.
 
   [[nodiscard]] bool has_passed() const noexcept { return failures.empty(); }
@@ -45,23 +46,24 @@ struct Verdict {
 
 [[nodiscard]] double seconds(std::chrono::nanoseconds time) noexcept;
 
-// How long a step of result.steps was measured.
+// How long step number `step` was measured.
 [[nodiscard]] std::chrono::nanoseconds time_of_step(std::size_t step, const Options& options,
                                                     const LoadResult& result) noexcept;
-// The first of result.steps that did not keep up: fewer than 99 % of what was due came back in its
-// time, or its median latency is more than ten times the lowest before. All of them: as many as
-// there are.
+// The index of the first step that did not keep up. A step did not keep up if fewer than 99 % of
+// the messages due in its time came back in that time, or if its median latency is more than ten
+// times the lowest of the steps before. If all steps kept up, returns their number.
 [[nodiscard]] std::size_t first_over_the_knee(const LoadResult& result) noexcept;
 
-// How many connections the rate needs; nothing if there are enough. By Little's law that is rate x
-// service time / depth, plus a reserve: at most nine tenths of the connections may be busy. With
-// steps: the rate of the first step over the knee, with the service time of the step before.
+// How many connections the rate needs. Empty if there are enough. By Little's law the rate needs
+// rate x service time / depth connections; at most 90 % of the connections may be busy. With steps,
+// uses the rate of the first step that did not keep up and the service time of the step before.
 [[nodiscard]] std::optional<std::uint64_t> connections_needed(const Options& options,
                                                               const LoadResult& result) noexcept;
 
-// Of the client's busiest thread, the share of the window; 0 if there is none.
+// The share of the window that the busiest worker thread was running or waiting for a CPU. 0 if
+// there are no threads.
 [[nodiscard]] double busiest_share(const LoadResult& result) noexcept;
-// Of the server, in microseconds; nothing if it is not known, or there was no echo.
+// The server's CPU time per echo, in microseconds. Empty if unknown or if there were no echoes.
 [[nodiscard]] std::optional<double> cpu_us_per_echo(const LoadResult& result) noexcept;
 // Echoes per second in the window.
 [[nodiscard]] double rate_of(const LoadResult& result) noexcept;

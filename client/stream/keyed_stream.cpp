@@ -11,18 +11,19 @@ namespace echod::client {
 
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "a word's first byte is its lowest");
+static_assert(std::endian::native == std::endian::little, "the first byte of a word is its lowest");
 
-constexpr int kEpochShift = 32;              // Above the connection's number.
-constexpr std::uint64_t kStartStep = 40503;  // Neighbours begin far apart.
+constexpr int kEpochShift = 32;              // The connection number is below.
+constexpr std::uint64_t kStartStep = 40503;  // Neighbouring connections start far apart.
 
-// So that no run has the key 0, and neighbouring seeds nothing in common.
+// Makes the keys of neighbouring seeds unrelated. mix(0) is 0, so the constant keeps seed 0 from
+// giving the salt 0.
 std::uint64_t salt_of(std::uint32_t seed) noexcept {
   constexpr std::uint64_t kNotZero = 0x9e3779b97f4a7c15;
   return mix(seed + kNotZero);
 }
 
-// The block twice over, so that any piece of up to kPeriod bytes is in one place.
+// The block twice, so that any kPeriod bytes from it are contiguous.
 using Table = std::array<std::byte, 2 * KeyedStream::kPeriod>;
 
 Table make_table() noexcept {
@@ -91,10 +92,10 @@ void KeyedStream::fill(std::span<std::byte> out, std::uint64_t offset) const noe
   }
 }
 
-std::size_t KeyedStream::matching(std::span<const std::byte> bytes,
-                                  std::uint64_t offset) const noexcept {
-  // Many words are compared at a time, because a branch after each would cost more than the
-  // comparison; only a difference is looked for byte by byte.
+std::size_t KeyedStream::count_matching(std::span<const std::byte> bytes,
+                                        std::uint64_t offset) const noexcept {
+  // Compares many words per branch, because a branch costs more than a comparison. The first
+  // difference is then searched byte by byte.
   constexpr std::size_t kStrideBytes = 32 * kKeyBytes;
   std::size_t done = 0;
   while (done < bytes.size()) {

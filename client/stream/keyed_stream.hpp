@@ -1,18 +1,19 @@
-// The bytes that one connection sends: endless, computable at any offset, and telling where they
-// come from.
+// The endless byte stream that one connection sends. Any part of it can be computed from its
+// offset, and a few bytes in a row identify the connection and the offset that they come from
+// (origin.hpp).
 //
-// A random block of kPeriod bytes, the same for all connections, is repeated without end. Each
-// connection begins at a place of its own in it and combines (xor) the bytes with a key, 8 bytes
-// long, another one for each epoch of kEpochBytes:
+// All streams share one block of kPeriod pseudo-random bytes, repeated without end. Each connection
+// starts at an offset in the block that depends on its number, and XORs the block with an 8-byte
+// key that changes every kEpochBytes:
 //
 //   byte(offset) = block[(start + offset) mod kPeriod] ^ key(offset / kEpochBytes)[offset mod 8]
 //
-// Within an epoch nothing is repeated (kPeriod is prime), and a key is the number of the connection
-// and of the epoch in disguise, and of the run: two streams have different bytes at every offset,
-// as far as 64 random bits can differ, also those of two processes. The key, and so the place that
-// bytes are from, can be computed from any few bytes in a row (origin.hpp).
+// The key is a bijective hash of connection, epoch and seed. With one seed, no two epochs of any
+// two connections have the same key. With two seeds, keys are equal only by chance (64 bits).
+// Single bytes of two streams are equal at about one offset in 256. Within an epoch, each byte of
+// the block meets each byte of the key exactly once, because kPeriod is prime.
 //
-// Thread-safety: a value; the block is made once and only read.
+// Thread-safety: a value type. The shared block is initialized once and then only read.
 #pragma once
 
 #include <cstddef>
@@ -27,22 +28,24 @@ class KeyedStream {
   static constexpr std::uint64_t kKeyBytes = 8;
   static constexpr std::uint64_t kEpochBytes = kPeriod * kKeyBytes;
 
-  // Runs with different seeds have different bytes.
+  // Each seed gives different streams.
   explicit KeyedStream(std::uint32_t connection, std::uint32_t seed = 0) noexcept;
 
   // Writes the stream's bytes from `offset` on.
   void fill(std::span<std::byte> out, std::uint64_t offset) const noexcept;
-  // How many of `bytes` are what the stream has from `offset` on, up to the first that is not.
-  [[nodiscard]] std::size_t matching(std::span<const std::byte> bytes,
-                                     std::uint64_t offset) const noexcept;
+  // Returns how many leading bytes of `bytes` equal the stream from `offset` on.
+  [[nodiscard]] std::size_t count_matching(std::span<const std::byte> bytes,
+                                           std::uint64_t offset) const noexcept;
   [[nodiscard]] std::byte at(std::uint64_t offset) const noexcept;
 
-  // For finding out where bytes come from.
-  // The block.
+  // The rest of the public part serves origin.cpp.
+
+  // The shared block.
   [[nodiscard]] static std::span<const std::byte> block() noexcept;
-  // Where in the block this stream begins.
+  // The offset in the block at which this stream starts.
   [[nodiscard]] std::uint64_t start() const noexcept { return start_; }
-  // What has this key, as far as the seed is the same. Any 64 bits are the key of something.
+  // The connection and epoch that have `key`, given the seed. Every 64-bit value is a valid key, so
+  // the caller must check that such a connection and epoch exist.
   struct KeyOwner {
     std::uint32_t connection = 0;
     std::uint32_t epoch = 0;
@@ -50,15 +53,16 @@ class KeyedStream {
   [[nodiscard]] static KeyOwner owner_of(std::uint64_t key, std::uint32_t seed) noexcept;
 
  private:
-  // As much from `offset` on as lies in one place of the block and has one key, and no more than
-  // `most`: its byte i is source[i] combined with byte i modulo kKeyBytes of `key`.
+  // A part of the stream with one key whose block bytes are contiguous in memory. Its byte i is
+  // source[i] ^ byte (i mod kKeyBytes) of `key`.
   struct Piece {
     const std::byte* source;
     std::uint64_t key;
     std::size_t length;
   };
+  // The piece at `offset`, of at most `most` bytes.
   [[nodiscard]] Piece piece_at(std::uint64_t offset, std::size_t most) const noexcept;
-  // The key as a word to combine with 8 bytes from `offset` on.
+  // The key as a word to XOR with the 8 bytes from `offset` on.
   [[nodiscard]] std::uint64_t key_at(std::uint64_t offset) const noexcept;
 
   std::uint64_t salt_;

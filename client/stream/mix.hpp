@@ -1,6 +1,5 @@
-// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): a bijection of 64 bits that leaves no
-// pattern.
-// Thread-safety: functions without state.
+// A bijective 64-bit hash: the finalizer of SplitMix64 (Steele, Lea, Flood 2014).
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +12,7 @@ constexpr std::uint64_t mix(std::uint64_t value) noexcept {
   return value ^ (value >> 31);
 }
 
-// Its inverse: multiplies by the inverses of the constants and undoes the shifts.
+// The inverse of mix(): the shifts undone, the constants replaced by their inverses.
 constexpr std::uint64_t unmix(std::uint64_t value) noexcept {
   value = (value ^ (value >> 31) ^ (value >> 62)) * 0x319642b2d24d8ec3;
   value = (value ^ (value >> 27) ^ (value >> 54)) * 0x96de1b173f119089;

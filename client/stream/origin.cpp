@@ -16,23 +16,24 @@ constexpr std::uint64_t kPeriod = KeyedStream::kPeriod;
 constexpr std::uint64_t kKeyBytes = KeyedStream::kKeyBytes;
 constexpr std::uint64_t kEpochBytes = KeyedStream::kEpochBytes;
 
-// The offset in an epoch of a stream that begins at `start` of the block, given the place in the
-// block and in the key (the Chinese remainder theorem, by trying the eight candidates).
-std::uint64_t offset_of(std::uint64_t start, std::uint64_t place, std::uint64_t phase) {
-  std::uint64_t offset = (place + kPeriod - start) % kPeriod;
+// The offset in its epoch of a byte with this position in the block and this `phase` in the key.
+// The stream starts at `start` in the block. One of eight candidates fits (Chinese remainder
+// theorem).
+std::uint64_t offset_of(std::uint64_t start, std::uint64_t position, std::uint64_t phase) {
+  std::uint64_t offset = (position + kPeriod - start) % kPeriod;
   while (offset % kKeyBytes != phase) {
     offset += kPeriod;
   }
   return offset;
 }
 
-// The stream that gives `bytes` if they are from `place` in the block.
-std::optional<Origin> origin_at(std::span<const std::byte> bytes, std::uint64_t place,
-                                const Streams& streams) {
+// The origin of `bytes`, if they were made from the block at `position`.
+std::optional<Origin> origin_at(std::span<const std::byte> bytes, std::uint64_t position,
+                                const CandidateStreams& streams) {
   const std::span<const std::byte> block = KeyedStream::block();
   std::array<std::byte, kKeyBytes> key_bytes{};
   for (std::size_t i = 0; i < kKeyBytes; ++i) {
-    key_bytes[i] = bytes[i] ^ block[(place + i) % kPeriod];
+    key_bytes[i] = bytes[i] ^ block[(position + i) % kPeriod];
   }
   const auto rotated = std::bit_cast<std::uint64_t>(key_bytes);
   for (std::uint64_t phase = 0; phase < kKeyBytes; ++phase) {
@@ -42,38 +43,40 @@ std::optional<Origin> origin_at(std::span<const std::byte> bytes, std::uint64_t 
     if (owner.connection < streams.connections && owner.epoch <= streams.longest / kEpochBytes) {
       const std::uint64_t start = KeyedStream(owner.connection).start();
       return Origin{.connection = owner.connection,
-                    .offset = owner.epoch * kEpochBytes + offset_of(start, place, phase)};
+                    .offset = owner.epoch * kEpochBytes + offset_of(start, position, phase)};
     }
   }
   return std::nullopt;
 }
 
-// Bytes that are the same key apart differ as the block differs, whatever the key is.
-bool may_be_from(std::span<const std::byte> bytes, std::uint64_t place) {
+// Whether `bytes` may have been made from the block at `position`. The XOR of two bytes with the
+// same key byte does not depend on the key.
+bool matches_block_at(std::span<const std::byte> bytes, std::uint64_t position) {
   const std::span<const std::byte> block = KeyedStream::block();
   for (std::size_t i = 0; i + kKeyBytes < bytes.size(); ++i) {
     if ((bytes[i] ^ bytes[i + kKeyBytes]) !=
-        (block[(place + i) % kPeriod] ^ block[(place + i + kKeyBytes) % kPeriod])) {
+        (block[(position + i) % kPeriod] ^ block[(position + i + kKeyBytes) % kPeriod])) {
       return false;
     }
   }
   return true;
 }
 
-// Where in `bytes` those are that should have come at `offset`, of which `missing` are; nothing if
-// they are nowhere, or too few to tell.
-std::optional<std::uint64_t> found_later(const KeyedStream& stream, std::uint64_t offset,
-                                         std::uint64_t missing, std::span<const std::byte> bytes) {
-  const std::size_t length = std::min<std::size_t>(missing, kTellingBytes);
+// Where in `bytes` the bytes begin that were expected at `offset`. Empty if they are not there, or
+// if `missing`, the number of bytes sent from `offset` on, is too small to be sure.
+std::optional<std::uint64_t> find_expected_later(const KeyedStream& stream, std::uint64_t offset,
+                                                 std::uint64_t missing,
+                                                 std::span<const std::byte> bytes) {
+  const std::size_t length = std::min<std::size_t>(missing, kMinIdentifyingBytes);
   std::vector<std::byte> wanted(length);
   stream.fill(wanted, offset);
   const auto found = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
-  return length < kTellingBytes || found == bytes.end()
+  return length < kMinIdentifyingBytes || found == bytes.end()
              ? std::nullopt
              : std::optional(static_cast<std::uint64_t>(found - bytes.begin()));
 }
 
-// How many bytes are wrong before the stream goes on in step; all of them if it does not.
+// The number of bytes up to the last wrong one.
 std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence) {
   const std::size_t size = evidence.bytes.size();
   std::size_t last_wrong = 0;
@@ -85,37 +88,37 @@ std::size_t corrupted_bytes(const KeyedStream& stream, const Evidence& evidence)
   return last_wrong + 1;
 }
 
-// Whether they are bytes of a stream of any run, with any seed.
-bool is_of_some_run(std::span<const std::byte> bytes) noexcept {
-  constexpr std::size_t kEnough = 2 * kKeyBytes;  // 8 bytes without their key, in 65521 places.
-  if (bytes.size() < kEnough) {
+// Whether `bytes` come from a stream of any run, with any seed.
+bool is_from_any_run(std::span<const std::byte> bytes) noexcept {
+  constexpr std::size_t kNeededBytes = 2 * kKeyBytes;  // 8 bytes cancel the key, 8 are compared.
+  if (bytes.size() < kNeededBytes) {
     return false;
   }
-  for (std::uint64_t place = 0; place < kPeriod; ++place) {
-    if (may_be_from(bytes.first(kEnough), place)) {
+  for (std::uint64_t position = 0; position < kPeriod; ++position) {
+    if (matches_block_at(bytes.first(kNeededBytes), position)) {
       return true;
     }
   }
   return false;
 }
 
-// Whether at least half of the first `looked` bytes are right in their place: then it is our own
-// stream with wrong bytes in it. Two streams agree in so many once in fifty million.
-bool is_own_with_errors(const KeyedStream& stream, const Evidence& evidence, std::size_t looked) {
-  looked = std::min(evidence.bytes.size(), looked);
+// Whether at least half of the first `examined` bytes are as expected. If so, this is our own
+// stream with errors in it. Two different streams agree that much once in fifty million.
+bool is_own_with_errors(const KeyedStream& stream, const Evidence& evidence, std::size_t examined) {
+  examined = std::min(evidence.bytes.size(), examined);
   std::size_t right = 0;
-  for (std::size_t i = 0; i < looked; ++i) {
+  for (std::size_t i = 0; i < examined; ++i) {
     right += evidence.bytes[i] == stream.at(evidence.offset + i) ? 1U : 0U;
   }
-  return 2 * right >= looked;
+  return 2 * right >= examined;
 }
 
-// Whether they are bytes of a stream, but not of any of this run.
+// Whether the bytes come from a stream of another run.
 bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
-  return !is_own_with_errors(stream, evidence, 2 * kKeyBytes) && is_of_some_run(evidence.bytes);
+  return !is_own_with_errors(stream, evidence, 2 * kKeyBytes) && is_from_any_run(evidence.bytes);
 }
 
-std::string what_happened(const Fault& fault) {
+std::string description_of(const Fault& fault) {
   const std::string bytes = bytes_text(fault.bytes);
   switch (fault.kind) {
     case FaultKind::corrupted:
@@ -123,46 +126,45 @@ std::string what_happened(const Fault& fault) {
     case FaultKind::lost:
       return bytes + " lost";
     case FaultKind::duplicated:
-      return "the " + bytes + " before came again";
+      return "the previous " + bytes + " arrived again";
     case FaultKind::reordered:
-      return "what belongs " + bytes + " later came first";
+      return "bytes that belong " + bytes + " later arrived first";
     case FaultKind::crossed:
       return fault.origin ? "bytes of connection " + std::to_string(fault.origin->connection) +
                                 ", offset " + std::to_string(fault.origin->offset)
                           : "bytes of another run of echoload";
     case FaultKind::unsolicited:
-      return bytes +
-             (fault.expected ? " that nobody sent came in between" : " more than were sent");
+      return bytes + (fault.expected ? " inserted that were not sent" : " more than were sent");
   }
   return "";
 }
 
 }  // namespace
 
-// 8 bytes give a key for each of 2^19 places (in the block and in the key), and every connection
-// has one of the 2^64 keys for each epoch. A byte more makes a match by chance 256 times less
-// likely.
-std::size_t telling_bytes(const Streams& streams) noexcept {
-  constexpr int kBitsOfPlaces = 19;
-  constexpr int kBitsOfKeys = 64;
-  constexpr int kBitsOfChance = 30;
+// origin_of() tries 2^19 positions (in the block and in the key). At each, 8 random bytes give one
+// of 2^64 keys, and match by chance if that key is in use; connections times epochs are in use.
+// Each further byte makes a chance match 256 times less likely. The result keeps it below 2^-30.
+std::size_t identifying_bytes(const CandidateStreams& streams) noexcept {
+  constexpr int kPositionBits = 19;
+  constexpr int kKeyBits = 64;
+  constexpr int kCertaintyBits = 30;
   constexpr int kBitsPerByte = 8;
   const auto bits_of = [](std::uint64_t count) { return static_cast<int>(std::bit_width(count)); };
-  const int bits_of_streams = bits_of(streams.connections) + bits_of(streams.longest / kEpochBytes);
-  const int missing = kBitsOfChance + kBitsOfPlaces + bits_of_streams - kBitsOfKeys;
-  return kTellingBytes +
+  const int used_key_bits = bits_of(streams.connections) + bits_of(streams.longest / kEpochBytes);
+  const int missing = kCertaintyBits + kPositionBits + used_key_bits - kKeyBits;
+  return kMinIdentifyingBytes +
          static_cast<std::size_t>(std::max(0, missing + kBitsPerByte - 1) / kBitsPerByte);
 }
 
-std::optional<Origin> origin_of(std::span<const std::byte> bytes, const Streams& streams) {
-  const std::size_t enough = telling_bytes(streams);
+std::optional<Origin> origin_of(std::span<const std::byte> bytes, const CandidateStreams& streams) {
+  const std::size_t enough = identifying_bytes(streams);
   if (bytes.size() < enough) {
     return std::nullopt;
   }
-  bytes = bytes.first(enough);  // What follows may be from elsewhere again.
-  for (std::uint64_t place = 0; place < kPeriod; ++place) {
-    if (may_be_from(bytes, place)) {
-      if (const auto origin = origin_at(bytes, place, streams)) {
+  bytes = bytes.first(enough);  // Later bytes may come from elsewhere.
+  for (std::uint64_t position = 0; position < kPeriod; ++position) {
+    if (matches_block_at(bytes, position)) {
+      if (const auto origin = origin_at(bytes, position, streams)) {
         return origin;
       }
     }
@@ -170,7 +172,7 @@ std::optional<Origin> origin_of(std::span<const std::byte> bytes, const Streams&
   return std::nullopt;
 }
 
-std::size_t enough_evidence(std::uint64_t owed) noexcept {
+std::size_t evidence_bytes_needed(std::uint64_t owed) noexcept {
   return owed > 0 ? std::min<std::uint64_t>(owed, kEvidenceBytes) : kEvidenceBytes;
 }
 
@@ -180,7 +182,7 @@ std::string_view name_of(FaultKind kind) noexcept {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-// In the order of what is known for sure: bytes that say where they are from first.
+// The most certain findings come first: bytes whose origin is known.
 Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_t seed) {
   const KeyedStream stream(evidence.connection, seed);
   const bool is_beyond = evidence.offset >= evidence.sent;
@@ -191,12 +193,12 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
   fault.got = evidence.bytes.front();
   fault.expected = is_beyond ? std::nullopt : std::optional(stream.at(evidence.offset));
   fault.bytes = evidence.bytes.size();
-  // The others have sent about as much.
+  // Assumes that no connection has sent much more than this one.
   constexpr std::uint64_t kMore = 4;
   fault.origin = origin_of(
       evidence.bytes,
       {.connections = connections, .seed = seed, .longest = kMore * (evidence.sent + kEpochBytes)});
-  const auto later = found_later(stream, evidence.offset, missing, evidence.bytes);
+  const auto later = find_expected_later(stream, evidence.offset, missing, evidence.bytes);
   const bool is_own = fault.origin && fault.origin->connection == evidence.connection;
   if (!is_own && (fault.origin || is_foreign(stream, evidence))) {
     fault.kind = FaultKind::crossed;
@@ -218,7 +220,7 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
 
 std::string text_of(const Fault& fault) {
   std::string text = "connection " + std::to_string(fault.connection) + ", offset " +
-                     std::to_string(fault.offset) + ": " + what_happened(fault) + " (";
+                     std::to_string(fault.offset) + ": " + description_of(fault) + " (";
   text += fault.expected ? "expected " + hex_text(*fault.expected) + ", " : "";
   return text + "got " + hex_text(fault.got) + ')';
 }

@@ -1,5 +1,5 @@
-// Where bytes come from that are not those that were expected, and so what went wrong.
-// Thread-safety: functions without state. Slow: for the moment after something went wrong.
+// Finds out where unexpected bytes come from, and so what the server did wrong.
+// Thread-safety: stateless functions. Slow: meant to run once, after an error.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@
 
 namespace echod::client {
 
-// A place in the stream of a connection (keyed_stream.hpp).
+// A position in the stream of a connection (keyed_stream.hpp).
 struct Origin {
   std::uint32_t connection = 0;
   std::uint64_t offset = 0;
@@ -22,62 +22,66 @@ struct Origin {
   bool operator==(const Origin&) const noexcept = default;
 };
 
-// Fewer bytes in a row than this do not tell.
-inline constexpr std::size_t kTellingBytes = KeyedStream::kKeyBytes;
+// Fewer bytes in a row than this never identify a stream.
+inline constexpr std::size_t kMinIdentifyingBytes = KeyedStream::kKeyBytes;
 
-// The streams that bytes may be from.
-struct Streams {
+// The streams that bytes may come from.
+struct CandidateStreams {
   std::uint32_t connections = 1;
   std::uint32_t seed = 0;
-  std::uint64_t longest = 0;  // How much any of them has sent, roughly.
+  std::uint64_t longest = 0;  // Bytes that the longest stream has sent, roughly.
 };
 
-// How many bytes tell which of these streams they are from: wrongly once in a thousand million.
-// kTellingBytes for up to 63 streams of up to 255 MiB each, 12 for a million of a TiB.
-[[nodiscard]] std::size_t telling_bytes(const Streams& streams) noexcept;
-// The place that `bytes` are from; nothing if they are from none of `streams`, or too few, or
-// across the end of an epoch. Looks at the first telling_bytes() of them.
+// How many bytes in a row identify one of `streams`, with a chance of 1 in 10^9 of a false match.
+// kMinIdentifyingBytes for up to 63 streams of up to 255 MiB; 12 for a million streams of 1 TiB.
+[[nodiscard]] std::size_t identifying_bytes(const CandidateStreams& streams) noexcept;
+// Returns where the first identifying_bytes() of `bytes` come from. Empty if they come from none of
+// `streams`, are too few, or cross the end of an epoch.
 [[nodiscard]] std::optional<Origin> origin_of(std::span<const std::byte> bytes,
-                                              const Streams& streams);
+                                              const CandidateStreams& streams);
 
 enum class FaultKind : std::uint8_t {
-  corrupted,    // Bytes that nobody sent.
-  lost,         // Bytes are missing; what follows them came.
-  duplicated,   // Bytes that had come already came again.
-  reordered,    // Later bytes came before earlier ones.
-  crossed,      // Bytes of another connection, perhaps of another run.
-  unsolicited,  // More bytes than were sent: behind the last, or in between.
+  corrupted,    // Bytes were changed, or come from no known stream.
+  lost,         // Bytes are missing; later bytes arrived.
+  duplicated,   // Bytes arrived a second time.
+  reordered,    // Later bytes arrived before earlier ones.
+  crossed,      // Bytes of another connection arrived, perhaps of another run.
+  unsolicited,  // Extra bytes arrived, in the middle or after the last.
 };
 inline constexpr std::size_t kFaultKinds = 6;
 
-// As it is called in reports: "lost", "duplicated", ...
+// The name in reports: "lost", "duplicated", ...
 [[nodiscard]] std::string_view name_of(FaultKind kind) noexcept;
 
-// What was received from the first wrong byte on.
+// What a connection received, from the first wrong byte on.
 struct Evidence {
   std::uint32_t connection = 0;
-  std::uint64_t offset = 0;          // Of the first wrong byte in what was received.
+  std::uint64_t offset = 0;          // Offset of the first wrong byte in the received bytes.
   std::uint64_t sent = 0;            // Bytes that the connection had sent.
-  std::span<const std::byte> bytes;  // Received at `offset` and after; not empty.
+  std::span<const std::byte> bytes;  // The bytes received from `offset` on; not empty.
 };
 
-// How much of what follows a wrong byte is kept, and for how long it is waited for.
+// How many bytes from the first wrong one on are kept, and how long to wait for them.
 inline constexpr std::size_t kEvidenceBytes = 4096;
 inline constexpr std::chrono::milliseconds kEvidenceTime{200};
-// How many bytes tell all that can be known when `owed` are still to come: those, if there are any.
-[[nodiscard]] std::size_t enough_evidence(std::uint64_t owed) noexcept;
+// How many bytes of evidence to wait for when `owed` bytes are still to come. At most
+// kEvidenceBytes.
+[[nodiscard]] std::size_t evidence_bytes_needed(std::uint64_t owed) noexcept;
 
 struct Fault {
   FaultKind kind = FaultKind::corrupted;
   std::uint32_t connection = 0;
   std::uint64_t offset = 0;
-  std::optional<std::byte> expected;  // None beyond what was sent.
+  std::optional<std::byte> expected;  // Empty if `offset` is beyond what was sent.
   std::byte got{};
-  std::uint64_t bytes = 0;       // How many are corrupted (at least), lost, repeated, early, extra.
-  std::optional<Origin> origin;  // Where the wrong bytes are from, if from this run.
+  // How many bytes are corrupted (at least), lost, duplicated, foreign or extra. For `reordered`,
+  // how far ahead of their position the bytes are.
+  std::uint64_t bytes = 0;
+  std::optional<Origin> origin;  // Where the wrong bytes come from, if from this run.
 };
 
-// Too few bytes to tell are called corrupted.
+// Names the fault that `evidence` shows. With too few bytes to identify a stream, the fault is
+// `corrupted`, or `unsolicited` if it is beyond what was sent.
 [[nodiscard]] Fault identify(const Evidence& evidence, std::uint32_t connections,
                              std::uint32_t seed = 0);
 

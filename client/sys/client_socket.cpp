@@ -23,8 +23,8 @@ IoResult set_option(int fd, int level, int option, int value) noexcept {
   return IoResult::of(calls::setsockopt(fd, level, option, &value, sizeof value));
 }
 
-// Both are announced with the SYN, so they are set before connecting.
-IoResult set_path(int fd, const ReceivePath& path) noexcept {
+// Must be set before connecting, because the SYN announces both.
+IoResult set_receive_buffering(int fd, const ReceiveBuffering& path) noexcept {
   IoResult result = IoResult::of(0);
   if (path.buffer_bytes > 0) {
     result = set_option(fd, SOL_SOCKET, SO_RCVBUF, path.buffer_bytes);
@@ -37,7 +37,7 @@ IoResult set_path(int fd, const ReceivePath& path) noexcept {
 
 IoResult bind_to(int fd, const SocketAddress& source) noexcept {
   if (source.port() == 0) {
-    // Without it bind(2) takes a port for good; where it is refused, that is what happens.
+    // Without it bind(2) reserves a port. If the option is refused, that is accepted.
     (void)set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   }
   sockaddr_storage storage{};
@@ -50,12 +50,12 @@ IoResult connect_to(int fd, const SocketAddress& server) noexcept {
   const socklen_t length = server.to(storage);
   const IoResult result =
       IoResult::of(calls::connect(fd, reinterpret_cast<const sockaddr*>(&storage), length));
-  // Interrupted, it goes on by itself (connect(2)).
+  // After EINTR the kernel continues to connect (connect(2)).
   return result.error() == EINTR ? IoResult::failure(EINPROGRESS) : result;
 }
 
-// How long ago the bytes of `message` arrived; 0 without a time stamp. The stamp is of the wall
-// clock: what cannot be true, because that was set meanwhile, is left out.
+// How long ago the bytes of `message` arrived; 0 if it has no time stamp. The stamp is wall-clock
+// time, so ages that are negative or too long, because the clock was set, also give 0.
 Duration age_of(msghdr& message) noexcept {
   constexpr Duration kLongest = std::chrono::minutes(1);
   const cmsghdr* const header = CMSG_FIRSTHDR(&message);
@@ -74,10 +74,11 @@ Duration age_of(msghdr& message) noexcept {
 
 }  // namespace
 
-Opened open_connection(const SocketAddress& server, const std::optional<SocketAddress>& source,
-                       const ReceivePath& path) noexcept {
+ConnectResult open_connection(const SocketAddress& server,
+                              const std::optional<SocketAddress>& source,
+                              const ReceiveBuffering& path) noexcept {
   const int family = server.is_v6() ? AF_INET6 : AF_INET;
-  Opened opened;
+  ConnectResult opened;
   opened.fd = UniqueFd::adopt(
       calls::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   if (!opened.fd.is_open()) {
@@ -89,7 +90,7 @@ Opened open_connection(const SocketAddress& server, const std::optional<SocketAd
     result = set_option(opened.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1);
   }
   if (result.ok()) {
-    result = set_path(opened.fd.get(), path);
+    result = set_receive_buffering(opened.fd.get(), path);
   }
   if (result.ok() && source) {
     result = bind_to(opened.fd.get(), *source);
@@ -104,7 +105,7 @@ Opened open_connection(const SocketAddress& server, const std::optional<SocketAd
   return opened;
 }
 
-int why_not_from(const SocketAddress& source) noexcept {
+int bind_error(const SocketAddress& source) noexcept {
   const int family = source.is_v6() ? AF_INET6 : AF_INET;
   const UniqueFd fd = UniqueFd::adopt(calls::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   return fd.is_open() ? bind_to(fd.get(), source).error() : errno;
@@ -136,14 +137,15 @@ std::string connect_error_text(int error) {
                                      : std::system_category().message(error);
 }
 
-Opened connect_within(const SocketAddress& server, const std::optional<SocketAddress>& source,
-                      Duration timeout, const ReceivePath& path) noexcept {
-  Opened opened = open_connection(server, source, path);
+ConnectResult connect_within(const SocketAddress& server,
+                             const std::optional<SocketAddress>& source, Duration timeout,
+                             const ReceiveBuffering& path) noexcept {
+  ConnectResult opened = open_connection(server, source, path);
   const bool is_begun = opened.error == 0 || opened.error == EINPROGRESS;
   if (is_begun) {
-    const bool is_decided =
+    const bool is_finished =
         wait_ready(opened.fd.get(), POLLOUT, MonotonicClock::now() + timeout) != 0;
-    opened.error = is_decided ? connect_error(opened.fd.get()) : ETIMEDOUT;
+    opened.error = is_finished ? connect_error(opened.fd.get()) : ETIMEDOUT;
   }
   if (opened.error != 0) {
     opened.fd.reset();

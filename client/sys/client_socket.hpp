@@ -1,5 +1,5 @@
-// A TCP connection from the client's side.
-// Thread-safety: free of shared state.
+// System calls for client TCP connections.
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <cstddef>
@@ -15,77 +15,77 @@
 
 namespace echod::sys {
 
-struct Opened {
+struct ConnectResult {
   UniqueFd fd;    // Non-blocking, close-on-exec, TCP_NODELAY, SO_OOBINLINE; open exactly if `error`
                   // allows it.
   int error = 0;  // 0: connected; EINPROGRESS: writable once it is decided; else why there is none.
 };
 
-// In place of an errno: the connection was to the socket itself. That happens where nothing listens
-// on a port and connect(2) chooses that same port as the local one.
+// Used instead of an errno: the socket connected to itself. This happens if no server listens on
+// the port and connect(2) chooses the same port as the local port.
 inline constexpr int kConnectedToItself = -1;
 
-// How much the kernels on the way hold of what the server sends while the client does not read. A 0
-// leaves the kernel's own default, some megabytes.
-struct ReceivePath {
+// Limits how many bytes the kernels buffer on the way from the server while the client does not
+// read. A value of 0 keeps the kernel's default (megabytes).
+struct ReceiveBuffering {
   int buffer_bytes = 0;   // SO_RCVBUF; the kernel doubles it.
-  int segment_bytes = 0;  // TCP_MAXSEG, on which the size of the server's send buffer depends.
+  int segment_bytes = 0;  // TCP_MAXSEG; the server's send buffer depends on it.
 };
 
-// Starts connecting to `server`, from `source` if given; its port 0 leaves the choice of a port to
-// connect(2), so that one port can serve towards several servers (IP_BIND_ADDRESS_NO_PORT, ip(7)).
-[[nodiscard]] Opened open_connection(const SocketAddress& server,
-                                     const std::optional<SocketAddress>& source,
-                                     const ReceivePath& path = {}) noexcept;
+// Starts to connect to `server`, from `source` if given. If the port of `source` is 0, connect(2)
+// chooses it, so that connections to different servers can share a port (IP_BIND_ADDRESS_NO_PORT,
+// ip(7)).
+[[nodiscard]] ConnectResult open_connection(const SocketAddress& server,
+                                            const std::optional<SocketAddress>& source,
+                                            const ReceiveBuffering& path = {}) noexcept;
 
-// Why connections cannot be made from `source` (errno of bind(2)); 0 if they can.
-[[nodiscard]] int why_not_from(const SocketAddress& source) noexcept;
+// Returns 0 if connections can be made from `source`, otherwise the errno of bind(2).
+[[nodiscard]] int bind_error(const SocketAddress& source) noexcept;
 
-// Whether both ends of a connection are this one socket: its local address is that of its peer.
-// Whatever is sent on it comes back, and no server has seen it.
+// Whether the socket is connected to itself, which means its local and peer addresses are equal.
+// Such a connection returns every byte without any server.
 [[nodiscard]] bool is_self_connected(int fd) noexcept;
 
-// Why the connection that was begun on `fd` failed, once it is decided: an errno or
-// kConnectedToItself; 0 if it is there. One to itself becomes a reset at close, which frees the
-// port at once.
+// The result of a connect that has completed: 0, an errno or kConnectedToItself. A socket connected
+// to itself is set to reset on close, so that its port is free at once.
 [[nodiscard]] int connect_error(int fd) noexcept;
 
-// The text of an Opened::error.
+// The text for a ConnectResult::error.
 [[nodiscard]] std::string connect_error_text(int error);
 
-// As open_connection, but waits until it is decided, for at most `timeout`: `error` is 0, ETIMEDOUT
-// or as that of connect_error.
-[[nodiscard]] Opened connect_within(const SocketAddress& server,
-                                    const std::optional<SocketAddress>& source, Duration timeout,
-                                    const ReceivePath& path = {}) noexcept;
+// Like open_connection(), but blocks until the connect has completed, for at most `timeout`.
+// `error` is 0, ETIMEDOUT, or an error of open_connection() or connect_error().
+[[nodiscard]] ConnectResult connect_within(const SocketAddress& server,
+                                           const std::optional<SocketAddress>& source,
+                                           Duration timeout,
+                                           const ReceiveBuffering& path = {}) noexcept;
 
-// From now on the kernel notes when bytes arrive (SO_TIMESTAMPNS, socket(7)), for
-// receive_stamped(). No-op where it cannot.
+// Makes the kernel record when bytes arrive, for receive_stamped() (SO_TIMESTAMPNS, socket(7)).
+// No-op if the kernel does not support it.
 void stamp_arrivals(int fd) noexcept;
 
 struct StampedRead {
   IoResult result = IoResult::failure(EAGAIN);
-  // When the newest of the bytes that were read arrived, and when they were read. The same where
-  // the kernel has no time stamp.
+  // When the newest of these bytes arrived, and when they were read. Equal if the kernel gave no
+  // time stamp.
   TimePoint arrived;
   TimePoint read;
 };
 
-// As `receive`, with the times. Bytes that an earlier call left behind count as newly arrived when
-// the kernel says so: segments that it merged have the time of the last one.
+// Like receive(), with the times. Segments that the kernel merged have the time of the last one, so
+// bytes left over from an earlier call may get a later time than theirs.
 [[nodiscard]] StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept;
 
-// What the kernel knows of a connection's path (TCP_INFO, tcp(7)).
+// TCP statistics of a connection (TCP_INFO, tcp(7)).
 struct TcpFigures {
-  std::uint32_t retransmissions = 0;  // Segments that were sent again.
-  Duration round_trip{0};             // Smoothed; 0: none was measured.
+  std::uint32_t retransmissions = 0;  // Segments sent again.
+  Duration round_trip{0};             // Smoothed; 0 if not measured.
 };
 
-// Nothing where the kernel does not say.
+// Empty if the kernel does not support it.
 [[nodiscard]] std::optional<TcpFigures> tcp_figures(int fd) noexcept;
 
-// As `send`, but a last segment that is not full waits for what follows (MSG_MORE, send(2)), so
-// that a FIN travels with the data.
+// Like send(), but an incomplete last segment waits for more data or the FIN (MSG_MORE, send(2)).
 IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept;
 
 }  // namespace echod::sys

@@ -37,7 +37,7 @@ class Race {
 
   void begin_next(TimePoint now) {
     const std::size_t route = next_++;
-    Opened opened = open_connection(routes_[route].server, routes_[route].source);
+    ConnectResult opened = open_connection(routes_[route].server, routes_[route].source);
     if (opened.fd.is_open()) {
       attempts_.push_back({.route = route, .fd = std::move(opened.fd), .deadline = now + timeout_});
       next_begins_ = now + kAttemptDelay;
@@ -46,7 +46,7 @@ class Race {
     }
   }
 
-  // Until an attempt is decided, or the next is to begin.
+  // Waits until an attempt has completed or timed out, or until the next attempt is due.
   void wait() {
     std::vector<pollfd> polled;
     TimePoint end = next_ < routes_.size() ? next_begins_ : TimePoint::max();
@@ -54,26 +54,27 @@ class Race {
       polled.push_back({.fd = attempt.fd.get(), .events = POLLOUT, .revents = 0});
       end = std::min(end, attempt.deadline);
     }
-    (void)wait_ready(polled, end);  // On failure nothing is ready.
+    (void)wait_ready(polled, end);  // On failure no attempt is ready.
     const TimePoint now = MonotonicClock::now();
     for (std::size_t i = 0; i < attempts_.size() && !result_.winner; ++i) {
-      judge(attempts_[i], polled[i].revents != 0, now);
+      finish_attempt(attempts_[i], polled[i].revents != 0, now);
     }
     std::erase_if(attempts_, [](const Attempt& attempt) { return !attempt.fd.is_open(); });
   }
 
-  // Notes whether the attempt has won, or why it has failed, and closes one that has failed.
-  void judge(Attempt& attempt, bool is_decided, TimePoint now) {
-    if (!is_decided && now < attempt.deadline) {
+  // Records whether the attempt has won or why it failed. Closes it if it failed. No-op if the
+  // attempt has neither completed nor timed out.
+  void finish_attempt(Attempt& attempt, bool is_finished, TimePoint now) {
+    if (!is_finished && now < attempt.deadline) {
       return;
     }
-    const int error = is_decided ? connect_error(attempt.fd.get()) : ETIMEDOUT;
+    const int error = is_finished ? connect_error(attempt.fd.get()) : ETIMEDOUT;
     result_.errors[attempt.route] = error;
     if (error == 0) {
       result_.winner = attempt.route;
     } else {
       attempt.fd.reset();
-      next_begins_ = now;  // What failed is not waited for.
+      next_begins_ = now;  // Do not wait after a failure.
     }
   }
 

@@ -1,5 +1,5 @@
-// Connecting to the first of several addresses that answers (RFC 8305, "Happy Eyeballs").
-// Thread-safety: free of shared state. Blocks until one has connected or all have failed.
+// Finds the first of several addresses that accepts a connection (RFC 8305, "Happy Eyeballs").
+// Thread-safety: stateless functions. Blocks until one address has connected or all have failed.
 #pragma once
 
 #include <chrono>
@@ -16,22 +16,22 @@ namespace echod::sys {
 
 struct Route {
   SocketAddress server;
-  std::optional<SocketAddress> source;  // Where to connect from, if that is given.
+  std::optional<SocketAddress> source;  // The local address, if given.
 };
 
-// How much later than one attempt the next begins, unless that one has failed (RFC 8305,
+// The delay from one attempt to the next. If an attempt fails, the next begins at once (RFC 8305,
 // section 5).
 inline constexpr std::chrono::milliseconds kAttemptDelay{250};
 
 struct RaceResult {
-  std::optional<std::size_t> winner;  // Which of the routes; none if all have failed.
-  // For each route: why it failed, as connect_error_text takes it; 0 if it won, had not begun, or
-  // was still undecided when another won.
+  std::optional<std::size_t> winner;  // Index of the route that connected. Empty if all failed.
+  // For each route, why it failed; see connect_error_text(). 0 if it won, or had not begun or not
+  // completed when another route won.
   std::vector<int> errors;
 };
 
-// Tries the routes in their order, the later ones beside those that have not answered yet. Each has
-// `timeout`. All connections are closed when it returns.
+// Tries the routes in order, at the same time as earlier ones that have not completed. Each attempt
+// has `timeout`. All connections are closed before it returns.
 [[nodiscard]] RaceResult connect_to_first(std::span<const Route> routes, Duration timeout);
 
 }  // namespace echod::sys

@@ -16,7 +16,7 @@ TimerFd::TimerFd()
 }
 
 void TimerFd::expire_at(TimePoint moment) noexcept {
-  // A moment of zero would switch the timer off.
+  // Zero would disarm the timer.
   const std::int64_t nanos = std::max<std::int64_t>(1, moment.time_since_epoch().count());
   constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
   itimerspec when{};

@@ -1,5 +1,5 @@
-// Owner of one timerfd(2) on the monotonic clock: a moment, exact to what the kernel's timers give,
-// as a descriptor that becomes readable. For what the millisecond of epoll_wait(2) is too coarse.
+// Owns one timerfd(2) on the monotonic clock: a descriptor that becomes readable at a given moment.
+// It is more precise than the timeout of epoll_wait(2), which is in milliseconds.
 // Thread-safety: none.
 #pragma once
 
@@ -14,8 +14,8 @@ class TimerFd {
   TimerFd();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
-  // Readable from `moment` on, at once if that has passed. Setting it again makes it unreadable
-  // until the new moment, so an edge-triggered user never needs to read it.
+  // Makes the descriptor readable from `moment` on, or at once if that has passed. Setting it again
+  // makes it unreadable until the new moment, so an edge-triggered caller need not read it.
   void expire_at(TimePoint moment) noexcept;
 
  private:

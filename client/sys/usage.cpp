@@ -15,8 +15,8 @@ namespace echod::sys {
 
 namespace {
 
-// Of what has ended, nothing: a thread may end while its file is read, which makes the read fail.
-// An insertion takes that for the end of the file; an iterator would throw.
+// The content of a file, or what could be read of it. Reading fails if the thread or process ends
+// meanwhile. operator<< treats that as the end of the file; a stream iterator would throw.
 std::string contents(const std::string& path) {
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
@@ -29,7 +29,7 @@ std::chrono::nanoseconds from_ticks(std::uint64_t ticks) {
   return std::chrono::nanoseconds(static_cast<std::int64_t>(ticks * kNanosPerSecond / per_second));
 }
 
-// Of all threads of a process, to the nanosecond.
+// CPU time of all threads of a process, to the nanosecond.
 std::optional<std::chrono::nanoseconds> cpu_clock(pid_t pid) {
   clockid_t clock{};
   timespec time{};
@@ -39,7 +39,7 @@ std::optional<std::chrono::nanoseconds> cpu_clock(pid_t pid) {
   return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
-// Field 14 of /proc/PID/stat. The name, field 2, may hold anything, even parentheses.
+// Field 14 of /proc/PID/stat. The name, field 2, may contain any characters, even parentheses.
 std::optional<std::chrono::nanoseconds> user_time(const std::string& directory) {
   const std::string stat = contents(directory + "/stat");
   const std::size_t name_end = stat.rfind(')');
@@ -73,7 +73,7 @@ std::optional<ProcessUsage> process_usage(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
   ProcessUsage usage;
   const auto user = user_time(directory);
-  const auto sum = cpu_clock(pid);  // After it, so that it is no less.
+  const auto sum = cpu_clock(pid);  // Read second, so that it is not below `user`.
   if (!user || !sum) {
     return std::nullopt;
   }

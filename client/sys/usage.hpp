@@ -1,5 +1,5 @@
-// What a process or a thread has used so far, as /proc says it (proc(5)).
-// Thread-safety: free of shared state.
+// The resources that a process or a thread has used so far, from /proc (proc(5)).
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <sys/types.h>
@@ -11,24 +11,24 @@
 namespace echod::sys {
 
 struct ProcessUsage {
-  // CPU time of all threads. The sum is exact; user time is known to a clock tick (10 ms), and
-  // system time is the rest, so it may shrink by a tick from one look to the next.
+  // CPU time of all threads. The sum is exact. User time is rounded to clock ticks (10 ms) and
+  // system time is the rest, so system time may decrease by a tick between two calls.
   std::chrono::nanoseconds user{0};
   std::chrono::nanoseconds system{0};
   std::uint64_t resident_bytes = 0;
-  std::uint64_t voluntary_switches = 0;    // It waited.
-  std::uint64_t involuntary_switches = 0;  // It was made to wait.
+  std::uint64_t voluntary_switches = 0;    // It waited for something.
+  std::uint64_t involuntary_switches = 0;  // Another thread got its CPU.
 };
 
-// Nothing if there is no such process. Threads that ended no longer count for the switches.
+// Empty if there is no such process. The switches do not include threads that have ended.
 [[nodiscard]] std::optional<ProcessUsage> process_usage(pid_t pid);
 
 struct ThreadUsage {
   std::chrono::nanoseconds running{0};  // On a CPU.
-  std::chrono::nanoseconds waiting{0};  // Ready to run, but no CPU was free.
+  std::chrono::nanoseconds waiting{0};  // Ready to run, waiting for a CPU.
 };
 
-// Of the calling thread. `waiting` stays 0 where the kernel does not count it.
+// Usage of the calling thread. `waiting` is 0 if the kernel does not count it.
 [[nodiscard]] ThreadUsage thread_usage();
 
 }  // namespace echod::sys

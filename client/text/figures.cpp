@@ -11,9 +11,10 @@ namespace echod::client {
 
 namespace {
 
-// At most three digits, and no zeros behind the point: 1234, 410, 64.3, 3.2, 5.
+// At most three digits unless the integer part has more, without trailing zeros after the point:
+// 1234, 410, 64.3, 3.2, 5.
 std::string three_digits(double value) {
-  constexpr double kTwoDecimalsBelow = 9.995;  // What rounds to 10 gets one less.
+  constexpr double kTwoDecimalsBelow = 9.995;  // Above, the value rounds to 10.
   constexpr double kOneDecimalBelow = 99.95;
   const int decimals = value < kTwoDecimalsBelow ? 2 : value < kOneDecimalBelow ? 1 : 0;
   std::string digits = number_text(value, decimals);
@@ -26,7 +27,8 @@ std::string three_digits(double value) {
   return digits;
 }
 
-// In the largest of `units`, each `step` times the one before, that leaves at least 1.
+// Uses the largest of `units` in which the value is at least 1. Each unit is `step` times the one
+// before.
 std::string scaled(double value, double step, std::span<const std::string_view> units) {
   constexpr double kRounding = 0.9995;  // 999.6 us are 1 ms.
   std::size_t unit = 0;
@@ -129,7 +131,7 @@ std::string one_line(std::string_view text) {
   std::string line;
   for (const char character : text) {
     const auto byte = static_cast<unsigned char>(character);
-    // U+0080 to U+009F, which terminals act on too: the second byte of two.
+    // U+0080 to U+009F are control characters for terminals too. This is their second UTF-8 byte.
     const bool is_c1 = line.ends_with('\xC2') && byte >= 0x80 && byte < 0xA0;
     line +=
         byte < ' ' || byte == 0x7F || is_c1 ? escaped(std::byte{byte}) : std::string(1, character);

@@ -10,18 +10,18 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-// Takes characters from the front of a text; once something is missing it takes nothing more.
+// Parses a text from the front. After the first error it parses nothing more.
 class Reader {
  public:
   explicit Reader(std::string_view text) noexcept : rest_(text) {}
 
-  // Exactly so many digits, of a number within the bounds.
+  // A number of exactly `digits` digits, from `least` to `most`.
   [[nodiscard]] int number(std::size_t digits, int least, int most) noexcept {
     int value = 0;
     const std::string_view taken = rest_.substr(0, digits);
     is_good_ = is_good_ && taken.size() == digits && is_all_digits(taken);
     if (is_good_) {
-      // Digits alone, and few: it cannot fail.
+      // Cannot fail: only a few digits.
       (void)std::from_chars(taken.data(), taken.data() + digits, value);
       is_good_ = value >= least && value <= most;
       rest_.remove_prefix(digits);
@@ -38,7 +38,7 @@ class Reader {
     rest_.remove_prefix(1);
     return taken;
   }
-  // ".25", if it is there. Digits beyond the ninth are dropped.
+  // An optional fraction such as ".25". Digits after the ninth are dropped.
   [[nodiscard]] nanoseconds fraction() noexcept {
     nanoseconds sum{0};
     if (!is_good_ || !rest_.starts_with('.')) {
@@ -67,7 +67,7 @@ class Reader {
   bool is_good_ = true;
 };
 
-// "Z", or how far the local time is ahead of UTC.
+// "Z" or an offset such as "+01:00": how far the local time is ahead of UTC.
 std::chrono::minutes offset_from(Reader& reader) noexcept {
   const char sign = reader.one_of("Zz+-");
   if (sign != '+' && sign != '-') {
@@ -113,7 +113,7 @@ std::optional<Moment> parse_moment(std::string_view text) noexcept {
     return since_epoch(text);
   }
   Reader reader(text);
-  // Nanoseconds since 1970 fit 64 bits until 2262.
+  // 64 bits hold nanoseconds since 1970 until 2262.
   const std::chrono::year year(reader.number(4, 1970, 2261));
   (void)reader.one_of("-");
   const std::chrono::month month(static_cast<unsigned>(reader.number(2, 1, 12)));

@@ -1,5 +1,5 @@
-// Moments of the wall clock, as RFC 3339 writes them.
-// Thread-safety: functions without state.
+// Formats and parses wall-clock times (RFC 3339).
+// Thread-safety: stateless functions.
 #pragma once
 
 #include <chrono>
@@ -13,9 +13,9 @@ using Moment = std::chrono::sys_time<std::chrono::nanoseconds>;
 
 // In UTC, to the nanosecond: "2026-11-21T09:24:18.000000000Z".
 [[nodiscard]] std::string moment_text(Moment moment);
-// "2026-11-21T09:24:18Z", "2026-11-21 10:24:18.5+01:00", or seconds since the epoch:
-// "1795253058.5". Nothing for what is not wholly of the form, no date of the calendar, before 1970
-// or after 2261. A leap second counts as the second after it.
+// Accepts "2026-11-21T09:24:18Z", "2026-11-21 10:24:18.5+01:00", and seconds since the epoch:
+// "1795253058.5". Empty if the text has another form, is not a valid date, or is before 1970 or
+// after 2261. A leap second counts as the second after it.
 [[nodiscard]] std::optional<Moment> parse_moment(std::string_view text) noexcept;
 
 }  // namespace echod::client

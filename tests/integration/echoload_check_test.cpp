@@ -1,5 +1,4 @@
-// The battery finds what is wrong with a server, says so in those words, and finds nothing wrong
-// with one that is right.
+// The checks find each fault of a broken server and name it. A correct server passes all of them.
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -23,7 +22,7 @@ using client::CheckVerdict;
 using Names = std::set<std::string>;
 using Results = std::vector<CheckResult>;
 
-// Of a server that never answers every check waits for this.
+// If the server never answers, every check waits this long.
 constexpr std::chrono::milliseconds kShortTimeout{500};
 
 CheckPlan plan_for(std::uint16_t port, std::chrono::nanoseconds timeout = kPatience) {
@@ -64,7 +63,7 @@ const std::vector<std::string> kAll{"small message",
                                     "in parallel",
                                     "pipelining",
                                     "abrupt close"};
-// Those that get more than BrokenServer::kAfterBytes back on a connection.
+// The checks that receive more than BrokenServer::kAfterBytes on a connection.
 const Names kLong{"binary",
                   "half-close, before reading",
                   "half-close, late reader",
@@ -73,12 +72,13 @@ const Names kLong{"binary",
                   "large, late reader",
                   "pipelining",
                   "abrupt close"};
-// Those that half-close while something is owed.
+// The checks that half-close while bytes are owed.
 const Names kHalfClosing{"half-close, short message", "half-close, before reading",
                          "half-close, late reader", "half-close, FIN with data",
                          "large, late reader"};
 
-// Exactly the checks `failing` fail, each with a reason like `pattern`, and the others pass.
+// Expects that exactly the checks in `failing` fail, with a reason that matches `pattern`, and that
+// the others pass.
 void expect_failures(const Results& results, const Names& failing, const std::string& pattern) {
   EXPECT_EQ(names_of(results, CheckVerdict::fail), failing);
   EXPECT_EQ(names_of(results, CheckVerdict::skip), Names{});
@@ -99,7 +99,7 @@ void expect_all_pass(const Results& results) {
   }
 }
 
-// A text, whose wrong bytes say no more than that.
+// The reason of checks that send a text: it names only the wrong byte.
 const std::string kWrongByte = "^connection [0-9]+: byte [0-9]+ is 0x[0-9a-f]{2}, expected ";
 
 TEST(EcholoadCheckTest, ACorrectServerPassesEveryCheck) {
@@ -111,7 +111,7 @@ TEST(EcholoadCheckTest, ACorrectServerPassesEveryCheck) {
       matches(large.reason, "^took [0-9.]+ MiB of 64 MiB unread, then waited for the reader$"))
       << large.reason;
   ASSERT_TRUE(matches(large.figure, "^[0-9.]+ MiB at [0-9.]+ MB/s$")) << large.figure;
-  // What was sent before the reading began has no part in the rate.
+  // Bytes sent before the reading began are not part of the rate.
   const double before = std::stod(large.reason.substr(large.reason.find(' ')));
   constexpr double kRounding = 0.06;
   EXPECT_NEAR(std::stod(large.figure) + before, 64, kRounding) << large.figure << large.reason;
@@ -120,7 +120,7 @@ TEST(EcholoadCheckTest, ACorrectServerPassesEveryCheck) {
                       "arrived by then$"));
 }
 
-TEST(EcholoadCheckTest, AServerThatKeepsEverythingHasNoBound) {
+TEST(EcholoadCheckTest, AServerThatBuffersEverythingHasNoBound) {
   const BrokenServer server(Fault::correct, 0, {.own_bytes = std::size_t{1} << 30});
   const Results results = check(server);
   expect_all_pass(results);
@@ -128,8 +128,8 @@ TEST(EcholoadCheckTest, AServerThatKeepsEverythingHasNoBound) {
   EXPECT_EQ(named(results, "large, late reader").reason, "its buffer has no bound");
 }
 
-// It reads no more while it cannot write, so no FIN gets through to it.
-TEST(EcholoadCheckTest, WithoutAFinThatArrivesTheLateReaderIsSkipped) {
+// This server does not read while it cannot write, so it does not see the FIN.
+TEST(EcholoadCheckTest, IfNoFinArrivesTheLateReaderIsSkipped) {
   const BrokenServer server(Fault::correct, 0, {.own_bytes = 4096, .kernel_bytes = 4096});
   const Results results = check(server);
   EXPECT_EQ(names_of(results, CheckVerdict::fail), Names{});
@@ -160,14 +160,15 @@ TEST(EcholoadCheckTest, AFlippedBitIsFound) {
 
 TEST(EcholoadCheckTest, RepeatedBytesAreFound) {
   const BrokenServer server(Fault::duplicates);
-  expect_failures(check(server), kLong, "offset 900: the 64 bytes before came again|" + kWrongByte);
+  expect_failures(check(server), kLong,
+                  "offset 900: the previous 64 bytes arrived again|" + kWrongByte);
 }
 
-TEST(EcholoadCheckTest, BytesThatComeTooEarlyAreFound) {
+TEST(EcholoadCheckTest, ReorderedBytesAreFound) {
   const BrokenServer server(Fault::reorders);
   Names failing = kLong;
-  failing.erase("binary");  // There the two pieces are the same.
-  expect_failures(check(server), failing, "what belongs [0-9]+ bytes later came first");
+  failing.erase("binary");  // There both pieces are equal.
+  expect_failures(check(server), failing, "bytes that belong [0-9]+ bytes later arrived first");
 }
 
 TEST(EcholoadCheckTest, BytesOfAnotherConnectionAreFound) {
@@ -177,7 +178,7 @@ TEST(EcholoadCheckTest, BytesOfAnotherConnectionAreFound) {
   EXPECT_EQ(parallel.verdict, CheckVerdict::fail);
   EXPECT_TRUE(matches(parallel.reason, "^connection [0-9]+, offset [0-9]+: bytes of connection "))
       << parallel.reason;
-  // One connection alone is served right.
+  // A single connection is served correctly.
   EXPECT_EQ(named(results, "binary").verdict, CheckVerdict::pass);
   EXPECT_EQ(named(results, "half-close, before reading").verdict, CheckVerdict::pass);
 }
@@ -199,7 +200,7 @@ TEST_P(EcholoadCheckGivingUpTest, ATailDroppedHalfASecondAfterTheFinIsFound) {
 }
 INSTANTIATE_TEST_SUITE_P(KibOfBuffer, EcholoadCheckGivingUpTest, testing::Values(4, 8, 16, 1024));
 
-TEST(EcholoadCheckTest, ASurplusByteIsFoundThoughItComesLate) {
+TEST(EcholoadCheckTest, ALateSurplusByteIsFound) {
   const BrokenServer server(Fault::adds_a_byte);
   expect_failures(check(server), Names(kAll.begin(), kAll.end()), " 1 byte more than were sent");
 }
@@ -220,15 +221,15 @@ TEST(EcholoadCheckTest, AResetIsFound) {
   expect_failures(check(server), kLong, "^connection [0-9]+ reset after 900 of [0-9]+ bytes$");
 }
 
-TEST(EcholoadCheckTest, AServerThatTakesConnectionsButNeverAnswersFailsEveryCheck) {
+TEST(EcholoadCheckTest, AServerThatAcceptsButNeverAnswersFailsEveryCheck) {
   const BrokenServer server(Fault::never_accepts);
   expect_failures(check(server, kShortTimeout), Names(kAll.begin(), kAll.end()),
                   "^connection [0-9]+: (nothing for 500 ms, [0-9]+ bytes? missing|"
                   "no end of file for 500 ms after our own, though nothing is owed)$");
 }
 
-TEST(EcholoadCheckTest, WithNobodyThereTheFirstCheckFailsAndTheOthersAreSkipped) {
-  // Bound, but not listening: the port refuses and nobody else gets it.
+TEST(EcholoadCheckTest, WithoutAServerTheFirstCheckFailsAndTheOthersAreSkipped) {
+  // Bound but not listening: the port refuses connections, and no other process gets it.
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -287,7 +288,7 @@ TEST_F(EchodCheckTest, EchodPassesEveryCheck) {
   expect_all_pass(client::run_checks(plan_for(daemon().port()), {}));
 }
 
-TEST_F(EchodCheckTest, WhatThisHostLacksIsNoFaultOfTheServer) {
+TEST_F(EchodCheckTest, MissingResourcesOfThisHostAreNoFaultOfTheServer) {
   start();
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);

@@ -1,4 +1,4 @@
-// echoload as it is called: which server it takes, what it says about that, and its exit codes.
+// The commands of echoload: which server address they use, what they print and their exit codes.
 #include <gtest/gtest.h>
 
 #include "broken_server.hpp"
@@ -14,7 +14,7 @@ constexpr int kExitFailed = 1;
 constexpr int kExitUsage = 64;
 constexpr int kExitUnavailable = 69;
 
-// Runs echoload where every name has these addresses.
+// Runs echoload with a resolver that returns these addresses for every name.
 class EcholoadNameTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -32,10 +32,10 @@ class EcholoadNameTest : public testing::Test {
                                 "ECHOD_NAMED_ADDRESSES=" + addresses}});
   }
 
-  BrokenServer server_{Fault::correct};  // On 127.0.0.1, and nowhere else.
+  BrokenServer server_{Fault::correct};  // Only on 127.0.0.1.
 };
 
-TEST_F(EcholoadNameTest, ACheckTriesEveryAddressAndSaysWhichItTook) {
+TEST_F(EcholoadNameTest, ACheckTriesEveryAddressAndSaysWhichItUses) {
   const std::string port = std::to_string(server_.port());
   const ChildResult result = run_at("127.0.0.2,127.0.0.3,127.0.0.1", {"check"}, server_.port());
   EXPECT_EQ(result.exit_code, kExitPassed) << result.out << result.err;
@@ -44,7 +44,7 @@ TEST_F(EcholoadNameTest, ACheckTriesEveryAddressAndSaysWhichItTook) {
       << result.out;
 }
 
-TEST_F(EcholoadNameTest, ARunTriesEveryAddressAndSaysWhichItTook) {
+TEST_F(EcholoadNameTest, ARunTriesEveryAddressAndSaysWhichItUses) {
   for (const std::string mode : {"echo", "connect"}) {
     const ChildResult result = run_at(
         "127.0.0.2,127.0.0.1",
@@ -54,7 +54,7 @@ TEST_F(EcholoadNameTest, ARunTriesEveryAddressAndSaysWhichItTook) {
   }
 }
 
-// "localhost" is often ::1 first.
+// "localhost" is often resolved to ::1 first.
 TEST_F(EcholoadNameTest, ASourceAddressDecidesTheFamily) {
   if (!has_ipv6()) {
     GTEST_SKIP() << "this host has no IPv6";
@@ -83,8 +83,8 @@ TEST_F(EcholoadNameTest, WhenNoAddressAnswersEachIsNamedWithItsReason) {
                             ": Connection refused; 127.0.0.3:" + port + ": Connection refused\n");
 }
 
-// In a network namespace where connect(2) has a single local port to choose: the server's.
-TEST(EcholoadSelfTest, WithoutAServerItDoesNotTakeItselfForOne) {
+// Runs in a network namespace in which the only local port for connect(2) is the server's.
+TEST(EcholoadSelfTest, WithoutAServerItDoesNotAcceptAConnectionToItself) {
   if (!is_installed("unshare") || !is_installed("ip") ||
       run({.arguments = {"unshare", "--map-root-user", "--net", "true"}}).exit_code != 0) {
     GTEST_SKIP() << "network namespaces are not allowed here, or iproute2 is not installed";
@@ -123,7 +123,7 @@ TEST(EcholoadCheckCommandTest, ASkippedCheckHasNotPassed) {
   EXPECT_EQ(nlohmann::json::parse(json.out)["passed"], false);
 }
 
-TEST(EcholoadCheckCommandTest, TheSeedIsSaidAndSendsTheSameBytesAgain) {
+TEST(EcholoadCheckCommandTest, TheSeedIsPrintedAndRepeatsTheBytes) {
   const BrokenServer server(Fault::corrupts);
   const auto wrong_byte = [&](const std::string& seed) {
     const ChildResult result = run_check(server, {"--json", "--seed", seed});

@@ -1,5 +1,5 @@
-// echoload run against servers that are broken in one way each: the fault is reported as what it
-// is, by connection and offset.
+// Runs echoload against servers with one fault each. echoload must report the fault by name, with
+// connection and offset.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -13,9 +13,9 @@ namespace {
 
 struct Case {
   Fault fault;
-  std::string kind;                    // In errors.by_kind.
-  std::string detail;                  // Within one of the details.
-  std::vector<std::string> arguments;  // Further ones.
+  std::string kind;                    // Name in errors.by_kind.
+  std::string detail;                  // Part of one of the details.
+  std::vector<std::string> arguments;  // Additional arguments.
 };
 
 void PrintTo(const Case& tested, std::ostream* out) {  // NOLINT(*-naming): GoogleTest's name.
@@ -26,12 +26,12 @@ std::string name_of_case(const testing::TestParamInfo<Case>& tested) {
   return tested.param.kind + std::to_string(tested.index);
 }
 
-// Several messages under way, so that something follows what is lost.
+// Several messages in flight, so that lost bytes are followed by others.
 const std::vector<std::string> kDeep{"--depth", "4"};
 
 class EcholoadFaultTest : public testing::TestWithParam<Case> {};
 
-TEST_P(EcholoadFaultTest, IsReportedAsWhatItIs) {
+TEST_P(EcholoadFaultTest, IsReportedByItsName) {
   const Case& tested = GetParam();
   const BrokenServer server(tested.fault);
   std::vector<std::string> arguments{"--connections", "4", "--size", "256"};
@@ -52,8 +52,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{Fault::drops_a_byte, "lost", "offset 900: 1 byte lost", kDeep},
                     Case{Fault::corrupts, "corrupted", "offset 900: 1 byte corrupted", kDeep},
                     Case{Fault::duplicates, "duplicated",
-                         "offset 900: the 64 bytes before came again", kDeep},
-                    Case{Fault::reorders, "reordered", "came first", kDeep},
+                         "offset 900: the previous 64 bytes arrived again", kDeep},
+                    Case{Fault::reorders, "reordered", "arrived first", kDeep},
                     Case{Fault::swaps_two_connections, "crossed", ": bytes of connection ", kDeep},
                     Case{Fault::truncates_at_half_close,
                          "truncated",
@@ -74,8 +74,8 @@ TEST(EcholoadErrorTest, ACorrectServerIsReportedAsCorrect) {
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
 }
 
-// Wherever memory runs out, in any thread and also where functions must not throw.
-TEST(EcholoadErrorTest, WithoutMemoryItSaysSoInOneLine) {
+// Lets each allocation fail, in any thread and also in noexcept functions.
+TEST(EcholoadErrorTest, OutOfMemoryIsOneLine) {
   if (kSanitized) {
     GTEST_SKIP() << "sanitizers bring an allocator of their own";
   }
@@ -99,8 +99,8 @@ TEST(EcholoadErrorTest, WithoutMemoryItSaysSoInOneLine) {
   const std::uint64_t allocations = allocations_of_last_run();
   ASSERT_GT(allocations, 100U) << "the counter is not in place";
   constexpr std::uint64_t kRuns = 100;
-  constexpr std::uint64_t kLoader = 4;  // The first are not echoload's.
-  std::uint64_t reached = 0;            // A slow run may end before the allocation that would fail.
+  constexpr std::uint64_t kLoader = 4;  // The first ones are the loader's.
+  std::uint64_t reached = 0;            // A slow run may end before the failing allocation.
   std::uint64_t ended = 0;
   for (std::uint64_t i = 0; i < kRuns; ++i) {
     const std::uint64_t first = kLoader + i * (allocations - kLoader) / kRuns;
@@ -108,7 +108,7 @@ TEST(EcholoadErrorTest, WithoutMemoryItSaysSoInOneLine) {
     constexpr int kSystem = 71;
     reached += allocations_of_last_run() >= first ? 1U : 0U;
     ended += result.exit_code == kSystem ? 1 : 0;
-    // What the C library lacks memory for, it does without, or says why not.
+    // If the C library has no memory, it does without or prints an error.
     EXPECT_LE(result.exit_code, kSystem) << "allocation " << first << ": " << result.err;
     EXPECT_LE(lines_of(result.err).size(), 1U) << "allocation " << first << ": " << result.err;
     EXPECT_TRUE(result.exit_code != kSystem || result.err == "echoload: not enough memory\n")
@@ -118,7 +118,7 @@ TEST(EcholoadErrorTest, WithoutMemoryItSaysSoInOneLine) {
   EXPECT_GT(ended, reached * 3 / 4);
 }
 
-TEST(EcholoadErrorTest, LostConnectionsAreMadeAgain) {
+TEST(EcholoadErrorTest, LostConnectionsAreReopened) {
   const BrokenServer server(Fault::closes_early);
   const LoadOutcome outcome = run_load(server.port(), {"--connections", "4", "--threads", "2"});
   EXPECT_EQ(outcome.exit_code, 1);

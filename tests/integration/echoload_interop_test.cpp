@@ -1,4 +1,4 @@
-// echoload check against echo services that people use: what each of them really does.
+// Runs echoload check against common echo servers and records what each of them does.
 #include <arpa/inet.h>
 
 #include <map>
@@ -9,8 +9,8 @@
 namespace echod::test {
 namespace {
 
-// A port that nobody listens on, for servers that cannot choose one themselves. Taken from below
-// the range that connect(2) chooses from, so that no client gets it meanwhile.
+// A free port, for servers that cannot choose one themselves. It is below the range that connect(2)
+// chooses from, so that no client gets it meanwhile.
 std::uint16_t free_port() {
   constexpr std::uint16_t kFirst = 21000;
   constexpr std::uint16_t kLast = 31000;
@@ -30,7 +30,7 @@ std::uint16_t free_port() {
 
 class EcholoadInteropTest : public testing::Test {
  protected:
-  // The names of the checks, and how each went.
+  // The checks by name, with their verdicts.
   using Verdicts = std::map<std::string, std::string>;
 
   void SetUp() override {
@@ -85,7 +85,7 @@ TEST_F(EcholoadInteropTest, EchodPassesEveryCheck) {
   daemon.finish();
 }
 
-// It gives up what is left half a second after the end of its input (its option -t).
+// socat drops the rest half a second after the end of its input (option -t).
 TEST_F(EcholoadInteropTest, SocatLosesTheTailOfALateReader) {
   if (!is_installed("socat")) {
     GTEST_SKIP() << "socat is not installed (scripts/test installs it)";
@@ -101,8 +101,8 @@ TEST_F(EcholoadInteropTest, SocatLosesTheTailOfALateReader) {
   EXPECT_EQ(verdicts.at("half-close, late reader"), "fail");
 }
 
-// It kills the program at the end of its input, with all that has not come back yet.
-TEST_F(EcholoadInteropTest, NcatLosesWhatIsUnderWayAtAHalfClose) {
+// ncat kills the program at the end of its input, and with it the bytes not yet sent back.
+TEST_F(EcholoadInteropTest, NcatLosesBytesInFlightAtAHalfClose) {
   if (!is_installed("ncat")) {
     GTEST_SKIP() << "ncat is not installed (scripts/test --all installs it)";
   }

@@ -1,5 +1,5 @@
-// Where echoload run writes its results: whatever is wrong with one place, the others get theirs; a
-// reader never sees half a result, or that of another run.
+// How echoload run writes its results. An output that fails does not prevent the others. Readers
+// never see half a result, or the result of another run.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -30,7 +30,7 @@ class EcholoadOutputTest : public DaemonTest {
   [[nodiscard]] ChildResult load(const std::vector<std::string>& arguments) {
     return run({.arguments = words(arguments)});
   }
-  // With a shell's redirections behind it.
+  // Runs echoload in a shell with the given redirections.
   [[nodiscard]] ChildResult load_into(const std::string& redirections,
                                       const std::vector<std::string>& arguments) {
     std::vector<std::string> all{"sh", "-c", "exec \"$@\" " + redirections, "sh"};
@@ -56,7 +56,7 @@ class EcholoadOutputTest : public DaemonTest {
   TemporaryDirectory directory_;
 };
 
-TEST_F(EcholoadOutputTest, ABrokenStandardOutputCostsNoOtherResult) {
+TEST_F(EcholoadOutputTest, ABrokenStandardOutputDoesNotPreventOtherResults) {
   const ChildResult result =
       load_into(">/dev/full", {"--json", file("json"), "--histogram", file("hgrm")});
   EXPECT_EQ(result.exit_code, kSystem);
@@ -65,7 +65,7 @@ TEST_F(EcholoadOutputTest, ABrokenStandardOutputCostsNoOtherResult) {
   EXPECT_NE(read_file(file("hgrm")).find("#[Max"), std::string::npos);
 }
 
-TEST_F(EcholoadOutputTest, AFileThatTakesNothingCostsNoOtherResult) {
+TEST_F(EcholoadOutputTest, AnUnwritableFileDoesNotPreventOtherResults) {
   const ChildResult result =
       load({"--json", "/dev/full", "--histogram", file("hgrm"), "--html", file("html")});
   EXPECT_EQ(result.exit_code, kSystem);
@@ -75,7 +75,7 @@ TEST_F(EcholoadOutputTest, AFileThatTakesNothingCostsNoOtherResult) {
   EXPECT_TRUE(read_file(file("html")).ends_with("</html>\n"));
 }
 
-TEST_F(EcholoadOutputTest, LinesOfIntervalsThatAreNotTakenFailTheRunAndCostNoOtherResult) {
+TEST_F(EcholoadOutputTest, UnwritableIntervalLinesFailTheRunButNotOtherResults) {
   const ChildResult result = load({"--interval-json", "/dev/full", "--json", file("json")});
   EXPECT_EQ(result.exit_code, kSystem);
   EXPECT_EQ(result.err, "echoload: cannot write /dev/full: No space left on device\n");
@@ -86,7 +86,7 @@ TEST_F(EcholoadOutputTest, LinesOfIntervalsThatAreNotTakenFailTheRunAndCostNoOth
             "space left on device\n");
 }
 
-TEST_F(EcholoadOutputTest, FilesAreWrittenAlsoWhileNothingTakesStandardOutput) {
+TEST_F(EcholoadOutputTest, FilesAreWrittenWhileStandardOutputBlocks) {
   const FullFifo output;
   ChildProcess client(
       {.arguments = {"sh", "-c", R"(exec "$0" --warmup 0 --duration 100ms --json "$1" "$2" >"$3")",
@@ -95,7 +95,7 @@ TEST_F(EcholoadOutputTest, FilesAreWrittenAlsoWhileNothingTakesStandardOutput) {
   EXPECT_TRUE(client.is_running());
 }
 
-TEST_F(EcholoadOutputTest, AFileTakesThePlaceOfTheOneBefore) {
+TEST_F(EcholoadOutputTest, AFileReplacesTheOldOne) {
   write_file(file("json"), "the run before");
   ASSERT_EQ(chmod(file("json").c_str(), S_IRUSR | S_IWUSR), 0);
   const int before = open(file("json").c_str(), O_RDONLY | O_CLOEXEC);
@@ -107,7 +107,7 @@ TEST_F(EcholoadOutputTest, AFileTakesThePlaceOfTheOneBefore) {
   struct stat now {};
   ASSERT_EQ(fstat(before, &old), 0);
   ASSERT_EQ(stat(file("json").c_str(), &now), 0);
-  EXPECT_EQ(old.st_nlink, 0U) << "who reads the old one could see half of the new one";
+  EXPECT_EQ(old.st_nlink, 0U) << "a reader of the old file could see half of the new result";
   EXPECT_EQ(now.st_mode, old.st_mode);
 }
 
@@ -135,7 +135,7 @@ TEST_F(EcholoadOutputTest, AReaderOfAFifoGetsTheWholeResultAndOneEndOfFile) {
   EXPECT_EQ(nlohmann::json::parse(text.get())["kind"], "run");
 }
 
-TEST_F(EcholoadOutputTest, AFifoThatNobodyReadsIsWaitedForButSignalsEndThat) {
+TEST_F(EcholoadOutputTest, ABlockedFifoIsWaitedForUntilASignal) {
   ASSERT_EQ(mkfifo(file("fifo").c_str(), S_IRUSR | S_IWUSR), 0);
   ChildProcess client({.arguments = words({"--json", file("fifo")})});
   wait_until("echoload to run", [&client] {
@@ -159,7 +159,7 @@ TEST_F(EcholoadOutputTest, AnotherNameOfStandardOutputIsStandardOutput) {
   EXPECT_EQ(twice.err, "echoload: only one result can go to standard output\n");
 }
 
-TEST_F(EcholoadOutputTest, ARunThatCouldNotBeginSaysSoInsteadOfTheRunBefore) {
+TEST_F(EcholoadOutputTest, ARunThatCouldNotBeginReplacesTheOldResult) {
   for (const char* name : {"json", "html", "hgrm"}) {
     write_file(file(name), "the run before");
   }
@@ -185,7 +185,7 @@ TEST_F(EcholoadOutputTest, AWrongCommandLineLeavesTheFileAsItWas) {
 
 // Intervals.
 
-TEST_F(EcholoadOutputTest, AStallHasATime) {
+TEST_F(EcholoadOutputTest, AStallShowsInItsIntervals) {
   ChildProcess client({.arguments = words({"--duration", "1500ms", "--interval", "100ms", "--rate",
                                            "1k", "--timeout", "30s", "--json", file("json")})});
   wait_until("the first echoes", [this] { return daemon().counter("echoes") > 300; });
@@ -217,7 +217,7 @@ TEST_F(EcholoadOutputTest, IntervalsAreShownOnlyIfAskedFor) {
   EXPECT_EQ(nlohmann::json::parse(read_file(file("json")))["series"].size(), kSanitized ? 2U : 1U);
 }
 
-TEST_F(EcholoadOutputTest, AStandardErrorThatTakesNothingHoldsUpNoRun) {
+TEST_F(EcholoadOutputTest, ABlockedStandardErrorDoesNotDelayTheRun) {
   ChildProcess client({.arguments = words({"--interval", "10ms"}), .blocks_stderr = true});
   EXPECT_EQ(client.wait(), 0);
   EXPECT_NE(client.out().find("passed: "), std::string::npos);

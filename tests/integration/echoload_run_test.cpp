@@ -1,5 +1,5 @@
-// echoload run against echod: every mode completes without a wrong byte, and the result says what
-// was asked, done and used.
+// Runs echoload against echod. Every mode completes without a wrong byte, and the result has the
+// settings, figures and costs.
 #include <chrono>
 #include <csignal>
 #include <map>
@@ -20,7 +20,7 @@ class EcholoadRunTest : public DaemonTest {
     return run_load(daemon().port(), arguments);
   }
 
-  // A run that is as it should be; its result.
+  // Runs echoload, expects success, and returns the result.
   [[nodiscard]] nlohmann::json load_well(const std::vector<std::string>& arguments) {
     const LoadOutcome outcome = load(arguments);
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
@@ -33,7 +33,7 @@ class EcholoadRunTest : public DaemonTest {
     return outcome.json;
   }
 
-  // A shell's command line: a run with standard output to `file`.
+  // A shell command line for a run with standard output to `file`.
   [[nodiscard]] std::vector<std::string> run_into(const std::string& file) {
     return {"sh",
             "-c",
@@ -48,7 +48,7 @@ class EcholoadRunTest : public DaemonTest {
     return is_installed("python3") &&
            run({.arguments = {"python3", "-c", "import jsonschema"}}).exit_code == 0;
   }
-  // By the schema. No-op where there is no validator.
+  // Validates against the schema. No-op if there is no validator.
   static void expect_valid(const std::string& result) {
     const TemporaryDirectory directory;
     write_file(directory.file("result"), result);
@@ -76,13 +76,13 @@ class EcholoadScaleTest : public EcholoadRunTest, public testing::WithParamInter
 
 TEST_P(EcholoadScaleTest, CompletesWithoutAWrongByte) {
   start();
-  // Long enough for several rounds of all of them on a machine that does other things, too.
+  // Long enough for several echoes per connection, even on a busy machine.
   const auto result = load_well({"--connections", std::to_string(GetParam()), "--threads", "2",
                                  "--duration", GetParam() < 1000 ? kMoment : "3s"});
   EXPECT_EQ(result["connected"], GetParam());
   EXPECT_GE(result["latency_us"]["count"], GetParam());
 }
-// With sanitizers ten thousand would take minutes.
+// Ten thousand connections would take minutes with sanitizers.
 INSTANTIATE_TEST_SUITE_P(Connections, EcholoadScaleTest,
                          testing::Values(1, 64, 1000, kSanitized ? 2000 : 10000));
 
@@ -96,7 +96,7 @@ TEST_F(EcholoadRunTest, MessagesOfAllSizesComeBack) {
 
 TEST_F(EcholoadRunTest, MessagesLargerThanAnyBufferComeBack) {
   start();
-  // Sent while it was measured, and all back, however late.
+  // The messages were begun in the window and came back, possibly later.
   EXPECT_GE(load_well({"--connections", "2", "--size", "16M"})["latency_us"]["count"], 2);
 }
 
@@ -120,7 +120,7 @@ TEST_F(EcholoadRunTest, ConnectModeMakesAConnectionForEachMessage) {
   }
 }
 
-TEST_F(EcholoadRunTest, EachConnectionHasATimeInWhichItWasMadeAndARoundTrip) {
+TEST_F(EcholoadRunTest, EachConnectionHasAConnectTimeAndARoundTrip) {
   start();
   const auto result = load_well({"--connections", "20", "--active", "10"});
   EXPECT_EQ(result["connect_us"]["count"], 20);
@@ -155,7 +155,7 @@ TEST_F(EcholoadRunTest, TheRateGoesUpInSteps) {
   expect_valid(run_of_steps.out);
 }
 
-TEST_F(EcholoadRunTest, RandomArrivalsAreTheSameAgainWithTheSameSeed) {
+TEST_F(EcholoadRunTest, RandomArrivalsRepeatWithTheSameSeed) {
   start();
   std::vector<std::uint64_t> counts;
   for (const char* const seed : {"7", "7", "8"}) {
@@ -167,7 +167,7 @@ TEST_F(EcholoadRunTest, RandomArrivalsAreTheSameAgainWithTheSameSeed) {
   EXPECT_NE(counts[0], counts[2]);
 }
 
-TEST_F(EcholoadRunTest, AnOpenLoopChargesAFrozenServerWithEveryMessageItHeldUp) {
+TEST_F(EcholoadRunTest, AnOpenLoopMeasuresEveryMessageThatAFrozenServerDelayed) {
   start();
   const TemporaryDirectory directory;
   ChildProcess client(
@@ -190,7 +190,7 @@ TEST_F(EcholoadRunTest, IdleConnectionsStayIdle) {
   start();
   const auto result = load_well({"--connections", "200", "--active", "3"});
   EXPECT_EQ(result["connected"], 200);
-  EXPECT_EQ(daemon().counter("accepted"), 201U);  // One to find out whether the server is there.
+  EXPECT_EQ(daemon().counter("accepted"), 201U);  // One more to find the server's address.
   EXPECT_EQ(daemon().counter("empty_connections"), 198U);
 }
 
@@ -208,7 +208,7 @@ TEST_F(EcholoadRunTest, SourceAddressesTakeTurns) {
   EXPECT_GE(daemon().count_log("127.0.0.3:"), 5U);
 }
 
-TEST_F(EcholoadRunTest, TheServersOwnCostIsReported) {
+TEST_F(EcholoadRunTest, TheCostOfTheServerIsReported) {
   start();
   const auto result =
       load_well({"--server-pid", std::to_string(daemon().pid()), "--duration", "1s"});
@@ -218,7 +218,7 @@ TEST_F(EcholoadRunTest, TheServersOwnCostIsReported) {
   EXPECT_GT(result["client"]["cpu_s"], 0);
 }
 
-TEST_F(EcholoadRunTest, InterruptedItReportsWhatItHas) {
+TEST_F(EcholoadRunTest, AnInterruptedRunReportsItsResultsSoFar) {
   start();
   ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s",
                                      local_target(daemon().port())}});
@@ -232,7 +232,7 @@ TEST_F(EcholoadRunTest, InterruptedItReportsWhatItHas) {
   EXPECT_NE(client.out().find("\ninterrupted: "), std::string::npos) << client.out();
 }
 
-TEST_F(EcholoadRunTest, ASignalTwiceIsOneStopAndOneThatComesASecondLaterDoesNotWaitForAnswers) {
+TEST_F(EcholoadRunTest, TwoSignalsAtOnceAreOneStopAndAThirdASecondLaterEndsTheWait) {
   start();
   ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s",
                                      "--timeout", "1000s", local_target(daemon().port())}});
@@ -251,7 +251,7 @@ TEST_F(EcholoadRunTest, ASignalTwiceIsOneStopAndOneThatComesASecondLaterDoesNotW
   daemon().thaw();
 }
 
-TEST_F(EcholoadRunTest, SignalsEndItAlsoWhereNothingTakesItsOutput) {
+TEST_F(EcholoadRunTest, SignalsEndItWhileItsOutputBlocks) {
   if (kSanitized) {
     GTEST_SKIP() << "ThreadSanitizer runs a handler only when the write(2) it interrupts has ended";
   }
@@ -264,7 +264,7 @@ TEST_F(EcholoadRunTest, SignalsEndItAlsoWhereNothingTakesItsOutput) {
   EXPECT_EQ(client.wait(), kKilled + SIGTERM) << client.err();
 }
 
-TEST_F(EcholoadRunTest, ATerminalThatNobodyReadsHoldsUpNoRun) {
+TEST_F(EcholoadRunTest, ABlockedTerminalDoesNotDelayTheRun) {
   start();
   const FullTerminal terminal;
   ChildProcess client(
@@ -295,7 +295,7 @@ TEST_F(EcholoadRunTest, TheHistogramIsAPercentileTable) {
       << lines[lines.size() - 2];
 }
 
-TEST_F(EcholoadRunTest, JsonOnStandardOutputIsAllThereIs) {
+TEST_F(EcholoadRunTest, JsonOnStandardOutputIsTheOnlyOutput) {
   start();
   const ChildResult result =
       run({.arguments = {ECHOLOAD_BINARY, "--duration", "500ms", "--warmup", "0", "--json", "-",
@@ -304,7 +304,7 @@ TEST_F(EcholoadRunTest, JsonOnStandardOutputIsAllThereIs) {
   EXPECT_EQ(nlohmann::json::parse(result.out)["kind"], "run");
 }
 
-TEST_F(EcholoadRunTest, TheHistogramOnStandardOutputIsAllThereIs) {
+TEST_F(EcholoadRunTest, TheHistogramOnStandardOutputIsTheOnlyOutput) {
   start();
   const ChildResult result =
       run({.arguments = {ECHOLOAD_BINARY, "--duration", kMoment, "--warmup", "0", "--histogram",
@@ -316,7 +316,7 @@ TEST_F(EcholoadRunTest, TheHistogramOnStandardOutputIsAllThereIs) {
             "#[Buckets =           32, SubBuckets     =         2048]");
 }
 
-TEST_F(EcholoadRunTest, TheResultIsWhatTheSchemaSays) {
+TEST_F(EcholoadRunTest, TheResultMatchesTheSchema) {
   if (!has_validator()) {
     GTEST_SKIP() << "python3-jsonschema is not installed (scripts/test --all installs it)";
   }
@@ -358,7 +358,7 @@ TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
   EXPECT_EQ(found, sum);
   EXPECT_EQ(json["latency_us"]["count"], kSanitized ? 4000 : 600);
   EXPECT_EQ(json["parameters"]["rate_per_s"], 2000);
-  // By itself a merged result stays as it is.
+  // Merging one merged result does not change it.
   write_file(directory.file("once"), merged);
   const ChildResult again =
       run({.arguments = {ECHOLOAD_BINARY, "merge", "--json", "-", directory.file("once")}});
@@ -368,7 +368,7 @@ TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
   expect_valid(merged);
 }
 
-TEST_F(EcholoadRunTest, RunsBeginTogetherAtAMomentGiven) {
+TEST_F(EcholoadRunTest, RunsBeginTogetherAtStartAt) {
   start();
   const TemporaryDirectory directory;
   const auto moment = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now() +
@@ -393,7 +393,7 @@ TEST_F(EcholoadRunTest, RunsBeginTogetherAtAMomentGiven) {
   }
 }
 
-TEST_F(EcholoadRunTest, AMergeThatCannotBeMadeSaysWhyInOneLine) {
+TEST_F(EcholoadRunTest, AFailedMergeSaysWhyInOneLine) {
   const TemporaryDirectory directory;
   const auto merge = [](const std::string& file) {
     return run({.arguments = {ECHOLOAD_BINARY, "merge", file}});
@@ -429,13 +429,13 @@ TEST_F(EcholoadRunTest, AMessageTakesOneSendAndOneRecv) {
   constexpr std::uint64_t kConnections = 4;
   ASSERT_GT(messages, 5 * kConnections);
   EXPECT_LE(calls.at("sendto"), messages + 2);
-  EXPECT_LE(calls.at("recvmsg"), messages + kConnections + 2);  // And the end of file.
+  EXPECT_LE(calls.at("recvmsg"), messages + kConnections + 2);  // Plus the ends of file.
   EXPECT_LE(calls.at("epoll_ctl"), kConnections + 20);
 }
 
-// When it is stopped all connections have a message under way, and the server answers at once. So
-// more than a hundredth of the messages wait, and they wait for the client.
-TEST_F(EcholoadRunTest, TheTimeThatEchoesWaitForTheClientIsNotTheServersLatency) {
+// When the client is stopped, all connections have a message in flight, and the server answers at
+// once. So more than 1 % of the messages wait, and they wait for the client.
+TEST_F(EcholoadRunTest, TimeThatEchoesWaitForTheClientIsNotLatency) {
   constexpr std::chrono::milliseconds kStop{1000};
   start();
   const TemporaryDirectory directory;
@@ -446,7 +446,7 @@ TEST_F(EcholoadRunTest, TheTimeThatEchoesWaitForTheClientIsNotTheServersLatency)
     const std::uint64_t echoes = daemon().counter("echoes");
     wait_until("more echoes", [&] { return daemon().counter("echoes") > echoes; });
     client.signal(SIGSTOP);
-    std::this_thread::sleep_for(kStop);  // What is tested.
+    std::this_thread::sleep_for(kStop);  // The stop itself.
     client.signal(SIGCONT);
   }
   client.signal(SIGINT);
@@ -458,8 +458,8 @@ TEST_F(EcholoadRunTest, TheTimeThatEchoesWaitForTheClientIsNotTheServersLatency)
   EXPECT_LT(json["latency_us"]["p99"], stop_us / 2);
 }
 
-// A client of its own that waits for nothing but its echo, beside a thousand of a closed loop.
-TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
+// Compares a thousand connections in a closed loop with a separate client that does nothing else.
+TEST_F(EcholoadRunTest, TheLatencyOfManyConnectionsEqualsThatOfASeparateClient) {
   if (kSanitized) {
     GTEST_SKIP() << "the server is so slow that a crowd waits for each other there";
   }
@@ -471,8 +471,7 @@ TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
   wait_until("the crowd", [&] { return daemon().counter("echoes") > 5000; });
   TcpPeer probe = connect();
   std::vector<double> seen_us;
-  // It sends at fixed times. If it sent when the last echo is back, it would measure the fast
-  // moments most often.
+  // Sends at fixed times. If it sent after each echo, it would measure fast moments more often.
   for (auto due = std::chrono::steady_clock::now(); client.is_running();
        due += std::chrono::milliseconds(1)) {
     std::this_thread::sleep_until(due);
@@ -487,11 +486,12 @@ TEST_F(EcholoadRunTest, TheLatencyOfACrowdIsWhatAClientBesideItSees) {
   const double p50 = nlohmann::json::parse(read_file(directory.file("json")))["latency_us"]["p50"];
   std::cout << "p50 of " << seen_us.size() << " probes " << *middle << " us, reported " << p50
             << " us" << std::endl;
-  // They are about equal. With the wait for the client in it, it was 30 times as long.
+  // They are about equal. When the latency included the wait for the client, it was 30 times as
+  // long.
   EXPECT_LT(p50, 8 * *middle);
 }
 
-TEST_F(EcholoadRunTest, EachIntervalIsALineOfJsonThatTheWholeResultHasToo) {
+TEST_F(EcholoadRunTest, EachIntervalIsALineOfJsonAsInTheWholeResult) {
   start();
   const TemporaryDirectory directory;
   const auto result = load_well(

@@ -1,4 +1,4 @@
-// Runs the real echoload for a test: the built binary, against a server on 127.0.0.1.
+// Runs the built echoload against a server on loopback.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ struct LoadOutcome {
 
 inline constexpr const char* kMoment = kSanitized ? "2s" : "300ms";
 
-// Runs `echoload run` to its end. It measures for kMoment unless the arguments say otherwise.
+// `echoload run` with a short measuring time, unless `arguments` change it.
 [[nodiscard]] inline LoadOutcome run_load(std::uint16_t port,
                                           const std::vector<std::string>& arguments) {
   const TemporaryDirectory directory;

@@ -1,5 +1,5 @@
-// The parts of a load worker, without its thread, on a scripted kernel. The test runs each
-// iteration of the loop itself and scripts the result of every system call.
+// The parts of a load worker without its thread, on a scripted kernel. A test runs each iteration
+// of the loop itself and scripts the result of every system call.
 //
 //   plan_.depth = 2;                             // Before the first connection is made.
 //   client::LoadConnection& connection = connect(kFd);
@@ -32,10 +32,10 @@ namespace echod::test {
 
 class LoadFixture : public testing::Test {
  protected:
-  // The events that connections are registered for. The registration never changes.
+  // The events that connections are registered for.
   static constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 
-  static constexpr std::uint32_t kBytes = 64;  // Size of a message unless the test says otherwise.
+  static constexpr std::uint32_t kBytes = 64;  // Bytes per message, unless the test changes it.
 
   LoadFixture() {
     plan_.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
@@ -45,23 +45,23 @@ class LoadFixture : public testing::Test {
     measure(std::chrono::hours(1));
   }
 
-  // Sets the measurement window: from now on, for `time`.
+  // Starts a window of this length now.
   void measure(std::chrono::nanoseconds time) {
     context_.window = {.begin = loop_.now(), .end = loop_.now() + time};
   }
-  // Starts an open loop: from now on messages are due at a constant rate, whatever the server does.
+  // Starts an open loop with a constant rate now.
   void open_loop(double rate_per_s) {
     plan_.rate_per_s = rate_per_s;
     schedule_ = client::Schedule(loop_.now(), rate_per_s);
   }
-  // Makes the next message due, whatever the clock says.
+  // Makes the next message due, whatever the time is.
   void message_due(client::LoadConnection& connection) {
     const sys::TimePoint due = schedule_.due();
     schedule_.skip();
     connection.message_due(due);
   }
 
-  // Makes the next connection, not open yet. Its number and its place count from 0.
+  // Creates the next connection, closed. Numbers and slots count from 0.
   client::LoadConnection& make() {
     const auto number = static_cast<std::uint32_t>(connections_.size());
     return connections_.emplace_back(context_, number, number);
@@ -71,7 +71,7 @@ class LoadFixture : public testing::Test {
     kernel_.expect_connect(fd, EINPROGRESS);
     number_of_[fd] = static_cast<std::uint32_t>(connections_.size() - 1);
   }
-  // Makes the next connection and opens it.
+  // The same, but opens it.
   client::LoadConnection& connect(int fd) {
     client::LoadConnection& connection = make();
     expect_connect(fd);
@@ -80,7 +80,7 @@ class LoadFixture : public testing::Test {
     iterate();
     return connection;
   }
-  // Makes the next connection, opens it, and has it send its first message.
+  // The same, and sends its first message.
   client::LoadConnection& connect_and_send(int fd) {
     client::LoadConnection& connection = connect(fd);
     expect_send(fd, 0, kBytes);
@@ -98,7 +98,7 @@ class LoadFixture : public testing::Test {
   Step& expect_send(int fd, std::uint64_t offset, std::size_t length, Where where = Where::here()) {
     return kernel_.expect_send(fd, stream(fd, offset, length), where);
   }
-  // The kernel takes only the first `takes` bytes.
+  // The kernel accepts only the first `takes` bytes.
   Step& expect_short_send(int fd, std::uint64_t offset, std::size_t length, std::size_t takes,
                           Where where = Where::here()) {
     return kernel_.expect_send(fd, stream(fd, offset, length), takes, where);
@@ -107,13 +107,13 @@ class LoadFixture : public testing::Test {
     return kernel_.expect_recv(fd, stream(fd, offset, length), 0, where);
   }
 
-  // Runs one iteration as LoadWorker::run() does. Fails if a step of the script was not used.
+  // Runs one iteration like LoadWorker::run(), and expects the end of the script.
   void iterate() {
     loop_.run_once();
     kernel_.verify();
   }
-  // Advances the clock by `time`, runs an iteration without events, then checks all timeouts.
-  void pass(std::chrono::nanoseconds time) {
+  // Runs an iteration without events, `time` later, and then a sweep.
+  void iterate_and_sweep(std::chrono::nanoseconds time) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
     iterate();
@@ -124,8 +124,8 @@ class LoadFixture : public testing::Test {
       connection.check_timeouts();
     }
   }
-  // As pass(); the first connection was lost, and the sweep connects it again on `fd`.
-  void pass_and_reconnect(std::chrono::nanoseconds time, int fd) {
+  // The same, in which the first connection, which was lost, is reopened.
+  void sweep_and_reconnect(std::chrono::nanoseconds time, int fd) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
     iterate();
@@ -134,8 +134,8 @@ class LoadFixture : public testing::Test {
     sweep();
     kernel_.verify();
   }
-  // Expects the ready list to be empty: epoll_wait blocks without a timeout.
-  void expect_rest() {
+  // Expects that the ready list is empty, so the loop would wait for events.
+  void expect_idle() {
     kernel_.expect_epoll_wait({}, -1);
     iterate();
   }
@@ -143,12 +143,12 @@ class LoadFixture : public testing::Test {
   [[nodiscard]] std::uint64_t errors(client::LoadError error) const {
     return context_.tally.errors.at(static_cast<std::size_t>(error));
   }
-  // Returns the text of the error; fails the test unless there was exactly one.
+  // Expects exactly one error, and returns its text.
   [[nodiscard]] std::string only_error() const {
     EXPECT_EQ(context_.tally.errors_in_all(), 1U);
     return context_.tally.details.size() == 1 ? context_.tally.details.front().text : "";
   }
-  // Expects that no connection is open or opening, no message is in flight, and no diagnosis runs.
+  // Expects that nothing is open, begun or awaited.
   void expect_nothing_left() const {
     EXPECT_EQ(context_.tally.connected, 0U);
     EXPECT_EQ(context_.opening, 0U);
@@ -160,7 +160,7 @@ class LoadFixture : public testing::Test {
   client::LoadPlan plan_;
   EventLoop loop_;
   client::LoadContext context_{loop_, plan_};
-  client::Schedule schedule_;  // For an open loop.
+  client::Schedule schedule_;  // Open loop only.
   std::map<int, std::uint32_t> number_of_;
   std::deque<client::LoadConnection> connections_;
 };

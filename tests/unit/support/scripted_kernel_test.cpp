@@ -151,7 +151,7 @@ TEST_F(ScriptedKernelTest, AConnectSucceedsUnlessTheScriptSaysOtherwise) {
   EXPECT_EQ(sys::open_connection(server, source).error, EINPROGRESS);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), server);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)), source);
-  const sys::Opened other = sys::open_connection(server, std::nullopt);
+  const sys::ConnectResult other = sys::open_connection(server, std::nullopt);
   EXPECT_EQ(other.error, 0);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(other.fd.get())).text(), "0.0.0.0:0");
 }

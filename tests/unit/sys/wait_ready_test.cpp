@@ -14,7 +14,7 @@ using namespace std::chrono_literals;
 using sys::MonotonicClock;
 using sys::wait_ready;
 
-// A deadline that does not pass in the test.
+// A deadline that the test does not reach.
 sys::TimePoint much_later() {
   return MonotonicClock::now() + 60s;
 }

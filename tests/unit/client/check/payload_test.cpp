@@ -25,16 +25,16 @@ std::vector<std::byte> bytes_from(const Payload& payload, std::size_t count,
 TEST(PayloadTest, ATextIsSentAndMatchedFromAnyOffset) {
   const Payload payload(1, "hello, world");
   EXPECT_TRUE(std::ranges::equal(bytes_from(payload, 5, 7), bytes_of("world")));
-  EXPECT_EQ(payload.matching(bytes_of("world"), 7), 5U);
-  EXPECT_EQ(payload.matching(bytes_of("wormd"), 7), 3U);
+  EXPECT_EQ(payload.count_matching(bytes_of("world"), 7), 5U);
+  EXPECT_EQ(payload.count_matching(bytes_of("wormd"), 7), 3U);
 }
 
 TEST(PayloadTest, WithoutATextEachConnectionSendsItsOwnStream) {
   const Payload first(1);
   const Payload second(2);
   const std::vector<std::byte> bytes = bytes_from(first, 100);
-  EXPECT_EQ(first.matching(bytes, 0), 100U);
-  EXPECT_LT(second.matching(bytes, 0), 100U);
+  EXPECT_EQ(first.count_matching(bytes, 0), 100U);
+  EXPECT_LT(second.count_matching(bytes, 0), 100U);
 }
 
 TEST(PayloadTest, AWrongByteOfATextIsNamed) {
@@ -51,7 +51,7 @@ TEST(PayloadTest, BytesBeyondATextAreShown) {
             "connection 4: 7 bytes more than were sent: \"login: \"");
 }
 
-TEST(PayloadTest, WrongBytesOfAStreamAreNamedByWhereTheyAreFrom) {
+TEST(PayloadTest, WrongBytesOfAStreamAreNamedByTheirOrigin) {
   const Payload payload(1);
   const std::vector<std::byte> strange = bytes_from(Payload(2), 64, 128);
   EXPECT_EQ(payload.fault_text({.connection = 1, .offset = 10, .sent = 100, .bytes = strange}, 3)

@@ -1,4 +1,5 @@
-// Connect, one message, half-close, its echo, end of file: again and again.
+// Mode connect: each cycle connects, sends one message, half-closes, and reads the echo and the end
+// of file.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -17,7 +18,7 @@ class LoadConnectionConnectModeTest : public LoadFixture {
  protected:
   LoadConnectionConnectModeTest() { plan_.mode = LoadMode::connect; }
 
-  // Started: it connects, and sends its first message and the FIN.
+  // Starts a connection, which connects, sends its first message and half-closes.
   client::LoadConnection& begin_cycle() {
     client::LoadConnection& connection = make();
     expect_connect(kFd);
@@ -25,14 +26,14 @@ class LoadConnectionConnectModeTest : public LoadFixture {
     expect_message(0);
     return connection;
   }
-  // The connection is up: message `number` of kBytes is sent.
+  // The connection is open and sends message `number`, of kBytes bytes.
   void expect_message(std::uint64_t number) {
     kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
     expect_send(kFd, number * kBytes, kBytes);
     kernel_.expect_shutdown(kFd);
     iterate();
   }
-  // The echo of message `number` and the end of file have come, and the next cycle begins.
+  // The echo of message `number` and the end of file arrive, and the next cycle begins.
   void expect_end_of_cycle(std::uint64_t number) {
     kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
     expect_recv(kFd, number * kBytes, kBytes);
@@ -61,7 +62,7 @@ TEST_F(LoadConnectionConnectModeTest, ACycleIsFromConnectToEndOfFileAndIsFollowe
   EXPECT_EQ(context_.tally.receive_lag.count(), 0U) << "arrivals are not measured";
 }
 
-TEST_F(LoadConnectionConnectModeTest, TheConnectionAndTheFirstByteHaveTimesOfTheirOwn) {
+TEST_F(LoadConnectionConnectModeTest, ConnectAndFirstByteTimesAreMeasured) {
   begin_cycle();
   kernel_.advance(milliseconds(1));
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
@@ -146,7 +147,7 @@ TEST_F(LoadConnectionConnectModeTest, TheHalfCloseFollowsTheLastByteOfALongMessa
   expect_send(kFd, 1000, kLong - 1000);
   kernel_.expect_shutdown(kFd);
   iterate();
-  expect_rest();
+  expect_idle();
 }
 
 TEST_F(LoadConnectionConnectModeTest, AnEndOfFileBeforeEverythingCameBackIsTruncated) {
@@ -190,7 +191,7 @@ TEST_F(LoadConnectionConnectModeTest, AfterAFailureTheSweepTriesAgain) {
   EXPECT_EQ(context_.opening, 1U);
   EXPECT_EQ(context_.in_flight, 1U);
   kernel_.expect_epoll_wait({{kOther, EPOLLOUT}}, -1);
-  expect_send(kOther, kBytes, kBytes);  // The first message is given up: its bytes are past.
+  expect_send(kOther, kBytes, kBytes);  // The first message failed; its bytes are not sent again.
   kernel_.expect_shutdown(kOther);
   iterate();
   EXPECT_EQ(errors(LoadError::refused), 1U);
@@ -200,7 +201,7 @@ TEST_F(LoadConnectionConnectModeTest, AFailureAtOnceIsNotTriedAgainBeforeTheSwee
   client::LoadConnection& connection = make();
   kernel_.expect_socket_error(EMFILE);
   connection.start();
-  expect_rest();
+  expect_idle();
   kernel_.expect_socket_error(EMFILE);
   connection.check_timeouts();
   EXPECT_EQ(errors(LoadError::connect_failed), 2U);
@@ -219,24 +220,24 @@ TEST_F(LoadConnectionConnectModeTest, WithoutAnAnswerToConnectItSaysSo) {
   connection.check_timeouts();
   EXPECT_EQ(errors(LoadError::connect_timeout), 1U);
   EXPECT_EQ(only_error(), "connection 0: no answer to connect");
-  EXPECT_EQ(context_.tally.latency.max(), seconds(5)) << "it has waited all the same";
+  EXPECT_EQ(context_.tally.latency.max(), seconds(5)) << "the wait counts";
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionConnectModeTest, WithoutAnEndOfFileTheServerHasNotClosed) {
+TEST_F(LoadConnectionConnectModeTest, WithoutAnEndOfFileTheErrorIsNoEnd) {
   plan_.timeout = seconds(5);
   client::LoadConnection& connection = begin_cycle();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   expect_recv(kFd, 0, kBytes);
   iterate();
   connection.stop();
-  pass(seconds(5));
+  iterate_and_sweep(seconds(5));
   EXPECT_EQ(errors(LoadError::no_end), 1U);
   EXPECT_EQ(only_error(), "connection 0: no end of file after our half-close");
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionConnectModeTest, MoreThanWasSentIsNotTakenForTheEnd) {
+TEST_F(LoadConnectionConnectModeTest, SurplusBytesAreNotTakenForTheEnd) {
   begin_cycle();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
   kernel_.expect_recv(kFd, stream(kFd, 0, kBytes) + '!');
@@ -253,7 +254,7 @@ TEST_F(LoadConnectionConnectModeTest, InAnOpenLoopACycleBeginsWhenItIsDue) {
   expect_connect(kFd);
   message_due(connection);
   expect_message(0);
-  message_due(connection);  // Waits for the first to end.
+  message_due(connection);  // Waits for the first cycle to end.
   kernel_.advance(milliseconds(3));
   expect_end_of_cycle(0);
   expect_connect(kFd);

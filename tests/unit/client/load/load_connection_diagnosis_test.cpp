@@ -1,4 +1,4 @@
-// Wrong bytes: enough of what follows them is waited for to say what they are.
+// After wrong bytes, a connection waits for enough bytes to name the fault.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -14,15 +14,16 @@ using std::chrono::milliseconds;
 
 class LoadConnectionDiagnosisTest : public LoadFixture {
  protected:
-  // Not what any stream has.
+  // Bytes that no stream contains.
   [[nodiscard]] std::string wrong(int fd, std::uint64_t offset, std::size_t length) const {
     std::string bytes = stream(fd, offset, length);
-    for (std::size_t i = 0; i < length; ++i) {  // No two alike, or it would look like a stream.
+    // The flips all differ: equal ones could give bytes of another stream.
+    for (std::size_t i = 0; i < length; ++i) {
       bytes[i] = static_cast<char>(bytes[i] ^ static_cast<char>(1 + i * 37 % 251));
     }
     return bytes;
   }
-  // The wrong bytes have come, and more is owed.
+  // Wrong bytes have arrived, and more bytes are owed.
   client::LoadConnection& connect_diagnosing(int fd) {
     client::LoadConnection& connection = connect_and_send(fd);
     kernel_.expect_epoll_wait({{fd, EPOLLIN}}, -1);
@@ -59,9 +60,9 @@ TEST_F(LoadConnectionDiagnosisTest, TakesEvidenceFromTwoReads) {
 
 TEST_F(LoadConnectionDiagnosisTest, EndsAfterTwoHundredMillisecondsWithoutMore) {
   connect_diagnosing(kFd);
-  pass(milliseconds(199));
+  iterate_and_sweep(milliseconds(199));
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
-  pass(milliseconds(1));
+  iterate_and_sweep(milliseconds(1));
   EXPECT_TRUE(only_error().starts_with("connection 0, offset 0: 20 bytes corrupted"));
   expect_nothing_left();
 }
@@ -94,19 +95,19 @@ TEST_F(LoadConnectionDiagnosisTest, AbandoningItDoesNotHideThemEither) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionDiagnosisTest, NothingMoreIsSentMeanwhileAndNobodySpins) {
+TEST_F(LoadConnectionDiagnosisTest, NothingIsSentMeanwhileAndTheLoopDoesNotSpin) {
   constexpr std::uint32_t kLong = LoadContext::kTurnBytes + 1000;
   plan_.sizes = {.smallest = kLong, .largest = kLong};
   client::LoadConnection& connection = connect(kFd);
   for (int i = 0; i < 4; ++i) {
     kernel_.expect_send_any(kFd);
   }
-  connection.start();  // The last 1000 bytes are left for the next turn.
+  connection.start();  // Leaves 1000 bytes for the next turn.
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, 0);
   kernel_.expect_recv(kFd, wrong(kFd, 0, 20));
   iterate();
   EXPECT_EQ(context_.diagnosing, 1U);
-  expect_rest();
+  expect_idle();
 }
 
 TEST_F(LoadConnectionDiagnosisTest, WhatWasRightBeforeTheWrongByteCounts) {
@@ -122,7 +123,7 @@ TEST_F(LoadConnectionDiagnosisTest, WhatWasRightBeforeTheWrongByteCounts) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionDiagnosisTest, NoMoreThanFourKibibytesAreWaitedFor) {
+TEST_F(LoadConnectionDiagnosisTest, WaitsForAtMostFourKibibytes) {
   constexpr std::uint32_t kLong = 20'000;
   plan_.sizes = {.smallest = kLong, .largest = kLong};
   client::LoadConnection& connection = connect(kFd);
@@ -140,7 +141,7 @@ TEST_F(LoadConnectionDiagnosisTest, BytesBeforeAnythingWasSentAreUnsolicited) {
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   kernel_.expect_recv(kFd, "220 welcome\r\n");
   iterate();
-  pass(milliseconds(200));
+  iterate_and_sweep(milliseconds(200));
   EXPECT_EQ(errors(LoadError::unsolicited), 1U);
   EXPECT_EQ(only_error(), "connection 0, offset 0: 13 bytes more than were sent (got 0x32)");
   expect_nothing_left();
@@ -152,24 +153,24 @@ TEST_F(LoadConnectionDiagnosisTest, AnAnswerThatComesTwiceIsDuplicated) {
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   kernel_.expect_recv(kFd, stream(kFd, 0, kBytes) + stream(kFd, 0, kBytes));
   iterate();
-  pass(milliseconds(200));
+  iterate_and_sweep(milliseconds(200));
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(errors(LoadError::duplicated), 1U);
   EXPECT_EQ(only_error().substr(0, 57),
-            "connection 0, offset 64: the 64 bytes before came again (");
+            "connection 0, offset 64: the previous 64 bytes arrived again (");
 }
 
-TEST_F(LoadConnectionDiagnosisTest, BytesThatAreMissingAreLost) {
+TEST_F(LoadConnectionDiagnosisTest, MissingBytesAreLost) {
   connect_and_send(kFd);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   kernel_.expect_recv(kFd, stream(kFd, 0, 10) + stream(kFd, 15, kBytes - 15));
   iterate();
-  pass(milliseconds(200));
+  iterate_and_sweep(milliseconds(200));
   EXPECT_EQ(errors(LoadError::lost), 1U);
   EXPECT_TRUE(only_error().starts_with("connection 0, offset 10: 5 bytes lost ("));
 }
 
-TEST_F(LoadConnectionDiagnosisTest, TwoConnectionsWhoseAnswersChangedPlacesAreCrossed) {
+TEST_F(LoadConnectionDiagnosisTest, AnswersSwappedBetweenConnectionsAreCrossed) {
   plan_.connections = plan_.active = context_.active = 2;
   connect_and_send(kFd);
   connect_and_send(kOther);

@@ -1,4 +1,4 @@
-// What goes wrong with a connection other than its bytes, and what it is called.
+// Failures of a connection other than wrong bytes, and their names.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
@@ -15,7 +15,7 @@ constexpr int kOther = 8;
 
 class LoadConnectionFailureTest : public LoadFixture {
  protected:
-  // An error of the connection attempt, told by an event.
+  // An event that reports an error of the connect.
   void fail_to_connect(int error, std::uint32_t events = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP) {
     client::LoadConnection& connection = make();
     expect_connect(kFd);
@@ -42,20 +42,20 @@ class LoadConnectionFailureTest : public LoadFixture {
 
 // Opening.
 
-TEST_F(LoadConnectionFailureTest, AConnectionThatIsRefusedSaysThatNobodyListens) {
+TEST_F(LoadConnectionFailureTest, ARefusedConnectionIsCountedAsRefused) {
   fail_to_connect(ECONNREFUSED);
   EXPECT_EQ(errors(LoadError::refused), 1U);
-  EXPECT_EQ(only_error(), "connection 0: refused: nobody listens");
+  EXPECT_EQ(only_error(), "connection 0: refused: no server listens");
 }
 
-TEST_F(LoadConnectionFailureTest, AConnectionThatTheKernelGaveUpHadNoAnswer) {
+TEST_F(LoadConnectionFailureTest, AConnectTimeoutOfTheKernelIsAConnectTimeout) {
   fail_to_connect(ETIMEDOUT);
   EXPECT_EQ(errors(LoadError::connect_timeout), 1U);
   EXPECT_EQ(only_error(), "connection 0: no answer to connect");
 }
 
-// That happens on a port of the range that connect(2) chooses from.
-TEST_F(LoadConnectionFailureTest, AConnectionToItselfIsNoServer) {
+// Happens only with a port from the range that connect(2) chooses from.
+TEST_F(LoadConnectionFailureTest, AConnectionToItselfIsAnError) {
   plan_.sources = {plan_.server};
   client::LoadConnection& connection = make();
   expect_connect(kFd);
@@ -68,7 +68,7 @@ TEST_F(LoadConnectionFailureTest, AConnectionToItselfIsNoServer) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionFailureTest, AnyOtherErrorIsToldInTheWordsOfTheSystem) {
+TEST_F(LoadConnectionFailureTest, OtherErrorsHaveTheMessageOfTheSystem) {
   fail_to_connect(EHOSTUNREACH);
   EXPECT_EQ(errors(LoadError::connect_failed), 1U);
   EXPECT_EQ(only_error(), "connection 0: cannot connect: No route to host");
@@ -95,7 +95,7 @@ TEST_F(LoadConnectionFailureTest, WithoutADescriptorItFailsAtOnce) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionFailureTest, ThatCannotBeRegisteredItClosesItsDescriptor) {
+TEST_F(LoadConnectionFailureTest, AFailedRegistrationClosesTheDescriptor) {
   client::LoadConnection& connection = make();
   expect_connect(kFd);
   kernel_.expect_add(kFd, kInterest, ENOSPC);
@@ -120,7 +120,7 @@ TEST_F(LoadConnectionFailureTest, AConnectionThatFailsHasItsRetransmissionsCount
   EXPECT_EQ(context_.tally.connect.count(), 0U);
 }
 
-TEST_F(LoadConnectionFailureTest, AnEventThatDecidesNothingIsWaitedOn) {
+TEST_F(LoadConnectionFailureTest, AnEventThatDoesNotCompleteTheConnectIsIgnored) {
   client::LoadConnection& connection = make();
   expect_connect(kFd);
   connection.open();
@@ -130,12 +130,12 @@ TEST_F(LoadConnectionFailureTest, AnEventThatDecidesNothingIsWaitedOn) {
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
 }
 
-TEST_F(LoadConnectionFailureTest, AConnectionThatIsNotDecidedInTimeIsGivenUp) {
+TEST_F(LoadConnectionFailureTest, AConnectThatDoesNotCompleteInTimeFails) {
   plan_.timeout = seconds(5);
   client::LoadConnection& connection = make();
   expect_connect(kFd);
   connection.open();
-  pass(milliseconds(4999));
+  iterate_and_sweep(milliseconds(4999));
   EXPECT_EQ(context_.opening, 1U);
   kernel_.advance(milliseconds(1));
   kernel_.expect_epoll_wait({}, -1);
@@ -163,7 +163,7 @@ TEST_F(LoadConnectionFailureTest, ASendThatFailsOnTheTurnOfTheConnectionEndsItOn
 
 // The server ends it.
 
-TEST_F(LoadConnectionFailureTest, AnEndOfFileThatWeDidNotAskForIsClosedEarly) {
+TEST_F(LoadConnectionFailureTest, AnEndOfFileBeforeOurHalfCloseIsAnError) {
   connect_and_send(kFd);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
   expect_recv(kFd, 0, 10);
@@ -184,7 +184,7 @@ TEST_F(LoadConnectionFailureTest, AnIdleConnectionThatIsClosedIsAnErrorToo) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionFailureTest, AllThatCameBeforeTheEndCounts) {
+TEST_F(LoadConnectionFailureTest, BytesBeforeTheEndOfFileCount) {
   connect_and_send(kFd);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
   expect_recv(kFd, 0, kBytes);
@@ -223,7 +223,7 @@ TEST_F(LoadConnectionFailureTest, ALostConnectionIsMadeAgainAndIsBackWithItsFirs
   answer_and_send_next(kFd, 0);
   reset(kFd);
   EXPECT_EQ(context_.tally.lost, 1U);
-  ASSERT_EQ(context_.lost.size(), 1U) << "it had echoed, and is to be made again at once";
+  ASSERT_EQ(context_.lost_slots.size(), 1U) << "it had echoed, so it is reopened at once";
   kernel_.advance(milliseconds(300));
   expect_connect(kOther);
   number_of_[kOther] = 0;
@@ -242,9 +242,9 @@ TEST_F(LoadConnectionFailureTest, ALostConnectionIsMadeAgainAndIsBackWithItsFirs
 TEST_F(LoadConnectionFailureTest, AConnectionThatFailsAgainBeforeItEchoesIsTheSameFailure) {
   connect_and_send(kFd);
   reset(kFd);
-  EXPECT_TRUE(context_.lost.empty()) << "a server that resets at once is not asked again at once";
+  EXPECT_TRUE(context_.lost_slots.empty()) << "it had not echoed, so it is not reopened at once";
   for (int i = 0; i < 3; ++i) {
-    pass_and_reconnect(milliseconds(100), kOther);
+    sweep_and_reconnect(milliseconds(100), kOther);
     kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
     kernel_.set_socket_error(kOther, ECONNREFUSED);
     kernel_.expect_close(kOther);
@@ -258,7 +258,7 @@ TEST_F(LoadConnectionFailureTest, AConnectionThatFailsAgainBeforeItEchoesIsTheSa
 TEST_F(LoadConnectionFailureTest, AWrongByteIsAnErrorAlsoWhileTheConnectionCountsAsLost) {
   connect_and_send(kFd);
   reset(kFd);
-  pass_and_reconnect(milliseconds(100), kOther);
+  sweep_and_reconnect(milliseconds(100), kOther);
   kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
   expect_send(kOther, kBytes, kBytes);
   iterate();
@@ -274,22 +274,22 @@ TEST_F(LoadConnectionFailureTest, AnIdleConnectionIsBackWhenItIsOpen) {
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
   kernel_.expect_recv_eof(kFd);
   iterate();
-  pass_and_reconnect(milliseconds(100), kOther);
+  sweep_and_reconnect(milliseconds(100), kOther);
   kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
   iterate();
   EXPECT_EQ(context_.tally.lost, 1U);
   EXPECT_EQ(context_.tally.outage.max(), milliseconds(100));
 }
 
-TEST_F(LoadConnectionFailureTest, AtTheEndALostConnectionIsNotMadeAgain) {
+TEST_F(LoadConnectionFailureTest, AtTheEndALostConnectionIsNotReopened) {
   connect_and_send(kFd);
   reset(kFd);
   context_.is_stopping = true;
-  pass(seconds(60));
+  iterate_and_sweep(seconds(60));
   EXPECT_EQ(kernel_.count(Call::socket), 1U);
 }
 
-TEST_F(LoadConnectionFailureTest, MessagesOfAFailureCountAsTheTimeoutAndNotAsFastAnswers) {
+TEST_F(LoadConnectionFailureTest, FailedMessagesCountAsTheTimeoutAndNotAsFastAnswers) {
   plan_.timeout = seconds(5);
   connect_and_send(kFd);
   kernel_.advance(milliseconds(1));
@@ -303,17 +303,17 @@ TEST_F(LoadConnectionFailureTest, MessagesOfAFailureCountAsTheTimeoutAndNotAsFas
 TEST_F(LoadConnectionFailureTest, AServerThatOwesBytesForTheTimeoutHasStalled) {
   plan_.timeout = seconds(5);
   connect_and_send(kFd);
-  pass(seconds(4));
+  iterate_and_sweep(seconds(4));
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   expect_recv(kFd, 0, 10);  // Progress.
   iterate();
-  pass(milliseconds(4999));
+  iterate_and_sweep(milliseconds(4999));
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
-  pass(milliseconds(1));
+  iterate_and_sweep(milliseconds(1));
   EXPECT_EQ(errors(LoadError::stalled), 1U);
   EXPECT_EQ(only_error(), "connection 0: stalled: 54 bytes never came back");
   expect_nothing_left();
-  EXPECT_EQ(context_.tally.latency.count(), 1U) << "it has waited all the same";
+  EXPECT_EQ(context_.tally.latency.count(), 1U) << "the wait counts";
   EXPECT_EQ(context_.tally.latency.max(), seconds(9));
   EXPECT_EQ(context_.tally.echoes, 0U);
 }
@@ -321,16 +321,16 @@ TEST_F(LoadConnectionFailureTest, AServerThatOwesBytesForTheTimeoutHasStalled) {
 TEST_F(LoadConnectionFailureTest, TheTimeBeforeAMessageWasBegunDoesNotCount) {
   plan_.timeout = seconds(5);
   client::LoadConnection& connection = connect(kFd);
-  pass(seconds(100));
+  iterate_and_sweep(seconds(100));
   expect_send(kFd, 0, kBytes);
   connection.start();
-  pass(milliseconds(4999));
+  iterate_and_sweep(milliseconds(4999));
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
-  pass(milliseconds(1));
+  iterate_and_sweep(milliseconds(1));
   EXPECT_EQ(errors(LoadError::stalled), 1U);
 }
 
-TEST_F(LoadConnectionFailureTest, AbandoningItChargesEveryMessageThatIsOutstanding) {
+TEST_F(LoadConnectionFailureTest, AbandoningFailsEveryOutstandingMessage) {
   plan_.depth = 3;
   client::LoadConnection& connection = connect(kFd);
   expect_send(kFd, 0, 3 * kBytes);
@@ -355,7 +355,7 @@ TEST_F(LoadConnectionFailureTest, AbandoningAnIdleConnectionIsNoError) {
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
 }
 
-TEST_F(LoadConnectionFailureTest, AbandoningOneThatConnectsIsNoError) {
+TEST_F(LoadConnectionFailureTest, AbandoningAnOpeningConnectionIsNoError) {
   client::LoadConnection& connection = make();
   expect_connect(kFd);
   connection.open();

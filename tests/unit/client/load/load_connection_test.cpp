@@ -1,4 +1,4 @@
-// What a connection sends and how it takes answers: closed loop, nothing goes wrong.
+// Sending and receiving in a closed loop, without failures.
 #include "client/load/load_connection.hpp"
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ using std::chrono::seconds;
 
 class LoadConnectionTest : public LoadFixture {};
 
-TEST_F(LoadConnectionTest, IsRegisteredOnceForEverythingByEdges) {
+TEST_F(LoadConnectionTest, IsRegisteredOnceForAllEventsEdgeTriggered) {
   client::LoadConnection& connection = make();
   expect_connect(kFd);
   kernel_.expect_add(kFd, kInterest);
@@ -31,14 +31,14 @@ TEST_F(LoadConnectionTest, IsRegisteredOnceForEverythingByEdges) {
   EXPECT_EQ(context_.opening, 0U);
   EXPECT_EQ(context_.tally.connected, 1U);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), plan_.server);
-  expect_rest();
+  expect_idle();
 }
 
-TEST_F(LoadConnectionTest, HowLongConnectingTookIsMeasuredBeforeTheWindowToo) {
+TEST_F(LoadConnectionTest, ConnectTimesAreMeasuredBeforeTheWindowToo) {
   context_.window = {};
   client::LoadConnection& connection = make();
   expect_connect(kFd);
-  kernel_.advance(milliseconds(3));  // Since the wait of the loop ended.
+  kernel_.advance(milliseconds(3));  // After the loop's wait ended.
   connection.open();
   kernel_.advance(milliseconds(2));
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
@@ -47,7 +47,7 @@ TEST_F(LoadConnectionTest, HowLongConnectingTookIsMeasuredBeforeTheWindowToo) {
   EXPECT_EQ(context_.tally.connect.max(), milliseconds(2));
 }
 
-TEST_F(LoadConnectionTest, IsAskedOnceWhenItEndsForWhatTheKernelKnowsOfItsPath) {
+TEST_F(LoadConnectionTest, ReadsTcpStatisticsOnceWhenItCloses) {
   client::LoadConnection& connection = connect(kFd);
   tcp_info info{};
   info.tcpi_rtt = 250;
@@ -67,7 +67,7 @@ TEST_F(LoadConnectionTest, IsAskedOnceWhenItEndsForWhatTheKernelKnowsOfItsPath) 
   EXPECT_EQ(context_.tally.round_trip.max(), microseconds(250));
 }
 
-TEST_F(LoadConnectionTest, IsOpenAtOnceWhereConnectSaysSo) {
+TEST_F(LoadConnectionTest, IsOpenAtOnceIfConnectSucceeds) {
   client::LoadConnection& connection = make();
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, 0);
@@ -90,7 +90,7 @@ TEST_F(LoadConnectionTest, BindsToTheSourcesInTurns) {
 
 TEST_F(LoadConnectionTest, SendsNothingUntilItIsStarted) {
   connect(kFd);
-  expect_rest();
+  expect_idle();
   EXPECT_EQ(kernel_.count(Call::send), 0U);
 }
 
@@ -198,7 +198,7 @@ TEST_F(LoadConnectionTest, LatencyCountsFromTheSendOfTheMessageItself) {
   EXPECT_EQ(latency.count_up_to(microseconds(110)), 2U);
 }
 
-TEST_F(LoadConnectionTest, LatencyEndsWhenTheEchoArrivedAndNotWhenThisClientCameToReadIt) {
+TEST_F(LoadConnectionTest, LatencyEndsWhenTheEchoArrivedAndNotWhenItWasRead) {
   connect_and_send(kFd);
   kernel_.advance(milliseconds(10));
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
@@ -210,7 +210,7 @@ TEST_F(LoadConnectionTest, LatencyEndsWhenTheEchoArrivedAndNotWhenThisClientCame
   EXPECT_EQ(context_.tally.receive_lag.count(), 1U);
 }
 
-TEST_F(LoadConnectionTest, AnArrivalThatCannotBeTrueIsTheTimeOfTheRead) {
+TEST_F(LoadConnectionTest, AnImpossibleArrivalTimeIsReplacedByTheTimeOfTheRead) {
   connect_and_send(kFd);
   std::uint64_t message = 0;
   for (const auto age : {milliseconds(-1), milliseconds(60'001)}) {
@@ -226,7 +226,7 @@ TEST_F(LoadConnectionTest, AnArrivalThatCannotBeTrueIsTheTimeOfTheRead) {
   EXPECT_EQ(context_.tally.receive_lag.max(), milliseconds(0));
 }
 
-TEST_F(LoadConnectionTest, OnlyWhatFallsIntoTheWindowIsMeasured) {
+TEST_F(LoadConnectionTest, OnlyTheWindowIsMeasured) {
   client::LoadConnection& connection = connect(kFd);
   const sys::TimePoint now = loop_.now();
   context_.window = {.begin = now + milliseconds(10), .end = now + milliseconds(20)};
@@ -273,14 +273,14 @@ TEST_F(LoadConnectionTest, SizesOfARangeFollowOneAnother) {
   EXPECT_EQ(context_.tally.echoes, 20U);
 }
 
-TEST_F(LoadConnectionTest, WhatDidNotFitIsSentWhenTheSocketTakesMore) {
+TEST_F(LoadConnectionTest, UnsentBytesAreSentWhenTheSocketIsWritable) {
   client::LoadConnection& connection = connect(kFd);
   expect_short_send(kFd, 0, kBytes, 10);
   connection.start();
-  expect_rest();
+  expect_idle();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   expect_recv(kFd, 0, 10);
-  iterate();  // Nothing more is sent: there was no OUT.
+  iterate();  // Sends nothing, because there was no OUT.
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
   expect_short_send(kFd, 10, kBytes - 10, 20);
   iterate();
@@ -290,7 +290,7 @@ TEST_F(LoadConnectionTest, WhatDidNotFitIsSentWhenTheSocketTakesMore) {
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
   expect_send(kFd, 30, kBytes - 30);
   iterate();
-  expect_rest();
+  expect_idle();
   EXPECT_EQ(kernel_.count(Call::epoll_modify), 0U);
   EXPECT_EQ(context_.in_flight, 1U);
 }
@@ -306,7 +306,7 @@ TEST_F(LoadConnectionTest, ALongMessageIsSentAndReadInBoundedTurns) {
   }
   connection.start();
   kernel_.verify();
-  // The rest without any event: the socket took everything, so none would come.
+  // The rest is sent without an event: the send was complete, so no OUT will come.
   kernel_.expect_epoll_wait({}, 0);
   for (std::size_t offset = kTurn; offset < 2 * kTurn; offset += kCall) {
     expect_send(kFd, offset, kCall);
@@ -315,8 +315,8 @@ TEST_F(LoadConnectionTest, ALongMessageIsSentAndReadInBoundedTurns) {
   kernel_.expect_epoll_wait({}, 0);
   expect_send(kFd, 2 * kTurn, 100);
   iterate();
-  expect_rest();
-  // Likewise for the answer.
+  expect_idle();
+  // The answer is read in the same way.
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   for (std::size_t offset = 0; offset < kTurn; offset += kCall) {
     expect_recv(kFd, offset, kCall);
@@ -335,7 +335,7 @@ TEST_F(LoadConnectionTest, ALongMessageIsSentAndReadInBoundedTurns) {
   iterate();
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(context_.in_flight, 0U);
-  expect_rest();
+  expect_idle();
 }
 
 TEST_F(LoadConnectionTest, ALongMessageThatIsDueIsSentWholeToo) {
@@ -351,7 +351,7 @@ TEST_F(LoadConnectionTest, ALongMessageThatIsDueIsSentWholeToo) {
   kernel_.expect_epoll_wait({}, 0);
   expect_send(kFd, kLong - 5, 5);
   iterate();
-  expect_rest();
+  expect_idle();
 }
 
 TEST_F(LoadConnectionTest, AFullReadIsFollowedByAnotherUntilEagain) {
@@ -367,7 +367,7 @@ TEST_F(LoadConnectionTest, AFullReadIsFollowedByAnotherUntilEagain) {
   kernel_.expect_recv_error(kFd, EAGAIN);
   kernel_.expect_shutdown(kFd);
   iterate();
-  expect_rest();
+  expect_idle();
 }
 
 TEST_F(LoadConnectionTest, AnEdgeWithoutDataCostsOneRecv) {
@@ -375,11 +375,11 @@ TEST_F(LoadConnectionTest, AnEdgeWithoutDataCostsOneRecv) {
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}}, -1);
   kernel_.expect_recv_error(kFd, EAGAIN);
   iterate();
-  expect_rest();
+  expect_idle();
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
 }
 
-TEST_F(LoadConnectionTest, StoppedWhileALongMessageIsUnderWayItSendsAndReadsTheRest) {
+TEST_F(LoadConnectionTest, StoppedDuringALongMessageItSendsAndReadsTheRest) {
   client::LoadConnection& connection = connect(kFd);
   expect_short_send(kFd, 0, kBytes, 10);
   connection.start();
@@ -398,7 +398,7 @@ TEST_F(LoadConnectionTest, StoppedWhileALongMessageIsUnderWayItSendsAndReadsTheR
   EXPECT_EQ(context_.ending, 1U);
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(context_.tally.not_sent, 0U);
-  expect_rest();
+  expect_idle();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP | EPOLLHUP}}, -1);
   kernel_.expect_recv_eof(kFd);
   kernel_.expect_close(kFd);
@@ -407,7 +407,7 @@ TEST_F(LoadConnectionTest, StoppedWhileALongMessageIsUnderWayItSendsAndReadsTheR
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionTest, AByteTooManyAtTheEndIsUnsolicited) {
+TEST_F(LoadConnectionTest, ASurplusByteAtTheEndIsUnsolicited) {
   client::LoadConnection& connection = connect(kFd);
   context_.is_stopping = true;
   kernel_.expect_shutdown(kFd);
@@ -420,13 +420,13 @@ TEST_F(LoadConnectionTest, AByteTooManyAtTheEndIsUnsolicited) {
   expect_nothing_left();
 }
 
-TEST_F(LoadConnectionTest, AServerThatDoesNotCloseAtTheEndIsNamed) {
+TEST_F(LoadConnectionTest, AServerThatDoesNotCloseAtTheEndIsAnError) {
   plan_.timeout = std::chrono::seconds(5);
   client::LoadConnection& connection = connect(kFd);
   context_.is_stopping = true;
   kernel_.expect_shutdown(kFd);
   connection.stop();
-  pass(std::chrono::seconds(5));
+  iterate_and_sweep(std::chrono::seconds(5));
   EXPECT_EQ(only_error(), "connection 0: no end of file after our half-close");
   expect_nothing_left();
 }
@@ -444,7 +444,7 @@ TEST_F(LoadConnectionTest, StoppedWhileItConnectsItClosesWithoutAnError) {
 
 TEST_F(LoadConnectionTest, AnIdleConnectionIsNotTimedOut) {
   connect(kFd);
-  pass(seconds(3600));
+  iterate_and_sweep(seconds(3600));
   EXPECT_EQ(context_.tally.connected, 1U);
   EXPECT_EQ(context_.tally.errors_in_all(), 0U);
 }

@@ -1,4 +1,4 @@
-// A whole run with its threads, against a server that takes connections (the kernel does) and never
+// Complete runs with threads, against a server whose kernel accepts connections but that never
 // answers.
 #include "client/load/load_run.hpp"
 
@@ -47,7 +47,7 @@ class LoadRunTest : public testing::Test {
 
 TEST_F(LoadRunTest, EndsByItselfWithTheResultsOfAllItsThreads) {
   const LoadResult result = run();
-  EXPECT_LE(result.measured, plan_.duration);  // Less: nobody was left who had not stalled.
+  EXPECT_LE(result.measured, plan_.duration);  // Less, because all connections stalled.
   EXPECT_FALSE(result.is_interrupted);
   EXPECT_EQ(result.connected, 4U);
   EXPECT_EQ(errors(result, LoadError::stalled), 4U);
@@ -99,22 +99,22 @@ TEST_F(LoadRunTest, TheStepsOfAllThreadsAreAddedUp) {
   EXPECT_EQ(result.steps[1].latency.count(), 1000U);
 }
 
-TEST_F(LoadRunTest, TheWindowBeginsAtTheMomentAndTheWarmUp) {
+TEST_F(LoadRunTest, TheWindowBeginsAtStartAtPlusTheWarmUp) {
   plan_.warmup = milliseconds(3);
   plan_.rate_per_s = 100'000;
   LoadResult result;
   nanoseconds wait = milliseconds(25);
-  do {  // Until the connections are there before.
+  do {  // Until the connections are open in time.
     wait *= 2;
     plan_.start_at = std::chrono::system_clock::now() + wait;
     result = run();
-  } while (result.late_by > nanoseconds(0));
+  } while (result.start_missed_by > nanoseconds(0));
   EXPECT_EQ(result.measured_from, *plan_.start_at + milliseconds(3));
   EXPECT_EQ(result.tally.latency.count(), 500U);
-  EXPECT_EQ(result.late_by, nanoseconds(0));
+  EXPECT_EQ(result.start_missed_by, nanoseconds(0));
 }
 
-TEST_F(LoadRunTest, WithoutAMomentItBeginsOnceTheConnectionsAreThere) {
+TEST_F(LoadRunTest, WithoutStartAtItBeginsWhenConnected) {
   plan_.rate_per_s = 100'000;
   const client::Moment before = std::chrono::system_clock::now();
   const LoadResult result = run();
@@ -123,10 +123,10 @@ TEST_F(LoadRunTest, WithoutAMomentItBeginsOnceTheConnectionsAreThere) {
   EXPECT_LE(*result.measured_from, std::chrono::system_clock::now());
 }
 
-TEST_F(LoadRunTest, WhereTheConnectionsAreThereTooLateNothingIsMeasured) {
+TEST_F(LoadRunTest, IfTheConnectionsAreOpenTooLateNothingIsMeasured) {
   plan_.start_at = std::chrono::system_clock::now() - milliseconds(1);
   const LoadResult result = run();
-  EXPECT_GE(result.late_by, milliseconds(1));
+  EXPECT_GE(result.start_missed_by, milliseconds(1));
   EXPECT_EQ(result.measured, nanoseconds(0));
   EXPECT_EQ(result.measured_from, std::nullopt);
   EXPECT_EQ(result.connected, 4U);
@@ -134,7 +134,7 @@ TEST_F(LoadRunTest, WhereTheConnectionsAreThereTooLateNothingIsMeasured) {
   EXPECT_FALSE(result.is_interrupted);
 }
 
-TEST_F(LoadRunTest, ASignalEndsTheWaitForTheMoment) {
+TEST_F(LoadRunTest, ASignalEndsTheWaitForStartAt) {
   plan_.start_at = std::chrono::system_clock::now() + hours(1);
   const LoadResult result = run([](const LoadProgress& progress) {
     if (progress.phase == LoadPhase::waiting) {
@@ -154,7 +154,7 @@ TEST_F(LoadRunTest, CountsWhatTheServersProcessUsedInTheWindow) {
   EXPECT_GT(result.server->resident_bytes, 0U);
 }
 
-TEST_F(LoadRunTest, WithoutAnyConnectionItEndsAllTheSame) {
+TEST_F(LoadRunTest, WithoutAnyConnectionItEnds) {
   listener_.fd.reset();
   const LoadResult result = run();
   EXPECT_EQ(result.connected, 0U);
@@ -174,8 +174,8 @@ TEST_F(LoadRunTest, ASignalBeforeItBeganEndsItWithNothingMeasured) {
   EXPECT_FALSE(result.server);
 }
 
-TEST_F(LoadRunTest, ASignalAfterTheTimeThatIsMeasuredInterruptsNothing) {
-  plan_.timeout = std::chrono::seconds(1);  // For so long it waits for echoes, finishing.
+TEST_F(LoadRunTest, ASignalAfterTheWindowDoesNotInterruptTheRun) {
+  plan_.timeout = std::chrono::seconds(1);  // How long it waits for echoes while finishing.
   bool was_signalled = false;
   const LoadResult result = run([&](const LoadProgress& progress) {
     if (progress.phase == LoadPhase::finishing && !std::exchange(was_signalled, true)) {
@@ -187,9 +187,9 @@ TEST_F(LoadRunTest, ASignalAfterTheTimeThatIsMeasuredInterruptsNothing) {
   EXPECT_EQ(errors(result, LoadError::stalled), 4U);
 }
 
-TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndOneThatComesASecondLaterAtOnce) {
+TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndAnotherASecondLaterAtOnce) {
   plan_.duration = hours(1);
-  plan_.timeout = hours(1);  // Only a signal ends the wait for what is outstanding.
+  plan_.timeout = hours(1);  // Only a signal ends the wait for echoes.
   plan_.server_pid = getpid();
   std::set<LoadPhase> phases;
   sys::TimePoint stopped{};
@@ -200,9 +200,9 @@ TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndOneThatComesASecondLaterA
       EXPECT_EQ(progress.tally.connected, 4U);
       stopped = sys::MonotonicClock::now();
       (void)raise(SIGTERM);
-      (void)raise(SIGINT);  // The same stop.
+      (void)raise(SIGINT);  // Counts as the same stop.
     } else if (progress.phase == LoadPhase::finishing) {
-      (void)raise(SIGINT);  // Again and again; in the first second the same stop.
+      (void)raise(SIGINT);  // Counts as the same stop in the first second.
     }
   });
   EXPECT_GE(sys::MonotonicClock::now() - stopped, std::chrono::seconds(1));

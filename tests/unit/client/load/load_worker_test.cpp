@@ -1,4 +1,4 @@
-// A worker with its thread, against real sockets on loopback.
+// A worker with its thread and real loopback sockets.
 #include "client/load/load_worker.hpp"
 
 #include <gtest/gtest.h>
@@ -23,7 +23,7 @@ using std::chrono::seconds;
 
 class LoadWorkerTest : public testing::Test {
  protected:
-  // A server that takes connections (the kernel does) and never answers.
+  // A server whose kernel accepts connections but that never answers.
   LoadWorkerTest() {
     plan_.server = listener_.address;
     plan_.connections = plan_.active = 1;
@@ -71,7 +71,7 @@ class LoadWorkerTest : public testing::Test {
   std::unique_ptr<client::LoadWorker> worker_;
 };
 
-TEST_F(LoadWorkerTest, IsReadyWhenItsConnectionsAreUp) {
+TEST_F(LoadWorkerTest, IsReadyWhenItsConnectionsAreOpen) {
   plan_.connections = 5;
   connect();
   std::promise<std::uint64_t> connected;
@@ -92,7 +92,7 @@ TEST_F(LoadWorkerTest, HasItsShareOfTheConnections) {
   }
 }
 
-TEST_F(LoadWorkerTest, IsReadyAlsoWhenNoConnectionCameUp) {
+TEST_F(LoadWorkerTest, IsReadyWhenAllConnectionsFailed) {
   listener_.fd.reset();
   plan_.connections = 3;
   connect();
@@ -102,13 +102,13 @@ TEST_F(LoadWorkerTest, IsReadyAlsoWhenNoConnectionCameUp) {
   EXPECT_EQ(worker_->tally().connected, 0U);
 }
 
-TEST_F(LoadWorkerTest, MakesConnectionsAtARateToo) {
+TEST_F(LoadWorkerTest, OpensConnectionsAtTheGivenRate) {
   plan_.connections = 10;
   plan_.connect_rate_per_s = 100'000;
   connect();
   worker_->stop();
   wait_for(ended_);
-  EXPECT_EQ(errors(LoadError::no_end), 10U);  // All were there to be ended.
+  EXPECT_EQ(errors(LoadError::no_end), 10U);  // All were open.
 }
 
 TEST_F(LoadWorkerTest, StoppedBeforeItBeganItEnds) {
@@ -143,7 +143,7 @@ TEST_F(LoadWorkerTest, AtTheEndOfTheWindowItStopsByItself) {
   EXPECT_EQ(errors(LoadError::stalled), 1U);
 }
 
-// However late this client is, nothing that was due goes without its wait.
+// The wait of every message that was due is counted, however late this client is.
 TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
   plan_.rate_per_s = 20'000'000;  // More than any client can do.
   connect();
@@ -154,20 +154,20 @@ TEST_F(LoadWorkerTest, EveryMessageThatWasDueInTheWindowIsAccountedFor) {
   EXPECT_GT(tally.not_sent, 300'000U);
 }
 
-TEST_F(LoadWorkerTest, MessagesThatWaitAreBoundedAndTheRestIsAccountedForAllTheSame) {
+TEST_F(LoadWorkerTest, WaitingMessagesAreBoundedAndAllAreAccountedFor) {
   constexpr std::uint64_t kDue = client::LoadContext::kMostUnbegun + 2'000'000;
   plan_.rate_per_s = 100'000'000;
   plan_.timeout = milliseconds(500);
   connect();
   measure_for(milliseconds(kDue / 100'000));
   const client::Tally& tally = worker_->tally();
-  constexpr std::uint64_t kBegun = 10;  // By connections that were made again after the timeout.
+  constexpr std::uint64_t kBegun = 10;  // Begun by connections reopened after the timeout.
   EXPECT_LE(tally.send_lag.count(), client::LoadContext::kMostUnbegun + kBegun);
   EXPECT_NEAR(static_cast<double>(tally.latency.count()), kDue, 100'000);
   EXPECT_GE(tally.latency.min(), plan_.timeout);
 }
 
-TEST_F(LoadWorkerTest, EachStepAccountsForWhatWasDueInItsTime) {
+TEST_F(LoadWorkerTest, EachStepAccountsForTheMessagesDueInIt) {
   for (const double scale : {1.0, 100.0}) {  // The second is more than any client can do.
     plan_.steps = {.rates_per_s = {100'000 * scale, 300'000 * scale, 200'000 * scale},
                    .time = milliseconds(10)};
@@ -187,7 +187,7 @@ TEST_F(LoadWorkerTest, EachStepAccountsForWhatWasDueInItsTime) {
   }
 }
 
-TEST_F(LoadWorkerTest, RandomArrivalsAreTheRateTogetherAndOthersInEachThread) {
+TEST_F(LoadWorkerTest, RandomArrivalsAddUpToTheRateAndDifferBetweenThreads) {
   plan_.connections = plan_.active = 4;
   plan_.threads = 2;
   plan_.rate_per_s = 400'000;
@@ -207,7 +207,7 @@ TEST_F(LoadWorkerTest, RandomArrivalsAreTheRateTogetherAndOthersInEachThread) {
   }
 }
 
-TEST_F(LoadWorkerTest, NoMessageIsSentBeforeTheMomentInEitherLoop) {
+TEST_F(LoadWorkerTest, NoMessageIsSentBeforeStartAtInEitherLoop) {
   for (const auto rate : {std::optional<double>(), std::optional<double>(1e5)}) {
     plan_.rate_per_s = rate;
     plan_.timeout = kPatience;
@@ -222,7 +222,7 @@ TEST_F(LoadWorkerTest, NoMessageIsSentBeforeTheMomentInEitherLoop) {
   }
 }
 
-TEST_F(LoadWorkerTest, StoppedBeforeTheMomentItSendsNothing) {
+TEST_F(LoadWorkerTest, StoppedBeforeStartAtItSendsNothing) {
   connect();
   const sys::UniqueFd server = accept();
   const sys::TimePoint begin = sys::MonotonicClock::now() + std::chrono::hours(1);
@@ -249,7 +249,7 @@ TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {
   EXPECT_EQ(errors(LoadError::no_end), kMany);
 }
 
-TEST_F(LoadWorkerTest, MessagesEndAtTheirNumberWhoeverSendsThem) {
+TEST_F(LoadWorkerTest, ExactlyTheGivenNumberOfMessagesIsSent) {
   plan_.connections = plan_.active = 5;
   plan_.threads = 2;
   plan_.rate_per_s = 400'000;
@@ -264,8 +264,8 @@ TEST_F(LoadWorkerTest, MessagesEndAtTheirNumberWhoeverSendsThem) {
   }
 }
 
-// What sweeps do for each connection shows where nobody listens: it is tried again.
-TEST_F(LoadWorkerTest, SweepsOverMoreConnectionsThanItLooksAtInOneGo) {
+// Without a server, each sweep reopens each connection.
+TEST_F(LoadWorkerTest, SweepsOverMoreConnectionsThanItChecksAtATime) {
   constexpr std::uint32_t kMany = 9000;
   listener_.fd.reset();
   plan_.mode = client::LoadMode::connect;
@@ -288,7 +288,7 @@ TEST_F(LoadWorkerTest, SweepsOverMoreConnectionsThanItLooksAtInOneGo) {
   wait_for(ended_);
 }
 
-TEST_F(LoadWorkerTest, TheMessagesOfSeveralWorkersAreTheRateTogether) {
+TEST_F(LoadWorkerTest, MessagesOfSeveralWorkersAddUpToTheRate) {
   plan_.connections = plan_.active = 4;
   plan_.threads = 3;
   plan_.rate_per_s = 400'000;

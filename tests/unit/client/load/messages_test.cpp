@@ -13,7 +13,7 @@ namespace {
 
 // Sizes.
 
-TEST(MessageSizesTest, WithEqualEndsAreFixed) {
+TEST(MessageSizesTest, EqualEndsGiveAFixedSize) {
   const MessageSizes sizes{.smallest = 64, .largest = 64};
   EXPECT_TRUE(sizes.is_fixed());
   for (std::uint64_t message = 0; message < 100; ++message) {
@@ -21,7 +21,7 @@ TEST(MessageSizesTest, WithEqualEndsAreFixed) {
   }
 }
 
-TEST(MessageSizesTest, OfARangeReachBothEndsAndAreEquallyLikely) {
+TEST(MessageSizesTest, SizesOfARangeReachBothEndsAndAreEquallyLikely) {
   const MessageSizes sizes{.smallest = 5, .largest = 14};
   EXPECT_FALSE(sizes.is_fixed());
   std::map<std::uint32_t, int> counts;
@@ -38,7 +38,7 @@ TEST(MessageSizesTest, OfARangeReachBothEndsAndAreEquallyLikely) {
   }
 }
 
-TEST(MessageSizesTest, OfTheWidestRangeStayWithinIt) {
+TEST(MessageSizesTest, SizesStayWithinTheWidestRange) {
   const MessageSizes sizes{.smallest = 1, .largest = UINT32_MAX};
   std::uint32_t least = UINT32_MAX;
   std::uint32_t most = 0;
@@ -60,7 +60,7 @@ TEST(MessageSizesTest, AreTheSameInEveryRunAndDifferBetweenConnections) {
     same += sizes.size_of(3, message) == sizes.size_of(4, message) ? 1 : 0;
   }
   EXPECT_LT(same, 5);
-  // Results are compared between versions: these may not change.
+  // These must not change, because results are compared between versions.
   EXPECT_EQ(sizes.size_of(0, 0), 1U);
   EXPECT_EQ(sizes.size_of(0, 1), 607536U);
   EXPECT_EQ(sizes.size_of(9999, 123), 736836U);
@@ -86,12 +86,12 @@ TEST(MessagesTest, AreBegunSentAndAnswered) {
   messages.on_sent(6);
   messages.on_received(5);
   EXPECT_FALSE(messages.has_answer());
-  EXPECT_FALSE(messages.take_answer());
+  EXPECT_FALSE(messages.count_answer());
   EXPECT_EQ(messages.owed_bytes(), 1U);
   messages.on_received(1);
   EXPECT_TRUE(messages.has_answer());
-  EXPECT_TRUE(messages.take_answer());
-  EXPECT_FALSE(messages.take_answer());
+  EXPECT_TRUE(messages.count_answer());
+  EXPECT_FALSE(messages.count_answer());
   EXPECT_EQ(messages.answered(), 1U);
   EXPECT_EQ(messages.outstanding(), 0U);
 }
@@ -104,13 +104,13 @@ TEST(MessagesTest, SeveralMayBeAnsweredAtOnce) {
   EXPECT_EQ(messages.unsent_bytes(), 30U);
   messages.on_sent(30);
   messages.on_received(25);
-  EXPECT_TRUE(messages.take_answer());
-  EXPECT_TRUE(messages.take_answer());
-  EXPECT_FALSE(messages.take_answer());
+  EXPECT_TRUE(messages.count_answer());
+  EXPECT_TRUE(messages.count_answer());
+  EXPECT_FALSE(messages.count_answer());
   EXPECT_EQ(messages.outstanding(), 1U);
 }
 
-TEST(MessagesTest, ThatAreAbandonedLeaveTheNextAPlaceOfItsOwn) {
+TEST(MessagesTest, AbandonedMessagesKeepTheirBytesOfTheStream) {
   Messages messages(kTen, 0);
   messages.begin();
   messages.begin();
@@ -127,7 +127,7 @@ TEST(MessagesTest, ThatAreAbandonedLeaveTheNextAPlaceOfItsOwn) {
   messages.on_received(9);
   EXPECT_FALSE(messages.has_answer());
   messages.on_received(1);
-  EXPECT_TRUE(messages.take_answer());
+  EXPECT_TRUE(messages.count_answer());
   EXPECT_EQ(messages.answered(), 3U);
 }
 
@@ -138,13 +138,13 @@ TEST(MessagesTest, AbandoningNothingChangesNothing) {
   EXPECT_EQ(messages.sent(), 0U);
 }
 
-TEST(MessagesTest, OfAnySizesAreAnsweredExactlyWhenTheirLastByteIsBack) {
+TEST(MessagesTest, AreAnsweredExactlyWhenTheirLastByteIsBack) {
   std::mt19937_64 random(test::announce_seed());
   const MessageSizes sizes{.smallest = 1, .largest = 100};
   const std::uint32_t connection = static_cast<std::uint32_t>(random() % 1'000'000);
   Messages messages(sizes, connection);
   std::uint64_t answered = 0;
-  std::uint64_t end = sizes.size_of(connection, 0);  // Of the oldest without an answer.
+  std::uint64_t end = sizes.size_of(connection, 0);  // End of the oldest unanswered message.
   for (int step = 0; step < 100'000; ++step) {
     switch (random() % 3) {
       case 0:
@@ -157,7 +157,7 @@ TEST(MessagesTest, OfAnySizesAreAnsweredExactlyWhenTheirLastByteIsBack) {
         messages.on_received(std::min<std::uint64_t>(messages.owed_bytes(), random() % 150));
         break;
     }
-    while (messages.take_answer()) {
+    while (messages.count_answer()) {
       ASSERT_LE(end, messages.received());
       end += sizes.size_of(connection, ++answered);
     }

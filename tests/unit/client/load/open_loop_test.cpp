@@ -1,6 +1,5 @@
-// The reason why the client has an open loop: a server that stalls is charged with the wait of
-// every message that it held up. A closed loop, which waits along with the server, sees one slow
-// message.
+// If a server stalls, an open loop measures the wait of every message that was delayed. A closed
+// loop waits together with the server, so it measures only one slow message.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,8 +21,8 @@ constexpr int kTimer = 900;
 constexpr double kRate = 1000;
 constexpr milliseconds kInterval{1};
 
-// A connection of depth 1, a server that answers at once except while it stalls, and a client that
-// is never late: the fake clock goes from one event to the next.
+// A connection of depth 1 and a server that answers at once except while it stalls. The client is
+// never late, because the fake clock advances from one event to the next.
 class OpenLoopTest : public LoadFixture {
  protected:
   using Moment = nanoseconds;  // Since the start.
@@ -57,7 +56,7 @@ class OpenLoopTest : public LoadFixture {
     stall_end_ = end;
   }
 
-  // Up to `end`, which does not happen any more.
+  // Runs the events before `end`.
   void run_until(Moment end) {
     for (;;) {
       const Moment tick = *kernel_.timer(kTimer) - start_;
@@ -74,13 +73,13 @@ class OpenLoopTest : public LoadFixture {
     }
   }
 
-  // No more messages are due, as at the end of the window.
+  // Ends the schedule, as at the end of the window.
   void stop_due() {
     pacer_->stop();
     context_.is_stopping = true;
     connections_.front().stop();
   }
-  // The server goes on, and what was due before stop_due() is sent and answered.
+  // The server continues, and the messages due before stop_due() are sent and answered.
   void answer_all_due() {
     while (answer_at_ && !HasFailure()) {
       kernel_.advance(*answer_at_ - now());
@@ -135,7 +134,7 @@ class OpenLoopTest : public LoadFixture {
   std::optional<client::Pacer> pacer_;
 };
 
-TEST_F(OpenLoopTest, AServerThatKeepsUpIsChargedWithNothing) {
+TEST_F(OpenLoopTest, AServerThatKeepsUpHasNoLatency) {
   start_open_loop();
   measure_between(seconds(0), seconds(2));
   run_until(seconds(2));
@@ -144,7 +143,7 @@ TEST_F(OpenLoopTest, AServerThatKeepsUpIsChargedWithNothing) {
   EXPECT_EQ(context_.tally.echoes, 2000U);
 }
 
-TEST_F(OpenLoopTest, AStallOfASecondChargesEveryMessageThatItHeldUpWithItsWholeWait) {
+TEST_F(OpenLoopTest, AStallCountsInTheLatencyOfEveryMessageThatItDelayed) {
   start_open_loop();
   measure_between(seconds(1), seconds(2));
   stall_between(seconds(1), seconds(2));
@@ -167,7 +166,7 @@ TEST_F(OpenLoopTest, AStallOfASecondChargesEveryMessageThatItHeldUpWithItsWholeW
   EXPECT_EQ(context_.in_flight, 0U);
 }
 
-TEST_F(OpenLoopTest, TheSameStallIsOneSlowMessageOfManyInAClosedLoop) {
+TEST_F(OpenLoopTest, InAClosedLoopTheSameStallIsOneSlowMessage) {
   connect(kFd);
   const sys::TimePoint start = loop_.now();
   schedule_ = client::Schedule(start, kRate);
@@ -187,8 +186,8 @@ TEST_F(OpenLoopTest, TheSameStallIsOneSlowMessageOfManyInAClosedLoop) {
   EXPECT_EQ(latency().count_up_to(milliseconds(2)), 1000U);
 }
 
-// Both loops of the client stop at the end of the window, but the server's stall does not.
-TEST_F(OpenLoopTest, AStallThatOverlapsTheEndIsChargedWithItsWholeWaitToo) {
+// The window ends during the stall.
+TEST_F(OpenLoopTest, AStallBeyondTheEndOfTheWindowCountsInFull) {
   start_open_loop();
   measure_between(seconds(1), seconds(2));
   stall_between(milliseconds(1500), milliseconds(5500));
@@ -203,7 +202,7 @@ TEST_F(OpenLoopTest, AStallThatOverlapsTheEndIsChargedWithItsWholeWaitToo) {
   EXPECT_EQ(context_.tally.not_sent, 0U);
 }
 
-TEST_F(OpenLoopTest, WhatWasDueAndIsGivenUpCountsAsNotSentAndAsTheTimeout) {
+TEST_F(OpenLoopTest, GivenUpMessagesCountAsNotSentAndAsTheTimeout) {
   plan_.timeout = seconds(5);
   start_open_loop();
   measure_between(seconds(1), seconds(2));
@@ -213,7 +212,7 @@ TEST_F(OpenLoopTest, WhatWasDueAndIsGivenUpCountsAsNotSentAndAsTheTimeout) {
   connections_.front().give_up_unbegun();
   EXPECT_EQ(context_.tally.not_sent, 499U);
   EXPECT_EQ(context_.unbegun, 0U);
-  // The one that is outstanding is still waited for.
+  // The outstanding message is still awaited.
   EXPECT_EQ(latency().count(), 999U);
   EXPECT_EQ(latency().max(), seconds(5));
   connections_.front().abandon();
@@ -222,7 +221,7 @@ TEST_F(OpenLoopTest, WhatWasDueAndIsGivenUpCountsAsNotSentAndAsTheTimeout) {
   expect_nothing_left();
 }
 
-TEST_F(OpenLoopTest, MessagesThatWereDueBeforeTheWindowAreNotCountedAsUnsent) {
+TEST_F(OpenLoopTest, MessagesDueBeforeTheWindowDoNotCountAsNotSent) {
   start_open_loop();
   measure_between(seconds(1), seconds(2));
   stall_between(milliseconds(500), seconds(10));
@@ -233,7 +232,7 @@ TEST_F(OpenLoopTest, MessagesThatWereDueBeforeTheWindowAreNotCountedAsUnsent) {
   EXPECT_EQ(latency().count(), 1000U);
 }
 
-TEST_F(OpenLoopTest, TheTimeThatTheServerTakesCountsFromTheSendOfTheMessage) {
+TEST_F(OpenLoopTest, ServiceTimeCountsFromTheSend) {
   start_open_loop();
   measure_between(seconds(0), seconds(2));
   stall_between(milliseconds(500), milliseconds(600));
@@ -242,7 +241,7 @@ TEST_F(OpenLoopTest, TheTimeThatTheServerTakesCountsFromTheSendOfTheMessage) {
   EXPECT_EQ(context_.tally.service.total, milliseconds(100)) << "those that waited were sent late";
 }
 
-TEST_F(OpenLoopTest, AMessageCountsInTheStepInWhichItWasDueAndItsEchoInThatInWhichItCame) {
+TEST_F(OpenLoopTest, LatencyCountsInTheStepOfTheDueTimeAndTheEchoInTheStepOfItsArrival) {
   plan_.steps = {.rates_per_s = {kRate, kRate}, .time = seconds(1)};
   context_.steps.resize(2);
   start_open_loop();
@@ -284,7 +283,7 @@ TEST_F(OpenLoopTest, ADeeperConnectionSendsWhatIsDueUpToItsDepth) {
   EXPECT_EQ(context_.in_flight, 1U);
 }
 
-TEST_F(OpenLoopTest, ConnectionsTakeTurnsAndEachCountsFromWhenItsOwnMessageWasDue) {
+TEST_F(OpenLoopTest, ConnectionsTakeTurnsAndEachCountsFromItsOwnDueTime) {
   plan_.connections = plan_.active = context_.active = 2;
   open_loop(kRate);
   connect(kFd);
@@ -318,8 +317,8 @@ TEST_F(OpenLoopTest, ConnectionsTakeTurnsAndEachCountsFromWhenItsOwnMessageWasDu
   EXPECT_EQ(latency().min(), milliseconds(0));
 }
 
-// However many wait, and however they are spaced.
-TEST_F(OpenLoopTest, EachMessageThatWaitsKeepsTheMomentAtWhichItWasDue) {
+// With any number of waiting messages and any gaps between them.
+TEST_F(OpenLoopTest, EachWaitingMessageKeepsItsDueTime) {
   open_loop(kRate);
   client::LoadConnection& connection = connect(kFd);
   measure(seconds(3600));
@@ -361,7 +360,7 @@ TEST_F(OpenLoopTest, MessagesOfALostConnectionWaitForTheNextOneAndAreCounted) {
     message_due(connection);
   }
   EXPECT_EQ(context_.tally.unconnected, 9U);
-  pass_and_reconnect(milliseconds(10), kOther);
+  sweep_and_reconnect(milliseconds(10), kOther);
   kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
   expect_send(kOther, kBytes, kBytes);
   iterate();

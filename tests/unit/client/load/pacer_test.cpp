@@ -46,7 +46,7 @@ class PacerTest : public testing::Test {
     schedule.skip(number);
     return schedule.due();
   }
-  // A pass because of what is in the ready list.
+  // One iteration for the entries of the ready list.
   void iterate() {
     kernel_.expect_epoll_wait({}, 0);
     run_once();
@@ -93,7 +93,7 @@ TEST_F(PacerTest, BeginsAtOnceAndArmsTheTimerForTheNextMomentToTheNanosecond) {
   EXPECT_EQ(due_of(2) - due_of(0), nanoseconds(666'666'667));
 }
 
-TEST_F(PacerTest, IsNotDrivenBeforeItIsStarted) {
+TEST_F(PacerTest, CallsNothingBeforeItIsStarted) {
   expect_rest();
   EXPECT_TRUE(called_.empty());
 }
@@ -110,7 +110,7 @@ TEST_F(PacerTest, ATimerThatExpiresEarlyIsSetAgain) {
   EXPECT_EQ(called_, up_to(2));
 }
 
-TEST_F(PacerTest, WhatIsLateIsCaughtUpWithInBoundedTurnsInOrder) {
+TEST_F(PacerTest, CatchesUpInOrderInBoundedTurns) {
   start(1000);
   iterate();
   expire_after(milliseconds(150));
@@ -124,7 +124,7 @@ TEST_F(PacerTest, WhatIsLateIsCaughtUpWithInBoundedTurnsInOrder) {
   expect_rest();
 }
 
-TEST_F(PacerTest, EndsBeforeItsEnd) {
+TEST_F(PacerTest, EndsBeforeMessageEnd) {
   start(1000, 3);
   iterate();
   expire_after(milliseconds(1));
@@ -133,7 +133,7 @@ TEST_F(PacerTest, EndsBeforeItsEnd) {
   expect_rest();
 }
 
-TEST_F(PacerTest, EndsBeforeAMomentHoweverLateItIs) {
+TEST_F(PacerTest, EndsBeforeAMomentEvenIfLate) {
   start(1000);
   iterate();
   pacer_->end_before(due_of(3));
@@ -141,11 +141,11 @@ TEST_F(PacerTest, EndsBeforeAMomentHoweverLateItIs) {
   expire_after(seconds(1));
   EXPECT_EQ(called_, up_to(3)) << "what is due at the moment is not before it";
   EXPECT_TRUE(pacer_->has_ended());
-  EXPECT_EQ(pacer_->rest().due(), due_of(3));
+  EXPECT_EQ(pacer_->remaining_schedule().due(), due_of(3));
   expect_rest();
 }
 
-TEST_F(PacerTest, WhereThereIsNoRoomItAsksAgainAfterAMillisecondAndLeavesNothingOut) {
+TEST_F(PacerTest, IfRefusedItRetriesAfterAMillisecondAndSkipsNothing) {
   start(100'000);
   has_room_ = false;
   kernel_.expect_epoll_wait({}, 0);
@@ -156,7 +156,7 @@ TEST_F(PacerTest, WhereThereIsNoRoomItAsksAgainAfterAMillisecondAndLeavesNothing
   kernel_.expect_timer_set(kFd, kernel_.now() + milliseconds(1));
   run_once();
   EXPECT_TRUE(called_.empty());
-  EXPECT_EQ(pacer_->left(), UINT64_MAX);
+  EXPECT_EQ(pacer_->remaining(), UINT64_MAX);
   has_room_ = true;
   expire_after(milliseconds(1));
   while (called_.size() < 201) {
@@ -172,7 +172,7 @@ TEST_F(PacerTest, WithNothingToDoItDoesNothing) {
   EXPECT_EQ(kernel_.timer(kFd), std::nullopt);
 }
 
-TEST_F(PacerTest, StoppedItMakesNothingHappenAnyMore) {
+TEST_F(PacerTest, AfterStopNothingIsCalled) {
   start(1000);
   iterate();
   pacer_->stop();
@@ -181,7 +181,7 @@ TEST_F(PacerTest, StoppedItMakesNothingHappenAnyMore) {
   expect_rest();
 }
 
-TEST_F(PacerTest, StartedAgainItBeginsWithNumberNought) {
+TEST_F(PacerTest, RestartedItBeginsWithNumberZero) {
   start(1000, 2);
   iterate();
   expire_after(milliseconds(1));
@@ -190,7 +190,7 @@ TEST_F(PacerTest, StartedAgainItBeginsWithNumberNought) {
   EXPECT_EQ(called_, (Numbers{0, 1, 0}));
 }
 
-TEST_F(PacerTest, AtAnyTimesOfTheTimerNothingIsEarlyLeftOutOrOutOfOrder) {
+TEST_F(PacerTest, WheneverTheTimerExpiresNothingIsEarlySkippedOrOutOfOrder) {
   std::mt19937_64 random(announce_seed());
   start(100'000);
   iterate();
@@ -205,7 +205,7 @@ TEST_F(PacerTest, AtAnyTimesOfTheTimerNothingIsEarlyLeftOutOrOutOfOrder) {
   EXPECT_EQ(called_, up_to(called_.size()));
 }
 
-TEST_F(PacerTest, ThatItsTimerCannotBeRegisteredIsThrown) {
+TEST_F(PacerTest, ThrowsIfItsTimerCannotBeRegistered) {
   kernel_.expect_timerfd(kFd + 1);
   kernel_.expect_add(kFd + 1, EPOLLIN | EPOLLET, ENOSPC);
   EXPECT_THROW(Pacer(loop_, [](std::uint64_t /*number*/, sys::TimePoint /*due*/) { return true; }),

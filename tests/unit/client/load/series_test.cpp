@@ -38,7 +38,7 @@ class SeriesTest : public testing::Test {
   Series series_{seconds(1), 2, [this](const Interval& interval) { told_.push_back(interval); }};
 };
 
-TEST_F(SeriesTest, AnIntervalEndsWhenAllWorkersAreThroughWithIt) {
+TEST_F(SeriesTest, AnIntervalEndsWhenAllWorkersHaveFinishedIt) {
   add(0, 0, echoes(3));
   EXPECT_TRUE(told_.empty());
   add(0, 1, echoes(5));
@@ -64,11 +64,11 @@ TEST_F(SeriesTest, PercentilesAreThoseOfAllWorkersAndOfTheIntervalAlone) {
   EXPECT_NEAR(static_cast<double>(told_[0].p50->count()), 1e6, 1e3);
   EXPECT_EQ(told_[0].p99, milliseconds(9));
   EXPECT_EQ(told_[0].max, milliseconds(9));
-  EXPECT_FALSE(told_[1].p50) << "one latency tells no median";
+  EXPECT_FALSE(told_[1].p50) << "a median needs two latencies";
   EXPECT_EQ(told_[1].max, milliseconds(5));
 }
 
-TEST_F(SeriesTest, AWorkerThatWasHeldUpIsThroughWithSeveralAtATime) {
+TEST_F(SeriesTest, ADelayedWorkerMayFinishSeveralIntervalsAtOnce) {
   add(0, 0, echoes(1));
   add(0, 1, echoes(2));
   add(0, 2, echoes(4));
@@ -87,7 +87,7 @@ TEST_F(SeriesTest, TheLastIntervalEndsWithTheWindow) {
   EXPECT_EQ(told_[1].length, milliseconds(300));
 }
 
-TEST_F(SeriesTest, OneThatEndedHoldsUpNobodyAndLosesNothing) {
+TEST_F(SeriesTest, AWorkerThatHasEndedDelaysNoIntervalAndLosesNoCounts) {
   end(0, 0, echoes(1));
   add(1, 0, echoes(2));
   add(1, 1, echoes(4));

@@ -18,7 +18,7 @@ TEST(StopRequestsTest, TheFirstSignalIsAStop) {
   EXPECT_TRUE(stops.is_any());
 }
 
-TEST(StopRequestsTest, AllThatArriveWithinASecondAreOneStop) {
+TEST(StopRequestsTest, SignalsWithinASecondAreOneStop) {
   StopRequests stops;
   (void)stops.on_signal(kStart);
   EXPECT_EQ(stops.on_signal(kStart), StopRequest::duplicate);
@@ -26,10 +26,10 @@ TEST(StopRequestsTest, AllThatArriveWithinASecondAreOneStop) {
   EXPECT_EQ(stops.on_signal(kStart + milliseconds(999)), StopRequest::duplicate);
 }
 
-TEST(StopRequestsTest, OneThatArrivesASecondAfterTheFirstMeansNow) {
+TEST(StopRequestsTest, ASignalASecondAfterTheFirstMeansNow) {
   StopRequests stops;
   (void)stops.on_signal(kStart);
-  (void)stops.on_signal(kStart + milliseconds(600));  // Does not put it off.
+  (void)stops.on_signal(kStart + milliseconds(600));  // Does not extend the second.
   EXPECT_EQ(stops.on_signal(kStart + milliseconds(1000)), StopRequest::now);
   EXPECT_EQ(stops.on_signal(kStart + milliseconds(1001)), StopRequest::now);
 }

@@ -11,7 +11,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-TEST(TallyTest, EachErrorHasANameOfItsOwn) {
+TEST(TallyTest, EachErrorHasItsOwnName) {
   std::set<std::string_view> names;
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     names.insert(name_of(static_cast<LoadError>(i)));
@@ -23,9 +23,12 @@ TEST(TallyTest, EachErrorHasANameOfItsOwn) {
 }
 
 TEST(TallyTest, ErrorsBeginWithTheKindsOfFaults) {
-  for (std::size_t i = 0; i < kFaultKinds; ++i) {
-    EXPECT_EQ(name_of(static_cast<LoadError>(i)), name_of(static_cast<FaultKind>(i)));
-  }
+  EXPECT_EQ(name_of(LoadError::corrupted), "corrupted");
+  EXPECT_EQ(name_of(LoadError::lost), "lost");
+  EXPECT_EQ(name_of(LoadError::duplicated), "duplicated");
+  EXPECT_EQ(name_of(LoadError::reordered), "reordered");
+  EXPECT_EQ(name_of(LoadError::crossed), "crossed");
+  EXPECT_EQ(name_of(LoadError::unsolicited), "unsolicited");
 }
 
 TEST(TallyTest, WrongAndMissingBytesAreMismatchesAndNothingElseIs) {

@@ -31,7 +31,7 @@ TEST(TaskQueueTest, TasksOfManyThreadsAllRunInTheThreadOfTheLoop) {
   constexpr int kTasks = 1000;
   EventLoop loop;
   TaskQueue tasks(loop);
-  int done = 0;  // The loop's thread alone.
+  int done = 0;  // Used only by the loop's thread.
   std::vector<std::thread> posters;
   for (int i = 0; i < kThreads; ++i) {
     posters.emplace_back([&tasks, &done] {
@@ -41,7 +41,7 @@ TEST(TaskQueueTest, TasksOfManyThreadsAllRunInTheThreadOfTheLoop) {
     });
   }
   while (done < kThreads * kTasks) {
-    loop.run_once();  // Waits without end if a wake-up is lost: then the test's timeout strikes.
+    loop.run_once();  // Blocks until the test times out if a wake-up is lost.
   }
   for (std::thread& poster : posters) {
     poster.join();

@@ -40,8 +40,8 @@ std::int64_t exact_percentile(const Samples& sorted, int thousandths) {
   return sorted[std::max<std::size_t>(1, wanted) - 1];
 }
 
-// As stated: never less than what was measured, and more by kRelativeError at most; exact below
-// 2048 ns; the ends always exact.
+// The promise: never too low, too high by at most kRelativeError, exact below 2048 ns, and min and
+// max always exact.
 void expect_percentiles(const Samples& samples) {
   Samples sorted = samples;
   std::sort(sorted.begin(), sorted.end());
@@ -64,7 +64,7 @@ void expect_percentiles(const Samples& samples) {
   }
 }
 
-// The counts that rounding goes wrong at, and many.
+// Counts that are prone to rounding errors, and many others.
 constexpr std::array<std::size_t, 13> kCounts{1,   2,   3,    7,    10,     99,     100,
                                               101, 999, 1000, 1001, 10'000, 100'000};
 
@@ -151,7 +151,7 @@ TEST(HistogramTest, EveryEndOfABucketIsItsOwnHighestValue) {
   }
 }
 
-TEST(HistogramTest, TimesOutOfRangeCountAsTheNearestInIt) {
+TEST(HistogramTest, TimesOutOfRangeCountAsTheNearestInRange) {
   Histogram histogram;
   histogram.record(nanoseconds(-1));
   histogram.record(nanoseconds::min());
@@ -184,7 +184,7 @@ TEST(HistogramTest, ATimeRecordedManyTimesIsTheSameAsManyRecordings) {
   }
 }
 
-TEST(HistogramTest, TwoAddedUpAreAsOneThatRecordedEverything) {
+TEST(HistogramTest, AddingTwoEqualsRecordingAllInOne) {
   std::mt19937_64 random(test::announce_seed());
   std::lognormal_distribution<double> distribution(11, 2);
   Histogram parts[3];
@@ -209,7 +209,7 @@ TEST(HistogramTest, TwoAddedUpAreAsOneThatRecordedEverything) {
   }
 }
 
-TEST(HistogramTest, ItsBucketsAndEndsAreAllOfIt) {
+TEST(HistogramTest, BucketsMinAndMaxRestoreAHistogram) {
   std::mt19937_64 random(test::announce_seed());
   for (const int samples : {0, 1, 2, 1000}) {
     Histogram histogram;
@@ -229,7 +229,7 @@ TEST(HistogramTest, ItsBucketsAndEndsAreAllOfIt) {
   }
 }
 
-TEST(HistogramTest, WhatNoHistogramHasIsNotMadeIntoOne) {
+TEST(HistogramTest, ImpossibleBucketsAreRefused) {
   const auto can_be = [](const Histogram::Buckets& buckets, int min, int max) {
     return Histogram::from(buckets, nanoseconds(min), nanoseconds(max)).has_value();
   };
@@ -268,7 +268,7 @@ TEST(HistogramTest, MeanAndDeviationAreWithinTheStatedErrorAndTheMeanBetweenTheE
   EXPECT_GE(two.mean_ns(), 123'457);
 }
 
-TEST(HistogramTest, CountsWhatIsUpToAValue) {
+TEST(HistogramTest, CountsSamplesUpToAValue) {
   const Histogram histogram = histogram_of({0, 1, 1, 2, 2047, 1'000'000, 2'000'000});
   EXPECT_EQ(histogram.count_up_to(nanoseconds(0)), 1U);
   EXPECT_EQ(histogram.count_up_to(nanoseconds(1)), 3U);
@@ -278,7 +278,7 @@ TEST(HistogramTest, CountsWhatIsUpToAValue) {
   EXPECT_EQ(histogram.count_up_to(nanoseconds(2'000'000)), 7U);
 }
 
-TEST(HistogramTest, WithoutSamplesEverythingIsNought) {
+TEST(HistogramTest, WithoutSamplesEverythingIsZero) {
   const Histogram histogram;
   EXPECT_EQ(histogram.count(), 0U);
   EXPECT_EQ(histogram.min().count(), 0);

@@ -19,7 +19,7 @@ struct Row {
   double value_ms = 0;
   double share = 0;
   std::uint64_t count = 0;
-  double inverse = 0;  // 0: there is none, as in the last row.
+  double inverse = 0;  // 0 if absent, as in the last row.
 };
 
 struct Table {
@@ -28,8 +28,8 @@ struct Table {
   std::vector<std::string> comments;
 };
 
-// As the plotters do: words in columns, and what begins with # is not data.
-Table parse_hgrm(const std::string& text) {
+// Parses like the plotters: columns of words; lines that begin with # are no data.
+Table parse(const std::string& text) {
   Table table;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
@@ -50,7 +50,7 @@ Table parse_hgrm(const std::string& text) {
   return table;
 }
 
-TEST(PercentileTableTest, IsThatOfHdrHistogramToTheLetter) {
+TEST(PercentileTableTest, EqualsTheTableOfHdrHistogram) {
   Histogram histogram;
   for (int i = 0; i < 9; ++i) {
     histogram.record(std::chrono::microseconds(1));
@@ -83,7 +83,7 @@ TEST(PercentileTableTest, IsThatOfHdrHistogramToTheLetter) {
             "#[Buckets =           32, SubBuckets     =         2048]\n");
 }
 
-TEST(PercentileTableTest, ParsesBackIntoRowsThatRiseUpToAll) {
+TEST(PercentileTableTest, RowsRiseUpToAllSamples) {
   std::mt19937_64 random(test::announce_seed());
   std::lognormal_distribution<double> distribution(12, 2);
   Histogram histogram;
@@ -115,7 +115,7 @@ TEST(PercentileTableTest, ParsesBackIntoRowsThatRiseUpToAll) {
   EXPECT_NE(table.comments[1].find("Total count    =       100000]"), std::string::npos);
 }
 
-TEST(PercentileTableTest, HasTheResolutionOfTheHistogramAlsoForShortLatencies) {
+TEST(PercentileTableTest, HasTheResolutionOfTheHistogramForShortLatenciesToo) {
   Histogram histogram;
   for (int i = 0; i < 1000; ++i) {
     histogram.record(nanoseconds(20'000 + i));
@@ -127,7 +127,7 @@ TEST(PercentileTableTest, HasTheResolutionOfTheHistogramAlsoForShortLatencies) {
   }
 }
 
-TEST(PercentileTableTest, OfOneSampleHasOneRow) {
+TEST(PercentileTableTest, OneSampleGivesOneRow) {
   Histogram histogram;
   histogram.record(std::chrono::milliseconds(3));
   const Table table = parse_hgrm(percentile_table(histogram));
@@ -137,7 +137,7 @@ TEST(PercentileTableTest, OfOneSampleHasOneRow) {
   EXPECT_EQ(table.rows[0].count, 1U);
 }
 
-TEST(PercentileTableTest, OfNoSamplesHasNoRows) {
+TEST(PercentileTableTest, NoSamplesGiveNoRows) {
   EXPECT_EQ(percentile_table({}),
             "       Value     Percentile TotalCount 1/(1-Percentile)\n"
             "\n"
@@ -146,7 +146,7 @@ TEST(PercentileTableTest, OfNoSamplesHasNoRows) {
             "#[Buckets =           32, SubBuckets     =         2048]\n");
 }
 
-TEST(PercentileTableTest, EndsAlsoForVeryManySamplesAndTheLongestTimes) {
+TEST(PercentileTableTest, EndsForVeryManySamplesAndTheLongestTimes) {
   Histogram histogram;
   histogram.record(nanoseconds(1), 1'000'000'000'000);
   histogram.record(Histogram::kLongest, 1);

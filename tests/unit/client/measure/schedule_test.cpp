@@ -15,16 +15,16 @@ using std::chrono::nanoseconds;
 using std::chrono::seconds;
 using Moments = std::vector<sys::TimePoint>;
 
-// As on a machine that has been up for a year.
+// Like on a machine with an uptime of one year.
 const sys::TimePoint kStart(std::chrono::hours(24 * 365) + nanoseconds(123'456'789));
 
-// When the message after so many others is due.
+// When the next message is due after skipping `messages`.
 sys::TimePoint due_after(Schedule schedule, std::uint64_t messages) {
   schedule.skip(messages);
   return schedule.due();
 }
 
-// When the first `count` messages are due, one after the other.
+// When the first `count` messages are due.
 Moments moments_of(Schedule schedule, std::size_t count) {
   Moments moments;
   for (std::size_t i = 0; i < count; ++i) {
@@ -50,7 +50,7 @@ TEST(ScheduleTest, MessagesAreDueAtTheRate) {
 TEST(ScheduleTest, ThereIsNoDriftAfterABillionMessages) {
   constexpr std::uint64_t kMessages = 1'000'000'000;
   EXPECT_EQ(due_after(Schedule(kStart, 1000), kMessages), kStart + seconds(1'000'000));
-  // Intervals of no whole number of nanoseconds. After ten years a double is exact to 64 ns.
+  // The interval is not a whole number of nanoseconds. After ten years a double is exact to 64 ns.
   EXPECT_NEAR(static_cast<double>((due_after(Schedule(kStart, 3), kMessages) - kStart).count()),
               333'333'333'333'333'333.0, 64);
   EXPECT_EQ(due_after(Schedule(kStart, 3'000'000), kMessages) - kStart,
@@ -68,24 +68,24 @@ TEST(ScheduleTest, AMessageIsNeverDueBeforeTheOneBeforeIt) {
   }
 }
 
-TEST(ScheduleTest, WhatIsDueInAThousandYearsIsNotDueNow) {
+TEST(ScheduleTest, AVeryLowRateDoesNotOverflow) {
   const sys::TimePoint never = kStart + std::chrono::hours(24 * 365);
   EXPECT_GT(due_after(Schedule(kStart, 1e-30), 1), never);
   EXPECT_GT(due_after(Schedule(kStart, 1e-6), UINT64_MAX), never);
   EXPECT_GT(due_after(Schedule(kStart, 1e-30, {}, 7), 1), never);
 }
 
-TEST(ScheduleTest, PartsTakeTurnsAndAreTheWholeTogether) {
-  Moments together =
-      moments_of(Schedule(kStart, 1000, {.first = 0, .step = 2, .mine = 2, .all = 3}), 6);
-  const Moments other =
-      moments_of(Schedule(kStart, 1000, {.first = 1, .step = 2, .mine = 1, .all = 3}), 3);
+TEST(ScheduleTest, WorkersTakeTurnsAndTogetherSendAll) {
+  Moments together = moments_of(
+      Schedule(kStart, 1000, {.first = 0, .step = 2, .connections = 2, .all_connections = 3}), 6);
+  const Moments other = moments_of(
+      Schedule(kStart, 1000, {.first = 1, .step = 2, .connections = 1, .all_connections = 3}), 3);
   together.insert(together.end(), other.begin(), other.end());
   std::sort(together.begin(), together.end());
   EXPECT_EQ(together, moments_of(Schedule(kStart, 1000), 9));
 }
 
-TEST(ScheduleTest, CountsWhatIsDueBeforeAMoment) {
+TEST(ScheduleTest, CountsMessagesDueBeforeAMoment) {
   Schedule schedule(kStart, 1000);
   EXPECT_EQ(schedule.count_before(kStart), 0U);
   EXPECT_EQ(schedule.count_before(kStart + nanoseconds(1)), 1U);
@@ -97,7 +97,7 @@ TEST(ScheduleTest, CountsWhatIsDueBeforeAMoment) {
 
 // Steps.
 
-TEST(ScheduleTest, FromAMomentOnMessagesAreDueAtAnotherRate) {
+TEST(ScheduleTest, TheRateChangesAtAMoment) {
   Schedule schedule(kStart, 1000);
   schedule.change_rate(kStart + milliseconds(2), 2000);
   schedule.change_rate(kStart + milliseconds(3), 500);
@@ -108,8 +108,8 @@ TEST(ScheduleTest, FromAMomentOnMessagesAreDueAtAnotherRate) {
   EXPECT_EQ(moments_of(schedule, expected.size()), expected);
 }
 
-TEST(ScheduleTest, AStepMayHaveNoMessageOfAPart) {
-  Schedule schedule(kStart, 1000, {.first = 5, .step = 1, .mine = 1, .all = 6});
+TEST(ScheduleTest, AStepMayHaveNoMessageOfAWorker) {
+  Schedule schedule(kStart, 1000, {.first = 5, .step = 1, .connections = 1, .all_connections = 6});
   schedule.change_rate(kStart + milliseconds(3), 2000);  // Due at 5 ms, and then at 5.5 ms.
   schedule.change_rate(kStart + milliseconds(4), 10'000);
   EXPECT_EQ(schedule.due(), kStart + milliseconds(5));
@@ -117,8 +117,8 @@ TEST(ScheduleTest, AStepMayHaveNoMessageOfAPart) {
   EXPECT_EQ(schedule.due(), kStart + milliseconds(4) + std::chrono::microseconds(500));
 }
 
-TEST(ScheduleTest, PartsOfStepsAreTheWholeTogether) {
-  const auto steps = [](const Part& part) {
+TEST(ScheduleTest, WithStepsWorkersTogetherSendAll) {
+  const auto steps = [](const ScheduleShare& part) {
     Schedule schedule(kStart, 1000, part);
     schedule.change_rate(kStart + milliseconds(10), 3000);
     schedule.change_rate(kStart + milliseconds(20), 700);
@@ -128,8 +128,8 @@ TEST(ScheduleTest, PartsOfStepsAreTheWholeTogether) {
     }
     return moments;
   };
-  Moments together = steps({.first = 0, .step = 2, .mine = 2, .all = 3});
-  const Moments other = steps({.first = 1, .step = 2, .mine = 1, .all = 3});
+  Moments together = steps({.first = 0, .step = 2, .connections = 2, .all_connections = 3});
+  const Moments other = steps({.first = 1, .step = 2, .connections = 1, .all_connections = 3});
   together.insert(together.end(), other.begin(), other.end());
   std::sort(together.begin(), together.end());
   EXPECT_EQ(together, steps({}));
@@ -152,7 +152,7 @@ constexpr double kRate = 1000;
 
 class PoissonScheduleTest : public testing::TestWithParam<std::uint64_t> {
  protected:
-  [[nodiscard]] static Moments moments(const Part& part = {}) {
+  [[nodiscard]] static Moments moments(const ScheduleShare& part = {}) {
     return moments_of(Schedule(kStart, kRate, part, GetParam()), kMany);
   }
 };
@@ -165,8 +165,8 @@ TEST_P(PoissonScheduleTest, GapsAreExponential) {
     last = moment;
   }
   std::sort(gaps.begin(), gaps.end());
-  // The greatest distance from the distribution function (Kolmogorov and Smirnov): above 1.95 over
-  // the root of the count once in a thousand times.
+  // Kolmogorov-Smirnov test. The greatest distance from the distribution function exceeds
+  // 1.95 / sqrt(count) once in a thousand times.
   double greatest = 0;
   for (std::size_t i = 0; i < kMany; ++i) {
     const double share = 1 - std::exp(-gaps[i]);
@@ -177,7 +177,7 @@ TEST_P(PoissonScheduleTest, GapsAreExponential) {
 
 TEST_P(PoissonScheduleTest, CountsOfDisjointTimesVaryAsMuchAsTheirMean) {
   constexpr double kPerSlot = 10;
-  std::vector<double> counts(kMany / kPerSlot * 0.9);  // All of them full.
+  std::vector<double> counts(kMany / kPerSlot * 0.9);  // Only complete slots.
   for (const sys::TimePoint moment : moments()) {
     const double slot = std::chrono::duration<double>(moment - kStart).count() * kRate / kPerSlot;
     if (slot < static_cast<double>(counts.size())) {
@@ -194,14 +194,15 @@ TEST_P(PoissonScheduleTest, CountsOfDisjointTimesVaryAsMuchAsTheirMean) {
   EXPECT_NEAR((squares - mean * mean) / mean, 1, 0.06);
 }
 
-TEST_P(PoissonScheduleTest, APartHasItsShareOfTheRate) {
-  const Part part{.first = 1, .step = 4, .mine = 3, .all = 12};
+TEST_P(PoissonScheduleTest, AWorkerHasItsShareOfTheRate) {
+  const ScheduleShare part{.first = 1, .step = 4, .connections = 3, .all_connections = 12};
   const double time = std::chrono::duration<double>(moments(part).back() - kStart).count();
   EXPECT_NEAR(kMany / time, kRate / 4, kRate / 4 * 0.015);
 }
 
 TEST_P(PoissonScheduleTest, EachStepHasItsRate) {
-  Schedule schedule(kStart, kRate, {.first = 1, .step = 2, .mine = 1, .all = 2}, GetParam());
+  Schedule schedule(kStart, kRate, {.first = 1, .step = 2, .connections = 1, .all_connections = 2},
+                    GetParam());
   schedule.change_rate(kStart + seconds(100), 4 * kRate);
   schedule.change_rate(kStart + seconds(200), kRate / 10);
   std::vector<double> counts(3);
@@ -213,13 +214,13 @@ TEST_P(PoissonScheduleTest, EachStepHasItsRate) {
   EXPECT_NEAR(counts[2], 5000, 5 * std::sqrt(5000));
 }
 
-TEST_P(PoissonScheduleTest, TheSameSeedGivesTheSameGapsAndAnotherOneOthers) {
+TEST_P(PoissonScheduleTest, TheSameSeedGivesTheSameGapsAndAnotherSeedDifferentOnes) {
   EXPECT_EQ(moments(), moments());
   EXPECT_NE(moments_of(Schedule(kStart, kRate, {}, GetParam() + 1), 10),
             moments_of(Schedule(kStart, kRate, {}, GetParam()), 10));
 }
 
-TEST_P(PoissonScheduleTest, ManyMessagesAtOnceAreSkippedByTheMean) {
+TEST_P(PoissonScheduleTest, SkippingManyMessagesUsesTheMeanGap) {
   Schedule schedule(kStart, kRate, {}, GetParam());
   const sys::TimePoint begin = schedule.due();
   EXPECT_EQ(schedule.count_before(begin), 0U);

@@ -34,13 +34,13 @@ Options options(const Words& words) {
   return parsed.options;
 }
 
-// With a server.
+// Parses a run with a server.
 Options run_with(Words words) {
   words.emplace_back("localhost:2003");
   return options(words);
 }
 
-// What a wrong command line says, without the ends that all of them have.
+// The error message of a wrong command line, without the common prefix and suffix.
 std::string usage_error(const Words& words) {
   const std::string begin = "echoload: ";
   const std::string end = "; see echoload --help\n";
@@ -63,7 +63,8 @@ std::string error_with(Words words) {
 TEST(ClientCommandLineTest, WithAnEmptyValueAfterAnEqualsSignDoesNotTakeTheNextArgument) {
   for (const Option& option : all_options()) {
     const std::string name = std::string("--") + option.name;
-    const Words words{option.command == For::check ? "check" : "run", name + '=', "--timeout=1s"};
+    const Words words{option.scope == OptionScope::check ? "check" : "run", name + '=',
+                      "--timeout=1s"};
     const std::string expected = option.value == nullptr
                                      ? name + " takes no value"
                                      : name + ": \"\" given, allowed is " + option.expects;
@@ -71,7 +72,7 @@ TEST(ClientCommandLineTest, WithAnEmptyValueAfterAnEqualsSignDoesNotTakeTheNextA
   }
 }
 
-TEST(ClientCommandLineTest, OfAServerAloneIsARunWithTheDefaults) {
+TEST(ClientCommandLineTest, AServerAloneGivesARunWithTheDefaults) {
   const Options none = options({"localhost:2003"});
   EXPECT_EQ(none.command, Command::run);
   EXPECT_EQ(none.host, "localhost");
@@ -97,11 +98,11 @@ TEST(ClientCommandLineTest, OfAServerAloneIsARunWithTheDefaults) {
   EXPECT_EQ(none.histogram_file, std::nullopt);
   EXPECT_EQ(none.html_file, std::nullopt);
   EXPECT_EQ(none.plan.interval, seconds(1));
-  EXPECT_FALSE(none.is_interval_given);
+  EXPECT_FALSE(none.given.interval.has_value());
   EXPECT_EQ(options({"run", "localhost:2003"}).command, Command::run);
 }
 
-TEST(ClientCommandLineTest, OfAStreamHasDefaultsOfItsOwn) {
+TEST(ClientCommandLineTest, ModeStreamHasItsOwnDefaults) {
   const Options stream = run_with({"--mode", "stream"});
   EXPECT_EQ(stream.plan.mode, LoadMode::stream);
   EXPECT_EQ(stream.plan.sizes.smallest, 65536U);
@@ -112,7 +113,7 @@ TEST(ClientCommandLineTest, OfAStreamHasDefaultsOfItsOwn) {
   EXPECT_EQ(other.plan.depth, 2U);
 }
 
-TEST(ClientCommandLineTest, OfConnectionsHasTheDefaultsOfEchoes) {
+TEST(ClientCommandLineTest, ModeConnectHasTheDefaultsOfModeEcho) {
   const Options connect = run_with({"--mode", "connect"});
   EXPECT_EQ(connect.plan.mode, LoadMode::connect);
   EXPECT_EQ(connect.plan.connections, 64U);
@@ -120,7 +121,7 @@ TEST(ClientCommandLineTest, OfConnectionsHasTheDefaultsOfEchoes) {
   EXPECT_EQ(connect.plan.depth, 1U);
 }
 
-TEST(ClientCommandLineTest, OfACheckHasFortyConnectionsInParallel) {
+TEST(ClientCommandLineTest, ACheckHasFortyConnectionsInParallel) {
   const Options check = options({"check", "localhost:2003"});
   EXPECT_EQ(check.command, Command::check);
   EXPECT_EQ(check.plan.connections, 40U);
@@ -136,7 +137,7 @@ TEST(ClientCommandLineTest, OfACheckHasFortyConnectionsInParallel) {
   EXPECT_TRUE(all.wants_json);
 }
 
-TEST(ClientCommandLineTest, OfAMergeHasFilesAndTheOptionsOfAReport) {
+TEST(ClientCommandLineTest, AMergeTakesFilesAndTheOptionsOfAReport) {
   const Options merge =
       options({"merge", "a.json", "--slo", "p99=2ms", "--json=-", "b.json", "--histogram", "h"});
   EXPECT_EQ(merge.command, Command::merge);
@@ -165,7 +166,7 @@ TEST(ClientCommandLineTest, ARateMayGoUpInSteps) {
   EXPECT_EQ(last.duration, seconds(10));
 }
 
-TEST(ClientCommandLineTest, StepsThatAreNoneAreRefused) {
+TEST(ClientCommandLineTest, InvalidStepsAreRefused) {
   for (const char* const value :
        {"1:2", "1:2@5s", "1:2:1", "1:2:1@", "1:2:1@0", "1:2:0@1s", "2:1:1@1s", ":2:1@1s", "1::1@1s",
         "1:2:@1s", "::@", ":", "@", "1:2@1:1s", "1:101:1@1s", "1:2:1@1s:", "1:2:1:1@1s", "x:2:1@1s",
@@ -191,7 +192,7 @@ TEST(ClientCommandLineTest, ArrivalsOfAnOpenLoopAreConstantOrPoisson) {
             "--arrivals is about an open loop: give --rate too");
 }
 
-TEST(ClientCommandLineTest, AMomentToStartAtIsADateSecondsOrATimeUntilThen) {
+TEST(ClientCommandLineTest, StartAtTakesADateSecondsSinceTheEpochOrADelay) {
   const Moment now = std::chrono::system_clock::now();
   const Moment soon = std::chrono::ceil<seconds>(now + std::chrono::hours(1));
   EXPECT_EQ(run_with({"--start-at", moment_text(soon)}).plan.start_at, soon);
@@ -204,7 +205,7 @@ TEST(ClientCommandLineTest, AMomentToStartAtIsADateSecondsOrATimeUntilThen) {
   EXPECT_EQ(run_with({}).plan.start_at, std::nullopt);
 }
 
-TEST(ClientCommandLineTest, AMomentThatIsPastOrNoneIsRefused) {
+TEST(ClientCommandLineTest, StartAtRefusesThePastAndInvalidTimes) {
   const std::string past = error_with({"--start-at", "2026-11-21T09:30:00+01:00"});
   EXPECT_TRUE(past.starts_with("--start-at 2026-11-21T08:30:00.000000000Z is past: it is 20"))
       << past;
@@ -280,7 +281,7 @@ TEST(ClientCommandLineTest, TakesBothEndsOfEveryRange) {
   EXPECT_EQ(run_with({"--slo", "p0.1=0"}).limits[0].percent, 0.1);
 }
 
-TEST(ClientCommandLineTest, TakesLimitsOnTheRateAndOnErrors) {
+TEST(ClientCommandLineTest, SloTakesLimitsOnTheRateAndOnErrors) {
   const Options limited = run_with({"--slo", "rate>=9.9k", "--slo=errors<=5"});
   ASSERT_EQ(limited.limits.size(), 2U);
   EXPECT_EQ(limited.limits[0].kind, Limit::Kind::rate);
@@ -295,10 +296,10 @@ TEST(ClientCommandLineTest, TheSeriesOfALongRunHasLongerIntervalsUnlessTheyAreGi
   EXPECT_EQ(run_with({"--duration", "1440m"}).plan.interval, seconds(24));
   const Options given = run_with({"--duration", "61m", "--interval", "100ms"});
   EXPECT_EQ(given.plan.interval, milliseconds(100));
-  EXPECT_TRUE(given.is_interval_given);
+  EXPECT_TRUE(given.given.interval.has_value());
 }
 
-TEST(ClientCommandLineTest, ANumberOfMessagesIsMeasuredFromTheFirst) {
+TEST(ClientCommandLineTest, WithMessagesThereIsNoWarmUp) {
   EXPECT_EQ(run_with({"--rate", "1k", "--messages", "1000"}).plan.warmup, seconds(0));
   const Options warmed = run_with({"--rate", "1k", "--messages", "1001", "--warmup", "1s"});
   EXPECT_EQ(warmed.plan.warmup, seconds(1));
@@ -310,7 +311,7 @@ TEST(ClientCommandLineTest, TakesTimesUpToAYear) {
   EXPECT_EQ(run_with({"--timeout", "31536000"}).plan.timeout, std::chrono::hours(24 * 365));
 }
 
-TEST(ClientCommandLineTest, ThreadsAreNoMoreThanConnections) {
+TEST(ClientCommandLineTest, ThereAreAtMostAsManyThreadsAsConnections) {
   EXPECT_EQ(run_with({"--connections", "2", "--threads", "8"}).plan.threads, 2U);
 }
 
@@ -477,7 +478,7 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
             "and --ramp do not apply; --rate does");
   EXPECT_EQ(error_with({"--messages", "5"}), "--messages ends an open loop: give --rate too");
   EXPECT_EQ(error_with({"--rate", "5", "--active", "0"}),
-            "--rate needs somebody to send: --active is 0");
+            "--rate needs active connections: --active is 0");
   EXPECT_EQ(error_with({"--json", "f", "--histogram", "f"}),
             "--json and --histogram cannot both go to f");
   EXPECT_EQ(error_with({"--json", "f", "--html", "f"}), "--json and --html cannot both go to f");
@@ -498,7 +499,7 @@ TEST(ClientCommandLineTest, PrintsItsVersion) {
   EXPECT_EQ(parse({"check", "--version"}).text, parsed.text);
 }
 
-TEST(ClientCommandLineTest, HelpsBothCommandsAlikeWithin80Columns) {
+TEST(ClientCommandLineTest, HelpIsTheSameForEachCommandAndHas80Columns) {
   const ParsedCommandLine parsed = parse({"--help"});
   EXPECT_TRUE(parsed.is_final);
   EXPECT_EQ(parsed.exit_code, 0);
@@ -533,7 +534,7 @@ Words helped(const std::string& heading) {
   return names;
 }
 
-TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
+TEST(ClientCommandLineTest, HelpNamesEveryOptionOncePerCommand) {
   EXPECT_EQ(helped("run and check"), (Words{"--connections", "--timeout", "--seed"}));
   EXPECT_EQ(helped("run"), (Words{"--mode", "--active", "--size", "--depth", "--rate", "--arrivals",
                                   "--messages", "--threads", "--start-at", "--duration", "--warmup",
@@ -544,7 +545,7 @@ TEST(ClientCommandLineTest, HelpsWithEveryOptionOnceForEachCommand) {
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));
 }
 
-TEST(ClientCommandLineTest, EveryOptionThatTheHelpNamesIsKnown) {
+TEST(ClientCommandLineTest, EveryOptionInTheHelpIsAccepted) {
   const std::vector<std::pair<const char*, Words>> headings{
       {"run", {"run", "run and check", "run and merge"}},
       {"check", {"check", "run and check"}},
@@ -552,7 +553,7 @@ TEST(ClientCommandLineTest, EveryOptionThatTheHelpNamesIsKnown) {
   for (const auto& [command, all] : headings) {
     for (const std::string& heading : all) {
       for (const std::string& name : helped(heading)) {
-        // Refused for its value if at all.
+        // If it is refused, then only for its value.
         const ParsedCommandLine parsed = parse({command, name, "localhost:7"});
         EXPECT_EQ(parsed.text.find("unknown option"), std::string::npos) << parsed.text;
       }

@@ -17,12 +17,12 @@ using std::chrono::minutes;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-// What is no number of any kind.
+// Texts that are not numbers.
 const std::array kNonsense{"",      "k",    "M",        "-1",  "-0",  "+1", "1e3",   "nan",
                            "inf",   "-inf", "infinity", "NaN", "5 s", " 5", "5 ",    "0x10",
                            "1.5.2", "1,5",  "five",     "5kk", "5 k", "--", "1-2-3", "."};
 
-TEST(UnitsTest, NonsenseIsNoNumberOfAnyKind) {
+TEST(UnitsTest, NonsenseIsRefused) {
   for (const char* const text : kNonsense) {
     EXPECT_EQ(parse_rate(text), std::nullopt) << text;
     EXPECT_EQ(parse_count(text), std::nullopt) << text;
@@ -46,7 +46,7 @@ TEST(UnitsTest, NumbersTooLargeAreRefusedAndNotCutOff) {
   EXPECT_EQ(parse_duration("292471209m"), std::nullopt);
 }
 
-TEST(UnitsTest, RatesAreInThousandsAndAboveNought) {
+TEST(UnitsTest, RatesAreInThousandsAndAboveZero) {
   EXPECT_EQ(parse_rate("64"), 64);
   EXPECT_EQ(parse_rate("10k"), 10'000);
   EXPECT_EQ(parse_rate("1.5M"), 1'500'000);
@@ -74,7 +74,7 @@ TEST(UnitsTest, CountsAreWhole) {
   EXPECT_EQ(parse_count("1.0005k"), std::nullopt);
 }
 
-TEST(UnitsTest, AnyThousandthsOfAThousandAreWhole) {
+TEST(UnitsTest, FractionsOfAThousandThatGiveWholeNumbersAreWhole) {
   for (std::uint64_t number = 0; number < 100'000; ++number) {
     std::array<char, 16> text{};
     (void)std::snprintf(text.data(), text.size(), "%llu.%03lluk",

@@ -1,4 +1,4 @@
-// What the page says. How it looks: tests/project/html_report_test.py.
+// The content of the page. tests/project/html_report_test.py checks how it looks.
 #include "client/report/html_report.hpp"
 
 #include <gtest/gtest.h>
@@ -59,7 +59,7 @@ TEST_F(HtmlReportTest, HasAChartOfEverythingThatWasMeasured) {
            "0.6 MB/s</title>"));
 }
 
-TEST_F(HtmlReportTest, ShowsWhenNothingCame) {
+TEST_F(HtmlReportTest, ShowsWhenNothingCameBack) {
   EXPECT_FALSE(says("nothing came back"));
   result_.series[4].counts = {.errors = 3};
   result_.series[4].latencies = 0;
@@ -80,7 +80,7 @@ TEST_F(HtmlReportTest, NamesFailuresWarningsAndErrors) {
   EXPECT_TRUE(says("<g class=\"missed\"><title>--slo max=7ms: missed</title>"));
 }
 
-TEST_F(HtmlReportTest, AStreamHasItsBytesAndNoLatency) {
+TEST_F(HtmlReportTest, AStreamShowsBytesAndNoLatency) {
   options_.plan.mode = LoadMode::stream;
   result_.tally.latency = Histogram();
   result_.tally.echoes = 0;
@@ -88,7 +88,7 @@ TEST_F(HtmlReportTest, AStreamHasItsBytesAndNoLatency) {
   EXPECT_FALSE(says("<h2>Latency"));
 }
 
-TEST_F(HtmlReportTest, OfARunThatCouldNotBeginSaysWhy) {
+TEST_F(HtmlReportTest, SaysWhyARunCouldNotBegin) {
   options_.target = "<b>:1";
   const std::string text =
       html_report(options_, {}, test::some_environment(), could_not_begin("no connection"));
@@ -98,7 +98,7 @@ TEST_F(HtmlReportTest, OfARunThatCouldNotBeginSaysWhy) {
   EXPECT_EQ(text.find("<svg"), std::string::npos);
 }
 
-TEST_F(HtmlReportTest, OfAVeryLongRunHasNoMoreToPointAtThanABrowserCanTake) {
+TEST_F(HtmlReportTest, AVeryLongRunHasNoTooltipForEachInterval) {
   const Interval interval = result_.series.front();
   result_.series.assign(100'000, interval);
   EXPECT_FALSE(says("<rect class=\"part\""));

@@ -132,7 +132,7 @@ TEST_F(JsonReportTest, HasLatenciesInMicroseconds) {
   EXPECT_EQ(report()["send_lag_us"]["max"], 2000.0);
 }
 
-TEST_F(JsonReportTest, HasEachHistogramOnALineSparseAndExact) {
+TEST_F(JsonReportTest, HasEachHistogramOnOneLineSparseAndExact) {
   result_.tally.latency = Histogram();
   result_.tally.latency.record(std::chrono::nanoseconds(1000), 3);
   result_.tally.latency.record(milliseconds(8));
@@ -175,7 +175,7 @@ TEST_F(JsonReportTest, HasTheSteps) {
   EXPECT_EQ(json["histograms"]["steps_latency_ns"][1]["count"], 50'000);
 }
 
-TEST_F(JsonReportTest, HasTheTimesOfConnectionsAndWhatTheKernelKnowsOfThem) {
+TEST_F(JsonReportTest, HasConnectTimesAndTcpStatistics) {
   result_.tally.connect.record(milliseconds(2), 3);
   result_.tally.first_byte.record(milliseconds(3));
   result_.tally.round_trip.record(milliseconds(1), 2);
@@ -196,7 +196,7 @@ TEST_F(JsonReportTest, APercentileWithoutEnoughSamplesIsNull) {
   EXPECT_EQ(lag["max"], 2000.0);
 }
 
-TEST_F(JsonReportTest, HasWhatCameInEachInterval) {
+TEST_F(JsonReportTest, HasTheCountsOfEachInterval) {
   EXPECT_EQ(report()["series"], Json::array());
   result_.series = {{.begin = seconds(0),
                      .length = seconds(1),
@@ -230,7 +230,7 @@ TEST_F(JsonReportTest, HasWhatCameInEachInterval) {
              {"latency_us", nullptr}}}));
 }
 
-TEST_F(JsonReportTest, OfARunThatCouldNotBeginSaysSo) {
+TEST_F(JsonReportTest, SaysThatARunCouldNotBegin) {
   EXPECT_EQ(report()["began"], true);
   options_.plan.server = {};
   const Json json =
@@ -253,7 +253,7 @@ TEST_F(JsonReportTest, HasTheLostConnections) {
   EXPECT_EQ(lost["messages_unconnected"], 7);
 }
 
-TEST_F(JsonReportTest, HasLimitsThatAreNoLatencies) {
+TEST_F(JsonReportTest, HasLimitsOnRateAndErrors) {
   options_.limits = {{.text = "rate>=1k", .kind = Limit::Kind::rate, .number = 1000}};
   EXPECT_EQ(report()["slo"],
             (Json{{{"limit", "rate>=1k"}, {"measured", 10'000.0}, {"met", true}}}));
@@ -311,7 +311,7 @@ TEST_F(JsonReportTest, HasTheVerdict) {
   EXPECT_EQ(json["warnings"].size(), 1U);
 }
 
-TEST_F(JsonReportTest, OfAnInterruptedRunWithoutAWindowIsValidToo) {
+TEST_F(JsonReportTest, AnInterruptedRunWithoutAWindowIsValid) {
   result_ = LoadResult();
   result_.is_interrupted = true;
   const Json json = report();
@@ -320,7 +320,7 @@ TEST_F(JsonReportTest, OfAnInterruptedRunWithoutAWindowIsValidToo) {
   EXPECT_EQ(json["echoes_per_s"], 0.0);
 }
 
-TEST_F(JsonReportTest, BytesThatAreNoUtf8AreReplaced) {
+TEST_F(JsonReportTest, InvalidUtf8IsReplaced) {
   options_.target = "caf\xe9";
   EXPECT_EQ(report()["target"]["given"], "caf\xef\xbf\xbd");
 }

@@ -1,4 +1,4 @@
-// Results of runs that are read again, and merged: n parts give what one run gives, bit for bit.
+// Results are read back and merged. Merging n parts gives exactly the result of one run.
 #include "client/report/run_record.hpp"
 
 #include <gtest/gtest.h>
@@ -25,7 +25,7 @@ using std::chrono::seconds;
 
 constexpr Moment kBegan(seconds(1'795'857'858));
 
-// A run as its machine has it.
+// The result of a run as one machine writes it.
 struct MachineRun {
   Options options = test::good_options();
   LoadResult result = test::good_result();
@@ -42,7 +42,7 @@ std::string json_of(const RunRecord& record) {
                   verdict_on_merged(record), record.parts);
 }
 
-// The results of `runs`, merged.
+// Merges the results of `runs`.
 RunRecord merged(const std::vector<MachineRun>& runs) {
   std::vector<RunRecord> records;
   for (const MachineRun& run : runs) {
@@ -60,7 +60,7 @@ std::string error_of(const std::function<void()>& action) {
   return "none";
 }
 
-TEST(RunRecordTest, AResultThatIsReadAgainIsTheSame) {
+TEST(RunRecordTest, AResultIsReadBackUnchanged) {
   MachineRun run;
   run.options.max_errors = 50;
   run.options.plan.mode = LoadMode::connect;
@@ -98,8 +98,8 @@ TEST(RunRecordTest, AResultThatIsReadAgainIsTheSame) {
   EXPECT_EQ(record.parts.front().environment.host, run.environment.host);
 }
 
-// Samples of all magnitudes, dealt out to n runs: merged, they are as one run that had them all.
-TEST(RunRecordTest, PartsGiveWhatOneRunGivesBitForBit) {
+// Deals samples of all magnitudes out to n runs. Merged, they equal one run that has all samples.
+TEST(RunRecordTest, MergedPartsEqualOneRunExactly) {
   std::mt19937_64 random(test::announce_seed());
   std::lognormal_distribution<double> distribution(11, 3);
   for (const std::size_t parts : {1U, 2U, 3U, 10U}) {
@@ -134,7 +134,7 @@ TEST(RunRecordTest, PartsGiveWhatOneRunGivesBitForBit) {
     }
     RunRecord sum = merged(runs);
     EXPECT_EQ(sum.parts.size(), parts);
-    sum.parts.clear();  // Apart from the list of them.
+    sum.parts.clear();  // The lists of parts differ.
     EXPECT_TRUE(run_json(sum.options, sum.result, whole.environment,
                          verdict_on(sum.options, sum.result)) == whole.json());
     EXPECT_EQ(
@@ -153,7 +153,7 @@ TEST(RunRecordTest, MergedResultsCanBeMergedAgain) {
   EXPECT_TRUE(json_of(all) == json_of(merged(runs)));
 }
 
-TEST(RunRecordTest, TheReportSaysWhichRunsItIsMadeOfAndWhenTheyBegan) {
+TEST(RunRecordTest, TheReportNamesItsRunsAndWhenTheyBegan) {
   std::vector<MachineRun> runs(2);
   runs[1].environment.host = "other";
   runs[1].result.measured_from = kBegan - milliseconds(5);
@@ -189,7 +189,7 @@ TEST(RunRecordTest, TheReportSaysWhichRunsItIsMadeOfAndWhenTheyBegan) {
   EXPECT_EQ(text.find("warning: "), std::string::npos) << "they ran at the same time";
 }
 
-TEST(RunRecordTest, RunsThatWereNotAtTheSameTimeAreWarnedOf) {
+TEST(RunRecordTest, WarnsIfRunsWereNotAtTheSameTime) {
   std::vector<MachineRun> runs(2);
   runs[1].result.measured_from = kBegan + seconds(4);
   const RunRecord record = merged(runs);
@@ -203,7 +203,7 @@ TEST(RunRecordTest, RunsThatWereNotAtTheSameTimeAreWarnedOf) {
             std::string::npos);
 }
 
-TEST(RunRecordTest, AMomentToStartAtIsKeptIfItIsThatOfAllParts) {
+TEST(RunRecordTest, StartAtIsKeptIfAllPartsAgree) {
   std::vector<MachineRun> runs(3);
   for (MachineRun& run : runs) {
     run.options.plan.start_at = kBegan;
@@ -230,7 +230,7 @@ TEST(RunRecordTest, StepsAddUpOneByOne) {
 TEST(RunRecordTest, APartThatNeverBeganCountsWithItsErrorsOnly) {
   std::vector<MachineRun> runs(2);
   runs[0].result = LoadResult();
-  runs[0].result.tally.count(LoadError::refused, "connection 0: refused: nobody listens");
+  runs[0].result.tally.count(LoadError::refused, "connection 0: refused: no server listens");
   const RunRecord record = merged(runs);
   EXPECT_EQ(record.result.measured_from, kBegan);
   EXPECT_EQ(record.result.measured, seconds(10));
@@ -251,7 +251,7 @@ TEST(RunRecordTest, APartThatFailedFailsTheWhole) {
             std::vector<std::string>{"1.json: max=1us was missed: 8 ms"});
 }
 
-TEST(RunRecordTest, LimitsAreJudgedByTheSum) {
+TEST(RunRecordTest, LimitsApplyToTheSum) {
   RunRecord record = merged(std::vector<MachineRun>(2));
   record.options.limits = {{.text = "rate>=20k", .kind = Limit::Kind::rate, .number = 20'000},
                            {.text = "rate>=20.1k", .kind = Limit::Kind::rate, .number = 20'100}};
@@ -307,7 +307,7 @@ TEST(RunRecordTest, RunsOfDifferentStepsAreNotMerged) {
   }
 }
 
-TEST(RunRecordTest, WhatIsNoResultOfARunIsRefused) {
+TEST(RunRecordTest, RefusesOtherFiles) {
   const auto error = [](const std::string& json) {
     return error_of([&json] { (void)read_run("a.json", json); });
   };

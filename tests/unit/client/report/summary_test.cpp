@@ -24,7 +24,7 @@ class SummaryTest : public testing::Test {
   Environment environment_ = test::some_environment();
 };
 
-TEST_F(SummaryTest, OfAGoodRunIsThis) {
+TEST_F(SummaryTest, TheSummaryOfAGoodRun) {
   result_.server = test::server_usage();
   options_.plan.server_pid = 17;
   EXPECT_EQ(text(),
@@ -74,23 +74,23 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
             "stream, 64 connections, 64 bytes, depth 16, 1 thread, to 192.0.2.9:2003");
 }
 
-TEST_F(SummaryTest, AnOpenLoopSaysWhatWasAskedForAndHowLateTheClientWas) {
+TEST_F(SummaryTest, AnOpenLoopSaysTheRateAskedForAndTheSendLag) {
   options_.plan.rate_per_s = 20'000;
   result_.tally.send_lag.record(std::chrono::microseconds(2), 10);
   result_.tally.not_sent = 1;
   EXPECT_TRUE(says("  echoes       100 000, 10 000 per second of 20 000 asked for\n"));
   EXPECT_TRUE(says("  send lag     p50 2 us   p90 2 us   max 2 us\n"))
-      << "ten samples do not tell more";
+      << "ten samples are too few for more";
   EXPECT_TRUE(says("  not sent     1 message due; in the latency as the timeout, or longer\n"));
   EXPECT_TRUE(says("warning: the rate was not reached: 10 000 of 20 000 per second\n"));
 }
 
-TEST_F(SummaryTest, SaysHowLateTheClientReadTheEchoes) {
+TEST_F(SummaryTest, SaysTheReceiveLag) {
   result_.tally.receive_lag.record(milliseconds(6), 2);
   EXPECT_TRUE(says("  receive lag  p50 6 ms   max 6 ms\n"));
 }
 
-TEST_F(SummaryTest, SaysHowLongConnectionsTookAndWhatTheKernelKnowsOfThem) {
+TEST_F(SummaryTest, SaysConnectTimesAndTcpStatistics) {
   EXPECT_FALSE(says("  connect  ") || says("  first byte  ") || says("  tcp  "));
   result_.tally.connect.record(milliseconds(1), 2);
   result_.tally.first_byte.record(milliseconds(2), 2);
@@ -126,7 +126,7 @@ TEST_F(SummaryTest, StepsAreATableOfLatencyByRateAndTheKnee) {
   EXPECT_TRUE(says("  knee         above 10 000/s: every step kept up\n"));
 }
 
-TEST_F(SummaryTest, LostConnectionsAreCountedWithTheTimeThatTheyTookToComeBack) {
+TEST_F(SummaryTest, LostConnectionsAreCountedWithTheirOutage) {
   result_.tally.lost = 3;
   EXPECT_TRUE(says("  lost         3 connections, 0 of them back\n"));
   result_.tally.outage.record(milliseconds(20), 2);
@@ -168,7 +168,7 @@ TEST_F(SummaryTest, AVeryShortRunHasNoSharesOfACpu) {
   EXPECT_FALSE(says("of a CPU"));
 }
 
-TEST_F(SummaryTest, ARunThatWasInterruptedBeforeItWasMeasuredHasNoNonsenseInIt) {
+TEST_F(SummaryTest, ARunInterruptedBeforeTheWindowPrintsNoInvalidNumbers) {
   result_ = LoadResult();
   result_.is_interrupted = true;
   result_.thread_shares = {0};
@@ -212,20 +212,20 @@ TEST_F(SummaryTest, ARunThatPassedWithErrorsDoesNotSayThatEveryByteCameBack) {
       "\npassed: the bytes that came back are those that were sent; errors: 1, allowed are 5\n"));
 }
 
-TEST_F(SummaryTest, AServerThatWasNotThereAllTheTimeIsNamed) {
+TEST_F(SummaryTest, SaysIfTheServerProcessDidNotExistAllTheTime) {
   EXPECT_FALSE(says("  server "));
   options_.plan.server_pid = 17;
   EXPECT_TRUE(says("  server       process 17 was not there all the time\n"));
 }
 
-TEST_F(SummaryTest, WithoutEchoesTheServerHasNoCostOfOne) {
+TEST_F(SummaryTest, WithoutEchoesThereIsNoCostPerEcho) {
   options_.plan.server_pid = 17;
   result_.server = test::server_usage();
   result_.tally.echoes = 0;
   EXPECT_TRUE(says("  server       0.50 s user, 1.50 s system (20 % of a CPU)\n"));
 }
 
-TEST_F(SummaryTest, PortsAreLeftOutWhereTheyAreNotKnown) {
+TEST_F(SummaryTest, UnknownPortsAreLeftOut) {
   environment_.local_ports.reset();
   EXPECT_TRUE(says("  limits       20 000 open files\n"));
 }
@@ -265,7 +265,7 @@ TEST_F(SummaryTest, TheProgressLineOfEachPhase) {
   EXPECT_TRUE(progress_line(options_, progress).starts_with("finishing 2 of 10 s: "));
 }
 
-TEST_F(SummaryTest, TheLineOfAnIntervalSaysWhenItWas) {
+TEST_F(SummaryTest, TheLineOfAnIntervalSaysItsTime) {
   Interval interval{.begin = seconds(3),
                     .length = seconds(1),
                     .counts = {.echoes = 20'000, .bytes_received = 1'280'000},
@@ -281,7 +281,7 @@ TEST_F(SummaryTest, TheLineOfAnIntervalSaysWhenItWas) {
             "3 to 4 s: 0 errors, 20 000 echoes/s, max 3 ms, 1.3 MB/s");
 }
 
-TEST_F(SummaryTest, TheLineOfAShortIntervalInWhichNothingCame) {
+TEST_F(SummaryTest, TheLineOfAShortIntervalWithoutEchoes) {
   options_.plan.interval = milliseconds(250);
   const Interval interval{.begin = milliseconds(250),
                           .length = milliseconds(250),

@@ -43,10 +43,10 @@ TEST_F(VerdictTest, AnErrorFailsUnlessItIsAllowed) {
   EXPECT_EQ(verdict().failures, Lines{"errors: 2, allowed are 1"});
 }
 
-TEST_F(VerdictTest, TheKneeIsWhereTooLittleComesBackOrTheMedianTurnsUp) {
+TEST_F(VerdictTest, TheKneeIsWhereTooLittleComesBackOrTheMedianRises) {
   test::add_steps(options_, result_);
   EXPECT_EQ(first_over_the_knee(result_), 1U);
-  result_.steps[1].echoes = 49'499;  // 99 %, and one that may be on its way.
+  result_.steps[1].echoes = 49'499;  // 99 %, less one echo in flight.
   EXPECT_EQ(first_over_the_knee(result_), 2U);
   result_.steps[1].echoes = 49'498;
   EXPECT_EQ(first_over_the_knee(result_), 1U);
@@ -69,8 +69,8 @@ TEST_F(VerdictTest, AStepIsMeasuredForItsTimeUnlessTheRunWasInterrupted) {
   EXPECT_EQ(time_of_step(1, options_, result_), seconds(0));
 }
 
-// The service time of the step that kept up: in the other one messages wait in the server.
-TEST_F(VerdictTest, AKneeThatIsAMatterOfTooFewConnectionsIsSaidToBe) {
+// Uses the service time of the step that kept up. In the other step messages wait in the server.
+TEST_F(VerdictTest, WarnsIfTheKneeComesFromTooFewConnections) {
   test::add_steps(options_, result_);
   EXPECT_EQ(verdict().warnings, Lines()) << "64 are enough for 10 000 per second of 1 ms each";
   options_.plan.connections = options_.plan.active = 10;
@@ -82,7 +82,7 @@ TEST_F(VerdictTest, AKneeThatIsAMatterOfTooFewConnectionsIsSaidToBe) {
   EXPECT_EQ(verdict().warnings, Lines()) << "there is no knee";
 }
 
-TEST_F(VerdictTest, RandomArrivalsAreComparedWithWhatWasDueInThisRun) {
+TEST_F(VerdictTest, RandomArrivalsAreComparedWithTheMessagesDueInThisRun) {
   options_.plan.rate_per_s = 10'200;  // The run had 100 000 messages, 2 % fewer.
   EXPECT_EQ(verdict().warnings.size(), 1U);
   options_.plan.arrivals = Arrivals::poisson;
@@ -91,9 +91,9 @@ TEST_F(VerdictTest, RandomArrivalsAreComparedWithWhatWasDueInThisRun) {
   EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 9 890 of 10 200 per second"});
 }
 
-TEST_F(VerdictTest, ConnectionsThatWereMadeTooLateForTheMomentFail) {
+TEST_F(VerdictTest, ConnectionsOpenAfterStartAtFailTheRun) {
   nothing_measured();
-  result_.late_by = milliseconds(1200);
+  result_.start_missed_by = milliseconds(1200);
   EXPECT_EQ(verdict().failures,
             Lines{"the connections were made 1.2 s after --start-at: give a later moment"});
 }
@@ -116,7 +116,7 @@ TEST_F(VerdictTest, ALimitIsMetUpToAndIncludingIt) {
   limit("p99.96=8ms", 99.96, milliseconds(8));
   limit("max=8ms", 100, milliseconds(8));
   const Verdict good = verdict();
-  // A bucket of the histogram is up to 1/1024 higher than what is in it.
+  // A histogram bucket reports up to 1/1024 more than its values.
   EXPECT_EQ(good.failures, Lines{"p99=1ms was missed: 1 ms"});
   ASSERT_EQ(good.limits.size(), 3U);
   EXPECT_FALSE(good.limits[0].is_met);
@@ -132,7 +132,7 @@ TEST_F(VerdictTest, ALimitThatIsMissedFailsWithWhatWasMeasured) {
   EXPECT_EQ(verdict().failures, Lines{"max=7ms was missed: 8 ms"});
 }
 
-TEST_F(VerdictTest, ALimitOnNothingIsMissed) {
+TEST_F(VerdictTest, ALimitWithoutMeasurementsIsMissed) {
   nothing_measured();
   result_.tally.echoes = 1;
   limit("p99=1s", 99, seconds(1));
@@ -174,7 +174,7 @@ TEST_F(VerdictTest, ALimitOnErrorsCountsThemAll) {
   EXPECT_EQ(verdict().failures, Lines{"errors<=1 was missed: 2"});
 }
 
-TEST_F(VerdictTest, NothingComingBackFailsUnlessNothingWasAskedFor) {
+TEST_F(VerdictTest, NothingComingBackFailsUnlessAllConnectionsAreIdle) {
   nothing_measured();
   EXPECT_EQ(verdict().failures, Lines{"nothing came back while it was measured"});
   result_.is_interrupted = true;
@@ -184,13 +184,13 @@ TEST_F(VerdictTest, NothingComingBackFailsUnlessNothingWasAskedFor) {
   EXPECT_TRUE(verdict().has_passed());
 }
 
-TEST_F(VerdictTest, ALongMessageThatIsUnderWayIsSomethingThatCameBack) {
+TEST_F(VerdictTest, PartOfALongMessageCountsAsComingBack) {
   nothing_measured();
   result_.tally.bytes_received = 1;
   EXPECT_TRUE(verdict().has_passed());
 }
 
-TEST_F(VerdictTest, AnErrorSaysMoreThanThatNothingCameBack) {
+TEST_F(VerdictTest, AnErrorReplacesTheFailureThatNothingCameBack) {
   nothing_measured();
   result_.tally.count(LoadError::refused, "");
   EXPECT_EQ(verdict().failures, Lines{"errors: 1, allowed are 0"});
@@ -198,7 +198,7 @@ TEST_F(VerdictTest, AnErrorSaysMoreThanThatNothingCameBack) {
 
 // Warnings.
 
-TEST_F(VerdictTest, ABusyThreadOfTheClientIsWarnedOf) {
+TEST_F(VerdictTest, WarnsOfABusyClientThread) {
   result_.thread_shares = {0.2, 0.9, 0.3};
   const Verdict busy = verdict();
   EXPECT_TRUE(busy.has_passed());
@@ -216,19 +216,19 @@ TEST_F(VerdictTest, ABusyThreadOfTheClientIsWarnedOf) {
   EXPECT_EQ(verdict().warnings, Lines());
 }
 
-TEST_F(VerdictTest, ARateThatWasNotReachedIsWarnedOf) {
+TEST_F(VerdictTest, WarnsIfTheRateWasNotReached) {
   options_.plan.rate_per_s = 10'000;
   EXPECT_EQ(verdict().warnings, Lines());
-  options_.plan.rate_per_s = 10'100;  // 99.01 % of it.
+  options_.plan.rate_per_s = 10'100;  // 10 000 is 99.01 % of it.
   EXPECT_EQ(verdict().warnings, Lines());
   options_.plan.rate_per_s = 10'200;
   EXPECT_EQ(verdict().warnings, Lines{"the rate was not reached: 10 000 of 10 200 per second"});
-  options_.plan.messages = 100'000;  // After the last of them nothing is due.
+  options_.plan.messages = 100'000;  // Nothing is due after the last message.
   EXPECT_EQ(verdict().warnings, Lines());
   options_.plan.messages.reset();
 }
 
-TEST_F(VerdictTest, ALowRateIsNotMissedByTheMessageThatFellBeyondTheWindow) {
+TEST_F(VerdictTest, ALowRateMayLackOneEcho) {
   options_.plan.rate_per_s = 0.45;
   result_.tally.echoes = 4;
   EXPECT_EQ(verdict().warnings, Lines());
@@ -258,7 +258,7 @@ TEST_F(VerdictTest, TooFewConnectionsForTheRateAreNotBlamedOnTheServer) {
   EXPECT_EQ(connections_needed(options_, result_), std::nullopt);
 }
 
-TEST_F(VerdictTest, AClientThatWasLateIsWarnedOf) {
+TEST_F(VerdictTest, WarnsIfTheClientWasLate) {
   options_.plan.rate_per_s = 10'000;
   result_.tally.send_lag.record(std::chrono::microseconds(100), 1000);
   EXPECT_EQ(verdict().warnings, Lines());
@@ -269,7 +269,7 @@ TEST_F(VerdictTest, AClientThatWasLateIsWarnedOf) {
   EXPECT_EQ(verdict().warnings, Lines());
 }
 
-TEST_F(VerdictTest, RatesAreOfTheWindow) {
+TEST_F(VerdictTest, RatesRelateToTheWindow) {
   EXPECT_EQ(rate_of(result_), 10'000);
   EXPECT_EQ(per_second(5, result_), 0.5);
   result_.measured = seconds(0);

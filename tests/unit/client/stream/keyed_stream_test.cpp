@@ -23,14 +23,14 @@ Bytes bytes_of(const KeyedStream& stream, std::uint64_t offset, std::size_t leng
   return bytes;
 }
 
-// Offsets around those at which something ends: words, strides, periods, 32 and 40 bits.
+// Offsets near the ends of words, strides, periods and epochs, and near 32 and 40 bits.
 constexpr std::array<std::uint64_t, 10> kEnds{0,           8,
                                               256,         kPeriod,
                                               2 * kPeriod, KeyedStream::kEpochBytes,
                                               1ULL << 20U, 1ULL << 32U,
                                               1ULL << 40U, 1'000'000'000'000'000};
 
-TEST(KeyedStreamTest, AFilledPieceIsWhatTheStreamHasAtEachOffset) {
+TEST(KeyedStreamTest, FillWritesTheStreamBytesOfEachOffset) {
   std::mt19937_64 random(test::announce_seed());
   for (const std::uint64_t end : kEnds) {
     for (const std::size_t length : {1U, 7U, 8U, 9U, 63U, 1000U}) {
@@ -44,7 +44,7 @@ TEST(KeyedStreamTest, AFilledPieceIsWhatTheStreamHasAtEachOffset) {
   }
 }
 
-TEST(KeyedStreamTest, APieceOfAnyLengthIsWhatItsPartsAre) {
+TEST(KeyedStreamTest, ALongPieceEqualsItsPartsFilledSeparately) {
   std::mt19937_64 random(test::announce_seed());
   constexpr std::size_t kLength = 300'000;  // More than four periods.
   const KeyedStream stream(static_cast<std::uint32_t>(random()));
@@ -57,10 +57,10 @@ TEST(KeyedStreamTest, APieceOfAnyLengthIsWhatItsPartsAre) {
     parts.insert(parts.end(), part.begin(), part.end());
   }
   EXPECT_EQ(whole, parts);
-  EXPECT_EQ(stream.matching(whole, offset), kLength);
+  EXPECT_EQ(stream.count_matching(whole, offset), kLength);
 }
 
-TEST(KeyedStreamTest, FillWritesNothingOutsideOfItsPiece) {
+TEST(KeyedStreamTest, FillWritesNothingOutsideItsBuffer) {
   const KeyedStream stream(3);
   for (std::size_t length = 0; length < 40; ++length) {
     Bytes bytes(50, std::byte{0xee});
@@ -72,23 +72,23 @@ TEST(KeyedStreamTest, FillWritesNothingOutsideOfItsPiece) {
   }
 }
 
-TEST(KeyedStreamTest, MatchingFindsADifferenceAtEveryPositionOfAPiece) {
+TEST(KeyedStreamTest, CountMatchingFindsADifferenceAtEveryPosition) {
   std::mt19937_64 random(test::announce_seed());
   for (const std::size_t length : {1U, 8U, 255U, 256U, 257U, 600U}) {
     const KeyedStream stream(static_cast<std::uint32_t>(random()));
     const std::uint64_t offset = random() >> 20U;
     Bytes bytes = bytes_of(stream, offset, length);
-    ASSERT_EQ(stream.matching(bytes, offset), length);
+    ASSERT_EQ(stream.count_matching(bytes, offset), length);
     for (std::size_t position = 0; position < length; ++position) {
       const std::byte flip{static_cast<unsigned char>(1U << random() % 8)};
       bytes[position] ^= flip;
-      ASSERT_EQ(stream.matching(bytes, offset), position) << length;
+      ASSERT_EQ(stream.count_matching(bytes, offset), position) << length;
       bytes[position] ^= flip;
     }
   }
 }
 
-TEST(KeyedStreamTest, MatchingFindsTheFirstOfManyDifferencesAtAnyAlignmentAndLength) {
+TEST(KeyedStreamTest, CountMatchingFindsTheFirstOfManyDifferencesAtAnyAlignmentAndLength) {
   std::mt19937_64 random(test::announce_seed());
   for (int round = 0; round < 2000; ++round) {
     const KeyedStream stream(static_cast<std::uint32_t>(random()));
@@ -99,22 +99,22 @@ TEST(KeyedStreamTest, MatchingFindsTheFirstOfManyDifferencesAtAnyAlignmentAndLen
     Bytes bytes(alignment + length);
     const std::span<std::byte> piece = std::span(bytes).subspan(alignment);
     stream.fill(piece, offset);
-    ASSERT_EQ(stream.matching(piece, offset), length);
+    ASSERT_EQ(stream.count_matching(piece, offset), length);
     std::size_t first = length;
     for (std::uint64_t i = random() % 4; i > 0; --i) {
       const std::size_t position = random() % length;
       piece[position] = ~stream.at(offset + position);
       first = std::min(first, position);
     }
-    ASSERT_EQ(stream.matching(piece, offset), first) << offset << ", " << length;
+    ASSERT_EQ(stream.count_matching(piece, offset), first) << offset << ", " << length;
   }
 }
 
-TEST(KeyedStreamTest, MatchingSeesThatPiecesAreOneByteApart) {
+TEST(KeyedStreamTest, CountMatchingDetectsAShiftOfOneByte) {
   const KeyedStream stream(11);
   const Bytes late = bytes_of(stream, 1, 100'000);
-  EXPECT_LT(stream.matching(late, 0), 8U);
-  EXPECT_EQ(stream.matching({}, 0), 0U);
+  EXPECT_LT(stream.count_matching(late, 0), 8U);
+  EXPECT_EQ(stream.count_matching({}, 0), 0U);
 }
 
 TEST(KeyedStreamTest, ConnectionsDifferAtNearlyEveryOffset) {
@@ -135,14 +135,15 @@ TEST(KeyedStreamTest, ConnectionsDifferAtNearlyEveryOffset) {
       for (std::size_t i = 0; i < kLength; ++i) {
         same += bytes[i] == others_bytes[i] ? 1U : 0U;
       }
-      // With the same start a few of the eight bytes of the keys may be equal.
+      // If the starts are equal, a few of the eight key bytes may be equal too.
       EXPECT_LT(same, kLength / 2) << one << " and " << other;
-      EXPECT_LT(KeyedStream(one).matching(others_bytes, offset), 8U) << one << " and " << other;
+      EXPECT_LT(KeyedStream(one).count_matching(others_bytes, offset), 8U)
+          << one << " and " << other;
     }
   }
 }
 
-TEST(KeyedStreamTest, NoEightBytesComeTwiceInAnEpochAndTheNextIsAnother) {
+TEST(KeyedStreamTest, NoEightBytesRepeatInAnEpochAndTheNextEpochDiffers) {
   const KeyedStream stream(5);
   const Bytes bytes = bytes_of(stream, 0, KeyedStream::kEpochBytes);
   std::unordered_set<std::uint64_t> seen;
@@ -152,15 +153,15 @@ TEST(KeyedStreamTest, NoEightBytesComeTwiceInAnEpochAndTheNextIsAnother) {
     ASSERT_TRUE(seen.insert(word).second) << offset;
   }
   const Bytes next = bytes_of(stream, KeyedStream::kEpochBytes, 1000);
-  EXPECT_LT(stream.matching(next, 0), 8U);
+  EXPECT_LT(stream.count_matching(next, 0), 8U);
 }
 
 TEST(KeyedStreamTest, RunsWithDifferentSeedsHaveDifferentBytes) {
   for (std::uint32_t seed = 0; seed < 100; ++seed) {
     const Bytes bytes = bytes_of(KeyedStream(5, seed), 0, 64);
-    EXPECT_EQ(KeyedStream(5, seed).matching(bytes, 0), 64U);
-    EXPECT_LT(KeyedStream(5, seed + 1).matching(bytes, 0), 8U);
-    EXPECT_LT(KeyedStream(6, seed).matching(bytes, 0), 8U);
+    EXPECT_EQ(KeyedStream(5, seed).count_matching(bytes, 0), 64U);
+    EXPECT_LT(KeyedStream(5, seed + 1).count_matching(bytes, 0), 8U);
+    EXPECT_LT(KeyedStream(6, seed).count_matching(bytes, 0), 8U);
   }
 }
 
@@ -170,12 +171,12 @@ TEST(KeyedStreamTest, AllByteValuesAreEquallyFrequent) {
   for (const std::byte byte : bytes) {
     ++counts[std::to_integer<std::size_t>(byte)];
   }
-  // 2047 on average; each byte of the block is there with eight keys, so in lumps.
+  // 2047 on average. Each byte of the block occurs with eight key bytes, so counts come in lumps.
   EXPECT_GT(*std::min_element(counts.begin(), counts.end()), 1500);
   EXPECT_LT(*std::max_element(counts.begin(), counts.end()), 2600);
 }
 
-// The key as anyone can compute it from eight bytes and the block.
+// The key, computed from eight bytes and the block.
 std::uint64_t key_of(const KeyedStream& stream, std::uint32_t epoch) {
   const std::uint64_t begin = epoch * KeyedStream::kEpochBytes;
   std::array<std::byte, KeyedStream::kKeyBytes> key{};
@@ -185,7 +186,7 @@ std::uint64_t key_of(const KeyedStream& stream, std::uint32_t epoch) {
   return std::bit_cast<std::uint64_t>(key);
 }
 
-TEST(KeyedStreamTest, TheKeyTellsTheConnectionAndTheEpoch) {
+TEST(KeyedStreamTest, TheKeyIdentifiesTheConnectionAndTheEpoch) {
   std::mt19937_64 random(test::announce_seed());
   for (int round = 0; round < 20'000; ++round) {
     const auto connection = static_cast<std::uint32_t>(random());
@@ -197,7 +198,7 @@ TEST(KeyedStreamTest, TheKeyTellsTheConnectionAndTheEpoch) {
   }
 }
 
-TEST(KeyedStreamTest, AnyOtherKeyIsNoConnectionsOfOurs) {
+TEST(KeyedStreamTest, OtherKeysBelongToNoConnectionOfTheRun) {
   std::mt19937_64 random(test::announce_seed());
   const auto is_ours = [](const KeyedStream::KeyOwner& owner) {
     return owner.connection < 10'000'000 && owner.epoch < 1000;

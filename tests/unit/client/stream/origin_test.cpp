@@ -1,5 +1,5 @@
-// What went wrong is told from the bytes alone: each fault is done to a stream as a broken server
-// would do it, at random places, and must be named as what it is.
+// Damages streams like a broken server, at random positions, and checks that identify() names the
+// fault from the received bytes alone.
 #include "client/stream/origin.hpp"
 
 #include <gtest/gtest.h>
@@ -18,13 +18,13 @@ using Bytes = std::vector<std::byte>;
 
 constexpr std::uint32_t kConnections = 1'000'000;
 constexpr int kRounds = 150;
-// Tell in any of these streams (telling_bytes()).
-constexpr std::size_t kAlwaysTelling = kTellingBytes + 4;
+// Enough bytes to identify any of these streams (identifying_bytes()).
+constexpr std::size_t kAlwaysTelling = kMinIdentifyingBytes + 4;
 
-// What a connection had sent, and what a server made of it.
+// What a connection sent, and what it received.
 class OriginTest : public testing::Test {
  protected:
-  // `length` bytes from a random offset of a random connection, all sent, all there.
+  // Starts with `length` bytes at a random offset of a random connection, all sent and received.
   void begin(std::size_t length) {
     connection_ = static_cast<std::uint32_t>(random_() % kConnections);
     begin_ = away_from_epoch_ends(random_() >> (24 + random_() % 40));
@@ -39,7 +39,7 @@ class OriginTest : public testing::Test {
   void lose(std::size_t position, std::size_t length) {
     received_.erase(at(position), at(position + length));
   }
-  // Bytes across the end of an epoch do not tell where they are from.
+  // Bytes across the end of an epoch have no origin.
   static std::uint64_t away_from_epoch_ends(std::uint64_t offset) {
     constexpr std::uint64_t kMargin = 16384;
     const std::uint64_t within = offset % KeyedStream::kEpochBytes;
@@ -56,11 +56,11 @@ class OriginTest : public testing::Test {
     received_.insert(at(position), bytes.begin(), bytes.end());
   }
 
-  // As LoadConnection finds it: everything from the first wrong byte on, as far as it keeps it.
+  // The evidence that LoadConnection would keep: the bytes from the first wrong one on.
   Fault identified(std::size_t most = 4096) {
     const std::size_t owed =
         std::min<std::size_t>(received_.size(), static_cast<std::size_t>(sent_ - begin_));
-    right_ = KeyedStream(connection_).matching(std::span(received_).first(owed), begin_);
+    right_ = KeyedStream(connection_).count_matching(std::span(received_).first(owed), begin_);
     const auto wrong = std::span<const std::byte>(received_).subspan(right_);
     EXPECT_FALSE(wrong.empty());
     return identify({.connection = connection_,
@@ -69,7 +69,7 @@ class OriginTest : public testing::Test {
                      .bytes = wrong.first(std::min(wrong.size(), most))},
                     kConnections);
   }
-  // What holds for every fault.
+  // Checks that apply to every fault.
   void expect_place(const Fault& fault) {
     EXPECT_EQ(fault.connection, connection_);
     EXPECT_EQ(fault.offset, begin_ + right_);
@@ -98,7 +98,7 @@ class OriginTest : public testing::Test {
   Bytes received_;
 };
 
-TEST_F(OriginTest, EveryPlaceOfEveryStreamIsFound) {
+TEST_F(OriginTest, TheOriginOfAnyPartOfAnyStreamIsFound) {
   for (int round = 0; round < kRounds; ++round) {
     begin(random_between(kAlwaysTelling, 100));
     EXPECT_EQ(origin_of(received_, {.connections = kConnections, .longest = sent_}),
@@ -109,30 +109,31 @@ TEST_F(OriginTest, EveryPlaceOfEveryStreamIsFound) {
   }
 }
 
-TEST_F(OriginTest, RandomBytesAreFromNowhere) {
+TEST_F(OriginTest, RandomBytesHaveNoOrigin) {
   for (int round = 0; round < kRounds; ++round) {
-    EXPECT_EQ(
-        origin_of(random_bytes(random_between(kTellingBytes, 64)), {.connections = kConnections}),
-        std::nullopt);
+    EXPECT_EQ(origin_of(random_bytes(random_between(kMinIdentifyingBytes, 64)),
+                        {.connections = kConnections}),
+              std::nullopt);
   }
   EXPECT_EQ(origin_of(Bytes(64), {.connections = kConnections}), std::nullopt);
   EXPECT_EQ(origin_of(Bytes(64, std::byte{0xff}), {.connections = kConnections}), std::nullopt);
 }
 
-TEST_F(OriginTest, TooFewBytesDoNotTell) {
-  begin(kTellingBytes - 1);
+TEST_F(OriginTest, TooFewBytesHaveNoOrigin) {
+  begin(kMinIdentifyingBytes - 1);
   EXPECT_EQ(origin_of(received_, {.connections = kConnections, .longest = sent_}), std::nullopt);
   EXPECT_EQ(origin_of({}, {.connections = kConnections}), std::nullopt);
 }
 
-TEST_F(OriginTest, MoreStreamsNeedMoreBytesToTell) {
-  EXPECT_EQ(telling_bytes({.connections = 63, .longest = std::uint64_t{255} << 20}), kTellingBytes);
-  EXPECT_EQ(telling_bytes({.connections = 64, .longest = std::uint64_t{255} << 20}),
-            kTellingBytes + 1);
-  EXPECT_EQ(telling_bytes({.connections = kConnections, .longest = std::uint64_t{1} << 40}),
+TEST_F(OriginTest, MoreStreamsNeedMoreBytesToIdentify) {
+  EXPECT_EQ(identifying_bytes({.connections = 63, .longest = std::uint64_t{255} << 20}),
+            kMinIdentifyingBytes);
+  EXPECT_EQ(identifying_bytes({.connections = 64, .longest = std::uint64_t{255} << 20}),
+            kMinIdentifyingBytes + 1);
+  EXPECT_EQ(identifying_bytes({.connections = kConnections, .longest = std::uint64_t{1} << 40}),
             kAlwaysTelling);
   begin(kAlwaysTelling);
-  const Streams streams{.connections = kConnections, .longest = std::uint64_t{1} << 40};
+  const CandidateStreams streams{.connections = kConnections, .longest = std::uint64_t{1} << 40};
   EXPECT_NE(origin_of(received_, streams), std::nullopt);
   EXPECT_EQ(origin_of(std::span(received_).first(kAlwaysTelling - 1), streams), std::nullopt);
 }
@@ -150,9 +151,9 @@ TEST_F(OriginTest, LostBytesAreCounted) {
   }
 }
 
-TEST_F(OriginTest, ALostMessageIsNamedFromTheOneMessageAfterIt) {
+TEST_F(OriginTest, ALostMessageIsDetectedFromTheNextMessageAlone) {
   for (int round = 0; round < kRounds; ++round) {
-    const std::size_t size = random_between(kTellingBytes + 8, 100);
+    const std::size_t size = random_between(kMinIdentifyingBytes + 8, 100);
     begin(2 * size);
     lose(0, size);
     const Fault fault = identified();
@@ -161,7 +162,7 @@ TEST_F(OriginTest, ALostMessageIsNamedFromTheOneMessageAfterIt) {
   }
 }
 
-TEST_F(OriginTest, ChunksThatComeTwiceAreDuplicated) {
+TEST_F(OriginTest, ChunksThatArriveTwiceAreDuplicated) {
   for (int round = 0; round < kRounds; ++round) {
     for (const std::size_t twice : {std::size_t{1}, std::size_t{64}, random_between(2, 4000)}) {
       begin(10'000);
@@ -174,7 +175,7 @@ TEST_F(OriginTest, ChunksThatComeTwiceAreDuplicated) {
   }
 }
 
-TEST_F(OriginTest, TheLastMessageThatComesAgainIsDuplicatedThoughNothingMoreWasSent) {
+TEST_F(OriginTest, ARepeatedLastMessageIsDuplicatedThoughNothingMoreWasSent) {
   begin(640);
   duplicate(640, 64);
   const Fault fault = identified();
@@ -184,9 +185,9 @@ TEST_F(OriginTest, TheLastMessageThatComesAgainIsDuplicatedThoughNothingMoreWasS
   expect_place(fault);
 }
 
-TEST_F(OriginTest, ChunksThatChangedPlacesAreReordered) {
+TEST_F(OriginTest, SwappedChunksAreReordered) {
   for (int round = 0; round < kRounds; ++round) {
-    // Twelve wrong bytes in a row are needed, and the first few may be right by chance.
+    // Needs twelve wrong bytes in a row, and the first few may be right by chance.
     const std::size_t first = random_between(16, round % 2 == 0 ? 40 : 1500);
     const std::size_t second = random_between(16, round % 2 == 0 ? 40 : 1500);
     begin(5000);
@@ -199,7 +200,7 @@ TEST_F(OriginTest, ChunksThatChangedPlacesAreReordered) {
   }
 }
 
-TEST_F(OriginTest, BytesOfAnotherConnectionAreCrossedAndTellItsNumberAndOffset) {
+TEST_F(OriginTest, BytesOfAnotherConnectionAreCrossedWithItsNumberAndOffset) {
   for (int round = 0; round < kRounds; ++round) {
     begin(1000);
     const auto other = static_cast<std::uint32_t>(random_() % kConnections);
@@ -220,7 +221,7 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAreCrossedAndTellItsNumberAndOffset) 
   }
 }
 
-TEST_F(OriginTest, TwoSmallMessagesThatWereSwappedBetweenConnectionsAreCrossed) {
+TEST_F(OriginTest, SmallMessagesSwappedBetweenConnectionsAreCrossed) {
   for (int round = 0; round < kRounds; ++round) {
     const std::size_t size = random_between(kAlwaysTelling, 32);
     do {
@@ -232,7 +233,7 @@ TEST_F(OriginTest, TwoSmallMessagesThatWereSwappedBetweenConnectionsAreCrossed) 
   }
 }
 
-TEST_F(OriginTest, AByteThatWasFlippedIsOneCorruptedByte) {
+TEST_F(OriginTest, AFlippedByteIsOneCorruptedByte) {
   for (int round = 0; round < kRounds; ++round) {
     begin(random_between(1, 2000));
     received_[random_between(0, received_.size() - 1)] ^= static_cast<std::byte>(1U << round % 8);
@@ -244,11 +245,11 @@ TEST_F(OriginTest, AByteThatWasFlippedIsOneCorruptedByte) {
   }
 }
 
-// Every eight bytes are from some stream, which may be one of those that others could have sent.
-TEST_F(OriginTest, AFlippedByteIsCorruptedWhereThereAreTooFewToTellOtherwise) {
+// Any eight bytes come from some stream, which may be one that another connection could have sent.
+TEST_F(OriginTest, AFlippedByteIsCorruptedEvenIfTheOtherBytesAreTooFewToIdentify) {
   constexpr int kManyRounds = 20'000;
   for (int round = 0; round < kManyRounds; ++round) {
-    begin(kTellingBytes);
+    begin(kMinIdentifyingBytes);
     received_.front() ^= std::byte{1};
     ASSERT_EQ(name_of(identified().kind), "corrupted");
   }
@@ -272,8 +273,8 @@ TEST_F(OriginTest, SeveralFlippedBytesAreCountedFromTheFirstToTheLast) {
   }
 }
 
-// With one pattern, so that they are bytes of a stream that has another key.
-TEST_F(OriginTest, EverySecondByteFlippedIsCorruptionAndNoOtherRun) {
+// All are flipped with one pattern, so that the result is a stream with another key.
+TEST_F(OriginTest, EverySecondByteFlippedIsCorruptedAndNotCrossed) {
   for (int round = 0; round < kRounds; ++round) {
     const std::size_t length = random_between(16, 200);
     begin(length);
@@ -286,7 +287,7 @@ TEST_F(OriginTest, EverySecondByteFlippedIsCorruptionAndNoOtherRun) {
   }
 }
 
-TEST_F(OriginTest, AMessageOfZerosIsCorruptedAllOfIt) {
+TEST_F(OriginTest, AMessageOfZerosIsCorruptedCompletely) {
   begin(1000);
   std::fill(at(100), at(164), std::byte{0});
   const Fault fault = identified();
@@ -317,10 +318,10 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAfterEverythingWasSentAreCrossed) {
   expect_place(fault);
 }
 
-TEST_F(OriginTest, BytesThatNobodySentInTheMidstAreUnsolicited) {
+TEST_F(OriginTest, ExtraBytesInTheMiddleAreUnsolicited) {
   for (int round = 0; round < kRounds; ++round) {
     begin(1000);
-    // A single byte that happens to be the right one would be a duplicate.
+    // A single inserted byte that is right by chance would be a duplicate.
     const std::size_t extra = random_between(3, 50);
     const std::size_t position = random_between(0, 900);
     insert_at(position, random_bytes(extra));
@@ -331,7 +332,7 @@ TEST_F(OriginTest, BytesThatNobodySentInTheMidstAreUnsolicited) {
   }
 }
 
-TEST_F(OriginTest, BytesOfAnotherRunAreCrossedWithoutAPlace) {
+TEST_F(OriginTest, BytesOfAnotherRunAreCrossedWithoutAnOrigin) {
   for (int round = 0; round < kRounds; ++round) {
     begin(64);
     KeyedStream(connection_, 1 + static_cast<std::uint32_t>(round)).fill(received_, begin_);
@@ -342,7 +343,7 @@ TEST_F(OriginTest, BytesOfAnotherRunAreCrossedWithoutAPlace) {
   }
 }
 
-TEST_F(OriginTest, LossAndRepetitionAreToldApartAtAnyDistance) {
+TEST_F(OriginTest, LossAndRepetitionAreDistinguishedAtAnyDistance) {
   for (const std::uint64_t distance : {300'000U, 524'168U, 524'169U, 5'000'000U}) {
     connection_ = 3;
     begin_ = 8'000'000;
@@ -359,19 +360,19 @@ TEST_F(OriginTest, LossAndRepetitionAreToldApartAtAnyDistance) {
   }
 }
 
-TEST_F(OriginTest, EvidenceTooShortToTellIsCorruptionOfAsManyBytes) {
+TEST_F(OriginTest, EvidenceTooShortToIdentifyIsCorrupted) {
   begin(100);
   lose(50, 10);
-  const Fault fault = identified(kTellingBytes - 1);
+  const Fault fault = identified(kMinIdentifyingBytes - 1);
   EXPECT_EQ(name_of(fault.kind), "corrupted");
   EXPECT_EQ(fault.origin, std::nullopt);
   EXPECT_GE(fault.bytes, 1U);
-  EXPECT_LE(fault.bytes, kTellingBytes - 1);
+  EXPECT_LE(fault.bytes, kMinIdentifyingBytes - 1);
   EXPECT_EQ(identified(kAlwaysTelling).kind, FaultKind::lost);
 }
 
-TEST_F(OriginTest, BytesThatHaveNotBeenSentYetCannotHaveBeenLost) {
-  // The same place of the stream, a repeat later, is all that they can be from.
+TEST_F(OriginTest, BytesBeyondWhatWasSentAreNotLost) {
+  // Their only possible origin is beyond what was sent.
   begin(100);
   Bytes later(64);
   KeyedStream(connection_).fill(later, sent_ + 1000);
@@ -401,10 +402,12 @@ TEST(FaultTextTest, SaysWhereWhatAndWhichBytes) {
             "connection 3, offset 4096: 1 byte lost (expected 0x1f, got 0xa0)");
   EXPECT_EQ(text_of(fault_of(FaultKind::corrupted, 1)),
             "connection 3, offset 4096: 1 byte corrupted (expected 0x1f, got 0xa0)");
-  EXPECT_EQ(text_of(fault_of(FaultKind::duplicated, 64)),
-            "connection 3, offset 4096: the 64 bytes before came again (expected 0x1f, got 0xa0)");
+  EXPECT_EQ(
+      text_of(fault_of(FaultKind::duplicated, 64)),
+      "connection 3, offset 4096: the previous 64 bytes arrived again (expected 0x1f, got 0xa0)");
   EXPECT_EQ(text_of(fault_of(FaultKind::reordered, 64)),
-            "connection 3, offset 4096: what belongs 64 bytes later came first (expected 0x1f, got "
+            "connection 3, offset 4096: bytes that belong 64 bytes later arrived first (expected "
+            "0x1f, got "
             "0xa0)");
 }
 
@@ -416,14 +419,14 @@ TEST(FaultTextTest, NamesTheConnectionWhoseBytesCame) {
             "0xa0)");
 }
 
-TEST(FaultTextTest, ExpectsNothingBeyondWhatWasSent) {
+TEST(FaultTextTest, NamesNoExpectedByteBeyondWhatWasSent) {
   Fault fault = fault_of(FaultKind::unsolicited, 2);
   fault.expected = std::nullopt;
   fault.got = std::byte{0};
   EXPECT_EQ(text_of(fault), "connection 3, offset 4096: 2 bytes more than were sent (got 0x00)");
 }
 
-TEST(FaultTextTest, EachKindHasANameOfItsOwn) {
+TEST(FaultTextTest, EachKindHasItsOwnName) {
   EXPECT_EQ(name_of(FaultKind::corrupted), "corrupted");
   EXPECT_EQ(name_of(FaultKind::lost), "lost");
   EXPECT_EQ(name_of(FaultKind::duplicated), "duplicated");

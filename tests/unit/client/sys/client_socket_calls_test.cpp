@@ -18,12 +18,14 @@ class ClientSocketCallsTest : public testing::Test {
   static sys::SocketAddress address(const char* host, std::uint16_t port) {
     return *sys::SocketAddress::parse(host, port);
   }
-  [[nodiscard]] sys::Opened open() const { return sys::open_connection(server_, std::nullopt); }
-  [[nodiscard]] sys::Opened open_from(const sys::SocketAddress& source) const {
+  [[nodiscard]] sys::ConnectResult open() const {
+    return sys::open_connection(server_, std::nullopt);
+  }
+  [[nodiscard]] sys::ConnectResult open_from(const sys::SocketAddress& source) const {
     return sys::open_connection(server_, source);
   }
-  // There is no connection for this reason, and no descriptor is left.
-  void expect_failed(const sys::Opened& opened, int error) const {
+  // Expects that connecting failed with `error` and closed the descriptor.
+  void expect_failed(const sys::ConnectResult& opened, int error) const {
     EXPECT_EQ(opened.error, error);
     EXPECT_FALSE(opened.fd.is_open());
     EXPECT_TRUE(kernel_.was_closed(kFd));
@@ -33,29 +35,29 @@ class ClientSocketCallsTest : public testing::Test {
   sys::SocketAddress server_ = address("192.0.2.9", 2003);
 };
 
-TEST_F(ClientSocketCallsTest, AConnectionIsMadeWithoutDelayOfSmallSegments) {
+TEST_F(ClientSocketCallsTest, AConnectionSetsTcpNodelay) {
   kernel_.expect_socket(kFd);
   kernel_.expect_setsockopt(kFd, IPPROTO_TCP, TCP_NODELAY, 1);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, EINPROGRESS);
   EXPECT_EQ(opened.fd.get(), kFd);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), server_);
   EXPECT_EQ(kernel_.count(Call::bind), 0U);
 }
 
-TEST_F(ClientSocketCallsTest, AConnectionMayBeThereAtOnce) {
+TEST_F(ClientSocketCallsTest, AConnectMaySucceedAtOnce) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, 0);
   EXPECT_TRUE(opened.fd.is_open());
 }
 
-TEST_F(ClientSocketCallsTest, AnInterruptedConnectGoesOnByItself) {
+TEST_F(ClientSocketCallsTest, AnInterruptedConnectContinues) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINTR);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, EINPROGRESS);
   EXPECT_TRUE(opened.fd.is_open());
   EXPECT_EQ(kernel_.count(Call::connect), 1U);
@@ -66,7 +68,7 @@ TEST_F(ClientSocketCallsTest, ASourceIsBoundWithItsPortLeftToConnect) {
   kernel_.expect_setsockopt(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   kernel_.expect_bind(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = open_from(address("127.0.0.2", 0));
+  const sys::ConnectResult opened = open_from(address("127.0.0.2", 0));
   EXPECT_EQ(opened.error, EINPROGRESS);
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).host(), "127.0.0.2");
 }
@@ -74,12 +76,12 @@ TEST_F(ClientSocketCallsTest, ASourceIsBoundWithItsPortLeftToConnect) {
 TEST_F(ClientSocketCallsTest, ASourceWithAPortIsBoundToThatPort) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd);
-  const sys::Opened opened = open_from(address("127.0.0.2", 4711));
+  const sys::ConnectResult opened = open_from(address("127.0.0.2", 4711));
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).port(), 4711);
   EXPECT_EQ(kernel_.option_set(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), std::nullopt);
 }
 
-TEST_F(ClientSocketCallsTest, ASourceIsBoundAlsoWhereItsPortCannotBeLeftOpen) {
+TEST_F(ClientSocketCallsTest, ASourceIsBoundEvenIfNoPortOptionIsRefused) {
   kernel_.expect_socket(kFd);
   kernel_.expect_setsockopt(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, ENOPROTOOPT);
   kernel_.expect_bind(kFd);
@@ -91,7 +93,7 @@ TEST_F(ClientSocketCallsTest, IPv6IsConnectedToOverASocketOfItsFamily) {
   server_ = address("2001:db8::9", 7);
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = open_from(address("2001:db8::1", 0));
+  const sys::ConnectResult opened = open_from(address("2001:db8::1", 0));
   EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)).text(), "[2001:db8::9]:7");
   EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).host(), "2001:db8::1");
 }
@@ -100,7 +102,7 @@ TEST_F(ClientSocketCallsTest, IPv6IsConnectedToOverASocketOfItsFamily) {
 
 TEST_F(ClientSocketCallsTest, WithoutADescriptorThereIsNoConnection) {
   kernel_.expect_socket_error(EMFILE);
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, EMFILE);
   EXPECT_FALSE(opened.fd.is_open());
   EXPECT_EQ(kernel_.count(Call::close), 0U);
@@ -113,7 +115,7 @@ TEST_F(ClientSocketCallsTest, AnOptionThatIsRefusedClosesTheDescriptor) {
   EXPECT_EQ(kernel_.count(Call::connect), 0U);
 }
 
-TEST_F(ClientSocketCallsTest, ASourceThatIsNotOursClosesTheDescriptor) {
+TEST_F(ClientSocketCallsTest, AForeignSourceAddressClosesTheDescriptor) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd, EADDRNOTAVAIL);
   expect_failed(open_from(address("198.51.100.1", 0)), EADDRNOTAVAIL);
@@ -130,10 +132,10 @@ TEST_F(ClientSocketCallsTest, AConnectThatFailsClosesTheDescriptor) {
 
 // Waiting.
 
-TEST_F(ClientSocketCallsTest, WaitingEndsWithTheConnection) {
+TEST_F(ClientSocketCallsTest, WaitingEndsWhenConnected) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
-  const sys::Opened opened = sys::connect_within(server_, std::nullopt, milliseconds(100));
+  const sys::ConnectResult opened = sys::connect_within(server_, std::nullopt, milliseconds(100));
   EXPECT_EQ(opened.error, 0);
   EXPECT_EQ(opened.fd.get(), kFd);
 }
@@ -145,13 +147,13 @@ TEST_F(ClientSocketCallsTest, WaitingEndsWithTheErrorOfTheConnection) {
   expect_failed(sys::connect_within(server_, std::nullopt, milliseconds(100)), ECONNREFUSED);
 }
 
-TEST_F(ClientSocketCallsTest, AFailureAtOnceIsNotWaitedFor) {
+TEST_F(ClientSocketCallsTest, AnImmediateFailureIsNotWaitedFor) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, ENETUNREACH);
   expect_failed(sys::connect_within(server_, std::nullopt, milliseconds(100)), ENETUNREACH);
 }
 
-TEST_F(ClientSocketCallsTest, AResetIsAskedForWithLinger) {
+TEST_F(ClientSocketCallsTest, ResetOnCloseSetsLinger) {
   sys::reset_on_close(kFd);
   EXPECT_EQ(kernel_.option_set(kFd, SOL_SOCKET, SO_LINGER), 1);
   kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_LINGER, 1, EINVAL);

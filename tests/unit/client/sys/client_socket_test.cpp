@@ -1,4 +1,4 @@
-// Connections to a listener of the real kernel, on loopback.
+// Connections over loopback, with the real kernel.
 #include "client/sys/client_socket.hpp"
 
 #include <gtest/gtest.h>
@@ -22,10 +22,10 @@ constexpr std::chrono::seconds kPatience{60};
 
 class ClientSocketTest : public testing::Test {
  protected:
-  [[nodiscard]] sys::Opened open(const sys::ReceivePath& path = {}) const {
+  [[nodiscard]] sys::ConnectResult open(const sys::ReceiveBuffering& path = {}) const {
     return sys::open_connection(listener_.address, std::nullopt, path);
   }
-  // The other end of the oldest connection that is not accepted yet.
+  // Accepts the oldest waiting connection.
   [[nodiscard]] sys::UniqueFd accept() const {
     wait_for(listener_.fd.get(), POLLIN);
     return sys::accept(listener_.fd.get()).fd;
@@ -34,7 +34,7 @@ class ClientSocketTest : public testing::Test {
     const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
     EXPECT_NE(sys::wait_ready(fd, events, deadline), 0);
   }
-  // How much the kernels take from `fd` while nobody reads.
+  // How many bytes can be sent on `fd` while the peer does not read.
   static std::size_t taken_unread(int fd) {
     constexpr std::chrono::milliseconds kQuiet{100};
     const std::array<std::byte, 65536> bytes{};
@@ -51,7 +51,7 @@ class ClientSocketTest : public testing::Test {
 };
 
 TEST_F(ClientSocketTest, ConnectsWithoutWaiting) {
-  const sys::Opened opened = open();
+  const sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   EXPECT_TRUE(opened.error == 0 || opened.error == EINPROGRESS) << opened.error;
   wait_for(opened.fd.get(), POLLOUT);
@@ -59,23 +59,24 @@ TEST_F(ClientSocketTest, ConnectsWithoutWaiting) {
   EXPECT_EQ(option_of(opened.fd.get(), IPPROTO_TCP, TCP_NODELAY), 1);
 }
 
-TEST_F(ClientSocketTest, ANarrowPathHoldsLittle) {
-  const sys::Opened opened = open({.buffer_bytes = 4096, .segment_bytes = 1448});
+TEST_F(ClientSocketTest, SmallBuffersLimitWhatTheKernelsHold) {
+  const sys::ConnectResult opened = open({.buffer_bytes = 4096, .segment_bytes = 1448});
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
   EXPECT_EQ(option_of(opened.fd.get(), SOL_SOCKET, SO_RCVBUF), 2 * 4096);
-  constexpr std::size_t kLittle = 262144;  // Of some 70 KiB, measured.
+  constexpr std::size_t kLittle = 262144;  // Measured: about 70 KiB.
   EXPECT_LT(taken_unread(server.get()), kLittle);
 }
 
-TEST_F(ClientSocketTest, WhatIsToGoWithTheFinWaitsForIt) {
-  const sys::Opened opened = open();
+TEST_F(ClientSocketTest, SendMoreWaitsForTheFin) {
+  const sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
-  constexpr std::chrono::milliseconds kHeld{200};  // By the kernel, at the most (tcp(7), TCP_CORK).
+  constexpr std::chrono::milliseconds kHeld{200};  // The kernel's limit (tcp(7), TCP_CORK).
   const sys::TimePoint begin = sys::MonotonicClock::now();
   ASSERT_EQ(sys::send_more(opened.fd.get(), std::as_bytes(std::span(kHello))).count(), 5U);
-  const std::size_t arrived = sys::unread_bytes(server.get()).count();  // Loopback is that fast.
+  // Loopback delivers at once.
+  const std::size_t arrived = sys::unread_bytes(server.get()).count();
   EXPECT_TRUE(arrived == 0 || sys::MonotonicClock::now() - begin >= kHeld) << arrived;
   ASSERT_TRUE(sys::shut_write(opened.fd.get()).ok());
   wait_for(server.get(), POLLIN);
@@ -86,8 +87,8 @@ TEST_F(ClientSocketTest, WhatIsToGoWithTheFinWaitsForIt) {
   EXPECT_EQ(end.count(), 0U);
 }
 
-TEST_F(ClientSocketTest, AResetOnCloseIsOne) {
-  sys::Opened opened = open();
+TEST_F(ClientSocketTest, ResetOnCloseSendsAReset) {
+  sys::ConnectResult opened = open();
   ASSERT_TRUE(opened.fd.is_open());
   const sys::UniqueFd server = accept();
   sys::reset_on_close(opened.fd.get());
@@ -98,7 +99,7 @@ TEST_F(ClientSocketTest, AResetOnCloseIsOne) {
 }
 
 TEST_F(ClientSocketTest, AConnectionToAServerIsNotToItself) {
-  const sys::Opened opened = sys::connect_within(listener_.address, std::nullopt, kPatience);
+  const sys::ConnectResult opened = sys::connect_within(listener_.address, std::nullopt, kPatience);
   EXPECT_EQ(opened.error, 0);
   EXPECT_FALSE(sys::is_self_connected(opened.fd.get()));
   EXPECT_FALSE(sys::is_self_connected(-1));
@@ -108,19 +109,19 @@ TEST_F(ClientSocketTest, AConnectionToItselfIsAFailureAndItsPortIsFreeAtOnce) {
   const sys::SocketAddress own =
       sys::open_listener(*sys::SocketAddress::parse("127.0.0.75", 0), 1, false, {}).address;
   {
-    const sys::Opened opened = sys::open_connection(own, own);
+    const sys::ConnectResult opened = sys::open_connection(own, own);
     ASSERT_TRUE(opened.fd.is_open());
     wait_for(opened.fd.get(), POLLOUT);
     EXPECT_TRUE(sys::is_self_connected(opened.fd.get()));
     EXPECT_EQ(sys::connect_error(opened.fd.get()), sys::kConnectedToItself);
   }
-  EXPECT_EQ(sys::why_not_from(own), 0);
-  const sys::Opened opened = sys::connect_within(own, own, kPatience);
+  EXPECT_EQ(sys::bind_error(own), 0);
+  const sys::ConnectResult opened = sys::connect_within(own, own, kPatience);
   EXPECT_EQ(opened.error, sys::kConnectedToItself);
   EXPECT_FALSE(opened.fd.is_open());
   EXPECT_EQ(sys::connect_error_text(opened.error),
             "connected to itself, because no server listens there");
-  EXPECT_EQ(sys::why_not_from(own), 0);
+  EXPECT_EQ(sys::bind_error(own), 0);
 }
 
 }  // namespace

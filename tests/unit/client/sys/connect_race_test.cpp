@@ -1,4 +1,4 @@
-// Several addresses of the loopback, each with a server of its own, or with none.
+// Races between loopback addresses with and without servers.
 #include "client/sys/connect_race.hpp"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ class ConnectRaceTest : public testing::Test {
   static sys::ListenSocket listener(const std::string& host, int backlog = 16) {
     return sys::open_listener(*sys::SocketAddress::parse(host, 0), backlog, false, {});
   }
-  // An address where nothing listens.
+  // An address without a server.
   static sys::SocketAddress refusing() { return listener("127.0.0.71").address; }
   static sys::Route to(const sys::SocketAddress& server) {
     return {.server = server, .source = std::nullopt};
@@ -28,14 +28,14 @@ class ConnectRaceTest : public testing::Test {
     return sys::accept(server.fd.get()).fd.is_open();
   }
 
-  // A server that answers no more, because its accept queue is full.
+  // A server that does not answer, because its accept queue is full.
   sys::ListenSocket stuck_ = listener("127.0.0.72", 0);
-  sys::Opened filler_ = sys::connect_within(stuck_.address, std::nullopt, seconds(60));
+  sys::ConnectResult filler_ = sys::connect_within(stuck_.address, std::nullopt, seconds(60));
   sys::ListenSocket first_ = listener("127.0.0.73");
   sys::ListenSocket second_ = listener("127.0.0.74");
 };
 
-TEST_F(ConnectRaceTest, TheFirstThatAnswersWinsAndTheNextIsNotTried) {
+TEST_F(ConnectRaceTest, TheFirstToAnswerWinsAndTheNextIsNotTried) {
   const std::vector<sys::Route> routes{to(first_.address), to(second_.address)};
   const sys::RaceResult result = sys::connect_to_first(routes, seconds(60));
   EXPECT_EQ(result.winner, 0U);
@@ -51,21 +51,21 @@ TEST_F(ConnectRaceTest, AfterARefusalTheNextIsTried) {
   EXPECT_EQ(result.errors, (std::vector<int>{ECONNREFUSED, ECONNREFUSED, 0}));
 }
 
-TEST_F(ConnectRaceTest, OneThatDoesNotAnswerIsOvertakenBeforeItsTimeout) {
+TEST_F(ConnectRaceTest, ASilentAddressIsOvertakenBeforeItsTimeout) {
   const std::vector<sys::Route> routes{to(stuck_.address), to(second_.address)};
   const sys::RaceResult result = sys::connect_to_first(routes, seconds(20));
   EXPECT_EQ(result.winner, 1U);
   EXPECT_EQ(result.errors, (std::vector<int>{0, 0})) << "the first was undecided, not timed out";
 }
 
-TEST_F(ConnectRaceTest, WithNoAnswerAtAllEachHasItsReason) {
+TEST_F(ConnectRaceTest, IfAllFailEachHasItsReason) {
   const std::vector<sys::Route> routes{to(stuck_.address), to(refusing()), to(stuck_.address)};
   const sys::RaceResult result = sys::connect_to_first(routes, milliseconds(400));
   EXPECT_EQ(result.winner, std::nullopt);
   EXPECT_EQ(result.errors, (std::vector<int>{ETIMEDOUT, ECONNREFUSED, ETIMEDOUT}));
 }
 
-TEST_F(ConnectRaceTest, ASourceThatIsNotOursIsAReasonToo) {
+TEST_F(ConnectRaceTest, AForeignSourceAddressIsAReason) {
   const std::vector<sys::Route> routes{
       {.server = first_.address, .source = sys::SocketAddress::parse("198.51.100.1", 0)},
       to(second_.address)};

@@ -8,7 +8,7 @@
 namespace echod::test {
 namespace {
 
-TEST(ResolveTest, AnAddressIsItself) {
+TEST(ResolveTest, AnAddressResolvesToItself) {
   for (const char* const host : {"192.0.2.1", "::1", "2001:db8::1", "0.0.0.0"}) {
     const auto addresses = sys::resolve(host, 2003);
     ASSERT_EQ(addresses.size(), 1U) << host;
@@ -49,8 +49,8 @@ TEST(ResolveTest, FamiliesTakeTurnsFromTheFirstAddressOn) {
   EXPECT_EQ(interleaved({"::1", "::2"}), (Hosts{"::1", "::2"}));
 }
 
-TEST(ResolveTest, ANameThatDoesNotExistIsToldInTheWordsOfTheResolver) {
-  // RFC 6761 section 6.4: there is never such a name.
+TEST(ResolveTest, AnUnknownNameGivesTheMessageOfTheResolver) {
+  // Such a name never exists (RFC 6761, section 6.4).
   for (const char* const host : {"nonsense.invalid", "", "..", "a b"}) {
     try {
       (void)sys::resolve(host, 7);

@@ -22,7 +22,7 @@ nanoseconds cpu(const sys::ProcessUsage& usage) {
   return usage.user + usage.system;
 }
 
-// Burns CPU until `done` says so, or the deadline passes.
+// Uses CPU time until `done` returns true or the deadline passes.
 template <typename Done>
 bool burn_until(Done done) {
   const Deadline deadline;
@@ -41,7 +41,7 @@ TEST(UsageTest, OurOwnCpuTimeGrowsAsWeUseIt) {
   EXPECT_TRUE(burn_until([&] { return cpu(*sys::process_usage(getpid())) > cpu(*before); }));
 }
 
-TEST(UsageTest, OurOwnMemoryAndSwitchesAreThere) {
+TEST(UsageTest, OurOwnMemoryAndSwitchesAreReported) {
   const auto usage = sys::process_usage(getpid());
   ASSERT_TRUE(usage);
   EXPECT_GT(usage->resident_bytes, 100'000U);
@@ -68,7 +68,7 @@ TEST(UsageTest, ThreadsMayEndMeanwhile) {
   churn.join();
 }
 
-TEST(UsageTest, OfAProcessThatDoesNotExistThereIsNone) {
+TEST(UsageTest, AMissingProcessHasNoUsage) {
   EXPECT_EQ(sys::process_usage(0), std::nullopt);
   EXPECT_EQ(sys::process_usage(-1), std::nullopt);
   const pid_t child = fork();
@@ -79,7 +79,7 @@ TEST(UsageTest, OfAProcessThatDoesNotExistThereIsNone) {
   EXPECT_EQ(sys::process_usage(child), std::nullopt);
 }
 
-// A process with this name, which has used some CPU time.
+// A process with a given name that has used some CPU time.
 class NamedProcess {
  public:
   explicit NamedProcess(const char* name) {
@@ -114,7 +114,7 @@ class NamedProcess {
   pid_t pid_ = -1;
 };
 
-TEST(UsageTest, ANameWithSpacesAndParenthesesDoesNotConfuse) {
+TEST(UsageTest, ANameWithSpacesAndParenthesesIsSkipped) {
   for (const char* const name : {"a b", ") S 1 2 3 (", "x) R 9 9 9 9", "((", "\n) 1 2\n"}) {
     const NamedProcess process(name);
     const auto usage = sys::process_usage(process.pid());

@@ -90,7 +90,7 @@ TEST(FiguresTest, NumbersAreWrittenWithTheDecimalsAskedFor) {
   EXPECT_EQ(number_text(-0.5, 2), "-0.50");
 }
 
-TEST(FiguresTest, WhatIsQuotedStaysOnOneLineAndMovesNoCursor) {
+TEST(FiguresTest, OneLineEscapesControlCharacters) {
   EXPECT_EQ(one_line("gr\xC3\xBCn \"x\" \\"), "gr\xC3\xBCn \"x\" \\");
   EXPECT_EQ(one_line("a\nb\r\t\x1b[2J\x7f"), "a\\nb\\r\\t\\x1b[2J\\x7f");
   EXPECT_EQ(one_line("\xC2\x9B\xC2\xA0"), "\xC2\\x9b\xC2\xA0");

@@ -8,7 +8,7 @@ namespace {
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
 
-constexpr Moment kSome(seconds(1'795'857'858));  // By date(1).
+constexpr Moment kSome(seconds(1'795'857'858));  // According to date(1).
 
 TEST(MomentsTest, AMomentIsWrittenInUtcToTheNanosecond) {
   EXPECT_EQ(moment_text(kSome), "2026-11-28T09:24:18.000000000Z");
@@ -17,14 +17,14 @@ TEST(MomentsTest, AMomentIsWrittenInUtcToTheNanosecond) {
   EXPECT_EQ(moment_text(Moment(nanoseconds(-1))), "1969-12-31T23:59:59.999999999Z");
 }
 
-TEST(MomentsTest, WhatWasWrittenIsReadBack) {
+TEST(MomentsTest, WrittenMomentsAreReadBack) {
   for (const nanoseconds more : {nanoseconds(0), nanoseconds(1), nanoseconds(999'999'999),
                                  nanoseconds(std::chrono::hours(24 * 365 * 100))}) {
     EXPECT_EQ(parse_moment(moment_text(kSome + more)), kSome + more);
   }
 }
 
-TEST(MomentsTest, AMomentIsReadAsRfc3339HasIt) {
+TEST(MomentsTest, ReadsRfc3339) {
   for (const char* const text :
        {"2026-11-28T09:24:18Z", "2026-11-28t09:24:18z", "2026-11-28 09:24:18Z",
         "2026-11-28T10:24:18+01:00", "2026-11-28T03:54:18-05:30", "2026-11-28T09:24:18.0Z",
@@ -37,7 +37,7 @@ TEST(MomentsTest, AMomentIsReadAsRfc3339HasIt) {
   EXPECT_EQ(parse_moment("2016-12-31T23:59:60Z"), Moment(seconds(1'483'228'800)));
 }
 
-TEST(MomentsTest, SecondsSinceTheEpochAreAMomentToo) {
+TEST(MomentsTest, ReadsSecondsSinceTheEpoch) {
   EXPECT_EQ(parse_moment("1795857858"), kSome);
   EXPECT_EQ(parse_moment("1795857858.000000001"), kSome + nanoseconds(1));
   EXPECT_EQ(parse_moment("0"), Moment(nanoseconds(0)));
@@ -48,7 +48,7 @@ TEST(MomentsTest, SecondsSinceTheEpochAreAMomentToo) {
   }
 }
 
-TEST(MomentsTest, WhatIsNotWhollyAMomentIsNone) {
+TEST(MomentsTest, RefusesOtherTexts) {
   for (const char* const text : {"",
                                  "now",
                                  "2026-11-28",
