@@ -20,9 +20,10 @@ struct SpliceSettings {
   std::uint8_t patience = 3;  // Rounds of less after which a connection is asked no more.
   std::uint8_t copies_after_small_pieces = 64;  // Rounds until splicing is tried again.
 
-  // What so many unacknowledged bytes count: one for each `least_bytes`, begun ones included, and
-  // one for a round of which a part is acknowledged.
+  // Units that unacknowledged bytes count: one for each `least_bytes`, rounded up, and one for a
+  // round that is partly acknowledged.
   [[nodiscard]] std::size_t pins_of(std::size_t bytes) const noexcept {
+    // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): least_bytes is never 0.
     return bytes == 0 ? 0 : (bytes + least_bytes - 1) / least_bytes + 1;
   }
 };

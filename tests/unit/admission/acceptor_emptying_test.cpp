@@ -98,7 +98,7 @@ TEST_F(AcceptorEmptyingTest, TriesAgainByTheClockIfItRunsShort) {
 }
 
 TEST_F(AcceptorEmptyingTest, NewcomersDoNotKeepItFromLettingGo) {
-  context_.settings.turn_accepts = 100;
+  acceptor_.set_accepts_in_a_turn(100);
   acceptor_.begin_emptying();
   expect_no_wait();
   expect_accepts(kFirst, kFirst + kListenerBacklog);  // The queue holds one more than it is told.
@@ -109,7 +109,7 @@ TEST_F(AcceptorEmptyingTest, NewcomersDoNotKeepItFromLettingGo) {
 }
 
 TEST_F(AcceptorEmptyingTest, ErrorsDoNotKeepItFromLettingGo) {
-  context_.settings.turn_accepts = 100;
+  acceptor_.set_accepts_in_a_turn(100);
   acceptor_.begin_emptying();
   expect_no_wait();
   for (int i = 0; i < kListenerBacklog + 1; ++i) {

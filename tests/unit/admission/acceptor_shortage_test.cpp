@@ -132,7 +132,7 @@ TEST_F(AcceptWithoutMemoryTest, NoneToRegisterAConnectionIsNoneAtAll) {
   // With the socket and the wake-up, all slots of the loop's first allocation.
   constexpr int kCrowd = 62;
   shared_.admission.set_max_connections(100);
-  context_.settings.turn_accepts = kCrowd;
+  acceptor_.set_accepts_in_a_turn(kCrowd);
   expect_edge();
   expect_accepts(kFirst, kFirst + kCrowd - 1);
   iterate();

@@ -96,7 +96,7 @@ TEST_F(AdmissionTest, AWishForRoomIsTakenOnce) {
 
 TEST_F(AdmissionTest, AConnectionThatLeavesTwiceIsABug) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH(admission_.connection_closed(0), "a connection leaves once");
+  EXPECT_DEATH(admission_.connection_closed(0), "a connection is closed once");
 }
 
 // Share.

@@ -147,7 +147,7 @@ TEST_F(ConnectionTableTest, SurvivesAnyOrderOfComingAndGoing) {
 
 TEST_F(ConnectionTableTest, RoomIsReservedBeforeAConnectionIsCreated) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH((void)table_.create(context_, sys::UniqueFd(), {}), "room is reserved");
+  EXPECT_DEATH((void)table_.create(context_, sys::UniqueFd(), {}), "a slot is reserved");
 }
 
 }  // namespace

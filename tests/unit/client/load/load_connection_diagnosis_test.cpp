@@ -156,7 +156,7 @@ TEST_F(LoadConnectionDiagnosisTest, AnAnswerThatComesTwiceIsDuplicated) {
   iterate_and_sweep(milliseconds(200));
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(errors(LoadError::duplicated), 1U);
-  EXPECT_EQ(only_error().substr(0, 57),
+  EXPECT_EQ(only_error().substr(0, 62),
             "connection 0, offset 64: the previous 64 bytes arrived again (");
 }
 

@@ -29,7 +29,7 @@ struct Table {
 };
 
 // Parses like the plotters: columns of words; lines that begin with # are no data.
-Table parse(const std::string& text) {
+Table parse_hgrm(const std::string& text) {
   Table table;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
