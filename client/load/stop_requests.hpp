@@ -26,7 +26,6 @@ class StopRequests {
     }
     return arrived - *first_ < kSameStop ? StopRequest::duplicate : StopRequest::now;
   }
-  [[nodiscard]] bool is_any() const noexcept { return first_.has_value(); }
 
  private:
   std::optional<sys::TimePoint> first_;

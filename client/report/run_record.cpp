@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <tuple>
 
 #include "client/report/json_names.hpp"
 #include "client/text/figures.hpp"
@@ -262,6 +264,21 @@ void require_alike(const RunRecord& first, const RunRecord& other) {
   }
 }
 
+// Throws if a run is among the parts twice.
+void require_different_runs(const std::vector<RunPart>& parts) {
+  const auto identity = [](const RunPart& part) {
+    return std::tie(part.environment.host, part.measured_from, part.seed, part.echoes);
+  };
+  for (auto part = parts.begin(); part != parts.end(); ++part) {
+    const auto same = std::find_if(std::next(part), parts.end(), [&](const RunPart& other) {
+      return identity(*part) == identity(other);
+    });
+    if (same != parts.end()) {
+      throw std::runtime_error(part->name + " and " + same->name + " hold the same run");
+    }
+  }
+}
+
 template <typename Number>
 void add_to(std::optional<Number>& sum, const std::optional<Number>& more) {
   if (sum && more) {
@@ -339,6 +356,7 @@ RunRecord merge(const std::vector<RunRecord>& records) {
     add_result(sum.result, records[i].result);
     sum.parts.insert(sum.parts.end(), records[i].parts.begin(), records[i].parts.end());
   }
+  require_different_runs(sum.parts);
   return sum;
 }
 

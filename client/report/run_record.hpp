@@ -42,7 +42,7 @@ struct RunRecord {
 [[nodiscard]] RunRecord read_run(const std::string& name, const std::string& json);
 
 // Merges one or more records. Throws std::runtime_error if they are not parts of the same run,
-// which means that their mode, sizes, times or similar settings differ.
+// which means that their mode, sizes, times or similar settings differ, or if two are the same run.
 [[nodiscard]] RunRecord merge(const std::vector<RunRecord>& records);
 
 // The time between the first and the last begin of the parts.

@@ -251,6 +251,17 @@ TEST_F(EcholoadRunTest, TwoSignalsAtOnceAreOneStopAndAThirdASecondLaterEndsTheWa
   daemon().thaw();
 }
 
+TEST_F(EcholoadRunTest, ARunAtARateThatCannotBeReachedEndsWithinTheTimeoutAfterASignal) {
+  start();
+  ChildProcess client(
+      {.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s", "--rate", "100M",
+                     "--timeout", "300ms", local_target(daemon().port())}});
+  wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
+  client.signal(SIGINT);
+  constexpr int kInterrupted = 3;
+  EXPECT_EQ(client.wait(), kInterrupted) << client.out() << client.err();
+}
+
 TEST_F(EcholoadRunTest, SignalsEndItWhileItsOutputBlocks) {
   if (kSanitized) {
     GTEST_SKIP() << "ThreadSanitizer runs a handler only when the write(2) it interrupts has ended";

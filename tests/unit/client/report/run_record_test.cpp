@@ -31,7 +31,11 @@ struct MachineRun {
   LoadResult result = test::good_result();
   Environment environment = test::some_environment();
 
-  MachineRun() { result.measured_from = kBegan; }
+  MachineRun() {
+    static std::uint32_t runs = 0;
+    options.plan.seed = ++runs;  // No two runs are the same.
+    result.measured_from = kBegan;
+  }
   [[nodiscard]] std::string json() const {
     return run_json(options, result, environment, verdict_on(options, result));
   }
@@ -109,6 +113,7 @@ TEST(RunRecordTest, MergedPartsEqualOneRunExactly) {
       run.result.tally = Tally();
       run.result.client_cpu = nanoseconds(static_cast<std::int64_t>(random() % 1'000'000));
     }
+    whole.options.plan.seed = runs.front().options.plan.seed;
     whole.result.tally = Tally();
     whole.result.client_cpu = nanoseconds(0);
     for (int i = 0; i < 5000; ++i) {
@@ -288,6 +293,13 @@ TEST(RunRecordTest, RunsOfDifferentKindsAreNotMerged) {
     EXPECT_EQ(error_of([&runs] { (void)merged(runs); }),
               "0.json and 1.json are no parts of one run: they differ in " + option);
   }
+}
+
+TEST(RunRecordTest, ARunIsNotMergedTwice) {
+  const MachineRun run;
+  const RunRecord one = read_run("a.json", run.json());
+  const RunRecord two = read_run("b.json", run.json());
+  EXPECT_EQ(error_of([&] { (void)merge({one, two}); }), "a.json and b.json hold the same run");
 }
 
 TEST(RunRecordTest, RunsOfDifferentStepsAreNotMerged) {
