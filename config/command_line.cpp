@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "config/config_errors.hpp"
-#include "config/config_file.hpp"
 #include "config/config_keys.hpp"
 #include "config/toml_value.hpp"
 
@@ -270,19 +269,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   }
 }
 
-std::optional<std::string> config_file_in_use(const CommandLine& options) {
-  if (options.config_file) {
-    return options.config_file;
-  }
-  return name_exists(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
-                                         : std::nullopt;
-}
-
-Config effective_config(const CommandLine& options) {
-  const auto file = config_file_in_use(options);
-  const bool is_check = options.check_config || options.dump_config;
-  const Reading reading = is_check ? Reading::once : Reading::at_every_reload;
-  Config config = file ? load_config_file(*file, reading) : Config{};
+void override_config(Config& config, const CommandLine& options) {
   if (options.address || options.port) {
     config.listen.resize(1);
   }
@@ -298,7 +285,6 @@ Config effective_config(const CommandLine& options) {
   config.log.file = options.log_file.value_or(config.log.file);
   config.log.file_level = options.file_level.value_or(config.log.file_level);
   config.log.stderr_level = options.stderr_level.value_or(config.log.stderr_level);
-  return config;
 }
 
 }  // namespace echod

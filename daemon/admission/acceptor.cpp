@@ -12,8 +12,8 @@ namespace echod {
 Acceptor::Acceptor(const Parts& parts, std::uint32_t accepts_in_a_turn,
                    std::function<void(int)> on_lost)
     : loop_(parts.loop),
-      admission_(parts.seat.admission),
-      worker_(parts.seat.worker),
+      admission_(parts.admission.admission),
+      worker_(parts.admission.worker),
       counters_(parts.counters),
       log_(parts.log),
       connections_(parts.connections),
@@ -113,9 +113,9 @@ Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
     admission_.take_slot();
   } else {
     admission_.set_can_accept(worker_, true);
-    const auto emptier = admission_.emptier_than(worker_, loop_.now());
-    if (emptier && !admission_.is_full()) {
-      return leave_to(*emptier, queue);
+    const auto other = admission_.less_loaded_than(worker_, loop_.now());
+    if (other && !admission_.is_full()) {
+      return leave_to(*other, queue);
     }
     if (!take_slot(queue)) {
       return Result::stop;
@@ -135,12 +135,12 @@ Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
 }
 
 // Checks first that a client waits, so that no thread is woken for an empty queue.
-Acceptor::Result Acceptor::leave_to(std::size_t emptier, Queue& queue) noexcept {
+Acceptor::Result Acceptor::leave_to(std::size_t other, Queue& queue) noexcept {
   if (!sys::has_client(queue.socket->fd.get())) {
     return after_error(queue, EAGAIN);
   }
   counters_.add(Counter::accepts_declined);
-  wake(emptier);
+  wake(other);
   return Result::stop;
 }
 

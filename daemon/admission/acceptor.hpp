@@ -2,15 +2,16 @@
 // epoll demands, but at most turn.accepts of them in a turn.
 //
 // Every worker registers every listening socket with EPOLLEXCLUSIVE (epoll_ctl(2)): for a new
-// client the kernel wakes one sleeping worker. A worker that should not or cannot accept stops and
-// leaves the client in the kernel's accept queue, although its edge is used up. So each reason to
-// stop has somebody who polls the queues later (admission.hpp):
+// client the kernel wakes at least one sleeping worker. A worker that should not or cannot accept
+// stops and leaves the client in the kernel's accept queue, although its edge is used up. So each
+// reason to stop has somebody who polls the queues later (admission.hpp):
 //
 //   reason to stop               polls the queues later
 //   ---------------------------  ---------------------------------------------------------------
 //   another worker has clearly   that worker, which is woken; this one, if the woken worker has not
 //   fewer connections            answered after 100 ms
-//   no memory for a connection   a worker that has memory, which is woken; this one, every 250 ms
+//   no memory for a connection   a worker that has memory, which is woken; the worker in which the
+//                                next connection ends; this one, every 250 ms
 //   limits.max_connections       the worker in which the next connection ends
 //   descriptors or the kernel's  the worker in which the next connection ends; this one, every 250
 //   memory are used up           ms
@@ -45,13 +46,13 @@ namespace echod {
 
 class Acceptor {
  public:
-  // Pause after a shortage that may end although no connection of ours ends.
+  // When to retry after a shortage of descriptors or memory, which other processes may end.
   static constexpr std::chrono::milliseconds kRetryInterval{250};
 
   // What it uses. All of it must outlive the acceptor.
   struct Parts {
     EventLoop& loop;
-    Seat seat;
+    WorkerAdmission admission;
     Counters& counters;
     ConnectionLog& log;
     ConnectionSink& connections;
@@ -106,7 +107,7 @@ class Acceptor {
   [[nodiscard]] bool may_have_clients() const noexcept;
   [[nodiscard]] Queue* next_queue() noexcept;
   [[nodiscard]] Result accept_from(Queue& queue) noexcept;
-  [[nodiscard]] Result leave_to(std::size_t emptier, Queue& queue) noexcept;
+  [[nodiscard]] Result leave_to(std::size_t other, Queue& queue) noexcept;
   [[nodiscard]] Result after_error(Queue& queue, int error) noexcept;
   [[nodiscard]] bool take_slot(const Queue& queue) noexcept;
   void wake(std::size_t worker) noexcept;
@@ -136,8 +137,9 @@ class Acceptor {
   Timer retry_;
   std::optional<Woken> woken_;  // The worker that should accept in place of this one; retry_ runs.
   std::vector<std::unique_ptr<Queue>> queues_;
-  std::size_t next_ = 0;    // Index in queues_ of the socket whose turn it is.
-  bool is_paused_ = false;  // Stopped by the limit or a shortage, and has not accepted since.
+  std::size_t next_ = 0;  // Index in queues_ of the socket whose turn it is.
+  bool is_paused_ =
+      false;  // Stopped by the limit or a shortage; cleared by an accept or an empty queue.
   bool is_emptying_ = false;
 };
 

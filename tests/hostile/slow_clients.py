@@ -1,6 +1,7 @@
 """Slow clients: they send single bytes, never read, or have tiny windows."""
 
 import socket
+from pathlib import Path
 
 import clients
 import stream_sockets
@@ -75,6 +76,57 @@ def stall(stage: Stage, count: int, total_mib: int) -> None:
     stage.bound_cpu(visits=count, mib=sent / MIB, echoes=stage.moved("echoes"), seconds=5)
     clients.close_all(those)
     stage.finish(kept_kib=total_mib * 1024)
+
+
+SPLICING = """
+workers = 1
+[buffers]
+splice = true
+total_mib = {total_mib}
+[socket]
+receive_buffer_kib = 128
+send_buffer_kib = 128
+"""
+
+
+def spliced_never_reads(stage: Stage) -> None:
+    """Small segments, spliced to clients that never read. A spliced segment pins a whole page of 32 KiB, which TCP does
+    not charge. The memory of the system must stay within the documented bound.
+    """
+    count, segment, total_mib = 100, 1400, 4
+    kernel_kib = 1024  # What the buffers of a connection may take, at both ends: each has 128 KiB, doubled by the kernel.
+    pinned_kib = 8 * total_mib * 1024
+    stage.start(SPLICING.format(total_mib=total_mib))
+    with stage.attack(connections=count, buffers_kib=total_mib * 1024):
+        before = available_kib()
+        those = clients.connect_many(stage.port, count, SMALLEST)
+        stage.visitors += count
+        for one in those:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131072)
+        sent = last = 1
+        while last > 0:  # Until neither daemon nor kernel take any more.
+            stage.daemon.freeze()  # So that much waits when it runs again.
+            last = sum(clients.send_until_full(one, bytes(segment)) for one in those)
+            stage.daemon.thaw()
+            sent += last
+            stage.pinger.wait_for_pings(2)
+        stage.hold()
+        taken_kib = before - available_kib()
+        bound_kib = pinned_kib + count * kernel_kib
+        stage.check(stage.moved("splice_rounds") > count, f"only {stage.moved('splice_rounds')} rounds were spliced")
+        stage.check(stage.moved("splice_capped") > 0, "the limit of what is pinned was not reached")
+        stage.check(taken_kib <= bound_kib, f"the system lost {taken_kib} KiB; the bound is {bound_kib} KiB")
+    stage.did(sent // MIB, "MiB sent in segments of 1400 bytes")
+    stage.did(taken_kib // 1024, f"MiB of the system's memory taken; the bound is {bound_kib // 1024} MiB")
+    clients.close_all(those)
+    stage.finish(kept_kib=total_mib * 1024)
+
+
+def available_kib() -> int:
+    """Returns how much memory the system has for new programs (MemAvailable, proc(5))."""
+    return next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text("ascii").splitlines()
+                if line.startswith("MemAvailable:"))
 
 
 def tiny_windows(stage: Stage) -> None:
