@@ -4,7 +4,7 @@
 // Every worker registers every listening socket with EPOLLEXCLUSIVE (epoll_ctl(2)): for a new
 // client the kernel wakes at least one sleeping worker. A worker that should not or cannot accept
 // stops and leaves the client in the kernel's accept queue, although its edge is used up. So each
-// reason to stop has somebody who polls the queues later (admission.hpp):
+// reason to stop names the worker that polls the queues later (admission.hpp):
 //
 //   reason to stop               polls the queues later
 //   ---------------------------  ---------------------------------------------------------------
@@ -79,7 +79,7 @@ class Acceptor {
   // releases the socket: closing it earlier would reset these clients. If descriptors run short, it
   // goes on as connections end. An inherited socket is released at once: its queue is for the
   // process that serves it next.
-  void begin_emptying() noexcept;
+  void accept_waiting_then_close() noexcept;
   // Releases all sockets now.
   void close() noexcept;
   // Whether all sockets are released.
@@ -87,9 +87,9 @@ class Acceptor {
 
  private:
   // One listening socket. A turn of any of them is a turn for all.
-  class Queue final : public Channel {
+  class Listener final : public Channel {
    public:
-    Queue(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket) noexcept
+    Listener(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket) noexcept
         : socket(std::move(listen_socket)), acceptor_(acceptor) {}
     Turn on_turn(std::uint32_t /*events*/) noexcept override { return acceptor_.accept_some(); }
 
@@ -105,20 +105,20 @@ class Acceptor {
   void on_woken() noexcept;
   [[nodiscard]] Turn accept_some() noexcept;
   [[nodiscard]] bool may_have_clients() const noexcept;
-  [[nodiscard]] Queue* next_queue() noexcept;
-  [[nodiscard]] Result accept_from(Queue& queue) noexcept;
-  [[nodiscard]] Result leave_to(std::size_t other, Queue& queue) noexcept;
-  [[nodiscard]] Result after_error(Queue& queue, int error) noexcept;
-  [[nodiscard]] bool take_slot(const Queue& queue) noexcept;
+  [[nodiscard]] Listener* next_listener() noexcept;
+  [[nodiscard]] Result accept_from(Listener& listener) noexcept;
+  [[nodiscard]] Result leave_to(std::size_t other, Listener& listener) noexcept;
+  [[nodiscard]] Result after_error(Listener& listener, int error) noexcept;
+  [[nodiscard]] bool take_slot(const Listener& listener) noexcept;
   void wake(std::size_t worker) noexcept;
-  void wait_for_memory(const Queue& queue) noexcept;
-  void wait_for_resources(const Queue& queue, int error) noexcept;
+  void wait_for_memory(const Listener& listener) noexcept;
+  void wait_for_resources(const Listener& listener, int error) noexcept;
   void count_pause(Counter cause) noexcept;
   void on_retry() noexcept;
   void expect_clients_everywhere() noexcept;
-  void on_empty(Queue& queue) noexcept;
+  void on_empty(Listener& listener) noexcept;
   void on_all_empty() noexcept;
-  void release(Queue& queue) noexcept;
+  void release(Listener& listener) noexcept;
 
   struct Woken {
     std::size_t worker;
@@ -136,10 +136,10 @@ class Acceptor {
   Notifier on_wake_;
   Timer retry_;
   std::optional<Woken> woken_;  // The worker that should accept in place of this one; retry_ runs.
-  std::vector<std::unique_ptr<Queue>> queues_;
-  std::size_t next_ = 0;  // Index in queues_ of the socket whose turn it is.
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::size_t next_ = 0;  // Index in listeners_ of the socket whose turn it is.
   bool is_paused_ =
-      false;  // Stopped by the limit or a shortage; cleared by an accept or an empty queue.
+      false;  // Stopped by the limit or a shortage; cleared by an accept or an empty listener.
   bool is_emptying_ = false;
 };
 

@@ -104,7 +104,7 @@ void Worker::run() noexcept {
 void Worker::begin_drain() noexcept {
   context_.is_draining = true;
   drain_visit_.start();
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   sweep_.restart();
 }
 
