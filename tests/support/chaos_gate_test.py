@@ -7,14 +7,10 @@ and an early end.
 import random
 import select
 import socket
-import sys
 import threading
 import unittest
 from collections.abc import Callable
-from pathlib import Path
 from unittest import mock
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 from chaos_gate import ChaosGate
 from chaos_relay import GatePlan
