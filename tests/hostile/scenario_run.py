@@ -87,7 +87,7 @@ class Costs:
     mib: float = 0.0
 
 
-class Stage:
+class ScenarioRun:
     def __init__(self, settings: Settings, result: Result):
         self.settings = settings
         self.result = result
@@ -110,7 +110,8 @@ class Stage:
         options of EchodProcess.
         """
         clients.allow_descriptors()
-        self.daemon = EchodProcess(self.settings.echod, config, **{"wrapper": wrapper, "limits": limits, **(options or {})})
+        self.daemon = EchodProcess(self.settings.echod, config,
+                                   **{"wrapper": wrapper, "limits": limits, **(options or {})})
         self._cleanup.callback(self.daemon.kill)
         self._cleanup.callback(self.keep_last_output)
         self._overflows = clients.overflows()
