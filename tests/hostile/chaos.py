@@ -9,7 +9,7 @@ from collections import Counter
 
 from chaos_gate import ChaosGate
 from chaos_relay import GatePlan
-from checked_stream import POOL_BYTES, Crowd, Ending, Plan, Stream
+from checked_stream import Crowd, Ending, Plan, Stream
 from echod_process import wait_until
 from scenario_run import MIB, ScenarioRun
 
@@ -31,7 +31,6 @@ def draw(rng: random.Random) -> Plan:
 
 def chaos_gate(run: ScenarioRun) -> None:
     run.start("workers = 3\n[timeouts]\nidle_s = 30\n")
-    pool = run.rng.randbytes(POOL_BYTES)
     kinds: Counter[str] = Counter()
 
     def judge(stream: Stream) -> None:
@@ -43,7 +42,7 @@ def chaos_gate(run: ScenarioRun) -> None:
         crowd = Crowd(judge)
         for number in range(STREAMS):
             rng = random.Random(f"{run.settings.seed} {number}")
-            crowd.add(Stream(str(number), draw(rng), gate.address, rng, pool))
+            crowd.add(Stream(str(number), draw(rng), gate.address, rng))
             while len(crowd.streams) >= AT_A_TIME:
                 crowd.run_once(PATIENCE_S)
         while crowd.streams:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 import clients
+from checked_stream import Stream
 from echod_process import wait_until
 from scenario_run import MIB, ScenarioRun
 from wire import BUFFER, DOOMED, HEALTHY, Wire
@@ -131,37 +132,32 @@ def half_open_probed(run: ScenarioRun) -> None:
         run.finish()
 
 
-def streams_of(run: ScenarioRun, wire: Wire, count: int, size: int) -> list[clients.Stream]:
-    streams = [clients.Stream(one, run.rng.randbytes(size), run.rng)
-               for one in connect_many(run, wire, count, HEALTHY)]
+def streams_of(run: ScenarioRun, wire: Wire, count: int, size: int) -> list[Stream]:
+    streams = [clients.open_stream(one, size, run.rng) for one in connect_many(run, wire, count, HEALTHY)]
     run.did(count, f"streams of {size / MIB:.1f} MiB, half-closed")
     return streams
 
 
-def received(streams: Sequence[clients.Stream]) -> int:
+def received(streams: Sequence[Stream]) -> int:
     return sum(stream.received for stream in streams)
 
 
-def run_part(streams: Sequence[clients.Stream]) -> None:
+def run_part(streams: Sequence[Stream]) -> None:
     """Runs the streams until a third of all bytes is back."""
-    total = sum(len(stream.data) for stream in streams)
+    total = sum(stream.total for stream in streams)
     clients.run_streams(streams, lambda: 3 * received(streams) >= total)
 
 
-def run_for(streams: Sequence[clients.Stream], seconds: float) -> None:
+def run_for(streams: Sequence[Stream], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    clients.run_streams([stream for stream in streams if not stream.is_over], lambda: time.monotonic() > deadline)
+    clients.run_streams(streams, lambda: time.monotonic() > deadline)
 
 
-def run_rest(streams: Sequence[clients.Stream]) -> None:
-    clients.run_streams([stream for stream in streams if not stream.is_over])
-
-
-def finish_streams(run: ScenarioRun, wire: Wire, streams: Sequence[clients.Stream], visits: int = 0,
+def finish_streams(run: ScenarioRun, wire: Wire, streams: Sequence[Stream], visits: int = 0,
                    mib: float = 0) -> None:
     """Ends a scenario. `visits`, `mib`: what other connections did."""
     run.did(wire.clients.resent() + wire.server.resent(), "segments sent again")
-    mib += sum(len(stream.data) for stream in streams) / MIB
+    mib += sum(stream.total for stream in streams) / MIB
     run.bound_cpu(visits=len(streams) + visits, mib=mib, events=run.moved("echoes"))
     run.finish(kept_kib=TOTAL_MIB * 1024)
 
@@ -211,7 +207,7 @@ def unplugged(run: ScenarioRun) -> None:
             run_for(streams, UNPLUGGED_S / 2)
             run.check(received(streams) == before < count * MIB, "bytes came while the wire was unplugged")
             wire.plug_in()
-            run_rest(streams)
+            clients.run_streams(streams)
             see_ended(run, {})
         finish_streams(run, wire, streams)
 
@@ -231,7 +227,7 @@ def torn(run: ScenarioRun) -> None:
             wire.clients.filter("torn", f"ip daddr {DOOMED} meta l4proto tcp counter reject with tcp reset", "input")
             for one in those:
                 one.send(bytes(MESSAGE))
-            run_rest(streams)
+            clients.run_streams(streams)
             see_ended(run, {"reset": idle + full})
             run.did(idle + full, "connections reset by a filter")
         for one in those + readers:

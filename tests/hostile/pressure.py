@@ -135,7 +135,7 @@ def cpu_starvation(run: ScenarioRun) -> None:
         waited, cpu_s = run.daemon.waited_for_cpu_s(), run.daemon.cpu_s()
         those = clients.connect_many(run.port, count)
         run.visitors += count
-        streams = [clients.Stream(one, run.rng.randbytes(size), run.rng) for one in those]
+        streams = [clients.open_stream(one, size, run.rng) for one in those]
         clients.run_streams(streams)
         closed = run.closed()
         run.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout closed a slow client")

@@ -90,7 +90,7 @@ def tiny_windows(run: ScenarioRun) -> None:
             one.settimeout(PATIENCE_S)
             one.connect(("127.0.0.1", run.port))
             one.setblocking(False)
-            streams.append(clients.Stream(one, run.rng.randbytes(size), run.rng, reads=100))
+            streams.append(clients.open_stream(one, size, run.rng, read_most=100))
         run.visitors += count
         clients.run_streams(streams)
     run.did(count, f"streams of {size} bytes")

@@ -2,11 +2,11 @@
 
 import multiprocessing
 import random
-import selectors
-import socket
+import time
 from ctypes import c_bool, c_uint64
 
 import clients
+from checked_stream import Plan, Stream
 from scenario_run import MIB, ScenarioRun
 
 
@@ -17,7 +17,7 @@ def urgent_data(run: ScenarioRun) -> None:
     with run.attack(connections=count, buffers_kib=2048):
         those = clients.connect_many(run.port, count)
         run.visitors += count
-        streams = [clients.Stream(one, run.rng.randbytes(size), run.rng, urgent=0.5) for one in those]
+        streams = [clients.open_stream(one, size, run.rng, urgent_share=0.5) for one in those]
         clients.run_streams(streams)
     run.did(count, f"streams of {size} bytes")
     run.did(sum(stream.urgent_sent for stream in streams), "urgent bytes")
@@ -32,8 +32,8 @@ def half_close_swarm(run: ScenarioRun) -> None:
     with run.attack(connections=count, buffers_kib=2048):
         those = clients.connect_many(run.port, count)
         run.visitors += count
-        streams = [clients.Stream(one, run.rng.randbytes(min(largest, int(run.rng.expovariate(1 / 4000)))),
-                                  run.rng) for one in those]
+        streams = [clients.open_stream(one, min(largest, int(run.rng.expovariate(1 / 4000))), run.rng)
+                   for one in those]
         clients.run_streams(streams)
         closed = run.closed()
         run.check(closed["reset"] == 0, f"{closed['reset']} were reset")
@@ -75,34 +75,10 @@ def run_flood(port: int, count: int, seed: float, is_over: c_bool, moved: c_uint
     """Sends and receives on all connections as fast as possible until `is_over`, then reads the rest. Checks all bytes.
     """
     rng = random.Random(seed)
-    block = rng.randbytes(MIB)
-    twice = block + block
-    sent, received = [0] * count, [0] * count
-    those = clients.connect_many(port, count)
-    open_ones = set(range(count))
-    with selectors.DefaultSelector() as selector:
-        for number, one in enumerate(those):
-            selector.register(one, selectors.EVENT_READ | selectors.EVENT_WRITE, number)
-        has_ended = False
-        while open_ones:
-            if is_over.value and not has_ended:
-                has_ended = True
-                for one in those:
-                    one.shutdown(socket.SHUT_WR)
-                    selector.modify(one, selectors.EVENT_READ, selector.get_key(one).data)
-            for key, events in selector.select(1):
-                number, one = key.data, those[key.data]
-                if events & selectors.EVENT_WRITE and not has_ended:
-                    at = sent[number] % MIB
-                    sent[number] += one.send(memoryview(twice)[at:at + 65536])
-                if events & selectors.EVENT_READ:
-                    got = one.recv(65536)
-                    at = received[number] % MIB
-                    assert got == twice[at:at + len(got)], f"wrong bytes at {received[number]}"
-                    received[number] += len(got)
-                    moved.value += len(got)
-                    if not got:
-                        assert received[number] == sent[number], f"{received[number]} of {sent[number]} bytes came back"
-                        selector.unregister(one)
-                        one.close()
-                        open_ones.discard(number)
+    plan = Plan("flood", 1 << 60, least=65536, most=65536, read_most=65536)
+    streams = [Stream("", plan, one, rng) for one in clients.connect_many(port, count)]
+    clients.run_streams(streams, lambda: is_over.value)
+    for stream in streams:
+        stream.leave(time.monotonic())
+    clients.run_streams(streams)
+    moved.value = sum(stream.received for stream in streams)

@@ -14,12 +14,11 @@ from unittest import mock
 
 from chaos_gate import ChaosGate
 from chaos_relay import GatePlan
-from checked_stream import POOL_BYTES, Crowd, Ending, Plan, Stream
+from checked_stream import Crowd, Ending, Plan, Stream
 from echod_process import wait_until
 from stream_sockets import connect, reset
 
 PATIENCE_S = 60.0
-POOL = random.Random(1).randbytes(POOL_BYTES)
 
 
 def echo(connected: socket.socket) -> None:
@@ -86,7 +85,7 @@ class GateTest(unittest.TestCase):
         with ChaosGate(server.address) as gate:
             for number, plan in enumerate(plans):
                 address = gate.address if plan.gate else server.address
-                crowd.add(Stream(str(number), plan, address, random.Random(number), POOL))
+                crowd.add(Stream(str(number), plan, address, random.Random(number)))
             while crowd.streams:
                 crowd.run_once(patience_s)
             wait_until("the gate to see them end", lambda: gate.counts()["open"] == 0)
