@@ -340,7 +340,7 @@ def stop(setting: Setting, output: BlockedOutput) -> None:
         wait_until(f"echod to end, with drain_s = {DRAIN_S}", run.daemon.has_exited, DRAIN_S + END_S)
         run.did(round(1000 * (time.monotonic() - start)), f"ms to stop, of which drain_s is {1000 * DRAIN_S}")
         run.daemon.release()
-        status = run.daemon.process.wait()
+        status = run.daemon.wait()
         run.check(status == 0, f"echod ended with status {status}")
     clients.close_all(idle)
 

@@ -55,13 +55,13 @@ def run_out_of_memory(run: ScenarioRun) -> None:
     at_most = 8000  # Far more than fit into the memory.
     with run.attack(connections=at_most):
         those: list[socket.socket] = []
-        descriptors = run.daemon.descriptors()
+        descriptors = len(run.daemon.descriptors())
         while NO_MEMORY not in run.daemon.text():
             if len(those) >= at_most:
                 raise Broken(f"{at_most} connections did not use up the memory")
             those += [clients.begin_connect(run.port, number) for number in range(100)]
             wait_until("all to be accepted, or memory to run out", lambda: NO_MEMORY in run.daemon.text() or
-                       run.daemon.descriptors() - descriptors >= len(those))
+                       len(run.daemon.descriptors()) - descriptors >= len(those))
         # Not earlier: asking for the counters needs memory too.
         accepted = run.daemon.counters()["connections"]
         those += [clients.begin_connect(run.port, number) for number in range(100)]

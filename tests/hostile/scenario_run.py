@@ -246,7 +246,7 @@ class ScenarioRun:
         daemon = self.daemon
         wait_until("all connections to be closed", lambda: daemon.counters()["connections"] == 0)
         wait_until(f"descriptors to be back to {daemon.descriptors_at_start}",
-                   lambda: daemon.descriptors() <= daemon.descriptors_at_start)
+                   lambda: len(daemon.descriptors()) <= daemon.descriptors_at_start)
         self.result.rest_share = rest = self.share_of_cpu(REST_SHARE)
         self.check(rest.is_kept, f"{rest.most:.1%} of a CPU at rest; the bound is {rest.bound:.1%}")
         kept = daemon.rss_kib() - self._memory

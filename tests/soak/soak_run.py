@@ -19,7 +19,7 @@ import soak_verdict
 from chaos_gate import ChaosGate
 from client_process import PATIENCE_S, ClientProcess, Tally
 from daemon_log import DaemonLog
-from echod_process import COUNTERS, Broken, EchodProcess, wait_until
+from echod_process import Broken, EchodProcess, last_counters, wait_until
 
 CLIENT_PROCESSES = 2
 REST_S = 1.0
@@ -274,7 +274,7 @@ class SoakRun:
         time.sleep(REST_S)  # The CPU share of this time is measured.
         share = (daemon.cpu_s() - cpu) / (time.monotonic() - start)
         rest = Rest(time.monotonic() - self.began, self.counters["accepted"], daemon.private_kib(),
-                    daemon.descriptors(), self.threads(), share)
+                    len(daemon.descriptors()), self.threads(), share)
         self.rests.append(rest)
         bound = soak_verdict.MOST_REST_SHARE_SANITIZED if self.is_sanitized else soak_verdict.MOST_REST_SHARE
         if share > bound:
@@ -303,8 +303,7 @@ class SoakRun:
         self.order("rest")  # Ends clients that do not read, and so do not notice the end.
         self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
         self.log.read()
-        pairs = COUNTERS.findall(self.log.file.read_text("utf-8"))[-1].split()
-        self.counters = {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
+        self.counters = last_counters(self.log.file.read_text("utf-8"))
         self.add_faults(soak_verdict.judge_counts(self.log, self.counters, self.came))
         self.gate_counts = self.gate.stop()
         if self.open_at_the_end == 0:
