@@ -4,6 +4,8 @@ The gate must do to a stream what the plan says, and nothing else. A stream must
 and an early end.
 """
 
+import math
+import queue
 import random
 import select
 import socket
@@ -119,6 +121,23 @@ class GateTest(unittest.TestCase):
         self.assertIn("ended after 0 of 1", self.errors(Plan("any", 1), lose_a_byte))
         self.assertIn("wrong bytes", self.errors(Plan("any", 5000), say_more))
         self.assertRegex(self.errors(Plan("any", 100_000, most=100_000, gate=GatePlan(1)), end_early), "ended|RESET")
+
+        self.assertIn("wrong bytes", self.errors(Plan("any", 5000, is_even=True, reads_less=True), lose_a_byte))
+
+    def test_a_stream_that_does_not_read_notices_the_end_of_the_server(self):
+        self.assertRegex(self.errors(Plan("any", 5000, reads_after_s=math.inf), end_early), "ended|RESET")
+
+    def test_the_parting_words_come_after_the_end_of_the_server(self):
+        heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+        def end_and_listen(connected: socket.socket) -> None:
+            connected.sendall(connected.recv(10))
+            connected.shutdown(socket.SHUT_WR)
+            heard.put(connected.recv(10))
+
+        plan = Plan("any", 10, least=10, ending=Ending.SILENCE, parting=b"goodbye")
+        self.assertEqual(self.errors(plan, end_and_listen), "")
+        self.assertEqual(heard.get(timeout=PATIENCE_S), b"goodbye")
 
     def test_a_byte_that_never_comes_is_found(self):
         done = threading.Event()

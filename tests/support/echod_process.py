@@ -1,6 +1,6 @@
 """Runs the real echod for a Python test: the built binary, with its own directory and a configuration given as text.
 
-The daemon serves when the constructor returns. Everything is observed from outside the process.
+By default the daemon serves when the constructor returns. Everything is observed from outside the process.
 """
 
 import math
