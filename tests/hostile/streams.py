@@ -75,7 +75,7 @@ def run_flood(port: int, count: int, seed: float, is_over: c_bool, moved: c_uint
     """Sends and receives on all connections as fast as possible until `is_over`, then reads the rest. Checks all bytes.
     """
     rng = random.Random(seed)
-    plan = Plan("flood", 1 << 60, least=65536, most=65536, read_most=65536)
+    plan = Plan("flood", 1 << 60, least=65536, most=65536, read_most=65536, is_hashed=False)
     streams = [Stream("", plan, one, rng) for one in clients.connect_many(port, count)]
     clients.run_streams(streams, lambda: is_over.value)
     for stream in streams:

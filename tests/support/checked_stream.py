@@ -1,6 +1,6 @@
 """Clients of echod that check the echo: many streams in one thread.
 
-Each stream is compared byte for byte as it comes, and by a hash of all sent and a hash of all received bytes.
+Each stream is compared byte for byte as it comes, and by default also by hashes of all sent and all received bytes.
 """
 
 import errno
@@ -59,6 +59,7 @@ class Plan:
     receive_buffer: int = 0
     source: str = "127.0.0.1"
     parting: bytes = b""  # Sent after the server's FIN.
+    is_hashed: bool = True  # Without hashes, a stream is four times as fast.
     gate: GatePlan | None = None
 
     @property
@@ -114,7 +115,7 @@ class Stream:
     def wants(self, now: float) -> int:
         reads = select.EPOLLIN if now >= self.reads_at else 0
         sends = select.EPOLLOUT if self.has_to_send and now >= self.sends_at else 0
-        # A stalling stream needs RDHUP to learn of its end. A stream that only delays reading must not ask for it:
+        # A stream that does not read needs RDHUP to learn of its end. One that only delays reading must not ask for it:
         # epoll is level-triggered here and would report it again and again.
         return reads | sends | (select.EPOLLRDHUP if self.reads_at == math.inf else 0)
 
@@ -141,10 +142,10 @@ class Stream:
     def send(self, now: float) -> None:
         offset, left = self.chunk
         if left == 0:
-            most = min(self.plan.most, self.total - self.sent)
-            least = min(self.plan.least, most)
-            size = (self.rng.randint(least, most) if self.plan.is_even else
-                    round(math.exp(self.rng.uniform(math.log(least), math.log(most)))))
+            unsent = self.total - self.sent
+            most = min(self.plan.most, unsent)
+            size = (min(self.rng.randint(self.plan.least, self.plan.most), unsent) if self.plan.is_even else
+                    round(math.exp(self.rng.uniform(math.log(min(self.plan.least, most)), math.log(most)))))
             offset, left = self.rng.randrange(POOL_BYTES - size), size
         piece = memoryview(POOL)[offset:offset + min(left, MOST_AT_ONCE)]
         urgent = socket.MSG_OOB if self.plan.urgent_share and self.rng.random() < self.plan.urgent_share else 0
@@ -153,7 +154,8 @@ class Stream:
         self.urgent_sent += urgent != 0
         self.sent += sent
         self.moved = now
-        self.sent_hash.update(piece[:sent])
+        if self.plan.is_hashed:
+            self.sent_hash.update(piece[:sent])
         self.expected.append((offset, sent))
         self.chunk = (offset + sent, left - sent)
         if left == sent:
@@ -185,7 +187,8 @@ class Stream:
                 self.socket.send(self.plan.parting)
             self.judge_end()
             return
-        self.received_hash.update(got)
+        if self.plan.is_hashed:
+            self.received_hash.update(got)
         if not self.is_expected(got):
             self.end(f"wrong bytes among the {len(got)} from byte {self.received} of {self.sent} on")
             return
