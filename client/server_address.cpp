@@ -20,9 +20,8 @@ namespace echod::client {
 namespace {
 
 // The first usable source address of the same family as `server`.
-std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
-                                             const Options& options) {
-  for (const sys::SocketAddress& source : options.plan.sources) {
+std::optional<SocketAddress> source_for(const SocketAddress& server, const Options& options) {
+  for (const SocketAddress& source : options.plan.sources) {
     if (source.is_v6() == server.is_v6() && sys::bind_error(source) == 0) {
       return source;
     }
@@ -34,7 +33,7 @@ std::optional<sys::SocketAddress> source_for(const sys::SocketAddress& server,
 // left out. If that leaves none, all are kept, and require_sources() reports the error.
 std::vector<sys::Route> routes_to(const Options& options) {
   std::vector<sys::Route> routes;
-  for (const sys::SocketAddress& server : sys::resolve(options.host, options.port)) {
+  for (const SocketAddress& server : sys::resolve(options.host, options.port)) {
     routes.push_back({.server = server, .source = source_for(server, options)});
   }
   const auto has_source = [](const sys::Route& route) { return route.source.has_value(); };
@@ -46,7 +45,7 @@ std::vector<sys::Route> routes_to(const Options& options) {
 
 }  // namespace
 
-sys::SocketAddress reachable_address(const Options& options) {
+SocketAddress reachable_address(const Options& options) {
   std::string reasons;
   try {
     const std::vector<sys::Route> routes = routes_to(options);
@@ -75,7 +74,7 @@ std::uint64_t descriptors_for(const Options& options) {
 }  // namespace
 
 void require_sources(const Options& options) {
-  for (const sys::SocketAddress& source : options.plan.sources) {
+  for (const SocketAddress& source : options.plan.sources) {
     if (source.is_v6() != options.plan.server.is_v6()) {
       throw FatalError(ExitCode::usage, "--source " + source.host() + ": the server is " +
                                             options.plan.server.text() +

@@ -4,13 +4,13 @@
 #include <cstdint>
 
 #include "client/options/command_line.hpp"
-#include "sys/socket_address.hpp"
+#include "config/net/socket_address.hpp"
 
 namespace echod::client {
 
 // The first address of options.host that accepts a connection (connect_race.hpp). Blocks for up to
 // options.plan.timeout per address. Throws FatalError if no address accepts.
-[[nodiscard]] sys::SocketAddress reachable_address(const Options& options);
+[[nodiscard]] SocketAddress reachable_address(const Options& options);
 
 // Throws FatalError unless all of options.plan.sources are addresses of this host and of the
 // server's family.

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "config/config_errors.hpp"
-#include "config/config_file.hpp"
 #include "config/config_keys.hpp"
 #include "config/toml_value.hpp"
 
@@ -25,36 +24,40 @@ constexpr const char* kHelp =
 Usage: echod [OPTION]...
 
 Configuration:
-  --config FILE      Read FILE instead of /etc/echod.toml. Without either,
-                     built-in defaults serve.
-  --check-config     Say what is wrong with the configuration, or which one is
+  --config FILE      Read FILE instead of /etc/echod.toml. Without a file,
+                     echod uses its built-in defaults.
+  --check-config     Check the configuration, print its errors or that it is
                      valid, and exit. Opens no port and creates no file.
   --dump-config      Print the effective configuration as TOML and exit.
 
-Instead of what is configured:
+Overrides of the configuration:
   --address A        Listen on this IP address only, such as ::, 0.0.0.0 or ::1.
   --port P           Listen on this port only; 0 means any free one.
   --log-file F       Write the log to F; an empty name means no file.
-  --log-level L      What the log file holds: trace, debug, info, warning,
-                     error, critical or off.
-  --stderr-level L   What standard error shows; the same levels.
+  --log-level L      Lowest level in the log file: trace, debug, info,
+                     warning, error, critical or off.
+  --stderr-level L   Lowest level on standard error; the same levels.
 
 Running:
-  --quit-on-stdin    Stop at a line or the end of file on standard input.
+  --quit-on-stdin    Stop when standard input has a line or ends.
 
-  --reload PID       Have the echod of this process ID read its configuration
-                     again. Ends with 0 if that is in force, 78 if it was bad.
+  --reload PID       Make the running echod with this process ID reload its
+                     configuration. The exit code is 0 if it was applied, 78 if
+                     it was refused.
 
 Information:
   --version          Print the version and exit.
   -h, --help         Print this text and exit.
 
-Signals: TERM and INT stop echod once every client has its bytes back; another
-one, a second later or more, stops it at once. HUP reads the configuration
-again. USR1 reopens the log file. USR2 logs all counters.
+Signals:
+  TERM, INT  stop when every client has its bytes back; a second one, at least
+             one second later, stops at once
+  HUP        reload the configuration
+  USR1       reopen the log file
+  USR2       log all counters
 
 Exit codes:
-   0  stopped as asked
+   0  stopped on request
   64  wrong command line
   69  cannot listen: address in use or not available
   70  internal error
@@ -270,19 +273,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   }
 }
 
-std::optional<std::string> config_file_in_use(const CommandLine& options) {
-  if (options.config_file) {
-    return options.config_file;
-  }
-  return name_exists(kDefaultConfigFile) ? std::optional<std::string>(kDefaultConfigFile)
-                                         : std::nullopt;
-}
-
-Config effective_config(const CommandLine& options) {
-  const auto file = config_file_in_use(options);
-  const bool is_check = options.check_config || options.dump_config;
-  const Reading reading = is_check ? Reading::once : Reading::at_every_reload;
-  Config config = file ? load_config_file(*file, reading) : Config{};
+void override_config(Config& config, const CommandLine& options) {
   if (options.address || options.port) {
     config.listen.resize(1);
   }
@@ -298,7 +289,6 @@ Config effective_config(const CommandLine& options) {
   config.log.file = options.log_file.value_or(config.log.file);
   config.log.file_level = options.file_level.value_or(config.log.file_level);
   config.log.stderr_level = options.stderr_level.value_or(config.log.stderr_level);
-  return config;
 }
 
 }  // namespace echod

@@ -1,6 +1,6 @@
-// Parses the command line of echod (echod(8)) and builds the configuration that it asks for.
+// Parses the command line of echod (echod(8)).
 //
-// Thread-safety: functions without shared state. effective_config() blocks on the file system.
+// Thread-safety: functions without shared state.
 #pragma once
 
 #include <sys/types.h>
@@ -39,13 +39,9 @@ struct ParsedCommandLine {
 
 [[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
 
-// The file that the command line names; else /etc/echod.toml if that name exists, readable or not;
-// else nothing.
-[[nodiscard]] std::optional<std::string> config_file_in_use(const CommandLine& options);
-
-// Returns the configuration of config_file_in_use(), or the defaults without a file, with the
-// overrides applied. `--address` or `--port` replaces all listeners by one, which has the remaining
-// settings of the first configured listener. Throws ConfigErrors.
-[[nodiscard]] Config effective_config(const CommandLine& options);
+// Sets what the options override. `--address` or `--port` replaces all listeners by one, which has
+// the remaining settings of the first configured listener. Throws ConfigErrors if the interface
+// that the address names no longer exists.
+void override_config(Config& config, const CommandLine& options);
 
 }  // namespace echod

@@ -12,8 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "sys/listen_socket.hpp"
-#include "sys/socket_address.hpp"
+#include "config/net/socket_address.hpp"
+#include "config/net/tcp_options.hpp"
 
 namespace echod {
 
@@ -24,7 +24,7 @@ inline constexpr int kDefaultBacklog = 1024;
 
 // One [[listen]] entry.
 struct ListenConfig {
-  sys::SocketAddress address = sys::SocketAddress::any_v6(kDefaultPort);
+  SocketAddress address = SocketAddress::any_v6(kDefaultPort);
   int backlog = kDefaultBacklog;  // Length of the kernel's accept queue (listen(2)).
   bool v6only = false;            // If false, an IPv6 address accepts IPv4 connections too.
 
@@ -39,18 +39,19 @@ struct LimitsConfig {
 };
 
 struct BuffersConfig {
-  std::uint32_t per_connection_kib = 128;  // Largest reply buffer of a connection.
-  std::uint32_t total_mib = 64;            // All reply buffers together.
-  bool splice = false;                     // Move bulk data through pipes, without copying it.
+  std::uint32_t per_connection_kib =
+      128;                       // Size of each reply buffer; a connection has at most one.
+  std::uint32_t total_mib = 64;  // All reply buffers together.
+  bool splice = false;           // Move bulk data through pipes, without copying it.
 
   bool operator==(const BuffersConfig&) const = default;
 };
 
-// The most that one connection or listener does in one turn.
+// The most work in one turn.
 struct TurnConfig {
-  std::uint32_t bytes_kib = 128;  // Bytes echoed.
-  std::uint32_t reads = 16;       // Calls of recv(2).
-  std::uint32_t accepts = 64;     // Connections accepted.
+  std::uint32_t bytes_kib = 128;  // Bytes echoed, of one connection.
+  std::uint32_t reads = 16;       // Calls of recv(2), of one connection.
+  std::uint32_t accepts = 64;     // Connections accepted, from all listeners.
 
   bool operator==(const TurnConfig&) const = default;
 };
@@ -61,9 +62,9 @@ struct TimeoutsConfig {
   std::chrono::milliseconds idle = std::chrono::hours(1);
   // Closes a connection whose peer accepts no byte of the reply.
   std::chrono::milliseconds stalled_write = std::chrono::minutes(5);
-  // How long to wait for the peer's FIN after it has received everything.
+  // While stopping: how long to wait for the peer's FIN after it has acknowledged everything.
   std::chrono::milliseconds linger = std::chrono::seconds(2);
-  // The time from SIGTERM to exit.
+  // The longest time from SIGTERM to exit.
   std::chrono::milliseconds drain = std::chrono::seconds(30);
 
   bool operator==(const TimeoutsConfig&) const = default;
@@ -92,7 +93,7 @@ struct Config {
   BuffersConfig buffers;
   TurnConfig turn;
   TimeoutsConfig timeouts;
-  sys::TcpOptions socket;
+  TcpOptions socket;
   LogConfig log;
 
   bool operator==(const Config&) const = default;

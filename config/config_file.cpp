@@ -1,15 +1,10 @@
 #include "config/config_file.hpp"
 
-#include <fcntl.h>
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <filesystem>
 #include <optional>
 #include <span>
-#include <system_error>
 #include <tuple>
 #include <utility>
 
@@ -18,15 +13,11 @@
 #include "config/listener_conflict.hpp"
 #include "config/spare_memory.hpp"
 #include "config/syntax_error.hpp"
-#include "sys/restarting.hpp"
-#include "sys/unique_fd.hpp"
 
 namespace echod {
 
 namespace {
 
-// Larger than any configuration. Without the limit /dev/zero would fill the memory.
-constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
 // toml++ makes a table for each dot in a key and destroys nested tables by recursion: 80 bytes of
 // stack for a level in Debian's build of it. All dots are counted, because that is simple: 1024
 // listeners with IPv4 addresses have 3072.
@@ -34,49 +25,6 @@ constexpr std::ptrdiff_t kMaxDots = 10'000;
 // Bounds the work of comparing all pairs of listeners.
 constexpr std::size_t kMaxListeners = 1024;
 constexpr std::size_t kMaxSyntaxErrorBytes = 200;
-
-// toml++ reads a directory as an empty file and does not report why a file cannot be opened.
-std::string read_file(const std::string& path, Reading reading) {
-  const auto refuse = [&path](const std::string& why) -> ConfigErrors {
-    return ConfigErrors({shown_name(path) + ": " + why}, ConfigErrors::Begin::words);
-  };
-  const auto unreadable = [&refuse, &path](int error) {
-    const bool dangles = error == ENOENT && name_exists(path);
-    return refuse("cannot be read: " + std::generic_category().message(error) +
-                  (dangles ? ", it is a link that leads nowhere" : ""));
-  };
-  // O_NONBLOCK: opening a FIFO without a writer would block a reload.
-  const int non_blocking = reading == Reading::at_every_reload ? O_NONBLOCK : 0;
-  const sys::IoResult opened = sys::restarting(
-      [&] { return sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | non_blocking, 0); });
-  if (!opened.ok()) {
-    throw unreadable(opened.error());
-  }
-  const auto fd = sys::UniqueFd::adopt(static_cast<int>(opened.count()));
-  struct stat status {};
-  if (sys::calls::fstat(fd.get(), &status) != 0) {
-    throw unreadable(errno);
-  }
-  if (S_ISFIFO(status.st_mode) && reading == Reading::at_every_reload) {
-    throw refuse("is a pipe, allowed are files: it is read again at every reload");
-  }
-  std::string text;
-  std::array<char, 16384> block{};
-  while (true) {
-    const sys::IoResult read =
-        sys::restarting([&] { return sys::calls::read(fd.get(), block.data(), block.size()); });
-    if (!read.ok()) {
-      throw unreadable(read.error());
-    }
-    if (read.count() == 0) {
-      return text;
-    }
-    text.append(block.data(), read.count());
-    if (text.size() > kMaxFileBytes) {
-      throw refuse("is too large, allowed are " + std::to_string(kMaxFileBytes) + " bytes");
-    }
-  }
-}
 
 std::string_view compound_name(const toml::node& node) noexcept {
   switch (node.type()) {
@@ -318,16 +266,6 @@ toml::table parse_toml(std::string_view text) {
 }
 
 }  // namespace
-
-bool name_exists(const std::string& path) {
-  std::error_code error;
-  (void)std::filesystem::symlink_status(path, error);  // Only the error matters.
-  return error != std::errc::no_such_file_or_directory;
-}
-
-Config load_config_file(const std::string& path, Reading reading) {
-  return parse_config(read_file(path, reading), path);
-}
 
 Config parse_config(std::string_view text, const std::string& path) {
   const std::string name = shown_name(path);

@@ -11,8 +11,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using sys::SocketAddress;
-using sys::TcpOptions;
 
 // load() converts a member to the value in the file; store() converts a checked value to a member.
 

@@ -2,7 +2,7 @@
 // Config, and whether a reload applies it.
 //
 // The reader, the dump, error texts, reload, the command line and the tests of the documentation
-// use this table. A new key is one new row.
+// use this table. CONTRIBUTING.md says what else a new key needs.
 //
 // Thread-safety: constants, and functions without state.
 #pragma once

@@ -56,7 +56,7 @@ bool is_in_range(const Value& value, const Allowed& allowed) {
 // Returns what is wrong with an address; empty if nothing is. Also refuses addresses on which no
 // TCP connection can arrive, whether bind(2) accepts them or not.
 std::string_view address_fault(const std::string& text) {
-  const auto given = sys::SocketAddress::parse(text, 0);
+  const auto given = SocketAddress::parse(text, 0);
   if (!given || (given->has_scope() && given->interface().empty())) {
     return text.find('%') == std::string::npos
                ? "is not an IP address"
@@ -155,15 +155,14 @@ std::optional<LogLevel> parse_level(std::string_view name) noexcept {
   return static_cast<LogLevel>(found - kLevels.begin());
 }
 
-std::optional<sys::SocketAddress> parse_address(const std::string& text,
-                                                std::uint16_t port) noexcept {
-  const auto address = sys::SocketAddress::parse(text, port);
+std::optional<SocketAddress> parse_address(const std::string& text, std::uint16_t port) noexcept {
+  const auto address = SocketAddress::parse(text, port);
   if (!address) {
     return std::nullopt;
   }
   sockaddr_storage storage{};
   (void)address->to(storage);  // from() does not need the length.
-  return sys::SocketAddress::from(storage);
+  return SocketAddress::from(storage);
 }
 
 }  // namespace echod

@@ -41,7 +41,7 @@ struct Allowed {
 
 // Returns nothing if `text` is not an IP address. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
 // becomes the IPv4 address, so that equal listeners compare equal.
-[[nodiscard]] std::optional<sys::SocketAddress> parse_address(const std::string& text,
-                                                              std::uint16_t port) noexcept;
+[[nodiscard]] std::optional<SocketAddress> parse_address(const std::string& text,
+                                                         std::uint16_t port) noexcept;
 
 }  // namespace echod

@@ -12,7 +12,7 @@
 
 #include "client/measure/schedule.hpp"
 #include "client/text/moments.hpp"
-#include "sys/socket_address.hpp"
+#include "config/net/socket_address.hpp"
 
 namespace echod::client {
 
@@ -50,8 +50,8 @@ struct RateSteps {
 };
 
 struct LoadPlan {
-  sys::SocketAddress server;
-  std::vector<sys::SocketAddress> sources;  // Used in turns. Empty: the kernel chooses.
+  SocketAddress server;
+  std::vector<SocketAddress> sources;  // Used in turns. Empty: the kernel chooses.
   LoadMode mode = LoadMode::echo;
   std::uint32_t connections = 64;
   std::uint32_t active = 64;  // How many exchange messages. The others are idle.

@@ -135,7 +135,7 @@ bool set_rate_or_steps(Options& options, std::string_view value) {
 }
 
 bool add_source(Options& options, std::string_view value) {
-  const auto address = sys::SocketAddress::parse(value, 0);
+  const auto address = SocketAddress::parse(value, 0);
   if (address) {
     options.plan.sources.push_back(*address);
   }

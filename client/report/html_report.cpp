@@ -111,7 +111,7 @@ std::string errors_table(const Tally& tally) {
 std::string parameters(const Options& options, const Environment& environment) {
   const LoadPlan& plan = options.plan;
   std::string sources;
-  for (const sys::SocketAddress& source : plan.sources) {
+  for (const SocketAddress& source : plan.sources) {
     sources += (sources.empty() ? "" : ", ") + source.host();
   }
   std::vector<std::pair<std::string, std::string>> rows{

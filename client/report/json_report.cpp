@@ -65,7 +65,7 @@ Json moment_json(const std::optional<Moment>& moment) {
 
 // The address is null if none was found.
 Json target_json(const Options& options) {
-  const sys::SocketAddress& server = options.plan.server;
+  const SocketAddress& server = options.plan.server;
   return {{"given", options.target},
           {"address", server.port() > 0 ? Json(server.text()) : Json(nullptr)}};
 }
@@ -112,7 +112,7 @@ Json knee_json(const Options& options, const LoadResult& result) {
 Json parameters_json(const Options& options) {
   const LoadPlan& plan = options.plan;
   Json sources = Json::array();
-  for (const sys::SocketAddress& source : plan.sources) {
+  for (const SocketAddress& source : plan.sources) {
     sources.push_back(source.host());
   }
   return {

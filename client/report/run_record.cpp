@@ -96,8 +96,8 @@ Tally tally_from(const Source& json) {
   return tally;
 }
 
-sys::SocketAddress address_of(const std::string& host, std::uint16_t port) {
-  const auto address = sys::SocketAddress::parse(host, port);
+SocketAddress address_of(const std::string& host, std::uint16_t port) {
+  const auto address = SocketAddress::parse(host, port);
   if (!address) {
     throw std::runtime_error('"' + host + "\" is no address");
   }
@@ -105,7 +105,7 @@ sys::SocketAddress address_of(const std::string& host, std::uint16_t port) {
 }
 
 // "192.0.2.1:7" or "[::1]:7".
-sys::SocketAddress server_address_from(const std::string& text) {
+SocketAddress server_address_from(const std::string& text) {
   const std::size_t colon = std::min(text.rfind(':'), text.size());
   std::uint16_t port = 0;
   // An error is ignored: a wrong port shows in the report.

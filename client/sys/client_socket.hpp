@@ -8,9 +8,9 @@
 #include <span>
 #include <string>
 
+#include "config/net/socket_address.hpp"
 #include "sys/clock.hpp"
 #include "sys/io_result.hpp"
-#include "sys/socket_address.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace echod::sys {

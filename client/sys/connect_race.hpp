@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "client/sys/client_socket.hpp"
+#include "config/net/socket_address.hpp"
 #include "sys/clock.hpp"
-#include "sys/socket_address.hpp"
 
 namespace echod::sys {
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "sys/socket_address.hpp"
+#include "config/net/socket_address.hpp"
 
 namespace echod::sys {
 

@@ -9,7 +9,7 @@ namespace echod {
 enum class AcceptVerdict : std::uint8_t {
   done,   // The queue is empty: wait for the next edge.
   retry,  // That one connection is lost: go on with the next.
-  pause,  // No descriptors, no memory, a rule that forbids it, or something new: the queue stays as
+  pause,  // No descriptors, no memory, a rule that forbids it, or an unknown errno: the queue stays
           // it is, and the next call would say the same. Try later, and on every close.
   fatal,  // This socket will never accept again.
 };

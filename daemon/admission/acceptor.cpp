@@ -12,8 +12,8 @@ namespace echod {
 Acceptor::Acceptor(const Parts& parts, std::uint32_t accepts_in_a_turn,
                    std::function<void(int)> on_lost)
     : loop_(parts.loop),
-      admission_(parts.seat.admission),
-      worker_(parts.seat.worker),
+      admission_(parts.admission.admission),
+      worker_(parts.admission.worker),
       counters_(parts.counters),
       log_(parts.log),
       connections_(parts.connections),
@@ -30,19 +30,19 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::add(std::shared_ptr<const sys::ListenSocket> socket) {
-  auto queue = std::make_unique<Queue>(*this, std::move(socket));
-  const int fd = queue->socket->fd.get();
-  queues_.push_back(std::move(queue));
-  const sys::IoResult added = loop_.add(*queues_.back(), fd, EPOLLIN | EPOLLEXCLUSIVE);
+  auto listener = std::make_unique<Listener>(*this, std::move(socket));
+  const int fd = listener->socket->fd.get();
+  listeners_.push_back(std::move(listener));
+  const sys::IoResult added = loop_.add(*listeners_.back(), fd, EPOLLIN | EPOLLEXCLUSIVE);
   if (!added.ok()) {
-    queues_.pop_back();
+    listeners_.pop_back();
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
   }
 }
 
 void Acceptor::poll_again() noexcept {
-  if (!queues_.empty()) {
-    loop_.enqueue(*queues_.front());
+  if (!listeners_.empty()) {
+    loop_.enqueue(*listeners_.front());
   }
 }
 
@@ -69,63 +69,63 @@ Turn Acceptor::accept_some() noexcept {
   }
   expect_clients_everywhere();
   for (std::uint32_t accepts = 0; accepts < accepts_in_a_turn_; ++accepts) {
-    Queue* const queue = next_queue();
-    if (queue == nullptr) {
+    Listener* const listener = next_listener();
+    if (listener == nullptr) {
       on_all_empty();
       return Turn::wait;
     }
-    if (accept_from(*queue) == Result::stop) {
+    if (accept_from(*listener) == Result::stop) {
       return Turn::wait;
     }
-    if (is_emptying_ && --queue->left_to_empty == 0) {
-      release(*queue);
+    if (is_emptying_ && --listener->left_to_empty == 0) {
+      release(*listener);
     }
   }
   return may_have_clients() ? Turn::again : Turn::wait;
 }
 
 bool Acceptor::may_have_clients() const noexcept {
-  return std::any_of(queues_.begin(), queues_.end(), [](const auto& queue) {
-    return queue->socket != nullptr && queue->may_have_clients;
+  return std::any_of(listeners_.begin(), listeners_.end(), [](const auto& listener) {
+    return listener->socket != nullptr && listener->may_have_clients;
   });
 }
 
-Acceptor::Queue* Acceptor::next_queue() noexcept {
-  for (std::size_t tried = 0; tried < queues_.size(); ++tried) {
-    Queue& queue = *queues_[next_];
-    if (queue.socket != nullptr && queue.may_have_clients) {
-      return &queue;
+Acceptor::Listener* Acceptor::next_listener() noexcept {
+  for (std::size_t tried = 0; tried < listeners_.size(); ++tried) {
+    Listener& listener = *listeners_[next_];
+    if (listener.socket != nullptr && listener.may_have_clients) {
+      return &listener;
     }
-    next_ = (next_ + 1) % queues_.size();
+    next_ = (next_ + 1) % listeners_.size();
   }
   return nullptr;
 }
 
-Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
+Acceptor::Result Acceptor::accept_from(Listener& listener) noexcept {
   if (!connections_.reserve()) {
-    if (!sys::has_client(queue.socket->fd.get())) {
-      return after_error(queue, EAGAIN);
+    if (!sys::has_client(listener.socket->fd.get())) {
+      return after_error(listener, EAGAIN);
     }
-    wait_for_memory(queue);
+    wait_for_memory(listener);
     return Result::stop;
   }
   if (is_emptying_) {
     admission_.take_slot();
   } else {
     admission_.set_can_accept(worker_, true);
-    const auto emptier = admission_.emptier_than(worker_, loop_.now());
-    if (emptier && !admission_.is_full()) {
-      return leave_to(*emptier, queue);
+    const auto other = admission_.less_loaded_than(worker_, loop_.now());
+    if (other && !admission_.is_full()) {
+      return leave_to(*other, listener);
     }
-    if (!take_slot(queue)) {
+    if (!take_slot(listener)) {
       return Result::stop;
     }
   }
-  next_ = (next_ + 1) % queues_.size();  // The socket has its turn, whatever comes of it.
-  sys::Accepted accepted = sys::accept(queue.socket->fd.get());
+  next_ = (next_ + 1) % listeners_.size();  // The socket has its turn, whatever comes of it.
+  sys::Accepted accepted = sys::accept(listener.socket->fd.get());
   if (accepted.error != 0) {
     admission_.return_slot();
-    return after_error(queue, accepted.error);
+    return after_error(listener, accepted.error);
   }
   is_paused_ = false;
   counters_.add(Counter::accepted);
@@ -134,20 +134,20 @@ Acceptor::Result Acceptor::accept_from(Queue& queue) noexcept {
   return Result::next;
 }
 
-// Checks first that a client waits, so that no thread is woken for an empty queue.
-Acceptor::Result Acceptor::leave_to(std::size_t emptier, Queue& queue) noexcept {
-  if (!sys::has_client(queue.socket->fd.get())) {
-    return after_error(queue, EAGAIN);
+// Checks first that a client waits, so that no thread is woken for an empty listener.
+Acceptor::Result Acceptor::leave_to(std::size_t other, Listener& listener) noexcept {
+  if (!sys::has_client(listener.socket->fd.get())) {
+    return after_error(listener, EAGAIN);
   }
   counters_.add(Counter::accepts_declined);
-  wake(emptier);
+  wake(other);
   return Result::stop;
 }
 
-Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
+Acceptor::Result Acceptor::after_error(Listener& listener, int error) noexcept {
   switch (verdict_on_accept(error)) {
     case AcceptVerdict::done:
-      on_empty(queue);
+      on_empty(listener);
       if (admission_.claim_waiting_clients()) {
         // Another worker found the limit reached because of the slot that this one had taken.
         expect_clients_everywhere();
@@ -155,28 +155,28 @@ Acceptor::Result Acceptor::after_error(Queue& queue, int error) noexcept {
       return Result::next;
     case AcceptVerdict::retry:
       counters_.add(Counter::accept_errors);
-      log_.accept_failed(queue.socket->address, error, loop_.now());
+      log_.accept_failed(listener.socket->address, error, loop_.now());
       return Result::next;
     case AcceptVerdict::pause:
-      wait_for_resources(queue, error);
+      wait_for_resources(listener, error);
       return Result::stop;
     case AcceptVerdict::fatal:
       break;
   }
-  log_.listener_lost(queue.socket->address, error);
-  release(queue);
+  log_.listener_lost(listener.socket->address, error);
+  release(listener);
   on_lost_(error);
   return Result::next;
 }
 
 // Notes the waiting clients before it checks the limit again: a connection that ends after the note
 // has a worker poll the queues, and one that ended before it is seen by is_full().
-bool Acceptor::take_slot(const Queue& queue) noexcept {
+bool Acceptor::take_slot(const Listener& listener) noexcept {
   while (!admission_.try_take_slot()) {
     admission_.note_waiting_clients();
     if (admission_.is_full()) {
       count_pause(Counter::paused_full);
-      log_.paused_full(queue.socket->address, admission_.max_connections(), loop_.now());
+      log_.paused_full(listener.socket->address, admission_.max_connections(), loop_.now());
       return false;
     }
   }
@@ -190,20 +190,20 @@ void Acceptor::wake(std::size_t worker) noexcept {
 }
 
 // Notes the waiting clients before it looks for another worker, as in take_slot().
-void Acceptor::wait_for_memory(const Queue& queue) noexcept {
+void Acceptor::wait_for_memory(const Listener& listener) noexcept {
   admission_.set_can_accept(worker_, false);
-  wait_for_resources(queue, ENOMEM);
+  wait_for_resources(listener, ENOMEM);
   if (const auto other = admission_.other_than(worker_, loop_.now())) {
     (void)admission_.wake(*other);
   }
 }
 
-void Acceptor::wait_for_resources(const Queue& queue, int error) noexcept {
+void Acceptor::wait_for_resources(const Listener& listener, int error) noexcept {
   admission_.note_waiting_clients();
   count_pause(Counter::paused_resources);
   const auto log =
       is_emptying_ ? &ConnectionLog::paused_emptying : &ConnectionLog::paused_resources;
-  (log_.*log)(queue.socket->address, error, admission_.connections(), loop_.now());
+  (log_.*log)(listener.socket->address, error, admission_.connections(), loop_.now());
   woken_.reset();
   retry_.expire_at(loop_.now() + kRetryInterval);
 }
@@ -224,43 +224,43 @@ void Acceptor::on_retry() noexcept {
 }
 
 void Acceptor::expect_clients_everywhere() noexcept {
-  for (const auto& queue : queues_) {
-    queue->may_have_clients = true;
+  for (const auto& listener : listeners_) {
+    listener->may_have_clients = true;
   }
 }
 
-void Acceptor::begin_emptying() noexcept {
+void Acceptor::accept_waiting_then_close() noexcept {
   is_emptying_ = true;
   admission_.set_can_accept(worker_, false);
-  for (const auto& queue : queues_) {
-    if (queue->socket == nullptr) {
+  for (const auto& listener : listeners_) {
+    if (listener->socket == nullptr) {
       continue;
     }
     // Bounds the work: newcomers could keep the queue from ever being empty.
-    queue->left_to_empty = queue->socket->backlog + 1;
-    if (queue->socket->is_inherited) {
-      release(*queue);
+    listener->left_to_empty = listener->socket->backlog + 1;
+    if (listener->socket->is_inherited) {
+      release(*listener);
     }
   }
   poll_again();
 }
 
 void Acceptor::close() noexcept {
-  for (const auto& queue : queues_) {
-    release(*queue);
+  for (const auto& listener : listeners_) {
+    release(*listener);
   }
 }
 
 bool Acceptor::is_closed() const noexcept {
-  return std::all_of(queues_.begin(), queues_.end(),
-                     [](const auto& queue) { return queue->socket == nullptr; });
+  return std::all_of(listeners_.begin(), listeners_.end(),
+                     [](const auto& listener) { return listener->socket == nullptr; });
 }
 
-void Acceptor::on_empty(Queue& queue) noexcept {
+void Acceptor::on_empty(Listener& listener) noexcept {
   is_paused_ = false;
-  queue.may_have_clients = false;
+  listener.may_have_clients = false;
   if (is_emptying_) {
-    release(queue);
+    release(listener);
   }
 }
 
@@ -272,11 +272,11 @@ void Acceptor::on_all_empty() noexcept {
 
 // With socket activation the service manager has the socket open too. Then closing it here would
 // not end its registration with epoll.
-void Acceptor::release(Queue& queue) noexcept {
-  loop_.remove(queue);
-  if (queue.socket != nullptr) {
-    loop_.forget_descriptor(queue.socket->fd.get());
-    queue.socket.reset();
+void Acceptor::release(Listener& listener) noexcept {
+  loop_.remove(listener);
+  if (listener.socket != nullptr) {
+    loop_.forget_descriptor(listener.socket->fd.get());
+    listener.socket.reset();
   }
 }
 

@@ -2,15 +2,16 @@
 // epoll demands, but at most turn.accepts of them in a turn.
 //
 // Every worker registers every listening socket with EPOLLEXCLUSIVE (epoll_ctl(2)): for a new
-// client the kernel wakes one sleeping worker. A worker that should not or cannot accept stops and
-// leaves the client in the kernel's accept queue, although its edge is used up. So each reason to
-// stop has somebody who polls the queues later (admission.hpp):
+// client the kernel wakes at least one sleeping worker. A worker that should not or cannot accept
+// stops and leaves the client in the kernel's accept queue, although its edge is used up. So each
+// reason to stop names the worker that polls the queues later (admission.hpp):
 //
 //   reason to stop               polls the queues later
 //   ---------------------------  ---------------------------------------------------------------
 //   another worker has clearly   that worker, which is woken; this one, if the woken worker has not
 //   fewer connections            answered after 100 ms
-//   no memory for a connection   a worker that has memory, which is woken; this one, every 250 ms
+//   no memory for a connection   a worker that has memory, which is woken; the worker in which the
+//                                next connection ends; this one, every 250 ms
 //   limits.max_connections       the worker in which the next connection ends
 //   descriptors or the kernel's  the worker in which the next connection ends; this one, every 250
 //   memory are used up           ms
@@ -45,13 +46,13 @@ namespace echod {
 
 class Acceptor {
  public:
-  // Pause after a shortage that may end although no connection of ours ends.
+  // When to retry after a shortage of descriptors or memory, which other processes may end.
   static constexpr std::chrono::milliseconds kRetryInterval{250};
 
   // What it uses. All of it must outlive the acceptor.
   struct Parts {
     EventLoop& loop;
-    Seat seat;
+    WorkerAdmission admission;
     Counters& counters;
     ConnectionLog& log;
     ConnectionSink& connections;
@@ -78,7 +79,7 @@ class Acceptor {
   // releases the socket: closing it earlier would reset these clients. If descriptors run short, it
   // goes on as connections end. An inherited socket is released at once: its queue is for the
   // process that serves it next.
-  void begin_emptying() noexcept;
+  void accept_waiting_then_close() noexcept;
   // Releases all sockets now.
   void close() noexcept;
   // Whether all sockets are released.
@@ -86,9 +87,9 @@ class Acceptor {
 
  private:
   // One listening socket. A turn of any of them is a turn for all.
-  class Queue final : public Channel {
+  class Listener final : public Channel {
    public:
-    Queue(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket) noexcept
+    Listener(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket) noexcept
         : socket(std::move(listen_socket)), acceptor_(acceptor) {}
     Turn on_turn(std::uint32_t /*events*/) noexcept override { return acceptor_.accept_some(); }
 
@@ -104,20 +105,20 @@ class Acceptor {
   void on_woken() noexcept;
   [[nodiscard]] Turn accept_some() noexcept;
   [[nodiscard]] bool may_have_clients() const noexcept;
-  [[nodiscard]] Queue* next_queue() noexcept;
-  [[nodiscard]] Result accept_from(Queue& queue) noexcept;
-  [[nodiscard]] Result leave_to(std::size_t emptier, Queue& queue) noexcept;
-  [[nodiscard]] Result after_error(Queue& queue, int error) noexcept;
-  [[nodiscard]] bool take_slot(const Queue& queue) noexcept;
+  [[nodiscard]] Listener* next_listener() noexcept;
+  [[nodiscard]] Result accept_from(Listener& listener) noexcept;
+  [[nodiscard]] Result leave_to(std::size_t other, Listener& listener) noexcept;
+  [[nodiscard]] Result after_error(Listener& listener, int error) noexcept;
+  [[nodiscard]] bool take_slot(const Listener& listener) noexcept;
   void wake(std::size_t worker) noexcept;
-  void wait_for_memory(const Queue& queue) noexcept;
-  void wait_for_resources(const Queue& queue, int error) noexcept;
+  void wait_for_memory(const Listener& listener) noexcept;
+  void wait_for_resources(const Listener& listener, int error) noexcept;
   void count_pause(Counter cause) noexcept;
   void on_retry() noexcept;
   void expect_clients_everywhere() noexcept;
-  void on_empty(Queue& queue) noexcept;
+  void on_empty(Listener& listener) noexcept;
   void on_all_empty() noexcept;
-  void release(Queue& queue) noexcept;
+  void release(Listener& listener) noexcept;
 
   struct Woken {
     std::size_t worker;
@@ -135,9 +136,10 @@ class Acceptor {
   Notifier on_wake_;
   Timer retry_;
   std::optional<Woken> woken_;  // The worker that should accept in place of this one; retry_ runs.
-  std::vector<std::unique_ptr<Queue>> queues_;
-  std::size_t next_ = 0;    // Index in queues_ of the socket whose turn it is.
-  bool is_paused_ = false;  // Stopped by the limit or a shortage, and has not accepted since.
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::size_t next_ = 0;  // Index in listeners_ of the socket whose turn it is.
+  bool is_paused_ =
+      false;  // Stopped by the limit or a shortage; cleared by an accept or an empty listener.
   bool is_emptying_ = false;
 };
 

@@ -25,14 +25,14 @@ void Admission::connection_closed(std::size_t worker) noexcept {
 }
 
 // Tolerates a small lead: evening it out would wake another thread for many connections.
-std::optional<std::size_t> Admission::emptier_than(std::size_t worker,
-                                                   sys::TimePoint now) const noexcept {
+std::optional<std::size_t> Admission::less_loaded_than(std::size_t worker,
+                                                       sys::TimePoint now) const noexcept {
   constexpr std::size_t kPart = 32;
   const auto other = other_than(worker, now);
   const std::size_t parts = kPart * workers_.size();
   const auto tolerated = static_cast<std::uint32_t>((connections() + parts / 2) / parts);
-  const bool is_emptier = other && connections_of(worker) > connections_of(*other) + tolerated;
-  return is_emptier ? other : std::nullopt;
+  const bool is_less_loaded = other && connections_of(worker) > connections_of(*other) + tolerated;
+  return is_less_loaded ? other : std::nullopt;
 }
 
 std::optional<std::size_t> Admission::other_than(std::size_t worker,

@@ -68,11 +68,11 @@ class Admission {
     return are_clients_waiting_.load() && are_clients_waiting_.exchange(false);
   }
 
-  // Returns the worker that should accept the next client in place of `worker`: the one with the
-  // fewest connections, if `worker` has more by over a 32nd of the mean (rounded). `now` may be out
-  // of date; then a worker that does not answer is skipped later.
-  [[nodiscard]] std::optional<std::size_t> emptier_than(std::size_t worker,
-                                                        sys::TimePoint now) const noexcept;
+  // Returns the worker with the fewest connections, which should accept the next client, if
+  // `worker` has more and the difference is over 1/32 of the mean (rounded). `now` may be out of
+  // date; then a worker that does not answer is skipped later.
+  [[nodiscard]] std::optional<std::size_t> less_loaded_than(std::size_t worker,
+                                                            sys::TimePoint now) const noexcept;
   // Returns the worker with the fewest connections among the others that can accept.
   [[nodiscard]] std::optional<std::size_t> other_than(std::size_t worker,
                                                       sys::TimePoint now) const noexcept;
@@ -85,8 +85,8 @@ class Admission {
   void remove_worker(std::size_t worker) noexcept;
   // Whether `worker` has memory for a connection and accepts at all.
   void set_can_accept(std::size_t worker, bool can_accept) noexcept;
-  // Wakes `worker` to poll the accept queues. Returns the time of the wake-up, which is an earlier
-  // one if `worker` has not answered that yet.
+  // Wakes `worker` to poll the accept queues. Returns the time of the wake-up. If an earlier
+  // wake-up is not answered yet, does nothing and returns the time of that one.
   sys::TimePoint wake(std::size_t worker) noexcept;
   // `worker` is about to poll the accept queues.
   void answer_wake(std::size_t worker) noexcept;
@@ -111,8 +111,8 @@ class Admission {
   std::vector<WorkerState> workers_;
 };
 
-// The admission as one worker uses it. Thread-safety: as Admission.
-struct Seat {
+// The admission and the number of a worker that uses it. Thread-safety: as Admission.
+struct WorkerAdmission {
   Admission& admission;
   std::size_t worker;
 

@@ -14,7 +14,7 @@ sys::IoResult Block::send(int socket) noexcept {
 }
 
 void Block::give_back() noexcept {
-  pool_.release(this);
+  pool_.take_back(this);
 }
 
 BufferPool::~BufferPool() {
@@ -52,7 +52,7 @@ void BufferPool::set_limits(std::size_t block_bytes, std::size_t total_bytes) no
   free_cached();
 }
 
-void BufferPool::release(Block* block) noexcept {
+void BufferPool::take_back(Block* block) noexcept {
   set_held(bytes_held() - block->capacity_);
   if (block->capacity_ != block_bytes_ || cached_count_ == kMaxCached) {
     destroy(block);

@@ -79,7 +79,7 @@ class BufferPool {
  private:
   friend class Block;
 
-  void release(Block* block) noexcept;
+  void take_back(Block* block) noexcept;
   static void destroy(Block* block) noexcept;
   void free_cached() noexcept;
   void set_held(std::size_t bytes) noexcept { bytes_held_.store(bytes, std::memory_order_relaxed); }

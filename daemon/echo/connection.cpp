@@ -48,7 +48,7 @@ bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds
 }  // namespace
 
 Connection::Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
-                       const sys::SocketAddress& peer) noexcept
+                       const SocketAddress& peer) noexcept
     : fd_(std::move(fd)),
       context_(context),
       opened_ms_(milliseconds_of(context.loop.now()) & kTimeBits),
@@ -277,7 +277,7 @@ void Connection::check_timeouts() noexcept {
   const TimeoutsConfig& timeouts = context_.settings.timeouts;
   switch (state_) {
     case State::echoing:
-      if (is_acknowledgement_due() &&
+      if (has_unacknowledged() &&
           is_over_if_set(timeouts.stalled_write, progress_.since(context_.loop.now()))) {
         time_out(CloseReason::stalled_write);
       } else if (is_over_if_set(timeouts.idle, progress_.since(context_.loop.now()))) {
@@ -286,11 +286,11 @@ void Connection::check_timeouts() noexcept {
       break;
     case State::flushing:
     case State::delivering:
-      (void)is_acknowledgement_due();  // Called only to note progress, since bytes are owed.
+      (void)has_unacknowledged();  // Called only to note progress, since bytes are owed.
       close_if_nothing_is_taken();
       break;
     case State::lingering:
-      if (is_acknowledgement_due()) {
+      if (has_unacknowledged()) {
         // The linger time has not started: the peer has yet to acknowledge its tail.
         close_if_nothing_is_taken();
       } else if (is_over(timeouts.linger, progress_.since(context_.loop.now()))) {
@@ -320,7 +320,7 @@ void Connection::close_if_nothing_is_taken() noexcept {
 // connection that our limits no longer count, and our FIN would tell the peer that nothing is
 // missing.
 void Connection::time_out(CloseReason reason) noexcept {
-  if (progress_.was_acknowledgement_due() || reply_ != nullptr) {
+  if (progress_.had_unacknowledged() || reply_ != nullptr) {
     sys::reset_on_close(fd_.get());
   }
   close(reason);
@@ -383,11 +383,11 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
   reply_.reset();
   fd_.reset();
   context_.table.retire(*this);
-  context_.seat.connection_closed();
+  context_.admission.connection_closed();
 }
 
-bool Connection::is_acknowledgement_due() noexcept {
-  return progress_.is_acknowledgement_due(fd_.get(), context_.loop.now());
+bool Connection::has_unacknowledged() noexcept {
+  return progress_.has_unacknowledged(fd_.get(), context_.loop.now());
 }
 
 sys::Duration Connection::age() const noexcept {

@@ -1,6 +1,6 @@
 // One TCP connection. It sends back every byte that it receives, once, in order.
 //
-//   state       registered for  owes   a turn does              next state
+//   state       registered for  kept   a turn does              next state
 //   ----------  --------------  -----  -----------------------  ---------------------------------
 //   echoing     IN PRI RDHUP    -      rounds (relay.hpp), to   flushing    send buffer is full
 //                                      EAGAIN or the budget     delivering  FIN read, tail unacked
@@ -10,12 +10,15 @@
 //   lingering   IN PRI RDHUP    -      read and discard         delivering  FIN read, tail unacked
 //   closed      -               -      nothing                  destroyed after the iteration
 //
-// Any state changes to closed on an error of recv or send, on a FIN when nothing is left to
-// deliver, on a timeout and at the drain deadline. The first reason is final. EPOLLHUP, EPOLLERR
-// and EPOLLRDHUP only cause the next call.
+// "Kept" bytes are received and not sent yet. Sent bytes may still be unacknowledged in any state.
 //
-// Flushing: the owed bytes are in a reply (reply.hpp), a block of memory or a pipe. Without a
-// reply, the reply buffers are used up and the owed bytes are still in the receive queue; then the
+// Any state changes to closed on an error of the socket or of epoll, on a FIN when everything is
+// acknowledged, on a timeout, at the drain deadline, and on a second stop signal. The first reason
+// is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP do not close: they cause the next call, whose result
+// decides.
+//
+// Flushing: the kept bytes are in a reply (reply.hpp), a block of memory or a pipe. Without a
+// reply, the reply buffers are used up and the bytes are still in the receive queue; then the
 // turn that OUT causes has nothing to send and changes back to echoing.
 //
 // Delivering: close(2) would leave the tail to an orphaned socket. The kernel drops orphans if
@@ -25,25 +28,24 @@
 //
 // Lingering: close(2) while the peer still sends would make the kernel send a reset, and a reset
 // destroys what the peer has not read yet. So the connection sends its FIN and discards what
-// arrives. The linger time starts when the peer has acknowledged everything; until then only the
-// other timeouts and the drain deadline end the connection.
+// arrives. The linger time starts when the peer has acknowledged everything; until then the other
+// timeouts apply.
 //
-// Timeouts: without progress (progress.hpp) a connection ends after the idle timeout, in every
-// state. If it owes bytes it also ends after the stalled-write timeout; while echoing, these are
-// the bytes that the peer has not acknowledged. If bytes are owed, a timeout resets the connection,
-// so that no orphan keeps them.
+// Timeouts: without progress (progress.hpp) a connection ends after the idle timeout, and if it
+// owes bytes also after the stalled-write timeout. It owes what it keeps and what the peer has not
+// acknowledged. If bytes are owed, a timeout resets the connection, so that no orphan keeps them.
 //
 // Thread-safety: belongs to its worker's thread. Never blocks.
 #pragma once
 
 #include <cstdint>
 
+#include "config/net/socket_address.hpp"
 #include "echo/progress.hpp"
 #include "echo/relay.hpp"
 #include "loop/channel.hpp"
 #include "sys/clock.hpp"
 #include "sys/io_result.hpp"
-#include "sys/socket_address.hpp"
 #include "sys/unique_fd.hpp"
 #include "telemetry/counters.hpp"
 
@@ -55,7 +57,7 @@ class Connection final : public Channel {
  public:
   // Takes over a connected, non-blocking socket. `table_index` is where the table keeps it.
   Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
-             const sys::SocketAddress& peer) noexcept;
+             const SocketAddress& peer) noexcept;
 
   // Registers with the loop. The connection closes if that fails.
   void start() noexcept;
@@ -64,7 +66,7 @@ class Connection final : public Channel {
   // Closes the connection if a timeout has expired. Called by the timeout sweep.
   void check_timeouts() noexcept;
   // Sends back what the receive queue holds now and nothing after that, then sends our FIN and
-  // waits for the peer's. No-op if the connection drains already.
+  // waits for the peer's. No-op if it drains already or the peer's FIN was read.
   void begin_drain() noexcept;
   // Closes the connection at once.
   void abort(CloseReason reason) noexcept;
@@ -96,11 +98,11 @@ class Connection final : public Channel {
   void await_writable() noexcept;
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
-  // `unsent` bytes were read and are lost, besides those in the reply.
+  // `unsent` bytes were read and are lost. Ignored if there is a reply, whose bytes are counted.
   void fail(int error, std::size_t unsent = 0) noexcept;
   void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
   [[nodiscard]] sys::Duration age() const noexcept;
-  [[nodiscard]] bool is_acknowledgement_due() noexcept;
+  [[nodiscard]] bool has_unacknowledged() noexcept;
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
 
   State state_ : 7 = State::echoing;
@@ -112,8 +114,8 @@ class Connection final : public Channel {
   ReplyPtr reply_;  // Owed bytes while flushing.
   std::uint64_t bytes_received_ = 0;
   std::uint64_t opened_ms_ : 40;  // Of the loop's clock. Wraps around after 34 years.
-  BulkState bulk_;
-  sys::SocketAddress peer_;
+  SpliceState bulk_;
+  SocketAddress peer_;
   Progress progress_;
   std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
   std::uint32_t table_index_;

@@ -27,7 +27,7 @@ bool ConnectionTable::reserve() noexcept {
 }
 
 Connection& ConnectionTable::create(EchoContext& context, sys::UniqueFd fd,
-                                    const sys::SocketAddress& peer) noexcept {
+                                    const SocketAddress& peer) noexcept {
   invariant(first_not_full_ != nullptr, "a slot is reserved before a connection is created");
   Chunk& chunk = *first_not_full_;
   const auto position = static_cast<unsigned>(std::countr_one(chunk.used));

@@ -1,5 +1,6 @@
 // Owns the connections of a worker. They are allocated in chunks of 64, which never move and are
-// never freed: a connection costs its own size only.
+// kept until the table is destroyed; slots of ended connections are used again. So a connection
+// costs its own size only.
 //
 // A connection that ends is retired, and destroyed after the iteration of the loop. So a pointer to
 // it stays valid within the iteration.
@@ -30,8 +31,7 @@ class ConnectionTable {
   // Makes sure that there is a free slot for the next create(); false if there is no memory.
   [[nodiscard]] bool reserve() noexcept;
   // Must follow a reserve() that returned true.
-  Connection& create(EchoContext& context, sys::UniqueFd fd,
-                     const sys::SocketAddress& peer) noexcept;
+  Connection& create(EchoContext& context, sys::UniqueFd fd, const SocketAddress& peer) noexcept;
   // Called by Connection::close() only.
   void retire(Connection& connection) noexcept { retired_.push_back(connection); }
   // Destroys retired connections, and returns whether there were any. Call it between iterations of

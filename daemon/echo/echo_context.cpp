@@ -5,9 +5,9 @@
 namespace echod {
 
 EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
-                         LineLimits& line_limits, Seat worker_seat)
+                         LineLimits& line_limits, WorkerAdmission worker_admission)
     : loop(event_loop),
-      seat(worker_seat),
+      admission(worker_admission),
       settings(initial),
       log(std::move(logs), counters, line_limits, event_loop.timers()) {
   apply(initial);

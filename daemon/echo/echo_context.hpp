@@ -21,21 +21,25 @@ namespace echod {
 // The references must outlive it.
 struct EchoContext final : public ConnectionSink {
   EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
-              LineLimits& line_limits, Seat worker_seat);
+              LineLimits& line_limits, WorkerAdmission worker_admission);
 
   [[nodiscard]] bool reserve() noexcept override { return table.reserve() && loop.reserve(); }
   void adopt(sys::Accepted accepted) noexcept override;
 
   // What the acceptor of the same worker uses.
   [[nodiscard]] Acceptor::Parts acceptor_parts() noexcept {
-    return {.loop = loop, .seat = seat, .counters = counters, .log = log, .connections = *this};
+    return {.loop = loop,
+            .admission = admission,
+            .counters = counters,
+            .log = log,
+            .connections = *this};
   }
 
   // Takes over new settings. They hold from the next turn on.
   void apply(const EchoSettings& wanted) noexcept;
 
   EventLoop& loop;
-  const Seat seat;
+  const WorkerAdmission admission;
   EchoSettings settings;
   bool is_draining = false;  // Set once, by the worker.
   Counters counters;

@@ -12,16 +12,17 @@ namespace echod {
 
 // When and how much a worker splices (relay.hpp). Sizes are those of a round.
 struct SpliceSettings {
-  std::size_t pipes = 0;                                    // 0: everything is copied.
-  std::size_t pipe_bytes = std::size_t{256} * 1024;         // The most that is spliced.
-  std::size_t least_bytes = std::size_t{64} * 1024;         // What is less is copied.
-  std::size_t unacknowledged_bytes = std::size_t{1} << 20;  // Of one connection: beyond it copies.
-  std::size_t pins = 0;                                     // Of all connections: see relay.hpp.
-  std::uint8_t patience = 3;  // Rounds of less after which a connection is asked no more.
-  std::uint8_t copies_after_small_pieces = 64;  // Rounds until splicing is tried again.
+  std::size_t pipes = 0;                             // Number of pipes; 0: everything is copied.
+  std::size_t pipe_bytes = std::size_t{256} * 1024;  // Size of a pipe.
+  std::size_t least_bytes = std::size_t{64} * 1024;  // Smaller rounds are copied.
+  std::size_t unacknowledged_bytes = std::size_t{1}
+                                     << 20;  // Limit of one connection; above it rounds copy.
+  std::size_t pins = 0;                      // Limit of all connections, in units of relay.hpp.
+  std::uint8_t patience = 3;                 // After so many small rounds the relay stops asking.
+  std::uint8_t copies_after_small_pieces = 64;  // Then so many rounds copy.
 
-  // Units that unacknowledged bytes count: one for each `least_bytes`, rounded up, and one for a
-  // round that is partly acknowledged.
+  // Converts unacknowledged bytes to units of pinned memory (relay.hpp): one for each
+  // `least_bytes`, rounded up, and one for a round that is partly acknowledged.
   [[nodiscard]] std::size_t pins_of(std::size_t bytes) const noexcept {
     // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): least_bytes is never 0.
     return bytes == 0 ? 0 : (bytes + least_bytes - 1) / least_bytes + 1;

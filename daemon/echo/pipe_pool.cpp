@@ -46,7 +46,7 @@ sys::IoResult PooledPipe::send(int socket) noexcept {
 }
 
 void PooledPipe::give_back() noexcept {
-  pool_.release(this);
+  pool_.take_back(this);
 }
 
 PipePool::~PipePool() {
@@ -97,7 +97,7 @@ bool PipePool::open_one() noexcept {
   return true;
 }
 
-void PipePool::release(PooledPipe* pipe) noexcept {
+void PipePool::take_back(PooledPipe* pipe) noexcept {
   if (pipe->bytes_ > 0 || open_ > most_) {
     destroy(pipe);
     return;

@@ -72,7 +72,7 @@ class PipePool {
   friend class PooledPipe;
 
   [[nodiscard]] bool open_one() noexcept;
-  void release(PooledPipe* pipe) noexcept;
+  void take_back(PooledPipe* pipe) noexcept;
   void destroy(PooledPipe* pipe) noexcept;
   void close_free() noexcept;
 

@@ -6,7 +6,7 @@
 
 namespace echod {
 
-bool Progress::is_acknowledgement_due(int socket, sys::TimePoint now) noexcept {
+bool Progress::has_unacknowledged(int socket, sys::TimePoint now) noexcept {
   if (unacknowledged_ != 0) {
     const sys::IoResult unacknowledged = sys::unacknowledged_bytes(socket);
     const auto bytes = static_cast<std::uint32_t>(unacknowledged.count());

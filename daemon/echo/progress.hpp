@@ -1,6 +1,7 @@
 // When a connection last made progress, and how much the peer has yet to acknowledge.
 //
-// Progress is a byte that arrives, that is sent or that the peer acknowledges. Acknowledgements
+// Progress is a byte that is received to be echoed, that is sent, or that the peer acknowledges.
+// Acknowledgements
 // cause no event, so they are asked for (SIOCOUTQ, tcp(7)) when a timeout is checked. Once
 // everything is acknowledged the kernel is not asked again until more is sent: a connection at rest
 // costs no system call.
@@ -22,19 +23,20 @@ class Progress {
   explicit Progress(sys::TimePoint now) noexcept : last_(ticks_of(now)) {}
 
   void note(sys::TimePoint now) noexcept { last_ = ticks_of(now); }
-  // The kernel was given bytes or our FIN.
+  // Bytes were sent, or the linger time begins.
   void note_sent(sys::TimePoint now) noexcept {
     note(now);
     unacknowledged_ = kNotAsked;
   }
-  // Our FIN was sent, which is no progress of the peer.
+  // Our FIN was sent. That is no progress, but the peer has to acknowledge it.
   void expect_acknowledgement() noexcept { unacknowledged_ = kNotAsked; }
 
-  // Asks whether the peer has yet to acknowledge bytes or our FIN. Acknowledged bytes are progress:
-  // a slow reader frees space in the kernel's buffer long before EPOLLOUT is reported.
-  [[nodiscard]] bool is_acknowledgement_due(int socket, sys::TimePoint now) noexcept;
-  // The same as of the last time that the kernel was asked.
-  [[nodiscard]] bool was_acknowledgement_due() const noexcept { return unacknowledged_ != 0; }
+  // Returns whether the peer has yet to acknowledge bytes or our FIN. Asks the kernel, and notes
+  // progress if the peer has acknowledged bytes since the last call: a slow reader frees space in
+  // the kernel's buffer long before EPOLLOUT is reported.
+  [[nodiscard]] bool has_unacknowledged(int socket, sys::TimePoint now) noexcept;
+  // The last result of has_unacknowledged(); true if bytes were sent since.
+  [[nodiscard]] bool had_unacknowledged() const noexcept { return unacknowledged_ != 0; }
 
   [[nodiscard]] std::chrono::milliseconds since(sys::TimePoint now) const noexcept {
     return ticks_of(now) - last_;

@@ -48,7 +48,7 @@ void Relay::apply(const EchoSettings& settings) noexcept {
   pipes_.set_limits(settings_.pipes, settings_.pipe_bytes);
 }
 
-Round Relay::round(int socket, std::size_t most, bool may_splice, BulkState& bulk,
+Round Relay::round(int socket, std::size_t most, bool may_splice, SpliceState& bulk,
                    sys::TimePoint now) noexcept {
   Block* const block = blocks_.reading_block();
   if (block == nullptr) {
@@ -67,7 +67,7 @@ Round Relay::round(int socket, std::size_t most, bool may_splice, BulkState& bul
 }
 
 // Returns the pipe that the round splices through, or nullptr if it should copy.
-PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, BulkState& bulk,
+PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, SpliceState& bulk,
                             sys::TimePoint now) noexcept {
   const std::size_t least = settings_.least_bytes;
   if (settings_.pipes == 0 || most < least || block.capacity() < least) {
@@ -83,11 +83,11 @@ PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, Bu
   return may_pin(socket, bulk) ? pipes_.round_pipe(now) : nullptr;
 }
 
-Round Relay::copy(int socket, Block& block, std::size_t most, BulkState& bulk) noexcept {
+Round Relay::copy(int socket, Block& block, std::size_t most, SpliceState& bulk) noexcept {
   const std::span<std::byte> into = block.memory().first(std::min(block.capacity(), most));
   const sys::IoResult received = sys::receive(socket, into);
   if (received.count() >= settings_.least_bytes && settings_.pipes > 0) {
-    bulk.patience = settings_.patience & BulkState::kMostPatience;
+    bulk.patience = settings_.patience & SpliceState::kMostPatience;
   } else if (received.count() > 0 && bulk.patience > 0) {
     --bulk.patience;
   }
@@ -104,7 +104,7 @@ Round Relay::copy(int socket, Block& block, std::size_t most, BulkState& bulk) n
 }
 
 Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe,
-                    BulkState& bulk) noexcept {
+                    SpliceState& bulk) noexcept {
   const sys::IoResult received =
       pipe.fill(socket, std::min({most, settings_.pipe_bytes, block.capacity()}));
   const std::size_t bytes = received.count();
@@ -128,7 +128,7 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
     bulk.is_spliced = true;
     counters_.add(Counter::splice_enters);
   }
-  bulk.patience = settings_.patience & BulkState::kMostPatience;
+  bulk.patience = settings_.patience & SpliceState::kMostPatience;
   const sys::IoResult sent = pipe.send(socket);
   Round round{.received = received, .taken = bytes, .sent = bytes - pipe.size()};
   if (pipe.size() > 0) {
@@ -182,7 +182,7 @@ Round Relay::in_place(int socket, std::size_t most) noexcept {
 }
 
 // Whether a full round may be spliced without exceeding the limits on pinned memory.
-bool Relay::may_pin(int socket, BulkState& bulk) noexcept {
+bool Relay::may_pin(int socket, SpliceState& bulk) noexcept {
   const auto is_below_limits = [&] {
     const std::size_t most = settings_.pins_of(settings_.unacknowledged_bytes);
     return bulk.pins <= most && pins_ + settings_.pins_of(settings_.pipe_bytes) <= settings_.pins;
@@ -198,14 +198,14 @@ bool Relay::may_pin(int socket, BulkState& bulk) noexcept {
   return false;
 }
 
-void Relay::count_pins(int socket, std::size_t held, BulkState& bulk) noexcept {
+void Relay::count_pins(int socket, std::size_t held, SpliceState& bulk) noexcept {
   const std::size_t unacknowledged = sys::unacknowledged_bytes(socket).count();
   // No connection has more spliced bytes than this.
   const std::size_t most = settings_.unacknowledged_bytes + settings_.pipe_bytes;
   set_pins(bulk, settings_.pins_of(std::min(unacknowledged + held, most)));
 }
 
-void Relay::set_pins(BulkState& bulk, std::size_t pins) noexcept {
+void Relay::set_pins(SpliceState& bulk, std::size_t pins) noexcept {
   pins_ = pins_ - bulk.pins + pins;
   bulk.pins = static_cast<std::uint8_t>(pins);
 }

@@ -1,12 +1,12 @@
 // Moves bytes from the receive queue of a socket to its send queue. A round is one read and the
-// sends that follow it. For each round the relay alone decides how the bytes are moved:
+// sends that follow it. For each round the relay decides how the bytes are moved:
 //
 //   way       used when                               system calls
 //   --------  --------------------------------------  -------------------------------------------
 //   copy      usually                                 recv into a block, send from it
 //   splice    the receive queue holds much            splice into a pipe, splice out of it
-//   in place  there is no block, because              recv(MSG_PEEK), send, recv(MSG_TRUNC);
-//             buffers.total_mib is reached            unsent bytes stay in the receive queue
+//   in place  there is no block: buffers.total_mib    recv(MSG_PEEK), send, recv(MSG_TRUNC);
+//             is reached, or there is no memory       unsent bytes stay in the receive queue
 //
 // When to splice. Splicing is cheaper only for many bytes at once. After a round that read at least
 // `least_bytes`, the relay asks before each round of the connection how many bytes wait, and
@@ -50,16 +50,16 @@ struct Round {
   int error = 0;           // errno of sending, or 0.
   bool was_short = false;  // The read returned less than it asked for.
   bool is_blocked = false;   // The send buffer is full.
-  ReplyPtr reply = nullptr;  // Bytes that were taken and not sent. Null if there are none.
+  ReplyPtr reply = nullptr;  // Bytes that were taken and can still be sent. Null if there are none.
 };
 
 // What the relay remembers of one connection, in three bytes: a connection has no space for more.
-struct BulkState {
+struct SpliceState {
   static constexpr std::uint8_t kMostPatience = 127;
 
   std::uint8_t pins = 0;          // Its part of Relay::pins_.
   std::uint8_t copies_left = 0;   // Rounds that still copy instead of splicing.
-  std::uint8_t patience : 7 = 0;  // Rounds before which the relay still asks how many bytes wait.
+  std::uint8_t patience : 7 = 0;  // How many more rounds begin by asking how many bytes wait.
   bool is_spliced : 1 = false;    // Set by a spliced round, cleared by a copied one.
 };
 
@@ -73,28 +73,28 @@ class Relay {
   void apply(const EchoSettings& settings) noexcept;
 
   // Makes a round of at most `most` bytes. `may_splice` must be false if an urgent mark or a FIN
-  // may be in the queue: splice(2) reports both as the end of the data. `now` is the loop's.
-  [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, BulkState& bulk,
+  // may be in the queue, which splice(2) does not report as recv(2) does. `now` is the loop's.
+  [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, SpliceState& bulk,
                             sys::TimePoint now) noexcept;
 
   // Updates what the connection pins. `held` bytes are in its reply.
-  void count_pins(int socket, std::size_t held, BulkState& bulk) noexcept;
+  void count_pins(int socket, std::size_t held, SpliceState& bulk) noexcept;
   // The connection is closed and pins nothing.
-  void forget(BulkState& bulk) noexcept { set_pins(bulk, 0); }
+  void forget(SpliceState& bulk) noexcept { set_pins(bulk, 0); }
 
   // Bytes in blocks that connections hold. Any thread.
   [[nodiscard]] std::size_t buffered_bytes() const noexcept { return blocks_.bytes_held(); }
 
  private:
-  [[nodiscard]] Round copy(int socket, Block& block, std::size_t most, BulkState& bulk) noexcept;
+  [[nodiscard]] Round copy(int socket, Block& block, std::size_t most, SpliceState& bulk) noexcept;
   [[nodiscard]] Round splice(int socket, std::size_t most, Block& block, PooledPipe& pipe,
-                             BulkState& bulk) noexcept;
+                             SpliceState& bulk) noexcept;
   [[nodiscard]] Round in_place(int socket, std::size_t most) noexcept;
   [[nodiscard]] Round send_back(int socket, Block& block, std::size_t bytes) noexcept;
   [[nodiscard]] PooledPipe* pipe_for(int socket, const Block& block, std::size_t most,
-                                     BulkState& bulk, sys::TimePoint now) noexcept;
-  [[nodiscard]] bool may_pin(int socket, BulkState& bulk) noexcept;
-  void set_pins(BulkState& bulk, std::size_t pins) noexcept;
+                                     SpliceState& bulk, sys::TimePoint now) noexcept;
+  [[nodiscard]] bool may_pin(int socket, SpliceState& bulk) noexcept;
+  void set_pins(SpliceState& bulk, std::size_t pins) noexcept;
 
   Counters& counters_;
   SpliceSettings settings_;

@@ -1,10 +1,11 @@
 // Checks the timeouts of all connections periodically.
 //
-// A timer for each connection would cost memory, and a write for every echo. A sweep costs nothing
-// while bytes flow. The interval is a sixteenth of the shortest timeout. The sweep may notice an
-// acknowledgement, which is progress, one interval late, and the end of a timeout one more interval
-// late. So it closes a connection at most about an eighth of the timeout too late (at least some 40
-// ms, at most 20 s), and never too early.
+// A timer for each connection would cost memory, and work for every echo. The sweep asks the kernel
+// at most once per connection and sweep. The interval is a sixteenth of the shortest timeout.
+//
+// A connection is never closed too early. It is closed late by up to two intervals, because the
+// sweep may notice an acknowledgement one interval late, and the end of the timeout one more
+// interval late. That is up to an eighth of the shortest timeout, at least 40 ms and at most 20 s.
 //
 // Thread-safety: belongs to its worker's thread.
 #pragma once

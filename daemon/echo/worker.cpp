@@ -82,19 +82,19 @@ void Worker::carry_out_orders() noexcept {
     acceptor_.close();
     abort_visit_.start();
   }
-  is_ended_ = is_ended_ || orders.end;
+  must_end_ = must_end_ || orders.end;
 }
 
 void Worker::run() noexcept {
-  sys::name_this_thread("worker-" + std::to_string(context_.seat.worker));
+  sys::name_this_thread("worker-" + std::to_string(context_.admission.worker));
   sweep_.restart();
-  while (!is_ended_) {
+  while (!must_end_) {
     loop_.run_once();
     if (context_.table.destroy_retired()) {
       acceptor_.on_connections_ended();
     }
     const bool is_empty = acceptor_.is_closed() && context_.table.size() == 0;
-    is_ended_ = is_ended_ || (context_.is_draining && is_empty);
+    must_end_ = must_end_ || (context_.is_draining && is_empty);
   }
   context_.log.report_suppressed();
   has_ended_.store(true);
@@ -104,7 +104,7 @@ void Worker::run() noexcept {
 void Worker::begin_drain() noexcept {
   context_.is_draining = true;
   drain_visit_.start();
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   sweep_.restart();
 }
 

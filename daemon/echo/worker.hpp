@@ -1,12 +1,14 @@
 // One thread that echoes, with its own event loop, connections, acceptor and counters. A connection
 // stays in the worker that accepted it, and the data path shares nothing with other threads.
 //
-//   created --start()--> serving --drain()--> draining --last connection gone--> ended
-//                                  abort_connections() closes them all, in any state
+//   created --start()--> serving --drain()--> draining --all is closed--> ended
 //
-// Thread-safety: the public members may be called from one other thread, the service's. They post
-// an order, which the worker's thread carries out soon after; that neither blocks nor allocates.
-// Any thread may read counters() and the gauges.
+// All is closed when the listening sockets are released and no connection is left.
+// abort_connections() closes all in any state.
+//
+// Thread-safety: one other thread, the service's, may call the members. apply(), drain() and
+// abort_connections() only post a request, which the worker's thread carries out soon after; they
+// neither block nor allocate. Members marked "Any thread" may be called by every thread.
 #pragma once
 
 #include <atomic>
@@ -65,19 +67,21 @@ class Worker {
 
   // Takes over new settings.
   void apply(const EchoSettings& settings) noexcept;
-  // Empties the accept queues, releases the listening sockets, drains every connection, then ends.
+  // Serves the clients that wait in the accept queues, releases the listening sockets, drains every
+  // connection, then ends.
   void drain() noexcept;
-  // While draining: releases the listening sockets and closes all connections.
+  // Releases the listening sockets and closes all connections.
   void abort_connections(CloseReason reason) noexcept;
   // Ends the thread at once, even if connections are left, and waits for it.
   void end() noexcept;
 
-  // Makes the loop run once: turns() grows unless the thread is stuck.
+  // Makes the loop run once: turns() grows unless the thread is stuck. Any thread.
   void wake_up() noexcept { loop_.wake_up(); }
   [[nodiscard]] std::uint64_t turns() const noexcept { return loop_.turns(); }
-  // Whether its thread has ended as it was told to.
+  // Whether its thread has ended as it was told to. Any thread.
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(); }
 
+  // Any thread may call these three.
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
   [[nodiscard]] std::size_t buffered_bytes() const noexcept {
     return context_.relay.buffered_bytes();
@@ -110,7 +114,7 @@ class Worker {
   ConnectionVisit abort_visit_{loop_, context_.table,
                                [this](Connection& connection) { connection.abort(abort_reason_); },
                                [] {}};
-  bool is_ended_ = false;  // Used by the worker's thread only, as everything above.
+  bool must_end_ = false;
   std::mutex orders_mutex_;
   Orders orders_;  // Not carried out yet. Guarded by orders_mutex_.
   Notifier on_orders_{loop_, [this] { carry_out_orders(); }};

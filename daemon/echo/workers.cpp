@@ -75,7 +75,7 @@ std::array<std::uint64_t, kCounters> Workers::counters() const noexcept {
   return sums;
 }
 
-std::uint32_t Workers::fullest() const noexcept {
+std::uint32_t Workers::most_connections() const noexcept {
   std::uint32_t most = 0;
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     most = std::max(most, connections_of(number));

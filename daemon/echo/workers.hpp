@@ -48,7 +48,7 @@ class Workers {
     return sum([](const Worker& worker) { return worker.stale_events(); });
   }
   // Number of connections of the worker that has the most.
-  [[nodiscard]] std::uint32_t fullest() const noexcept;
+  [[nodiscard]] std::uint32_t most_connections() const noexcept;
   [[nodiscard]] std::uint32_t connections_of(std::size_t number) const noexcept {
     return shared_->admission.connections_of(number);
   }

@@ -3,14 +3,13 @@
 // An iteration has these steps:
 // 1. Wait for events; only poll if a channel is ready. The wait may spin first (busy_poll.hpp).
 // 2. Read the clock once.
-// 3. Merge all events that the kernel has into their channels.
+// 3. Merge the events that the kernel returned into their channels.
 // 4. Make one pass over the ready list.
 // 5. Run the timers that are due.
 //
-// A pass gives each ready channel one turn: first the channels without a turn in the last pass, in
-// the order in which they became ready, then the others in the order of their last turns. So a
-// channel that becomes ready waits for at most one turn of each other channel: a channel that has
-// had its turn comes after it.
+// A pass gives each ready channel one turn. Channels that had no turn in the last pass go first, in
+// the order in which they became ready. Then come the others, in the order of their last turns. So
+// a channel that becomes ready waits for at most one turn of each other channel.
 //
 // The epoll token of a registration has a slot and a generation, so an event for a removed channel
 // cannot reach the next user of its slot.
@@ -53,7 +52,8 @@ class EventLoop {
   // change its own state before this call and loses no event.
   sys::IoResult modify(const Channel& channel, int fd, std::uint32_t events) noexcept;
   // Removes the channel from the loop and from the ready list. The kernel's registration ends when
-  // `fd` is closed; if another process has the same socket open, call forget_descriptor() too.
+  // `fd` is closed. If the socket stays open elsewhere, in another worker or process, call
+  // forget_descriptor() too.
   void remove(Channel& channel) noexcept;
   void forget_descriptor(int fd) noexcept { (void)epoll_.remove(fd); }
 

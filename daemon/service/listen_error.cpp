@@ -25,7 +25,7 @@ struct Meaning {
   std::string hint;  // What to do about it; may be empty.
 };
 
-Meaning meaning_of(int error, const sys::SocketAddress& address) {
+Meaning meaning_of(int error, const SocketAddress& address) {
   const std::string port = std::to_string(address.port());
   switch (error) {
     case EACCES:
@@ -53,7 +53,7 @@ Meaning meaning_of(int error, const sys::SocketAddress& address) {
 
 }  // namespace
 
-StartupError listen_error(const sys::SocketAddress& address, const std::system_error& error) {
+StartupError listen_error(const SocketAddress& address, const std::system_error& error) {
   const int number = error.code().value();
   const auto [code, hint] = meaning_of(number, address);
   return {code,

@@ -4,14 +4,14 @@
 
 #include <system_error>
 
+#include "config/net/socket_address.hpp"
 #include "service/exit_codes.hpp"
-#include "sys/socket_address.hpp"
 
 namespace echod {
 
 // A message with the address, the failed call, its errno and what to do about it. `error` is from
 // sys::open_listener().
-[[nodiscard]] StartupError listen_error(const sys::SocketAddress& address,
+[[nodiscard]] StartupError listen_error(const SocketAddress& address,
                                         const std::system_error& error);
 
 }  // namespace echod

@@ -25,11 +25,11 @@ struct Candidate {
 };
 
 // Only a socket bound to "::" can serve IPv4 too; one bound to a single IPv6 address is v6only.
-bool may_serve_v4(const sys::SocketAddress& address) {
+bool may_serve_v4(const SocketAddress& address) {
   return address.is_v6() && address.is_any();
 }
 
-std::string text_of(const sys::SocketAddress& address, bool v6only) {
+std::string text_of(const SocketAddress& address, bool v6only) {
   return address.text() + (v6only && may_serve_v4(address) ? " (v6only)" : "");
 }
 
@@ -82,11 +82,11 @@ bool is_for(const Candidate& candidate, const ListenConfig& wanted) {
 // the same with "::".
 bool is_fallback_for(const Candidate& candidate, const ListenConfig& wanted) {
   return may_serve_v4(wanted.address) && !wanted.v6only &&
-         candidate.binding.address == sys::SocketAddress::any_v4(wanted.address.port());
+         candidate.binding.address == SocketAddress::any_v4(wanted.address.port());
 }
 
 sys::ListenSocket adopt(PassedSocket socket, const ListenConfig& wanted,
-                        const sys::TcpOptions& options) {
+                        const TcpOptions& options) {
   try {
     sys::ListenSocket listener = sys::adopt_listener(std::move(socket.fd), wanted.backlog, options);
     listener.fell_back_to_v4 = wanted.address.is_v6() && !listener.address.is_v6();

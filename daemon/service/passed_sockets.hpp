@@ -1,5 +1,7 @@
 // Socket activation (sd_listen_fds(3)): the service manager opens the listening sockets and passes
 // them when it starts echod. They stay open while echod restarts, so no connection is refused.
+//
+// Thread-safety: must be called from the main thread. Never blocks.
 #pragma once
 
 #include <string>
@@ -23,7 +25,7 @@ struct PassedSocket {
 
 // Returns a listener for each [[listen]], in the same order: the passed socket with that address,
 // set up with the backlog and the socket options of `config`. Throws StartupError unless each
-// [[listen]] matches exactly one passed socket.
+// [[listen]] matches exactly one passed socket and no socket is left.
 [[nodiscard]] std::vector<sys::ListenSocket> adopt_passed_sockets(std::vector<PassedSocket> passed,
                                                                   const Config& config);
 

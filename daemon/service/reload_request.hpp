@@ -5,6 +5,8 @@
 // with SIGURG and a value. SIGURG is ignored by default, so it does no harm to a process that does
 // not wait for it. Signals are used because they pass between processes of a sandboxed service,
 // where /proc is hidden.
+//
+// Thread-safety: functions without shared state.
 #pragma once
 
 #include <sys/signalfd.h>

@@ -1,5 +1,7 @@
 #include "service/service.hpp"
 
+#include "service/config_source.hpp"
+
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
@@ -468,7 +470,7 @@ std::string_view Service::counters_line() noexcept {
   append("connections", open_connections(values));
   append("buffered_bytes", workers_.buffered_bytes());
   append("workers", workers_.size());
-  append("connections_of_fullest_worker", workers_.fullest());
+  append("connections_of_fullest_worker", workers_.most_connections());
   append("worker_stalls", worker_watch_.stalls());
   return counters_line_;
 }

@@ -1,4 +1,5 @@
 // --quit-on-stdin: waits for the end of a line or the end of the file on standard input.
+// Thread-safety: belongs to the loop's thread. Never blocks.
 #pragma once
 
 #include <functional>

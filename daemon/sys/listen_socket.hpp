@@ -7,28 +7,12 @@
 #include <cstdint>
 #include <optional>
 
+#include "config/net/socket_address.hpp"
+#include "config/net/tcp_options.hpp"
 #include "sys/io_result.hpp"
-#include "sys/socket_address.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace echod::sys {
-
-// Options of a listener. Accepted connections inherit them, so accepting needs one system call
-// only. 0 keeps the kernel's default.
-struct TcpOptions {
-  bool no_delay = true;                         // TCP_NODELAY: send small segments at once.
-  bool keepalive = true;                        // SO_KEEPALIVE: probe silent peers.
-  std::chrono::seconds keepalive_idle{60};      // TCP_KEEPIDLE: silence before the first probe.
-  std::chrono::seconds keepalive_interval{10};  // TCP_KEEPINTVL: time between probes.
-  int keepalive_probes = 6;                     // TCP_KEEPCNT: unanswered probes before giving up.
-  // TCP_USER_TIMEOUT: how long data may stay unacknowledged, or probes unanswered. If it is set,
-  // the kernel ignores keepalive_probes.
-  std::chrono::milliseconds user_timeout{0};
-  std::uint32_t receive_buffer_kib = 0;  // SO_RCVBUF; the kernel doubles it.
-  std::uint32_t send_buffer_kib = 0;     // SO_SNDBUF; the kernel doubles it.
-
-  bool operator==(const TcpOptions&) const noexcept = default;
-};
 
 struct ListenSocket {
   UniqueFd fd;

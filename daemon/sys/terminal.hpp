@@ -1,4 +1,4 @@
-// Tells a SIGHUP of a terminal that has closed from a SIGHUP that requests a reload.
+// Decides whether a SIGHUP means that the terminal has closed, or requests a reload.
 #pragma once
 
 #include <sys/signalfd.h>

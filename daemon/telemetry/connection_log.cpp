@@ -47,7 +47,7 @@ ConnectionLog::ConnectionLog(WorkerLogs logs, Counters& counters, LineLimits& li
       limits_(limits),
       window_end_(timers, [this] { report_suppressed(); }) {}
 
-void ConnectionLog::opened(const sys::SocketAddress& peer, int fd, sys::TimePoint now) noexcept {
+void ConnectionLog::opened(const SocketAddress& peer, int fd, sys::TimePoint now) noexcept {
   if (logger_->should_log(spdlog::level::debug) && admits_line(now)) {
     unless_out_of_memory([&] { logger_->debug("open peer={} fd={}", peer.text(), fd); });
   }
@@ -66,7 +66,7 @@ void ConnectionLog::closed(const ConnectionSummary& summary, sys::TimePoint now)
   });
 }
 
-void ConnectionLog::echoed(const sys::SocketAddress& peer, int fd, std::size_t in, std::size_t out,
+void ConnectionLog::echoed(const SocketAddress& peer, int fd, std::size_t in, std::size_t out,
                            sys::TimePoint now) noexcept {
   if (admits_line(now)) {
     unless_out_of_memory(
@@ -74,7 +74,7 @@ void ConnectionLog::echoed(const sys::SocketAddress& peer, int fd, std::size_t i
   }
 }
 
-void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
+void ConnectionLog::paused_full(const SocketAddress& listener, std::uint32_t max_connections,
                                 sys::TimePoint now) noexcept {
   log_rarely(RareLine::full, now, [&] {
     notices_->warn(
@@ -84,7 +84,7 @@ void ConnectionLog::paused_full(const sys::SocketAddress& listener, std::uint32_
   });
 }
 
-void ConnectionLog::paused_resources(const sys::SocketAddress& listener, int error,
+void ConnectionLog::paused_resources(const SocketAddress& listener, int error,
                                      std::uint32_t connections, sys::TimePoint now) noexcept {
   log_rarely(RareLine::resources, now, [&] {
     notices_->error(
@@ -103,7 +103,7 @@ void ConnectionLog::accepts_again(std::uint32_t connections, sys::TimePoint now)
   }
 }
 
-void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int error,
+void ConnectionLog::paused_emptying(const SocketAddress& listener, int error,
                                     std::uint32_t connections, sys::TimePoint now) noexcept {
   log_rarely(RareLine::emptying, now, [&] {
     logger_->info(
@@ -113,7 +113,7 @@ void ConnectionLog::paused_emptying(const sys::SocketAddress& listener, int erro
   });
 }
 
-void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
+void ConnectionLog::accept_failed(const SocketAddress& listener, int error,
                                   sys::TimePoint now) noexcept {
   log_rarely(RareLine::accept_failed, now, [&] {
     logger_->warn(
@@ -123,7 +123,7 @@ void ConnectionLog::accept_failed(const sys::SocketAddress& listener, int error,
   });
 }
 
-void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
+void ConnectionLog::register_failed(const SocketAddress& peer, int error,
                                     sys::TimePoint now) noexcept {
   log_rarely(RareLine::register_failed, now, [&] {
     notices_->error("cannot add the connection from {} to epoll: {}; it is closed{}", peer.text(),
@@ -132,7 +132,7 @@ void ConnectionLog::register_failed(const sys::SocketAddress& peer, int error,
   });
 }
 
-void ConnectionLog::listener_lost(const sys::SocketAddress& listener, int error) noexcept {
+void ConnectionLog::listener_lost(const SocketAddress& listener, int error) noexcept {
   unless_out_of_memory([&] {
     notices_->critical(
         "the listening socket {} failed: {}; stopping, so that a restart can open it again",

@@ -8,9 +8,9 @@
 #include <memory>
 #include <utility>
 
+#include "config/net/socket_address.hpp"
 #include "loop/timer.hpp"
 #include "sys/clock.hpp"
-#include "sys/socket_address.hpp"
 #include "telemetry/counters.hpp"
 #include "telemetry/line_limits.hpp"
 
@@ -22,7 +22,7 @@ namespace echod {
 
 // What is logged about a connection when it ends.
 struct ConnectionSummary {
-  const sys::SocketAddress& peer;
+  const SocketAddress& peer;
   int fd;
   std::uint64_t bytes_received;
   std::uint64_t bytes_sent;
@@ -39,7 +39,8 @@ struct WorkerLogs {
       : lines(std::move(for_lines)), notices(std::move(for_notices)) {}
 
   std::shared_ptr<spdlog::logger> lines;
-  std::shared_ptr<spdlog::logger> notices;  // Shows on standard error whatever its level.
+  std::shared_ptr<spdlog::logger>
+      notices;  // Goes to standard error, even if stderr_level is higher.
 };
 
 class ConnectionLog {
@@ -50,32 +51,32 @@ class ConnectionLog {
   void set_logs_echoes(bool logs_echoes) noexcept { logs_echoes_ = logs_echoes; }
 
   // Lines about single connections. `now` is the loop's.
-  void opened(const sys::SocketAddress& peer, int fd, sys::TimePoint now) noexcept;
+  void opened(const SocketAddress& peer, int fd, sys::TimePoint now) noexcept;
   void closed(const ConnectionSummary& summary, sys::TimePoint now) noexcept;
   // One line for each message. Check logs_echoes() first, which is cheap.
   [[nodiscard]] bool logs_echoes() const noexcept { return logs_echoes_; }
-  void echoed(const sys::SocketAddress& peer, int fd, std::size_t in, std::size_t out,
+  void echoed(const SocketAddress& peer, int fd, std::size_t in, std::size_t out,
               sys::TimePoint now) noexcept;
 
   // Logs how many of these lines were suppressed since the last report, if any were. A timer calls
-  // this at the end of the second.
+  // this when the one-second window ends.
   void report_suppressed() noexcept;
 
-  // Lines about accepting, each kind at most once a minute. What keeps clients from being served is
+  // Lines about accepting, each kind at most once a minute except listener_lost(). What keeps clients from being served is
   // a notice.
-  void paused_full(const sys::SocketAddress& listener, std::uint32_t max_connections,
+  void paused_full(const SocketAddress& listener, std::uint32_t max_connections,
                    sys::TimePoint now) noexcept;
-  void paused_resources(const sys::SocketAddress& listener, int error, std::uint32_t connections,
+  void paused_resources(const SocketAddress& listener, int error, std::uint32_t connections,
                         sys::TimePoint now) noexcept;
   // Clients no longer wait. Logged once, a minute or more after one of the two lines above.
   void accepts_again(std::uint32_t connections, sys::TimePoint now) noexcept;
   // As paused_resources(), but while stopping: the operator need do nothing, because all clients
   // are served as connections end.
-  void paused_emptying(const sys::SocketAddress& listener, int error, std::uint32_t connections,
+  void paused_emptying(const SocketAddress& listener, int error, std::uint32_t connections,
                        sys::TimePoint now) noexcept;
-  void accept_failed(const sys::SocketAddress& listener, int error, sys::TimePoint now) noexcept;
-  void register_failed(const sys::SocketAddress& peer, int error, sys::TimePoint now) noexcept;
-  void listener_lost(const sys::SocketAddress& listener, int error) noexcept;
+  void accept_failed(const SocketAddress& listener, int error, sys::TimePoint now) noexcept;
+  void register_failed(const SocketAddress& peer, int error, sys::TimePoint now) noexcept;
+  void listener_lost(const SocketAddress& listener, int error) noexcept;
 
  private:
   using RareLine = LineLimits::RareLine;

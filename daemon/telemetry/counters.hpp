@@ -17,8 +17,8 @@ enum class CloseReason : std::uint8_t {
   peer_closed,     // The peer sent its FIN and has everything that was owed.
   reset,           // The peer sent RST, or took no more (ECONNRESET, EPIPE).
   timed_out,       // The kernel gave up: keepalive or TCP_USER_TIMEOUT (ETIMEDOUT).
-  io_error,        // Any other error of recv(2) or send(2), such as EHOSTUNREACH.
-  idle_timeout,    // timeouts.idle_s without a byte from the peer, or taken by it.
+  io_error,        // Any other error of the socket, such as EHOSTUNREACH, or of epoll.
+  idle_timeout,    // The peer neither sent nor acknowledged a byte for timeouts.idle_s.
   stalled_write,   // timeouts.stalled_write_s without the peer taking a byte that it was owed.
   drained,         // We were stopping; the peer has everything that was owed.
   linger_timeout,  // We were stopping; the peer has everything that was owed, but its FIN did not
@@ -38,13 +38,13 @@ enum class Counter : std::uint8_t {
   bytes_sent,         // Of those, bytes handed to the kernel.
   bytes_discarded,    // Bytes read and dropped while stopping, after our FIN.
   empty_connections,  // Connections that ended without a byte: health checks, port scans.
-  flips_to_write,     // Times a reply did not fit: buffers.per_connection_kib held the rest.
-  turns_over_budget,  // Turns ended by turn.bytes_kib or turn.reads with more to read.
-  unbuffered_reads,   // Reads served without a buffer: buffers.total_mib was spent.
+  flips_to_write,     // Times a reply did not fit into the send buffer and the rest was kept.
+  turns_over_budget,  // Turns ended by turn.bytes_kib or turn.reads; there may be more to read.
+  unbuffered_reads,   // Reads without a buffer: buffers.total_mib was reached, or no memory.
   splice_rounds,      // Rounds that moved bytes through a pipe: nothing was copied.
   bytes_spliced,      // Of bytes_received, those of such rounds; the others were copied.
-  splice_enters,      // Times a connection went over from copying to splicing,
-  splice_leaves,      // and back.
+  splice_enters,      // Times a connection changed from copying to splicing.
+  splice_leaves,      // Times a connection changed from splicing to copying.
   splice_read_backs,  // Rounds whose bytes were in pieces too small for a pipe, and were copied.
   splice_no_pipe,     // Rounds that copied because there was no pipe.
   splice_pipe_too_small,  // Pipes that the kernel gave too little room: pipe-user-pages-soft.

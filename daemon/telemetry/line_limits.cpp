@@ -47,7 +47,7 @@ bool LineLimits::admits_rare(RareLine kind, sys::TimePoint now) noexcept {
   }
   next = now + std::chrono::minutes(1);
   if (kind == RareLine::full || kind == RareLine::resources) {
-    shortage_told_until_.store(next);
+    previous_silence_end_ = shortage_silence_end_.exchange(next);
   }
   return true;
 }
@@ -55,6 +55,9 @@ bool LineLimits::admits_rare(RareLine kind, sys::TimePoint now) noexcept {
 void LineLimits::readmit_rare(RareLine kind) noexcept {
   const std::scoped_lock lock(mutex_);
   next_.at(static_cast<std::size_t>(kind)) = {};
+  if (kind == RareLine::full || kind == RareLine::resources) {
+    shortage_silence_end_.store(previous_silence_end_);
+  }
 }
 
 }  // namespace echod

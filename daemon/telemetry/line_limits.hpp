@@ -35,27 +35,29 @@ class LineLimits {
   enum class RareLine : std::uint8_t { full, resources, emptying, accept_failed, register_failed };
   // Whether a line of this kind may be written: the first one in a minute.
   [[nodiscard]] bool admits_rare(RareLine kind, sys::TimePoint now) noexcept;
-  // Undoes the last admits_rare() of this kind, because the line could not be written.
+  // Undoes the last admits_rare(), which was of this kind, because the line could not be written.
   void readmit_rare(RareLine kind) noexcept;
 
   // Whether to log that clients no longer wait: once after a line of the kind `full` or
   // `resources`, and only when the next line of these kinds would be admitted. So the last line in
   // the log is true. Takes no lock.
   [[nodiscard]] bool admits_end_of_shortage(sys::TimePoint now) noexcept {
-    return now >= shortage_told_until_.load() && shortage_told_until_.exchange(kNever) != kNever;
+    return now >= shortage_silence_end_.load() && shortage_silence_end_.exchange(kNever) != kNever;
   }
 
  private:
   static constexpr std::size_t kKinds = 5;
   static constexpr sys::TimePoint kNever = sys::TimePoint::max();
 
-  std::atomic<sys::TimePoint> shortage_told_until_{kNever};
+  // When the end of a shortage may be logged; kNever: no shortage is logged.
+  std::atomic<sys::TimePoint> shortage_silence_end_{kNever};
   std::mutex mutex_;  // Guards all that follows.
   std::uint32_t per_second_ = 0;
   sys::TimePoint second_{};
   std::uint32_t lines_ = 0;
   std::uint64_t suppressed_ = 0;
   std::array<sys::TimePoint, kKinds> next_{};
+  sys::TimePoint previous_silence_end_ = kNever;
 };
 
 }  // namespace echod

@@ -3,13 +3,11 @@
 #include <cstring>
 
 #include "config/key_type.hpp"
+#include "config/net/socket_address.hpp"
 #include "fuzz_target.hpp"
-#include "sys/socket_address.hpp"
 
 namespace echod::test {
 namespace {
-
-using sys::SocketAddress;
 
 SocketAddress through_kernel(const SocketAddress& address) {
   sockaddr_storage storage{};

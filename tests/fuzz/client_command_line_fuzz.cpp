@@ -40,7 +40,7 @@ void require_plan(const Options& options) {
 // An address that echod or echoload prints must be accepted by echoload.
 void require_server(const Options& options) {
   require(options.port != 0 && !options.host.empty(), "a server has host and port", options.target);
-  const auto address = sys::SocketAddress::parse(options.host, options.port);
+  const auto address = SocketAddress::parse(options.host, options.port);
   if (!address) {
     return;  // A name.
   }
@@ -49,7 +49,7 @@ void require_server(const Options& options) {
                                 {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
   const auto again = client::parse_command_line(arguments.count(), arguments.pointers());
   require(!again.is_final, "a printed address is accepted", text);
-  require(sys::SocketAddress::parse(again.options.host, again.options.port) == address,
+  require(SocketAddress::parse(again.options.host, again.options.port) == address,
           "a printed address is parsed as the same address", text);
 }
 

@@ -25,9 +25,9 @@ void require_final(const ParsedCommandLine& parsed) {
 void require_effective(CommandLine options) {
   require(!options.check_config || !options.dump_config, "a check and a dump exclude each other");
   require(options.config_file != "", "a configuration file has a name");
-  options.config_file = "/dev/null";  // Do not open the file that the input names.
   try {
-    const Config config = effective_config(options);
+    Config config;
+    override_config(config, options);
     require(config.listen.size() == 1, "the command line has one listener");
     require(config.listen.front().address.port() == options.port.value_or(kDefaultPort),
             "the port is the one given");

@@ -135,7 +135,7 @@ class FuzzedWorker {
     }
     require(context_.table.reserve(), "there is memory for a connection");
     shared_.admission.take_slot();
-    shared_.admission.count_connection(context_.seat.worker);
+    shared_.admission.count_connection(context_.admission.worker);
     auto fd = sys::UniqueFd::adopt(peers_.add(input_.byte()));
     context_.table.create(context_, std::move(fd), {}).start();
   }

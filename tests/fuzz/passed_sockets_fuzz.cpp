@@ -52,7 +52,7 @@ sys::UniqueFd high(sys::UniqueFd fd) {
 
 Kind listening(const char* host, bool v6only = false) {
   Kind kind;
-  kind.listen.address = *sys::SocketAddress::parse(host, 0);
+  kind.listen.address = *SocketAddress::parse(host, 0);
   kind.listen.v6only = v6only;
   try {
     sys::ListenSocket socket = sys::open_listener(kind.listen.address, 1, v6only, {});
@@ -88,7 +88,7 @@ std::map<char, Kind> make_kinds() {
   kinds['z'] = listening("0.0.0.0");
   // [[listen]] on "::" with the port of 'z': without IPv6, systemd makes a socket like 'z', not
   // 'd'.
-  kinds['D'].listen.address = sys::SocketAddress::any_v6(kinds['z'].listen.address.port());
+  kinds['D'].listen.address = SocketAddress::any_v6(kinds['z'].listen.address.port());
   kinds['t'] = of(socket(AF_INET, SOCK_STREAM, 0));
   kinds['u'] = of(socket(AF_INET, SOCK_DGRAM, 0));
   kinds['x'] = of(listening_on_unix().release());
@@ -142,11 +142,11 @@ void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
     require(listeners.size() == config.listen.size() && listeners.size() == count,
             "passed sockets and configuration agree one to one");
     for (std::size_t i = 0; i < count; ++i) {
-      const sys::SocketAddress& wanted = config.listen[i].address;
+      const SocketAddress& wanted = config.listen[i].address;
       const sys::ListenSocket& got = listeners[i];
       require(got.fd.is_open() && got.is_inherited, "a listener has its socket");
       require(got.address == wanted ||
-                  (got.fell_back_to_v4 && got.address == sys::SocketAddress::any_v4(wanted.port())),
+                  (got.fell_back_to_v4 && got.address == SocketAddress::any_v4(wanted.port())),
               "a listener has its address", got.address.text());
     }
   } catch (const StartupError& error) {

@@ -26,7 +26,7 @@ from scenario_run import NotPossible, Result, ScenarioRun, Settings, fail
 SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
 
 SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {scenario.__name__: scenario for scenario in (
-    slow_clients.slow_loris, slow_clients.never_reads, slow_clients.tiny_windows,
+    slow_clients.slow_loris, slow_clients.never_reads, slow_clients.spliced_never_reads, slow_clients.tiny_windows,
     storms.rst_storm, storms.syn_and_close, storms.connect_flood, storms.port_scanner, storms.raw_scanner,
     storms.syn_flood,
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
@@ -35,6 +35,7 @@ SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {scenario.__name__: scenar
     chaos.chaos_gate, *network.SCENARIOS)} | blocked_outputs.SCENARIOS
 
 NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", *(scenario.__name__ for scenario in network.SCENARIOS))
+RUN_ALONE = ("spliced_never_reads",)  # They measure the memory of the system.
 
 
 def run_scenario(name: str, settings: Settings) -> Result:
@@ -60,7 +61,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="repeat the random choices of a run")
     parser.add_argument("--long", action="store_true", help="stop the daemon for 30 s in place of 5 s")
     parser.add_argument("--json", type=Path, default=ROOT / "build/hostile.json", help="file for the results")
-    parser.add_argument("--list", action="store_true", help="print the names, and which scenarios need root")
+    parser.add_argument("--list", action="store_true",
+                        help="print the names, which scenarios need root, and which must run alone")
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(SCENARIOS)
     if unknown:
@@ -71,7 +73,7 @@ def parse() -> argparse.Namespace:
 def main() -> int:
     arguments = parse()
     if arguments.list:
-        print("\n".join(f"{name} root" if name in NEED_ROOT else name for name in SCENARIOS))
+        print("\n".join(name + " root" * (name in NEED_ROOT) + " alone" * (name in RUN_ALONE) for name in SCENARIOS))
         return 0
     print(f"seed {arguments.seed}", flush=True)
     settings = Settings(arguments.echod.resolve(strict=True), arguments.seed, arguments.long)

@@ -1,6 +1,7 @@
 """Slow clients: they send single bytes, never read, or have tiny windows."""
 
 import socket
+from pathlib import Path
 
 import clients
 import stream_sockets
@@ -75,6 +76,88 @@ def stall(run: ScenarioRun, count: int, total_mib: int) -> None:
     run.bound_cpu(visits=count, mib=sent / MIB, echoes=run.moved("echoes"), seconds=5)
     clients.close_all(those)
     run.finish(kept_kib=total_mib * 1024)
+
+
+PAGE_KIB = 32  # The kernel's pages for what a socket sends (SKB_FRAG_PAGE_ORDER).
+MACHINE_KIB = 32768  # Other programs may take this meanwhile.
+SPLICING = """
+workers = 1
+[buffers]
+splice = true
+total_mib = {total_mib}
+[socket]
+receive_buffer_kib = 256
+send_buffer_kib = 1024
+"""
+
+
+def spliced_never_reads(run: ScenarioRun) -> None:
+    """Small segments, spliced to clients that never read. Each is alone in a page of 32 KiB, which it pins when it is
+    spliced, and which TCP does not charge. The memory of the system must stay within the documented bound.
+    """
+    count, segment, total_mib = 60, 4000, 8
+    pinned_kib = 8 * total_mib * 1024
+    run.start(SPLICING.format(total_mib=total_mib))
+    with run.attack(connections=count, buffers_kib=total_mib * 1024):
+        before = available_kib()
+        those = clients.connect_many(run.port, count, SMALLEST)
+        run.visitors += count
+        for one in those:
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131072)
+        filler = PageFiller()
+        sent = last = 1
+        while last > 0:  # Until neither daemon nor kernel take any more.
+            run.daemon.freeze()  # So that much waits when it runs again.
+            last = sum(filler.send_until_full(one, bytes(segment)) for one in those)
+            run.daemon.thaw()
+            sent += last
+            run.pinger.wait_for_pings(2)
+        run.hold()
+        taken_kib = before - available_kib()
+        unread_kib = (sent - run.moved("bytes_received")) // segment * PAGE_KIB  # They pin their pages too.
+        copied_kib = run.moved("bytes_sent") // 1024 * 3 // 2  # With what the kernel needs to keep them.
+        bound_kib = pinned_kib + unread_kib + copied_kib + MACHINE_KIB
+        run.check(run.moved("splice_rounds") > 0, "no round was spliced")
+        run.check(run.moved("splice_capped") > 0, "the limit of what is pinned was not reached")
+        run.check(taken_kib <= bound_kib, f"the system lost {taken_kib} KiB; the bound is {bound_kib} KiB")
+    run.did(sent // MIB, f"MiB sent in segments of {segment} bytes")
+    run.did(taken_kib // 1024, f"MiB of the system's memory taken; the bound is {bound_kib // 1024} MiB")
+    clients.close_all(those)
+    filler.close()
+    run.finish(kept_kib=total_mib * 1024)
+
+
+class PageFiller:
+    """Puts each segment into a page of its own. The kernel puts what a thread sends into pages of 32 KiB, one after the
+    other, whatever the socket. So bytes that are received at once, on a connection to ourselves, fill the rest of the
+    page.
+    """
+
+    def __init__(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            self.sender = socket.create_connection(listener.getsockname())
+            self.receiver, _ = listener.accept()
+
+    def send_until_full(self, one: socket.socket, segment: bytes) -> int:
+        sent = 0
+        try:
+            while True:
+                sent += one.send(segment)
+                self.sender.sendall(bytes(PAGE_KIB * 1024 - len(segment)))
+                self.receiver.recv(PAGE_KIB * 1024 - len(segment), socket.MSG_WAITALL)
+        except BlockingIOError:
+            return sent
+
+    def close(self) -> None:
+        self.sender.close()
+        self.receiver.close()
+
+
+def available_kib() -> int:
+    """Returns how much memory the system has for new programs (MemAvailable, proc(5))."""
+    return next(int(line.split()[1]) for line in Path("/proc/meminfo").read_text("ascii").splitlines()
+                if line.startswith("MemAvailable:"))
 
 
 def tiny_windows(run: ScenarioRun) -> None:

@@ -27,7 +27,7 @@ constexpr std::chrono::milliseconds kShortTimeout{500};
 
 CheckPlan plan_for(std::uint16_t port, std::chrono::nanoseconds timeout = kPatience) {
   CheckPlan plan;
-  plan.server = *sys::SocketAddress::parse("127.0.0.1", port);
+  plan.server = *SocketAddress::parse("127.0.0.1", port);
   plan.timeout = timeout;
   return plan;
 }

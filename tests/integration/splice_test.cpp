@@ -1,5 +1,8 @@
 // Bulk that is spliced comes back like all else: with half-closes, late readers, urgent bytes and
 // resets.
+#include <unistd.h>
+
+#include "child_process.hpp"
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
 #include "seed.hpp"
@@ -120,6 +123,44 @@ TEST_F(SpliceTest, IsOffUnlessAskedForAndWhereABufferOrATurnDoesNotHoldARound) {
     peer.close();
     TearDown();
   }
+}
+
+// Fills the pipe memory that the kernel allows a user (pipe-user-pages-soft, pipe(7)), and keeps
+// it.
+constexpr const char* kPipeHog = R"(
+import fcntl, os, sys
+pipes = []
+try:
+    while True:
+        pipes.append(os.pipe())
+        fcntl.fcntl(pipes[-1][1], fcntl.F_SETPIPE_SZ, 1 << 20)
+except PermissionError:
+    print("full", flush=True)
+sys.stdin.read()
+)";
+
+TEST_F(SpliceTest, WithoutRootAndWithoutPipeMemoryForItsUserEverythingIsCopied) {
+  if (geteuid() != 0) {
+    GTEST_SKIP() << "needs root, to start the daemon as another user";
+  }
+  constexpr uid_t kUser = 65533;  // Not that of other tests, whose pipes would count.
+  ChildProcess hog({.arguments = {"python3", "-c", kPipeHog}, .user = kUser, .has_stdin = true});
+  wait_until("the pipe memory to be used up", [&hog] { return hog.out() == "full\n"; });
+  start(DaemonOptions{.config = kSplicing, .user = kUser});
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("ready"));
+  std::vector<EchoPump> pumps;
+  pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold,
+                                    .seed = announce_seed(),
+                                    .largest_send = kMib,
+                                    .reads = false});
+  daemon().freeze();
+  send_until_blocked(pumps);
+  daemon().thaw();
+  pumps.front().read_now();
+  run_pumps(pumps);
+  EXPECT_GT(daemon().counter("splice_pipe_too_small") + daemon().counter("splice_no_pipe"), 0U);
+  EXPECT_EQ(daemon().counter("bytes_spliced"), 0U);
 }
 
 }  // namespace

@@ -5,8 +5,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "config/net/socket_address.hpp"
 #include "sys/invariant.hpp"
-#include "sys/socket_address.hpp"
 
 namespace echod::test {
 
@@ -71,10 +71,10 @@ World::World(Outside& outside, const WorldSettings& settings)
 }
 
 void World::run() {
-  static const sys::SocketAddress peer = *sys::SocketAddress::parse("192.0.2.1", 5555);
+  static const SocketAddress peer = *SocketAddress::parse("192.0.2.1", 5555);
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     shared_.admission.take_slot();
-    shared_.admission.count_connection(context_.seat.worker);
+    shared_.admission.count_connection(context_.admission.worker);
     const int fd = SimulatedKernel::kFirstFd + static_cast<int>(i);
     invariant(context_.reserve(), "there is memory for a few connections");
     context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});

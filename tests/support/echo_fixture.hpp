@@ -63,7 +63,7 @@ class EchoFixture : public testing::Test {
   Connection& connect(int fd) {
     EXPECT_TRUE(context_.table.reserve());
     shared_.admission.take_slot();
-    shared_.admission.count_connection(context_.seat.worker);
+    shared_.admission.count_connection(context_.admission.worker);
     Connection& connection = context_.table.create(context_, sys::UniqueFd::adopt(fd), peer_);
     connection.start();
     return connection;
@@ -121,7 +121,7 @@ class EchoFixture : public testing::Test {
   std::ostringstream log_;
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>(
       "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_));
-  sys::SocketAddress peer_ = *sys::SocketAddress::parse("192.0.2.1", 5555);
+  SocketAddress peer_ = *SocketAddress::parse("192.0.2.1", 5555);
   EventLoop loop_;
   // Two workers; the second one accepts only if a test adds it.
   SharedState shared_{small_settings(), 2};

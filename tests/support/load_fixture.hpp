@@ -38,7 +38,7 @@ class LoadFixture : public testing::Test {
   static constexpr std::uint32_t kBytes = 64;  // Bytes per message, unless the test changes it.
 
   LoadFixture() {
-    plan_.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
+    plan_.server = *SocketAddress::parse("192.0.2.9", 2003);
     plan_.sizes = {.smallest = kBytes, .largest = kBytes};
     plan_.connections = plan_.active = 1;
     context_.active = 1;

@@ -16,7 +16,7 @@ namespace echod::test {
   options.host = "echo.example";
   options.port = 2003;
   options.plan.seed = 9;
-  options.plan.server = *sys::SocketAddress::parse("192.0.2.9", 2003);
+  options.plan.server = *SocketAddress::parse("192.0.2.9", 2003);
   return options;
 }
 

@@ -18,7 +18,8 @@ def first_connection_starts_it():
     systemctl("enable", "--now", "echod.socket")
     expect(show("ActiveState") == "inactive", "echod runs already")
     echo()
-    expect(show("ActiveState") == "active", f"echod.service is {show('ActiveState')}")
+    # The echo may come before systemd has read READY=1.
+    wait_until(lambda: show("ActiveState") == "active", "echod.service is active")
     expect(backlog(2003) == 99, f"the backlog is {backlog(2003)}, not the configured one")
     echo(host="::1")
 

@@ -18,7 +18,7 @@ TEST_F(AcceptorEmptyingTest, AcceptsBeyondTheLimitAndItsShareATurnAtATimeAndLets
   for (int fd = kFirst; fd < kFirst + 4; ++fd) {
     connect(fd);
   }
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   expect_accepts(kFirst + 4, kFirst + 7);  // turn_accepts is 4.
   iterate();
@@ -37,7 +37,7 @@ TEST_F(AcceptorEmptyingTest, DoesNotWaitForTheTimeOfAnEarlierPause) {
   expect_edge();
   kernel_.expect_accept_error(kListener, EMFILE);
   iterate();
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   expect_accepts(kFirst, kFirst);
   expect_empty_queue();
@@ -49,7 +49,7 @@ TEST_F(AcceptorEmptyingTest, DoesNotWaitForTheTimeOfAnEarlierPause) {
 TEST_F(AcceptorEmptyingTest, GoesOnWhenAConnectionEndsIfItRunsShort) {
   connect(kFd);
   context_.is_draining = true;
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   kernel_.expect_accept_error(kListener, ECONNABORTED);
   kernel_.expect_accept_error(kListener, EMFILE);
@@ -77,7 +77,7 @@ TEST_F(AcceptorEmptyingTest, GoesOnWhenAConnectionEndsIfItRunsShort) {
 }
 
 TEST_F(AcceptorEmptyingTest, TriesAgainByTheClockIfItRunsShort) {
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   kernel_.expect_accept_error(kListener, ENFILE);
   iterate();
@@ -99,7 +99,7 @@ TEST_F(AcceptorEmptyingTest, TriesAgainByTheClockIfItRunsShort) {
 
 TEST_F(AcceptorEmptyingTest, NewcomersDoNotKeepItFromLettingGo) {
   acceptor_.set_accepts_in_a_turn(100);
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   expect_accepts(kFirst, kFirst + kListenerBacklog);  // The queue holds one more than it is told.
   expect_letting_go();
@@ -110,7 +110,7 @@ TEST_F(AcceptorEmptyingTest, NewcomersDoNotKeepItFromLettingGo) {
 
 TEST_F(AcceptorEmptyingTest, ErrorsDoNotKeepItFromLettingGo) {
   acceptor_.set_accepts_in_a_turn(100);
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   for (int i = 0; i < kListenerBacklog + 1; ++i) {
     kernel_.expect_accept_error(kListener, ECONNABORTED);
@@ -121,7 +121,7 @@ TEST_F(AcceptorEmptyingTest, ErrorsDoNotKeepItFromLettingGo) {
 }
 
 TEST_F(AcceptorEmptyingTest, LetsGoOfABrokenSocket) {
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   kernel_.expect_accept_error(kListener, EINVAL);
   expect_letting_go();
@@ -137,12 +137,12 @@ TEST_F(AcceptorEmptyingTest, LetsGoOfAPassedSocketAtOnceAndLeavesItsQueue) {
   acceptor_.add(std::move(passed));
   kernel_.expect_remove(kListener + 1);
   kernel_.expect_close(kListener + 1);
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   kernel_.verify();
 }
 
 TEST_F(AcceptorEmptyingTest, IsSkippedByOtherWorkersFromThenOn) {
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), std::nullopt);
   acceptor_.on_connections_ended();
   EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), std::nullopt);
@@ -159,7 +159,7 @@ TEST_F(AcceptorEmptyingTest, LeavesTheWishForRoomToOtherWorkersOnceItHasLetGo) {
 }
 
 TEST_F(AcceptorEmptyingTest, ACloseLetsGoOfWhatIsNotEmpty) {
-  acceptor_.begin_emptying();
+  acceptor_.accept_waiting_then_close();
   expect_no_wait();
   kernel_.expect_accept_error(kListener, EPERM);
   iterate();

@@ -36,8 +36,8 @@ class AdmissionTest : public testing::Test {
     add(2, third);
   }
   [[nodiscard]] static sys::TimePoint now() { return sys::MonotonicClock::now(); }
-  [[nodiscard]] std::optional<std::size_t> emptier_than(std::size_t worker) const {
-    return admission_.emptier_than(worker, now());
+  [[nodiscard]] std::optional<std::size_t> less_loaded_than(std::size_t worker) const {
+    return admission_.less_loaded_than(worker, now());
   }
 
   EventLoop loop_;
@@ -102,32 +102,32 @@ TEST_F(AdmissionTest, AConnectionThatLeavesTwiceIsABug) {
 // Share.
 
 TEST_F(AdmissionTest, AWorkerThatHasNoMoreThanOthersAccepts) {
-  EXPECT_EQ(emptier_than(1), std::nullopt);
+  EXPECT_EQ(less_loaded_than(1), std::nullopt);
   have(1, 1, 1);
-  EXPECT_EQ(emptier_than(1), std::nullopt);
+  EXPECT_EQ(less_loaded_than(1), std::nullopt);
 }
 
 TEST_F(AdmissionTest, AWorkerThatHasMoreLeavesItToTheOneWithTheFewest) {
   have(2, 1, 0);
-  EXPECT_EQ(emptier_than(0), 2U);
-  EXPECT_EQ(emptier_than(1), 2U);
-  EXPECT_EQ(emptier_than(2), std::nullopt);
+  EXPECT_EQ(less_loaded_than(0), 2U);
+  EXPECT_EQ(less_loaded_than(1), 2U);
+  EXPECT_EQ(less_loaded_than(2), std::nullopt);
 }
 
 TEST_F(AdmissionTest, ALeadOfA32ndOfTheMeanIsKept) {
   have(1020, 990, 990);  // The mean is 1000, a 32nd of it 31.
-  EXPECT_EQ(emptier_than(0), std::nullopt);
+  EXPECT_EQ(less_loaded_than(0), std::nullopt);
   add(0, 1);
-  EXPECT_EQ(emptier_than(0), std::nullopt);
+  EXPECT_EQ(less_loaded_than(0), std::nullopt);
   add(0, 1);
-  EXPECT_EQ(emptier_than(0), 1U);
+  EXPECT_EQ(less_loaded_than(0), 1U);
 }
 
 // Whichever worker the kernel wakes: here always the first.
 TEST_F(AdmissionTest, TenThousandConnectionsAreSpreadEvenly) {
   std::uint32_t accepted_by_others = 0;
   for (int i = 0; i < 10'000; ++i) {
-    const std::size_t worker = emptier_than(0).value_or(0);
+    const std::size_t worker = less_loaded_than(0).value_or(0);
     add(worker, 1);
     accepted_by_others += worker == 0 ? 0 : 1;
   }
@@ -140,12 +140,12 @@ TEST_F(AdmissionTest, TenThousandConnectionsAreSpreadEvenly) {
 TEST_F(AdmissionTest, AWorkerThatIsNotReadyIsSkipped) {
   have(2, 0, 1);
   admission_.set_can_accept(1, false);
-  EXPECT_EQ(emptier_than(0), 2U);
+  EXPECT_EQ(less_loaded_than(0), 2U);
   admission_.set_can_accept(2, false);
-  EXPECT_EQ(emptier_than(0), std::nullopt);
+  EXPECT_EQ(less_loaded_than(0), std::nullopt);
   EXPECT_EQ(admission_.other_than(0, now()), std::nullopt);
   admission_.set_can_accept(1, true);
-  EXPECT_EQ(emptier_than(0), 1U);
+  EXPECT_EQ(less_loaded_than(0), 1U);
 }
 
 // Calls.
@@ -153,12 +153,12 @@ TEST_F(AdmissionTest, AWorkerThatIsNotReadyIsSkipped) {
 TEST_F(AdmissionTest, AWorkerThatWasCalledAndDoesNotComeIsLate) {
   have(2, 0, 1);
   const sys::TimePoint called = admission_.wake(1);
-  EXPECT_EQ(admission_.emptier_than(0, called + Admission::kWakeTimeout), 1U);
-  EXPECT_EQ(admission_.emptier_than(0, called + Admission::kWakeTimeout + 1ns), 2U);
+  EXPECT_EQ(admission_.less_loaded_than(0, called + Admission::kWakeTimeout), 1U);
+  EXPECT_EQ(admission_.less_loaded_than(0, called + Admission::kWakeTimeout + 1ns), 2U);
   EXPECT_FALSE(admission_.has_answered(1, called));
   admission_.answer_wake(1);
   EXPECT_TRUE(admission_.has_answered(1, called));
-  EXPECT_EQ(admission_.emptier_than(0, called + Admission::kWakeTimeout + 1ns), 1U);
+  EXPECT_EQ(admission_.less_loaded_than(0, called + Admission::kWakeTimeout + 1ns), 1U);
 }
 
 TEST_F(AdmissionTest, CallsBeforeItComesAreOne) {
@@ -174,7 +174,7 @@ TEST_F(AdmissionTest, CallsBeforeItComesAreOne) {
 TEST_F(AdmissionTest, AnOldTimeMakesNobodyLate) {
   have(2, 0, 1);
   const sys::TimePoint called = admission_.wake(1);
-  EXPECT_EQ(admission_.emptier_than(0, called - 10s), 1U);
+  EXPECT_EQ(admission_.less_loaded_than(0, called - 10s), 1U);
 }
 
 }  // namespace

@@ -8,9 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "config/config_errors.hpp"
-#include "files.hpp"
-
 namespace echod {
 namespace {
 
@@ -39,23 +36,6 @@ std::string usage_error(std::initializer_list<const char*> arguments) {
   EXPECT_EQ(parsed.text.find('\n'), parsed.text.size() - 1) << parsed.text;
   return parsed.text.substr(begin.size(), parsed.text.size() - begin.size() - end.size());
 }
-
-// Has a configuration file that is removed after the test.
-class EffectiveConfig : public testing::Test {
- protected:
-  CommandLine with_file(const std::string& text) {
-    test::write_file(path_, text);
-    CommandLine options;
-    options.config_file = path_;
-    return options;
-  }
-
- private:
-  const test::TemporaryDirectory directory_;
-
- protected:
-  const std::string path_ = directory_.file("echod.toml");
-};
 
 TEST(CommandLine, SetsNothingIfItIsEmpty) {
   const CommandLine none = options({});
@@ -214,62 +194,6 @@ TEST(CommandLine, RefusesValuesAsTheConfigurationDoes) {
   EXPECT_EQ(usage_error({"--stderr-level", ""}),
             "--stderr-level: \"\" is not a log level, allowed are trace, debug, info, warning, "
             "error, critical or off");
-}
-
-TEST_F(EffectiveConfig, IsReadFromTheFile) {
-  EXPECT_EQ(effective_config(with_file("[turn]\nreads = 5\n")).turn.reads, 5U);
-}
-
-TEST_F(EffectiveConfig, FailsIfTheNamedFileIsMissing) {
-  CommandLine options;
-  options.config_file = path_ + ".missing";
-  EXPECT_THROW((void)effective_config(options), ConfigErrors);
-}
-
-TEST_F(EffectiveConfig, ReportsABadValueInTheFileEvenIfItIsOverridden) {
-  CommandLine options = with_file("[[listen]]\nport = -1\n");
-  options.port = 7;
-  EXPECT_THROW((void)effective_config(options), ConfigErrors);
-}
-
-TEST_F(EffectiveConfig, PrefersOverridesToTheFile) {
-  CommandLine options =
-      with_file("[log]\nfile = 'a'\nfile_level = 'info'\nstderr_level = 'info'\n");
-  options.log_file = "";
-  options.file_level = LogLevel::trace;
-  options.stderr_level = LogLevel::off;
-  const Config config = effective_config(options);
-  EXPECT_EQ(config.log.file, "");
-  EXPECT_EQ(config.log.file_level, LogLevel::trace);
-  EXPECT_EQ(config.log.stderr_level, LogLevel::off);
-}
-
-TEST_F(EffectiveConfig, HasOneListenerWithTheRestOfTheFirstIfAddressOrPortIsGiven) {
-  CommandLine options =
-      with_file("[[listen]]\naddress = '192.0.2.1'\nport = 7\nbacklog = 5\n[[listen]]\nport = 8\n");
-  EXPECT_EQ(effective_config(options).listen.size(), 2U);
-  options.port = 9;
-  Config config = effective_config(options);
-  ASSERT_EQ(config.listen.size(), 1U);
-  EXPECT_EQ(config.listen[0].address.text(), "192.0.2.1:9");
-  EXPECT_EQ(config.listen[0].backlog, 5);
-  options.port.reset();
-  options.address = "::1";
-  config = effective_config(options);
-  ASSERT_EQ(config.listen.size(), 1U);
-  EXPECT_EQ(config.listen[0].address.text(), "[::1]:7");
-}
-
-TEST_F(EffectiveConfig, ReportsAnAddressWhoseInterfaceHasGone) {
-  CommandLine options = with_file("");
-  options.address = "fe80::1%no-such-interface";
-  try {
-    (void)effective_config(options);
-    FAIL();
-  } catch (const ConfigErrors& errors) {
-    ASSERT_EQ(errors.lines().size(), 1U);
-    EXPECT_TRUE(errors.lines()[0].starts_with("--address: ")) << errors.lines()[0];
-  }
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 
 #include "config/config_file.hpp"
 #include "config/config_keys.hpp"
+#include "files.hpp"
 
 namespace echod {
 namespace {
@@ -67,7 +68,7 @@ Lines part(const Lines& lines, const std::string& header, std::string_view any_h
 }
 
 TEST(ShippedConfigFile, LoadsToTheDefaults) {
-  EXPECT_EQ(load_config_file(kShippedFile), Config{});
+  EXPECT_EQ(parse_config(test::read_file(kShippedFile), kShippedFile), Config{});
 }
 
 TEST(ShippedConfigFile, HasEveryKeyOnceWithItsRangeItsDefaultAndHowItIsApplied) {

@@ -116,7 +116,7 @@ TEST(ConfigDump, WritesValuesInTheUnitsOfTheKeys) {
 // The index of the interface may change when the host restarts.
 TEST(ConfigDump, NamesTheInterfaceOfALinkLocalAddress) {
   Config config;
-  config.listen.front().address = sys::SocketAddress::parse("fe80::1%1", 2003).value();
+  config.listen.front().address = SocketAddress::parse("fe80::1%1", 2003).value();
   std::array<char, IF_NAMESIZE> name{};
   ASSERT_NE(if_indextoname(1, name.data()), nullptr);
   const std::string setting = "\naddress = \"fe80::1%" + std::string(name.data()) + "\"\n";

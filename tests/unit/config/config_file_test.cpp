@@ -1,10 +1,7 @@
 #include "config/config_file.hpp"
 
 #include <gtest/gtest.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <new>
 #include <optional>
 #include <string>
@@ -12,9 +9,7 @@
 #include <vector>
 
 #include "allocations.hpp"
-#include "child_process.hpp"
 #include "config/config_errors.hpp"
-#include "files.hpp"
 
 namespace echod {
 namespace {
@@ -31,26 +26,6 @@ Lines errors_in(std::string_view text) {
     return errors.lines();
   }
 }
-
-Lines errors_of_file(const std::string& path) {
-  try {
-    (void)load_config_file(path);
-    return {};
-  } catch (const ConfigErrors& errors) {
-    return errors.lines();
-  }
-}
-
-// Has a directory that is removed after the test.
-class ConfigFileOnDisk : public testing::Test {
- protected:
-  [[nodiscard]] std::string write(const std::string& name, const std::string& text) const {
-    test::write_file(folder_.file(name), text);
-    return folder_.file(name);
-  }
-
-  const test::TemporaryDirectory folder_;
-};
 
 // The configuration of `text`, or its errors, if all allocations after the first `spared` fail.
 // Returns nothing if it fails for lack of memory.
@@ -92,7 +67,7 @@ TEST(ConfigFile, GivesTheDefaultsIfItIsEmptyOrHoldsOnlyComments) {
 
 TEST(ConfigFile, SetsTheNamedKeysAndKeepsTheOtherDefaults) {
   Config expected;
-  expected.listen[0].address = sys::SocketAddress::parse("192.0.2.1", 7).value();
+  expected.listen[0].address = SocketAddress::parse("192.0.2.1", 7).value();
   expected.limits.max_connections = 5;
   expected.timeouts.idle = 1500ms;
   expected.socket.keepalive = false;
@@ -285,92 +260,6 @@ TEST(ConfigFile, PutsAllErrorsIntoTheMessageOfTheException) {
     ASSERT_EQ(errors.lines().size(), 2U);
     EXPECT_EQ(errors.what(), errors.lines()[0] + "\n" + errors.lines()[1]);
   }
-}
-
-TEST_F(ConfigFileOnDisk, IsReadAndNamedInMessages) {
-  EXPECT_EQ(load_config_file(write("good.toml", "[turn]\nreads = 5\n")).turn.reads, 5U);
-  const std::string bad = write("bad.toml", "x = 1\n");
-  const Lines errors = errors_of_file(bad);
-  ASSERT_EQ(errors.size(), 1U);
-  EXPECT_EQ(errors[0].rfind(bad + ":1:1: x: unknown key", 0), 0U) << errors[0];
-}
-
-TEST_F(ConfigFileOnDisk, MayBeEmptyOrTheNullDevice) {
-  EXPECT_EQ(load_config_file(write("empty.toml", "")), Config{});
-  EXPECT_EQ(load_config_file("/dev/null"), Config{});
-}
-
-TEST_F(ConfigFileOnDisk, IsReportedWithTheReasonIfItCannotBeRead) {
-  const std::string missing = folder_.file("missing.toml");
-  EXPECT_EQ(errors_of_file(missing),
-            (Lines{missing + ": cannot be read: No such file or directory"}));
-  EXPECT_EQ(errors_of_file(folder_.path()),
-            (Lines{folder_.path().string() + ": cannot be read: Is a directory"}));
-}
-
-// A file that cannot be read must not count as missing.
-TEST_F(ConfigFileOnDisk, ExistsUnlessItsNameIsMissing) {
-  const auto link = [this](const std::string& name, const std::string& target) {
-    std::filesystem::create_symlink(target, folder_.file(name));
-    return folder_.file(name);
-  };
-  EXPECT_FALSE(name_exists(folder_.file("missing.toml")));
-  EXPECT_FALSE(name_exists(folder_.file("missing/echod.toml")));
-  const std::string file = write("echod.toml", "");
-  const std::string dangling = link("dangling.toml", "nowhere");
-  for (const std::string& name :
-       {file, folder_.path().string(), dangling, link("loop.toml", "loop.toml"),
-        link("file.toml", file + "/x"), file + "/x", link("good.toml", file)}) {
-    EXPECT_TRUE(name_exists(name)) << name;
-  }
-  EXPECT_EQ(
-      errors_of_file(dangling),
-      (Lines{dangling + ": cannot be read: No such file or directory, it is a link that leads "
-                        "nowhere"}));
-}
-
-TEST_F(ConfigFileOnDisk, ExistsInAFolderWithoutPermission) {
-  if (geteuid() == 0) {
-    GTEST_SKIP() << "root may enter any folder";
-  }
-  const std::filesystem::path closed = folder_.file("closed");
-  std::filesystem::create_directory(closed, folder_.path());
-  std::filesystem::permissions(closed, std::filesystem::perms::none);
-  EXPECT_TRUE(name_exists(closed / "echod.toml"));
-}
-
-TEST_F(ConfigFileOnDisk, IsReportedIfPermissionIsMissing) {
-  if (geteuid() == 0) {
-    GTEST_SKIP() << "root may read anything";
-  }
-  const std::string secret = write("secret.toml", "");
-  std::filesystem::permissions(secret, std::filesystem::perms::none);
-  EXPECT_EQ(errors_of_file(secret), (Lines{secret + ": cannot be read: Permission denied"}));
-}
-
-TEST_F(ConfigFileOnDisk, IsRefusedAboveOneMebibyte) {
-  EXPECT_EQ(errors_of_file("/dev/zero"),
-            (Lines{"/dev/zero: is too large, allowed are 1048576 bytes"}));
-  const std::string fits = write("fits.toml", "#" + std::string((1 << 20) - 1, ' '));
-  EXPECT_EQ(load_config_file(fits), Config{});
-  const std::string large = write("large.toml", "#" + std::string(1 << 20, ' '));
-  EXPECT_EQ(errors_of_file(large), (Lines{large + ": is too large, allowed are 1048576 bytes"}));
-}
-
-TEST_F(ConfigFileOnDisk, IsRefusedAtOnceIfItIsAPipe) {
-  const std::string path = folder_.file("fifo");
-  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  const Lines errors = errors_of_file(path);
-  ASSERT_EQ(errors.size(), 1U);
-  EXPECT_NE(errors.front().find("is a pipe"), std::string::npos) << errors.front();
-}
-
-TEST_F(ConfigFileOnDisk, MayBeAPipeWithALateWriterIfItIsReadOnce) {
-  const std::string path = folder_.file("fifo");
-  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
-  const test::ChildProcess writer(
-      {.arguments = {"sh", "-c", "echo '[turn]\nreads = 5' > \"$0\"", path}});
-  EXPECT_EQ(load_config_file(path, Reading::once).turn.reads, 5U);
 }
 
 }  // namespace

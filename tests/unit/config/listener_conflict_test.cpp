@@ -9,7 +9,7 @@ namespace {
 
 ListenConfig at(const std::string& address, std::uint16_t port = 2003) {
   ListenConfig listener;
-  listener.address = sys::SocketAddress::parse(address, port).value();
+  listener.address = SocketAddress::parse(address, port).value();
   return listener;
 }
 

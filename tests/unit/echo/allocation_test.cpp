@@ -42,7 +42,7 @@ class AllocationTest : public testing::Test {
   void serve(sys::UniqueFd fd) {
     ASSERT_TRUE(context_.table.reserve());
     shared_.admission.take_slot();
-    shared_.admission.count_connection(context_.seat.worker);
+    shared_.admission.count_connection(context_.admission.worker);
     context_.table.create(context_, std::move(fd), {}).start();
   }
   void iterate() {
@@ -67,7 +67,7 @@ TEST_F(AllocationTest, TheCountSeesAllocations) {
 
 TEST_F(AllocationTest, TenThousandEchoesOverTcpAllocateNothing) {
   const sys::ListenSocket listener =
-      sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 1, false, {});
+      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 1, false, {});
   const TcpPeer peer("127.0.0.1", listener.address.port());
   serve(sys::accept(listener.fd.get()).fd);
   const std::array<char, 64> message{};

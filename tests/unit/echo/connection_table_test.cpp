@@ -25,7 +25,7 @@ class ConnectionTableTest : public testing::Test {
   Connection& create() {
     EXPECT_TRUE(table_.reserve());
     shared_.admission.take_slot();
-    shared_.admission.count_connection(context_.seat.worker);
+    shared_.admission.count_connection(context_.admission.worker);
     return table_.create(context_, sys::UniqueFd(), {});
   }
   // Ends it as the end of a connection does.

@@ -36,7 +36,7 @@ class WorkerTest : public testing::Test {
   }
   std::shared_ptr<const sys::ListenSocket> listen() {
     auto socket = std::make_shared<const sys::ListenSocket>(
-        sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 64, false, {}));
+        sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 64, false, {}));
     port_ = socket->address.port();
     listening_fd_ = socket->fd.get();
     return socket;

@@ -30,7 +30,7 @@ class WorkersTest : public testing::Test {
         kWorkers, initial, logger_,
         WorkerEvents{.on_ended = [this] { ended_.set_value(); }, .on_listener_lost = {}});
     auto socket = std::make_shared<const sys::ListenSocket>(
-        sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 64, false, {}));
+        sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 64, false, {}));
     port_ = socket->address.port();
     workers_->listen(socket);
     workers_->start();
@@ -63,7 +63,7 @@ TEST_F(WorkersTest, ShareConnectionsThatComeOneByOneExactly) {
   for (std::size_t worker = 0; worker < kWorkers; ++worker) {
     EXPECT_EQ(workers_->connections_of(worker), 10U);
   }
-  EXPECT_EQ(workers_->fullest(), 10U);
+  EXPECT_EQ(workers_->most_connections(), 10U);
   EXPECT_EQ(count(Counter::accepted), 30U);
 }
 

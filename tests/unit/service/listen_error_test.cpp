@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kHost = "127.0.0.1";
 
 StartupError error_of(int error, std::uint16_t port, const char* host = kHost) {
-  return listen_error(*sys::SocketAddress::parse(host, port),
+  return listen_error(*SocketAddress::parse(host, port),
                       std::system_error(error, std::system_category(), "bind"));
 }
 
@@ -32,20 +32,20 @@ class HeldPort {
  public:
   HeldPort() : fd_(sys::UniqueFd::adopt(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))) {
     sockaddr_storage storage{};
-    const socklen_t length = sys::SocketAddress::parse(kHost, 0)->to(storage);
+    const socklen_t length = SocketAddress::parse(kHost, 0)->to(storage);
     EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&storage), length), 0);
     socklen_t size = sizeof storage;
     EXPECT_EQ(::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&storage), &size), 0);
-    address_ = sys::SocketAddress::from(storage);
+    address_ = SocketAddress::from(storage);
   }
 
   void listen() const { EXPECT_EQ(::listen(fd_.get(), 1), 0); }
-  void connect_to(const sys::SocketAddress& peer) const {
+  void connect_to(const SocketAddress& peer) const {
     sockaddr_storage storage{};
     const socklen_t length = peer.to(storage);
     EXPECT_EQ(::connect(fd_.get(), reinterpret_cast<const sockaddr*>(&storage), length), 0);
   }
-  [[nodiscard]] const sys::SocketAddress& address() const { return address_; }
+  [[nodiscard]] const SocketAddress& address() const { return address_; }
 
   // The error message of echod for this address.
   [[nodiscard]] std::string message() const {
@@ -62,7 +62,7 @@ class HeldPort {
 
  private:
   sys::UniqueFd fd_;
-  sys::SocketAddress address_;
+  SocketAddress address_;
 };
 
 // Runs the command that follows `words` in `message`, and returns its lines about sockets.

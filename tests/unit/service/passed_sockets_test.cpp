@@ -26,8 +26,8 @@ namespace {
 
 constexpr int kPassedBacklog = 16;
 
-sys::SocketAddress address_of(const char* host, std::uint16_t port) {
-  return *sys::SocketAddress::parse(host, port);
+SocketAddress address_of(const char* host, std::uint16_t port) {
+  return *SocketAddress::parse(host, port);
 }
 
 // A socket as systemd opens it, on a port that the kernel chose.

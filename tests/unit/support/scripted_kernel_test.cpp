@@ -144,16 +144,16 @@ TEST_F(ScriptedKernelTest, AnActionRunsAtTheMomentOfItsCall) {
 }
 
 TEST_F(ScriptedKernelTest, AConnectSucceedsUnlessTheScriptSaysOtherwise) {
-  const auto server = *sys::SocketAddress::parse("2001:db8::9", 2003);
-  const auto source = *sys::SocketAddress::parse("2001:db8::1", 4711);
+  const auto server = *SocketAddress::parse("2001:db8::9", 2003);
+  const auto source = *SocketAddress::parse("2001:db8::1", 4711);
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
   EXPECT_EQ(sys::open_connection(server, source).error, EINPROGRESS);
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), server);
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)), source);
+  EXPECT_EQ(SocketAddress::from(kernel_.connected_to(kFd)), server);
+  EXPECT_EQ(SocketAddress::from(kernel_.bound_to(kFd)), source);
   const sys::ConnectResult other = sys::open_connection(server, std::nullopt);
   EXPECT_EQ(other.error, 0);
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(other.fd.get())).text(), "0.0.0.0:0");
+  EXPECT_EQ(SocketAddress::from(kernel_.bound_to(other.fd.get())).text(), "0.0.0.0:0");
 }
 
 TEST_F(ScriptedKernelTest, ATimerFdRemembersItsMomentAndAnotherThanScriptedFailsTheTest) {
@@ -170,7 +170,7 @@ TEST_F(ScriptedKernelTest, ATimerFdRemembersItsMomentAndAnotherThanScriptedFails
 
 TEST_F(ScriptedKernelTest, AListenerCanBeOpenedWithoutAScript) {
   const sys::ListenSocket listener =
-      sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 16, false, {});
+      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 16, false, {});
   EXPECT_GE(listener.fd.get(), 1000);
   EXPECT_NE(listener.address.port(), 0);
   EXPECT_EQ(kernel_.option_set(listener.fd.get(), SOL_SOCKET, SO_REUSEADDR), 1);

@@ -20,8 +20,6 @@
 namespace echod::test {
 namespace {
 
-using sys::SocketAddress;
-
 constexpr int kBacklog = 16;
 const SocketAddress kLoopback = *SocketAddress::parse("127.0.0.1", 0);
 
@@ -63,7 +61,7 @@ TEST(ListenSocketTest, AcceptsAPeerWithItsAddressNonBlockingAndCloseOnExec) {
 }
 
 TEST(ListenSocketTest, AcceptedConnectionsInheritItsOptions) {
-  sys::TcpOptions options;
+  TcpOptions options;
   options.keepalive_idle = std::chrono::seconds(11);
   options.keepalive_interval = std::chrono::seconds(12);
   options.keepalive_probes = 13;

@@ -51,8 +51,8 @@ class ConnectionLogTest : public testing::Test {
   Timers timers_;
   LineLimits limits_;
   ConnectionLog log_{logger_, counters_, limits_, timers_};
-  sys::SocketAddress peer_ = *sys::SocketAddress::parse("2001:db8::1:2:3:4", 5555);
-  sys::SocketAddress listener_ = *sys::SocketAddress::parse("192.0.2.9", 2003);
+  SocketAddress peer_ = *SocketAddress::parse("2001:db8::1:2:3:4", 5555);
+  SocketAddress listener_ = *SocketAddress::parse("192.0.2.9", 2003);
 };
 
 // The words.
@@ -289,7 +289,7 @@ TEST_F(ConnectionLogTest, AShortageOfMemoryItselfTakesNoneToTell) {
   text_.str(std::string(200, '.'));  // Is overwritten: the test's own text takes no memory either.
   {
     const AllocationFailure no_memory;
-    log_.paused_resources(*sys::SocketAddress::parse("::", 2003), ENOMEM, 1, kNow);
+    log_.paused_resources(*SocketAddress::parse("::", 2003), ENOMEM, 1, kNow);
   }
   EXPECT_TRUE(said().starts_with(
       "error cannot accept on [::]:2003: Cannot allocate memory; 1 connections stay open, "

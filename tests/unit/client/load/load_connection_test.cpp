@@ -30,7 +30,7 @@ TEST_F(LoadConnectionTest, IsRegisteredOnceForAllEventsEdgeTriggered) {
   iterate();
   EXPECT_EQ(context_.opening, 0U);
   EXPECT_EQ(context_.tally.connected, 1U);
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), plan_.server);
+  EXPECT_EQ(SocketAddress::from(kernel_.connected_to(kFd)), plan_.server);
   expect_idle();
 }
 
@@ -77,15 +77,14 @@ TEST_F(LoadConnectionTest, IsOpenAtOnceIfConnectSucceeds) {
 }
 
 TEST_F(LoadConnectionTest, BindsToTheSourcesInTurns) {
-  plan_.sources = {*sys::SocketAddress::parse("127.0.0.2", 0),
-                   *sys::SocketAddress::parse("127.0.0.3", 0)};
+  plan_.sources = {*SocketAddress::parse("127.0.0.2", 0), *SocketAddress::parse("127.0.0.3", 0)};
   for (const int fd : {kFd, kOther}) {
     client::LoadConnection& connection = make();
     expect_connect(fd);
     connection.open();
   }
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).host(), "127.0.0.2");
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kOther)).host(), "127.0.0.3");
+  EXPECT_EQ(SocketAddress::from(kernel_.bound_to(kFd)).host(), "127.0.0.2");
+  EXPECT_EQ(SocketAddress::from(kernel_.bound_to(kOther)).host(), "127.0.0.3");
 }
 
 TEST_F(LoadConnectionTest, SendsNothingUntilItIsStarted) {

@@ -41,7 +41,7 @@ class LoadRunTest : public testing::Test {
   }
 
   sys::ListenSocket listener_ =
-      sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 128, false, {});
+      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 128, false, {});
   client::LoadPlan plan_;
 };
 

@@ -64,7 +64,7 @@ class LoadWorkerTest : public testing::Test {
   }
 
   sys::ListenSocket listener_ =
-      sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 128, false, {});
+      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 128, false, {});
   client::LoadPlan plan_;
   std::promise<void> ready_;
   std::promise<void> ended_;
@@ -238,7 +238,7 @@ TEST_F(LoadWorkerTest, EndsMoreConnectionsThanItEndsAtATime) {
   if (!can_hold(kMany)) {
     GTEST_SKIP() << "needs descriptors for " << kMany << " connections (ulimit -Hn)";
   }
-  listener_ = sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), kMany, false, {});
+  listener_ = sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), kMany, false, {});
   plan_.server = listener_.address;
   plan_.connections = kMany;
   plan_.active = 0;

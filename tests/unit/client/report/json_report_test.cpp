@@ -84,8 +84,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
   options_.plan.rate_per_s = 0.5;
   options_.plan.messages = 7;
   options_.plan.connect_rate_per_s = 1000;
-  options_.plan.sources = {*sys::SocketAddress::parse("127.0.0.2", 0),
-                           *sys::SocketAddress::parse("::1", 0)};
+  options_.plan.sources = {*SocketAddress::parse("127.0.0.2", 0), *SocketAddress::parse("::1", 0)};
   options_.plan.start_at = Moment(seconds(1'795'857'858));
   const Json parameters = report()["parameters"];
   EXPECT_EQ(parameters["mode"], "connect");

@@ -74,8 +74,8 @@ TEST(RunRecordTest, AResultIsReadBackUnchanged) {
   run.options.plan.start_at = kBegan - seconds(1);
   run.options.plan.arrivals = Arrivals::poisson;
   run.options.plan.server_pid = 17;
-  run.options.plan.server = *sys::SocketAddress::parse("::1", 2003);
-  run.options.plan.sources = {*sys::SocketAddress::parse("::1", 0)};
+  run.options.plan.server = *SocketAddress::parse("::1", 2003);
+  run.options.plan.sources = {*SocketAddress::parse("::1", 0)};
   run.result.is_interrupted = true;
   run.result.measured = nanoseconds(123'456'789'012'345);
   run.result.server = test::server_usage();

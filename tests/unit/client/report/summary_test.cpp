@@ -57,7 +57,7 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.sizes = {.smallest = 64, .largest = 4096};
   options_.plan.rate_per_s = 50'000;
   options_.plan.threads = 2;
-  options_.plan.server = *sys::SocketAddress::parse("::1", 7);
+  options_.plan.server = *SocketAddress::parse("::1", 7);
   EXPECT_EQ(title(options_),
             "echo, 10 000 connections (1 000 active), 64 bytes to 4 KiB, depth 1, open loop at 50 "
             "000/s, 2 threads, to [::1]:7");

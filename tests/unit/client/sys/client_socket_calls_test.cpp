@@ -15,13 +15,13 @@ using std::chrono::milliseconds;
 
 class ClientSocketCallsTest : public testing::Test {
  protected:
-  static sys::SocketAddress address(const char* host, std::uint16_t port) {
-    return *sys::SocketAddress::parse(host, port);
+  static SocketAddress address(const char* host, std::uint16_t port) {
+    return *SocketAddress::parse(host, port);
   }
   [[nodiscard]] sys::ConnectResult open() const {
     return sys::open_connection(server_, std::nullopt);
   }
-  [[nodiscard]] sys::ConnectResult open_from(const sys::SocketAddress& source) const {
+  [[nodiscard]] sys::ConnectResult open_from(const SocketAddress& source) const {
     return sys::open_connection(server_, source);
   }
   // Expects that connecting failed with `error` and closed the descriptor.
@@ -32,7 +32,7 @@ class ClientSocketCallsTest : public testing::Test {
   }
 
   ScriptedKernel kernel_;
-  sys::SocketAddress server_ = address("192.0.2.9", 2003);
+  SocketAddress server_ = address("192.0.2.9", 2003);
 };
 
 TEST_F(ClientSocketCallsTest, AConnectionSetsTcpNodelay) {
@@ -42,7 +42,7 @@ TEST_F(ClientSocketCallsTest, AConnectionSetsTcpNodelay) {
   const sys::ConnectResult opened = open();
   EXPECT_EQ(opened.error, EINPROGRESS);
   EXPECT_EQ(opened.fd.get(), kFd);
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)), server_);
+  EXPECT_EQ(SocketAddress::from(kernel_.connected_to(kFd)), server_);
   EXPECT_EQ(kernel_.count(Call::bind), 0U);
 }
 
@@ -70,14 +70,14 @@ TEST_F(ClientSocketCallsTest, ASourceIsBoundWithItsPortLeftToConnect) {
   kernel_.expect_connect(kFd, EINPROGRESS);
   const sys::ConnectResult opened = open_from(address("127.0.0.2", 0));
   EXPECT_EQ(opened.error, EINPROGRESS);
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).host(), "127.0.0.2");
+  EXPECT_EQ(SocketAddress::from(kernel_.bound_to(kFd)).host(), "127.0.0.2");
 }
 
 TEST_F(ClientSocketCallsTest, ASourceWithAPortIsBoundToThatPort) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd);
   const sys::ConnectResult opened = open_from(address("127.0.0.2", 4711));
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).port(), 4711);
+  EXPECT_EQ(SocketAddress::from(kernel_.bound_to(kFd)).port(), 4711);
   EXPECT_EQ(kernel_.option_set(kFd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), std::nullopt);
 }
 
@@ -94,8 +94,8 @@ TEST_F(ClientSocketCallsTest, IPv6IsConnectedToOverASocketOfItsFamily) {
   kernel_.expect_socket(kFd);
   kernel_.expect_connect(kFd, EINPROGRESS);
   const sys::ConnectResult opened = open_from(address("2001:db8::1", 0));
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.connected_to(kFd)).text(), "[2001:db8::9]:7");
-  EXPECT_EQ(sys::SocketAddress::from(kernel_.bound_to(kFd)).host(), "2001:db8::1");
+  EXPECT_EQ(SocketAddress::from(kernel_.connected_to(kFd)).text(), "[2001:db8::9]:7");
+  EXPECT_EQ(SocketAddress::from(kernel_.bound_to(kFd)).host(), "2001:db8::1");
 }
 
 // Failures.

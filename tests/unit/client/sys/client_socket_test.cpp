@@ -47,7 +47,7 @@ class ClientSocketTest : public testing::Test {
   }
 
   sys::ListenSocket listener_ =
-      sys::open_listener(*sys::SocketAddress::parse("127.0.0.1", 0), 16, false, {});
+      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 16, false, {});
 };
 
 TEST_F(ClientSocketTest, ConnectsWithoutWaiting) {
@@ -106,8 +106,8 @@ TEST_F(ClientSocketTest, AConnectionToAServerIsNotToItself) {
 }
 
 TEST_F(ClientSocketTest, AConnectionToItselfIsAFailureAndItsPortIsFreeAtOnce) {
-  const sys::SocketAddress own =
-      sys::open_listener(*sys::SocketAddress::parse("127.0.0.75", 0), 1, false, {}).address;
+  const SocketAddress own =
+      sys::open_listener(*SocketAddress::parse("127.0.0.75", 0), 1, false, {}).address;
   {
     const sys::ConnectResult opened = sys::open_connection(own, own);
     ASSERT_TRUE(opened.fd.is_open());

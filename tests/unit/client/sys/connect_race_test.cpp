@@ -17,11 +17,11 @@ using std::chrono::seconds;
 class ConnectRaceTest : public testing::Test {
  protected:
   static sys::ListenSocket listener(const std::string& host, int backlog = 16) {
-    return sys::open_listener(*sys::SocketAddress::parse(host, 0), backlog, false, {});
+    return sys::open_listener(*SocketAddress::parse(host, 0), backlog, false, {});
   }
   // An address without a server.
-  static sys::SocketAddress refusing() { return listener("127.0.0.71").address; }
-  static sys::Route to(const sys::SocketAddress& server) {
+  static SocketAddress refusing() { return listener("127.0.0.71").address; }
+  static sys::Route to(const SocketAddress& server) {
     return {.server = server, .source = std::nullopt};
   }
   static bool has_client(const sys::ListenSocket& server) {
@@ -67,7 +67,7 @@ TEST_F(ConnectRaceTest, IfAllFailEachHasItsReason) {
 
 TEST_F(ConnectRaceTest, AForeignSourceAddressIsAReason) {
   const std::vector<sys::Route> routes{
-      {.server = first_.address, .source = sys::SocketAddress::parse("198.51.100.1", 0)},
+      {.server = first_.address, .source = SocketAddress::parse("198.51.100.1", 0)},
       to(second_.address)};
   const sys::RaceResult result = sys::connect_to_first(routes, seconds(60));
   EXPECT_EQ(result.winner, 1U);
@@ -75,7 +75,7 @@ TEST_F(ConnectRaceTest, AForeignSourceAddressIsAReason) {
 }
 
 TEST_F(ConnectRaceTest, AConnectionToItselfDoesNotWin) {
-  const sys::SocketAddress own = refusing();
+  const SocketAddress own = refusing();
   const std::vector<sys::Route> routes{{.server = own, .source = own}, to(second_.address)};
   const sys::RaceResult result = sys::connect_to_first(routes, seconds(60));
   EXPECT_EQ(result.winner, 1U);

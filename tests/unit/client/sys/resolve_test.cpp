@@ -20,7 +20,7 @@ TEST(ResolveTest, AnAddressResolvesToItself) {
 TEST(ResolveTest, LocalhostIsTheLoopback) {
   const auto addresses = sys::resolve("localhost", 7);
   ASSERT_FALSE(addresses.empty());
-  for (const sys::SocketAddress& address : addresses) {
+  for (const SocketAddress& address : addresses) {
     EXPECT_TRUE(address.host() == "127.0.0.1" || address.host() == "::1") << address.text();
     EXPECT_EQ(address.port(), 7);
   }
@@ -29,12 +29,12 @@ TEST(ResolveTest, LocalhostIsTheLoopback) {
 using Hosts = std::vector<std::string>;
 
 Hosts interleaved(const Hosts& hosts) {
-  std::vector<sys::SocketAddress> addresses;
+  std::vector<SocketAddress> addresses;
   for (const std::string& host : hosts) {
-    addresses.push_back(*sys::SocketAddress::parse(host, 7));
+    addresses.push_back(*SocketAddress::parse(host, 7));
   }
   Hosts result;
-  for (const sys::SocketAddress& address : sys::interleave_families(addresses)) {
+  for (const SocketAddress& address : sys::interleave_families(addresses)) {
     result.push_back(address.host());
   }
   return result;

@@ -12,7 +12,7 @@
 #include <string>
 #include <string_view>
 
-namespace echod::sys {
+namespace echod {
 
 class SocketAddress {
  public:
@@ -70,4 +70,4 @@ class SocketAddress {
 
 static_assert(sizeof(SocketAddress) == 24, "one per connection: keep it small");
 
-}  // namespace echod::sys
+}  // namespace echod

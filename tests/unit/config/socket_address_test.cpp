@@ -1,4 +1,4 @@
-#include "sys/socket_address.hpp"
+#include "config/net/socket_address.hpp"
 
 #include <gtest/gtest.h>
 #include <net/if.h>
@@ -13,7 +13,6 @@ namespace echod::test {
 namespace {
 
 using namespace std::string_view_literals;
-using sys::SocketAddress;
 
 SocketAddress parsed(std::string_view text, std::uint16_t port = 2003) {
   const auto address = SocketAddress::parse(text, port);

@@ -1,4 +1,4 @@
-#include "sys/socket_address.hpp"
+#include "config/net/socket_address.hpp"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cstring>
 
-namespace echod::sys {
+namespace echod {
 
 namespace {
 
@@ -148,4 +148,4 @@ std::string SocketAddress::text() const {
   return is_v6_ ? '[' + host() + "]:" + port : host() + ':' + port;
 }
 
-}  // namespace echod::sys
+}  // namespace echod
