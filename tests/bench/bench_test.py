@@ -124,7 +124,7 @@ class ExclusionTest(unittest.TestCase):
         self.assertFalse(names[servers.BEFORE].is_correct_peer)
 
     def test_only_the_baselines_are_in_idle_scenarios_alone(self):
-        baselines = {"select", "poll", "python-select"}
+        baselines = {"select", "poll"}
         for name, peer in self.peers.items():
             takes_part = {item.family for item in self.matrix.values() if servers.takes_part(peer, item)}
             self.assertEqual(takes_part == {"idle"}, name in baselines, name)

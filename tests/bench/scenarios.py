@@ -110,7 +110,7 @@ def matrix():
         Scenario("connect, echo, close", "connect", "connect", 16, arguments=CONNECT, is_quick=True),
         *(idle_scenario(idle, is_quick=idle in (0, 15000)) for idle in IDLE),
         # The most for servers whose descriptors must be below 1024.
-        idle_scenario(900, only=("echod", "select", "python-select")),
+        idle_scenario(900, only=("echod", "select")),
         Scenario("a ping beside 8 floods", "floods", "floods", **floods),
         *ping_scenarios(),
         *worker_scenarios(),

@@ -1,19 +1,24 @@
 """The scenarios that echod goes through while one fault hits it: the life of a daemon in some tenths of a second."""
 
-import os
+import math
 import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from clients import Client, serve
-from daemon import Daemon, Hung, Manager
+import stream_sockets
+from checked_stream import Crowd, Ending, Plan, Stream
+from echod_process import Broken
 from records import Record
+from tortured_echod import Manager, TorturedEchod
 
 SCENARIOS = ("plain", "managed")
 CLIENT_S = 8.0
+READS_LATE: dict[str, Any] = {"reads_after_s": math.inf, "receive_buffer": 32 * 1024}  # It reads when told to.
 ONE_STOP_S = 1.2  # echod takes a second stop signal within this time for the same stop.
 
 
@@ -26,7 +31,7 @@ class Run:
     text: str = ""
     stderr: str = ""
     record: Record = field(default_factory=Record)
-    clients: list[Client] = field(default_factory=list)
+    clients: list[Stream] = field(default_factory=list)
     leaked: str = ""
     hung: str = ""
     cpu_s: float = 0.0
@@ -37,50 +42,74 @@ class Run:
 class Play:
     """Plays a scenario with `size` clients, besides the special ones."""
 
-    def __init__(self, daemon: Daemon, rng: random.Random, size: int):
+    def __init__(self, daemon: TorturedEchod, rng: random.Random, size: int):
         self.daemon = daemon
         self.rng = rng
         self.size = size
         self.port = 0
-        self.clients: list[Client] = []
+        self.clients: list[Stream] = []
+        self.crowd = Crowd(lambda client: None)
 
-    def connect(self, size: int, **how) -> Client:
-        self.clients.append(Client(self.port, self.rng, size, **how))
+    def connect(self, size: int, **how: Any) -> Stream:
+        """Connects a client that sends `size` bytes in random chunks. `how`: the rest of its Plan."""
+        plan = Plan("client", size, most=max(64, size // 6), is_even=True, **how)
+        self.clients.append(Stream("", plan, ("127.0.0.1", self.port), self.rng))
+        self.crowd.add(self.clients[-1])
         return self.clients[-1]
 
-    def serve_until(self, is_done) -> None:
-        serve(self.clients, is_done, self.daemon.has_ended, CLIENT_S)
+    def start_reading(self, client: Stream) -> None:
+        if not client.is_over:
+            client.reads_at = time.monotonic()
+            self.crowd.refresh(client, client.reads_at)
 
-    def crowd(self, number: int) -> list[Client]:
+    def serve_until(self, is_done: Callable[[], bool]) -> None:
+        """Runs the clients until `is_done`, until the daemon has ended, or for CLIENT_S.
+
+        In the last two cases a client that still waits for its echo ends with an error.
+        """
+        deadline = time.monotonic() + CLIENT_S
+        while not is_done():
+            self.crowd.run_once(math.inf, 0.05)
+            has_ended = not self.daemon.is_running()
+            if has_ended or time.monotonic() > deadline:
+                for client in self.clients:
+                    if not is_done() and client.reads_at < math.inf:
+                        self.crowd.end(client, f"{'the daemon ended' if has_ended else 'no progress'} after "
+                                               f"{client.received} of {client.total} bytes")
+                return
+
+    def connect_crowd(self, number: int) -> list[Stream]:
         """Connects clients with various amounts of data. One in seven resets its connection."""
         crowd = []
         for index in range(number):
             size = 0 if index == 3 else self.rng.randint(1, 20_000)
-            crowd.append(self.connect(size, reset_at=self.rng.randint(0, size) if index % 7 == 5 else None))
+            how = {"ending": Ending.RESET, "end_at": self.rng.randint(1, size)} if index % 7 == 5 else {}
+            crowd.append(self.connect(size, **how))
         return crowd
 
-    def serve_crowd(self, crowd: list[Client]) -> None:
+    def serve_crowd(self, crowd: list[Stream]) -> None:
         self.serve_until(lambda: all(client.is_over for client in crowd))
 
     def act(self) -> str:
         """Plays the life of a daemon that serves. Returns the descriptors that it leaked."""
         before = self.daemon.descriptors()
-        self.serve_crowd(self.crowd(self.size // 3))
+        self.serve_crowd(self.connect_crowd(self.size // 3))
         self.daemon.tell(signal.SIGUSR2, "counters: ")
         # These clients read late and use up all reply buffers, so the next clients are served without a buffer.
-        slow = [self.connect(400_000, reads_late=True) for _ in range(2)]
-        leaving = self.connect(100_000, reads_late=True)
-        self.serve_until(lambda: all(client.is_over or client.sent == len(client.data) for client in [*slow, leaving]))
-        crowd = self.crowd(self.size - self.size // 3)
+        slow = [self.connect(400_000, **READS_LATE) for _ in range(2)]
+        leaving = self.connect(100_000, **READS_LATE)
+        self.serve_until(lambda: all(client.is_over or client.sent == client.total for client in [*slow, leaving]))
+        crowd = self.connect_crowd(self.size - self.size // 3)
         if self.daemon.log_file.exists():  # A fault may have kept it from being opened.
             self.daemon.log_file.rename(self.daemon.log_file.with_suffix(".log.1"))
         self.daemon.tell(signal.SIGUSR1, "log file reopened|cannot write the log file")
         self.daemon.tell(signal.SIGHUP, "reload: applied|reload: refused")
         self.serve_crowd(crowd)
         for client in slow:
-            client.reads = True
+            self.start_reading(client)
         self.serve_crowd(slow)
-        leaving.reset()
+        leaving.ending = Ending.RESET
+        self.crowd.end(leaving)
         leaked = self.wait_for_descriptors(before)
         self.drain()
         return leaked
@@ -89,61 +118,59 @@ class Play:
         def too_many() -> Counter[str]:
             return Counter(self.daemon.descriptors()) - Counter(before)
         try:
-            self.daemon.wait_until("descriptors", lambda: self.daemon.has_ended() or not too_many(), 3.0)
-        except Hung:
+            self.daemon.wait_until("descriptors", lambda: not self.daemon.is_running() or not too_many(), 3.0)
+        except Broken:
             return " ".join(too_many().elements())
         return ""
 
     def drain(self) -> None:
-        idle = self.connect(1000, stays=True)
-        talker = self.connect(1000, stays=True)
-        late = self.connect(60_000, stays=True, reads_late=True)
-        deaf = self.connect(400_000, stays=True, reads_late=True)
-        talker.parting = b"x" * 100
-        self.serve_until(lambda: all(client.is_over or client.has_all for client in (idle, talker))
-                         and (late.is_over or late.has_arrived)
-                         and (deaf.is_over or deaf.sent == len(deaf.data)))
-        if self.daemon.has_ended():
+        idle = self.connect(1000, ending=Ending.SILENCE)
+        talker = self.connect(1000, ending=Ending.SILENCE, parting=b"x" * 100)
+        late = self.connect(60_000, ending=Ending.SILENCE, **READS_LATE)
+        deaf = self.connect(400_000, ending=Ending.SILENCE, **READS_LATE)
+        self.serve_until(lambda: all(client.is_over or client.received == client.total for client in (idle, talker))
+                         and all(client.is_over or client.sent == client.total for client in (late, deaf))
+                         and (late.is_over or stream_sockets.has_arrived(late.socket)))
+        if not self.daemon.is_running():
             return
-        self.daemon.stop()
+        self.daemon.ask_to_stop()
         stopped = time.monotonic()
-        late.reads = True
+        self.start_reading(late)
         self.serve_crowd([idle, talker, late])
         time.sleep(max(0.0, stopped + ONE_STOP_S - time.monotonic()))
-        if not self.daemon.has_ended():
-            os.kill(self.daemon.process.pid, signal.SIGTERM)  # The second signal stops it at once.
-        self.daemon.wait()
-        deaf.end()
+        self.daemon.signal(signal.SIGTERM)  # The second signal stops it at once.
+        self.daemon.wait_for_end()
+        self.crowd.end(deaf)
 
 
 def run(command: list[str], scenario: str, directory: Path, seed: int, plan: str = "") -> Run:
     """Runs a scenario. `command`: echod, maybe under strace. `plan`: $ECHOD_FAULT."""
     manager = Manager.make(directory) if scenario == "managed" else None
-    daemon = Daemon(command, directory, plan, manager)
+    daemon = TorturedEchod(command, directory, plan, manager)
     play = Play(daemon, random.Random(seed), 10 if manager else 50)
     result = Run(clients=play.clients)
     try:
-        port = daemon.start()
+        port = daemon.wait_for_port()
         if port is None:
-            daemon.wait()
+            daemon.wait_for_end()
         else:
             play.port = port
             result.has_served = True
             result.leaked = play.act()
-    except Hung as hung:
+    except Broken as hung:
         result.hung = str(hung)
     except ConnectionError as error:
         result.hung = f"a client could not connect: {error}"
     finally:
         daemon.kill()
         for client in play.clients:
-            client.end()
+            play.crowd.end(client)
         if manager:
             manager.listen()
             result.messages = manager.messages
             manager.close()
-    result.status, result.cpu_s, result.retries = daemon.status, daemon.cpu_s, daemon.retries
+    result.status, result.cpu_s, result.retries = daemon.process.returncode, daemon.cpu_s(), daemon.retries
     result.text = daemon.text()
-    result.stderr = daemon.stderr_file.read_text("utf-8", "replace")
+    result.stderr = daemon.stderr_text()
     result.record = Record.read(daemon.record_file)
     return result

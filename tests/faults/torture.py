@@ -16,11 +16,11 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
-import outside
+import library_calls
 from fault_table import CLASSES, Fault, faults_of, is_client, is_not_always_made
+from fault_verdict import Bounds, Injected, judge
 from records import Binary, Record
 from scenario import SCENARIOS, Run, run
-from verdict import Bounds, Injected, judge
 
 UNDISTURBED_RUNS = 3
 TRIES = 3  # A call of an earlier run may not happen again, or not as often.
@@ -40,7 +40,7 @@ class Case:
     call: str = "operator new"
     functions: str = ""
     count: int = 1  # How many allocations in a row fail.
-    attempt: outside.Attempt | None = None  # Set if strace injects the fault.
+    attempt: library_calls.Attempt | None = None  # Set if strace injects the fault.
 
     @property
     def plan(self) -> str:
@@ -288,7 +288,7 @@ def main() -> int:
               for scenario, runs in undisturbed.items()}
     cases = plan_calls(binary, undisturbed, rng) + plan_allocations(undisturbed)
     cases += [Case("managed", f"managed strace {attempt.name}", 1, attempt.fault, call=attempt.call,
-                   functions=attempt.functions, attempt=attempt) for attempt in outside.ATTEMPTS]
+                   functions=attempt.functions, attempt=attempt) for attempt in library_calls.ATTEMPTS]
     if options.only is not None:
         cases = [case for case in cases if options.only in case.name and options.nth in (None, case.nth)]
     elif options.sample is not None:

@@ -9,9 +9,9 @@ from collections import Counter
 
 from chaos_gate import ChaosGate
 from chaos_relay import GatePlan
-from checked_stream import POOL_BYTES, Crowd, Ending, Plan, Stream
+from checked_stream import Crowd, Ending, Plan, Stream
 from echod_process import wait_until
-from stage import MIB, Stage
+from scenario_run import MIB, ScenarioRun
 
 STREAMS = 600
 AT_A_TIME = 60
@@ -29,21 +29,20 @@ def draw(rng: random.Random) -> Plan:
                 reads_after_s=rng.choice((0.0, 0.0, 0.5)), receive_buffer=rng.choice((0, 0, 4096)), gate=gate)
 
 
-def chaos_gate(stage: Stage) -> None:
-    stage.start("workers = 3\n[timeouts]\nidle_s = 30\n")
-    pool = stage.rng.randbytes(POOL_BYTES)
+def chaos_gate(run: ScenarioRun) -> None:
+    run.start("workers = 3\n[timeouts]\nidle_s = 30\n")
     kinds: Counter[str] = Counter()
 
     def judge(stream: Stream) -> None:
         kinds["whole" if stream.plan.is_whole else "cut"] += 1
         kinds["bytes"] += stream.received
-        stage.check(not stream.error, f"stream {stream.name}, {stream.plan}: {stream.error}")
+        run.check(not stream.error, f"stream {stream.name}, {stream.plan}: {stream.error}")
 
-    with ChaosGate(("127.0.0.1", stage.port)) as gate, stage.attack(connections=AT_A_TIME, buffers_kib=AT_A_TIME * 128):
+    with ChaosGate(("127.0.0.1", run.port)) as gate, run.attack(connections=AT_A_TIME, buffers_kib=AT_A_TIME * 128):
         crowd = Crowd(judge)
         for number in range(STREAMS):
-            rng = random.Random(f"{stage.settings.seed} {number}")
-            crowd.add(Stream(str(number), draw(rng), gate.address, rng, pool))
+            rng = random.Random(f"{run.settings.seed} {number}")
+            crowd.add(Stream(str(number), draw(rng), gate.address, rng))
             while len(crowd.streams) >= AT_A_TIME:
                 crowd.run_once(PATIENCE_S)
         while crowd.streams:
@@ -51,13 +50,13 @@ def chaos_gate(stage: Stage) -> None:
         wait_until("the gate to see all streams end", lambda: gate.counts()["open"] == 0)
         counts = gate.stop()
         came = counts["whole_plans"] + counts["cut_plans"]
-        stage.visitors += came
-        wait_until("all to be closed", lambda: sum(stage.closed().values()) >= came)
-    stage.did(kinds["whole"], f"streams came back whole, {kinds['cut']} were cut or abandoned")
-    stage.did(counts["cuts"], f"streams were cut, {counts['pieces_up']} pieces went to echod")
-    stage.check(counts["cuts"] > STREAMS * CUT_SHARE / 3, f"only {counts['cuts']} streams were cut")
-    stage.check(counts["pieces_up"] > 20 * STREAMS, f"only {counts['pieces_up']} pieces went to echod")
-    stage.check(kinds["whole"] > STREAMS / 3, f"only {kinds['whole']} streams were to be whole")
+        run.visitors += came
+        wait_until("all to be closed", lambda: sum(run.closed().values()) >= came)
+    run.did(kinds["whole"], f"streams came back whole, {kinds['cut']} were cut or abandoned")
+    run.did(counts["cuts"], f"streams were cut, {counts['pieces_up']} pieces went to echod")
+    run.check(counts["cuts"] > STREAMS * CUT_SHARE / 3, f"only {counts['cuts']} streams were cut")
+    run.check(counts["pieces_up"] > 20 * STREAMS, f"only {counts['pieces_up']} pieces went to echod")
+    run.check(kinds["whole"] > STREAMS / 3, f"only {kinds['whole']} streams were to be whole")
     # Each piece may wake a sleeping worker, which costs more than an echo of a worker that is awake.
-    stage.bound_cpu(visits=came, echoes=counts["pieces_up"], mib=stage.moved("bytes_sent") / MIB, factor=8)
-    stage.finish(kept_kib=AT_A_TIME * 128)
+    run.bound_cpu(visits=came, echoes=counts["pieces_up"], mib=run.moved("bytes_sent") / MIB, factor=8)
+    run.finish(kept_kib=AT_A_TIME * 128)

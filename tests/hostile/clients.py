@@ -3,14 +3,13 @@
 import random
 import resource
 import select
-import selectors
 import socket
-import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
 import stream_sockets
+from checked_stream import Crowd, Plan, Stream
 from echod_process import PATIENCE_S, Broken, wait_until
 from stream_sockets import has_arrived, reset
 
@@ -118,71 +117,25 @@ def overflows() -> int:
     return kernel_count("TcpExt", "ListenOverflows")
 
 
-class Stream:
-    """Sends `data` in random pieces and checks the echo. It sends FIN after the last byte and ends at the server's FIN.
+def open_stream(one: socket.socket, size: int, rng: random.Random, *, read_most: int = 65536,
+                urgent_share: float = 0.0) -> Stream:
+    """Returns a stream over a connected, non-blocking socket. It sends `size` bytes in random chunks, then FIN."""
+    plan = Plan("whole", size, most=max(64, size // 6), is_even=True, urgent_share=urgent_share, read_most=read_most,
+                reads_less=True)
+    return Stream("", plan, one, rng)
 
-    `urgent`: the probability that a piece ends in an urgent byte. `reads`: the most bytes that one call reads.
+
+def run_streams(streams: Iterable[Stream], is_enough: Callable[[], bool] = lambda: False) -> None:
+    """Runs the streams that are open, until all are over or `is_enough`. Raises Broken if one ends with an error, or
+    does not move for PATIENCE_S.
     """
+    def judge(stream: Stream) -> None:
+        if stream.error:
+            raise Broken(stream.error)
 
-    def __init__(self, one: socket.socket, data: bytes, rng: random.Random, *, reads: int = 65536, urgent: float = 0.0):
-        self.socket = one
-        self.data = data
-        self.rng = rng
-        self.reads = reads
-        self.urgent = urgent
-        self.sent = 0
-        self.received = 0
-        self.calls = 0  # Sends and reads that moved bytes.
-        self.urgent_sent = 0
-        self.is_over = False
-        if not data:
-            one.shutdown(socket.SHUT_WR)
-
-    @property
-    def wants(self) -> int:
-        return selectors.EVENT_READ | (selectors.EVENT_WRITE if self.sent < len(self.data) else 0)
-
-    def turn(self, events: int) -> None:
-        if events & selectors.EVENT_WRITE:
-            size = self.rng.randint(1, max(64, len(self.data) // 6))
-            flags = socket.MSG_OOB if self.rng.random() < self.urgent else 0
-            self.urgent_sent += flags != 0
-            self.sent += self.socket.send(self.data[self.sent:self.sent + size], flags)
-            self.calls += 1
-            if self.sent == len(self.data):
-                self.socket.shutdown(socket.SHUT_WR)
-        if events & selectors.EVENT_READ:
-            got = self.socket.recv(self.rng.randint(1, self.reads))
-            self.calls += 1
-            if got != self.data[self.received:self.received + len(got)]:
-                raise Broken(f"wrong bytes at {self.received} of {len(self.data)}")
-            self.received += len(got)
-            if not got:
-                if self.received != len(self.data):
-                    raise Broken(f"the stream ended after {self.received} of {len(self.data)} bytes")
-                self.socket.close()
-                self.is_over = True
-
-
-def run_streams(streams: Sequence[Stream], is_enough: Callable[[], bool] = lambda: False) -> None:
-    """Runs the streams until all are over or `is_enough`. Raises Broken if none moves for PATIENCE_S."""
-    left = len(streams)
-    deadline = time.monotonic() + PATIENCE_S
-    with selectors.DefaultSelector() as selector:
-        for stream in streams:
-            selector.register(stream.socket, stream.wants, stream)
-        while left > 0 and not is_enough():
-            ready = selector.select(0.1)
-            if ready:
-                deadline = time.monotonic() + PATIENCE_S
-            elif time.monotonic() > deadline:
-                raise Broken(f"{left} streams have stopped")
-            for key, events in ready:
-                ready_one: Stream = key.data
-                wants = ready_one.wants
-                ready_one.turn(events)
-                if ready_one.is_over:
-                    selector.unregister(key.fd)
-                    left -= 1
-                elif ready_one.wants != wants:
-                    selector.modify(ready_one.socket, ready_one.wants, ready_one)
+    crowd = Crowd(judge)
+    for stream in streams:
+        if not stream.is_over:
+            crowd.add(stream)
+    while crowd.streams and not is_enough():
+        crowd.run_once(PATIENCE_S, 0.1)

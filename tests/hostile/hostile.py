@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
+import blocked_outputs
 import chaos
 import network
 import pressure
@@ -20,38 +21,35 @@ import slow_clients
 import storms
 import streams
 import table
-import takers
-from stage import NotPossible, Result, Settings, Stage, fail
+from scenario_run import NotPossible, Result, ScenarioRun, Settings, fail
 
 SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
 
-SCENARIOS: dict[str, Callable[[Stage], None]] = {scenario.__name__: scenario for scenario in (
+SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {scenario.__name__: scenario for scenario in (
     slow_clients.slow_loris, slow_clients.never_reads, slow_clients.spliced_never_reads, slow_clients.tiny_windows,
     storms.rst_storm, storms.syn_and_close, storms.connect_flood, storms.port_scanner, storms.raw_scanner,
     storms.syn_flood,
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
     pressure.few_descriptors, pressure.address_space, pressure.data_segment,
     pressure.stopped, pressure.cpu_starvation, pressure.full_disk, pressure.memory_cgroup,
-    chaos.chaos_gate, *network.SCENARIOS)} | takers.SCENARIOS
+    chaos.chaos_gate, *network.SCENARIOS)} | blocked_outputs.SCENARIOS
 
 NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", *(scenario.__name__ for scenario in network.SCENARIOS))
-
-
 RUN_ALONE = ("spliced_never_reads",)  # They measure the memory of the system.
 
 
-def run(name: str, settings: Settings) -> Result:
+def run_scenario(name: str, settings: Settings) -> Result:
     result = Result(name)
     start = time.monotonic()
-    stage = Stage(settings, result)
+    run = ScenarioRun(settings, result)
     try:
-        SCENARIOS[name](stage)
+        SCENARIOS[name](run)
     except NotPossible as reason:
         result.skipped = f"not possible here: {reason}"
     except Exception as error:  # Any error: the other scenarios must still run.
         fail(result, error)
     finally:
-        stage.close()
+        run.close()
     result.seconds = time.monotonic() - start
     return result
 
@@ -81,7 +79,7 @@ def main() -> int:
     settings = Settings(arguments.echod.resolve(strict=True), arguments.seed, arguments.long)
     results = []
     for name in arguments.names or SCENARIOS:
-        result = run(name, settings)
+        result = run_scenario(name, settings)
         results.append(result)
         print(f"{name}: {table.verdict(result)}, {result.seconds:.1f} s", flush=True)
     print(table.render(results))

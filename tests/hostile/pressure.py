@@ -14,7 +14,7 @@ from pathlib import Path
 import clients
 from echod_process import PATIENCE_S, Broken, EchodProcess, wait_until
 from slow_clients import STALLING, stall
-from stage import NotPossible, Stage
+from scenario_run import NotPossible, ScenarioRun
 from storms import crowd
 
 KIB = 1024
@@ -23,50 +23,50 @@ NO_MEMORY = "Cannot allocate memory"
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - ")
 
 
-def few_descriptors(stage: Stage) -> None:
+def few_descriptors(run: ScenarioRun) -> None:
     """200 clients connect, but `ulimit -n 64` allows only about 40 connections."""
-    stage.start("workers = 2\n", reconnects=False, limits={"nofile": 64})
-    stage.daemon.expect_log("full on ", "ulimit -n allows 64 open files")
-    crowd(stage, 200, 64)
+    run.start("workers = 2\n", reconnects=False, limits={"nofile": 64})
+    run.daemon.expect_log("full on ", "ulimit -n allows 64 open files")
+    crowd(run, 200, 64)
 
 
-def address_space(stage: Stage) -> None:
+def address_space(run: ScenarioRun) -> None:
     """`ulimit -v`: clients are served as far as memory allows, the others wait, and no connection is closed."""
-    stage.start("workers = 2\n", reconnects=False,
-                prepare=lambda daemon: cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib() + 256))
-    stage.daemon.expect_log(NO_MEMORY)
-    run_out_of_memory(stage)
+    run.start("workers = 2\n", reconnects=False,
+              prepare=lambda daemon: cap(daemon, resource.RLIMIT_AS, daemon.virtual_kib() + 256))
+    run.daemon.expect_log(NO_MEMORY)
+    run_out_of_memory(run)
 
 
-def data_segment(stage: Stage) -> None:
+def data_segment(run: ScenarioRun) -> None:
     """`ulimit -d`: the same. It also limits address space that the allocator has reserved before."""
-    stage.start("workers = 2\n", reconnects=False,
-                prepare=lambda daemon: cap(daemon, resource.RLIMIT_DATA, daemon.data_kib() + 512))
-    stage.daemon.expect_log(NO_MEMORY)
-    run_out_of_memory(stage)
+    run.start("workers = 2\n", reconnects=False,
+              prepare=lambda daemon: cap(daemon, resource.RLIMIT_DATA, daemon.data_kib() + 512))
+    run.daemon.expect_log(NO_MEMORY)
+    run_out_of_memory(run)
 
 
 def cap(daemon: EchodProcess, which: int, kib: int) -> None:
     resource.prlimit(daemon.pid, which, (kib * KIB, resource.RLIM_INFINITY))
 
 
-def run_out_of_memory(stage: Stage) -> None:
+def run_out_of_memory(run: ScenarioRun) -> None:
     """Connects clients until memory runs out. The first half leaves; then all of the second half must be served."""
     at_most = 8000  # Far more than fit into the memory.
-    with stage.attack(connections=at_most):
+    with run.attack(connections=at_most):
         those: list[socket.socket] = []
-        descriptors = stage.daemon.descriptors()
-        while NO_MEMORY not in stage.daemon.text():
+        descriptors = len(run.daemon.descriptors())
+        while NO_MEMORY not in run.daemon.text():
             if len(those) >= at_most:
                 raise Broken(f"{at_most} connections did not use up the memory")
-            those += [clients.begin_connect(stage.port, number) for number in range(100)]
-            wait_until("all to be accepted, or memory to run out", lambda: NO_MEMORY in stage.daemon.text() or
-                       stage.daemon.descriptors() - descriptors >= len(those))
+            those += [clients.begin_connect(run.port, number) for number in range(100)]
+            wait_until("all to be accepted, or memory to run out", lambda: NO_MEMORY in run.daemon.text() or
+                       len(run.daemon.descriptors()) - descriptors >= len(those))
         # Not earlier: asking for the counters needs memory too.
-        accepted = stage.daemon.counters()["connections"]
-        those += [clients.begin_connect(stage.port, number) for number in range(100)]
-        stage.hold()
-        stage.visitors += len(those)
+        accepted = run.daemon.counters()["connections"]
+        those += [clients.begin_connect(run.port, number) for number in range(100)]
+        run.hold()
+        run.visitors += len(those)
         stay = those[len(those) // 2:]
         for one in those[:len(those) // 2]:
             clients.reset(one)
@@ -74,42 +74,42 @@ def run_out_of_memory(stage: Stage) -> None:
             one.settimeout(PATIENCE_S)
             clients.echo(one, b"I have waited")
         clients.close_all(stay)
-        refused = stage.moved("register_failures")
-        stage.check(refused == 0, f"{refused} connections were accepted and then closed for lack of memory")
-        wait_until("the clients to be gone", lambda: stage.daemon.counters()["connections"] < 10)
+        refused = run.moved("register_failures")
+        run.check(refused == 0, f"{refused} connections were accepted and then closed for lack of memory")
+        wait_until("the clients to be gone", lambda: run.daemon.counters()["connections"] < 10)
         for _ in range(100):  # The limit still holds, but few connections are left.
-            stage.visit()
-    stage.did(len(those), f"connections, {accepted} of which had been accepted when memory ran out")
-    stage.did(len(stay), "of them stayed, and were served")
-    stage.bound_cpu(visits=len(those), seconds=2)
-    stage.finish(may_lose=True)
+            run.visit()
+    run.did(len(those), f"connections, {accepted} of which had been accepted when memory ran out")
+    run.did(len(stay), "of them stayed, and were served")
+    run.bound_cpu(visits=len(those), seconds=2)
+    run.finish(may_lose=True)
 
 
-def stopped(stage: Stage) -> None:
+def stopped(run: ScenarioRun) -> None:
     """SIGSTOP for longer than the timeouts: clients that sent or connected meanwhile are served after SIGCONT."""
-    old, new, stop_s = 1000, 200, 30 if stage.settings.is_long else 5
-    stage.start(f"workers = 2\n[timeouts]\nidle_s = {stop_s - 2}\nstalled_write_s = {stop_s - 2}\n", connections=1)
-    with stage.attack(connections=old + new):
-        those = [clients.connect(stage.port, number) for number in range(old)]
+    old, new, stop_s = 1000, 200, 30 if run.settings.is_long else 5
+    run.start(f"workers = 2\n[timeouts]\nidle_s = {stop_s - 2}\nstalled_write_s = {stop_s - 2}\n", connections=1)
+    with run.attack(connections=old + new):
+        those = [clients.connect(run.port, number) for number in range(old)]
         for one in those:
             clients.echo(one, b"before")
-        stage.daemon.freeze()
-        those += [clients.connect(stage.port, number) for number in range(old, old + new)]
-        stage.visitors += old + new
-        payloads = [stage.rng.randbytes(stage.rng.randint(1, 4000)) for _ in those]
+        run.daemon.freeze()
+        those += [clients.connect(run.port, number) for number in range(old, old + new)]
+        run.visitors += old + new
+        payloads = [run.rng.randbytes(run.rng.randint(1, 4000)) for _ in those]
         for one, payload in zip(those, payloads):
             one.sendall(payload)
         time.sleep(stop_s)  # The pause that is tested.
-        stage.daemon.thaw()
+        run.daemon.thaw()
         for one, payload in zip(those, payloads):
-            stage.check(clients.receive(one, len(payload)) == payload, "wrong bytes")
-        closed = stage.closed()
-        stage.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout closed a client that had sent")
-        stage.check(stage.moved("worker_stalls") == 0, "workers were reported as stuck")
-    stage.did(len(those), f"clients that sent while it was stopped for {stop_s} s, {new} of them new")
-    stage.bound_cpu(visits=old + new, echoes=2 * old + new)
+            run.check(clients.receive(one, len(payload)) == payload, "wrong bytes")
+        closed = run.closed()
+        run.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout closed a client that had sent")
+        run.check(run.moved("worker_stalls") == 0, "workers were reported as stuck")
+    run.did(len(those), f"clients that sent while it was stopped for {stop_s} s, {new} of them new")
+    run.bound_cpu(visits=old + new, echoes=2 * old + new)
     clients.close_all(those)
-    stage.finish()
+    run.finish()
 
 
 @contextmanager
@@ -123,31 +123,31 @@ def busy_loops(cpu: int, count: int) -> Iterator[None]:
             loop.wait()
 
 
-def cpu_starvation(stage: Stage) -> None:
+def cpu_starvation(run: ScenarioRun) -> None:
     """The lowest priority on a CPU with four busy processes: echod is slow, but all bytes come back, and no timeout
     closes a connection.
     """
     count, size, cpu = 150, 60_000, max(os.sched_getaffinity(0))
-    stage.start("workers = 2\n[buffers]\ntotal_mib = 2\n[timeouts]\nidle_s = 1\nstalled_write_s = 1\n",
-                connections=1, wrapper=["taskset", "-c", str(cpu), "nice", "-n", "19"])
-    stage.daemon.allow_log("has not answered for", "answers again")  # May happen on a busy machine.
-    with stage.attack(connections=count, buffers_kib=2048), busy_loops(cpu, 4):
-        waited, cpu_s = stage.daemon.waited_for_cpu_s(), stage.daemon.cpu_s()
-        those = clients.connect_many(stage.port, count)
-        stage.visitors += count
-        streams = [clients.Stream(one, stage.rng.randbytes(size), stage.rng) for one in those]
+    run.start("workers = 2\n[buffers]\ntotal_mib = 2\n[timeouts]\nidle_s = 1\nstalled_write_s = 1\n",
+              connections=1, wrapper=["taskset", "-c", str(cpu), "nice", "-n", "19"])
+    run.daemon.allow_log("has not answered for", "answers again")  # May happen on a busy machine.
+    with run.attack(connections=count, buffers_kib=2048), busy_loops(cpu, 4):
+        waited, cpu_s = run.daemon.waited_for_cpu_s(), run.daemon.cpu_s()
+        those = clients.connect_many(run.port, count)
+        run.visitors += count
+        streams = [clients.open_stream(one, size, run.rng) for one in those]
         clients.run_streams(streams)
-        closed = stage.closed()
-        stage.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout closed a slow client")
-        waited, cpu_s = stage.daemon.waited_for_cpu_s() - waited, stage.daemon.cpu_s() - cpu_s
+        closed = run.closed()
+        run.check(closed["idle_timeout"] + closed["stalled_write"] == 0, "a timeout closed a slow client")
+        waited, cpu_s = run.daemon.waited_for_cpu_s() - waited, run.daemon.cpu_s() - cpu_s
         times = f"echod ran for {cpu_s:.2f} s and waited {waited:.1f} s for the CPU"
-        stage.check(waited > 5 * cpu_s, f"no starvation: {times}")
-    stage.did(count, f"streams of {size} bytes, while {times}")
-    stage.bound_cpu(visits=count, echoes=sum(stream.calls for stream in streams), mib=count * size / MIB)
-    stage.finish(kept_kib=2048)
+        run.check(waited > 5 * cpu_s, f"no starvation: {times}")
+    run.did(count, f"streams of {size} bytes, while {times}")
+    run.bound_cpu(visits=count, echoes=sum(stream.calls for stream in streams), mib=count * size / MIB)
+    run.finish(kept_kib=2048)
 
 
-def full_disk(stage: Stage) -> None:
+def full_disk(run: ScenarioRun) -> None:
     """The disk with the log is full: echod reports it once, counts lost lines, and goes on when there is space."""
     folder = Path(tempfile.mkdtemp(prefix="echod-log-"))
     mount = 'mount -t tmpfs -o size=256k none "$0" && exec "$@"'
@@ -156,20 +156,20 @@ def full_disk(stage: Stage) -> None:
         tried = subprocess.run([*unshare, "sh", "-c", mount, str(folder), "true"], capture_output=True, text=True)
         if tried.returncode != 0:
             raise NotPossible(f"a tmpfs of its own: {tried.stderr.strip()}")
-        stage.start(f'[log]\nfile = "{folder}/network-server.log"\nconnection_lines_per_second = 0\n',
-                    wrapper=[*unshare, "sh", "-c", mount, str(folder)])
+        run.start(f'[log]\nfile = "{folder}/network-server.log"\nconnection_lines_per_second = 0\n',
+                  wrapper=[*unshare, "sh", "-c", mount, str(folder)])
         # Only the daemon has this file system mounted, so it ends with the daemon.
-        fill_and_empty(stage, Path(f"/proc/{stage.daemon.pid}/root{folder}"))
+        fill_and_empty(run, Path(f"/proc/{run.daemon.pid}/root{folder}"))
     finally:
         folder.rmdir()
 
 
-def fill_and_empty(stage: Stage, folder: Path) -> None:
+def fill_and_empty(run: ScenarioRun, folder: Path) -> None:
     complaint, visits = "cannot write the log file", 500
-    stage.daemon.log_file = folder / "network-server.log"
-    stage.daemon.expect_log(complaint)
+    run.daemon.log_file = folder / "network-server.log"
+    run.daemon.expect_log(complaint)
     filler = folder / "filler"
-    with stage.attack(connections=10):
+    with run.attack(connections=10):
         with filler.open("wb", buffering=0) as file:
             try:
                 while True:
@@ -177,23 +177,23 @@ def fill_and_empty(stage: Stage, folder: Path) -> None:
             except OSError:
                 pass  # The disk is full.
         for _ in range(visits):
-            stage.visit()
+            run.visit()
         # Some lines still fit into the last page of the file.
-        wait_until("lines to be lost", lambda: stage.daemon.counters()["log_write_failures"] > visits)
-        stage.check(stage.daemon.stderr_text().count(complaint) == 1, "the full disk was not reported exactly once")
+        wait_until("lines to be lost", lambda: run.daemon.counters()["log_write_failures"] > visits)
+        run.check(run.daemon.stderr_text().count(complaint) == 1, "the full disk was not reported exactly once")
         filler.unlink()
-        size = stage.daemon.log_file.stat().st_size
-        stage.visit()
-        wait_until("the log to go on", lambda: stage.daemon.log_file.stat().st_size > size)
-        lost = stage.moved("log_write_failures")
-        stage.visit()
-        stage.check(stage.moved("log_write_failures") == lost, "lines are lost although there is space")
-    starts = [len(LINE.findall(line)) for line in stage.daemon.log_text().splitlines()]
-    stage.check(max(starts) == 1, "a log line continues on the line of another")
-    stage.check(starts.count(0) <= 1, "more than one log line is incomplete")
-    stage.did(lost, f"lines lost, of {visits} visits")
-    stage.bound_cpu(visits=visits + 2)
-    stage.finish()
+        size = run.daemon.log_file.stat().st_size
+        run.visit()
+        wait_until("the log to go on", lambda: run.daemon.log_file.stat().st_size > size)
+        lost = run.moved("log_write_failures")
+        run.visit()
+        run.check(run.moved("log_write_failures") == lost, "lines are lost although there is space")
+    starts = [len(LINE.findall(line)) for line in run.daemon.log_text().splitlines()]
+    run.check(max(starts) == 1, "a log line continues on the line of another")
+    run.check(starts.count(0) <= 1, "more than one log line is incomplete")
+    run.did(lost, f"lines lost, of {visits} visits")
+    run.bound_cpu(visits=visits + 2)
+    run.finish()
 
 
 @contextmanager
@@ -220,15 +220,15 @@ def memory_group(kib: int) -> Iterator[Path]:
         group.rmdir()
 
 
-def memory_cgroup(stage: Stage) -> None:
+def memory_cgroup(run: ScenarioRun) -> None:
     """A memory limit computed from the configuration: clients that do not read cannot make the kernel kill echod."""
     count, total_mib = 1000, 4
     kernel_kib = 6 * count  # Sockets, files and epoll entries count too: about 5 KiB for each connection.
     with memory_group(16 * KIB + total_mib * KIB + kernel_kib) as group:
         try:
             join = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
-            stage.start(STALLING.format(total_mib=total_mib),
-                        wrapper=["sh", "-c", join, str(group)])
-            stall(stage, count, total_mib)
+            run.start(STALLING.format(total_mib=total_mib),
+                      wrapper=["sh", "-c", join, str(group)])
+            stall(run, count, total_mib)
         finally:
-            stage.close()
+            run.close()

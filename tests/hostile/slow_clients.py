@@ -6,34 +6,34 @@ from pathlib import Path
 import clients
 import stream_sockets
 from echod_process import PATIENCE_S, wait_until
-from stage import MIB, Stage
+from scenario_run import MIB, ScenarioRun
 
 TCP_WINDOW_CLAMP = 10  # linux/tcp.h
 SMALLEST = 1  # The kernel rounds it up to its smallest buffer.
 
 
-def slow_loris(stage: Stage) -> None:
+def slow_loris(run: ScenarioRun) -> None:
     """Clients that send a byte now and then get it back and stay. Silent clients are closed. Neither uses a buffer."""
     each, rounds = 3000, 5
-    stage.start("workers = 2\n[timeouts]\nidle_s = 5\n")  # Much longer than connecting or one round takes.
-    with stage.attack(connections=2 * each):
-        silent = clients.connect_many(stage.port, each)
-        slow = [clients.connect(stage.port, number) for number in range(each)]
-        stage.visitors += 2 * each
+    run.start("workers = 2\n[timeouts]\nidle_s = 5\n")  # Much longer than connecting or one round takes.
+    with run.attack(connections=2 * each):
+        silent = clients.connect_many(run.port, each)
+        slow = [clients.connect(run.port, number) for number in range(each)]
+        run.visitors += 2 * each
         done = 0
-        while done < rounds or stage.closed()["idle_timeout"] < each:
+        while done < rounds or run.closed()["idle_timeout"] < each:
             for one in slow:
                 one.send(bytes([done % 256]))
             for one in slow:
-                stage.check(clients.receive(one, 1) == bytes([done % 256]), "a wrong byte")
+                run.check(clients.receive(one, 1) == bytes([done % 256]), "a wrong byte")
             done += 1
-        stage.check(all(clients.ends_orderly(one) for one in silent), "a silent client did not get a FIN")
-        stage.check(stage.closed()["idle_timeout"] == each, f"idle_timeout closed {stage.closed()['idle_timeout']}")
-    stage.did(each, "silent connections")
-    stage.did(each * done, f"single bytes on {each} others")
-    stage.bound_cpu(visits=2 * each, echoes=each * done)
+        run.check(all(clients.ends_orderly(one) for one in silent), "a silent client did not get a FIN")
+        run.check(run.closed()["idle_timeout"] == each, f"idle_timeout closed {run.closed()['idle_timeout']}")
+    run.did(each, "silent connections")
+    run.did(each * done, f"single bytes on {each} others")
+    run.bound_cpu(visits=2 * each, echoes=each * done)
     clients.close_all(silent + slow)
-    stage.finish()
+    run.finish()
 
 
 STALLING = """
@@ -49,33 +49,33 @@ send_buffer_kib = 32
 """
 
 
-def never_reads(stage: Stage) -> None:
+def never_reads(run: ScenarioRun) -> None:
     """Clients that send and never read: echod keeps a bounded part of their bytes, and closes them after a while."""
     total_mib = 4
-    stage.start(STALLING.format(total_mib=total_mib))
-    stall(stage, 800, total_mib)
+    run.start(STALLING.format(total_mib=total_mib))
+    stall(run, 800, total_mib)
 
 
-def stall(stage: Stage, count: int, total_mib: int) -> None:
-    data = stage.rng.randbytes(16384)
-    with stage.attack(connections=count, buffers_kib=total_mib * 1024):
-        those = clients.connect_many(stage.port, count, SMALLEST)
-        stage.visitors += count
+def stall(run: ScenarioRun, count: int, total_mib: int) -> None:
+    data = run.rng.randbytes(16384)
+    with run.attack(connections=count, buffers_kib=total_mib * 1024):
+        those = clients.connect_many(run.port, count, SMALLEST)
+        run.visitors += count
         for one in those:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALLEST)
         sent = sum(clients.send_until_full(one, data) for one in those)
         for one in those[::2]:
             one.shutdown(socket.SHUT_WR)  # Its FIN waits behind unread bytes.
-        stage.hold()
-        stage.check(stage.moved("unbuffered_reads") > 0, "the limit of the buffers was not reached")
-        wait_until("stalled_write to close all", lambda: stage.closed()["stalled_write"] == count)
+        run.hold()
+        run.check(run.moved("unbuffered_reads") > 0, "the limit of the buffers was not reached")
+        wait_until("stalled_write to close all", lambda: run.closed()["stalled_write"] == count)
         # If echod did not reset them, the kernel would keep them and their unsent bytes.
         wait_until("the clients to see the end", lambda: all(clients.has_ended(one) for one in those))
-    stage.did(count, "connections that sent and never read")
-    stage.did(sent // MIB, "MiB sent")
-    stage.bound_cpu(visits=count, mib=sent / MIB, echoes=stage.moved("echoes"), seconds=5)
+    run.did(count, "connections that sent and never read")
+    run.did(sent // MIB, "MiB sent")
+    run.bound_cpu(visits=count, mib=sent / MIB, echoes=run.moved("echoes"), seconds=5)
     clients.close_all(those)
-    stage.finish(kept_kib=total_mib * 1024)
+    run.finish(kept_kib=total_mib * 1024)
 
 
 PAGE_KIB = 32  # The kernel's pages for what a socket sends (SKB_FRAG_PAGE_ORDER).
@@ -91,46 +91,47 @@ send_buffer_kib = 1024
 """
 
 
-def spliced_never_reads(stage: Stage) -> None:
+def spliced_never_reads(run: ScenarioRun) -> None:
     """Small segments, spliced to clients that never read. Each is alone in a page of 32 KiB, which it pins when it is
     spliced, and which TCP does not charge. The memory of the system must stay within the documented bound.
     """
     count, segment, total_mib = 60, 4000, 8
     pinned_kib = 8 * total_mib * 1024
-    stage.start(SPLICING.format(total_mib=total_mib))
-    with stage.attack(connections=count, buffers_kib=total_mib * 1024):
+    run.start(SPLICING.format(total_mib=total_mib))
+    with run.attack(connections=count, buffers_kib=total_mib * 1024):
         before = available_kib()
-        those = clients.connect_many(stage.port, count, SMALLEST)
-        stage.visitors += count
+        those = clients.connect_many(run.port, count, SMALLEST)
+        run.visitors += count
         for one in those:
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131072)
         filler = PageFiller()
         sent = last = 1
         while last > 0:  # Until neither daemon nor kernel take any more.
-            stage.daemon.freeze()  # So that much waits when it runs again.
+            run.daemon.freeze()  # So that much waits when it runs again.
             last = sum(filler.send_until_full(one, bytes(segment)) for one in those)
-            stage.daemon.thaw()
+            run.daemon.thaw()
             sent += last
-            stage.pinger.wait_for_pings(2)
-        stage.hold()
+            run.pinger.wait_for_pings(2)
+        run.hold()
         taken_kib = before - available_kib()
-        unread_kib = (sent - stage.moved("bytes_received")) // segment * PAGE_KIB  # They pin their pages too.
-        copied_kib = stage.moved("bytes_sent") // 1024 * 3 // 2  # With what the kernel needs to keep them.
+        unread_kib = (sent - run.moved("bytes_received")) // segment * PAGE_KIB  # They pin their pages too.
+        copied_kib = run.moved("bytes_sent") // 1024 * 3 // 2  # With what the kernel needs to keep them.
         bound_kib = pinned_kib + unread_kib + copied_kib + MACHINE_KIB
-        stage.check(stage.moved("splice_rounds") > 0, "no round was spliced")
-        stage.check(stage.moved("splice_capped") > 0, "the limit of what is pinned was not reached")
-        stage.check(taken_kib <= bound_kib, f"the system lost {taken_kib} KiB; the bound is {bound_kib} KiB")
-    stage.did(sent // MIB, f"MiB sent in segments of {segment} bytes")
-    stage.did(taken_kib // 1024, f"MiB of the system's memory taken; the bound is {bound_kib // 1024} MiB")
+        run.check(run.moved("splice_rounds") > 0, "no round was spliced")
+        run.check(run.moved("splice_capped") > 0, "the limit of what is pinned was not reached")
+        run.check(taken_kib <= bound_kib, f"the system lost {taken_kib} KiB; the bound is {bound_kib} KiB")
+    run.did(sent // MIB, f"MiB sent in segments of {segment} bytes")
+    run.did(taken_kib // 1024, f"MiB of the system's memory taken; the bound is {bound_kib // 1024} MiB")
     clients.close_all(those)
     filler.close()
-    stage.finish(kept_kib=total_mib * 1024)
+    run.finish(kept_kib=total_mib * 1024)
 
 
 class PageFiller:
     """Puts each segment into a page of its own. The kernel puts what a thread sends into pages of 32 KiB, one after the
-    other, whatever the socket. So bytes that are received at once, on a connection to ourselves, fill the rest of the page.
+    other, whatever the socket. So bytes that are received at once, on a connection to ourselves, fill the rest of the
+    page.
     """
 
     def __init__(self) -> None:
@@ -159,26 +160,26 @@ def available_kib() -> int:
                 if line.startswith("MemAvailable:"))
 
 
-def tiny_windows(stage: Stage) -> None:
+def tiny_windows(run: ScenarioRun) -> None:
     """Windows of 1152 bytes, segments of 88, few bytes read at a time: all bytes come back, then the FIN."""
     count, size = 200, 20_000
-    stage.start("workers = 2\n[socket]\nsend_buffer_kib = 4\n[buffers]\ntotal_mib = 2\n", bulk=False)
+    run.start("workers = 2\n[socket]\nsend_buffer_kib = 4\n[buffers]\ntotal_mib = 2\n", bulk=False)
     streams = []
-    with stage.attack(connections=count, buffers_kib=2048):
+    with run.attack(connections=count, buffers_kib=2048):
         for number in range(count):
             one = stream_sockets.unconnected(clients.source(number), 8192)
             one.setsockopt(socket.IPPROTO_TCP, TCP_WINDOW_CLAMP, 1)  # The kernel rounds it up to its minimum.
             one.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
             one.settimeout(PATIENCE_S)
-            one.connect(("127.0.0.1", stage.port))
+            one.connect(("127.0.0.1", run.port))
             one.setblocking(False)
-            streams.append(clients.Stream(one, stage.rng.randbytes(size), stage.rng, reads=100))
-        stage.visitors += count
+            streams.append(clients.open_stream(one, size, run.rng, read_most=100))
+        run.visitors += count
         clients.run_streams(streams)
-    stage.did(count, f"streams of {size} bytes")
-    stage.did(sum(stream.calls for stream in streams), "sends and reads, of 1 to 100 bytes")
-    held_up = stage.moved("flips_to_write") + stage.moved("unbuffered_reads")
-    stage.check(held_up > count // 4, f"only {held_up} replies were blocked")
+    run.did(count, f"streams of {size} bytes")
+    run.did(sum(stream.calls for stream in streams), "sends and reads, of 1 to 100 bytes")
+    held_up = run.moved("flips_to_write") + run.moved("unbuffered_reads")
+    run.check(held_up > count // 4, f"only {held_up} replies were blocked")
     # Later sends, when a window opens, are not counted.
-    stage.bound_cpu(visits=count, echoes=stage.moved("echoes") + held_up, factor=4)
-    stage.finish(kept_kib=2048)
+    run.bound_cpu(visits=count, echoes=run.moved("echoes") + held_up, factor=4)
+    run.finish(kept_kib=2048)

@@ -1,6 +1,6 @@
 """Formats the results as a table."""
 
-from stage import Bound, Result
+from scenario_run import Bound, Result
 
 HEAD = ("scenario", "memory KiB (bound)", "CPU s (bound)", "us/event", "held % (bound)", "rest % (bound)", "pings",
         "worst ms", "verdict")

@@ -16,7 +16,7 @@ from typing import Self
 
 import clients
 from echod_process import PATIENCE_S, Broken
-from stage import NotPossible
+from scenario_run import NotPossible
 
 CLONE_NEWNET = 0x40000000  # In linux/sched.h.
 PACKAGES = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux"}

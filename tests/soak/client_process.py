@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
 import kinds
-from checked_stream import POOL_BYTES, Crowd, Ending, Stream
+from checked_stream import Crowd, Ending, Stream
 
 Address = tuple[str, int]
 
@@ -65,7 +65,6 @@ class Clients:
         self.gate = gate
         self.at_a_time = at_a_time
         self.control = control
-        self.pool = random.Random(f"{seed} pool").randbytes(POOL_BYTES)
         self.crowd = Crowd(self.on_over)
         self.started = 0
         self.storm = 0
@@ -116,7 +115,7 @@ class Clients:
         name = f"{self.number}/{self.started}"
         self.started += 1
         try:
-            stream = Stream(name, plan, target, rng, self.pool)
+            stream = Stream(name, plan, target, rng)
         except OSError as error:
             self.fail(f"stream {name}, {plan.kind}: cannot connect: {error}")
             return

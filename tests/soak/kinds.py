@@ -67,7 +67,7 @@ def late_reader(rng: random.Random) -> Plan:
 
 
 def urgent(rng: random.Random) -> Plan:
-    return Plan("urgent", rng.randint(1, 300 * KIB), most=10 * KIB, is_urgent=True, source=WHOLE)
+    return Plan("urgent", rng.randint(1, 300 * KIB), most=10 * KIB, urgent_share=0.1, source=WHOLE)
 
 
 def reset(rng: random.Random) -> Plan:

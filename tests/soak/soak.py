@@ -19,9 +19,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
-import verdict
+import soak_verdict
 from echod_process import Broken
-from play import Play, Settings
+from soak_run import Settings, SoakRun
 
 PROGRESS_S = 10.0
 PHASE_S = 30.0
@@ -47,54 +47,55 @@ class Soak:
 
     def run(self) -> dict[str, Any]:
         signal.signal(signal.SIGINT, self.interrupt)
-        with Play(self.settings, self.look) as play:
+        with SoakRun(self.settings, self.look) as run:
             try:
-                play.rest()
+                run.rest()
                 while time.monotonic() < self.ends_at:
                     phase_ends_at = time.monotonic() + min(PHASE_S, self.seconds / 2.5)
-                    play.load(lambda: min(phase_ends_at, self.ends_at))
-                    play.rest()
+                    run.load(lambda: min(phase_ends_at, self.ends_at))
+                    run.rest()
                 last_ends_at = time.monotonic() + min(3.0, self.seconds / 5)
-                play.load(lambda: last_ends_at)
-                play.stop()
+                run.load(lambda: last_ends_at)
+                run.stop()
             except (Broken, OSError, EOFError, ValueError) as error:
-                play.add_faults([f"{type(error).__name__}: {error}"])
-            return self.result(play)
+                run.add_faults([f"{type(error).__name__}: {error}"])
+            return self.result(run)
 
-    def look(self, play: Play) -> None:
+    def look(self, run: SoakRun) -> None:
         now = time.monotonic()
         if now < self.shows_at:
             return
         self.shows_at = now + PROGRESS_S
-        tally = play.tally
-        memory = f"{play.rests[-1].private_kib} KiB at rest" if play.rests else ""
+        tally = run.tally
+        memory = f"{run.rests[-1].private_kib} KiB at rest" if run.rests else ""
         print(f"{now - self.began:5.0f} of {self.seconds:.0f} s: {tally.kinds.total()} streams, {tally.open} open, "
-              f"{tally.received.total() / MB:.0f} MB back, {memory}, at most {play.peak_kib}, "
-              f"{tally.failed + len(play.faults)} faults", flush=True)
+              f"{tally.received.total() / MB:.0f} MB back, {memory}, at most {run.peak_kib}, "
+              f"{tally.failed + len(run.faults)} faults", flush=True)
 
-    def result(self, play: Play) -> dict[str, Any]:
-        tally = play.tally
-        samples = [(rest.seconds, float(rest.private_kib)) for rest in play.rests]
-        faults = [*play.faults, *tally.failures]
+    def result(self, run: SoakRun) -> dict[str, Any]:
+        tally = run.tally
+        samples = [(rest.seconds, float(rest.private_kib)) for rest in run.rests]
+        faults = [*run.faults, *tally.failures]
         if tally.failed > len(tally.failures):
             faults.append(f"{tally.failed} streams failed; only the first of them are listed")
         return {
             "seed": self.settings.seed, "seconds": round(time.monotonic() - self.began, 1),
-            "interrupted": self.is_interrupted, "sanitized": play.is_sanitized,
+            "interrupted": self.is_interrupted, "sanitized": run.is_sanitized,
             "streams": dict(tally.kinds.most_common()), "whole_streams": tally.whole,
-            "longest_turn_s": round(tally.longest_turn_s, 3), "open_at_the_end": play.open_at_the_end,
+            "longest_turn_s": round(tally.longest_turn_s, 3), "open_at_the_end": run.open_at_the_end,
             "bytes_sent": tally.sent.total(), "bytes_received": tally.received.total(),
             "sent_hash": tally.sent_hash, "received_hash": tally.received_hash,
-            "failed_streams": tally.failed, "echoload": asdict(play.load_totals), "gate": dict(play.gate_counts),
-            "actions": dict(play.actions.most_common()), "rotations": play.log.rotations, "log_lines": play.log.lines,
-            "warnings_and_errors": dict(play.log.complaints),
-            "closes": {f"{source} {reason}": count for (source, reason), count in sorted(play.log.reasons.items())},
-            "counters": play.counters, "daemon_cpu_s": round(play.cpu_s, 2), "peak_kib": play.peak_kib,
-            "peak_bound_kib": verdict.peak_bound_kib(play.rests[0].private_kib) if play.rests else None,
-            "descriptors": [play.daemon.descriptors_at_start, play.rests[-1].descriptors] if play.rests else None,
-            "memory_slope_kib_per_hour": round(verdict.slope_kib(verdict.later(samples)), 1) if samples else None,
-            "memory_slope_is_judged": not play.is_sanitized and verdict.says_enough(samples),
-            "rests": [asdict(rest) for rest in play.rests], "faults": faults}
+            "failed_streams": tally.failed, "echoload": asdict(run.load_totals), "gate": dict(run.gate_counts),
+            "actions": dict(run.actions.most_common()), "rotations": run.log.rotations, "log_lines": run.log.lines,
+            "warnings_and_errors": dict(run.log.complaints),
+            "closes": {f"{source} {reason}": count for (source, reason), count in sorted(run.log.reasons.items())},
+            "counters": run.counters, "daemon_cpu_s": round(run.cpu_s, 2), "peak_kib": run.peak_kib,
+            "peak_bound_kib": soak_verdict.peak_bound_kib(run.rests[0].private_kib) if run.rests else None,
+            "descriptors": [run.daemon.descriptors_at_start, run.rests[-1].descriptors] if run.rests else None,
+            "memory_slope_kib_per_hour":
+                round(soak_verdict.slope_kib(soak_verdict.later(samples)), 1) if samples else None,
+            "memory_slope_is_judged": not run.is_sanitized and soak_verdict.says_enough(samples),
+            "rests": [asdict(rest) for rest in run.rests], "faults": faults}
 
 
 def show(result: dict[str, Any]) -> None:

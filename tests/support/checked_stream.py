@@ -1,6 +1,6 @@
 """Clients of echod that check the echo: many streams in one thread.
 
-Each stream is compared byte for byte as it comes, and by a hash of all sent and a hash of all received bytes.
+Each stream is compared byte for byte as it comes, and by default also by hashes of all sent and all received bytes.
 """
 
 import errno
@@ -21,6 +21,7 @@ from chaos_relay import GatePlan
 from stream_sockets import connect, reset
 
 POOL_BYTES = 4 << 20
+POOL = random.Random(1).randbytes(POOL_BYTES)
 MOST_AT_ONCE = 128 * 1024  # The most that one turn sends or reads, so that the other streams do not wait long.
 
 
@@ -36,7 +37,10 @@ class Ending(Enum):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stream does. The sizes of its chunks are between `least` and `most`, spread evenly on a log scale."""
+    """What a stream does. The sizes of its chunks are between `least` and `most`, spread evenly on a log scale.
+
+    A stream with `reads_after_s` = infinity reads when its `reads_at` is set, or when the server ends the connection.
+    """
 
     kind: str
     total: int
@@ -44,14 +48,18 @@ class Plan:
     end_at: int = 0
     least: int = 1
     most: int = 64 * 1024
-    is_urgent: bool = False  # Some chunks end in an urgent byte.
+    is_even: bool = False  # The sizes are spread evenly, not on a log scale.
+    urgent_share: float = 0.0  # The share of chunks that end in an urgent byte.
     waits_for_echo: bool = False  # A chunk is sent when the echo of the one before has come.
     send_pause_s: float = 0.0
     reads_after_s: float = 0.0
     read_most: int = MOST_AT_ONCE
+    reads_less: bool = False  # Each read takes a random number of bytes up to `read_most`.
     read_pause_s: float = 0.0
     receive_buffer: int = 0
     source: str = "127.0.0.1"
+    parting: bytes = b""  # Sent after the server's FIN.
+    is_hashed: bool = True  # Without hashes, a stream is four times as fast.
     gate: GatePlan | None = None
 
     @property
@@ -61,22 +69,24 @@ class Plan:
 
 
 class Stream:
-    """One connection. The bytes that it sends are random pieces of `pool`.
+    """One connection. The bytes that it sends are random pieces of POOL.
 
-    When it `is_over`, `error` says what was wrong, or is empty.
+    `where`: the server's address, or a socket that is connected to it and does not block. When the stream `is_over`,
+    `error` says what was wrong, or is empty.
     """
 
-    def __init__(self, name: str, plan: Plan, address: tuple[str, int], rng: random.Random, pool: bytes):
+    def __init__(self, name: str, plan: Plan, where: tuple[str, int] | socket.socket, rng: random.Random):
         self.name = name
         self.plan = plan
         self.rng = rng
-        self.pool = pool
         self.total = plan.total
         self.ending = plan.ending
         self.chunk = (0, 0)  # The unsent rest of the current chunk: offset in the pool, and size.
         self.expected: deque[tuple[int, int]] = deque()  # What must come back next: offset in the pool, and size.
         self.sent = 0
         self.received = 0
+        self.calls = 0  # Sends and reads that moved bytes.
+        self.urgent_sent = 0
         self.sent_hash = hashlib.sha256()
         self.received_hash = hashlib.sha256()
         self.may_be_cut = False  # The server is stopping: its FIN may come early.
@@ -86,8 +96,9 @@ class Stream:
         self.is_over = False
         self.is_ended = False  # The server's FIN came, or a reset.
         self.error = ""
-        self.socket = connect(address, plan.source, plan.receive_buffer)
+        self.socket = where if isinstance(where, socket.socket) else connect(where, plan.source, plan.receive_buffer)
         self.number = self.socket.fileno()
+        self.port: int = self.socket.getsockname()[1]
         if plan.gate:
             self.socket.sendall(plan.gate.pack())
         self.began = self.moved = time.monotonic()
@@ -104,7 +115,7 @@ class Stream:
     def wants(self, now: float) -> int:
         reads = select.EPOLLIN if now >= self.reads_at else 0
         sends = select.EPOLLOUT if self.has_to_send and now >= self.sends_at else 0
-        # A stalling stream needs RDHUP to learn of its end. A stream that only delays reading must not ask for it:
+        # A stream that does not read needs RDHUP to learn of its end. One that only delays reading must not ask for it:
         # epoll is level-triggered here and would report it again and again.
         return reads | sends | (select.EPOLLRDHUP if self.reads_at == math.inf else 0)
 
@@ -131,15 +142,20 @@ class Stream:
     def send(self, now: float) -> None:
         offset, left = self.chunk
         if left == 0:
-            most = min(self.plan.most, self.total - self.sent)
-            size = round(math.exp(self.rng.uniform(math.log(min(self.plan.least, most)), math.log(most))))
+            unsent = self.total - self.sent
+            most = min(self.plan.most, unsent)
+            size = (min(self.rng.randint(self.plan.least, self.plan.most), unsent) if self.plan.is_even else
+                    round(math.exp(self.rng.uniform(math.log(min(self.plan.least, most)), math.log(most)))))
             offset, left = self.rng.randrange(POOL_BYTES - size), size
-        piece = memoryview(self.pool)[offset:offset + min(left, MOST_AT_ONCE)]
-        urgent = socket.MSG_OOB if self.plan.is_urgent and self.rng.random() < 0.1 else 0
+        piece = memoryview(POOL)[offset:offset + min(left, MOST_AT_ONCE)]
+        urgent = socket.MSG_OOB if self.plan.urgent_share and self.rng.random() < self.plan.urgent_share else 0
         sent = self.socket.send(piece, urgent)
+        self.calls += 1
+        self.urgent_sent += urgent != 0
         self.sent += sent
         self.moved = now
-        self.sent_hash.update(piece[:sent])
+        if self.plan.is_hashed:
+            self.sent_hash.update(piece[:sent])
         self.expected.append((offset, sent))
         self.chunk = (offset + sent, left - sent)
         if left == sent:
@@ -162,12 +178,17 @@ class Stream:
             self.lose(error)
 
     def receive(self, now: float) -> None:
-        got = self.socket.recv(self.plan.read_most)
+        most = self.plan.read_most
+        got = self.socket.recv(self.rng.randint(1, most) if self.plan.reads_less else most)
+        self.calls += 1
         self.moved = now
         if not got:
+            if self.plan.parting:
+                self.socket.send(self.plan.parting)
             self.judge_end()
             return
-        self.received_hash.update(got)
+        if self.plan.is_hashed:
+            self.received_hash.update(got)
         if not self.is_expected(got):
             self.end(f"wrong bytes among the {len(got)} from byte {self.received} of {self.sent} on")
             return
@@ -183,7 +204,7 @@ class Stream:
                 return False
             offset, left = self.expected.popleft()
             size = min(left, len(got) - at)
-            if not self.pool.startswith(got[at:at + size], offset):
+            if not POOL.startswith(got[at:at + size], offset):
                 return False
             if size < left:
                 self.expected.appendleft((offset + size, left - size))
@@ -263,8 +284,13 @@ class Crowd:
         if now >= self.next_check_at:
             self.next_check_at = now + 1.0
             for stream in [stream for stream in self.streams.values() if now - stream.moved > patience_s]:
-                stream.end(f"no progress for {patience_s:g} s after {stream.received} of {stream.sent} bytes")
-                self.refresh(stream, now)
+                self.end(stream, f"no progress for {patience_s:g} s after {stream.received} of {stream.sent} bytes")
+
+    def end(self, stream: Stream, error: str = "") -> None:
+        """Ends the stream at once. No-op if it is over."""
+        if not stream.is_over:
+            stream.end(error)
+            self.refresh(stream, time.monotonic())
 
     def leave(self) -> None:
         now = time.monotonic()

@@ -1,8 +1,9 @@
 """Runs the real echod for a Python test: the built binary, with its own directory and a configuration given as text.
 
-The daemon serves when the constructor returns. Everything is observed from outside the process.
+By default the daemon serves when the constructor returns. Everything is observed from outside the process.
 """
 
+import math
 import os
 import re
 import shutil
@@ -30,7 +31,7 @@ class Broken(Exception):
     """The daemon did not do what it must."""
 
 
-def wait_until(what: str, is_so: Callable[[], object], seconds: float = PATIENCE_S) -> None:
+def wait_until(what: str, is_so: Callable[[], object], seconds: float = PATIENCE_S, most_pause_s: float = 0.02) -> None:
     """Polls for what has no event to wait on: lines in files, files under /proc. Raises Broken after `seconds`."""
     deadline = time.monotonic() + seconds
     pause = 0.001
@@ -38,7 +39,13 @@ def wait_until(what: str, is_so: Callable[[], object], seconds: float = PATIENCE
         if time.monotonic() > deadline:
             raise Broken(f"timed out after {seconds:g} s waiting for {what}")
         time.sleep(pause)
-        pause = min(2 * pause, 0.02)
+        pause = min(2 * pause, most_pause_s)
+
+
+def last_counters(text: str) -> dict[str, int]:
+    """Returns the values of the last line of counters in a log."""
+    pairs = COUNTERS.findall(text)[-1].split()
+    return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
 
 
 class EchodProcess:
@@ -48,14 +55,17 @@ class EchodProcess:
     its arguments in the same process, such as `ip netns exec NAME` or `taskset -c 1`. `limits`: for prlimit(1), soft
     and hard, such as {"nofile": 64, "as": 400 << 20}. `log_file`: the log file that the configuration names, if that is
     not network-server.log. `stderr`: a descriptor for stderr, in place of a file that is read here; the log file must
-    then contain the level INFO.
+    then contain the level INFO. `stdin`, `pass_fds`: for subprocess.Popen. `directory`: its directory, which is kept;
+    by default a temporary one. `waits`: False: the constructor returns before it serves, and does not set `listeners`.
     """
 
     def __init__(self, echod: Path, config: str = "", *, wrapper: Sequence[str] = (),
                  limits: Mapping[str, int] | None = None, arguments: Sequence[str] = (),
                  environment: Mapping[str, str] | None = None, log_file: Path | None = None,
-                 stderr: int | None = None):
-        self.directory = Path(tempfile.mkdtemp(prefix="echod-test-"))
+                 stderr: int | None = None, stdin: int = subprocess.DEVNULL, pass_fds: Sequence[int] = (),
+                 directory: Path | None = None, waits: bool = True):
+        self._is_temporary = directory is None
+        self.directory = directory or Path(tempfile.mkdtemp(prefix="echod-test-"))
         self.config_file = self.directory / "echod.toml"
         self.log_file = log_file or self.directory / "network-server.log"
         self.stderr_file = self.directory / "stderr"
@@ -71,9 +81,14 @@ class EchodProcess:
         if "[[listen]]" not in config:
             words += ["--address", "127.0.0.1", "--port", "0"]
         with self.stderr_file.open("wb") as stderr_file:
-            self.process = subprocess.Popen([*words, *arguments], cwd=self.directory, stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([*words, *arguments], cwd=self.directory, stdin=stdin, pass_fds=pass_fds,
                                             stderr=stderr_file if stderr is None else stderr,
                                             env={**os.environ, **(environment or {})})
+        self._cpu_s_at_end = math.nan
+        if waits:
+            self._wait_for_start()
+
+    def _wait_for_start(self) -> None:
         try:
             wait_until("the start", lambda: "- started: " in self.report_text() or not self.is_running())
             if not self.is_running():
@@ -83,7 +98,7 @@ class EchodProcess:
             self.kill()
             raise Broken(f"{error}\n{said}") from error
         self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.report_text())]
-        self.descriptors_at_start = self.descriptors()
+        self.descriptors_at_start = len(self.descriptors())
 
     def __enter__(self) -> Self:
         return self
@@ -109,7 +124,19 @@ class EchodProcess:
         return [port for _, port in self.listeners]
 
     def is_running(self) -> bool:
-        return self.process.poll() is None
+        """If it has ended, reaps it. Popen.poll() would lose its CPU time, so no method of Popen that polls is used."""
+        if self.process.returncode is None:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid != 0:
+                self._cpu_s_at_end = usage.ru_utime + usage.ru_stime
+                self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.process.returncode is None
+
+    def wait(self, seconds: float = PATIENCE_S) -> int:
+        """Waits for its end. Returns the exit status; negative for a signal, as in subprocess."""
+        wait_until("echod to end", lambda: not self.is_running(), seconds)
+        assert self.process.returncode is not None
+        return self.process.returncode
 
     def has_exited(self) -> bool:
         """True even while a tracer delays one of its threads. Call it before is_running(), which reaps the process."""
@@ -124,7 +151,9 @@ class EchodProcess:
         return self.log_file.read_text("utf-8", "replace") if self.log_file.exists() else ""
 
     def text(self) -> str:
-        return self.stderr_text() + self.log_text()
+        """Everything on its standard error and in its log files, rotated ones too."""
+        logs = sorted(self.log_file.parent.glob(f"{self.log_file.name}*"))
+        return self.stderr_text() + "".join(log.read_text("utf-8", "replace") for log in logs)
 
     def wait_for_log(self, words: str, times: int = 1) -> None:
         wait_until(f"the log line '{words}'", lambda: self.log_text().count(words) >= times)
@@ -141,8 +170,7 @@ class EchodProcess:
                 wait_until("the counters", lambda: len(COUNTERS.findall(self.report_text())) > seen, ASK_AGAIN_S)
             except Broken:
                 continue
-            pairs = COUNTERS.findall(self.report_text())[-1].split()
-            return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
+            return last_counters(self.report_text())
         raise Broken("timed out waiting for the counters")
 
     def wait_for_counter(self, name: str, value: int, seconds: float = PATIENCE_S) -> None:
@@ -151,7 +179,9 @@ class EchodProcess:
     # Its resources, from the kernel.
 
     def cpu_s(self) -> float:
-        """CPU time of all its threads so far, to the nanosecond."""
+        """CPU time of all its threads so far, to the nanosecond; to the microsecond when it has ended."""
+        if not self.is_running():
+            return self._cpu_s_at_end
         cpu_clock = (~self.pid << 3) | 2  # As clock_getcpuclockid(3) computes it.
         return time.clock_gettime_ns(cpu_clock) / 1e9
 
@@ -188,21 +218,24 @@ class EchodProcess:
                 return int(line.split()[1])
         raise Broken(f"no {name} in {file} of process {self.pid}")
 
-    def descriptors(self) -> int:
-        """How many descriptors it has open. The log file is not counted, because a thread may open it after the start.
-        Pipes are not counted, because workers keep those that they have used for splice.
+    def descriptors(self) -> list[str]:
+        """What its open descriptors are, sorted. Without the log file, because a thread may open it after the start.
+        Without pipes, because workers keep those that they have used for splice. Empty if it has ended.
         """
-        open_files = 0
-        for entry in (self._proc / "fd").iterdir():
+        kinds = []
+        folder = self._proc / "fd"
+        for entry in folder.iterdir() if folder.exists() else ():
             with suppress(FileNotFoundError):  # It was closed just now.
                 target = os.readlink(entry)
-                open_files += self.log_file.name not in target and not target.startswith("pipe:")
-        return open_files
+                if self.log_file.name not in target and not target.startswith("pipe:"):
+                    kinds.append(re.sub(r":\[\d+\]", "", target))
+        return sorted(kinds)
 
     # Control.
 
     def signal(self, number: int) -> None:
-        self.process.send_signal(number)
+        if self.is_running():
+            os.kill(self.pid, number)
 
     def freeze(self) -> None:
         self.signal(signal.SIGSTOP)
@@ -232,8 +265,8 @@ class EchodProcess:
         """The end of every test: sends SIGTERM and checks for exit status 0 and for no unexpected warning or error."""
         self.signal(signal.SIGTERM)
         try:
-            status = self.process.wait(PATIENCE_S)
-        except subprocess.TimeoutExpired as error:
+            status = self.wait()
+        except Broken as error:
             raise Broken(f"echod does not stop\n{self.text()[-4000:]}") from error
         lines = self.text().splitlines()
         known = self._allowed + self._expected
@@ -266,7 +299,7 @@ class EchodProcess:
 
     def kill(self) -> None:
         self.release()
-        if self.is_running():
-            self.process.kill()
-            self.process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
+        self.signal(signal.SIGKILL)
+        self.wait()
+        if self._is_temporary:
+            shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Opens very many connections to one echod, in a virtual machine or here, and reports their costs.
 
 Read in this order: measure.sh opens the connections and prints raw figures of the kernel; measurement.py runs it and
-reads the figures; machine.py runs it in a virtual machine; costs.py and summary.py make the report.
+reads the figures; boot_guest.py runs it in a virtual machine; costs.py and summary.py make the report.
 """
 
 import argparse
@@ -13,8 +13,8 @@ import time
 HERE = pathlib.Path(__file__).resolve()
 sys.path += [str(HERE.parents[1]), str(HERE.parents[2] / "support")]  # Shared modules.
 
+from boot_guest import run_in_machine
 from costs import complaints, figures
-from machine import run_in_machine
 from measurement import Failure, read, run_here
 from servers import SOURCE
 from summary import publish

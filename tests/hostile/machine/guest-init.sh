@@ -1,7 +1,7 @@
 #!/bin/busybox sh
 # guest-init.sh
 # The first process of the virtual machine. It runs the scenarios and prints what happened, as lines
-# that machine.py reads and judges:
+# that guest_scenarios.py reads and judges:
 #
 #   begin SCENARIO             the following lines belong to this scenario
 #   fact NAME VALUE            VALUE is the rest of the line

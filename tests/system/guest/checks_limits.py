@@ -6,8 +6,8 @@ import os
 import re
 import subprocess
 
-from machine import (CONFIG, LOG, LOGS, Journal, Log, as_installed, configure, drop_in, expect, main_pid, read,
-                     restarts, run, show, start, systemctl, wait_until, write)
+from guest_commands import (CONFIG, LOG, LOGS, Journal, Log, as_installed, configure, drop_in, expect, main_pid, read,
+                            restarts, run, show, start, systemctl, wait_until, write)
 from peers import Load, connect, echo, expect_silence, ping
 
 LOGROTATE = ("logrotate", "--force", "/etc/logrotate.d/echod")

@@ -4,8 +4,8 @@ import glob
 import os
 import re
 
-from machine import (CONFIG, EXAMPLE, LOGS, as_installed, expect, main_pid, read, run, show, start, systemctl,
-                     use_example, write)
+from guest_commands import (CONFIG, EXAMPLE, LOGS, as_installed, expect, main_pid, read, run, show, start, systemctl,
+                            use_example, write)
 from peers import Load, echo, is_refused
 
 PATHS = {"debs": "", "source": ""}  # Set by in_guest.

@@ -6,9 +6,9 @@ import signal
 import socket
 import time
 
-from machine import (CONFIG, LOG, Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect,
-                     exposure, main_pid, read, restarts, run, show, start, status_text, systemctl, use_example,
-                     wait_until, write)
+from guest_commands import (CONFIG, LOG, Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect,
+                            exposure, main_pid, read, restarts, run, show, start, status_text, systemctl, use_example,
+                            wait_until, write)
 from peers import (connect, echo, expect_silence, is_refused, ping, receive_to_end, send_until_blocked,
                    stop_thread, unacknowledged)
 

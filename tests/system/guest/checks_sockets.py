@@ -2,8 +2,8 @@
 
 import os
 
-from machine import (Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect, exposure,
-                     main_pid, show, systemctl, use_example, wait_until)
+from guest_commands import (Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect, exposure,
+                            main_pid, show, systemctl, use_example, wait_until)
 from peers import Load, connect, echo, is_refused
 
 

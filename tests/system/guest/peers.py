@@ -9,7 +9,7 @@ import termios
 import threading
 import time
 
-from machine import Failure, expect, read, wait_until
+from guest_commands import Failure, expect, read, wait_until
 
 TIMEOUT_S = 20
 

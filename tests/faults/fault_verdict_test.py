@@ -1,4 +1,4 @@
-"""Tests verdict.py: it finds each kind of damage. Starts no daemon."""
+"""Tests fault_verdict.py: it finds each kind of damage. Starts no daemon."""
 
 import random
 import sys
@@ -9,10 +9,10 @@ from types import SimpleNamespace
 sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 from fault_table import CLASSES, SILENT, TABLE, Fault, faults_of
+from fault_verdict import Bounds, Injected, judge
 from records import Record
 from scenario import Run
 from torture import arguments, positions
-from verdict import Bounds, Injected, judge
 
 BOUNDS = Bounds(calls=1000, cpu_s=0.1)
 LINE = "2026-11-21 02:50:20,123 - network-server - INFO - "

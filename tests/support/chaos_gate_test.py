@@ -4,26 +4,23 @@ The gate must do to a stream what the plan says, and nothing else. A stream must
 and an early end.
 """
 
+import math
+import queue
 import random
 import select
 import socket
-import sys
 import threading
 import unittest
 from collections.abc import Callable
-from pathlib import Path
 from unittest import mock
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 from chaos_gate import ChaosGate
 from chaos_relay import GatePlan
-from checked_stream import POOL_BYTES, Crowd, Ending, Plan, Stream
+from checked_stream import Crowd, Ending, Plan, Stream
 from echod_process import wait_until
 from stream_sockets import connect, reset
 
 PATIENCE_S = 60.0
-POOL = random.Random(1).randbytes(POOL_BYTES)
 
 
 def echo(connected: socket.socket) -> None:
@@ -90,7 +87,7 @@ class GateTest(unittest.TestCase):
         with ChaosGate(server.address) as gate:
             for number, plan in enumerate(plans):
                 address = gate.address if plan.gate else server.address
-                crowd.add(Stream(str(number), plan, address, random.Random(number), POOL))
+                crowd.add(Stream(str(number), plan, address, random.Random(number)))
             while crowd.streams:
                 crowd.run_once(patience_s)
             wait_until("the gate to see them end", lambda: gate.counts()["open"] == 0)
@@ -124,6 +121,23 @@ class GateTest(unittest.TestCase):
         self.assertIn("ended after 0 of 1", self.errors(Plan("any", 1), lose_a_byte))
         self.assertIn("wrong bytes", self.errors(Plan("any", 5000), say_more))
         self.assertRegex(self.errors(Plan("any", 100_000, most=100_000, gate=GatePlan(1)), end_early), "ended|RESET")
+
+        self.assertIn("wrong bytes", self.errors(Plan("any", 5000, is_even=True, reads_less=True), lose_a_byte))
+
+    def test_a_stream_that_does_not_read_notices_the_end_of_the_server(self):
+        self.assertRegex(self.errors(Plan("any", 5000, reads_after_s=math.inf), end_early), "ended|RESET")
+
+    def test_the_parting_words_come_after_the_end_of_the_server(self):
+        heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+        def end_and_listen(connected: socket.socket) -> None:
+            connected.sendall(connected.recv(10))
+            connected.shutdown(socket.SHUT_WR)
+            heard.put(connected.recv(10))
+
+        plan = Plan("any", 10, least=10, ending=Ending.SILENCE, parting=b"goodbye")
+        self.assertEqual(self.errors(plan, end_and_listen), "")
+        self.assertEqual(heard.get(timeout=PATIENCE_S), b"goodbye")
 
     def test_a_byte_that_never_comes_is_found(self):
         done = threading.Event()

@@ -15,11 +15,11 @@ from typing import Self
 
 import configs
 import kinds
-import verdict
+import soak_verdict
 from chaos_gate import ChaosGate
 from client_process import PATIENCE_S, ClientProcess, Tally
 from daemon_log import DaemonLog
-from echod_process import COUNTERS, Broken, EchodProcess, wait_until
+from echod_process import Broken, EchodProcess, last_counters, wait_until
 
 CLIENT_PROCESSES = 2
 REST_S = 1.0
@@ -70,10 +70,10 @@ class LoadTotals:
     errors: int = 0
 
 
-class Play:
+class SoakRun:
     """A soak. `on_look` is called often, to show the progress."""
 
-    def __init__(self, settings: Settings, on_look: Callable[["Play"], None]):
+    def __init__(self, settings: Settings, on_look: Callable[["SoakRun"], None]):
         self.settings = settings
         self.on_look = on_look
         self.rng = random.Random(f"{settings.seed} play")
@@ -253,12 +253,12 @@ class Play:
         self.counters = self.daemon.counters()
         self.rotate()
         wait_until("the log lines of all closed connections", self.has_all_lines)
-        self.add_faults(verdict.judge_rest(self.log, self.counters, self.tally, self.came)
+        self.add_faults(soak_verdict.judge_rest(self.log, self.counters, self.tally, self.came)
                         + self.judge_complaints() + self.look_at_rest())
 
     def has_all_lines(self) -> bool:
         self.log.read()
-        return self.log.closed.total() >= verdict.closed(self.counters)
+        return self.log.closed.total() >= soak_verdict.closed(self.counters)
 
     def judge_complaints(self) -> list[str]:
         log, actions = self.log, self.actions
@@ -274,16 +274,16 @@ class Play:
         time.sleep(REST_S)  # The CPU share of this time is measured.
         share = (daemon.cpu_s() - cpu) / (time.monotonic() - start)
         rest = Rest(time.monotonic() - self.began, self.counters["accepted"], daemon.private_kib(),
-                    daemon.descriptors(), self.threads(), share)
+                    len(daemon.descriptors()), self.threads(), share)
         self.rests.append(rest)
-        bound = verdict.MOST_REST_SHARE_SANITIZED if self.is_sanitized else verdict.MOST_REST_SHARE
+        bound = soak_verdict.MOST_REST_SHARE_SANITIZED if self.is_sanitized else soak_verdict.MOST_REST_SHARE
         if share > bound:
             faults.append(f"{share:.1%} of a CPU at rest; the bound is {bound:.0%}")
         if rest.descriptors != daemon.descriptors_at_start:
             faults.append(f"{rest.descriptors} descriptors at rest, {daemon.descriptors_at_start} at the start")
         if rest.threads != self.threads_at_start:
             faults.append(f"{rest.threads} threads at rest, {self.threads_at_start} at the start")
-        most = verdict.peak_bound_kib(self.rests[0].private_kib)
+        most = soak_verdict.peak_bound_kib(self.rests[0].private_kib)
         if self.peak_kib > most and not self.is_sanitized:
             faults.append(f"{self.peak_kib} KiB under load; the bound is {most}")
         return faults
@@ -303,11 +303,10 @@ class Play:
         self.order("rest")  # Ends clients that do not read, and so do not notice the end.
         self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
         self.log.read()
-        pairs = COUNTERS.findall(self.log.file.read_text("utf-8"))[-1].split()
-        self.counters = {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
-        self.add_faults(verdict.judge_counts(self.log, self.counters, self.came))
+        self.counters = last_counters(self.log.file.read_text("utf-8"))
+        self.add_faults(soak_verdict.judge_counts(self.log, self.counters, self.came))
         self.gate_counts = self.gate.stop()
         if self.open_at_the_end == 0:
             self.add_faults(["no stream was open when echod was stopped"])
         if not self.is_sanitized:
-            self.add_faults(verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests]))
+            self.add_faults(soak_verdict.judge_memory([(rest.seconds, rest.private_kib) for rest in self.rests]))

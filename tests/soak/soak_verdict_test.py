@@ -1,4 +1,4 @@
-"""Tests verdict.py and the log reader of the soak: they find each kind of damage. Starts no daemon."""
+"""Tests soak_verdict.py and the log reader of the soak: they find each kind of damage. Starts no daemon."""
 
 import random
 import sys
@@ -11,7 +11,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 import configs
 import kinds
-import verdict
+import soak_verdict
 from checked_stream import Ending
 from client_process import Tally
 from daemon_log import DaemonLog
@@ -26,7 +26,7 @@ def lines(source: str, in_bytes: int, out_bytes: int, reason: str) -> list[str]:
 
 
 def counters(**changes: int) -> dict[str, int]:
-    return {**dict.fromkeys(verdict.NEVER, 0), "accepted": 3, "closed_peer_closed": 2, "closed_reset": 1,
+    return {**dict.fromkeys(soak_verdict.NEVER, 0), "accepted": 3, "closed_peer_closed": 2, "closed_reset": 1,
             "bytes_received": 300, "bytes_sent": 250, **changes}
 
 
@@ -47,7 +47,7 @@ class RestTest(unittest.TestCase):
             if number != without:
                 log.take(line)
         self.log = log
-        return "; ".join(verdict.judge_rest(log, values, tally, tally.connections))
+        return "; ".join(soak_verdict.judge_rest(log, values, tally, tally.connections))
 
     def test_what_agrees_is_good(self):
         self.assertEqual(self.judge(clients(), counters()), "")
@@ -80,7 +80,7 @@ class RestTest(unittest.TestCase):
         self.assertIn("echod closed 1", self.judge(clients(ended_by_server=ended), counters()))
 
     def test_what_must_never_be_is_found(self):
-        for name in verdict.NEVER:
+        for name in soak_verdict.NEVER:
             self.assertIn(f"{name}=1", self.judge(clients(), counters(**{name: 1})))
 
     def test_strange_lines_are_kept(self):
@@ -113,22 +113,22 @@ class LogTest(unittest.TestCase):
 
 class MemoryTest(unittest.TestCase):
     def test_a_slope_is_of_an_hour(self):
-        self.assertAlmostEqual(verdict.slope_kib([(0, 5), (1800, 55), (3600, 105)]), 100)
-        self.assertEqual(verdict.slope_kib([(7, 5)]), 0)
+        self.assertAlmostEqual(soak_verdict.slope_kib([(0, 5), (1800, 55), (3600, 105)]), 100)
+        self.assertEqual(soak_verdict.slope_kib([(7, 5)]), 0)
 
     def test_a_leak_of_four_bytes_for_each_of_200_connections_a_second_is_found(self):
         rng = random.Random(1)
         rests = [(33.0 * number, 27_000 + rng.uniform(-40, 40)) for number in range(54)]
-        self.assertEqual(verdict.judge_memory(rests), [])
+        self.assertEqual(soak_verdict.judge_memory(rests), [])
         leaking = [(seconds, kib + seconds * 200 * 4 / 1024) for seconds, kib in rests]
-        self.assertIn("grows by", verdict.judge_memory(leaking)[0])
+        self.assertIn("grows by", soak_verdict.judge_memory(leaking)[0])
 
     def test_what_grows_only_at_first_is_no_leak(self):
         rests = [(33.0 * number, 27_000 + 500 * min(number, 8)) for number in range(54)]
-        self.assertEqual(verdict.judge_memory(rests), [])
+        self.assertEqual(soak_verdict.judge_memory(rests), [])
 
     def test_a_short_run_is_not_judged(self):
-        self.assertEqual(verdict.judge_memory([(0, 0), (10, 1000), (20, 2000), (30, 3000), (40, 4000)]), [])
+        self.assertEqual(soak_verdict.judge_memory([(0, 0), (10, 1000), (20, 2000), (30, 3000), (40, 4000)]), [])
 
 
 class PlayTest(unittest.TestCase):
@@ -142,7 +142,7 @@ class PlayTest(unittest.TestCase):
         for kind in kinds.KINDS:
             for seed in range(50):
                 plan = kind(random.Random(seed))
-                self.assertIn(plan.source, verdict.EXACT if plan.is_whole else verdict.PARTS, plan)
+                self.assertIn(plan.source, soak_verdict.EXACT if plan.is_whole else soak_verdict.PARTS, plan)
                 self.assertEqual(plan.source == kinds.STALLED, plan.ending is Ending.STALL)
                 self.assertLessEqual(plan.end_at, plan.total)
 

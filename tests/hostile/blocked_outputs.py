@@ -23,7 +23,7 @@ from typing import Any
 
 import clients
 from echod_process import wait_until
-from stage import HELD_SHARE, NotPossible, Stage
+from scenario_run import HELD_SHARE, NotPossible, ScenarioRun
 
 MOMENTS = ("before", "serving", "draining")
 DRAIN_S = 2
@@ -51,11 +51,11 @@ LOG = "network-server.log"
 class Setting:
     folder: Path  # The directory of the log.
     moment: str  # When the output begins to block; one of MOMENTS.
-    stage: Stage
+    run: ScenarioRun
 
 
 @dataclass
-class Taker:
+class BlockedOutput:
     """An output of the daemon. `block`: makes it block. `options`: of EchodProcess, for the daemon that uses it."""
 
     block: Callable[[], None]
@@ -108,7 +108,7 @@ class Reader:
 
 
 @contextmanager
-def read_until_blocked(fd: int, fill_it: Callable[[], object], **how: Any) -> Iterator[Taker]:
+def read_until_blocked(fd: int, fill_it: Callable[[], object], **how: Any) -> Iterator[BlockedOutput]:
     reader = Reader(fd)
 
     def block() -> None:
@@ -116,13 +116,13 @@ def read_until_blocked(fd: int, fill_it: Callable[[], object], **how: Any) -> It
         fill_it()
 
     try:
-        yield Taker(block, **how)
+        yield BlockedOutput(block, **how)
     finally:
         reader.stop()
 
 
 @contextmanager
-def manager(setting: Setting) -> Iterator[Taker]:
+def manager(setting: Setting) -> Iterator[BlockedOutput]:
     """A service manager whose socket is full."""
     path = str(setting.folder / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver, \
@@ -147,40 +147,40 @@ def manager(setting: Setting) -> Iterator[Taker]:
             fill_queue()
 
         with read_until_blocked(receiver.fileno(), fill_queue, recover=take_some, options={
-                "environment": {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"}}) as taker:
-            yield taker
+                "environment": {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "2000000"}}) as output:
+            yield output
 
 
 @contextmanager
-def terminal(_: Setting) -> Iterator[Taker]:
+def terminal(_: Setting) -> Iterator[BlockedOutput]:
     """A terminal that is not read. It has space for some bytes, so poll(2) reports it writable, but a line blocks."""
     room = 500
     ends = [*os.openpty(), *os.openpty()]
     try:
         most = fill_file(os.ttyname(ends[3]))
         with read_until_blocked(ends[0], lambda: fill_file(os.ttyname(ends[1]), most - room),
-                                options={"stderr": ends[1]}) as taker:
-            yield taker
+                                options={"stderr": ends[1]}) as output:
+            yield output
     finally:
         for end in ends:
             os.close(end)
 
 
 @contextmanager
-def pipe(_: Setting) -> Iterator[Taker]:
+def pipe(_: Setting) -> Iterator[BlockedOutput]:
     """A pipe whose reader has stopped reading."""
     reader, writer = os.pipe()
     try:
         with read_until_blocked(reader, lambda: fill_file(f"/proc/self/fd/{writer}"),
-                                options={"stderr": writer}) as taker:
-            yield taker
+                                options={"stderr": writer}) as output:
+            yield output
     finally:
         os.close(reader)
         os.close(writer)
 
 
 @contextmanager
-def trickle(_: Setting) -> Iterator[Taker]:
+def trickle(_: Setting) -> Iterator[BlockedOutput]:
     """A full pipe whose reader reads a line from time to time."""
     line_s = 0.09
     reader, writer = os.pipe2(os.O_DIRECT)  # Each line takes a buffer of the pipe.
@@ -197,20 +197,20 @@ def trickle(_: Setting) -> Iterator[Taker]:
         thread.start()
 
     try:
-        with read_until_blocked(reader, fill_and_read_slowly, options={"stderr": writer}) as taker:
-            yield taker
+        with read_until_blocked(reader, fill_and_read_slowly, options={"stderr": writer}) as output:
+            yield output
     finally:
         os.close(writer)
 
 
 @contextmanager
-def stream(_: Setting) -> Iterator[Taker]:
+def stream(_: Setting) -> Iterator[BlockedOutput]:
     """A stream socket whose reader has stopped reading, like a logger that hangs."""
     reader, writer = socket.socketpair()
     with reader, writer, read_until_blocked(
             reader.fileno(), lambda: fill(lambda data: writer.send(data, socket.MSG_DONTWAIT)),
-            options={"stderr": writer.fileno()}) as taker:
-        yield taker
+            options={"stderr": writer.fileno()}) as output:
+        yield output
 
 
 class Tracer:
@@ -219,7 +219,7 @@ class Tracer:
     def __init__(self, setting: Setting, calls: str):
         if not which("strace"):
             raise NotPossible("strace(1) is missing")
-        self.stage = setting.stage
+        self.run = setting.run
         self.output = setting.folder / "strace"
         self.words = ["strace", "-f", "-qq", "-o", str(self.output), "-e", f"trace={calls}",
                       "-e", f"inject={calls}:delay_enter={HANG_S}s"]
@@ -230,123 +230,123 @@ class Tracer:
         return [*self.words, "-D", "-P", str(file)]
 
     def attach(self, file: Path) -> None:
-        pid = self.stage.daemon.pid
+        pid = self.run.daemon.pid
         process = subprocess.Popen([*self.words, "-P", str(file), "-p", str(pid)], stderr=subprocess.PIPE)
         self.process = process
-        wait_until("strace(1)", lambda: process.poll() is not None or self.stage.daemon.is_traced())
+        wait_until("strace(1)", lambda: process.poll() is not None or self.run.daemon.is_traced())
         if process.poll() is not None:
             assert process.stderr
             raise NotPossible(f"strace(1): {process.stderr.read().decode().strip()}")
 
     def end(self) -> None:
-        self.stage.close()
+        self.run.close()
         if self.process:
             self.process.communicate()
-        self.stage.check(not self.output.exists() or self.output.stat().st_size > 0, "no call was delayed")
+        self.run.check(not self.output.exists() or self.output.stat().st_size > 0, "no call was delayed")
 
 
 @contextmanager
-def hung(calls: str, setting: Setting, **how: bool) -> Iterator[Taker]:
+def hung(calls: str, setting: Setting, **how: bool) -> Iterator[BlockedOutput]:
     tracer = Tracer(setting, calls)
     log_file = setting.folder / ("" if "open" in calls else LOG)  # The log is opened by openat(2) on its folder.
     try:
         if setting.moment == "before":
-            yield Taker(lambda: None, {"wrapper": tracer.wrapper(log_file)}, is_traced=True, **how)
+            yield BlockedOutput(lambda: None, {"wrapper": tracer.wrapper(log_file)}, is_traced=True, **how)
         else:
-            yield Taker(lambda: tracer.attach(log_file if how.get("obeys_reload", True) else
-                                              setting.stage.daemon.config_file), is_traced=True, **how)
+            yield BlockedOutput(lambda: tracer.attach(log_file if how.get("obeys_reload", True) else
+                                                      setting.run.daemon.config_file), is_traced=True, **how)
     finally:
         tracer.end()
 
 
-def hung_disk(setting: Setting) -> AbstractContextManager[Taker]:
+def hung_disk(setting: Setting) -> AbstractContextManager[BlockedOutput]:
     """Writing the log hangs."""
     return hung("write,writev,fsync,fdatasync", setting, obeys_reopen=False)
 
 
-def hung_folder(setting: Setting) -> AbstractContextManager[Taker]:
+def hung_folder(setting: Setting) -> AbstractContextManager[BlockedOutput]:
     """Opening the log hangs after SIGUSR1."""
     return hung("openat,open", setting, obeys_reopen=False)
 
 
-def hung_config(setting: Setting) -> AbstractContextManager[Taker]:
+def hung_config(setting: Setting) -> AbstractContextManager[BlockedOutput]:
     """Opening the configuration hangs after SIGHUP."""
     return hung("openat,open", setting, obeys_reload=False)
 
 
-def takes_nothing(taker: Callable[[Setting], AbstractContextManager[Taker]], moment: str, stage: Stage) -> None:
-    with TemporaryDirectory(prefix="echod-takers-") as name:
-        setting = Setting(Path(name), moment, stage)
-        with taker(setting) as its:
+def run_with(kind: Callable[[Setting], AbstractContextManager[BlockedOutput]], moment: str, run: ScenarioRun) -> None:
+    with TemporaryDirectory(prefix="echod-outputs-") as name:
+        setting = Setting(Path(name), moment, run)
+        with kind(setting) as output:
             if moment == "before":
-                its.block()
+                output.block()
             log_file = setting.folder / LOG
-            stage.start(config(setting, 0), bulk=False, connections=2,
-                        options={"log_file": log_file, **its.options})
+            run.start(config(setting, 0), bulk=False, connections=2,
+                      options={"log_file": log_file, **output.options})
             if moment == "serving":
-                its.block()
+                output.block()
             if moment != "draining":
-                serve_and_obey(setting, its)
-            stop(setting, its)
+                serve_and_obey(setting, output)
+            stop(setting, output)
 
 
 def config(setting: Setting, idle_s: int) -> str:
     return CONFIG.format(idle_s=idle_s, drain_s=DRAIN_S, log=setting.folder / LOG)
 
 
-def serve_and_obey(setting: Setting, its: Taker) -> None:
-    stage = setting.stage
+def serve_and_obey(setting: Setting, output: BlockedOutput) -> None:
+    run = setting.run
     for _ in range(VISITS):  # Each writes at least one line to the log.
-        stage.visit()
-    if not its.is_traced:
-        stage.pinger.wait_for_pings(20)
-        share = stage.share_of_cpu(HELD_SHARE)
-        stage.check(share.is_kept, f"{share.most:.1%} of a CPU while nothing moves; the bound is {share.bound:.1%}")
+        run.visit()
+    if not output.is_traced:
+        run.pinger.wait_for_pings(20)
+        share = run.share_of_cpu(HELD_SHARE)
+        run.check(share.is_kept, f"{share.most:.1%} of a CPU while nothing moves; the bound is {share.bound:.1%}")
     log_file = setting.folder / LOG
-    if its.obeys_reopen:
+    if output.obeys_reopen:
         log_file.rename(log_file.with_suffix(".1"))
-    stage.daemon.signal(signal.SIGUSR1)
-    if its.obeys_reopen:
+    run.daemon.signal(signal.SIGUSR1)
+    if output.obeys_reopen:
         wait_until("the log to be reopened", log_file.exists, OBEY_S)
-    with clients.connect(stage.port) as silent:
+    with clients.connect(run.port) as silent:
         clients.echo(silent, b"I am served")
-        stage.daemon.config_file.write_text(config(setting, 1), encoding="utf-8")
-        stage.daemon.signal(signal.SIGHUP)
-        if its.obeys_reload:
-            stage.check(clients.ends_orderly(silent, OBEY_S), "SIGHUP had no effect: the new idle_s closed no client")
+        run.daemon.config_file.write_text(config(setting, 1), encoding="utf-8")
+        run.daemon.signal(signal.SIGHUP)
+        if output.obeys_reload:
+            run.check(clients.ends_orderly(silent, OBEY_S), "SIGHUP had no effect: the new idle_s closed no client")
     for _ in range(VISITS):
-        stage.visit()
-    stage.did(2 * VISITS, "clients were served")
-    its.recover()
+        run.visit()
+    run.did(2 * VISITS, "clients were served")
+    output.recover()
 
 
-def stop(setting: Setting, its: Taker) -> None:
+def stop(setting: Setting, output: BlockedOutput) -> None:
     """Stops the daemon and checks how long that takes. One client does not read, so the drain lasts drain_s."""
-    stage = setting.stage
-    report = stage.pinger.stop()
-    stage.result.pings = report
-    stage.check(not report.error, f"the well-behaved client: {report.error}")
-    idle = clients.connect_many(stage.port, IDLE)
-    deaf, = clients.connect_many(stage.port, 1, 4096)
+    run = setting.run
+    report = run.pinger.stop()
+    run.result.pings = report
+    run.check(not report.error, f"the well-behaved client: {report.error}")
+    idle = clients.connect_many(run.port, IDLE)
+    deaf, = clients.connect_many(run.port, 1, 4096)
     with deaf:
         clients.send_until_full(deaf, bytes(65536))
         start = time.monotonic()
-        stage.daemon.signal(signal.SIGTERM)
+        run.daemon.signal(signal.SIGTERM)
         if setting.moment == "draining":
-            wait_until("the drain", lambda: "stopping: " in stage.daemon.text())
-            its.block()
-            stage.daemon.signal(signal.SIGUSR1)
-            stage.daemon.signal(signal.SIGHUP)
-        wait_until(f"echod to end, with drain_s = {DRAIN_S}", stage.daemon.has_exited, DRAIN_S + END_S)
-        stage.did(round(1000 * (time.monotonic() - start)), f"ms to stop, of which drain_s is {1000 * DRAIN_S}")
-        stage.daemon.release()
-        status = stage.daemon.process.wait()
-        stage.check(status == 0, f"echod ended with status {status}")
+            wait_until("the drain", lambda: "stopping: " in run.daemon.text())
+            output.block()
+            run.daemon.signal(signal.SIGUSR1)
+            run.daemon.signal(signal.SIGHUP)
+        wait_until(f"echod to end, with drain_s = {DRAIN_S}", run.daemon.has_exited, DRAIN_S + END_S)
+        run.did(round(1000 * (time.monotonic() - start)), f"ms to stop, of which drain_s is {1000 * DRAIN_S}")
+        run.daemon.release()
+        status = run.daemon.wait()
+        run.check(status == 0, f"echod ended with status {status}")
     clients.close_all(idle)
 
 
-TAKERS = (manager, terminal, pipe, trickle, stream, hung_disk, hung_folder, hung_config)
+OUTPUTS = (manager, terminal, pipe, trickle, stream, hung_disk, hung_folder, hung_config)
 # hung_config cannot block before the start, because the start reads the configuration.
-SCENARIOS: dict[str, Callable[[Stage], None]] = {
-    f"{taker.__name__}_{moment}": partial(takes_nothing, taker, moment)
-    for taker in TAKERS for moment in MOMENTS if (taker, moment) != (hung_config, "before")}
+SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {
+    f"{kind.__name__}_{moment}": partial(run_with, kind, moment)
+    for kind in OUTPUTS for moment in MOMENTS if (kind, moment) != (hung_config, "before")}

@@ -87,7 +87,7 @@ class Costs:
     mib: float = 0.0
 
 
-class Stage:
+class ScenarioRun:
     def __init__(self, settings: Settings, result: Result):
         self.settings = settings
         self.result = result
@@ -110,7 +110,8 @@ class Stage:
         options of EchodProcess.
         """
         clients.allow_descriptors()
-        self.daemon = EchodProcess(self.settings.echod, config, **{"wrapper": wrapper, "limits": limits, **(options or {})})
+        self.daemon = EchodProcess(self.settings.echod, config,
+                                   **{"wrapper": wrapper, "limits": limits, **(options or {})})
         self._cleanup.callback(self.daemon.kill)
         self._cleanup.callback(self.keep_last_output)
         self._overflows = clients.overflows()
@@ -245,7 +246,7 @@ class Stage:
         daemon = self.daemon
         wait_until("all connections to be closed", lambda: daemon.counters()["connections"] == 0)
         wait_until(f"descriptors to be back to {daemon.descriptors_at_start}",
-                   lambda: daemon.descriptors() <= daemon.descriptors_at_start)
+                   lambda: len(daemon.descriptors()) <= daemon.descriptors_at_start)
         self.result.rest_share = rest = self.share_of_cpu(REST_SHARE)
         self.check(rest.is_kept, f"{rest.most:.1%} of a CPU at rest; the bound is {rest.bound:.1%}")
         kept = daemon.rss_kib() - self._memory
