@@ -153,8 +153,8 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
 }
 
 std::string cell(const std::string& text) {
-  constexpr std::size_t kWidth = 10;
-  return std::string(kWidth - std::min(kWidth, text.size()), ' ') + text;
+  constexpr std::size_t kLabelWidth = 10;
+  return std::string(kLabelWidth - std::min(kLabelWidth, text.size()), ' ') + text;
 }
 
 std::string knee_text(const Options& options, const LoadResult& result) {
