@@ -37,12 +37,13 @@ LoadConnection::~LoadConnection() {
 // Opening.
 
 void LoadConnection::open() noexcept {
+  enter(State::opening);
+  // Before connect(2): on loopback most of the handshake happens inside that call.
+  last_progress_ = sys::MonotonicClock::now();
   const auto& sources = context_.plan.sources;
   sys::ConnectResult opened = sys::open_connection(
       context_.plan.server,
       sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
-  enter(State::opening);
-  last_progress_ = sys::MonotonicClock::now();
   fd_ = std::move(opened.fd);
   if (!fd_.is_open()) {
     fail_to_open(opened.error);
