@@ -153,6 +153,7 @@ class LoadFixture : public testing::Test {
     EXPECT_EQ(context_.tally.connected, 0U);
     EXPECT_EQ(context_.opening, 0U);
     EXPECT_EQ(context_.in_flight, 0U);
+    EXPECT_EQ(context_.half_closed, 0U);
     EXPECT_EQ(context_.diagnosing, 0U);
   }
 

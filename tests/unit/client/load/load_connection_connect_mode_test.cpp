@@ -124,6 +124,7 @@ TEST_F(LoadConnectionConnectModeTest, TheEchoAloneDoesNotEndACycle) {
   iterate();
   EXPECT_EQ(context_.tally.echoes, 0U);
   EXPECT_EQ(context_.in_flight, 1U);
+  EXPECT_EQ(context_.half_closed, 1U);
   context_.is_stopping = true;
   connections_.front().stop();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);

@@ -411,7 +411,7 @@ TEST_F(LoadConnectionTest, StoppedDuringALongMessageItSendsAndReadsTheRest) {
   kernel_.expect_shutdown(kFd);
   iterate();
   EXPECT_EQ(context_.in_flight, 0U);
-  EXPECT_EQ(context_.ending, 1U);
+  EXPECT_EQ(context_.half_closed, 1U);
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(context_.tally.not_sent, 0U);
   expect_idle();
