@@ -17,9 +17,16 @@ constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
 // After these events a short read does not mean that the socket is empty.
 constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-LoadError error_of(FaultKind kind) noexcept {
+constexpr LoadError error_of(FaultKind kind) noexcept {
   return static_cast<LoadError>(kind);  // LoadError starts with the values of FaultKind.
 }
+static_assert(error_of(FaultKind::corrupted) == LoadError::corrupted);
+static_assert(error_of(FaultKind::lost) == LoadError::lost);
+static_assert(error_of(FaultKind::duplicated) == LoadError::duplicated);
+static_assert(error_of(FaultKind::reordered) == LoadError::reordered);
+static_assert(error_of(FaultKind::crossed) == LoadError::crossed);
+static_assert(error_of(FaultKind::unsolicited) == LoadError::unsolicited);
+static_assert(static_cast<std::size_t>(LoadError::truncated) == kFaultKinds);
 
 }  // namespace
 
@@ -65,7 +72,7 @@ void LoadConnection::on_opened(sys::TimePoint moment) noexcept {
   enter(State::open);
   is_readable_ = false;
   is_writable_ = true;
-  reads_to_end_ = has_received_ = has_echoed_ = false;
+  reads_until_eagain_ = has_received_ = has_echoed_ = false;
   if (!is_connect_mode() || context_.window.contains(times_.latency_start(messages_.answered()))) {
     context_.tally.connect.record(moment - last_progress_);
   }
@@ -202,14 +209,14 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     }
     on_opened(context_.loop.now());
   }
-  reads_to_end_ = reads_to_end_ || (events & kReadOnEvents) != 0;
+  reads_until_eagain_ = reads_until_eagain_ || (events & kReadOnEvents) != 0;
   is_readable_ = is_readable_ || (events & (EPOLLIN | kReadOnEvents)) != 0;
   is_writable_ = is_writable_ || (events & EPOLLOUT) != 0;
   if (is_readable_) {
     read();
   }
   if (state_ == State::closed) {
-    return Turn::wait;  // It failed; check_timeouts() tries again.
+    return Turn::wait;  // It ended or failed. check_timeouts() opens it again if it is needed.
   }
   begin_and_send();
   return is_readable_ ? Turn::again : Turn::wait;
@@ -223,7 +230,7 @@ void LoadConnection::read() noexcept {
     const sys::StampedRead read = receive(buffer);
     const sys::IoResult& received = read.result;
     if (received.would_block()) {
-      is_readable_ = reads_to_end_ = false;
+      is_readable_ = reads_until_eagain_ = false;
       return;
     }
     if (!received.ok() && state_ == State::diagnosing) {
@@ -239,12 +246,13 @@ void LoadConnection::read() noexcept {
       return;
     }
     budget -= received.count();
-    is_readable_ = received.count() == buffer.size() || reads_to_end_;
+    is_readable_ = received.count() == buffer.size() || reads_until_eagain_;
     handle_received(buffer.first(received.count()), read);
   }
 }
 
-// Kernel time stamps cost a little, so only mode echo, which measures latency, asks for them.
+// Kernel time stamps cost a little, so only mode echo asks for them. The latency of mode connect
+// ends with the end of file, which has no time stamp. Mode stream has no latency.
 bool LoadConnection::measures_arrivals() const noexcept {
   return context_.plan.mode == LoadMode::echo;
 }
@@ -445,14 +453,14 @@ void LoadConnection::record_tcp_figures() noexcept {
 
 // The only function that changes the state. It also updates the counts of connections per state.
 void LoadConnection::enter(State state) noexcept {
-  const auto count = [this](State counted, std::uint64_t one) {
-    context_.opening += counted == State::opening ? one : 0;
-    context_.half_closed += counted == State::half_closed ? one : 0;
-    context_.diagnosing += counted == State::diagnosing ? one : 0;
-    context_.tally.connected += counted > State::opening ? one : 0;
+  const auto recount = [this, state](std::uint64_t& connections, auto... counted) {
+    connections += ((state == counted) || ...) ? 1U : 0U;
+    connections -= ((state_ == counted) || ...) ? 1U : 0U;
   };
-  count(state_, UINT64_MAX);  // Subtracts 1: unsigned numbers wrap.
-  count(state, 1);
+  recount(context_.opening, State::opening);
+  recount(context_.half_closed, State::half_closed);
+  recount(context_.diagnosing, State::diagnosing);
+  recount(context_.tally.connected, State::open, State::half_closed, State::diagnosing);
   state_ = state;
 }
 

@@ -65,7 +65,8 @@ class LoadConnection final : public Channel {
   void start() noexcept;
   // Open loop: one more message was due at `due`.
   void message_due(sys::TimePoint due) noexcept;
-  // Half-closes as soon as every message due or begun is answered. context.is_stopping must be set.
+  // Once context.is_stopping is set: half-closes as soon as every message due or begun is answered,
+  // or closes if it is opening and no message is. No-op before.
   void stop() noexcept;
   // Drops the messages that are due and not begun, and counts them as not sent.
   void give_up_unbegun() noexcept;
@@ -74,7 +75,8 @@ class LoadConnection final : public Channel {
   void abandon() noexcept;
   // Reconnects if lost and closed. No-op if the run no longer needs the connection.
   void reopen() noexcept;
-  // Fails if it has waited too long; reconnects if lost. Must be called a few times a second.
+  // Fails if it has waited too long. Reconnects if lost. In mode connect, begins the next message
+  // if the last one failed. Must be called a few times a second.
   void check_timeouts() noexcept;
 
   Turn on_turn(std::uint32_t events) noexcept override;
@@ -137,11 +139,11 @@ class LoadConnection final : public Channel {
   sys::UniqueFd fd_;
   State state_ = State::closed;
   bool is_started_ = false;
-  bool is_readable_ = false;   // More may be readable without a new event.
-  bool is_writable_ = false;   // The last send was complete.
-  bool reads_to_end_ = false;  // PRI, RDHUP, HUP or ERR was seen: read until EAGAIN.
-  bool has_received_ = false;  // At least one byte since it was opened.
-  bool has_echoed_ = false;    // At least one message since it was opened.
+  bool is_readable_ = false;         // More may be readable without a new event.
+  bool is_writable_ = false;         // The last send was complete.
+  bool reads_until_eagain_ = false;  // PRI, RDHUP, HUP or ERR was seen.
+  bool has_received_ = false;        // Mode connect: at least one byte since it was opened.
+  bool has_echoed_ = false;          // At least one message since it was opened.
   Messages messages_;
   MessageTimes times_;
   // When it last started to connect or to await bytes, sent its FIN, or received bytes. Not updated

@@ -31,10 +31,10 @@ struct LoadContext {
   // The most bytes that one turn of a connection reads, and the most that it sends.
   static constexpr std::size_t kTurnBytes = 256 << 10;
   static constexpr std::size_t kCallBytes = 64 << 10;  // Per call; fits into the CPU caches.
-  // The most connections that are opening at a time, so that they fit into an ordinary listen
-  // backlog.
+  // The most connections of a worker that are opening at a time, so that they fit into an ordinary
+  // listen backlog. Does not limit the connections that are opened by mode connect or at
+  // plan.connect_rate_per_s.
   static constexpr std::uint64_t kMostOpening = 128;
-
   // The most messages of an open loop that are due and not begun. Each takes 8 to 16 bytes of
   // memory. Beyond that the pacer waits.
   static constexpr std::uint64_t kMostUnbegun = 4 << 20;

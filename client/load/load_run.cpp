@@ -60,7 +60,7 @@ LoadRun::LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> 
 LoadResult LoadRun::run() {
   begin_ = sys::MonotonicClock::now();
   for (const auto& worker : workers_) {
-    worker->connect();
+    worker->start_thread();
   }
   if (on_progress_) {
     progress_timer_.expire_at(loop_.now() + kProgressInterval);

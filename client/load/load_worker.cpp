@@ -58,7 +58,7 @@ LoadWorker::~LoadWorker() {
   }
 }
 
-void LoadWorker::connect() {
+void LoadWorker::start_thread() {
   thread_ = std::thread([this] { run(); });
 }
 
