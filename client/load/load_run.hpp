@@ -37,7 +37,9 @@ enum class LoadPhase : std::uint8_t { connecting, waiting, warming_up, measuring
 struct LoadProgress {
   LoadPhase phase = LoadPhase::connecting;
   std::chrono::nanoseconds measured{0};  // How much of the window has passed.
-  Tally tally;                           // The sum of all workers so far.
+  // The sum of all workers so far. Has only the counts `connected`, `errors`, `echoes` and
+  // `bytes_received`, and the latency.
+  Tally tally;
 };
 
 struct LoadResult {

@@ -238,6 +238,21 @@ TEST_F(LoadConnectionConnectModeTest, WithoutAnEndOfFileTheErrorIsNoEnd) {
   expect_nothing_left();
 }
 
+TEST_F(LoadConnectionConnectModeTest, AfterASlowConnectTheServerHasTheWholeTimeoutToAnswer) {
+  plan_.timeout = seconds(5);
+  make();
+  expect_connect(kFd);
+  connections_.front().start();
+  kernel_.advance(seconds(4));
+  expect_message(0);
+  iterate_and_sweep(seconds(4));
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+  connections_.front().stop();
+  iterate_and_sweep(seconds(1));
+  EXPECT_EQ(only_error(), "connection 0: stalled: 64 bytes never came back");
+  expect_nothing_left();
+}
+
 TEST_F(LoadConnectionConnectModeTest, SurplusBytesAreNotTakenForTheEnd) {
   begin_cycle();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
