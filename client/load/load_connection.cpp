@@ -17,18 +17,25 @@ constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
 // After these events a short read does not mean that the socket is empty.
 constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-LoadError error_of(FaultKind kind) noexcept {
+constexpr LoadError error_of(FaultKind kind) noexcept {
   return static_cast<LoadError>(kind);  // LoadError starts with the values of FaultKind.
 }
+static_assert(error_of(FaultKind::corrupted) == LoadError::corrupted);
+static_assert(error_of(FaultKind::lost) == LoadError::lost);
+static_assert(error_of(FaultKind::duplicated) == LoadError::duplicated);
+static_assert(error_of(FaultKind::reordered) == LoadError::reordered);
+static_assert(error_of(FaultKind::crossed) == LoadError::crossed);
+static_assert(error_of(FaultKind::unsolicited) == LoadError::unsolicited);
+static_assert(static_cast<std::size_t>(LoadError::truncated) == kFaultKinds);
 
 }  // namespace
 
 LoadConnection::LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t slot)
-    : context_(context), number_(number), slot_(slot), messages_(context.plan.sizes, number) {
-  if (slot < context.active) {
-    begun_at_.resize(context.plan.depth);
-  }
-}
+    : context_(context),
+      number_(number),
+      slot_(slot),
+      messages_(context.plan.sizes, number),
+      times_(slot < context.active ? context.plan.depth : 0) {}
 
 LoadConnection::~LoadConnection() {
   context_.loop.remove(*this);
@@ -37,12 +44,13 @@ LoadConnection::~LoadConnection() {
 // Opening.
 
 void LoadConnection::open() noexcept {
+  enter(State::opening);
+  // Before connect(2): on loopback most of the handshake happens inside that call.
+  last_progress_ = sys::MonotonicClock::now();
   const auto& sources = context_.plan.sources;
   sys::ConnectResult opened = sys::open_connection(
       context_.plan.server,
       sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
-  enter(State::opening);
-  last_progress_ = sys::MonotonicClock::now();
   fd_ = std::move(opened.fd);
   if (!fd_.is_open()) {
     fail_to_open(opened.error);
@@ -64,8 +72,8 @@ void LoadConnection::on_opened(sys::TimePoint moment) noexcept {
   enter(State::open);
   is_readable_ = false;
   is_writable_ = true;
-  reads_to_end_ = has_received_ = has_echoed_ = false;
-  if (!is_connect_mode() || context_.window.contains(started_at(messages_.answered()))) {
+  reads_until_eagain_ = has_received_ = has_echoed_ = false;
+  if (!is_connect_mode() || context_.window.contains(times_.latency_start(messages_.answered()))) {
     context_.tally.connect.record(moment - last_progress_);
   }
   if (slot_ >= context_.active) {
@@ -107,20 +115,9 @@ void LoadConnection::start() noexcept {
 void LoadConnection::message_due(sys::TimePoint due) noexcept {
   const bool is_unconnected = is_lost() && context_.window.contains(due);
   context_.tally.unconnected += is_unconnected ? 1U : 0U;
-  if (due_count_ - messages_.answered() == due_at_.size()) {
-    grow_due_times();
-  }
-  due_at(due_count_++) = due;
+  times_.add_due(messages_.answered(), due);
   ++context_.unbegun;
   begin_and_send();
-}
-
-void LoadConnection::grow_due_times() noexcept {
-  std::vector<sys::TimePoint> old_times(std::max<std::size_t>(2, 2 * due_at_.size()));
-  old_times.swap(due_at_);
-  for (std::uint64_t message = messages_.answered(); message < due_count_; ++message) {
-    due_at(message) = old_times[message & (old_times.size() - 1)];
-  }
 }
 
 void LoadConnection::begin_and_send() noexcept {
@@ -135,10 +132,14 @@ void LoadConnection::begin_and_send() noexcept {
 // Half-closes if no more messages will begin and everything has come back.
 void LoadConnection::half_close_if_done() noexcept {
   if (state_ == State::open && !should_be_open() && messages_.outstanding() == 0) {
-    enter(State::ending);
-    last_progress_ = context_.loop.now();
-    (void)sys::shut_write(fd_.get());  // On failure, recv(2) returns the error.
+    half_close();
   }
+}
+
+void LoadConnection::half_close() noexcept {
+  enter(State::half_closed);
+  last_progress_ = context_.loop.now();
+  (void)sys::shut_write(fd_.get());  // On failure, recv(2) returns the error.
 }
 
 bool LoadConnection::may_begin() const noexcept {
@@ -164,7 +165,7 @@ void LoadConnection::begin_message() noexcept {
   if (messages_.outstanding() == 0) {
     last_progress_ = context_.loop.now();
   }
-  begun_at_[messages_.begun() % begun_at_.size()] = sys::MonotonicClock::now();
+  times_.set_begun(messages_.begun(), sys::MonotonicClock::now());
   context_.unbegun -= context_.is_open_loop() ? 1U : 0U;
   messages_.begin();
   ++context_.in_flight;
@@ -190,7 +191,7 @@ void LoadConnection::send_unsent() noexcept {
     budget -= std::min(budget, sent.count());
     context_.tally.bytes_sent += context_.window.contains(context_.loop.now()) ? sent.count() : 0U;
     if (is_connect_mode() && messages_.unsent_bytes() == 0) {
-      (void)sys::shut_write(fd_.get());  // On failure, recv(2) returns the error.
+      half_close();
     }
   }
 }
@@ -208,14 +209,14 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     }
     on_opened(context_.loop.now());
   }
-  reads_to_end_ = reads_to_end_ || (events & kReadOnEvents) != 0;
+  reads_until_eagain_ = reads_until_eagain_ || (events & kReadOnEvents) != 0;
   is_readable_ = is_readable_ || (events & (EPOLLIN | kReadOnEvents)) != 0;
   is_writable_ = is_writable_ || (events & EPOLLOUT) != 0;
   if (is_readable_) {
     read();
   }
   if (state_ == State::closed) {
-    return Turn::wait;  // It failed; check_timeouts() tries again.
+    return Turn::wait;  // It ended or failed. check_timeouts() opens it again if it is needed.
   }
   begin_and_send();
   return is_readable_ ? Turn::again : Turn::wait;
@@ -229,7 +230,7 @@ void LoadConnection::read() noexcept {
     const sys::StampedRead read = receive(buffer);
     const sys::IoResult& received = read.result;
     if (received.would_block()) {
-      is_readable_ = reads_to_end_ = false;
+      is_readable_ = reads_until_eagain_ = false;
       return;
     }
     if (!received.ok() && state_ == State::diagnosing) {
@@ -245,12 +246,13 @@ void LoadConnection::read() noexcept {
       return;
     }
     budget -= received.count();
-    is_readable_ = received.count() == buffer.size() || reads_to_end_;
+    is_readable_ = received.count() == buffer.size() || reads_until_eagain_;
     handle_received(buffer.first(received.count()), read);
   }
 }
 
-// Kernel time stamps cost a little, so only mode echo, which measures latency, asks for them.
+// Kernel time stamps cost a little, so only mode echo asks for them. The latency of mode connect
+// ends with the end of file, which has no time stamp. Mode stream has no latency.
 bool LoadConnection::measures_arrivals() const noexcept {
   return context_.plan.mode == LoadMode::echo;
 }
@@ -290,8 +292,8 @@ void LoadConnection::handle_received(std::span<const std::byte> bytes,
 
 void LoadConnection::record_first_byte(sys::TimePoint moment) noexcept {
   const std::uint64_t message = messages_.answered();
-  if (context_.window.contains(started_at(message))) {
-    context_.tally.first_byte.record(moment - begun_at_[message % begun_at_.size()]);
+  if (context_.window.contains(times_.latency_start(message))) {
+    context_.tally.first_byte.record(moment - times_.begun(message));
   }
 }
 
@@ -324,7 +326,7 @@ void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until)
   if (!context_.is_open_loop() || !context_.window.contains(until)) {
     return;
   }
-  const ServiceTime one{.messages = 1, .total = until - begun_at_[message % begun_at_.size()]};
+  const ServiceTime one{.messages = 1, .total = until - times_.begun(message)};
   context_.tally.service.add(one);
   if (StepTally* const step = context_.step_at(until); step != nullptr) {
     step->service.add(one);
@@ -334,19 +336,15 @@ void LoadConnection::record_service(std::uint64_t message, sys::TimePoint until)
 // Mode stream has no latency: its messages wait for each other.
 void LoadConnection::record_latency(std::uint64_t message, sys::TimePoint until) noexcept {
   if (context_.plan.mode != LoadMode::stream) {
-    const sys::TimePoint start = started_at(message);
+    const sys::TimePoint start = times_.latency_start(message);
     context_.record_latency(start, until - start);
   }
 }
 
 // Failures are no fast answers: each counts as the timeout at least.
 void LoadConnection::record_failure(std::uint64_t message) noexcept {
-  record_latency(message,
-                 std::max(context_.loop.now(), started_at(message) + context_.plan.timeout));
-}
-
-sys::TimePoint LoadConnection::started_at(std::uint64_t message) noexcept {
-  return context_.is_open_loop() ? due_at(message) : begun_at_[message % begun_at_.size()];
+  record_latency(message, std::max(context_.loop.now(),
+                                   times_.latency_start(message) + context_.plan.timeout));
 }
 
 void LoadConnection::on_end_of_file() noexcept {
@@ -354,19 +352,17 @@ void LoadConnection::on_end_of_file() noexcept {
     finish_diagnosis();
     return;
   }
-  const std::uint64_t missing = messages_.owed_bytes() + messages_.unsent_bytes();
-  const bool have_closed =
-      state_ == State::ending || (is_connect_mode() && messages_.unsent_bytes() == 0);
-  if (have_closed && missing == 0) {
+  if (state_ != State::half_closed) {
+    fail(LoadError::closed_early,
+         "closed by the server, " + bytes_text(messages_.owed_bytes()) + " owed");
+  } else if (missing_bytes() > 0) {
+    fail(LoadError::truncated,
+         bytes_text(missing_bytes()) + " missing at the end after our half-close");
+  } else {
     const sys::TimePoint now = sys::MonotonicClock::now();
     record_answers({.result = sys::IoResult::of(0), .arrived = now, .read = now});
     close();
     begin_and_send();
-  } else if (have_closed) {
-    fail(LoadError::truncated, bytes_text(missing) + " missing at the end after our half-close");
-  } else {
-    fail(LoadError::closed_early,
-         "closed by the server, " + bytes_text(messages_.owed_bytes()) + " owed");
   }
 }
 
@@ -457,14 +453,14 @@ void LoadConnection::record_tcp_figures() noexcept {
 
 // The only function that changes the state. It also updates the counts of connections per state.
 void LoadConnection::enter(State state) noexcept {
-  const auto count = [this](State counted, std::uint64_t one) {
-    context_.opening += counted == State::opening ? one : 0;
-    context_.ending += counted == State::ending ? one : 0;
-    context_.diagnosing += counted == State::diagnosing ? one : 0;
-    context_.tally.connected += counted > State::opening ? one : 0;
+  const auto recount = [this, state](std::uint64_t& connections, auto... counted) {
+    connections += ((state == counted) || ...) ? 1U : 0U;
+    connections -= ((state_ == counted) || ...) ? 1U : 0U;
   };
-  count(state_, UINT64_MAX);  // Subtracts 1: unsigned numbers wrap.
-  count(state, 1);
+  recount(context_.opening, State::opening);
+  recount(context_.half_closed, State::half_closed);
+  recount(context_.diagnosing, State::diagnosing);
+  recount(context_.tally.connected, State::open, State::half_closed, State::diagnosing);
   state_ = state;
 }
 
@@ -479,12 +475,12 @@ void LoadConnection::give_up_unbegun() noexcept {
   if (!has_unbegun()) {
     return;
   }
-  for (std::uint64_t message = messages_.begun(); message < due_count_; ++message) {
-    context_.tally.not_sent += context_.window.contains(started_at(message)) ? 1U : 0U;
+  for (std::uint64_t message = messages_.begun(); message < times_.due_count(); ++message) {
+    context_.tally.not_sent += context_.window.contains(times_.latency_start(message)) ? 1U : 0U;
     record_failure(message);
   }
-  context_.unbegun -= due_count_ - messages_.begun();
-  due_count_ = messages_.begun();
+  context_.unbegun -= times_.due_count() - messages_.begun();
+  times_.drop_due_from(messages_.begun());
   stop();
 }
 
@@ -495,16 +491,15 @@ void LoadConnection::abandon() noexcept {
   } else if (messages_.outstanding() > 0) {
     fail(LoadError::abandoned,
          "the run was over before " + bytes_text(messages_.owed_bytes()) + " came back");
-  } else if (state_ == State::opening || state_ == State::ending) {
+  } else if (state_ == State::opening || state_ == State::half_closed) {
     close();
   }
 }
 
 void LoadConnection::on_timeout() noexcept {
-  const bool has_all = messages_.owed_bytes() == 0 && messages_.unsent_bytes() == 0;
   if (state_ == State::opening) {
     fail(LoadError::connect_timeout, "no answer to connect");
-  } else if (state_ == State::ending || (is_connect_mode() && has_all)) {
+  } else if (state_ == State::half_closed && missing_bytes() == 0) {
     fail(LoadError::no_end, "no end of file after our half-close");
   } else if (messages_.outstanding() > 0) {
     fail(LoadError::stalled, "stalled: " + bytes_text(messages_.owed_bytes()) + " never came back");
@@ -521,7 +516,7 @@ void LoadConnection::check_timeouts() noexcept {
       break;
     case State::opening:
     case State::open:
-    case State::ending:
+    case State::half_closed:
       if (has_waited(context_.plan.timeout)) {
         on_timeout();
       }

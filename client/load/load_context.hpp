@@ -31,10 +31,10 @@ struct LoadContext {
   // The most bytes that one turn of a connection reads, and the most that it sends.
   static constexpr std::size_t kTurnBytes = 256 << 10;
   static constexpr std::size_t kCallBytes = 64 << 10;  // Per call; fits into the CPU caches.
-  // The most connections that are opening at a time, so that they fit into an ordinary listen
-  // backlog.
+  // The most connections of a worker that are opening at a time, so that they fit into an ordinary
+  // listen backlog. Does not limit the connections that are opened by mode connect or at
+  // plan.connect_rate_per_s.
   static constexpr std::uint64_t kMostOpening = 128;
-
   // The most messages of an open loop that are due and not begun. Each takes 8 to 16 bytes of
   // memory. Beyond that the pacer waits.
   static constexpr std::uint64_t kMostUnbegun = 4 << 20;
@@ -76,13 +76,13 @@ struct LoadContext {
   Histogram interval_latency;    // Like tally.latency, but of the current interval.
   std::vector<StepTally> steps;  // Not in the tally, because that is copied often.
   Window window;
-  std::uint32_t active = 0;      // How many connections of this worker send messages.
-  bool is_stopping = false;      // No more messages will become due or, in a closed loop, begin.
-  std::uint64_t opening = 0;     // Connections that are opening.
-  std::uint64_t unbegun = 0;     // Messages of an open loop that are due and not begun.
-  std::uint64_t in_flight = 0;   // Messages begun, not yet answered or failed.
-  std::uint64_t ending = 0;      // Connections that wait for the server's FIN.
-  std::uint64_t diagnosing = 0;  // Connections that wait for evidence.
+  std::uint32_t active = 0;       // How many connections of this worker send messages.
+  bool is_stopping = false;       // No more messages will become due or, in a closed loop, begin.
+  std::uint64_t opening = 0;      // Connections that are opening.
+  std::uint64_t unbegun = 0;      // Messages of an open loop that are due and not begun.
+  std::uint64_t in_flight = 0;    // Messages begun, not yet answered or failed.
+  std::uint64_t half_closed = 0;  // Connections that sent their FIN and wait for the server's.
+  std::uint64_t diagnosing = 0;   // Connections that wait for evidence.
   // Slots of lost connections to reopen at once. Some may be open again already.
   std::deque<std::uint32_t> lost_slots;
   std::vector<std::byte> receive_buffer;

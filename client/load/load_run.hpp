@@ -37,17 +37,21 @@ enum class LoadPhase : std::uint8_t { connecting, waiting, warming_up, measuring
 struct LoadProgress {
   LoadPhase phase = LoadPhase::connecting;
   std::chrono::nanoseconds measured{0};  // How much of the window has passed.
-  Tally tally;                           // The sum of all workers so far.
+  // The sum of all workers so far. Has only the counts `connected`, `errors`, `echoes` and
+  // `bytes_received`, and the latency.
+  Tally tally;
 };
 
 struct LoadResult {
   bool has_begun = false;
-  std::optional<Moment> measured_from;          // When the window began. Empty if it never did.
-  std::chrono::nanoseconds measured{0};         // The length of the window.
-  bool is_interrupted = false;                  // By a signal.
-  std::uint64_t connected = 0;                  // Connections open when the messages began.
-  std::chrono::nanoseconds connecting{0};       // Time until all were open or had failed.
-  std::chrono::nanoseconds start_missed_by{0};  // How long after plan.start_at they were ready.
+  std::optional<Moment> measured_from;   // When the window began. Empty if it never did.
+  std::chrono::nanoseconds measured{0};  // The length of the window.
+  bool is_interrupted = false;           // By a signal.
+  std::uint64_t connected = 0;           // Connections open when the messages began.
+  // Time until all connections were open or had failed. 0 in mode connect.
+  std::chrono::nanoseconds connecting{0};
+  // How long after plan.start_at the connections were ready. 0 if they were ready in time.
+  std::chrono::nanoseconds start_missed_by{0};
   Tally tally;
   std::vector<Interval> series;
   std::vector<StepTally> steps;  // One for each of plan.steps.
@@ -60,12 +64,14 @@ struct LoadResult {
 
 class LoadRun {
  public:
-  // `on_progress` and `on_interval` may be empty. Blocks SIGINT and SIGTERM in the calling thread
-  // and leaves them blocked: late_stops.hpp unblocks them. Throws std::system_error.
+  // `plan` must outlive it. run() calls `on_progress` twice a second and `on_interval` with each
+  // interval, both in its own thread. Both may be empty. Blocks SIGINT and SIGTERM in the calling
+  // thread and leaves them blocked: late_stops.hpp unblocks them. Throws std::system_error.
   LoadRun(const LoadPlan& plan, std::function<void(const LoadProgress&)> on_progress,
           std::function<void(const Interval&)> on_interval = {});
 
-  // Blocks until the run is over.
+  // Blocks until the run is over. Must be called once. Throws std::system_error if it cannot start
+  // a thread.
   [[nodiscard]] LoadResult run();
   // The signals received so far.
   [[nodiscard]] const StopRequests& stops() const noexcept { return stops_; }

@@ -13,9 +13,9 @@ constexpr std::chrono::milliseconds kSweepInterval{100};
 constexpr std::chrono::microseconds kSweepPerConnection{1};
 // Checked per iteration of the loop; takes a few hundred microseconds.
 constexpr std::size_t kSweptAtOnce = 4096;
-// The most connections that are ending at a time. With more, FINs would wait in kernel queues for
-// longer than the timeout, and the server would be blamed.
-constexpr std::uint64_t kMostEnding = 1024;
+// The most connections that are half-closed at a time at the end of a run. With more, FINs would
+// wait in kernel queues for longer than the timeout, and the server would be blamed.
+constexpr std::uint64_t kMostHalfClosed = 1024;
 
 // How many of `all` items worker `index` gets when they are dealt out in turns.
 std::uint32_t share_of(std::uint32_t all, std::uint32_t index, std::uint32_t workers) noexcept {
@@ -58,7 +58,7 @@ LoadWorker::~LoadWorker() {
   }
 }
 
-void LoadWorker::connect() {
+void LoadWorker::start_thread() {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -219,15 +219,18 @@ void LoadWorker::begin_stopping() {
   give_up_timer_.expire_at(now + plan_.timeout);
 }
 
-// Stops connections, at most kMostEnding at a time. Stops all at once if the server has failed to
-// close one.
+// Stops connections, at most kMostHalfClosed at a time. Stops all at once if the server has failed
+// to close one, or in mode connect, in which stopping a connection sends no FIN.
 void LoadWorker::end_connections() noexcept {
   if (!is_window_over_ || !message_pacer_.has_ended() || stopped_ == connections_.size()) {
     return;
   }
   context_.is_stopping = true;
-  const bool never_ends = context_.tally.errors.at(static_cast<std::size_t>(LoadError::no_end)) > 0;
-  while (stopped_ < connections_.size() && (never_ends || context_.ending < kMostEnding)) {
+  const bool stops_all_at_once =
+      plan_.mode == LoadMode::connect ||
+      context_.tally.errors.at(static_cast<std::size_t>(LoadError::no_end)) > 0;
+  while (stopped_ < connections_.size() &&
+         (stops_all_at_once || context_.half_closed < kMostHalfClosed)) {
     connections_[stopped_++].stop();
   }
   if (stopped_ == connections_.size()) {
@@ -319,7 +322,7 @@ void LoadWorker::sweep() noexcept {
 bool LoadWorker::is_finished() const noexcept {
   return context_.is_stopping && stopped_ == connections_.size() && context_.unbegun == 0 &&
          context_.in_flight == 0 && context_.diagnosing == 0 && context_.opening == 0 &&
-         context_.ending == 0;
+         context_.half_closed == 0;
 }
 
 }  // namespace echod::client

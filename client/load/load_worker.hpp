@@ -1,6 +1,6 @@
 // One thread of a load run, with its event loop, its share of the connections and its tally.
 //
-//   created --connect()--> connecting --all open or failed--> ready --start()--> running
+//   created --start_thread()--> connecting --all open or failed--> ready --start()--> running
 //   running --stop()--> catching up --due messages begun or given up--> ending
 //   ending --all messages answered, all connections closed--> ended
 //
@@ -8,9 +8,9 @@
 // window, for at most plan.timeout. So a stall at the end of the window is measured in full. A
 // closed loop has no due messages.
 //
-// Thread-safety: all public functions must be called from one thread, the run's. connect() starts
-// the worker's thread. The functions after it do not block: the worker's thread does the work soon
-// after. tally(), steps() and usage() may be called only after the worker has ended.
+// Thread-safety: all public functions must be called from one thread, the run's. start_thread()
+// starts the worker's thread. The functions after it do not block: the worker's thread does the
+// work soon after. tally(), steps() and usage() may be called only after the worker has ended.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ namespace echod::client {
 
 // Callbacks. Called in the worker's thread; must not block.
 struct LoadWorkerEvents {
-  std::function<void()> on_ready;  // Every connection is open or has failed.
+  // Every connection is open or has failed. Mode connect: the thread has started.
+  std::function<void()> on_ready;
   // Gets the counts of each interval, for Series::add(). May be empty.
   std::function<void(std::size_t number, IntervalTally tally, bool has_ended)> on_interval = {};
   std::function<void()> on_ended;  // The thread is about to exit.
@@ -47,8 +48,9 @@ class LoadWorker {
   LoadWorker(const LoadWorker&) = delete;
   LoadWorker& operator=(const LoadWorker&) = delete;
 
-  // Starts the thread, which opens the connections.
-  void connect();
+  // Starts the thread, which opens the connections. In mode connect it opens none: each message
+  // opens its own. Throws std::system_error.
+  void start_thread();
   // Sends messages from `begin` on, which may be in the future, and measures within `window`. Stops
   // by itself at the end of `window`.
   void start(sys::TimePoint begin, const Window& window);
@@ -56,7 +58,8 @@ class LoadWorker {
   void stop();
   // Stops, and fails what is outstanding.
   void abort();
-  // Calls `receiver` with the tally so far, in the worker's thread.
+  // Calls `receiver` with the tally so far, in the worker's thread. Never calls it if the worker
+  // ends first.
   void copy_tally(std::function<void(const Tally&)> receiver);
 
   [[nodiscard]] const Tally& tally() const noexcept { return context_.tally; }

@@ -35,7 +35,7 @@ class Messages {
   [[nodiscard]] bool has_answer() const noexcept {
     return outstanding() > 0 && received_ >= answer_end_;
   }
-  // Counts that message as answered. Returns false if has_answer() is false.
+  // Counts the oldest outstanding message as answered. Returns false if has_answer() is false.
   [[nodiscard]] bool count_answer() noexcept {
     if (!has_answer()) {
       return false;

@@ -36,7 +36,7 @@ enum class LoadError : std::uint8_t {
   to_itself,        // The socket connected to itself, because no server listens on the port.
   connect_failed,   // Not connected for another reason.
 };
-inline constexpr std::size_t kLoadErrors = 17;
+inline constexpr std::size_t kLoadErrors = static_cast<std::size_t>(LoadError::connect_failed) + 1;
 
 // The name in reports: "lost", "connect_timeout", ...
 [[nodiscard]] std::string_view name_of(LoadError error) noexcept;
@@ -89,16 +89,20 @@ struct Tally {
   std::uint64_t not_sent = 0;  // Due but never sent: the server or this client fell behind.
   // Messages that became due while their connection was lost.
   std::uint64_t unconnected = 0;
-  // From when a message was due (open loop) or begun (closed loop) until its echo arrived. Includes
-  // the messages that were due or begun in the window. A failed message counts as the timeout, or
-  // as its waiting time if that is longer.
+  // From when a message was due (open loop) or begun (closed loop) until its echo arrived or, in
+  // mode connect, the end of file was read. Includes the messages that were due or begun in the
+  // window. A failed message counts as the timeout, or as its waiting time if that is longer. Empty
+  // in mode stream.
   Histogram latency;
-  // From the start of a connection until it was open. Mode connect: in the window; other modes: in
-  // the whole run.
+  // From before connect(2) until this client saw that the connection is open. Includes all
+  // connections of the run, or in mode connect those whose message was due or begun in the window.
   Histogram connect;
-  Histogram first_byte;   // Until the first byte of the echo; mode connect only.
-  Histogram send_lag;     // From when a message was due until this client handled it.
-  Histogram receive_lag;  // How long after its arrival it read the end of an echo.
+  // Mode connect: from before connect(2) until the first byte of the echo was read. Includes the
+  // same connections.
+  Histogram first_byte;
+  Histogram send_lag;  // Open loop: from when a message was due until this client handled it.
+  // Mode echo: from when the end of an echo arrived until this client read it.
+  Histogram receive_lag;
   ServiceTime service;
 
   void count(LoadError error, std::string detail);

@@ -66,10 +66,10 @@ class LoadFixture : public testing::Test {
     const auto number = static_cast<std::uint32_t>(connections_.size());
     return connections_.emplace_back(context_, number, number);
   }
-  void expect_connect(int fd) {
-    kernel_.expect_socket(fd);
-    kernel_.expect_connect(fd, EINPROGRESS);
+  Step& expect_connect(int fd, int error = EINPROGRESS) {
     number_of_[fd] = static_cast<std::uint32_t>(connections_.size() - 1);
+    kernel_.expect_socket(fd);
+    return kernel_.expect_connect(fd, error);
   }
   // The same, but opens it.
   client::LoadConnection& connect(int fd) {
@@ -153,6 +153,7 @@ class LoadFixture : public testing::Test {
     EXPECT_EQ(context_.tally.connected, 0U);
     EXPECT_EQ(context_.opening, 0U);
     EXPECT_EQ(context_.in_flight, 0U);
+    EXPECT_EQ(context_.half_closed, 0U);
     EXPECT_EQ(context_.diagnosing, 0U);
   }
 

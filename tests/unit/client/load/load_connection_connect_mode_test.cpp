@@ -124,6 +124,7 @@ TEST_F(LoadConnectionConnectModeTest, TheEchoAloneDoesNotEndACycle) {
   iterate();
   EXPECT_EQ(context_.tally.echoes, 0U);
   EXPECT_EQ(context_.in_flight, 1U);
+  EXPECT_EQ(context_.half_closed, 1U);
   context_.is_stopping = true;
   connections_.front().stop();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}}, -1);
@@ -234,6 +235,21 @@ TEST_F(LoadConnectionConnectModeTest, WithoutAnEndOfFileTheErrorIsNoEnd) {
   iterate_and_sweep(seconds(5));
   EXPECT_EQ(errors(LoadError::no_end), 1U);
   EXPECT_EQ(only_error(), "connection 0: no end of file after our half-close");
+  expect_nothing_left();
+}
+
+TEST_F(LoadConnectionConnectModeTest, AfterASlowConnectTheServerHasTheWholeTimeoutToAnswer) {
+  plan_.timeout = seconds(5);
+  make();
+  expect_connect(kFd);
+  connections_.front().start();
+  kernel_.advance(seconds(4));
+  expect_message(0);
+  iterate_and_sweep(seconds(4));
+  EXPECT_EQ(context_.tally.errors_in_all(), 0U);
+  connections_.front().stop();
+  iterate_and_sweep(seconds(1));
+  EXPECT_EQ(only_error(), "connection 0: stalled: 64 bytes never came back");
   expect_nothing_left();
 }
 

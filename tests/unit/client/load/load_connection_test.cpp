@@ -47,6 +47,22 @@ TEST_F(LoadConnectionTest, ConnectTimesAreMeasuredBeforeTheWindowToo) {
   EXPECT_EQ(context_.tally.connect.max(), milliseconds(2));
 }
 
+// On loopback most of the handshake happens inside connect(2).
+TEST_F(LoadConnectionTest, TheConnectTimeIncludesTheCallOfConnect) {
+  const auto take_1_ms = [this] { kernel_.advance(milliseconds(1)); };
+  client::LoadConnection& waiting = make();
+  expect_connect(kFd, EINPROGRESS).then(take_1_ms);
+  waiting.open();
+  kernel_.expect_epoll_wait({{kFd, EPOLLOUT}}, -1);
+  iterate();
+  client::LoadConnection& open_at_once = make();
+  expect_connect(kOther, 0).then(take_1_ms);
+  open_at_once.open();
+  EXPECT_EQ(context_.tally.connect.count(), 2U);
+  EXPECT_EQ(context_.tally.connect.min(), milliseconds(1));
+  EXPECT_EQ(context_.tally.connect.max(), milliseconds(1));
+}
+
 TEST_F(LoadConnectionTest, ReadsTcpStatisticsOnceWhenItCloses) {
   client::LoadConnection& connection = connect(kFd);
   tcp_info info{};
@@ -394,7 +410,7 @@ TEST_F(LoadConnectionTest, StoppedDuringALongMessageItSendsAndReadsTheRest) {
   kernel_.expect_shutdown(kFd);
   iterate();
   EXPECT_EQ(context_.in_flight, 0U);
-  EXPECT_EQ(context_.ending, 1U);
+  EXPECT_EQ(context_.half_closed, 1U);
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(context_.tally.not_sent, 0U);
   expect_idle();

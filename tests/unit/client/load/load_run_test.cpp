@@ -198,6 +198,7 @@ TEST_F(LoadRunTest, ASignalEndsItWithTheResultsSoFarAndAnotherASecondLaterAtOnce
     if (is_first && progress.phase == LoadPhase::measuring) {
       EXPECT_GT(progress.measured, nanoseconds(0));
       EXPECT_EQ(progress.tally.connected, 4U);
+      EXPECT_EQ(progress.tally.connect.count(), 0U) << "only what is shown is copied";
       stopped = sys::MonotonicClock::now();
       (void)raise(SIGTERM);
       (void)raise(SIGINT);  // Counts as the same stop.

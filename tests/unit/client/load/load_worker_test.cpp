@@ -41,7 +41,7 @@ class LoadWorkerTest : public testing::Test {
   }
   void connect() {
     make();
-    worker_->connect();
+    worker_->start_thread();
     wait_for(ready_);
   }
   void measure_for(milliseconds time) {
@@ -84,7 +84,7 @@ TEST_F(LoadWorkerTest, HasItsShareOfTheConnections) {
   plan_.threads = 3;
   for (const auto& [index, share] : {std::pair{0U, 3U}, std::pair{1U, 3U}, std::pair{2U, 2U}}) {
     make(index);
-    worker_->connect();
+    worker_->start_thread();
     wait_for(ready_);
     std::promise<std::uint64_t> connected;
     worker_->copy_tally([&](const client::Tally& tally) { connected.set_value(tally.connected); });
@@ -113,7 +113,7 @@ TEST_F(LoadWorkerTest, OpensConnectionsAtTheGivenRate) {
 
 TEST_F(LoadWorkerTest, StoppedBeforeItBeganItEnds) {
   make();
-  worker_->connect();
+  worker_->start_thread();
   worker_->stop();
   wait_for(ended_);
   EXPECT_EQ(worker_->tally().latency.count(), 0U);
@@ -196,7 +196,7 @@ TEST_F(LoadWorkerTest, RandomArrivalsAddUpToTheRateAndDifferBetweenThreads) {
   std::vector<std::uint64_t> counts;
   for (std::uint32_t index = 0; index < plan_.threads; ++index) {
     make(index);
-    worker_->connect();
+    worker_->start_thread();
     wait_for(ready_);
     measure_for(milliseconds(100));
     counts.push_back(worker_->tally().latency.count());
@@ -257,7 +257,7 @@ TEST_F(LoadWorkerTest, ExactlyTheGivenNumberOfMessagesIsSent) {
   const std::array<std::uint64_t, 2> shares{3 + 3 + 2, 3 + 2};
   for (std::uint32_t index = 0; index < plan_.threads; ++index) {
     make(index);
-    worker_->connect();
+    worker_->start_thread();
     wait_for(ready_);
     measure_for(milliseconds(20));
     EXPECT_EQ(worker_->tally().latency.count(), shares.at(index));
@@ -296,7 +296,7 @@ TEST_F(LoadWorkerTest, MessagesOfSeveralWorkersAddUpToTheRate) {
   const sys::TimePoint now = sys::MonotonicClock::now();
   for (std::uint32_t index = 0; index < plan_.threads; ++index) {
     make(index);
-    worker_->connect();
+    worker_->start_thread();
     wait_for(ready_);
     worker_->start(now, {.begin = now, .end = now + milliseconds(20)});
     wait_for(ended_);
