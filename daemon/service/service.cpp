@@ -1,7 +1,5 @@
 #include "service/service.hpp"
 
-#include "service/config_source.hpp"
-
 #include <spdlog/fmt/fmt.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
@@ -20,6 +18,7 @@
 #include "config/config_file.hpp"
 #include "config/config_keys.hpp"
 #include "config/toml_value.hpp"
+#include "service/config_source.hpp"
 #include "service/listen_error.hpp"
 #include "service/reload_request.hpp"
 #include "sys/available_cpus.hpp"

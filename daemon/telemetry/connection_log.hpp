@@ -62,8 +62,8 @@ class ConnectionLog {
   // this when the one-second window ends.
   void report_suppressed() noexcept;
 
-  // Lines about accepting, each kind at most once a minute except listener_lost(). What keeps clients from being served is
-  // a notice.
+  // Lines about accepting, each kind at most once a minute except listener_lost(). What keeps
+  // clients from being served is a notice.
   void paused_full(const SocketAddress& listener, std::uint32_t max_connections,
                    sys::TimePoint now) noexcept;
   void paused_resources(const SocketAddress& listener, int error, std::uint32_t connections,
