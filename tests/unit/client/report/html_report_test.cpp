@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+#include <string>
+#include <vector>
+
 #include "load_results.hpp"
 
 namespace echod::client {
@@ -57,6 +61,43 @@ TEST_F(HtmlReportTest, HasAChartOfEverythingThatWasMeasured) {
   EXPECT_TRUE(
       says("<title>3 to 4 s: 0 errors, 10 000 echoes/s, p50 1 ms, p99 2 ms, max 8 ms, "
            "0.6 MB/s</title>"));
+}
+
+// The heights at which the line of the rate asked for runs; they grow downwards.
+std::vector<double> asked_heights(const std::string& page) {
+  const std::string begin = "<path class=\"line asked\" d=\"";
+  const std::size_t at = page.find(begin);
+  if (at == std::string::npos) {
+    return {};
+  }
+  std::istringstream path(page.substr(at + begin.size()));
+  std::vector<double> heights;
+  char command = '\0';
+  double x = 0;
+  double y = 0;
+  while (path >> command >> x >> y) {
+    heights.push_back(y);
+  }
+  return heights;
+}
+
+TEST_F(HtmlReportTest, TheRateAskedForIsALevelLine) {
+  EXPECT_EQ(asked_heights(text()), std::vector<double>());
+  options_.plan.rate_per_s = 10'000;
+  const std::vector<double> heights = asked_heights(text());
+  ASSERT_EQ(heights.size(), 2U);
+  EXPECT_EQ(heights[0], heights[1]);
+}
+
+TEST_F(HtmlReportTest, TheRateAskedForHasALevelForEachStepThatWasMeasured) {
+  test::add_steps(options_, result_);
+  const std::vector<double> heights = asked_heights(text());
+  ASSERT_EQ(heights.size(), 4U);
+  EXPECT_EQ(heights[0], heights[1]);
+  EXPECT_GT(heights[1], heights[2]) << "the second rate is higher";
+  EXPECT_EQ(heights[2], heights[3]);
+  result_.measured = seconds(5);  // Interrupted before the second step.
+  EXPECT_EQ(asked_heights(text()).size(), 2U);
 }
 
 TEST_F(HtmlReportTest, ShowsWhenNothingCameBack) {
