@@ -28,10 +28,10 @@ void Results::write(const Options& options, const LoadResult& result, const Verd
                     const std::vector<RunPart>& parts) {
   const Environment where = environment();
   const Output standard("-");
-  std::vector<Writing> writings;
-  const auto add = [&writings](const Output& output, std::string text) {
-    writings.push_back({.may_wait = output.may_wait(),
-                        .write = [&output, text = std::move(text)] { output.write(text); }});
+  std::vector<PendingWrite> writes;
+  const auto add = [&writes](const Output& output, std::string text) {
+    writes.push_back({.may_wait = output.may_wait(),
+                      .write = [&output, text = std::move(text)] { output.write(text); }});
   };
   const bool has_summary = result.has_begun || !parts.empty();
   if (has_summary && !is_standard_output_taken_) {
@@ -47,9 +47,9 @@ void Results::write(const Options& options, const LoadResult& result, const Verd
     add(*html_, html_report(options, result, where, verdict));
   }
   if (interval_lines_) {
-    writings.push_back({.may_wait = true, .write = [this] { interval_lines_->finish(); }});
+    writes.push_back({.may_wait = true, .write = [this] { interval_lines_->finish(); }});
   }
-  write_all(std::move(writings));
+  write_all(std::move(writes));
 }
 
 template <typename File>
@@ -57,10 +57,14 @@ void Results::open(std::optional<File>& file, const std::optional<std::string>& 
   if (!name) {
     return;
   }
-  file.emplace(*name);
-  if (file->is_standard_output() && std::exchange(is_standard_output_taken_, true)) {
-    throw FatalError(ExitCode::usage, "only one result can go to standard output");
+  if (is_name_of_standard_output(*name)) {
+    if (std::exchange(is_standard_output_taken_, true)) {
+      throw FatalError(ExitCode::usage, "only one result can go to standard output");
+    }
+  } else if (const auto path = regular_file(*name); path && !files_.insert(*path).second) {
+    throw FatalError(ExitCode::usage, "only one result can go to " + *path);
   }
+  file.emplace(*name);
 }
 
 }  // namespace echod::client

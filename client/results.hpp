@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,7 +23,8 @@ namespace echod::client {
 
 class Results {
  public:
-  // Throws FatalError if a file cannot be written, or if two results go to standard output.
+  // Throws FatalError if a file cannot be written, or if two results go to the same file or
+  // to standard output.
   explicit Results(const Options& options);
 
   // Whether add() must be called for each interval.
@@ -43,6 +45,7 @@ class Results {
   std::optional<Output> histogram_;
   std::optional<Output> html_;
   bool is_standard_output_taken_ = false;
+  std::set<std::string> files_;  // The regular files that results go to.
 };
 
 }  // namespace echod::client
