@@ -139,6 +139,19 @@ TEST_F(HtmlReportTest, SaysWhyARunCouldNotBegin) {
   EXPECT_EQ(text.find("<svg"), std::string::npos);
 }
 
+TEST_F(HtmlReportTest, ControlCharactersOfTheTargetAreShownAsEscapes) {
+  options_.target = "a\x01\nb\xFF:1";
+  const std::string text =
+      html_report(options_, {}, test::some_environment(),
+                  could_not_begin("no connection to the server: a\x01\nb\xFF: unknown"));
+  EXPECT_NE(text.find("<h1>a\\x01\\nb\uFFFD:1</h1>"), std::string::npos);
+  EXPECT_NE(text.find("<title>echoload, did not begin: a\\x01\\nb\uFFFD:1</title>"),
+            std::string::npos);
+  EXPECT_NE(text.find("server: a\\x01\\nb\uFFFD: unknown</span>"), std::string::npos);
+  EXPECT_EQ(text.find('\x01'), std::string::npos);
+  EXPECT_EQ(text.find('\xFF'), std::string::npos);
+}
+
 TEST_F(HtmlReportTest, AVeryLongRunHasNoTooltipForEachInterval) {
   const Interval interval = result_.series.front();
   result_.series.assign(100'000, interval);
