@@ -157,7 +157,7 @@ TEST_F(LoadConnectionDiagnosisTest, AnAnswerThatComesTwiceIsDuplicated) {
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(errors(LoadError::duplicated), 1U);
   EXPECT_EQ(only_error().substr(0, 62),
-            "connection 0, offset 64: the previous 64 bytes arrived again (");
+            "connection 0, offset 64: bytes from 64 bytes earlier arrived again (");
 }
 
 TEST_F(LoadConnectionDiagnosisTest, MissingBytesAreLost) {

@@ -115,7 +115,7 @@ TEST_F(HtmlReportTest, NamesFailuresWarningsAndErrors) {
   options_.limits = {{.text = "max=7ms", .percent = 100, .most = milliseconds(7)}};
   EXPECT_TRUE(says("<div class=\"verdict bad\">failed</div>"));
   EXPECT_TRUE(says("Failed: <span>max=7ms was missed: 8 ms</span>"));
-  EXPECT_TRUE(says("Warning: <span>the client was the limit"));
+  EXPECT_TRUE(says("Warning: <span>the client was the bottleneck"));
   EXPECT_TRUE(says("<th>reset</th><td>1</td>"));
   EXPECT_TRUE(says("connection 3: recv: &lt;gone&gt;"));
   EXPECT_TRUE(says("<g class=\"missed\"><title>--slo max=7ms: missed</title>"));
