@@ -17,14 +17,14 @@ ExitCode exit_code(const LoadResult& result, const Verdict& verdict) noexcept {
   return result.is_interrupted ? ExitCode::interrupted : ExitCode::success;
 }
 
-Results::Results(const Options& options) {
-  open(json_, options.json_file);
-  open(histogram_, options.histogram_file);
-  open(html_, options.html_file);
-  open(interval_lines_, options.interval_file);
+Results::Results(const Options& command_line) {
+  open(json_, command_line.json_file);
+  open(histogram_, command_line.histogram_file);
+  open(html_, command_line.html_file);
+  open(interval_lines_, command_line.interval_file);
 }
 
-void Results::write(const Options& options, const LoadResult& result, const Verdict& verdict,
+void Results::write(const Options& run_options, const LoadResult& result, const Verdict& verdict,
                     const std::vector<RunPart>& parts) {
   const Environment where = environment();
   const Output standard("-");
@@ -35,16 +35,16 @@ void Results::write(const Options& options, const LoadResult& result, const Verd
   };
   const bool has_summary = result.has_begun || !parts.empty();
   if (has_summary && !is_standard_output_taken_) {
-    add(standard, summary(options, result, where, verdict, parts));
+    add(standard, summary(run_options, result, where, verdict, parts));
   }
   if (json_) {
-    add(*json_, run_json(options, result, where, verdict, parts));
+    add(*json_, run_json(run_options, result, where, verdict, parts));
   }
   if (histogram_) {
     add(*histogram_, percentile_table(result.tally.latency));
   }
   if (html_) {
-    add(*html_, html_report(options, result, where, verdict));
+    add(*html_, html_report(run_options, result, where, verdict));
   }
   if (interval_lines_) {
     writes.push_back({.may_wait = true, .write = [this] { interval_lines_->finish(); }});

@@ -208,7 +208,7 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_count(options.given.connections, value, 1, kMostConnections);
            },
-           "run: number of connections (64); check: number in the\ncheck that uses many at a time "
+           "run: number of connections (64); check: number in the\ncheck \"in parallel\" "
            "(40)"},
     Option{"timeout", "TIME", OptionScope::run_and_check, "a time of at least 1ms, such as 5s",
            [](Options& options, std::string_view value) {
