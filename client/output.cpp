@@ -42,8 +42,9 @@ std::filesystem::path without_links(const std::filesystem::path& name) {
   if (!error) {
     return without_links(name.parent_path() / next);
   }
-  const std::filesystem::path absent = std::filesystem::weakly_canonical(name, error);
-  return error ? name : absent;
+  const std::filesystem::path parent = name.has_parent_path() ? name.parent_path() : ".";
+  const std::filesystem::path directory = std::filesystem::canonical(parent, error);
+  return error ? name : directory / name.filename();
 }
 
 // Whether `name` is a name of an open file, such as /dev/fd/3.

@@ -317,7 +317,7 @@ constexpr std::array kOptions{
     Option{
         "html", "FILE", OptionScope::run, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.html_file, value); },
-        "write a page with charts for a browser, a single file;\n- likewise"},
+        "write a page with charts for a browser, a single file;\n- is standard output"},
     Option{"interval", "TIME", OptionScope::run, "a time of at least 10ms, such as 1s",
            [](Options& options, std::string_view value) {
              return set_duration(options.given.interval, value, kShortestInterval);
@@ -329,7 +329,7 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_file(options.interval_file, value);
            },
-           "write each interval to FILE as it ends, as a line of\nJSON; - likewise"},
+           "write each interval to FILE as it ends, as a line of\nJSON; - is standard output"},
     Option{"json", nullptr, OptionScope::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
            "print the results as JSON instead of the table"},

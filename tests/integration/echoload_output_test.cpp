@@ -166,6 +166,10 @@ TEST_F(EcholoadOutputTest, TwoResultsForOneFileAreRefused) {
   }
   EXPECT_EQ(read_file(file("json")), "the run before");
   EXPECT_FALSE(std::filesystem::exists(file("new")));
+  const std::string absent = "echoload-output-test";
+  const ChildResult relative = load({"--json", absent, "--html", "./" + absent});
+  EXPECT_EQ(relative.exit_code, 64);
+  EXPECT_FALSE(std::filesystem::exists(absent));
 }
 
 TEST_F(EcholoadOutputTest, AReaderOfAFifoGetsTheWholeResultAndOneEndOfFile) {
