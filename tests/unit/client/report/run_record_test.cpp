@@ -211,7 +211,7 @@ TEST(RunRecordTest, WarnsIfRunsWereNotAtTheSameTime) {
 TEST(RunRecordTest, AMergedResultHasNoSeriesAndTheServerUsageOfTheFirstPartThatHasOne) {
   std::vector<MachineRun> runs(3);
   for (MachineRun& run : runs) {
-    run.result.series = {{.length = seconds(10)}};
+    run.result.series.resize(1);
   }
   runs[1].result.server = test::server_usage();
   runs[2].result.server = test::server_usage();
