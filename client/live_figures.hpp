@@ -13,12 +13,15 @@ namespace echod::client {
 
 class LiveFigures {
  public:
+  // `options` must outlive this object.
   explicit LiveFigures(const Options& options);
 
   [[nodiscard]] bool is_terminal() const noexcept { return is_terminal_; }
+  // Overwrites the progress line. Must be called only if is_terminal().
   void show(const LoadProgress& progress) const;
+  // Adds a line for the interval.
   void show(const Interval& interval) const;
-  // Erases the progress line.
+  // Erases the progress line. No-op if not on a terminal.
   void clear() const;
 
  private:

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "client/exit_codes.hpp"
 #include "client/text/figures.hpp"
@@ -29,7 +31,37 @@ sys::UniqueFd make(const std::string& name, int mode_of) {
   return fd;
 }
 
+// The absolute name of a file, with symbolic links followed. The file need not exist.
+std::filesystem::path without_links(const std::filesystem::path& name) {
+  std::error_code error;
+  const std::filesystem::path existing = std::filesystem::canonical(name, error);
+  if (!error) {
+    return existing;
+  }
+  const std::filesystem::path next = std::filesystem::read_symlink(name, error);
+  if (!error) {
+    return without_links(name.parent_path() / next);
+  }
+  const std::filesystem::path parent = name.has_parent_path() ? name.parent_path() : ".";
+  const std::filesystem::path directory = std::filesystem::canonical(parent, error);
+  return error ? name : directory / name.filename();
+}
+
+// Whether `name` is a name of an open file, such as /dev/fd/3.
+bool is_name_of_descriptor(const std::filesystem::path& name) {
+  std::error_code error;  // On failure the name is empty.
+  return std::filesystem::canonical(name.parent_path(), error).string().starts_with("/proc/");
+}
+
 }  // namespace
+
+std::optional<std::string> regular_file(const std::string& name) {
+  struct stat status {};
+  const bool exists = stat(name.c_str(), &status) == 0;
+  const bool is_regular =
+      exists ? S_ISREG(status.st_mode) && !is_name_of_descriptor(name) : errno == ENOENT;
+  return is_regular ? std::optional(without_links(name).string()) : std::nullopt;
+}
 
 bool is_name_of_standard_output(const std::string& name) {
   struct stat named {};
@@ -51,21 +83,19 @@ sys::UniqueFd open_output(const std::string& name, int flags) {
 }
 
 Output::Output(const std::string& name)
-    : name_(name),
-      temporary_(name + '.' + std::to_string(getpid()) + ".tmp"),
-      is_standard_output_(is_name_of_standard_output(name)) {
+    : name_(name), is_standard_output_(is_name_of_standard_output(name)) {
   if (is_standard_output_) {
     return;
   }
-  struct stat status {};
-  const bool exists = lstat(name_.c_str(), &status) == 0;
-  if (exists) {
-    const int may_create = S_ISLNK(status.st_mode) ? O_CREAT : 0;
-    fd_ = open_output(name_, may_create);
-  }
-  if (!exists || S_ISREG(status.st_mode)) {
+  const std::optional<std::string> file = regular_file(name_);
+  fd_ = sys::UniqueFd::adopt(open(name_.c_str(), kFlags));
+  const bool is_new = !fd_.is_open() && errno == ENOENT && file;
+  require_written(fd_.is_open() || is_new ? 0 : errno, name_);
+  if (file) {
+    file_ = *file;
+    temporary_ = file_ + '.' + std::to_string(getpid()) + ".tmp";
     is_replaced_ = make(temporary_, fd_.get()).is_open();
-    require_written(exists || is_replaced_ ? 0 : errno, name_);
+    require_written(!is_new || is_replaced_ ? 0 : errno, name_);
     (void)unlink(temporary_.c_str());  // Created again at the end: a killed run leaves none.
   }
 }
@@ -81,7 +111,7 @@ void Output::write(const std::string& text) const {
 int Output::replace(const std::string& text) const {
   const sys::UniqueFd fd = make(temporary_, fd_.get());
   int error = fd.is_open() ? sys::write_waiting(fd.get(), text).error() : errno;
-  if (error == 0 && rename(temporary_.c_str(), name_.c_str()) == 0) {
+  if (error == 0 && rename(temporary_.c_str(), file_.c_str()) == 0) {
     return 0;
   }
   error = error == 0 ? errno : error;
@@ -95,13 +125,13 @@ int Output::write_in_place(const std::string& text) const {
   return sys::write_waiting(fd_.get(), text).error();
 }
 
-void write_all(std::vector<Writing> writings) {
-  std::stable_partition(writings.begin(), writings.end(),
-                        [](const Writing& one) { return !one.may_wait; });
+void write_all(std::vector<PendingWrite> writes) {
+  std::stable_partition(writes.begin(), writes.end(),
+                        [](const PendingWrite& one) { return !one.may_wait; });
   std::string errors;
-  for (const Writing& writing : writings) {
+  for (const PendingWrite& pending : writes) {
     try {
-      writing.write();
+      pending.write();
     } catch (const FatalError& error) {
       errors += (errors.empty() ? "" : "; ") + std::string(error.what());
     }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -22,16 +23,18 @@ namespace echod::client {
 
 class Results {
  public:
-  // Throws FatalError if a file cannot be written, or if two results go to standard output.
-  explicit Results(const Options& options);
+  // Throws FatalError if a file cannot be written, or if two results go to the same file or
+  // to standard output.
+  explicit Results(const Options& command_line);
 
   // Whether add() must be called for each interval.
   [[nodiscard]] bool wants_intervals() const noexcept { return interval_lines_.has_value(); }
   // Only if wants_intervals().
   void add(const Interval& interval) { interval_lines_->add(interval); }
   // Writes all results. If some cannot be written, writes the others and throws FatalError. A run
-  // that did not begin has no summary. `parts` are the runs of a merged result.
-  void write(const Options& options, const LoadResult& result, const Verdict& verdict,
+  // that did not begin has no summary. `run_options` are the options of the run that is reported;
+  // of a merged result, the sum of its parts. `parts` are the runs of a merged result.
+  void write(const Options& run_options, const LoadResult& result, const Verdict& verdict,
              const std::vector<RunPart>& parts = {});
 
  private:
@@ -43,6 +46,7 @@ class Results {
   std::optional<Output> histogram_;
   std::optional<Output> html_;
   bool is_standard_output_taken_ = false;
+  std::set<std::string> files_;  // The regular files that results go to.
 };
 
 }  // namespace echod::client

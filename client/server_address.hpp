@@ -8,8 +8,9 @@
 
 namespace echod::client {
 
-// The first address of options.host that accepts a connection (connect_race.hpp). Blocks for up to
-// options.plan.timeout per address. Throws FatalError if no address accepts.
+// The first address of options.host that accepts a connection (connect_race.hpp). Blocks: each
+// attempt ends after options.plan.timeout at the latest, and attempts overlap; resolving the name
+// has no time limit here. Throws FatalError if no address accepts.
 [[nodiscard]] SocketAddress reachable_address(const Options& options);
 
 // Throws FatalError unless all of options.plan.sources are addresses of this host and of the

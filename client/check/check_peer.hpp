@@ -50,7 +50,8 @@ class CheckPeer {
   explicit CheckPeer(CheckContext& context, PeerOptions options = {});
 
   // Sends the next `bytes` without reading. Returns false if nothing could be sent for `patience`.
-  // Then the next step sends the rest, unless it is half_close() or reset().
+  // Then the functions that send, await_all_echoes() and expect_end() send the rest first;
+  // half_close(), expect_no_more() and reset() do not.
   [[nodiscard]] bool send_unread(std::uint64_t bytes, sys::Duration patience = kBlockedTime);
   // Sends the next `bytes`, and reads what comes back meanwhile.
   void send(std::uint64_t bytes);

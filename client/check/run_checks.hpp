@@ -1,6 +1,6 @@
 // Runs a list of correctness checks against any echo server. Each check is a short conversation.
-// Thread-safety: one run at a time per process, because a check assumes that all descriptors
-// are free. Blocks until the run is over.
+// Thread-safety: only one run at a time in a process, because the check "in parallel" assumes that
+// nearly all descriptors are free. Blocks until the run is over.
 #pragma once
 
 #include <chrono>

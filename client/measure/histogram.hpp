@@ -34,7 +34,8 @@ class Histogram {
   void add(const Histogram& other) noexcept;
 
   [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
-  // Exact, up to kLongest. This and the functions below return 0 if there are no samples.
+  // min(), max(), mean_ns(), standard_deviation_ns() and percentile() return 0 if there are no
+  // samples. min() and max() are exact, up to kLongest.
   [[nodiscard]] Nanoseconds min() const noexcept { return count_ == 0 ? Nanoseconds(0) : min_; }
   [[nodiscard]] Nanoseconds max() const noexcept { return max_; }
   [[nodiscard]] double mean_ns() const noexcept;

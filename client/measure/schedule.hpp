@@ -49,8 +49,9 @@ class Schedule {
   // When the next message is due.
   [[nodiscard]] sys::TimePoint due() const noexcept { return due_; }
 
-  // Skips `messages` messages. They must not reach beyond the next change of the rate; see
-  // count_before(). With random gaps, skipping more than one uses the mean gap.
+  // Skips the next `messages` messages. To skip more than one, `messages` must not be above a
+  // result of count_before(), so that no skipped message comes after the next change of the rate.
+  // If arrivals are Poisson, skipping more than one moves on by the mean gap for each.
   void skip(std::uint64_t messages = 1) noexcept {
     number_ += messages;
     if (seed_) {
@@ -66,7 +67,7 @@ class Schedule {
   }
 
   // How many messages, from the next one on, are due before `moment` and before the next change of
-  // the rate. With random gaps this is an estimate, but 0 only if there are none.
+  // the rate. If arrivals are Poisson, this is an estimate; it is 0 only if no message is due.
   [[nodiscard]] std::uint64_t count_before(sys::TimePoint moment) const noexcept {
     if (changed_ < changes_.size()) {
       moment = std::min(moment, changes_[changed_].moment);

@@ -72,7 +72,8 @@ std::optional<std::string> set_target(Options& options, std::string_view target)
 std::optional<std::string> duplicate_output_file(const Options& options) {
   const std::array files{std::pair{"--json", &options.json_file},
                          std::pair{"--histogram", &options.histogram_file},
-                         std::pair{"--html", &options.html_file}};
+                         std::pair{"--html", &options.html_file},
+                         std::pair{"--interval-json", &options.interval_file}};
   for (std::size_t one = 0; one < files.size(); ++one) {
     for (std::size_t other = one + 1; other < files.size(); ++other) {
       if (const auto& name = *files.at(one).second; name && name == *files.at(other).second) {
@@ -102,7 +103,7 @@ std::optional<std::string> contradiction(const Options& options) {
         return limit.kind != Limit::Kind::errors;
       });
   if (is_stream && is_about_latency) {
-    return "--slo (but for errors) and --histogram are about messages, and a stream has none: use "
+    return "--slo (except errors) and --histogram are about messages, and a stream has none: use "
            "--mode echo";
   }
   if (is_connect && (is_paced || options.given.active || options.given.depth)) {

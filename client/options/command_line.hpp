@@ -24,7 +24,8 @@ struct Limit {
   double number = 0;                 // rate: fewest echoes per second; errors: most errors
 };
 
-// The options whose defaults depend on other options. Empty if the option was not given.
+// Options whose values are completed after parsing, because their defaults depend on other options
+// or on chance, or because they contradict others. Empty if the option was not given.
 struct GivenOptions {
   std::optional<std::uint32_t> connections;
   std::optional<std::uint32_t> active;

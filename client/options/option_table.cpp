@@ -208,7 +208,8 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_count(options.given.connections, value, 1, kMostConnections);
            },
-           "run: how many connections to hold (64);\ncheck: how many in parallel (40)"},
+           "run: number of connections (64); check: number in the\ncheck \"in parallel\" "
+           "(40)"},
     Option{"timeout", "TIME", OptionScope::run_and_check, "a time of at least 1ms, such as 5s",
            [](Options& options, std::string_view value) {
              return set_duration(options.plan.timeout, value, kShortest);
@@ -218,49 +219,56 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_count(options.given.seed, value, 0, UINT32_MAX);
            },
-           "send the bytes of the run that had this seed (a new\none each time)"},
-    Option{"mode", "MODE", OptionScope::run, "echo, connect or stream", &set_mode,
-           "echo: messages to and fro (the default);\nconnect: connect, one message, half-close, "
-           "its echo,\nend of file, again and again;\nstream: as many bytes as go, both ways"},
+           "send the same bytes as the run with this seed (a new\nseed for each run)"},
+    Option{
+        "mode", "MODE", OptionScope::run, "echo, connect or stream", &set_mode,
+        "echo: exchange messages on connections that stay open\n(the default);\nconnect: connect, "
+        "send "
+        "one message, half-close, read\nits echo and the end of file, and repeat;\nstream: send as "
+        "many bytes as possible in both\ndirections at once"},
     Option{"active", "N", OptionScope::run, "0 to 10000000",
            [](Options& options, std::string_view value) {
              return set_count(options.given.active, value, 0, kMostConnections);
            },
-           "how many connections exchange messages (all of them);\nthe rest is idle"},
+           "how many connections exchange messages (all); the\nothers are only open"},
     Option{"size", "BYTES", OptionScope::run, "1 to 64M bytes, or a range such as 64-4k",
            &set_sizes, "bytes in a message, or a range of them (64;\nstream: 64k)"},
     Option{"depth", "N", OptionScope::run, "1 to 65536",
            [](Options& options, std::string_view value) {
              return set_count(options.given.depth, value, 1, kMostDepth);
            },
-           "messages outstanding on a connection (1; stream: 16)"},
-    Option{"rate", "N", OptionScope::run,
-           "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
-           &set_rate_or_steps,
-           "open loop: so many messages per second in all, due\nwhatever the server does; latency "
-           "counts from when a\nmessage was due; 1k:10k:1k@5s: from 1k to 10k in\nsteps of 1k, for "
-           "5 s each"},
+           "maximum number of outstanding messages on a connection\n(1; stream: 16)"},
+    Option{
+        "rate", "N", OptionScope::run,
+        "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
+        &set_rate_or_steps,
+        "open loop: total number of messages per second, due\nindependent of the server; latency "
+        "is measured from the\ntime at which a message was due; 1k:10k:1k@5s: from\n1k to 10k in "
+        "steps of 1k, for 5 s each"},
     Option{"arrivals", "MODEL", OptionScope::run, "constant or poisson", &set_arrivals,
-           "constant: messages are due at equal distances (the\ndefault); poisson: at random ones, "
+           "constant: messages are due at equal distances (the\ndefault); poisson: the gaps are "
+           "random, "
            "as if very many\nindependent users sent them"},
     Option{"messages", "N", OptionScope::run, "1 or more",
            [](Options& options, std::string_view value) {
              return set_count(options.plan.messages, value, 1, UINT64_MAX);
            },
-           "open loop: no more than these in all; then all\nconnections are idle until the time is "
-           "over"},
+           "open loop: send at most this many messages in all;\nthen all connections are idle "
+           "until the "
+           "time is over"},
     Option{"threads", "N", OptionScope::run, "1 to 256",
            [](Options& options, std::string_view value) {
              return set_count(options.plan.threads, value, 1, kMostThreads);
            },
-           "threads that share the connections (1)"},
+           "number of threads that share the connections (1)"},
     Option{"start-at", "TIME", OptionScope::run,
            "a moment within a year, such as 2026-11-21T09:30:00Z, 1795253400 or +10s",
            [](Options& options, std::string_view value) {
              return set_moment(options.plan.start_at, value);
            },
-           "begin the messages at this moment, the connections\nbefore, so that many machines "
-           "begin together: as in\n2026-11-21T09:30:00Z, seconds since the epoch, +10s"},
+           "start sending messages at this time, so that several\nmachines start together: such as "
+           "2026-11-21T09:30:00Z,\nseconds since the epoch, or +10s; the connections are\nopened "
+           "before"},
     Option{"duration", "TIME", OptionScope::run, "a time of at least 1ms, such as 10s",
            [](Options& options, std::string_view value) {
              return set_duration(options.given.duration, value, kShortest);
@@ -270,36 +278,37 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_duration(options.given.warmup, value, std::chrono::nanoseconds(0));
            },
-           "how long to run before that (1s; with --messages 0)"},
+           "how long to run before the measurement (1s; with\n--messages 0)"},
     Option{"connect-rate", "N", OptionScope::run, "connections per second, such as 1k",
            [](Options& options, std::string_view value) {
              return set_rate(options.plan.connect_rate_per_s, value);
            },
-           "connections to make per second (128 at a time)"},
+           "number of connections to open per second (each thread\nopens 128 at a time)"},
     Option{"ramp", "TIME", OptionScope::run, "a time of at least 1ms, such as 30s",
            [](Options& options, std::string_view value) {
              return set_duration(options.ramp, value, kShortest);
            },
-           "the same, as the time for all of them"},
-    Option{"source", "ADDRESS", OptionScope::run, "an IP address of this host", &add_source,
-           "connect from this address; give it several times to\ntake turns (each has its own "
-           "ports)"},
+           "the time in which to open all connections"},
+    Option{
+        "source", "ADDRESS", OptionScope::run, "an IP address of this host", &add_source,
+        "connect from this address of the host; if given several\ntimes, the connections use the "
+        "addresses in turn"},
     Option{"server-pid", "PID", OptionScope::run, "a process id", &set_pid,
-           "report this process's CPU time and memory"},
+           "report CPU time, memory and context switches of this\nprocess on the same host"},
     Option{"max-errors", "N", OptionScope::run, "a number of errors",
            [](Options& options, std::string_view value) {
              return set_count(options.max_errors, value, 0, UINT64_MAX);
            },
-           "succeed with up to so many errors (0); wrong bytes,\nand bytes missing after our "
+           "succeed with at most this many errors (0); wrong bytes,\nand bytes missing after our "
            "half-close, always fail"},
     Option{"slo", "LIMIT", OptionScope::run_and_merge,
            "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5", &add_limit,
-           "fail unless this is kept: p99=2ms, p99.9=10ms, max=1s,\n'rate>=9900' (echoes per "
-           "second), 'errors<=5'; may be\ngiven several times"},
+           "fail if the result is outside this limit: p99=2ms,\np99.9=10ms, max=1s, 'rate>=9900' "
+           "(echoes per second),\n'errors<=5'; may be given several times"},
     Option{
         "json", "FILE", OptionScope::run_and_merge, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
-        "write the whole result to FILE; - is standard output,\ninstead of the summary"},
+        "write the whole result to FILE; - is standard output\nand replaces the summary"},
     Option{"histogram", "FILE", OptionScope::run_and_merge, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.histogram_file, value);
@@ -308,24 +317,25 @@ constexpr std::array kOptions{
     Option{
         "html", "FILE", OptionScope::run, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.html_file, value); },
-        "write a page with charts for a browser, one file that\nneeds no other; - likewise"},
+        "write a page with charts for a browser, a single file;\n- is standard output"},
     Option{"interval", "TIME", OptionScope::run, "a time of at least 10ms, such as 1s",
            [](Options& options, std::string_view value) {
              return set_duration(options.given.interval, value, kShortestInterval);
            },
-           "show the figures of each interval as it ends, on\nstandard error; results have them by "
-           "the second\nwithout it"},
+           "show the figures of each interval on standard error as\nit ends, and use intervals of "
+           "this "
+           "length in the\nresults (1s; longer in a run of over an hour)"},
     Option{"interval-json", "FILE", OptionScope::run, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.interval_file, value);
            },
-           "write each interval to FILE as it ends, a line of JSON;\n- likewise"},
+           "write each interval to FILE as it ends, as a line of\nJSON; - is standard output"},
     Option{"json", nullptr, OptionScope::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
-           "print the results as JSON"},
+           "print the results as JSON instead of the table"},
     Option{"verbose", nullptr, OptionScope::check, "",
            [](Options& options, std::string_view /*value*/) { return options.is_verbose = true; },
-           "show each connect, send and receive"},
+           "show each connect, send and receive on standard error"},
 };
 
 std::string help_for(OptionScope scope) {
@@ -360,9 +370,9 @@ std::string help() {
          "       echoload check [OPTION]... HOST:PORT\n"
          "       echoload merge [OPTION]... FILE...\n\n"
          "run, the default, puts load on the server and reports rates and latencies;\n"
-         "check goes through a list of tests and says which the server passes. HOST is a\n"
+         "check runs a list of checks and says which the server passes. HOST is a\n"
          "name, an IPv4 address, or an IPv6 address in brackets. merge makes one report of\n"
-         "runs on several machines: the FILEs are what their --json wrote.\n\n"
+         "runs on several machines, from the FILEs that --json wrote there.\n\n"
          "run and check:\n" +
          help_for(OptionScope::run_and_check) + "\nrun:\n" + help_for(OptionScope::run) +
          "\nrun and merge:\n" + help_for(OptionScope::run_and_merge) + "\ncheck:\n" +
@@ -371,9 +381,9 @@ std::string help() {
          "  --version              print the version and exit\n"
          "  --help                 print this text and exit\n\n"
          "Sizes take k and M (1024), other numbers k and M (1000), times s, ms, us and m.\n"
-         "Ctrl-C ends a run with the results so far.\n\n"
+         "Ctrl-C ends a run; the results so far are reported.\n\n"
          "Exit codes:\n"
-         "   0  all is well\n"
+         "   0  success\n"
          "   1  wrong or missing bytes, a failed check, too many errors, or a missed --slo\n"
          "   3  interrupted, and nothing was wrong until then\n"
          "  64  wrong command line\n"

@@ -1,5 +1,8 @@
 #include "client/report/html_page.hpp"
 
+#include <cstddef>
+#include <nlohmann/json.hpp>
+
 #include "client/text/figures.hpp"
 
 namespace echod::client {
@@ -74,11 +77,31 @@ std::string cell(const std::string& name, const std::string& text) {
   return '<' + name + '>' + escaped(text) + "</" + name + '>';
 }
 
+// `text` with each part that is not valid UTF-8 replaced by U+FFFD.
+std::string valid_utf8(const std::string& text) {
+  using Json = nlohmann::json;
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+// XML allows neither most control characters, even as references, nor U+FFFE and U+FFFF (section
+// 2.2). They are replaced by C escapes and by U+FFFD.
+std::string valid_xml(const std::string& text) {
+  std::string valid;
+  for (const char character : valid_utf8(text)) {
+    const bool is_control = character >= '\0' && character < ' ' && character != '\n';
+    valid += is_control ? one_line(std::string(1, character)) : std::string(1, character);
+    if (valid.ends_with("\xEF\xBF\xBE") || valid.ends_with("\xEF\xBF\xBF")) {
+      valid.back() = '\xBD';
+    }
+  }
+  return valid;
+}
+
 }  // namespace
 
 std::string escaped(const std::string& text) {
   std::string safe;
-  for (const char character : text) {
+  for (const char character : valid_xml(text)) {
     switch (character) {
       case '&':
         safe += "&amp;";

@@ -9,7 +9,8 @@
 
 namespace echod::client {
 
-// Escapes `text` for use between tags or in an attribute.
+// Escapes `text` for use between tags or in an attribute. Control characters other than newlines
+// become C escapes, such as \x01, and invalid UTF-8 becomes U+FFFD.
 [[nodiscard]] std::string escaped(const std::string& text);
 
 // <name class="style">inside</name>

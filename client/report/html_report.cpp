@@ -28,7 +28,7 @@ std::string notes(const std::vector<std::string>& lines, const std::string& what
                   const std::string& style) {
   std::string text;
   for (const std::string& line : lines) {
-    text += element("p", "note " + style, what + ": <span>" + escaped(line) + "</span>");
+    text += element("p", "note " + style, what + ": <span>" + escaped(one_line(line)) + "</span>");
   }
   return text;
 }

@@ -1,5 +1,6 @@
-// The JSON names of the members of Tally, used to write and to read the result of a run.
-// Thread-safety: constants.
+// The JSON names of the histograms and counts in Tally. json_report.cpp writes the histograms by
+// these names, and the counts by names of its own, because of their order in the file.
+// run_record.cpp reads both. Thread-safety: only constants.
 #pragma once
 
 #include <array>

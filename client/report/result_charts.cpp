@@ -242,6 +242,27 @@ double per_second(double amount, const Interval& interval) {
   return amount / std::max(seconds(interval.length), 1e-9);
 }
 
+// The rate asked for, up to `end`: a constant, or a step for each rate that was measured.
+Line asked_rate(const Options& options, const LoadResult& result, double end) {
+  const LoadPlan& plan = options.plan;
+  Line line{.style = "asked", .pieces = {{}}};
+  std::vector<Point>& points = line.pieces.front();
+  if (plan.steps.rates_per_s.empty()) {
+    points = {{.x = 0, .y = *plan.rate_per_s}, {.x = end, .y = *plan.rate_per_s}};
+  }
+  std::chrono::nanoseconds begin{0};
+  for (std::size_t step = 0; step < plan.steps.rates_per_s.size(); ++step) {
+    const double rate = plan.steps.rates_per_s[step];
+    const std::chrono::nanoseconds time = time_of_step(step, options, result);
+    if (time.count() > 0) {
+      points.push_back({.x = seconds(begin), .y = rate});
+      points.push_back({.x = seconds(begin + time), .y = rate});
+    }
+    begin += time;
+  }
+  return line;
+}
+
 std::string rate_over_time(const Options& options, const LoadResult& result) {
   const bool is_stream = options.plan.mode == LoadMode::stream;
   const std::string what = is_stream                                ? "MB received per second"
@@ -255,15 +276,15 @@ std::string rate_over_time(const Options& options, const LoadResult& result) {
   })};
   chart.lines.front().is_filled = true;
   Legend legend{{"rate", what}};
-  double highest = options.plan.rate_per_s.value_or(0);
-  for (const Point& point : chart.lines.front().pieces.front()) {
-    highest = std::max(highest, point.y);
-  }
   if (options.plan.rate_per_s) {
-    chart.lines.push_back({.style = "asked",
-                           .pieces = {{{.x = 0, .y = *options.plan.rate_per_s},
-                                       {.x = chart.x.high, .y = *options.plan.rate_per_s}}}});
+    chart.lines.push_back(asked_rate(options, result, chart.x.high));
     legend.emplace_back("asked", "asked for");
+  }
+  double highest = 0;
+  for (const Line& line : chart.lines) {
+    for (const Point& point : line.pieces.front()) {
+      highest = std::max(highest, point.y);
+    }
   }
   constexpr double kAir = 1.05;
   chart.y = linear_scale(kAir * highest, short_number_text);

@@ -41,7 +41,7 @@ std::optional<Moment> moment_at(const Source& json, const char* pointer) {
   const auto text = optional_at<std::string>(json, pointer);
   const auto moment = text ? parse_moment(*text) : std::nullopt;
   if (text && !moment) {
-    throw std::runtime_error('"' + *text + "\" is no time");
+    throw std::runtime_error('"' + *text + "\" is not a valid time");
   }
   return moment;
 }
@@ -99,7 +99,7 @@ Tally tally_from(const Source& json) {
 SocketAddress address_of(const std::string& host, std::uint16_t port) {
   const auto address = SocketAddress::parse(host, port);
   if (!address) {
-    throw std::runtime_error('"' + host + "\" is no address");
+    throw std::runtime_error('"' + host + "\" is not a valid address");
   }
   return *address;
 }
@@ -119,7 +119,7 @@ SocketAddress server_address_from(const std::string& text) {
 LoadMode mode_from(const std::string& text) {
   const auto mode = mode_named(text);
   if (!mode) {
-    throw std::runtime_error('"' + text + "\" is no mode");
+    throw std::runtime_error('"' + text + "\" is not a valid mode");
   }
   return *mode;
 }
@@ -204,7 +204,7 @@ std::vector<RunPart> parts_from(const Source& json) {
 
 RunRecord record_from(const std::string& name, const Source& json) {
   if (json.at("kind") != "run" && json.at("kind") != "merged") {
-    throw std::runtime_error("it is of another kind");
+    throw std::runtime_error(json.at("kind").dump() + " is not a valid kind");
   }
   RunRecord record;
   record.options = options_from(json);
@@ -260,7 +260,7 @@ void require_alike(const RunRecord& first, const RunRecord& other) {
   compare("--mode", one.mode, two.mode);
   if (different != nullptr) {
     throw std::runtime_error(first.parts.front().name + " and " + other.parts.front().name +
-                             " are no parts of one run: they differ in " + different);
+                             " are not parts of one run: they differ in " + different);
   }
 }
 
@@ -344,7 +344,7 @@ RunRecord read_run(const std::string& name, const std::string& json) {
   try {
     return record_from(name, Source::parse(json));
   } catch (const std::exception& error) {
-    throw std::runtime_error(name + " is no result of echoload run: " + error.what());
+    throw std::runtime_error(name + " is not a result of echoload run: " + error.what());
   }
 }
 
@@ -382,10 +382,10 @@ Verdict verdict_on_merged(const RunRecord& record) {
   }
   const nanoseconds common = common_time(record.parts);
   if ((record.result.measured - common) * kNotableShare > record.result.measured) {
-    verdict.warnings.push_back("the parts did not run at the same time: of " +
-                               duration_text(record.result.measured) +
-                               ", over which the rates are, all of them measured " +
-                               duration_text(common) + "; --start-at lets them begin together");
+    verdict.warnings.push_back(
+        "all parts measured at the same time for only " + duration_text(common) + " of " +
+        duration_text(record.result.measured) + "; rates are over " +
+        duration_text(record.result.measured) + "; --start-at lets them begin together");
   }
   return verdict;
 }

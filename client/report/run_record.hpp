@@ -1,7 +1,8 @@
 // Reads results of load runs from JSON and merges them.
 //
-// Reports are computed from whole numbers that add up exactly. So merging n parts of a run gives
-// exactly the result of one run.
+// Counts and histograms are whole numbers and add up exactly. So the merged counts and histograms,
+// and the percentiles computed from them, are exactly those of one run. A merged result has no
+// series, and its server usage is that of the first part that has one.
 //
 // Thread-safety: stateless functions.
 #pragma once

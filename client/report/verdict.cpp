@@ -91,8 +91,7 @@ bool is_client_busy(const LoadResult& result) {
 void warn_of_client(const LoadResult& result, Verdict& verdict) {
   if (is_client_busy(result)) {
     verdict.warnings.push_back(
-        "the client was the limit, or near it: a thread of it was on a CPU, or waiting for one, "
-        "for " +
+        "the client was the bottleneck: one thread was busy " +
         number_text(busiest_share(result) * kPercent, 0) +
         " % of the time; use more --threads, or more CPUs, to find the server's limit");
   }
@@ -139,9 +138,8 @@ void warn_of_rate(const Options& options, const LoadResult& result, Verdict& ver
     const auto [limiting_rate, service] = *limiting_service(options, result);
     verdict.warnings.push_back(
         "too few connections for " + short_number_text(limiting_rate) +
-        " per second: the server took " + duration_text(mean_of(service)) +
-        " for a message, and the others waited for a connection meanwhile, which is in the "
-        "latency; give --connections " +
+        " per second: each message kept a connection busy for " + duration_text(mean_of(service)) +
+        "; the messages behind it waited, and the wait is in the latency; give --connections " +
         std::to_string(*needed) + ", or a larger --depth");
   }
 }

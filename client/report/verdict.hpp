@@ -49,9 +49,9 @@ struct Verdict {
 // How long step number `step` was measured.
 [[nodiscard]] std::chrono::nanoseconds time_of_step(std::size_t step, const Options& options,
                                                     const LoadResult& result) noexcept;
-// The index of the first step that did not keep up. A step did not keep up if fewer than 99 % of
-// the messages due in its time came back in that time, or if its median latency is more than ten
-// times the lowest of the steps before. If all steps kept up, returns their number.
+// The index of the first step that did not keep up. If all steps kept up, returns their number. A
+// step keeps up if at least 99 % as many messages came back in its time as were due in it (one may
+// be missing), and if its median latency is at most ten times the lowest median of an earlier step.
 [[nodiscard]] std::size_t first_over_the_knee(const LoadResult& result) noexcept;
 
 // How many connections the rate needs. Empty if there are enough. By Little's law the rate needs

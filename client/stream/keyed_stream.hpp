@@ -11,7 +11,7 @@
 // The key is a bijective hash of connection, epoch and seed. With one seed, no two epochs of any
 // two connections have the same key. With two seeds, keys are equal only by chance (64 bits).
 // Single bytes of two streams are equal at about one offset in 256. Within an epoch, each byte of
-// the block meets each byte of the key exactly once, because kPeriod is prime.
+// the block meets each byte of the key exactly once, because 8 and kPeriod have no common divisor.
 //
 // Thread-safety: a value type. The shared block is initialized once and then only read.
 #pragma once

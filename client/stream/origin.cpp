@@ -126,7 +126,7 @@ std::string description_of(const Fault& fault) {
     case FaultKind::lost:
       return bytes + " lost";
     case FaultKind::duplicated:
-      return "the previous " + bytes + " arrived again";
+      return "bytes from " + bytes + " earlier arrived again";
     case FaultKind::reordered:
       return "bytes that belong " + bytes + " later arrived first";
     case FaultKind::crossed:

@@ -64,8 +64,8 @@ struct Evidence {
 // How many bytes from the first wrong one on are kept, and how long to wait for them.
 inline constexpr std::size_t kEvidenceBytes = 4096;
 inline constexpr std::chrono::milliseconds kEvidenceTime{200};
-// How many bytes of evidence to wait for when `owed` bytes are still to come. At most
-// kEvidenceBytes.
+// How many bytes of evidence to wait for when `owed` bytes are still to come: `owed`, but at most
+// kEvidenceBytes. If none are owed, the number of extra bytes is unknown: kEvidenceBytes.
 [[nodiscard]] std::size_t evidence_bytes_needed(std::uint64_t owed) noexcept;
 
 struct Fault {
@@ -74,8 +74,13 @@ struct Fault {
   std::uint64_t offset = 0;
   std::optional<std::byte> expected;  // Empty if `offset` is beyond what was sent.
   std::byte got{};
-  // How many bytes are corrupted (at least), lost, duplicated, foreign or extra. For `reordered`,
-  // how far ahead of their position the bytes are.
+  // A number of bytes:
+  //   corrupted    from the first wrong byte to the last one in the evidence
+  //   lost         missing
+  //   duplicated   the distance back to where the bytes first arrived
+  //   reordered    the distance ahead to where the bytes belong
+  //   crossed      the size of the evidence
+  //   unsolicited  extra; if nothing expected follows, the size of the evidence
   std::uint64_t bytes = 0;
   std::optional<Origin> origin;  // Where the wrong bytes come from, if from this run.
 };

@@ -24,13 +24,13 @@ IoResult set_option(int fd, int level, int option, int value) noexcept {
 }
 
 // Must be set before connecting, because the SYN announces both.
-IoResult set_receive_buffering(int fd, const ReceiveBuffering& path) noexcept {
+IoResult set_receive_buffering(int fd, const ReceiveBuffering& buffering) noexcept {
   IoResult result = IoResult::of(0);
-  if (path.buffer_bytes > 0) {
-    result = set_option(fd, SOL_SOCKET, SO_RCVBUF, path.buffer_bytes);
+  if (buffering.buffer_bytes > 0) {
+    result = set_option(fd, SOL_SOCKET, SO_RCVBUF, buffering.buffer_bytes);
   }
-  if (result.ok() && path.segment_bytes > 0) {
-    result = set_option(fd, IPPROTO_TCP, TCP_MAXSEG, path.segment_bytes);
+  if (result.ok() && buffering.segment_bytes > 0) {
+    result = set_option(fd, IPPROTO_TCP, TCP_MAXSEG, buffering.segment_bytes);
   }
   return result;
 }
@@ -76,7 +76,7 @@ Duration age_of(msghdr& message) noexcept {
 
 ConnectResult open_connection(const SocketAddress& server,
                               const std::optional<SocketAddress>& source,
-                              const ReceiveBuffering& path) noexcept {
+                              const ReceiveBuffering& buffering) noexcept {
   const int family = server.is_v6() ? AF_INET6 : AF_INET;
   ConnectResult opened;
   opened.fd = UniqueFd::adopt(
@@ -90,7 +90,7 @@ ConnectResult open_connection(const SocketAddress& server,
     result = set_option(opened.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1);
   }
   if (result.ok()) {
-    result = set_receive_buffering(opened.fd.get(), path);
+    result = set_receive_buffering(opened.fd.get(), buffering);
   }
   if (result.ok() && source) {
     result = bind_to(opened.fd.get(), *source);
@@ -139,8 +139,8 @@ std::string connect_error_text(int error) {
 
 ConnectResult connect_within(const SocketAddress& server,
                              const std::optional<SocketAddress>& source, Duration timeout,
-                             const ReceiveBuffering& path) noexcept {
-  ConnectResult opened = open_connection(server, source, path);
+                             const ReceiveBuffering& buffering) noexcept {
+  ConnectResult opened = open_connection(server, source, buffering);
   const bool is_begun = opened.error == 0 || opened.error == EINPROGRESS;
   if (is_begun) {
     const bool is_finished =

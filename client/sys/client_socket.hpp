@@ -16,9 +16,12 @@
 namespace echod::sys {
 
 struct ConnectResult {
-  UniqueFd fd;    // Non-blocking, close-on-exec, TCP_NODELAY, SO_OOBINLINE; open exactly if `error`
-                  // allows it.
-  int error = 0;  // 0: connected; EINPROGRESS: writable once it is decided; else why there is none.
+  // Non-blocking, close-on-exec, TCP_NODELAY, SO_OOBINLINE. Open only if `error` is 0 or
+  // EINPROGRESS.
+  UniqueFd fd;
+  // 0: connected. EINPROGRESS: not yet known; the socket becomes writable when connect_error() has
+  // the result. Other values: the reason for the failure.
+  int error = 0;
 };
 
 // Used instead of an errno: the socket connected to itself. This happens if no server listens on
@@ -37,7 +40,7 @@ struct ReceiveBuffering {
 // ip(7)).
 [[nodiscard]] ConnectResult open_connection(const SocketAddress& server,
                                             const std::optional<SocketAddress>& source,
-                                            const ReceiveBuffering& path = {}) noexcept;
+                                            const ReceiveBuffering& buffering = {}) noexcept;
 
 // Returns 0 if connections can be made from `source`, otherwise the errno of bind(2).
 [[nodiscard]] int bind_error(const SocketAddress& source) noexcept;
@@ -58,7 +61,7 @@ struct ReceiveBuffering {
 [[nodiscard]] ConnectResult connect_within(const SocketAddress& server,
                                            const std::optional<SocketAddress>& source,
                                            Duration timeout,
-                                           const ReceiveBuffering& path = {}) noexcept;
+                                           const ReceiveBuffering& buffering = {}) noexcept;
 
 // Makes the kernel record when bytes arrive, for receive_stamped() (SO_TIMESTAMPNS, socket(7)).
 // No-op if the kernel does not support it.
@@ -72,8 +75,9 @@ struct StampedRead {
   TimePoint read;
 };
 
-// Like receive(), with the times. Segments that the kernel merged have the time of the last one, so
-// bytes left over from an earlier call may get a later time than theirs.
+// Like receive(), with the times. The kernel may merge segments in its buffer and keeps only the
+// time of the last one. So if some bytes of a segment were not read at once, and later segments are
+// merged with it, `arrived` of the next call may be too late.
 [[nodiscard]] StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept;
 
 // TCP statistics of a connection (TCP_INFO, tcp(7)).

@@ -30,8 +30,9 @@ struct RaceResult {
   std::vector<int> errors;
 };
 
-// Tries the routes in order, at the same time as earlier ones that have not completed. Each attempt
-// has `timeout`. All connections are closed before it returns.
+// Begins the attempts in the order of the routes. Attempts overlap: the next one begins after
+// kAttemptDelay even if earlier ones have not completed. Each attempt fails after `timeout`. Closes
+// all connections before it returns, also the one that won.
 [[nodiscard]] RaceResult connect_to_first(std::span<const Route> routes, Duration timeout);
 
 }  // namespace echod::sys

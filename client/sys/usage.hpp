@@ -1,4 +1,5 @@
-// The resources that a process or a thread has used so far, from /proc (proc(5)).
+// The resources that a process or a thread has used so far, from the CPU clock of the process
+// (clock_getcpuclockid(3)) and from /proc (proc(5)).
 // Thread-safety: stateless functions.
 #pragma once
 

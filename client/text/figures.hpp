@@ -17,7 +17,8 @@ inline constexpr std::uint64_t kMib = 1024 * kKib;
 inline constexpr double kMega = 1e6;
 inline constexpr double kPercent = 100;
 
-// At most three digits, in a suitable unit: "31.4 us", "3.2 ms", "5 s".
+// At most three significant digits, in a suitable unit: "31.4 us", "3.2 ms", "5 s". Whole digits
+// are never dropped: "1234 s".
 [[nodiscard]] std::string duration_text(std::chrono::nanoseconds duration);
 // Likewise: "12 bytes", "64 KiB", "1.5 MiB".
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
@@ -27,7 +28,8 @@ inline constexpr double kPercent = 100;
 [[nodiscard]] std::string count_text(std::uint64_t count);
 // With `decimals` decimals.
 [[nodiscard]] std::string number_text(double number, int decimals);
-// A number that may be large or small: "12 346", "9.5", "0.33".
+// A number that may be large or small: "12 346", "12.5", "9.50", "0.33". Whole numbers have no
+// decimals: "9".
 [[nodiscard]] std::string short_number_text(double number);
 // "410 MB/s". 1 MB is 1 000 000 bytes.
 [[nodiscard]] std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration);

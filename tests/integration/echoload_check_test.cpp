@@ -161,7 +161,7 @@ TEST(EcholoadCheckTest, AFlippedBitIsFound) {
 TEST(EcholoadCheckTest, RepeatedBytesAreFound) {
   const BrokenServer server(Fault::duplicates);
   expect_failures(check(server), kLong,
-                  "offset 900: the previous 64 bytes arrived again|" + kWrongByte);
+                  "offset 900: bytes from 64 bytes earlier arrived again|" + kWrongByte);
 }
 
 TEST(EcholoadCheckTest, ReorderedBytesAreFound) {

@@ -52,7 +52,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{Fault::drops_a_byte, "lost", "offset 900: 1 byte lost", kDeep},
                     Case{Fault::corrupts, "corrupted", "offset 900: 1 byte corrupted", kDeep},
                     Case{Fault::duplicates, "duplicated",
-                         "offset 900: the previous 64 bytes arrived again", kDeep},
+                         "offset 900: bytes from 64 bytes earlier arrived again", kDeep},
                     Case{Fault::reorders, "reordered", "arrived first", kDeep},
                     Case{Fault::swaps_two_connections, "crossed", ": bytes of connection ", kDeep},
                     Case{Fault::truncates_at_half_close,

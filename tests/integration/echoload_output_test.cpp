@@ -80,10 +80,10 @@ TEST_F(EcholoadOutputTest, UnwritableIntervalLinesFailTheRunButNotOtherResults) 
   EXPECT_EQ(result.exit_code, kSystem);
   EXPECT_EQ(result.err, "echoload: cannot write /dev/full: No space left on device\n");
   EXPECT_TRUE(has_result("json"));
-  const ChildResult both = load({"--interval-json", "/dev/full", "--json", "/dev/full"});
+  const ChildResult both = load({"--interval-json", "/dev/../dev/full", "--json", "/dev/full"});
   EXPECT_EQ(both.err,
-            "echoload: cannot write /dev/full: No space left on device; cannot write /dev/full: No "
-            "space left on device\n");
+            "echoload: cannot write /dev/full: No space left on device; cannot write "
+            "/dev/../dev/full: No space left on device\n");
 }
 
 TEST_F(EcholoadOutputTest, FilesAreWrittenWhileStandardOutputBlocks) {
@@ -126,6 +126,50 @@ TEST_F(EcholoadOutputTest, ASymbolicLinkStaysOne) {
   EXPECT_EQ(load({"--json", file("link")}).exit_code, 0);
   EXPECT_TRUE(std::filesystem::is_symlink(file("link")));
   EXPECT_TRUE(has_result("json"));
+  EXPECT_EQ(all_files(), (std::vector<std::string>{"json", "link"}));
+}
+
+TEST_F(EcholoadOutputTest, AFileIsReplacedThroughASymbolicLinkToo) {
+  write_file(file("json"), "the run before");
+  std::filesystem::create_symlink("json", file("link"));
+  const int before = open(file("json").c_str(), O_RDONLY | O_CLOEXEC);
+  const OpenedFile kept(before);
+  EXPECT_EQ(load({"--json", file("link")}).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(file("link")));
+  EXPECT_TRUE(has_result("json"));
+  EXPECT_EQ(all_files(), (std::vector<std::string>{"json", "link"}));
+  struct stat old {};
+  ASSERT_EQ(fstat(before, &old), 0);
+  EXPECT_EQ(old.st_nlink, 0U) << "a reader of the old file could see half of the new result";
+}
+
+TEST_F(EcholoadOutputTest, ADescriptorGetsTheResultInPlace) {
+  write_file(file("json"), "the run before");
+  const ChildResult result =
+      load_into("9<\"" + file("json") + '"', {"--json", "/dev/fd/9", "--html", file("html")});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_TRUE(has_result("json"));
+  EXPECT_EQ(all_files(), (std::vector<std::string>{"html", "json"}));
+}
+
+TEST_F(EcholoadOutputTest, TwoResultsForOneFileAreRefused) {
+  write_file(file("json"), "the run before");
+  std::filesystem::create_symlink("json", file("link"));
+  std::filesystem::create_symlink("new", file("dangling"));
+  for (const auto& [one, other] : {std::pair("json", "link"), std::pair("new", "dangling")}) {
+    for (const char* option : {"--html", "--interval-json"}) {
+      const ChildResult result = load({"--json", file(one), option, file(other)});
+      EXPECT_EQ(result.exit_code, 64) << option;
+      EXPECT_EQ(result.err, "echoload: only one result can go to " +
+                                std::filesystem::weakly_canonical(file(one)).string() + '\n');
+    }
+  }
+  EXPECT_EQ(read_file(file("json")), "the run before");
+  EXPECT_FALSE(std::filesystem::exists(file("new")));
+  const std::string absent = "echoload-output-test";
+  const ChildResult relative = load({"--json", absent, "--html", "./" + absent});
+  EXPECT_EQ(relative.exit_code, 64);
+  EXPECT_FALSE(std::filesystem::exists(absent));
 }
 
 TEST_F(EcholoadOutputTest, AReaderOfAFifoGetsTheWholeResultAndOneEndOfFile) {

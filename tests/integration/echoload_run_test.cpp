@@ -358,7 +358,8 @@ TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
   const ChildResult result = run({.arguments = words});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_NE(result.out.find("merged from 2 runs: "), std::string::npos) << result.out;
-  EXPECT_NE(result.out.find("warning: the parts did not run at the same time"), std::string::npos)
+  EXPECT_NE(result.out.find("warning: all parts measured at the same time for only "),
+            std::string::npos)
       << result.out;
   const std::string merged = read_file(directory.file("merged"));
   const auto json = nlohmann::json::parse(merged);
@@ -419,7 +420,7 @@ TEST_F(EcholoadRunTest, AFailedMergeSaysWhyInOneLine) {
   const ChildResult other = merge(directory.file("other"));
   EXPECT_EQ(other.exit_code, kUsage);
   EXPECT_TRUE(other.err.starts_with("echoload: " + directory.file("other") +
-                                    " is no result of echoload run: "))
+                                    " is not a result of echoload run: "))
       << other.err;
   EXPECT_EQ(lines_of(other.err).size(), 1U);
 }

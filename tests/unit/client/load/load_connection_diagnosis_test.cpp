@@ -156,8 +156,8 @@ TEST_F(LoadConnectionDiagnosisTest, AnAnswerThatComesTwiceIsDuplicated) {
   iterate_and_sweep(milliseconds(200));
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(errors(LoadError::duplicated), 1U);
-  EXPECT_EQ(only_error().substr(0, 62),
-            "connection 0, offset 64: the previous 64 bytes arrived again (");
+  EXPECT_EQ(only_error().substr(0, 68),
+            "connection 0, offset 64: bytes from 64 bytes earlier arrived again (");
 }
 
 TEST_F(LoadConnectionDiagnosisTest, MissingBytesAreLost) {

@@ -484,8 +484,10 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
   EXPECT_EQ(error_with({"--json", "f", "--html", "f"}), "--json and --html cannot both go to f");
   EXPECT_EQ(error_with({"--histogram", "-", "--html", "-"}),
             "--histogram and --html cannot both go to -");
+  EXPECT_EQ(error_with({"--interval-json", "f", "--json", "f"}),
+            "--json and --interval-json cannot both go to f");
   EXPECT_EQ(error_with({"--mode", "stream", "--slo", "p99=1s"}),
-            "--slo (but for errors) and --histogram are about messages, and a stream has none: use "
+            "--slo (except errors) and --histogram are about messages, and a stream has none: use "
             "--mode echo");
 }
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+#include <string>
+#include <vector>
+
 #include "load_results.hpp"
 
 namespace echod::client {
@@ -59,6 +63,43 @@ TEST_F(HtmlReportTest, HasAChartOfEverythingThatWasMeasured) {
            "0.6 MB/s</title>"));
 }
 
+// The heights at which the line of the rate asked for runs; they grow downwards.
+std::vector<double> asked_heights(const std::string& page) {
+  const std::string begin = "<path class=\"line asked\" d=\"";
+  const std::size_t at = page.find(begin);
+  if (at == std::string::npos) {
+    return {};
+  }
+  std::istringstream path(page.substr(at + begin.size()));
+  std::vector<double> heights;
+  char command = '\0';
+  double x = 0;
+  double y = 0;
+  while (path >> command >> x >> y) {
+    heights.push_back(y);
+  }
+  return heights;
+}
+
+TEST_F(HtmlReportTest, TheRateAskedForIsALevelLine) {
+  EXPECT_EQ(asked_heights(text()), std::vector<double>());
+  options_.plan.rate_per_s = 10'000;
+  const std::vector<double> heights = asked_heights(text());
+  ASSERT_EQ(heights.size(), 2U);
+  EXPECT_EQ(heights[0], heights[1]);
+}
+
+TEST_F(HtmlReportTest, TheRateAskedForHasALevelForEachStepThatWasMeasured) {
+  test::add_steps(options_, result_);
+  const std::vector<double> heights = asked_heights(text());
+  ASSERT_EQ(heights.size(), 4U);
+  EXPECT_EQ(heights[0], heights[1]);
+  EXPECT_GT(heights[1], heights[2]) << "the second rate is higher";
+  EXPECT_EQ(heights[2], heights[3]);
+  result_.measured = seconds(5);  // Interrupted before the second step.
+  EXPECT_EQ(asked_heights(text()).size(), 2U);
+}
+
 TEST_F(HtmlReportTest, ShowsWhenNothingCameBack) {
   EXPECT_FALSE(says("nothing came back"));
   result_.series[4].counts = {.errors = 3};
@@ -74,7 +115,7 @@ TEST_F(HtmlReportTest, NamesFailuresWarningsAndErrors) {
   options_.limits = {{.text = "max=7ms", .percent = 100, .most = milliseconds(7)}};
   EXPECT_TRUE(says("<div class=\"verdict bad\">failed</div>"));
   EXPECT_TRUE(says("Failed: <span>max=7ms was missed: 8 ms</span>"));
-  EXPECT_TRUE(says("Warning: <span>the client was the limit"));
+  EXPECT_TRUE(says("Warning: <span>the client was the bottleneck"));
   EXPECT_TRUE(says("<th>reset</th><td>1</td>"));
   EXPECT_TRUE(says("connection 3: recv: &lt;gone&gt;"));
   EXPECT_TRUE(says("<g class=\"missed\"><title>--slo max=7ms: missed</title>"));
@@ -96,6 +137,19 @@ TEST_F(HtmlReportTest, SaysWhyARunCouldNotBegin) {
   EXPECT_NE(text.find("the run could not begin: no connection"), std::string::npos);
   EXPECT_NE(text.find("<h1>&lt;b&gt;:1</h1>"), std::string::npos);
   EXPECT_EQ(text.find("<svg"), std::string::npos);
+}
+
+TEST_F(HtmlReportTest, ControlCharactersOfTheTargetAreShownAsEscapes) {
+  options_.target = "a\x01\nb\xFF:1";
+  const std::string text =
+      html_report(options_, {}, test::some_environment(),
+                  could_not_begin("no connection to the server: a\x01\nb\xFF: unknown"));
+  EXPECT_NE(text.find("<h1>a\\x01\\nb\uFFFD:1</h1>"), std::string::npos);
+  EXPECT_NE(text.find("<title>echoload, did not begin: a\\x01\\nb\uFFFD:1</title>"),
+            std::string::npos);
+  EXPECT_NE(text.find("server: a\\x01\\nb\uFFFD: unknown</span>"), std::string::npos);
+  EXPECT_EQ(text.find('\x01'), std::string::npos);
+  EXPECT_EQ(text.find('\xFF'), std::string::npos);
 }
 
 TEST_F(HtmlReportTest, AVeryLongRunHasNoTooltipForEachInterval) {

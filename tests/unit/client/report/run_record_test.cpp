@@ -1,4 +1,5 @@
-// Results are read back and merged. Merging n parts gives exactly the result of one run.
+// Results are read back and merged. Merging n parts gives exactly the counts and histograms of one
+// run.
 #include "client/report/run_record.hpp"
 
 #include <gtest/gtest.h>
@@ -200,12 +201,25 @@ TEST(RunRecordTest, WarnsIfRunsWereNotAtTheSameTime) {
   const RunRecord record = merged(runs);
   EXPECT_EQ(record.result.measured, seconds(14));
   EXPECT_EQ(verdict_on_merged(record).warnings,
-            std::vector<std::string>{"the parts did not run at the same time: of 14 s, over which "
-                                     "the rates are, all of them measured 6 s; --start-at lets "
-                                     "them begin together"});
+            std::vector<std::string>{"all parts measured at the same time for only 6 s of 14 s; "
+                                     "rates are over 14 s; --start-at lets them begin together"});
   runs[1].result.measured_from = kBegan + std::chrono::hours(1);
-  EXPECT_NE(verdict_on_merged(merged(runs)).warnings.front().find("all of them measured 0 ns"),
+  EXPECT_NE(verdict_on_merged(merged(runs)).warnings.front().find("for only 0 ns of "),
             std::string::npos);
+}
+
+TEST(RunRecordTest, AMergedResultHasNoSeriesAndTheServerUsageOfTheFirstPartThatHasOne) {
+  std::vector<MachineRun> runs(3);
+  for (MachineRun& run : runs) {
+    run.result.series.resize(1);
+  }
+  runs[1].result.server = test::server_usage();
+  runs[2].result.server = test::server_usage();
+  runs[2].result.server->user = seconds(9);
+  const LoadResult result = merged(runs).result;
+  EXPECT_TRUE(result.series.empty());
+  ASSERT_TRUE(result.server);
+  EXPECT_EQ(result.server->user, test::server_usage().user);
 }
 
 TEST(RunRecordTest, StartAtIsKeptIfAllPartsAgree) {
@@ -291,7 +305,7 @@ TEST(RunRecordTest, RunsOfDifferentKindsAreNotMerged) {
     runs[0].options.plan.rate_per_s = runs[1].options.plan.rate_per_s = 1000;
     change(runs[1].options.plan);
     EXPECT_EQ(error_of([&runs] { (void)merged(runs); }),
-              "0.json and 1.json are no parts of one run: they differ in " + option);
+              "0.json and 1.json are not parts of one run: they differ in " + option);
   }
 }
 
@@ -315,7 +329,7 @@ TEST(RunRecordTest, RunsOfDifferentStepsAreNotMerged) {
       runs[1].result.steps.pop_back();
     }
     EXPECT_EQ(error_of([&runs] { (void)merged(runs); }),
-              "0.json and 1.json are no parts of one run: they differ in --rate");
+              "0.json and 1.json are not parts of one run: they differ in --rate");
   }
 }
 
@@ -323,23 +337,23 @@ TEST(RunRecordTest, RefusesOtherFiles) {
   const auto error = [](const std::string& json) {
     return error_of([&json] { (void)read_run("a.json", json); });
   };
-  const std::string begin = "a.json is no result of echoload run: ";
+  const std::string begin = "a.json is not a result of echoload run: ";
   for (const char* const text : {"", "{", "[]", "7", "{}", R"({"kind": "run"})"}) {
     EXPECT_TRUE(error(text).starts_with(begin)) << text << error(text);
   }
-  EXPECT_EQ(error(R"({"kind": "check"})"), begin + "it is of another kind");
+  EXPECT_EQ(error(R"({"kind": "check"})"), begin + "\"check\" is not a valid kind");
   Json json = Json::parse(MachineRun().json());
   json["histograms"]["latency_ns"]["count"] = 7;
   EXPECT_EQ(error(json.dump()), begin + "a histogram in it does not add up");
   json = Json::parse(MachineRun().json());
   json["measured_from"] = "noon";
-  EXPECT_EQ(error(json.dump()), begin + "\"noon\" is no time");
+  EXPECT_EQ(error(json.dump()), begin + "\"noon\" is not a valid time");
   json = Json::parse(MachineRun().json());
   json["target"]["address"] = "here:7";
-  EXPECT_EQ(error(json.dump()), begin + "\"here\" is no address");
+  EXPECT_EQ(error(json.dump()), begin + "\"here\" is not a valid address");
   json = Json::parse(MachineRun().json());
   json["parameters"]["mode"] = "fast";
-  EXPECT_EQ(error(json.dump()), begin + "\"fast\" is no mode");
+  EXPECT_EQ(error(json.dump()), begin + "\"fast\" is not a valid mode");
   MachineRun stepped;
   test::add_steps(stepped.options, stepped.result);
   json = Json::parse(stepped.json());

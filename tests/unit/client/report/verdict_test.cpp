@@ -75,8 +75,8 @@ TEST_F(VerdictTest, WarnsIfTheKneeComesFromTooFewConnections) {
   EXPECT_EQ(verdict().warnings, Lines()) << "64 are enough for 10 000 per second of 1 ms each";
   options_.plan.connections = options_.plan.active = 10;
   EXPECT_EQ(verdict().warnings,
-            Lines{"too few connections for 10 000 per second: the server took 1 ms for a message, "
-                  "and the others waited for a connection meanwhile, which is in the latency; give "
+            Lines{"too few connections for 10 000 per second: each message kept a connection busy "
+                  "for 1 ms; the messages behind it waited, and the wait is in the latency; give "
                   "--connections 12, or a larger --depth"});
   result_.steps[1].echoes = 50'000;
   EXPECT_EQ(verdict().warnings, Lines()) << "there is no knee";
@@ -204,9 +204,8 @@ TEST_F(VerdictTest, WarnsOfABusyClientThread) {
   EXPECT_TRUE(busy.has_passed());
   ASSERT_EQ(busy.warnings.size(), 1U);
   EXPECT_EQ(busy.warnings[0],
-            "the client was the limit, or near it: a thread of it was on a CPU, or waiting for "
-            "one, for 90 % of the time; use more --threads, or more CPUs, to find the server's "
-            "limit");
+            "the client was the bottleneck: one thread was busy 90 % of the time; use more "
+            "--threads, or more CPUs, to find the server's limit");
   options_.plan.rate_per_s = 10'000;
   EXPECT_EQ(verdict().warnings.size(), 1U) << "also when the rate was reached";
   options_.plan.rate_per_s.reset();
@@ -243,11 +242,10 @@ TEST_F(VerdictTest, TooFewConnectionsForTheRateAreNotBlamedOnTheServer) {
   result_.tally.service.total = 12'800 * milliseconds(50);
   const Verdict few = verdict();
   ASSERT_EQ(few.warnings.size(), 2U);
-  EXPECT_EQ(
-      few.warnings[1],
-      "too few connections for 2 000 per second: the server took 50 ms for a message, and the "
-      "others waited for a connection meanwhile, which is in the latency; give "
-      "--connections 112, or a larger --depth");
+  EXPECT_EQ(few.warnings[1],
+            "too few connections for 2 000 per second: each message kept a connection busy for 50 "
+            "ms; the messages behind it waited, and the wait is in the latency; give "
+            "--connections 112, or a larger --depth");
   EXPECT_EQ(connections_needed(options_, result_), 112U);
   result_.thread_shares = {0.95};
   EXPECT_FALSE(verdict().warnings[1].starts_with("too few")) << "the client was too slow itself";

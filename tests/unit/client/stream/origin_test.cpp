@@ -402,9 +402,9 @@ TEST(FaultTextTest, SaysWhereWhatAndWhichBytes) {
             "connection 3, offset 4096: 1 byte lost (expected 0x1f, got 0xa0)");
   EXPECT_EQ(text_of(fault_of(FaultKind::corrupted, 1)),
             "connection 3, offset 4096: 1 byte corrupted (expected 0x1f, got 0xa0)");
-  EXPECT_EQ(
-      text_of(fault_of(FaultKind::duplicated, 64)),
-      "connection 3, offset 4096: the previous 64 bytes arrived again (expected 0x1f, got 0xa0)");
+  EXPECT_EQ(text_of(fault_of(FaultKind::duplicated, 64)),
+            "connection 3, offset 4096: bytes from 64 bytes earlier arrived again (expected 0x1f, "
+            "got 0xa0)");
   EXPECT_EQ(text_of(fault_of(FaultKind::reordered, 64)),
             "connection 3, offset 4096: bytes that belong 64 bytes later arrived first (expected "
             "0x1f, got "

@@ -22,8 +22,8 @@ constexpr std::chrono::seconds kPatience{60};
 
 class ClientSocketTest : public testing::Test {
  protected:
-  [[nodiscard]] sys::ConnectResult open(const sys::ReceiveBuffering& path = {}) const {
-    return sys::open_connection(listener_.address, std::nullopt, path);
+  [[nodiscard]] sys::ConnectResult open(const sys::ReceiveBuffering& buffering = {}) const {
+    return sys::open_connection(listener_.address, std::nullopt, buffering);
   }
   // Accepts the oldest waiting connection.
   [[nodiscard]] sys::UniqueFd accept() const {
