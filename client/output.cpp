@@ -34,9 +34,12 @@ sys::UniqueFd make(const std::string& name, int mode_of) {
 // The absolute name of a file, with symbolic links followed. The file need not exist.
 std::filesystem::path without_links(const std::filesystem::path& name) {
   std::error_code error;
-  const std::filesystem::path existing = std::filesystem::canonical(name, error);
+  std::filesystem::path existing = std::filesystem::canonical(name, error);
   if (!error) {
     return existing;
+  }
+  if (error != std::errc::no_such_file_or_directory) {
+    return name;  // Such as a loop of links. Opening the file reports the error.
   }
   const std::filesystem::path next = std::filesystem::read_symlink(name, error);
   if (!error) {

@@ -267,5 +267,13 @@ TEST_F(EcholoadOutputTest, ABlockedStandardErrorDoesNotDelayTheRun) {
   EXPECT_NE(client.out().find("passed: "), std::string::npos);
 }
 
+TEST_F(EcholoadOutputTest, ALoopOfLinksIsReportedBeforeTheRun) {
+  std::filesystem::create_symlink("loop", file("loop"));
+  const ChildResult result = load({"--json", file("loop")});
+  EXPECT_NE(result.exit_code, 0);
+  EXPECT_EQ(result.err,
+            "echoload: cannot write " + file("loop") + ": Too many levels of symbolic links\n");
+}
+
 }  // namespace
 }  // namespace echod::test
