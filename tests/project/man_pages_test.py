@@ -1,4 +1,6 @@
-"""Tests the manual pages: at any width of a terminal, groff(1) prints no warning and breaks no name."""
+"""Tests the manual pages: at any width of a terminal, groff(1) prints no warning and breaks no name. The texts of the
+keys are those of config/echod.toml.
+"""
 
 import re
 import shutil
@@ -7,7 +9,8 @@ import sys
 import unittest
 from pathlib import Path
 
-PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "man").iterdir())
+FOLDER = Path(__file__).resolve().parents[2] / "docs" / "man"
+PAGES = sorted(FOLDER.glob("*.[0-9]"))
 WIDTHS = range(60, 133, 4)
 SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
 
@@ -23,6 +26,11 @@ class ManPagesTest(unittest.TestCase):
                     text = re.sub("\x1b\\[[0-9;]*m", "", shown.stdout)
                     self.assertNotRegex(text, r"(?m)\u2010$", "a word is hyphenated")
                     self.assertNotRegex(text, r"(?m)(--\S*|network)-$", "a name is broken in two")
+
+
+    def test_the_texts_of_the_keys_are_those_of_the_shipped_configuration(self):
+        check = [sys.executable, "-B", FOLDER / "write_keys.py", "--check"]
+        self.assertEqual(subprocess.run(check, capture_output=True, text=True, check=False).stderr, "")
 
 
 if __name__ == "__main__":
