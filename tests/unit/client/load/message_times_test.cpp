@@ -53,7 +53,7 @@ TEST(MessageTimesTest, KeepsWhenEachUnansweredMessageWasDue) {
     for (std::uint64_t earlier = answered; earlier <= message; ++earlier) {
       EXPECT_EQ(times.latency_start(earlier), at_ms(earlier * earlier)) << message;
     }
-    answered += message % 3 == 0 ? 1 : 0;
+    answered += message % 3 == 0 ? 1U : 0U;
   }
 }
 
