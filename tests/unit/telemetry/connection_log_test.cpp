@@ -285,6 +285,12 @@ TEST_F(ConnectionLogTest, ALineThatThereIsNoMemoryForIsLostAndNothingElse) {
       "debug open peer=[2001:db8::1:2:3:4]:5555 fd=8\n");
 }
 
+TEST_F(ConnectionLogTest, TheEndOfAShortageThatCouldNotBeLoggedIsNotLogged) {
+  EXPECT_TRUE(limits_.admits_rare(LineLimits::RareLine::full, kNow));
+  limits_.readmit_rare(LineLimits::RareLine::full);
+  EXPECT_FALSE(limits_.admits_end_of_shortage(kNow + 1min));
+}
+
 TEST_F(ConnectionLogTest, AShortageOfMemoryItselfTakesNoneToTell) {
   text_.str(std::string(200, '.'));  // Is overwritten: the test's own text takes no memory either.
   {
