@@ -85,15 +85,7 @@ TEST_F(ReloadKeysTest, per_connection_kib) {
 TEST_F(ReloadKeysTest, splice) {
   const auto stream = [this] {
     TcpPeer peer = connect();
-    std::vector<EchoPump> pumps;
-    pumps.emplace_back(
-        peer,
-        PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 1, .largest_send = kMib, .reads = false});
-    daemon().freeze();  // So that many bytes wait in its receive queue.
-    send_until_blocked(pumps);
-    daemon().thaw();
-    pumps.front().read_now();
-    run_pumps(pumps);
+    pump_against_full_queue(peer, {.bytes = kMoreThanBuffersHold, .seed = 1, .largest_send = kMib});
     return daemon().counter("splice_rounds");
   };
   start();

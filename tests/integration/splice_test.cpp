@@ -16,23 +16,14 @@ const std::string kSplicing = "[buffers]\nsplice = true\n";
 
 class SpliceTest : public DaemonTest {};
 
-// While the daemon stands still, the kernel takes megabytes for it: then bulk waits, however fast
-// the client is. A MiB may be spliced before the client has read anything.
+// A MiB may be spliced before the client has read anything.
 TEST_F(SpliceTest, WhatWaitsIsSplicedAndComesBackUnchanged) {
   start(kSplicing);
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
-  std::vector<EchoPump> pumps;
-  pumps.emplace_back(peer, PumpPlan{.bytes = kLarge,
-                                    .seed = announce_seed(),
-                                    .largest_send = kMib,
-                                    .largest_receive = kMib,
-                                    .reads = false});
-  daemon().freeze();
-  send_until_blocked(pumps);
-  daemon().thaw();
-  pumps.front().read_now();
-  run_pumps(pumps);
+  pump_against_full_queue(
+      peer,
+      {.bytes = kLarge, .seed = announce_seed(), .largest_send = kMib, .largest_receive = kMib});
   peer.close();
   daemon().expect_counter("bytes_received", kLarge + 5);
   daemon().expect_counter("bytes_sent", kLarge + 5);
@@ -149,16 +140,8 @@ TEST_F(SpliceTest, WithoutRootAndWithoutPipeMemoryForItsUserEverythingIsCopied) 
   start(DaemonOptions{.config = kSplicing, .user = kUser});
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
-  std::vector<EchoPump> pumps;
-  pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold,
-                                    .seed = announce_seed(),
-                                    .largest_send = kMib,
-                                    .reads = false});
-  daemon().freeze();
-  send_until_blocked(pumps);
-  daemon().thaw();
-  pumps.front().read_now();
-  run_pumps(pumps);
+  pump_against_full_queue(
+      peer, {.bytes = kMoreThanBuffersHold, .seed = announce_seed(), .largest_send = kMib});
   EXPECT_GT(daemon().counter("splice_pipe_too_small") + daemon().counter("splice_no_pipe"), 0U);
   EXPECT_EQ(daemon().counter("bytes_spliced"), 0U);
 }

@@ -6,8 +6,10 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "daemon_process.hpp"
+#include "echo_pump.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -20,6 +22,19 @@ class DaemonTest : public testing::Test {
   }
   DaemonProcess& start(const std::string& config = "") {
     return start(DaemonOptions{.config = config});
+  }
+
+  // Runs a pump, and has many bytes wait in the daemon's receive queue when it begins to read them:
+  // the daemon is frozen until all buffers are full.
+  void pump_against_full_queue(TcpPeer& peer, PumpPlan plan) {
+    plan.reads = false;
+    std::vector<EchoPump> pumps;
+    pumps.emplace_back(peer, plan);
+    daemon().freeze();
+    send_until_blocked(pumps);
+    daemon().thaw();
+    pumps.front().read_now();
+    run_pumps(pumps);
   }
 
   [[nodiscard]] DaemonProcess& daemon() { return *daemon_; }

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <string_view>
 
+#include "deadline.hpp"
 #include "socket_option.hpp"
 #include "sys/listen_socket.hpp"
 #include "sys/stream_socket.hpp"
@@ -18,7 +19,6 @@ namespace echod::test {
 namespace {
 
 constexpr std::string_view kHello = "hello";
-constexpr std::chrono::seconds kLongTime{60};
 
 class ClientSocketTest : public testing::Test {
  protected:
@@ -31,7 +31,7 @@ class ClientSocketTest : public testing::Test {
     return sys::accept(listener_.fd.get()).fd;
   }
   static void wait_for(int fd, short events) {
-    const sys::TimePoint deadline = sys::MonotonicClock::now() + kLongTime;
+    const sys::TimePoint deadline = sys::MonotonicClock::now() + kPatience;
     EXPECT_NE(sys::wait_ready(fd, events, deadline), 0);
   }
   // How many bytes can be sent on `fd` while the peer does not read.
@@ -99,7 +99,7 @@ TEST_F(ClientSocketTest, ResetOnCloseSendsAReset) {
 }
 
 TEST_F(ClientSocketTest, AConnectionToAServerIsNotToItself) {
-  const sys::ConnectResult opened = sys::connect_within(listener_.address, std::nullopt, kLongTime);
+  const sys::ConnectResult opened = sys::connect_within(listener_.address, std::nullopt, kPatience);
   EXPECT_EQ(opened.error, 0);
   EXPECT_FALSE(sys::is_self_connected(opened.fd.get()));
   EXPECT_FALSE(sys::is_self_connected(-1));
@@ -116,7 +116,7 @@ TEST_F(ClientSocketTest, AConnectionToItselfIsAFailureAndItsPortIsFreeAtOnce) {
     EXPECT_EQ(sys::connect_error(opened.fd.get()), sys::kConnectedToItself);
   }
   EXPECT_EQ(sys::bind_error(own), 0);
-  const sys::ConnectResult opened = sys::connect_within(own, own, kLongTime);
+  const sys::ConnectResult opened = sys::connect_within(own, own, kPatience);
   EXPECT_EQ(opened.error, sys::kConnectedToItself);
   EXPECT_FALSE(opened.fd.is_open());
   EXPECT_EQ(sys::connect_error_text(opened.error),
