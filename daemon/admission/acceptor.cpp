@@ -12,7 +12,7 @@ namespace echod {
 Acceptor::Acceptor(const Parts& parts, std::uint32_t accepts_in_a_turn,
                    std::function<void(int)> on_lost)
     : loop_(parts.loop),
-      admission_(parts.admission.admission),
+      admission_(parts.admission.shared),
       worker_(parts.admission.worker),
       counters_(parts.counters),
       log_(parts.log),

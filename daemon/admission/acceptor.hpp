@@ -138,8 +138,8 @@ class Acceptor {
   std::optional<Woken> woken_;  // The worker that should accept in place of this one; retry_ runs.
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::size_t next_ = 0;  // Index in listeners_ of the socket whose turn it is.
-  bool is_paused_ =
-      false;  // Stopped by the limit or a shortage; cleared by an accept or an empty listener.
+  // Stopped by the limit or a shortage. Cleared by an accept or an empty queue.
+  bool is_paused_ = false;
   bool is_emptying_ = false;
 };
 

@@ -113,10 +113,10 @@ class Admission {
 
 // The admission and the number of a worker that uses it. Thread-safety: as Admission.
 struct WorkerAdmission {
-  Admission& admission;
+  Admission& shared;
   std::size_t worker;
 
-  void connection_closed() const noexcept { admission.connection_closed(worker); }
+  void connection_closed() const noexcept { shared.connection_closed(worker); }
 };
 
 }  // namespace echod

@@ -5,6 +5,14 @@
 
 namespace echod {
 
+namespace {
+
+bool is_shortage(LineLimits::RareLine kind) noexcept {
+  return kind == LineLimits::RareLine::full || kind == LineLimits::RareLine::resources;
+}
+
+}  // namespace
+
 void LineLimits::set_per_second(std::uint32_t lines) noexcept {
   const std::scoped_lock lock(mutex_);
   per_second_ = lines;
@@ -46,7 +54,7 @@ bool LineLimits::admits_rare(RareLine kind, sys::TimePoint now) noexcept {
     return false;
   }
   next = now + std::chrono::minutes(1);
-  if (kind == RareLine::full || kind == RareLine::resources) {
+  if (is_shortage(kind)) {
     previous_silence_end_ = shortage_silence_end_.exchange(next);
   }
   return true;
@@ -55,7 +63,7 @@ bool LineLimits::admits_rare(RareLine kind, sys::TimePoint now) noexcept {
 void LineLimits::readmit_rare(RareLine kind) noexcept {
   const std::scoped_lock lock(mutex_);
   next_.at(static_cast<std::size_t>(kind)) = {};
-  if (kind == RareLine::full || kind == RareLine::resources) {
+  if (is_shortage(kind)) {
     shortage_silence_end_.store(previous_silence_end_);
   }
 }
