@@ -55,7 +55,7 @@ struct LoadResult {
   Tally tally;
   std::vector<Interval> series;
   std::vector<StepTally> steps;  // One for each of plan.steps.
-  // For each worker thread, the share of the window that it was running or waiting for a CPU.
+  // The share of the window that each worker thread was running or waiting for a CPU.
   std::vector<double> thread_shares;
   std::chrono::nanoseconds client_cpu{0};  // CPU time of the workers in the window.
   // What the server process used in the window; `resident_bytes` is as of the end.

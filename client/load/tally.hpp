@@ -74,7 +74,7 @@ struct Tally {
   // The whole run.
   std::uint64_t connected = 0;  // Connections open now.
   std::uint64_t lost = 0;       // How often a connection was lost (load_connection.hpp).
-  // For each lost connection that recovered, the time from loss to recovery.
+  // The time from loss to recovery of each lost connection that recovered.
   Histogram outage;
   std::array<std::uint64_t, kLoadErrors> errors{};
   // What the kernel reported about each connection when it closed (TCP_INFO).

@@ -25,7 +25,7 @@ inline constexpr std::chrono::milliseconds kAttemptDelay{250};
 
 struct RaceResult {
   std::optional<std::size_t> winner;  // Index of the route that connected. Empty if all failed.
-  // For each route, why it failed; see connect_error_text(). 0 if it won, or had not begun or not
+  // Why each route failed; see connect_error_text(). 0 if it won, or had not begun or not
   // completed when another route won.
   std::vector<int> errors;
 };

@@ -28,10 +28,6 @@ def formatted(text: str, keys: set[str]) -> str:
     return re.sub(rf"(?<![\w.\\])(?:{names})(?![\w=]|\.\w)", r"\\fB\g<0>\\fR", text)
 
 
-def sentences(lines: list[str]) -> list[str]:
-    return re.split(r"(?<=\.)\s+", " ".join(lines)) if lines else []
-
-
 def paragraphs(lines: list[str]) -> list[list[str]]:
     parts: list[list[str]] = [[]]
     for line in lines:
@@ -40,6 +36,13 @@ def paragraphs(lines: list[str]) -> list[list[str]]:
         elif parts[-1]:
             parts.append([])
     return [part for part in parts if part]
+
+
+def description(comment: list[str], separator: str, keys: set[str]) -> str:
+    """The text of a comment, with a sentence on each line and `separator` between paragraphs."""
+    return f"{separator}\n".join(
+        "".join(formatted(sentence, keys) + "\n" for sentence in re.split(r"(?<=\.)\s+", " ".join(part)))
+        for part in paragraphs(comment))
 
 
 def key_sections() -> str:
@@ -52,16 +55,12 @@ def key_sections() -> str:
             comment.append(line[1:].strip())
         elif line.startswith("["):
             out.append(f".SS {line}\n")
-            for number, part in enumerate(paragraphs(comment)):
-                out += [".PP\n"] * (number > 0)
-                out += [formatted(sentence, keys) + "\n" for sentence in sentences(part)]
+            out.append(description(comment, ".PP", keys))
             comment = []
         elif " = " in line:
             allowed = comment.pop()
             out.append(f".TP\n.B {line.split(' = ')[0]}\n")
-            for number, part in enumerate(paragraphs(comment)):
-                out += [".IP\n"] * (number > 0)
-                out += [formatted(sentence, keys) + "\n" for sentence in sentences(part)]
+            out.append(description(comment, ".IP", keys))
             out.append(".IP\n" + allowed.replace("-", "\\-") + "\n")
             comment = []
         elif comment:

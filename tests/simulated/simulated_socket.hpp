@@ -1,6 +1,6 @@
 // A simulated TCP socket of the daemon, with the client at the other end. Its results follow
 // net/ipv4/tcp.c: tcp_poll(), tcp_recvmsg(), tcp_sendmsg(), tcp_reset(), inet_shutdown().
-// tests/unit/simulated_kernel_test.cpp checks behaviour that was measured on a real kernel.
+// tests/unit/support/simulated_kernel_test.cpp checks behaviour that was measured on a real kernel.
 //
 // Bytes are counted, not stored: byte n of a connection is byte_at(n). So an echo is right if and
 // only if each byte that is sent is the next one.

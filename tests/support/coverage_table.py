@@ -4,6 +4,7 @@ Fails if less than LINES percent of the lines, or BRANCHES percent of the branch
 """
 
 import json
+import os
 import sys
 
 
@@ -22,7 +23,7 @@ def main():
     summary = json.load(open(sys.argv[1], encoding="utf-8"))
     print(f"{'file':40} {'lines':>9} {'branches':>9} {'missed':>6} {'branches':>8}")
     for part in summary["files"]:
-        row(part["filename"], part)
+        row(os.path.relpath(os.path.realpath(part["filename"])), part)  # Headers are found through links.
     row("all", summary)
     is_low = False
     for kind, plural, floor in (("line", "lines", float(sys.argv[2])), ("branch", "branches", float(sys.argv[3]))):
