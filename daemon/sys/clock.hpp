@@ -1,13 +1,14 @@
-// The monotonic clock (clock_gettime(2), CLOCK_MONOTONIC), which does not jump when the wall clock
-// is set. Thread-safety: any thread.
+// The clocks of clock_gettime(2). Thread-safety: any thread.
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
 
+// CLOCK_MONOTONIC, which does not jump when the wall clock is set.
 struct MonotonicClock {
   using rep = std::int64_t;
   using period = std::nano;
@@ -24,5 +25,22 @@ struct MonotonicClock {
 
 using TimePoint = MonotonicClock::time_point;
 using Duration = MonotonicClock::duration;
+
+// A moment on the wall clock (CLOCK_REALTIME), which the kernel notes for received bytes.
+using WallTime = std::chrono::sys_time<std::chrono::nanoseconds>;
+
+inline WallTime wall_time_of(const timespec& time) noexcept {
+  return WallTime(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+}
+
+// The time since `moment`. Nothing if it is negative or longer than a minute: then the wall clock
+// was probably set in between.
+inline std::optional<Duration> time_since(WallTime moment) noexcept {
+  timespec now{};
+  (void)calls::clock_gettime(CLOCK_REALTIME, &now);  // Cannot fail with these arguments.
+  const Duration elapsed = wall_time_of(now) - moment;
+  return elapsed >= Duration(0) && elapsed <= std::chrono::minutes(1) ? std::optional(elapsed)
+                                                                      : std::nullopt;
+}
 
 }  // namespace echod::sys

@@ -1,10 +1,14 @@
 #include "sys/listen_socket.hpp"
 
+#include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
+#include <array>
 #include <system_error>
 #include <utility>
+
+#include "sys/stream_socket.hpp"
 
 namespace echod::sys {
 
@@ -31,6 +35,7 @@ UniqueFd open_bound(const SocketAddress& address, bool v6only) {
   require(fd.get(), "socket");
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
   set_option(fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
+  stamp_arrivals(fd.get());
   if (address.is_v6()) {
     set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0, "IPV6_V6ONLY");
   }
@@ -38,6 +43,20 @@ UniqueFd open_bound(const SocketAddress& address, bool v6only) {
   const socklen_t length = address.to(storage);
   require(calls::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length), "bind");
   return fd;
+}
+
+ListenSocket open_bound_or_fall_back(const SocketAddress& address, bool v6only) {
+  ListenSocket listener;
+  try {
+    listener.fd = open_bound(address, v6only);
+  } catch (const std::system_error& error) {
+    if (!address.is_v6() || !address.is_any() || v6only || !is_v6_missing(error.code().value())) {
+      throw;
+    }
+    listener.fd = open_bound(SocketAddress::any_v4(address.port()), false);
+    listener.fell_back_to_v4 = true;
+  }
+  return listener;
 }
 
 SocketAddress bound_address(int fd) {
@@ -68,18 +87,13 @@ bool is_tcp_listener(int fd) {
 
 }  // namespace
 
+void require_bindable(const SocketAddress& address, bool v6only) {
+  (void)open_bound_or_fall_back(address, v6only);
+}
+
 ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
                            const TcpOptions& options) {
-  ListenSocket listener;
-  try {
-    listener.fd = open_bound(address, v6only);
-  } catch (const std::system_error& error) {
-    if (!address.is_v6() || !address.is_any() || v6only || !is_v6_missing(error.code().value())) {
-      throw;
-    }
-    listener.fd = open_bound(SocketAddress::any_v4(address.port()), false);
-    listener.fell_back_to_v4 = true;
-  }
+  ListenSocket listener = open_bound_or_fall_back(address, v6only);
   set_tcp_options(listener.fd.get(), options);
   set_backlog(listener.fd.get(), backlog);
   listener.backlog = backlog;
@@ -104,10 +118,12 @@ ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options)
   int on = 1;
   require(calls::ioctl(listener.fd.get(), FIONBIO, &on), "FIONBIO");
   set_option(listener.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
+  stamp_arrivals(listener.fd.get());
   set_tcp_options(listener.fd.get(), options);
   set_backlog(listener.fd.get(), backlog);
   listener.backlog = backlog;
   listener.address = bound_address(listener.fd.get());
+  listener.dropped_before = accept_queue(listener.fd.get()).dropped;
   return listener;
 }
 
@@ -137,6 +153,37 @@ void set_tcp_options(int fd, const TcpOptions& options) {
   }
 }
 
+// A new socket tells the defaults. SO_BUF_LOCK ends the fixed size of a buffer (socket(7)).
+void replace_tcp_options(int fd, const TcpOptions& options) {
+  const UniqueFd fresh = UniqueFd::adopt(
+      calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  require(fresh.get(), "socket");
+  const auto copy = [&](int option, const char* name) {
+    set_option(fd, IPPROTO_TCP, option, int_option(fresh.get(), IPPROTO_TCP, option, name), name);
+  };
+  if (options.keepalive_idle.count() == 0) {
+    copy(TCP_KEEPIDLE, "TCP_KEEPIDLE");
+  }
+  if (options.keepalive_interval.count() == 0) {
+    copy(TCP_KEEPINTVL, "TCP_KEEPINTVL");
+  }
+  if (options.keepalive_probes == 0) {
+    copy(TCP_KEEPCNT, "TCP_KEEPCNT");
+  }
+  const auto free_buffer = [&](int option, const char* name) {
+    // The kernel doubles the size that is set.
+    set_option(fd, SOL_SOCKET, option, int_option(fresh.get(), SOL_SOCKET, option, name) / 2, name);
+  };
+  if (options.receive_buffer_kib == 0) {
+    free_buffer(SO_RCVBUF, "SO_RCVBUF");
+  }
+  if (options.send_buffer_kib == 0) {
+    free_buffer(SO_SNDBUF, "SO_SNDBUF");
+  }
+  set_option(fd, SOL_SOCKET, SO_BUF_LOCK, 0, "SO_BUF_LOCK");
+  set_tcp_options(fd, options);
+}
+
 void set_backlog(int fd, int backlog) {
   require(calls::listen(fd, backlog), "listen");
 }
@@ -161,12 +208,17 @@ bool has_client(int listener) noexcept {
   return calls::poll(&queue, 1, 0) > 0;
 }
 
-int granted_backlog(int fd) noexcept {
+// For a listening socket the kernel puts the length of the queue into tcpi_unacked and the backlog
+// in force into tcpi_sacked.
+AcceptQueue accept_queue(int fd) noexcept {
   tcp_info info{};
   socklen_t length = sizeof info;
-  const bool is_known = calls::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0;
-  // For a listening socket the kernel puts the backlog in force into tcpi_sacked.
-  return is_known ? static_cast<int>(info.tcpi_sacked) : 0;
+  (void)calls::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length);  // Else all is 0.
+  std::array<std::uint32_t, SK_MEMINFO_VARS> memory{};
+  length = sizeof memory;
+  (void)calls::getsockopt(fd, SOL_SOCKET, SO_MEMINFO, memory.data(), &length);
+  return {
+      .waiting = info.tcpi_unacked, .limit = info.tcpi_sacked, .dropped = memory[SK_MEMINFO_DROPS]};
 }
 
 }  // namespace echod::sys

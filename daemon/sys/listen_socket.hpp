@@ -16,10 +16,12 @@ namespace echod::sys {
 
 struct ListenSocket {
   UniqueFd fd;
-  SocketAddress address;  // The bound address, with the real port if port 0 was requested.
-  int backlog = 0;        // As requested; the kernel may have reduced it (granted_backlog()).
+  SocketAddress address;         // The bound address, with the real port if port 0 was requested.
+  int backlog = 0;               // As requested; the kernel may have reduced it (accept_queue()).
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
   bool is_inherited = false;     // Another process opened it and may have it open too.
+  // What an inherited socket had dropped before this process had it (AcceptQueue::dropped).
+  std::uint32_t dropped_before = 0;
 };
 
 // Opens a non-blocking listener with SO_REUSEADDR and SO_OOBINLINE (urgent bytes are echoed like
@@ -27,6 +29,10 @@ struct ListenSocket {
 // back to 0.0.0.0 on a host without IPv6. Throws std::system_error that names the failed call.
 [[nodiscard]] ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
                                          const TcpOptions& options);
+
+// Throws the std::system_error that open_listener() would throw now. Does not listen: no client can
+// connect meanwhile.
+void require_bindable(const SocketAddress& address, bool v6only);
 
 // The address of a listening TCP socket that another process opened.
 struct Binding {
@@ -45,6 +51,10 @@ struct Binding {
 // std::system_error.
 void set_tcp_options(int fd, const TcpOptions& options);
 
+// Sets `options` on a listener that may have had others: what is 0 becomes the kernel's default
+// again. Throws std::system_error.
+void replace_tcp_options(int fd, const TcpOptions& options);
+
 // Sets the length of the accept queue of an open listener (listen(2) again). Throws
 // std::system_error.
 void set_backlog(int fd, int backlog);
@@ -61,8 +71,17 @@ struct Accepted {
 // Whether a connection is in the accept queue. Another thread may accept it first.
 [[nodiscard]] bool has_client(int listener) noexcept;
 
-// The backlog in force (TCP_INFO): listen(2) reduces it to net.core.somaxconn of the socket's
-// network namespace, which may be another than that of this process. 0 if it is not known.
-[[nodiscard]] int granted_backlog(int fd) noexcept;
+// The accept queue of a listener.
+struct AcceptQueue {
+  std::uint32_t waiting = 0;  // Connections in it (TCP_INFO).
+  // The backlog in force: listen(2) reduces it to net.core.somaxconn of the socket's network
+  // namespace, which may be another than that of this process.
+  std::uint32_t limit = 0;
+  std::uint32_t dropped = 0;  // Connections and segments that this socket has dropped, most of them
+                              // because the queue was full (SO_MEMINFO, SK_MEMINFO_DROPS).
+};
+
+// What is not known is 0.
+[[nodiscard]] AcceptQueue accept_queue(int fd) noexcept;
 
 }  // namespace echod::sys

@@ -28,6 +28,11 @@ IoResult Pipe::open(std::size_t bytes) noexcept {
   return IoResult::of(calls::fcntl(write_end_.get(), F_GETPIPE_SZ, 0));
 }
 
+void Pipe::adopt(int read_end, int write_end) noexcept {
+  read_end_ = UniqueFd::adopt(read_end);
+  write_end_ = UniqueFd::adopt(write_end);
+}
+
 IoResult Pipe::splice_in(int socket, std::size_t most) const noexcept {
   return restarting([&] { return calls::splice(socket, write_end_.get(), most, kFlags); });
 }

@@ -19,6 +19,11 @@ class Pipe {
   // Opens the pipe and requests a capacity of `bytes`. The count is its capacity, which is smaller
   // if the user's pipes have too much memory already (pipe-user-pages-soft, pipe(7)).
   IoResult open(std::size_t bytes) noexcept;
+  // Takes over the ends of a pipe.
+  void adopt(int read_end, int write_end) noexcept;
+
+  [[nodiscard]] int read_end() const noexcept { return read_end_.get(); }
+  [[nodiscard]] int write_end() const noexcept { return write_end_.get(); }
 
   // Moves at most `most` bytes from the socket's receive queue to the pipe, which must be empty.
   // EAGAIN means that the queue is empty or begins with an urgent mark. A count of 0 is the peer's

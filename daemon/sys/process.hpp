@@ -1,6 +1,6 @@
 // Settings of the process, which main() makes before it starts a thread, and the name of a thread.
 //
-// Thread-safety: only name_this_thread() may be called while other threads run.
+// Thread-safety: only name_this_thread() and reap_children() may be called while other threads run.
 #pragma once
 
 #include <string>
@@ -11,8 +11,9 @@ namespace echod::sys {
 // with an errno instead of killing the process.
 void ignore_write_signals() noexcept;
 
-// Makes the kernel reap children. echod starts no children but may inherit some: from a program
-// that became echod by execve(2), and all orphans if it is PID 1 of a container.
+// Makes the kernel reap children, and reaps those that have ended already. echod may inherit
+// children: from a program that became echod by execve(2), and all orphans if it is PID 1 of a
+// container. It waits itself only for those that it starts (child_process.hpp).
 void reap_children() noexcept;
 
 // Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed. Otherwise a socket could

@@ -3,6 +3,9 @@
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
+#include <array>
+#include <cstring>
+
 #include "sys/restarting.hpp"
 #include "sys/syscalls.hpp"
 
@@ -14,6 +17,31 @@ IoResult queue_length(int fd, unsigned long request) noexcept {
   int bytes = 0;
   const IoResult result = IoResult::of(calls::ioctl(fd, request, &bytes));
   return result.ok() ? IoResult::of(bytes) : result;
+}
+
+std::optional<WallTime> arrival_of(msghdr& message) noexcept {
+  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr || header->cmsg_level != SOL_SOCKET ||
+      header->cmsg_type != SCM_TIMESTAMPNS) {
+    return std::nullopt;
+  }
+  timespec time{};
+  std::memcpy(&time, CMSG_DATA(header), sizeof time);
+  return wall_time_of(time);
+}
+
+TimedRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept {
+  iovec piece{.iov_base = into.data(), .iov_len = into.size()};
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec))> control{};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  const IoResult result = restarting([&] {
+    message.msg_controllen = control.size();
+    return calls::recvmsg(fd, &message, flags);
+  });
+  return {.result = result, .arrived = result.count() > 0 ? arrival_of(message) : std::nullopt};
 }
 
 }  // namespace
@@ -28,6 +56,19 @@ IoResult peek(int fd, std::span<std::byte> into) noexcept {
 
 IoResult discard(int fd, std::size_t bytes) noexcept {
   return restarting([&] { return calls::recv(fd, nullptr, bytes, MSG_TRUNC); });
+}
+
+void stamp_arrivals(int fd) noexcept {
+  const int on = 1;
+  (void)calls::setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+}
+
+TimedRead receive_with_time(int fd, std::span<std::byte> into) noexcept {
+  return read_with_time(fd, into, 0);
+}
+
+TimedRead peek_with_time(int fd, std::span<std::byte> into) noexcept {
+  return read_with_time(fd, into, MSG_PEEK);
 }
 
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept {

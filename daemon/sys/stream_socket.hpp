@@ -4,9 +4,12 @@
 // raises SIGPIPE, retries after EINTR.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
+#include <optional>
 #include <span>
 
+#include "sys/clock.hpp"
 #include "sys/io_result.hpp"
 
 namespace echod::sys {
@@ -18,6 +21,23 @@ IoResult receive(int fd, std::span<std::byte> into) noexcept;
 IoResult peek(int fd, std::span<std::byte> into) noexcept;
 // Removes up to `bytes` from the receive queue without copying them (MSG_TRUNC, tcp(7)).
 IoResult discard(int fd, std::size_t bytes) noexcept;
+
+// Makes the kernel note when bytes arrive, for the two functions below (SO_TIMESTAMPNS, socket(7)).
+// A connection inherits it from its listener. If the kernel does not support it, nothing changes.
+void stamp_arrivals(int fd) noexcept;
+
+struct TimedRead {
+  IoResult result = IoResult::failure(EAGAIN);
+  // When the newest of the bytes arrived. Nothing without bytes, or if the kernel noted no time.
+  std::optional<WallTime> arrived = std::nullopt;
+};
+
+// Like receive() and peek(), with the time. The kernel merges segments in the receive queue, and
+// keeps the time of the last one: if a read takes only a part of such a segment, the time may be
+// that of later bytes.
+[[nodiscard]] TimedRead receive_with_time(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] TimedRead peek_with_time(int fd, std::span<std::byte> into) noexcept;
+
 // Sends bytes. A count below the size, or EAGAIN, means that the send queue is full.
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept;
 // Sends the FIN after all bytes of the send queue (SHUT_WR, shutdown(2)).

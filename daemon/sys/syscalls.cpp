@@ -2,10 +2,14 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <cstdio>
 
 namespace echod::sys::calls {
 
@@ -128,6 +132,60 @@ ssize_t write(int fd, const void* data, size_t length) noexcept {
 
 int fstat(int fd, struct stat* status) noexcept {
   return ::fstat(fd, status);
+}
+
+int lstat(const char* path, struct stat* status) noexcept {
+  return ::lstat(path, status);
+}
+
+int fchmod(int fd, mode_t mode) noexcept {
+  return ::fchmod(fd, mode);
+}
+
+int chmod(const char* path, mode_t mode) noexcept {
+  return ::chmod(path, mode);
+}
+
+int lchown(const char* path, uid_t owner, gid_t group) noexcept {
+  return ::lchown(path, owner, group);
+}
+
+int flock(int fd, int operation) noexcept {
+  return ::flock(fd, operation);
+}
+
+int memfd_create(const char* name, unsigned flags) noexcept {
+  return ::memfd_create(name, flags);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length) noexcept {
+  return ::fallocate(fd, mode, offset, length);
+}
+ssize_t pread(int fd, void* data, size_t length, off_t offset) noexcept {
+  return ::pread(fd, data, length, offset);
+}
+int madvise(void* address, size_t length, int advice) noexcept {
+  return ::madvise(address, length, advice);
+}
+
+ssize_t pwrite(int fd, const void* data, size_t length, off_t offset) noexcept {
+  return ::pwrite(fd, data, length, offset);
+}
+
+void* mmap(void* address, size_t length, int protection, int flags, int fd, off_t offset) noexcept {
+  return ::mmap(address, length, protection, flags, fd, offset);
+}
+
+int munmap(void* address, size_t length) noexcept {
+  return ::munmap(address, length);
+}
+
+int rename(const char* from, const char* to) noexcept {
+  return ::rename(from, to);
+}
+
+int unlink(const char* path) noexcept {
+  return ::unlink(path);
 }
 
 int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept {

@@ -61,6 +61,12 @@ TEST_F(ListenSocketFailureTest, NamesBindAndListenAndClosesTheDescriptor) {
   expect_failure(v4_, "listen", EADDRINUSE);
 }
 
+TEST_F(ListenSocketFailureTest, AKernelThatNotesNoTimesOfArrivalIsAccepted) {
+  kernel_.expect_socket(kFd);
+  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_TIMESTAMPNS, 1, ENOPROTOOPT);
+  EXPECT_TRUE(sys::open_listener(v4_, kBacklog, false, {}).fd.is_open());
+}
+
 TEST_F(ListenSocketFailureTest, NamesEachOptionAndClosesTheDescriptor) {
   struct Option {
     std::string name;

@@ -74,11 +74,43 @@ TEST(ListenSocketTest, AcceptedConnectionsInheritItsOptions) {
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_NODELAY), 1);
   EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
   EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_OOBINLINE), 1);
+  EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_TIMESTAMPNS), 1);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), 11);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPINTVL), 12);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_KEEPCNT), 13);
   EXPECT_EQ(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 1400);
   EXPECT_EQ(option_of(fd, SOL_SOCKET, SO_SNDBUF), 200 * 1024);  // The kernel doubles it.
+}
+
+TEST(ListenSocketTest, ReplacedOptionsThatAreNotSetAreTheKernelsDefaults) {
+  using std::chrono::seconds;
+  const TcpOptions defaults{
+      .keepalive_idle = seconds(0), .keepalive_interval = seconds(0), .keepalive_probes = 0};
+  const sys::ListenSocket fresh = sys::open_listener(kLoopback, kBacklog, false, defaults);
+  const sys::ListenSocket changed = sys::open_listener(kLoopback, kBacklog, false,
+                                                       {.keepalive_idle = seconds(77),
+                                                        .keepalive_interval = seconds(7),
+                                                        .keepalive_probes = 3,
+                                                        .user_timeout = seconds(5),
+                                                        .receive_buffer_kib = 64,
+                                                        .send_buffer_kib = 64});
+  constexpr int kBufLock = SO_BUF_LOCK;
+  ASSERT_NE(option_of(changed.fd.get(), SOL_SOCKET, kBufLock), 0);
+  sys::replace_tcp_options(changed.fd.get(), defaults);
+  for (const int option : {TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT}) {
+    EXPECT_EQ(option_of(changed.fd.get(), IPPROTO_TCP, option),
+              option_of(fresh.fd.get(), IPPROTO_TCP, option));
+  }
+  for (const int option : {SO_RCVBUF, SO_SNDBUF, kBufLock}) {
+    EXPECT_EQ(option_of(changed.fd.get(), SOL_SOCKET, option),
+              option_of(fresh.fd.get(), SOL_SOCKET, option));
+  }
+}
+
+TEST(ListenSocketTest, BindableAddressesAreThoseThatCanBeOpened) {
+  sys::require_bindable(kLoopback, false);
+  const sys::ListenSocket listener = listening_on(kLoopback);
+  EXPECT_THROW(sys::require_bindable(listener.address, false), std::system_error);
 }
 
 TEST(ListenSocketTest, LaterConnectionsInheritChangedOptions) {
@@ -153,8 +185,8 @@ TEST(ListenSocketTest, EachCallFailsForABadDescriptor) {
 TEST(ListenSocketTest, GrantedBacklogIsThatOfTheKernel) {
   const sys::ListenSocket listener = listening_on(kLoopback);
   sys::set_backlog(listener.fd.get(), 5);
-  EXPECT_EQ(sys::granted_backlog(listener.fd.get()), 5);
-  EXPECT_EQ(sys::granted_backlog(-1), 0);
+  EXPECT_EQ(sys::accept_queue(listener.fd.get()).limit, 5U);
+  EXPECT_EQ(sys::accept_queue(-1).limit, 0U);
 }
 
 TEST(ListenSocketTest, AdoptsASocketOfAnotherProcess) {
@@ -166,7 +198,7 @@ TEST(ListenSocketTest, AdoptsASocketOfAnotherProcess) {
   const sys::ListenSocket listener =
       sys::adopt_listener(sys::UniqueFd::adopt(fcntl(passed.fd(), F_DUPFD_CLOEXEC, 0)), 9, {});
   EXPECT_EQ(listener.address, binding->address);
-  EXPECT_EQ(sys::granted_backlog(listener.fd.get()), 9);
+  EXPECT_EQ(sys::accept_queue(listener.fd.get()).limit, 9U);
   EXPECT_EQ(sys::accept(listener.fd.get()).error, EAGAIN) << "or it would wait";
 }
 

@@ -1,6 +1,7 @@
 #include "sys/stream_socket.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cerrno>
@@ -13,6 +14,10 @@ namespace {
 
 class StreamSocketTest : public testing::Test {
  protected:
+  [[nodiscard]] sys::WallTime ago(std::chrono::nanoseconds age) const {
+    return sys::WallTime(kernel_.now() - age);
+  }
+
   std::array<std::byte, 8> room_{};
   ScriptedKernel kernel_;
 };
@@ -57,6 +62,50 @@ TEST_F(StreamSocketTest, ErrorsHaveTheirErrno) {
   EXPECT_EQ(sys::send(kFd, room_).error(), EPIPE);
   kernel_.expect_shutdown(kFd, SHUT_WR, ENOTCONN);
   EXPECT_EQ(sys::shut_write(kFd).error(), ENOTCONN);
+}
+
+TEST_F(StreamSocketTest, ATimedReadGivesTheBytesAndTheTimeOfTheirArrival) {
+  constexpr std::chrono::nanoseconds kAge(1'500'000'001);
+  kernel_.expect_recv_error(kFd, EINTR);
+  kernel_.expect_recv(kFd, "hello").arrived_before(kAge);
+  const sys::TimedRead read = sys::receive_with_time(kFd, room_);
+  EXPECT_EQ(read.result.count(), 5U);
+  EXPECT_EQ(read.arrived, ago(kAge));
+  EXPECT_EQ(room_[4], std::byte{'o'});
+  kernel_.expect_peek_error(kFd, EINTR);
+  kernel_.expect_peek(kFd, "world").arrived_before(kAge);
+  const sys::TimedRead peeked = sys::peek_with_time(kFd, room_);
+  EXPECT_EQ(peeked.result.count(), 5U);
+  EXPECT_EQ(peeked.arrived, ago(kAge));
+  EXPECT_EQ(room_[4], std::byte{'d'});
+}
+
+TEST_F(StreamSocketTest, ATimedReadHasNoTimeIfTheKernelNotedNone) {
+  kernel_.expect_recv(kFd, "hello");
+  const sys::TimedRead read = sys::receive_with_time(kFd, room_);
+  EXPECT_EQ(read.result.count(), 5U);
+  EXPECT_EQ(read.arrived, std::nullopt);
+}
+
+TEST_F(StreamSocketTest, EndOfFileAndErrorsOfATimedReadHaveNoTime) {
+  kernel_.expect_recv_eof(kFd).arrived_before(std::chrono::seconds(1));
+  const sys::TimedRead end = sys::receive_with_time(kFd, room_);
+  EXPECT_TRUE(end.result.ok());
+  EXPECT_EQ(end.result.count(), 0U);
+  EXPECT_EQ(end.arrived, std::nullopt);
+  kernel_.expect_recv_error(kFd, EAGAIN);
+  const sys::TimedRead nothing = sys::receive_with_time(kFd, room_);
+  EXPECT_TRUE(nothing.result.would_block());
+  EXPECT_EQ(nothing.arrived, std::nullopt);
+  kernel_.expect_peek_error(kFd, ECONNRESET);
+  const sys::TimedRead failed = sys::peek_with_time(kFd, room_);
+  EXPECT_EQ(failed.result.error(), ECONNRESET);
+  EXPECT_EQ(failed.arrived, std::nullopt);
+}
+
+TEST_F(StreamSocketTest, AKernelThatNotesNoTimesIsAccepted) {
+  kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_TIMESTAMPNS, 1, ENOPROTOOPT);
+  sys::stamp_arrivals(kFd);
 }
 
 TEST_F(StreamSocketTest, ReadsTheQueuesAndTheErrorOfASocket) {

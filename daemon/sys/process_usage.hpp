@@ -1,0 +1,22 @@
+// What this process uses: CPU time and memory.
+//
+// Thread-safety: no shared state. Never blocks: reads /proc, which is no disk.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace echod::sys {
+
+struct ProcessUsage {
+  std::chrono::microseconds cpu_user{0};  // Of all threads (getrusage(2)).
+  std::chrono::microseconds cpu_system{0};
+  std::uint64_t resident_bytes = 0;  // Physical memory; 0 if /proc cannot be read.
+};
+
+[[nodiscard]] ProcessUsage process_usage() noexcept;
+
+// The seconds since 1970 at which this moment is (CLOCK_REALTIME).
+[[nodiscard]] double unix_seconds() noexcept;
+
+}  // namespace echod::sys

@@ -1,0 +1,87 @@
+#include "sys/running_program.hpp"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <system_error>
+
+#include "sys/restarting.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace echod::sys {
+
+namespace {
+
+UniqueFd opened(const char* path, int flags) noexcept {
+  const IoResult result =
+      restarting([&] { return calls::open(path, flags | O_CLOEXEC, mode_t{0}); });
+  return UniqueFd::adopt(result.ok() ? static_cast<int>(result.count()) : -1);
+}
+
+}  // namespace
+
+std::string path_of_running_program() {
+  std::error_code error;
+  return std::filesystem::read_symlink(kRunningProgram, error).string();
+}
+
+std::optional<FileVersion> version_of(const std::string& path) noexcept {
+  const UniqueFd file = opened(path.c_str(), O_PATH);  // O_PATH: opening a FIFO does not block.
+  struct stat status {};
+  if (!file.is_open() || calls::fstat(file.get(), &status) != 0) {
+    return std::nullopt;
+  }
+  constexpr std::int64_t kNanoseconds = 1'000'000'000;
+  return FileVersion{
+      .device = status.st_dev,
+      .inode = status.st_ino,
+      .modified_ns = status.st_mtim.tv_sec * kNanoseconds + status.st_mtim.tv_nsec,
+  };
+}
+
+std::string deleted_code_file() {
+  constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
+  const UniqueFd file = opened("/proc/self/maps", O_RDONLY);
+  std::string maps;
+  for (std::size_t used = 0; file.is_open();) {
+    maps.resize(used + kBlockBytes);
+    const IoResult got =
+        restarting([&] { return calls::read(file.get(), maps.data() + used, maps.size() - used); });
+    used += got.count();
+    if (got.count() == 0) {
+      maps.resize(used);
+      break;
+    }
+  }
+  return std::string(deleted_code_file_in(maps));
+}
+
+std::string_view deleted_code_file_in(std::string_view maps) noexcept {
+  constexpr std::string_view kDeleted = " (deleted)";
+  // Memory without a file, which the kernel shows like a deleted file.
+  constexpr std::array<std::string_view, 3> kMemory{"/memfd:", "/dev/zero", "/SYSV"};
+  while (!maps.empty()) {
+    // For example "7f12a000-7f13b000 r-xp 00004000 fd:01 1234    /usr/lib/libspdlog.so.1
+    // (deleted)".
+    const std::string_view line = maps.substr(0, maps.find('\n'));
+    maps.remove_prefix(std::min(line.size() + 1, maps.size()));
+    constexpr std::size_t kExecute = 3;  // Behind the space in front of "r-xp".
+    const std::size_t access = line.find(' ');
+    const std::size_t path_begin = line.find('/');
+    if (path_begin == std::string_view::npos || access + kExecute >= path_begin ||
+        line[access + kExecute] != 'x' || !line.ends_with(kDeleted)) {
+      continue;
+    }
+    const std::string_view path =
+        line.substr(path_begin, line.size() - path_begin - kDeleted.size());
+    if (std::none_of(kMemory.begin(), kMemory.end(),
+                     [path](std::string_view memory) { return path.starts_with(memory); })) {
+      return path;
+    }
+  }
+  return {};
+}
+
+}  // namespace echod::sys

@@ -1,0 +1,41 @@
+// The files that this process runs: its program and its libraries.
+//
+// Thread-safety: no shared state. Blocks on the disk and on /proc.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace echod::sys {
+
+inline constexpr const char* kRunningProgram = "/proc/self/exe";
+
+// The absolute path of the program, as the kernel knows it. Returns "" if /proc cannot be read.
+// Ends with " (deleted)" if the file has no name any more. Throws std::bad_alloc.
+[[nodiscard]] std::string path_of_running_program();
+
+// Two files with equal values have the same content, unless somebody sets the time of modification.
+struct FileVersion {
+  dev_t device = 0;
+  ino_t inode = 0;
+  std::int64_t modified_ns = 0;
+
+  bool operator==(const FileVersion&) const = default;
+};
+
+// Returns nothing if the file does not exist or cannot be examined. Follows links.
+[[nodiscard]] std::optional<FileVersion> version_of(const std::string& path) noexcept;
+
+// The path of a file whose code this process runs but which is deleted or replaced by another file,
+// such as an updated library. Returns "" if there is none or if /proc cannot be read. Throws
+// std::bad_alloc.
+[[nodiscard]] std::string deleted_code_file();
+
+// The same for the text of a /proc/PID/maps, proc_pid_maps(5).
+[[nodiscard]] std::string_view deleted_code_file_in(std::string_view maps) noexcept;
+
+}  // namespace echod::sys
