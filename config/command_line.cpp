@@ -4,13 +4,12 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <charconv>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "config/config_errors.hpp"
 #include "config/config_keys.hpp"
+#include "config/net/parse_number.hpp"
 #include "config/toml_value.hpp"
 
 namespace echod {
@@ -160,7 +159,8 @@ Request parse(int argc, const char* const* argv) {
   app.allow_extras();
   add_option(app, "--config", options.config_file);
   CLI::Option* check = add_flag(app, "--check-config", options.check_config);
-  add_flag(app, "--dump-config", options.dump_config)->excludes(check);
+  CLI::Option* dump = add_flag(app, "--dump-config", options.dump_config)->excludes(check);
+  add_flag(app, "--check-upgrade", options.check_upgrade)->excludes(check)->excludes(dump);
   for (std::size_t i = 0; i < kOverrides.size(); ++i) {
     add_option(app, kOverrides[i].option, request.overrides[i]);
   }
@@ -182,24 +182,16 @@ Request parse(int argc, const char* const* argv) {
   return request;
 }
 
-// The whole of `text` as a number.
-template <typename Number>
-bool read_number(const std::string& text, Number& number) {
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
-  return error == std::errc{} && stop == end;
-}
-
 // Like assign(), from the text of an option.
 std::optional<std::string> assign_text(const Key& key, Config& config, const std::string& text) {
   if (key.allowed.type != KeyType::integer) {
     return assign(key, config, text);
   }
-  std::int64_t number = 0;
-  if (!read_number(text, number)) {
+  const auto number = parse_number<std::int64_t>(text);
+  if (!number) {
     return wrong_type_text(value_text(text, kShownBytes) + " given", key.allowed);
   }
-  return assign(key, config, number);
+  return assign(key, config, *number);
 }
 
 // Checks the overrides and copies them to the options. Returns the error of the first bad one.
@@ -231,15 +223,15 @@ std::optional<std::string> check_overrides(Request& request) {
 
 // Checks --reload and copies it to the options. Returns its error.
 std::optional<std::string> check_reload(Request& request) {
-  pid_t pid = 0;
   if (!request.reload) {
     return std::nullopt;
   }
-  if (!read_number(*request.reload, pid) || pid <= 0) {
+  const auto pid = parse_number<pid_t>(*request.reload);
+  if (!pid || *pid <= 0) {
     return "--reload: " + value_text(*request.reload, kShownBytes) +
            " given, allowed are process IDs";
   }
-  request.options.reload = pid;
+  request.options.reload = *pid;
   return std::nullopt;
 }
 

@@ -17,6 +17,7 @@ struct CommandLine {
   std::optional<std::string> config_file;
   bool check_config = false;
   bool dump_config = false;
+  bool check_upgrade = false;   // Used by echod itself (docs/upgrade.md).
   std::optional<pid_t> reload;  // The process to reload; no other option is allowed with it.
   bool quit_on_stdin = false;
   // Override the configuration, also after a reload.

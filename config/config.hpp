@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,6 +22,8 @@ enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, critica
 
 inline constexpr std::uint16_t kDefaultPort = 2003;
 inline constexpr int kDefaultBacklog = 1024;
+inline constexpr std::size_t kMostListeners = 255;  // A connection keeps its listener in a byte.
+inline constexpr std::uint16_t kDefaultAdminPort = 9862;
 
 // One [[listen]] entry.
 struct ListenConfig {
@@ -80,6 +83,15 @@ struct LogConfig {
   bool operator==(const LogConfig&) const = default;
 };
 
+// Where operators see echod and control it.
+struct AdminConfig {
+  std::string socket = "admin.sock";  // Empty: none. A relative path needs $RUNTIME_DIRECTORY.
+  std::string address;                // IP address for reading over TCP. Empty: none.
+  std::uint16_t port = kDefaultAdminPort;
+
+  bool operator==(const AdminConfig&) const = default;
+};
+
 // The lowest level that the file or standard error shows.
 [[nodiscard]] inline LogLevel lowest_level(const LogConfig& log) noexcept {
   return log.file.empty() ? log.stderr_level : std::min(log.file_level, log.stderr_level);
@@ -95,6 +107,7 @@ struct Config {
   TimeoutsConfig timeouts;
   TcpOptions socket;
   LogConfig log;
+  AdminConfig admin;
 
   bool operator==(const Config&) const = default;
 };

@@ -2,21 +2,11 @@
 
 #include <utility>
 
+#include "config/toml_value.hpp"
+
 namespace echod {
 
-namespace {
-
-std::string joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const std::string& line : lines) {
-    text += (text.empty() ? "" : "\n") + line;
-  }
-  return text;
-}
-
-}  // namespace
-
 ConfigErrors::ConfigErrors(std::vector<std::string> lines, Begin begin)
-    : std::runtime_error(joined(lines)), lines_(std::move(lines)), begin_(begin) {}
+    : std::runtime_error(joined(lines, "\n")), lines_(std::move(lines)), begin_(begin) {}
 
 }  // namespace echod

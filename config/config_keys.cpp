@@ -108,26 +108,27 @@ constexpr Allowed duration(double min, double max, bool or_zero = false) {
 }
 constexpr Allowed kBoolean{KeyType::boolean};
 constexpr Allowed kAddress{KeyType::address};
+constexpr Allowed kAddressOrNone{.type = KeyType::address, .or_none = true};
 constexpr Allowed kLevel{KeyType::level};
 constexpr Allowed kPath{KeyType::path};
 constexpr auto kAtOnce = Reload::at_once;
-constexpr auto kRestart = Reload::needs_restart;
+constexpr auto kByUpgrade = Reload::by_upgrade;
 
 // The maximum of open_files is the value to which systemd raises fs.nr_open. The maxima of
 // keepalive_* are the kernel's (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
 constexpr auto kKeys = std::to_array<Key>({
-    {kTopSection, "workers", integer(0, 1024), kRestart, kMember<&Config::workers>},
+    {kTopSection, "workers", integer(0, 1024), kByUpgrade, kMember<&Config::workers>},
     {kTopSection, "busy_poll_us", integer(0, 1000000), kAtOnce, kMember<&Config::busy_poll>},
 
-    {kListenSection, "address", kAddress, kRestart, {load_address, store_address}},
-    {kListenSection, "port", integer(0, 65535), kRestart, {load_port, store_port}},
-    {kListenSection, "backlog", integer(1, 1048576), kRestart,
+    {kListenSection, "address", kAddress, kByUpgrade, {load_address, store_address}},
+    {kListenSection, "port", integer(0, 65535), kByUpgrade, {load_port, store_port}},
+    {kListenSection, "backlog", integer(1, 1048576), kByUpgrade,
      kListenMember<&ListenConfig::backlog>},
-    {kListenSection, "v6only", kBoolean, kRestart, kListenMember<&ListenConfig::v6only>},
+    {kListenSection, "v6only", kBoolean, kByUpgrade, kListenMember<&ListenConfig::v6only>},
 
     {"limits", "max_connections", integer(0, 10000000), kAtOnce,
      kMember<&Config::limits, &LimitsConfig::max_connections>},
-    {"limits", "open_files", integer(64, 1073741816, kOrZero), kRestart,
+    {"limits", "open_files", integer(64, 1073741816, kOrZero), kByUpgrade,
      kMember<&Config::limits, &LimitsConfig::open_files>},
 
     {"buffers", "per_connection_kib", integer(4, 4096), kAtOnce,
@@ -150,19 +151,19 @@ constexpr auto kKeys = std::to_array<Key>({
     {"timeouts", "drain_s", duration(0, 3600), kAtOnce,
      kMember<&Config::timeouts, &TimeoutsConfig::drain>},
 
-    {"socket", "no_delay", kBoolean, kRestart, kMember<&Config::socket, &TcpOptions::no_delay>},
-    {"socket", "keepalive", kBoolean, kRestart, kMember<&Config::socket, &TcpOptions::keepalive>},
-    {"socket", "keepalive_idle_s", integer(1, 32767), kRestart,
+    {"socket", "no_delay", kBoolean, kByUpgrade, kMember<&Config::socket, &TcpOptions::no_delay>},
+    {"socket", "keepalive", kBoolean, kByUpgrade, kMember<&Config::socket, &TcpOptions::keepalive>},
+    {"socket", "keepalive_idle_s", integer(1, 32767), kByUpgrade,
      kMember<&Config::socket, &TcpOptions::keepalive_idle>},
-    {"socket", "keepalive_interval_s", integer(1, 32767), kRestart,
+    {"socket", "keepalive_interval_s", integer(1, 32767), kByUpgrade,
      kMember<&Config::socket, &TcpOptions::keepalive_interval>},
-    {"socket", "keepalive_probes", integer(1, 127), kRestart,
+    {"socket", "keepalive_probes", integer(1, 127), kByUpgrade,
      kMember<&Config::socket, &TcpOptions::keepalive_probes>},
-    {"socket", "user_timeout_s", duration(0, 86400), kRestart,
+    {"socket", "user_timeout_s", duration(0, 86400), kByUpgrade,
      kMember<&Config::socket, &TcpOptions::user_timeout>},
-    {"socket", "receive_buffer_kib", integer(0, 1048576), kRestart,
+    {"socket", "receive_buffer_kib", integer(0, 1048576), kByUpgrade,
      kMember<&Config::socket, &TcpOptions::receive_buffer_kib>},
-    {"socket", "send_buffer_kib", integer(0, 1048576), kRestart,
+    {"socket", "send_buffer_kib", integer(0, 1048576), kByUpgrade,
      kMember<&Config::socket, &TcpOptions::send_buffer_kib>},
 
     {"log", "file", kPath, kAtOnce, kMember<&Config::log, &LogConfig::file>},
@@ -170,8 +171,13 @@ constexpr auto kKeys = std::to_array<Key>({
     {"log", "stderr_level", kLevel, kAtOnce, kMember<&Config::log, &LogConfig::stderr_level>},
     {"log", "connection_lines_per_second", integer(0, 1000000), kAtOnce,
      kMember<&Config::log, &LogConfig::connection_lines_per_second>},
-    {"log", "queue_lines", integer(16, 1048576), kRestart,
+    {"log", "queue_lines", integer(16, 1048576), kByUpgrade,
      kMember<&Config::log, &LogConfig::queue_lines>},
+
+    {"admin", "socket", kPath, kByUpgrade, kMember<&Config::admin, &AdminConfig::socket>},
+    {"admin", "address", kAddressOrNone, kByUpgrade,
+     kMember<&Config::admin, &AdminConfig::address>},
+    {"admin", "port", integer(1, 65535), kByUpgrade, kMember<&Config::admin, &AdminConfig::port>},
 });
 
 bool differs(const Key& key, const Config& left, const Config& right) {
@@ -225,7 +231,7 @@ std::optional<std::string> assign(const Key& key, Config& config, const Value& v
   return fault;
 }
 
-std::vector<std::string> keys_needing_restart(const Config& running, const Config& wanted) {
+std::vector<std::string> keys_needing_upgrade(const Config& running, const Config& wanted) {
   std::vector<std::string> names;
   for (const Key& key : kKeys) {
     if (key.reload == Reload::at_once || !differs(key, running, wanted)) {

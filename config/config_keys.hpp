@@ -1,5 +1,5 @@
 // The table of all configuration keys: the name of each key, its allowed values, its member in
-// Config, and whether a reload applies it.
+// Config, and how a reload applies it.
 //
 // The reader, the dump, error texts, reload, the command line and the tests of the documentation
 // use this table. CONTRIBUTING.md says what else a new key needs.
@@ -24,7 +24,9 @@ namespace echod {
 inline constexpr std::string_view kTopSection;                // Keys before the first [section].
 inline constexpr std::string_view kListenSection = "listen";  // An array: [[listen]].
 
-enum class Reload : std::uint8_t { at_once, needs_restart };
+// How a reload applies a changed key: in the running process, or by an upgrade in place
+// (docs/upgrade.md). Neither closes a connection.
+enum class Reload : std::uint8_t { at_once, by_upgrade };
 
 // Reads and writes a key's value in a Config. `entry` is the index of a [[listen]] entry; other
 // keys ignore it. set() requires an allowed value.
@@ -56,13 +58,12 @@ struct Key {
 [[nodiscard]] std::optional<std::string> assign(const Key& key, Config& config, const Value& value,
                                                 std::size_t entry = 0);
 
-// The dotted names of the keys that differ and that a reload cannot apply. All differences in
+// The dotted names of the keys that differ and that only an upgrade applies. All differences in
 // listeners are one entry, "listen".
-[[nodiscard]] std::vector<std::string> keys_needing_restart(const Config& running,
+[[nodiscard]] std::vector<std::string> keys_needing_upgrade(const Config& running,
                                                             const Config& wanted);
 
-// The configuration after a reload: `running` with those values of `wanted` that a reload can
-// apply.
+// `running` with those values of `wanted` that are applied at once.
 [[nodiscard]] Config reloaded(const Config& running, const Config& wanted);
 
 }  // namespace echod

@@ -64,16 +64,8 @@ const Key* nearest_key(std::string_view section, std::string_view name) {
   return nearest;
 }
 
-std::string list(const std::vector<std::string_view>& names) {
-  std::string text;
-  for (const std::string_view name : names) {
-    text.append(text.empty() ? "" : ", ").append(name);
-  }
-  return text;
-}
-
 std::string known_sections() {
-  return ", known sections are " + list(config_sections());
+  return ", known sections are " + joined(config_sections());
 }
 
 std::string known_keys(std::string_view section) {
@@ -83,7 +75,7 @@ std::string known_keys(std::string_view section) {
       names.push_back(key.name);
     }
   }
-  return ", known keys are " + list(names);
+  return ", known keys are " + joined(names);
 }
 
 }  // namespace

@@ -95,8 +95,10 @@ std::string_view plain_fault(const Value& value, const Allowed& allowed) {
       return is_in_range(value, allowed) ? "" : "is out of range";
     case KeyType::level:
       return parse_level(std::get<std::string>(value)) ? "" : "is not a log level";
-    case KeyType::address:
-      return address_fault(std::get<std::string>(value));
+    case KeyType::address: {
+      const auto& text = std::get<std::string>(value);
+      return allowed.or_none && text.empty() ? "" : address_fault(text);
+    }
     case KeyType::path:
       return path_fault(std::get<std::string>(value));
   }
@@ -120,11 +122,12 @@ std::string allowed_text(const Allowed& allowed) {
     case KeyType::level:
       return level_names();
     case KeyType::address:
-      return R"(IP addresses such as "::" or "192.0.2.1")";
+      return std::string(R"(IP addresses such as "::" or "192.0.2.1")") +
+             (allowed.or_none ? R"(, or "" for none)" : "");
     case KeyType::path:
       break;
   }
-  return R"(paths, or "" for no file)";
+  return R"(paths, or "" for none)";
 }
 
 std::optional<std::string> fault_of(const Value& value, const Allowed& allowed) {

@@ -25,6 +25,7 @@ struct Allowed {
   double min = 0;
   double max = 0;
   bool or_zero = false;  // 0 is allowed although it is below `min`.
+  bool or_none = false;  // The empty string is allowed although it is no address.
 };
 
 // The text after "allowed are", such as "0 to 65535".

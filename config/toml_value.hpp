@@ -34,6 +34,16 @@ inline constexpr std::size_t kShownBytes = 64;  // The longest string shown in a
 // after `max_bytes` is replaced by "...".
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t max_bytes);
 
+// "a, b, c".
+template <typename Names>
+[[nodiscard]] std::string joined(const Names& names, std::string_view separator = ", ") {
+  std::string text;
+  for (const std::string_view name : names) {
+    text.append(text.empty() ? "" : separator).append(name);
+  }
+  return text;
+}
+
 // The name of a file in a message.
 [[nodiscard]] std::string shown_name(std::string_view path);
 

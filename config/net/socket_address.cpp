@@ -4,8 +4,9 @@
 #include <net/if.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
+
+#include "config/net/parse_number.hpp"
 
 namespace echod {
 
@@ -27,13 +28,8 @@ std::optional<std::array<char, capacity>> c_string(std::string_view text) noexce
 // is looked up as a name first.
 std::optional<std::uint32_t> scope_of(std::string_view zone) noexcept {
   const auto name = c_string<IF_NAMESIZE>(zone);
-  std::uint32_t index = name ? if_nametoindex(name->data()) : 0;
-  if (index != 0) {
-    return index;
-  }
-  const char* const end = zone.data() + zone.size();
-  const auto [stop, error] = std::from_chars(zone.data(), end, index);
-  return error == std::errc{} && stop == end ? std::optional(index) : std::nullopt;
+  const std::uint32_t index = name ? if_nametoindex(name->data()) : 0;
+  return index != 0 ? index : parse_number<std::uint32_t>(zone);
 }
 
 }  // namespace
@@ -88,6 +84,20 @@ SocketAddress SocketAddress::from(const sockaddr_storage& storage) noexcept {
       address.is_v6_ = true;
     }
   }
+  return address;
+}
+
+std::optional<SocketAddress> SocketAddress::from_parts(std::span<const std::uint8_t> bytes,
+                                                       std::uint32_t scope_id,
+                                                       std::uint16_t port) noexcept {
+  SocketAddress address;
+  address.is_v6_ = bytes.size() != sizeof(in_addr);
+  if (address.is_v6_ && bytes.size() != sizeof(in6_addr)) {
+    return std::nullopt;
+  }
+  std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
+  address.scope_id_ = scope_id;
+  address.port_ = port;
   return address;
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -34,6 +35,12 @@ class SocketAddress {
   // which is the address of an IPv4 peer on an IPv6 listener, becomes the IPv4 address.
   [[nodiscard]] static SocketAddress from(const sockaddr_storage& storage) noexcept;
 
+  // Makes an address from its parts: `bytes` are 4 or 16 bytes in network order, `scope_id` is the
+  // index of an interface. Returns nothing for another length.
+  [[nodiscard]] static std::optional<SocketAddress> from_parts(std::span<const std::uint8_t> bytes,
+                                                               std::uint32_t scope_id,
+                                                               std::uint16_t port) noexcept;
+
   // Writes the address to `storage` for the kernel and returns its length.
   socklen_t to(sockaddr_storage& storage) const noexcept;
 
@@ -46,8 +53,16 @@ class SocketAddress {
   [[nodiscard]] bool is_v6_link_local() const noexcept;
   // Whether it has an interface.
   [[nodiscard]] bool has_scope() const noexcept { return scope_id_ != 0; }
+  // The index of the interface of a link-local IPv6 address; 0 if there is none.
+  [[nodiscard]] std::uint32_t scope_id() const noexcept { return scope_id_; }
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
   void set_port(std::uint16_t port) noexcept { port_ = port; }
+
+  // The address in network order: 4 or 16 bytes.
+  [[nodiscard]] std::span<const std::uint8_t> bytes() const noexcept {
+    constexpr std::size_t kV4Bytes = 4;
+    return std::span(bytes_).first(is_v6_ ? bytes_.size() : kV4Bytes);
+  }
 
   // "192.0.2.1" or "fe80::1%2".
   [[nodiscard]] std::string host() const;

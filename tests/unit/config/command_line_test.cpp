@@ -187,7 +187,7 @@ TEST(CommandLine, RefusesValuesAsTheConfigurationDoes) {
             "\"::\" or \"192.0.2.1\"");
   EXPECT_EQ(usage_error({"--log-file", "a\nb"}),
             "--log-file: \"a\\u000Ab\" holds a control character, allowed are paths, or \"\" for "
-            "no file");
+            "none");
   EXPECT_EQ(usage_error({"--log-level", "loud"}),
             "--log-level: \"loud\" is not a log level, allowed are trace, debug, info, warning, "
             "error, critical or off");

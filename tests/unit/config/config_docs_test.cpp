@@ -36,7 +36,7 @@ std::string default_text(const Key& key) {
 // The line that both documents have for each key.
 std::string facts(const Key& key) {
   return "Allowed: " + allowed_text(key.allowed) + "; default: " + default_text(key) +
-         "; applied by: " + (key.reload == Reload::at_once ? "reload." : "restart.");
+         "; applied by: " + (key.reload == Reload::at_once ? "reload." : "upgrade in place.");
 }
 
 // The header above the keys of a section.

@@ -61,7 +61,9 @@ Value random_value(Random& random, const Allowed& allowed) {
     case KeyType::level:
       return std::string(level_name(static_cast<LogLevel>(between(random, 0, 6))));
     case KeyType::address:
-      return one_of(random, addresses);
+      return allowed.or_none && std::bernoulli_distribution(0.2)(random)
+                 ? std::string()
+                 : one_of(random, addresses);
     case KeyType::path:
       break;
   }

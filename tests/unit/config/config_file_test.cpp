@@ -191,13 +191,13 @@ TEST(ConfigFile, ReportsAListenTableThatIsNotAnArray) {
 
 TEST(ConfigFile, ReportsNoListenersAndTooManyListeners) {
   EXPECT_EQ(errors_in("listen = []\n"),
-            (Lines{"echod.toml:1:10: listen: has 0 entries, allowed are 1 to 1024"}));
+            (Lines{"echod.toml:1:10: listen: has 0 entries, allowed are 1 to 255"}));
   std::string many;
-  for (int i = 0; i < 1025; ++i) {
+  for (int i = 0; i < 257; ++i) {
     many += "[[listen]]\nport = 0\n";
   }
   EXPECT_EQ(errors_in(many),
-            (Lines{"echod.toml:1:1: listen: has 1025 entries, allowed are 1 to 1024"}));
+            (Lines{"echod.toml:1:1: listen: has 257 entries, allowed are 1 to 255"}));
 }
 
 TEST(ConfigFile, ReportsConflictingListenersWithBothPositions) {
@@ -243,7 +243,7 @@ TEST(ConfigFile, ReportsATotalThatIsSmallerThanOneBuffer) {
 TEST(ConfigFile, ReportsAnyStringOnOneShortLine) {
   EXPECT_EQ(errors_in("[log]\nfile = \"a\\u0000\\nb\"\n"),
             (Lines{"echod.toml:2:8: log.file: \"a\\u0000\\u000Ab\" holds a control character, "
-                   "allowed are paths, or \"\" for no file"}));
+                   "allowed are paths, or \"\" for none"}));
   const Lines errors = errors_in("[log]\nfile_level = \"" + std::string(100000, 'x') + "\"\n");
   ASSERT_EQ(errors.size(), 1U);
   EXPECT_LT(errors[0].size(), 300U);

@@ -38,7 +38,7 @@ TEST(ConfigKeys, HaveUniqueNames) {
     EXPECT_TRUE(names.insert(key.dotted_name()).second) << key.dotted_name();
     EXPECT_EQ(find_key(key.section, key.name), &key);
   }
-  EXPECT_EQ(names.size(), 31U);
+  EXPECT_EQ(names.size(), 34U);
   EXPECT_EQ(find_key("limits", "port"), nullptr);
 }
 
@@ -62,7 +62,7 @@ TEST(ConfigKeys, AcceptTheBoundsOfTheirRangeAndRefuseValuesOutside) {
       continue;
     }
     const double step = key.allowed.type == KeyType::integer ? 1 : 0.01;
-    const auto& [type, min, max, or_zero] = key.allowed;
+    const auto& [type, min, max, or_zero, or_none] = key.allowed;
     EXPECT_TRUE(accepts(key, number(key, min))) << key.dotted_name();
     EXPECT_TRUE(accepts(key, number(key, max))) << key.dotted_name();
     EXPECT_FALSE(accepts(key, number(key, min - step))) << key.dotted_name();
@@ -77,14 +77,14 @@ TEST(ConfigKeys, RefuseEveryOtherTypeAndExtremeNumbers) {
   for (const Key& key : config_keys()) {
     const KeyType type = key.allowed.type;
     const bool is_boolean = type == KeyType::boolean;
-    const bool is_text = !is_number(key) && !is_boolean;
     EXPECT_EQ(accepts(key, true), is_boolean) << key.dotted_name();
     EXPECT_FALSE(accepts(key, kLowest)) << key.dotted_name();
     EXPECT_FALSE(accepts(key, kHighest)) << key.dotted_name();
     EXPECT_FALSE(accepts(key, std::nan(""))) << key.dotted_name();
     EXPECT_FALSE(accepts(key, std::numeric_limits<double>::infinity())) << key.dotted_name();
     EXPECT_EQ(accepts(key, 100.0), type == KeyType::seconds) << key.dotted_name();
-    EXPECT_EQ(accepts(key, std::string()), is_text && type == KeyType::path) << key.dotted_name();
+    EXPECT_EQ(accepts(key, std::string()), type == KeyType::path || key.allowed.or_none)
+        << key.dotted_name();
   }
 }
 
@@ -113,7 +113,7 @@ TEST(ConfigKeys, SayWhatIsWrongAndWhatIsAllowed) {
   EXPECT_EQ(fault("socket", "no_delay", std::int64_t{1}),
             "1 is an integer instead of a boolean, allowed are true or false");
   EXPECT_EQ(fault("log", "file", 1.5),
-            "1.5 is a float instead of a string, allowed are paths, or \"\" for no file");
+            "1.5 is a float instead of a string, allowed are paths, or \"\" for none");
   EXPECT_EQ(fault("log", "file_level", std::string("warn")),
             "\"warn\" is not a log level, allowed are trace, debug, info, warning, error, critical "
             "or off");
@@ -123,6 +123,13 @@ TEST(ConfigKeys, SayWhatIsWrongAndWhatIsAllowed) {
   EXPECT_EQ(fault("listen", "address", std::string("fe80::1%no-such-interface")),
             "\"fe80::1%no-such-interface\" is not an IP address on an interface of this host, "
             "allowed are IP addresses such as \"::\" or \"192.0.2.1\"");
+}
+
+TEST(ConfigKeys, NameTheEmptyTextOnlyWhereItIsAllowed) {
+  EXPECT_EQ(allowed_text(find_key("admin", "address")->allowed),
+            "IP addresses such as \"::\" or \"192.0.2.1\", or \"\" for none");
+  EXPECT_EQ(allowed_text(find_key("listen", "address")->allowed),
+            "IP addresses such as \"::\" or \"192.0.2.1\"");
 }
 
 TEST(ConfigKeys, RefuseAddressesOnWhichNoConnectionCanArrive) {
@@ -199,8 +206,8 @@ TEST(ConfigKeys, ReadAnIpv4MappedAddressAsTheIpv4Address) {
             with("listen", "address", std::string("192.0.2.1")));
 }
 
-TEST(ConfigReload, NeedsNoRestartIfNothingChanged) {
-  EXPECT_TRUE(keys_needing_restart(Config{}, Config{}).empty());
+TEST(ConfigReload, NeedsNoUpgradeIfNothingChanged) {
+  EXPECT_TRUE(keys_needing_upgrade(Config{}, Config{}).empty());
 }
 
 TEST(ConfigReload, AppliesOnlyTheseKeysAtOnce) {
@@ -226,14 +233,14 @@ TEST(ConfigReload, AppliesOnlyTheseKeysAtOnce) {
   }
 }
 
-TEST(ConfigReload, NamesTheChangedKeysThatNeedARestart) {
+TEST(ConfigReload, NamesTheChangedKeysThatNeedAnUpgrade) {
   Config wanted;
   wanted.workers = 2;
   wanted.limits.max_connections = 5;  // At once.
   wanted.limits.open_files = 1024;
   wanted.socket.no_delay = false;
   wanted.log.queue_lines = 16;
-  EXPECT_EQ(keys_needing_restart(Config{}, wanted),
+  EXPECT_EQ(keys_needing_upgrade(Config{}, wanted),
             (std::vector<std::string>{"workers", "limits.open_files", "socket.no_delay",
                                       "log.queue_lines"}));
 }
@@ -243,12 +250,12 @@ TEST(ConfigReload, NamesChangedListenersOnce) {
   Config wanted;
   wanted.listen[0].backlog = 5;
   wanted.listen[0].v6only = true;
-  EXPECT_EQ(keys_needing_restart(Config{}, wanted), listen);
+  EXPECT_EQ(keys_needing_upgrade(Config{}, wanted), listen);
   wanted.listen = {ListenConfig{}, ListenConfig{}};
-  EXPECT_EQ(keys_needing_restart(Config{}, wanted), listen);
+  EXPECT_EQ(keys_needing_upgrade(Config{}, wanted), listen);
   wanted.listen = {ListenConfig{}};
   wanted.listen[0].address.set_port(7);
-  EXPECT_EQ(keys_needing_restart(Config{}, wanted), listen);
+  EXPECT_EQ(keys_needing_upgrade(Config{}, wanted), listen);
 }
 
 }  // namespace

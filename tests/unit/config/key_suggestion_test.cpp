@@ -59,7 +59,7 @@ TEST(KeySuggestion, ListsTheKnownKeysIfNoneIsNear) {
             "unknown key, known keys are address, port, backlog, v6only");
   EXPECT_EQ(unknown_key_text("", "colour"),
             "unknown key, known keys are workers, busy_poll_us, known sections are listen, limits, "
-            "buffers, turn, timeouts, socket, log");
+            "buffers, turn, timeouts, socket, log, admin");
 }
 
 TEST(KeySuggestion, FindsTheNearestSection) {
@@ -68,7 +68,7 @@ TEST(KeySuggestion, FindsTheNearestSection) {
   EXPECT_EQ(unknown_section_text("logs"), "unknown section, did you mean log?");
   EXPECT_EQ(unknown_section_text("metrics"),
             "unknown section, known sections are listen, limits, buffers, turn, timeouts, socket, "
-            "log");
+            "log, admin");
 }
 
 TEST(KeySuggestion, IsQuickAboutNamesOfAnyLength) {

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <net/if.h>
 
+#include <array>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,6 +33,22 @@ SocketAddress round_trip(const SocketAddress& address) {
 TEST(SocketAddressTest, IsAllOfIpv4WithoutAPortByDefault) {
   EXPECT_EQ(SocketAddress().text(), "0.0.0.0:0");
   EXPECT_TRUE(SocketAddress().is_any());
+}
+
+TEST(SocketAddressTest, IsMadeAgainFromItsParts) {
+  for (const char* const host : {"192.0.2.1", "2001:db8::1", "fe80::1%7", "::ffff:192.0.2.1"}) {
+    const SocketAddress address = parsed(host);
+    EXPECT_EQ(SocketAddress::from_parts(address.bytes(), address.scope_id(), address.port()),
+              address)
+        << host;
+  }
+}
+
+TEST(SocketAddressTest, PartsOfAnotherLengthAreNotAnAddress) {
+  const std::array<std::uint8_t, 17> bytes{};
+  for (const std::size_t length : {0U, 3U, 5U, 15U, 17U}) {
+    EXPECT_FALSE(SocketAddress::from_parts(std::span(bytes).first(length), 0, 2003)) << length;
+  }
 }
 
 TEST(SocketAddressTest, ParsesAndWritesIpv4) {
