@@ -30,7 +30,8 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::add(std::shared_ptr<const sys::ListenSocket> socket) {
-  auto listener = std::make_unique<Listener>(*this, std::move(socket));
+  auto listener = std::make_unique<Listener>(*this, std::move(socket),
+                                             static_cast<std::uint8_t>(listeners_.size()));
   const int fd = listener->socket->fd.get();
   listeners_.push_back(std::move(listener));
   const sys::IoResult added = loop_.add(*listeners_.back(), fd, EPOLLIN | EPOLLEXCLUSIVE);
@@ -130,7 +131,7 @@ Acceptor::Result Acceptor::accept_from(Listener& listener) noexcept {
   is_paused_ = false;
   counters_.add(Counter::accepted);
   admission_.count_connection(worker_);
-  connections_.adopt(std::move(accepted));
+  connections_.adopt(std::move(accepted), listener.number);
   return Result::next;
 }
 

@@ -67,7 +67,8 @@ class Acceptor {
   void set_accepts_in_a_turn(std::uint32_t accepts) noexcept { accepts_in_a_turn_ = accepts; }
 
   // Registers with the loop. The socket is shared with its owner and other workers; the last one
-  // closes it. Throws std::system_error, std::bad_alloc.
+  // closes it. Listeners are numbered in the order of these calls, from 0; at most kMostListeners.
+  // Throws std::system_error, std::bad_alloc.
   void add(std::shared_ptr<const sys::ListenSocket> socket);
 
   // Polls all accept queues in the next pass, without waiting for an event.
@@ -89,12 +90,14 @@ class Acceptor {
   // One listening socket. A turn of any of them is a turn for all.
   class Listener final : public Channel {
    public:
-    Listener(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket) noexcept
-        : socket(std::move(listen_socket)), acceptor_(acceptor) {}
+    Listener(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket,
+             std::uint8_t listener_number) noexcept
+        : socket(std::move(listen_socket)), number(listener_number), acceptor_(acceptor) {}
     Turn on_turn(std::uint32_t /*events*/) noexcept override { return acceptor_.accept_some(); }
 
     std::shared_ptr<const sys::ListenSocket> socket;  // nullptr: released.
-    bool may_have_clients = true;                     // It has not said EAGAIN in this turn.
+    const std::uint8_t number;
+    bool may_have_clients = true;  // It has not said EAGAIN in this turn.
     int left_to_empty = 0;
 
    private:

@@ -2,6 +2,8 @@
 // Thread-safety: belongs to one worker's thread. Never blocks.
 #pragma once
 
+#include <cstdint>
+
 #include "sys/listen_socket.hpp"
 
 namespace echod {
@@ -16,7 +18,8 @@ class ConnectionSink {
   // Reserves the memory that the next adopt() needs; false if there is none.
   [[nodiscard]] virtual bool reserve() noexcept = 0;
   // Starts to serve the connection, which has its slot. Must follow a reserve() that returned true.
-  virtual void adopt(sys::Accepted accepted) noexcept = 0;
+  // `listener` is the number of the listener: the first that was added to the acceptor is 0.
+  virtual void adopt(sys::Accepted accepted, std::uint8_t listener) noexcept = 0;
 };
 
 }  // namespace echod

@@ -66,6 +66,11 @@ class EventLoop {
   // The number of events for removed channels. Any thread.
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return stale_events_.load(); }
 
+  // `events` stale ones of an earlier program.
+  void carry_over_stale_events(std::uint64_t events) noexcept { stale_events_ += events; }
+  // `turns` of an earlier program. Call it before the loop runs.
+  void carry_over_turns(std::uint64_t turns) noexcept { turns_ += turns; }
+
   // How long to spin before sleeping; 0: never spin.
   void set_busy_poll(sys::Duration time) noexcept { busy_poll_.set_time(time); }
 

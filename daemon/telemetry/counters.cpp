@@ -38,10 +38,9 @@ constexpr std::array<std::string_view, kCounters> kNames = {
     "closed_linger_timeout",
     "closed_drain_deadline",
     "closed_forced",
+    "closed_by_operator",
 };
 static_assert(!kNames.back().empty(), "every counter has a name");
-
-constexpr std::string_view kClosedPrefix = "closed_";
 
 }  // namespace
 

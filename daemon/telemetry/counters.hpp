@@ -5,10 +5,11 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+
+#include "telemetry/single_writer_count.hpp"
 
 namespace echod {
 
@@ -25,8 +26,9 @@ enum class CloseReason : std::uint8_t {
                    // come within timeouts.linger_s.
   drain_deadline,  // We were stopping; timeouts.drain_s was over.
   forced,          // We were stopping; a second signal said: now.
+  by_operator,     // The operator closed it (echoctl close).
 };
-inline constexpr std::size_t kCloseReasons = 10;
+inline constexpr std::size_t kCloseReasons = 11;
 
 [[nodiscard]] std::string_view name_of(CloseReason reason) noexcept;
 
@@ -67,21 +69,21 @@ inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::close
 
 // The name under which it is reported, such as "flips_to_write" or "closed_reset".
 [[nodiscard]] std::string_view name_of(Counter counter) noexcept;
+// With it begin the names of the counters of closed connections.
+inline constexpr std::string_view kClosedPrefix = "closed_";
 
 class Counters {
  public:
+  // A thread that sees a connection counted as closed also sees it counted as accepted.
   void add(Counter counter, std::uint64_t amount = 1) noexcept {
-    // There is one writer, so no locked instruction is needed. Release order: a thread that sees a
-    // connection counted as closed also sees it counted as accepted.
-    auto& value = values_[static_cast<std::size_t>(counter)];
-    value.store(value.load(std::memory_order_relaxed) + amount, std::memory_order_release);
+    values_[static_cast<std::size_t>(counter)].add(amount);
   }
   [[nodiscard]] std::uint64_t get(Counter counter) const noexcept {
-    return values_[static_cast<std::size_t>(counter)].load(std::memory_order_acquire);
+    return values_[static_cast<std::size_t>(counter)].get();
   }
 
  private:
-  std::array<std::atomic<std::uint64_t>, kCounters> values_{};
+  std::array<SingleWriterCount, kCounters> values_{};
 };
 
 }  // namespace echod

@@ -85,6 +85,7 @@ TEST(CountersTest, EveryNameIsThatOfItsEnumerator) {
       CLOSED(linger_timeout),
       CLOSED(drain_deadline),
       CLOSED(forced),
+      CLOSED(by_operator),
   };
 #undef NAMED
 #undef CLOSED
