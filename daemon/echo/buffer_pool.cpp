@@ -2,7 +2,9 @@
 
 #include <new>
 
+#include "echo/parked_connection.hpp"
 #include "sys/invariant.hpp"
+#include "sys/memory_file.hpp"
 #include "sys/stream_socket.hpp"
 
 namespace echod {
@@ -13,7 +15,26 @@ sys::IoResult Block::send(int socket) noexcept {
   return sent;
 }
 
+void Block::describe(ParkedConnection& parked) noexcept {
+  parked.owed = parked.own_memory = owed();
+}
+
 void Block::give_back() noexcept {
+  pool_.take_back(this);
+}
+
+sys::IoResult CarriedBytes::send(int socket) noexcept {
+  const sys::IoResult sent = sys::send(socket, owed_);
+  owed_ = owed_.subspan(sent.count());
+  return sent;
+}
+
+void CarriedBytes::describe(ParkedConnection& parked) noexcept {
+  parked.owed = owed_;
+  parked.own_memory = own_memory_.empty() ? own_memory_ : own_memory_.last(owed_.size());
+}
+
+void CarriedBytes::give_back() noexcept {
   pool_.take_back(this);
 }
 
@@ -46,6 +67,16 @@ ReplyPtr BufferPool::detach_reading_block() noexcept {
   return ReplyPtr(block);
 }
 
+ReplyPtr BufferPool::restore(std::span<const std::byte> bytes, std::span<std::byte> own_memory,
+                             std::shared_ptr<const void> memory) noexcept {
+  auto* const carried =
+      new (std::nothrow) CarriedBytes(*this, bytes, own_memory, std::move(memory));
+  if (carried != nullptr) {
+    set_held(bytes_held() + bytes.size());
+  }
+  return ReplyPtr(carried);
+}
+
 void BufferPool::set_limits(std::size_t block_bytes, std::size_t total_bytes) noexcept {
   block_bytes_ = block_bytes;
   total_bytes_ = total_bytes;
@@ -61,6 +92,13 @@ void BufferPool::take_back(Block* block) noexcept {
   block->next_free_ = cached_;
   cached_ = block;
   ++cached_count_;
+}
+
+// One slow client keeps the mapping, but not the memory of the others.
+void BufferPool::take_back(CarriedBytes* carried) noexcept {
+  sys::drop_pages(carried->own_memory_);
+  set_held(bytes_held() - carried->held_bytes_);
+  delete carried;
 }
 
 void BufferPool::destroy(Block* block) noexcept {

@@ -12,7 +12,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
 #include "echo/reply.hpp"
 
@@ -33,13 +35,12 @@ class Block final : public Reply {
     begin_ = static_cast<std::uint32_t>(begin);
     end_ = static_cast<std::uint32_t>(end);
   }
-  [[nodiscard]] std::span<const std::byte> owed() noexcept {
-    return memory().subspan(begin_, size());
-  }
+  [[nodiscard]] std::span<std::byte> owed() noexcept { return memory().subspan(begin_, size()); }
   void consume(std::size_t bytes) noexcept { begin_ += static_cast<std::uint32_t>(bytes); }
 
   [[nodiscard]] std::size_t size() const noexcept override { return end_ - begin_; }
   sys::IoResult send(int socket) noexcept override;
+  void describe(ParkedConnection& parked) noexcept override;
 
  private:
   friend class BufferPool;
@@ -52,6 +53,32 @@ class Block final : public Reply {
   std::uint32_t capacity_;
   std::uint32_t begin_ = 0;
   std::uint32_t end_ = 0;
+};
+
+// Owed bytes that an earlier program has left in memory. They are sent from there.
+class CarriedBytes final : public Reply {
+ public:
+  [[nodiscard]] std::size_t size() const noexcept override { return owed_.size(); }
+  sys::IoResult send(int socket) noexcept override;
+  void describe(ParkedConnection& parked) noexcept override;
+
+ private:
+  friend class BufferPool;
+
+  CarriedBytes(BufferPool& pool, std::span<const std::byte> owed, std::span<std::byte> own_memory,
+               std::shared_ptr<const void> memory) noexcept
+      : pool_(pool),
+        held_bytes_(owed.size()),
+        owed_(owed),
+        own_memory_(own_memory),
+        memory_(std::move(memory)) {}
+  void give_back() noexcept override;
+
+  BufferPool& pool_;
+  const std::size_t held_bytes_;
+  std::span<const std::byte> owed_;
+  const std::span<std::byte> own_memory_;  // What restore() got.
+  std::shared_ptr<const void> memory_;     // Keeps the bytes.
 };
 
 class BufferPool {
@@ -68,6 +95,12 @@ class BufferPool {
   // Moves the block that reading_block() just returned to the caller, who owes its bytes.
   [[nodiscard]] ReplyPtr detach_reading_block() noexcept;
 
+  // Returns a reply that owes `bytes`, which `memory` keeps, even beyond the limit: they were
+  // received already. `own_memory` is the same bytes if nothing else needs them; then their pages
+  // go back to the kernel with the reply. Returns nullptr without memory.
+  [[nodiscard]] ReplyPtr restore(std::span<const std::byte> bytes, std::span<std::byte> own_memory,
+                                 std::shared_ptr<const void> memory) noexcept;
+
   // Blocks that are held keep their size until they come back.
   void set_limits(std::size_t block_bytes, std::size_t total_bytes) noexcept;
 
@@ -78,8 +111,10 @@ class BufferPool {
 
  private:
   friend class Block;
+  friend class CarriedBytes;
 
   void take_back(Block* block) noexcept;
+  void take_back(CarriedBytes* carried) noexcept;
   static void destroy(Block* block) noexcept;
   void free_cached() noexcept;
   void set_held(std::size_t bytes) noexcept { bytes_held_.store(bytes, std::memory_order_relaxed); }

@@ -4,7 +4,10 @@
 #include <cerrno>
 #include <utility>
 
+#include "echo/connection_facts.hpp"
 #include "echo/echo_context.hpp"
+#include "echo/parked_connection.hpp"
+#include "sys/invariant.hpp"
 #include "sys/stream_socket.hpp"
 
 namespace echod {
@@ -37,6 +40,29 @@ std::uint64_t milliseconds_of(sys::TimePoint time) noexcept {
       std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count());
 }
 
+Connection::State state_of(ParkedConnection::State state) noexcept {
+  switch (state) {
+    case ParkedConnection::State::flushing:
+      return Connection::State::flushing;
+    case ParkedConnection::State::delivering:
+      return Connection::State::delivering;
+    case ParkedConnection::State::echoing:
+      break;
+  }
+  return Connection::State::echoing;
+}
+
+ParkedConnection::State parked_state_of(Connection::State state) noexcept {
+  switch (state) {
+    case Connection::State::flushing:
+      return ParkedConnection::State::flushing;
+    case Connection::State::delivering:
+      return ParkedConnection::State::delivering;
+    default:
+      return ParkedConnection::State::echoing;
+  }
+}
+
 // `elapsed` is measured between two ticks that are rounded down, so it may be a tick too long.
 bool is_over(std::chrono::milliseconds timeout, std::chrono::milliseconds elapsed) noexcept {
   return elapsed >= timeout + Progress::kTick;
@@ -47,25 +73,71 @@ bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds
 
 }  // namespace
 
-Connection::Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
+Connection::Connection(EchoContext& context, Place place, sys::UniqueFd fd,
                        const SocketAddress& peer) noexcept
     : fd_(std::move(fd)),
       context_(context),
       opened_ms_(milliseconds_of(context.loop.now()) & kTimeBits),
       peer_(peer),
       progress_(context.loop.now()),
-      table_index_(table_index) {}
+      place_(place) {}
+
+// The registration will report every event that is pending, so none has to be carried over. A FIN
+// may have been reported before.
+Connection::Connection(EchoContext& context, Place place, const ParkedConnection& parked,
+                       ReplyPtr reply) noexcept
+    : state_(state_of(parked.state)),
+      must_read_to_eagain_(true),
+      fd_(sys::UniqueFd::adopt(parked.fd)),
+      context_(context),
+      reply_(std::move(reply)),
+      bytes_received_(parked.bytes_received),
+      opened_ms_(static_cast<std::uint64_t>(parked.opened.count()) & kTimeBits),
+      peer_(parked.peer),
+      progress_(parked.progress, parked.unacknowledged),
+      place_(place) {
+  relay_state_.was_blocked = state_ == State::flushing;
+  if (parked.pins_memory) {
+    context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, relay_state_);
+  }
+}
 
 void Connection::start() noexcept {
   context_.log.opened(peer_, fd_.get(), context_.loop.now());
-  const sys::IoResult added = context_.loop.add(*this, fd_.get(), kReadEvents);
+  register_for(kReadEvents);
+  if (context_.is_draining) {
+    begin_drain();  // It was still in the accept queue when the drain began.
+  }
+}
+
+void Connection::resume() noexcept {
+  register_for(state_ == State::flushing ? kWriteEvents : kReadEvents);
+}
+
+void Connection::register_for(std::uint32_t events) noexcept {
+  const sys::IoResult added = context_.loop.add(*this, fd_.get(), events);
   if (!added.ok()) {
     context_.counters.add(Counter::register_failures);
     context_.log.register_failed(peer_, added.error(), context_.loop.now());
     close(CloseReason::io_error, added.error());
-  } else if (context_.is_draining) {
-    begin_drain();  // It was still in the accept queue when the drain began.
   }
+}
+
+ParkedConnection Connection::park() noexcept {
+  invariant(!is_draining() && state_ != State::closed, "only a serving connection is parked");
+  ParkedConnection parked{.listener = static_cast<std::uint8_t>(place_.listener),
+                          .fd = fd_.get(),
+                          .peer = peer_,
+                          .state = parked_state_of(state_),
+                          .bytes_received = bytes_received_,
+                          .opened = std::chrono::milliseconds(opened_ms_),
+                          .progress = progress_.last_progress(),
+                          .unacknowledged = progress_.unacknowledged(),
+                          .pins_memory = relay_state_.pins > 0};
+  if (reply_ != nullptr) {
+    reply_->describe(parked);
+  }
+  return parked;
 }
 
 Turn Connection::on_turn(std::uint32_t events) noexcept {
@@ -97,8 +169,8 @@ Turn Connection::echo() noexcept {
       break;
     }
     const std::size_t most = std::min<std::uint64_t>(turn_end - bytes_received_, drain_allowance_);
-    const Step step = after(
-        context_.relay.round(fd_.get(), most, !must_read_to_eagain_, bulk_, context_.loop.now()));
+    const Step step = after(context_.relay.round(fd_.get(), most, !must_read_to_eagain_,
+                                                 relay_state_, context_.loop.now()));
     if (step == Step::would_block && is_draining()) {
       return linger();  // The queue held less than it had reported.
     }
@@ -273,6 +345,13 @@ void Connection::abort(CloseReason reason) noexcept {
   close(reason);
 }
 
+void Connection::close_by_operator() noexcept {
+  if (state_ != State::closed) {
+    (void)has_unacknowledged();  // Called only to note the present state.
+    time_out(CloseReason::by_operator);
+  }
+}
+
 void Connection::check_timeouts() noexcept {
   const TimeoutsConfig& timeouts = context_.settings.timeouts;
   switch (state_) {
@@ -300,8 +379,8 @@ void Connection::check_timeouts() noexcept {
     case State::closed:
       return;
   }
-  if (bulk_.pins > 0) {
-    context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, bulk_);
+  if (relay_state_.pins > 0) {
+    context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, relay_state_);
   }
 }
 
@@ -379,11 +458,29 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
                        .error = error},
                       context_.loop.now());
   context_.loop.remove(*this);
-  context_.relay.forget(bulk_);
+  context_.relay.forget(relay_state_);
   reply_.reset();
   fd_.reset();
   context_.table.retire(*this);
+  context_.listener_counts.closed(static_cast<std::uint8_t>(place_.listener));
   context_.admission.connection_closed();
+}
+
+ConnectionFacts Connection::facts() const noexcept {
+  const auto open_for = std::chrono::duration_cast<std::chrono::milliseconds>(age());
+  return {.id = {.worker = static_cast<std::uint32_t>(context_.admission.worker),
+                 .table_index = place_.table_index,
+                 .opened_ms = opened_ms_},
+          .peer = peer_,
+          .listener = static_cast<std::uint8_t>(place_.listener),
+          .state = state_,
+          .age = open_for,
+          .idle = std::min(progress_.since(context_.loop.now()), open_for),  // Ticks are coarser.
+          .bytes_received = bytes_received_};
+}
+
+std::uint64_t Connection::owed_bytes() const noexcept {
+  return (reply_ != nullptr ? reply_->size() : 0) + sys::unacknowledged_bytes(fd_.get()).count();
 }
 
 bool Connection::has_unacknowledged() noexcept {

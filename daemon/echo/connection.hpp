@@ -51,16 +51,36 @@
 
 namespace echod {
 
+struct ConnectionFacts;
 struct EchoContext;
+struct ParkedConnection;
 
 class Connection final : public Channel {
  public:
-  // Takes over a connected, non-blocking socket. `table_index` is where the table keeps it.
-  Connection(EchoContext& context, std::uint32_t table_index, sys::UniqueFd fd,
+  enum class State : std::uint8_t { echoing, flushing, delivering, lingering, closed };
+
+  // Where the table keeps a connection, and the number of the listener that it came from.
+  struct Place {
+    static constexpr std::uint32_t kLargestIndex = 0xFFFFFF;
+
+    std::uint32_t table_index : 24 = 0;
+    std::uint32_t listener : 8 = 0;
+  };
+
+  // Takes over a connected, non-blocking socket.
+  Connection(EchoContext& context, Place place, sys::UniqueFd fd,
              const SocketAddress& peer) noexcept;
+  // Takes over the socket of a parked connection and goes on where that one stopped. `reply` is
+  // what it owes.
+  Connection(EchoContext& context, Place place, const ParkedConnection& parked,
+             ReplyPtr reply) noexcept;
 
   // Registers with the loop. The connection closes if that fails.
   void start() noexcept;
+  // The same, for a connection that was parked.
+  void resume() noexcept;
+  // Describes the connection while its worker is parked. It keeps everything that it owns.
+  [[nodiscard]] ParkedConnection park() noexcept;
   Turn on_turn(std::uint32_t events) noexcept override;
 
   // Closes the connection if a timeout has expired. Called by the timeout sweep.
@@ -70,11 +90,16 @@ class Connection final : public Channel {
   void begin_drain() noexcept;
   // Closes the connection at once.
   void abort(CloseReason reason) noexcept;
+  // Closes it at once, by a reset if bytes are owed, so that the kernel keeps none of them.
+  void close_by_operator() noexcept;
 
-  [[nodiscard]] std::uint32_t table_index() const noexcept { return table_index_; }
+  [[nodiscard]] std::uint32_t table_index() const noexcept { return place_.table_index; }
+  // What an operator sees of it (connection_facts.hpp). Makes no system call.
+  [[nodiscard]] ConnectionFacts facts() const noexcept;
+  // Bytes that were received and that the peer has not acknowledged. Asks the kernel.
+  [[nodiscard]] std::uint64_t owed_bytes() const noexcept;
 
  private:
-  enum class State : std::uint8_t { echoing, flushing, delivering, lingering, closed };
   // What to do after a round.
   enum class Step : std::uint8_t {
     more,         // There may be more to read.
@@ -83,6 +108,7 @@ class Connection final : public Channel {
   };
   static constexpr std::uint32_t kNotDraining = UINT32_MAX;
 
+  void register_for(std::uint32_t events) noexcept;
   [[nodiscard]] Turn echo() noexcept;
   [[nodiscard]] Step after(Round round) noexcept;
   [[nodiscard]] Step after_empty_read(sys::IoResult received) noexcept;
@@ -114,11 +140,11 @@ class Connection final : public Channel {
   ReplyPtr reply_;  // Owed bytes while flushing.
   std::uint64_t bytes_received_ = 0;
   std::uint64_t opened_ms_ : 40;  // Of the loop's clock. Wraps around after 34 years.
-  SpliceState bulk_;
+  RelayState relay_state_;
   SocketAddress peer_;
   Progress progress_;
   std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
-  std::uint32_t table_index_;
+  Place place_;
 };
 
 static_assert(sizeof(Connection) <= 112, "an idle connection costs at most 128 bytes in all");

@@ -16,6 +16,9 @@ bool ConnectionTable::reserve() noexcept {
   if (first_not_full_ != nullptr) {
     return true;
   }
+  if (chunks_.size() == kMostChunks) {
+    return false;
+  }
   try {
     chunks_.push_back(std::make_unique_for_overwrite<Chunk>());
   } catch (const std::bad_alloc&) {
@@ -26,8 +29,7 @@ bool ConnectionTable::reserve() noexcept {
   return true;
 }
 
-Connection& ConnectionTable::create(EchoContext& context, sys::UniqueFd fd,
-                                    const SocketAddress& peer) noexcept {
+std::uint32_t ConnectionTable::take_index() noexcept {
   invariant(first_not_full_ != nullptr, "a slot is reserved before a connection is created");
   Chunk& chunk = *first_not_full_;
   const auto position = static_cast<unsigned>(std::countr_one(chunk.used));
@@ -36,8 +38,7 @@ Connection& ConnectionTable::create(EchoContext& context, sys::UniqueFd fd,
     first_not_full_ = chunk.next_not_full;
   }
   ++size_;
-  return *new (&chunk.memory[position * sizeof(Connection)])
-      Connection(context, chunk.number * kPerChunk + position, std::move(fd), peer);
+  return chunk.number * kPerChunk + position;
 }
 
 bool ConnectionTable::destroy_retired() noexcept {

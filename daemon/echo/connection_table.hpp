@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include "echo/connection.hpp"
@@ -30,8 +31,15 @@ class ConnectionTable {
 
   // Makes sure that there is a free slot for the next create(); false if there is no memory.
   [[nodiscard]] bool reserve() noexcept;
-  // Must follow a reserve() that returned true.
-  Connection& create(EchoContext& context, sys::UniqueFd fd, const SocketAddress& peer) noexcept;
+  // Makes a connection of `parts`, the arguments of its constructor after the place. Must follow a
+  // reserve() that returned true.
+  template <typename... Parts>
+  Connection& create(EchoContext& context, std::uint8_t listener, Parts&&... parts) noexcept {
+    const std::uint32_t index = take_index();
+    return *new (memory_of(index))
+        Connection(context, {.table_index = index & kIndexBits, .listener = listener},
+                   std::forward<Parts>(parts)...);
+  }
   // Called by Connection::close() only.
   void retire(Connection& connection) noexcept { retired_.push_back(connection); }
   // Destroys retired connections, and returns whether there were any. Call it between iterations of
@@ -44,7 +52,7 @@ class ConnectionTable {
   // Calls `visitor` with each connection of at most `chunks` chunks, starting at chunk `first`.
   // Returns the chunk to continue with, or 0 after the last one.
   template <typename Visitor>
-  std::size_t visit(std::size_t first, std::size_t chunks, const Visitor& visitor) noexcept {
+  std::size_t visit(std::size_t first, std::size_t chunks, const Visitor& visitor) {
     std::size_t chunk = first;
     for (; chunk < chunks_.size() && chunk - first < chunks; ++chunk) {
       for (std::uint64_t used = chunks_[chunk]->used; used != 0; used &= used - 1) {
@@ -56,6 +64,9 @@ class ConnectionTable {
 
  private:
   static constexpr unsigned kPerChunk = 64;
+  static constexpr std::uint32_t kIndexBits = Connection::Place::kLargestIndex;
+  static constexpr std::size_t kMostChunks =
+      (std::size_t{Connection::Place::kLargestIndex} + 1) / kPerChunk;
 
   // NOLINTNEXTLINE(*-member-init): `memory` is not touched until connections use it.
   struct Chunk {
@@ -68,6 +79,12 @@ class ConnectionTable {
       return std::launder(reinterpret_cast<Connection*>(&memory[position * sizeof(Connection)]));
     }
   };
+
+  // Marks a free position as used, and returns its index in the table.
+  [[nodiscard]] std::uint32_t take_index() noexcept;
+  [[nodiscard]] std::byte* memory_of(std::uint32_t index) noexcept {
+    return &chunks_[index / kPerChunk]->memory[index % kPerChunk * sizeof(Connection)];
+  }
 
   std::vector<std::unique_ptr<Chunk>> chunks_;
   Chunk* first_not_full_ = nullptr;

@@ -1,6 +1,10 @@
 #include "echo/echo_context.hpp"
 
+#include <optional>
 #include <utility>
+
+#include "echo/parked_connection.hpp"
+#include "sys/stream_socket.hpp"
 
 namespace echod {
 
@@ -20,8 +24,29 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   relay.apply(wanted);
 }
 
-void EchoContext::adopt(sys::Accepted accepted) noexcept {
-  table.create(*this, std::move(accepted.fd), accepted.peer).start();
+void EchoContext::adopt(sys::Accepted accepted, std::uint8_t listener) noexcept {
+  listener_counts.accepted(listener);
+  table.create(*this, listener, std::move(accepted.fd), accepted.peer).start();
+}
+
+void EchoContext::resume(const ParkedConnection& parked,
+                         const std::shared_ptr<const void>& memory) noexcept {
+  std::optional<ReplyPtr> reply;
+  if (reserve()) {
+    reply = relay.restore(parked, memory);
+  }
+  if (!reply) {
+    counters.add(counter_of(CloseReason::io_error));
+    sys::reset_on_close(parked.fd);
+    (void)sys::UniqueFd::adopt(parked.fd);
+    (void)sys::UniqueFd::adopt(parked.pipe_read_end);
+    (void)sys::UniqueFd::adopt(parked.pipe_write_end);
+    return;
+  }
+  admission.shared.take_slot();
+  admission.shared.count_connection(admission.worker);
+  listener_counts.accepted(parked.listener);
+  table.create(*this, parked.listener, parked, std::move(*reply)).resume();
 }
 
 }  // namespace echod

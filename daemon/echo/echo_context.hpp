@@ -1,8 +1,10 @@
 // What the connections of one worker share. Members are declared so that each may use those above
 // it and is destroyed before them.
-// Thread-safety: belongs to the worker's thread, except `counters` and `relay.buffered_bytes()`,
-// which any thread may read.
+// Thread-safety: belongs to the worker's thread, except `counters`, `listener_counts`,
+// `server_delay` and `relay.buffered_bytes()`, which any thread may read.
 #pragma once
+
+#include <memory>
 
 #include "admission/acceptor.hpp"
 #include "admission/admission.hpp"
@@ -14,7 +16,9 @@
 #include "sys/listen_socket.hpp"
 #include "telemetry/connection_log.hpp"
 #include "telemetry/counters.hpp"
+#include "telemetry/delay_histogram.hpp"
 #include "telemetry/line_limits.hpp"
+#include "telemetry/listener_counts.hpp"
 
 namespace echod {
 
@@ -24,7 +28,10 @@ struct EchoContext final : public ConnectionSink {
               LineLimits& line_limits, WorkerAdmission worker_admission);
 
   [[nodiscard]] bool reserve() noexcept override { return table.reserve() && loop.reserve(); }
-  void adopt(sys::Accepted accepted) noexcept override;
+  void adopt(sys::Accepted accepted, std::uint8_t listener) noexcept override;
+  // Goes on with a parked connection, whose descriptors it takes over; `memory` keeps the bytes
+  // that it owes. Without memory for the connection, resets it instead.
+  void resume(const ParkedConnection& parked, const std::shared_ptr<const void>& memory) noexcept;
 
   // What the acceptor of the same worker uses.
   [[nodiscard]] Acceptor::Parts acceptor_parts() noexcept {
@@ -43,8 +50,10 @@ struct EchoContext final : public ConnectionSink {
   EchoSettings settings;
   bool is_draining = false;  // Set once, by the worker.
   Counters counters;
+  ListenerCounts listener_counts;
+  DelayHistogram server_delay;
   ConnectionLog log;
-  Relay relay{counters};
+  Relay relay{counters, server_delay};
   ConnectionTable table;
 };
 

@@ -40,6 +40,7 @@ struct EchoSettings {
   TimeoutsConfig timeouts;
   SpliceSettings splice;
   std::uint32_t log_lines_per_second = 0;  // Of all workers together; 0: no limit.
+  std::uint32_t reads_per_sample = 64;     // One read in so many is timed (relay.hpp); 0: none.
   bool logs_echoes = false;                // Whether anything would print a line for each message.
 };
 

@@ -4,6 +4,7 @@
 #include <new>
 #include <utility>
 
+#include "echo/parked_connection.hpp"
 #include "sys/invariant.hpp"
 
 namespace echod {
@@ -45,6 +46,12 @@ sys::IoResult PooledPipe::send(int socket) noexcept {
                                        : sys::IoResult::of(static_cast<ssize_t>(before - bytes_));
 }
 
+void PooledPipe::describe(ParkedConnection& parked) noexcept {
+  parked.pipe_read_end = pipe_.read_end();
+  parked.pipe_write_end = pipe_.write_end();
+  parked.pipe_bytes = bytes_;
+}
+
 void PooledPipe::give_back() noexcept {
   pool_.take_back(this);
 }
@@ -77,6 +84,16 @@ PooledPipe* PipePool::round_pipe(sys::TimePoint now) noexcept {
 ReplyPtr PipePool::detach_round_pipe() noexcept {
   invariant(free_ != nullptr, "a pipe is detached after its round");
   return ReplyPtr(std::exchange(free_, free_->next_free_));
+}
+
+ReplyPtr PipePool::restore(int read_end, int write_end, std::size_t bytes) noexcept {
+  auto* const pipe = new (std::nothrow) PooledPipe(*this);
+  if (pipe != nullptr) {
+    ++open_;
+    pipe->pipe_.adopt(read_end, write_end);
+    pipe->bytes_ = bytes;
+  }
+  return ReplyPtr(pipe);
 }
 
 bool PipePool::open_one() noexcept {

@@ -34,6 +34,7 @@ class PooledPipe final : public Reply {
 
   [[nodiscard]] std::size_t size() const noexcept override { return bytes_; }
   sys::IoResult send(int socket) noexcept override;
+  void describe(ParkedConnection& parked) noexcept override;
 
  private:
   friend class PipePool;
@@ -64,6 +65,10 @@ class PipePool {
   [[nodiscard]] PooledPipe* round_pipe(sys::TimePoint now) noexcept;
   // Moves the pipe that round_pipe() just returned to the caller, who owes its bytes.
   [[nodiscard]] ReplyPtr detach_round_pipe() noexcept;
+
+  // Takes over a pipe with `bytes` in it, even beyond the limit, and returns it to the caller, who
+  // owes them. Returns nullptr without memory; then the caller keeps the pipe.
+  [[nodiscard]] ReplyPtr restore(int read_end, int write_end, std::size_t bytes) noexcept;
 
   // Number of pipes that exist, free and in use.
   [[nodiscard]] std::size_t open_pipes() const noexcept { return open_; }

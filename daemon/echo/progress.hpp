@@ -21,6 +21,9 @@ class Progress {
   static constexpr std::chrono::milliseconds kTick{10};  // Resolution of since().
 
   explicit Progress(sys::TimePoint now) noexcept : last_(ticks_of(now)) {}
+  // As another Progress was, whose last_progress() and unacknowledged() are given.
+  Progress(std::chrono::milliseconds last, std::uint32_t unacknowledged) noexcept
+      : last_(std::chrono::duration_cast<Ticks>(last)), unacknowledged_(unacknowledged) {}
 
   void note(sys::TimePoint now) noexcept { last_ = ticks_of(now); }
   // Bytes were sent, or the linger time begins.
@@ -37,6 +40,10 @@ class Progress {
   [[nodiscard]] bool has_unacknowledged(int socket, sys::TimePoint now) noexcept;
   // The last result of has_unacknowledged(); true if bytes were sent since.
   [[nodiscard]] bool had_unacknowledged() const noexcept { return unacknowledged_ != 0; }
+
+  // For the same clock, up to kTick earlier than it was.
+  [[nodiscard]] std::chrono::milliseconds last_progress() const noexcept { return last_; }
+  [[nodiscard]] std::uint32_t unacknowledged() const noexcept { return unacknowledged_; }
 
   [[nodiscard]] std::chrono::milliseconds since(sys::TimePoint now) const noexcept {
     return ticks_of(now) - last_;

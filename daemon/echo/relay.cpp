@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "echo/parked_connection.hpp"
 #include "sys/stream_socket.hpp"
 
 namespace echod {
@@ -40,34 +41,47 @@ int discard_all(int socket, std::size_t bytes) noexcept {
 }  // namespace
 
 // NOLINTNEXTLINE(*-member-init): peek_buffer_ is written before it is read.
-Relay::Relay(Counters& counters) noexcept : counters_(counters) {}
+Relay::Relay(Counters& counters, DelayHistogram& server_delay) noexcept
+    : counters_(counters), server_delay_(server_delay) {}
 
 void Relay::apply(const EchoSettings& settings) noexcept {
   settings_ = settings.splice;
   blocks_.set_limits(settings.block_bytes, settings.buffer_bytes);
   pipes_.set_limits(settings_.pipes, settings_.pipe_bytes);
+  sampling_.set_interval(settings.reads_per_sample);
 }
 
-Round Relay::round(int socket, std::size_t most, bool may_splice, SpliceState& bulk,
+Round Relay::round(int socket, std::size_t most, bool may_splice, RelayState& state,
                    sys::TimePoint now) noexcept {
+  Round round = move(socket, most, may_splice, state, now);
+  if (round.is_blocked) {
+    state.was_blocked = true;
+  } else if (round.was_short) {
+    state.was_blocked = false;
+  }
+  return round;
+}
+
+Round Relay::move(int socket, std::size_t most, bool may_splice, RelayState& state,
+                  sys::TimePoint now) noexcept {
   Block* const block = blocks_.reading_block();
   if (block == nullptr) {
-    return in_place(socket, most);
+    return in_place(socket, most, state);
   }
-  if (may_splice && bulk.patience > 0) {
-    if (PooledPipe* const pipe = pipe_for(socket, *block, most, bulk, now)) {
-      Round round = splice(socket, most, *block, *pipe, bulk);
+  if (may_splice && state.patience > 0) {
+    if (PooledPipe* const pipe = pipe_for(socket, *block, most, state, now)) {
+      Round round = splice(socket, most, *block, *pipe, state);
       if (round.received.count() > 0 || !is_refusal(round.received.error())) {
         return round;
       }
-      bulk.copies_left = settings_.copies_after_small_pieces;
+      state.copies_left = settings_.copies_after_small_pieces;
     }
   }
-  return copy(socket, *block, most, bulk);
+  return copy(socket, *block, most, state);
 }
 
 // Returns the pipe that the round splices through, or nullptr if it should copy.
-PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, SpliceState& bulk,
+PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, RelayState& state,
                             sys::TimePoint now) noexcept {
   const std::size_t least = settings_.least_bytes;
   if (settings_.pipes == 0 || most < least || block.capacity() < least) {
@@ -76,35 +90,39 @@ PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, Sp
   if (sys::unread_bytes(socket).count() < least) {
     return nullptr;
   }
-  if (bulk.copies_left > 0) {
-    --bulk.copies_left;
+  if (state.copies_left > 0) {
+    --state.copies_left;
     return nullptr;
   }
-  return may_pin(socket, bulk) ? pipes_.round_pipe(now) : nullptr;
+  return may_pin(socket, state) ? pipes_.round_pipe(now) : nullptr;
 }
 
-Round Relay::copy(int socket, Block& block, std::size_t most, SpliceState& bulk) noexcept {
+Round Relay::copy(int socket, Block& block, std::size_t most, RelayState& state) noexcept {
   const std::span<std::byte> into = block.memory().first(std::min(block.capacity(), most));
-  const sys::IoResult received = sys::receive(socket, into);
+  const sys::TimedRead read = sampling_.takes_next()
+                                  ? sys::receive_with_time(socket, into)
+                                  : sys::TimedRead{.result = sys::receive(socket, into)};
+  const sys::IoResult received = read.result;
   if (received.count() >= settings_.least_bytes && settings_.pipes > 0) {
-    bulk.patience = settings_.patience & SpliceState::kMostPatience;
-  } else if (received.count() > 0 && bulk.patience > 0) {
-    --bulk.patience;
+    state.patience = settings_.patience & RelayState::kMostPatience;
+  } else if (received.count() > 0 && state.patience > 0) {
+    --state.patience;
   }
   if (received.count() == 0) {
-    return {.received = received};
+    return {.received = received, .was_short = true};
   }
-  if (bulk.is_spliced) {
-    bulk.is_spliced = false;
+  if (state.is_spliced) {
+    state.is_spliced = false;
     counters_.add(Counter::splice_leaves);
   }
   Round round = send_back(socket, block, received.count());
+  count_delay(read, round.sent, state);
   round.was_short = received.count() < into.size();
   return round;
 }
 
 Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe,
-                    SpliceState& bulk) noexcept {
+                    RelayState& state) noexcept {
   const sys::IoResult received =
       pipe.fill(socket, std::min({most, settings_.pipe_bytes, block.capacity()}));
   const std::size_t bytes = received.count();
@@ -113,7 +131,7 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
   }
   if (bytes < settings_.least_bytes) {
     counters_.add(Counter::splice_read_backs);
-    bulk.copies_left = settings_.copies_after_small_pieces;
+    state.copies_left = settings_.copies_after_small_pieces;
     if (const int error = pipe.read(block.memory()); error != 0) {
       return {.received = received,
               .taken = bytes,
@@ -124,11 +142,11 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
   }
   counters_.add(Counter::splice_rounds);
   counters_.add(Counter::bytes_spliced, bytes);
-  if (!bulk.is_spliced) {
-    bulk.is_spliced = true;
+  if (!state.is_spliced) {
+    state.is_spliced = true;
     counters_.add(Counter::splice_enters);
   }
-  bulk.patience = settings_.patience & SpliceState::kMostPatience;
+  state.patience = settings_.patience & RelayState::kMostPatience;
   const sys::IoResult sent = pipe.send(socket);
   Round round{.received = received, .taken = bytes, .sent = bytes - pipe.size()};
   if (pipe.size() > 0) {
@@ -139,7 +157,7 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
     return round;
   }
   round.is_blocked = round.reply != nullptr;
-  count_pins(socket, bytes - round.sent, bulk);
+  count_pins(socket, bytes - round.sent, state);
   return round;
 }
 
@@ -160,10 +178,13 @@ Round Relay::send_back(int socket, Block& block, std::size_t bytes) noexcept {
   return round;
 }
 
-Round Relay::in_place(int socket, std::size_t most) noexcept {
+Round Relay::in_place(int socket, std::size_t most, const RelayState& state) noexcept {
   const std::span<std::byte> buffer =
       std::span(peek_buffer_).first(std::min(peek_buffer_.size(), most));
-  const sys::IoResult peeked = sys::peek(socket, buffer);
+  const sys::TimedRead read = sampling_.takes_next()
+                                  ? sys::peek_with_time(socket, buffer)
+                                  : sys::TimedRead{.result = sys::peek(socket, buffer)};
+  const sys::IoResult peeked = read.result;
   Round round{.received = peeked, .was_short = peeked.count() < buffer.size()};
   if (peeked.count() == 0) {
     return round;
@@ -175,22 +196,45 @@ Round Relay::in_place(int socket, std::size_t most) noexcept {
     round.error = sent.error();
     return round;
   }
+  count_delay(read, sent.count(), state);
   round.is_blocked = sent.count() < peeked.count();
   round.taken = round.sent = sent.count();
   round.error = discard_all(socket, sent.count());
   return round;
 }
 
+std::optional<ReplyPtr> Relay::restore(const ParkedConnection& parked,
+                                       std::shared_ptr<const void> memory) noexcept {
+  if (parked.owed.empty() && parked.pipe_read_end < 0) {
+    return nullptr;
+  }
+  ReplyPtr reply =
+      parked.owed.empty()
+          ? pipes_.restore(parked.pipe_read_end, parked.pipe_write_end, parked.pipe_bytes)
+          : blocks_.restore(parked.owed, parked.own_memory, std::move(memory));
+  return reply != nullptr ? std::optional(std::move(reply)) : std::nullopt;
+}
+
+void Relay::count_delay(const sys::TimedRead& read, std::size_t sent,
+                        const RelayState& state) noexcept {
+  if (!read.arrived || sent < read.result.count() || state.was_blocked) {
+    return;
+  }
+  if (const std::optional<sys::Duration> delay = sys::time_since(*read.arrived)) {
+    server_delay_.add(*delay);
+  }
+}
+
 // Whether a full round may be spliced without exceeding the limits on pinned memory.
-bool Relay::may_pin(int socket, SpliceState& bulk) noexcept {
+bool Relay::may_pin(int socket, RelayState& state) noexcept {
   const auto is_below_limits = [&] {
     const std::size_t most = settings_.pins_of(settings_.unacknowledged_bytes);
-    return bulk.pins <= most && pins_ + settings_.pins_of(settings_.pipe_bytes) <= settings_.pins;
+    return state.pins <= most && pins_ + settings_.pins_of(settings_.pipe_bytes) <= settings_.pins;
   };
   if (is_below_limits()) {
     return true;
   }
-  count_pins(socket, 0, bulk);  // The peer may have acknowledged bytes since the last count.
+  count_pins(socket, 0, state);  // The peer may have acknowledged bytes since the last count.
   if (is_below_limits()) {
     return true;
   }
@@ -198,16 +242,16 @@ bool Relay::may_pin(int socket, SpliceState& bulk) noexcept {
   return false;
 }
 
-void Relay::count_pins(int socket, std::size_t held, SpliceState& bulk) noexcept {
+void Relay::count_pins(int socket, std::size_t held, RelayState& state) noexcept {
   const std::size_t unacknowledged = sys::unacknowledged_bytes(socket).count();
   // No connection has more spliced bytes than this.
   const std::size_t most = settings_.unacknowledged_bytes + settings_.pipe_bytes;
-  set_pins(bulk, settings_.pins_of(std::min(unacknowledged + held, most)));
+  set_pins(state, settings_.pins_of(std::min(unacknowledged + held, most)));
 }
 
-void Relay::set_pins(SpliceState& bulk, std::size_t pins) noexcept {
-  pins_ = pins_ - bulk.pins + pins;
-  bulk.pins = static_cast<std::uint8_t>(pins);
+void Relay::set_pins(RelayState& state, std::size_t pins) noexcept {
+  pins_ = pins_ - state.pins + pins;
+  state.pins = static_cast<std::uint8_t>(pins);
 }
 
 }  // namespace echod

@@ -22,6 +22,15 @@
 // acknowledged. The relay counts these units of 64 pages for all its connections. It copies a round
 // that would take a connection over `unacknowledged_bytes`, or all connections over `pins` units.
 //
+// Delay. The relay measures the server's own share of a round trip: the time from the arrival of
+// the newest byte of a round in the kernel (SO_TIMESTAMPNS) until the kernel has accepted all bytes
+// of the round for sending. It times one read in `reads_per_sample`; the other reads cost nothing.
+// The kernel's times are those of the wall clock. These rounds have no sample:
+//   - Rounds that the kernel accepts only in part, and rounds that may have bytes which arrived
+//     while the connection waited to send: that is the peer's delay.
+//   - Spliced rounds: splice(2) gives no time.
+//   - Rounds whose time is negative or longer than a minute, because the wall clock was set.
+//
 // Thread-safety: one relay for each worker, used by its thread; any thread may call
 // buffered_bytes(). Never blocks.
 #pragma once
@@ -29,15 +38,20 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 
 #include "echo/buffer_pool.hpp"
 #include "echo/echo_settings.hpp"
 #include "echo/pipe_pool.hpp"
+#include "echo/read_sampling.hpp"
 #include "echo/reply.hpp"
 #include "sys/clock.hpp"
 #include "sys/io_result.hpp"
+#include "sys/stream_socket.hpp"
 #include "telemetry/counters.hpp"
+#include "telemetry/delay_histogram.hpp"
 
 namespace echod {
 
@@ -54,13 +68,16 @@ struct Round {
 };
 
 // What the relay remembers of one connection, in three bytes: a connection has no space for more.
-struct SpliceState {
-  static constexpr std::uint8_t kMostPatience = 127;
+struct RelayState {
+  static constexpr std::uint8_t kMostPatience = 63;
 
   std::uint8_t pins = 0;          // Its part of Relay::pins_.
   std::uint8_t copies_left = 0;   // Rounds that still copy instead of splicing.
-  std::uint8_t patience : 7 = 0;  // How many more rounds begin by asking how many bytes wait.
+  std::uint8_t patience : 6 = 0;  // How many more rounds begin by asking how many bytes wait.
   bool is_spliced : 1 = false;    // Set by a spliced round, cleared by a copied one.
+  // Set when the send buffer is full, cleared by the next read that empties the receive queue. In
+  // between a read may have bytes that arrived while the connection waited to send.
+  bool was_blocked : 1 = false;
 };
 
 class Relay {
@@ -68,35 +85,47 @@ class Relay {
   // The most that a round moves in place.
   static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
 
-  explicit Relay(Counters& counters) noexcept;
+  // The references must outlive it.
+  Relay(Counters& counters, DelayHistogram& server_delay) noexcept;
 
   void apply(const EchoSettings& settings) noexcept;
 
   // Makes a round of at most `most` bytes. `may_splice` must be false if an urgent mark or a FIN
   // may be in the queue, which splice(2) does not report as recv(2) does. `now` is the loop's.
-  [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, SpliceState& bulk,
+  [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, RelayState& state,
                             sys::TimePoint now) noexcept;
 
+  // The reply of a parked connection; nullptr if it has none. Takes over its pipe; `memory` keeps
+  // its bytes. Returns nothing without memory.
+  [[nodiscard]] std::optional<ReplyPtr> restore(const ParkedConnection& parked,
+                                                std::shared_ptr<const void> memory) noexcept;
+
   // Updates what the connection pins. `held` bytes are in its reply.
-  void count_pins(int socket, std::size_t held, SpliceState& bulk) noexcept;
+  void count_pins(int socket, std::size_t held, RelayState& state) noexcept;
   // The connection is closed and pins nothing.
-  void forget(SpliceState& bulk) noexcept { set_pins(bulk, 0); }
+  void forget(RelayState& state) noexcept { set_pins(state, 0); }
 
   // Bytes in blocks that connections hold. Any thread.
   [[nodiscard]] std::size_t buffered_bytes() const noexcept { return blocks_.bytes_held(); }
 
  private:
-  [[nodiscard]] Round copy(int socket, Block& block, std::size_t most, SpliceState& bulk) noexcept;
+  [[nodiscard]] Round move(int socket, std::size_t most, bool may_splice, RelayState& state,
+                           sys::TimePoint now) noexcept;
+  [[nodiscard]] Round copy(int socket, Block& block, std::size_t most, RelayState& state) noexcept;
   [[nodiscard]] Round splice(int socket, std::size_t most, Block& block, PooledPipe& pipe,
-                             SpliceState& bulk) noexcept;
-  [[nodiscard]] Round in_place(int socket, std::size_t most) noexcept;
+                             RelayState& state) noexcept;
+  [[nodiscard]] Round in_place(int socket, std::size_t most, const RelayState& state) noexcept;
   [[nodiscard]] Round send_back(int socket, Block& block, std::size_t bytes) noexcept;
   [[nodiscard]] PooledPipe* pipe_for(int socket, const Block& block, std::size_t most,
-                                     SpliceState& bulk, sys::TimePoint now) noexcept;
-  [[nodiscard]] bool may_pin(int socket, SpliceState& bulk) noexcept;
-  void set_pins(SpliceState& bulk, std::size_t pins) noexcept;
+                                     RelayState& state, sys::TimePoint now) noexcept;
+  [[nodiscard]] bool may_pin(int socket, RelayState& state) noexcept;
+  // Counts the delay of a round whose read was timed.
+  void count_delay(const sys::TimedRead& read, std::size_t sent, const RelayState& state) noexcept;
+  void set_pins(RelayState& state, std::size_t pins) noexcept;
 
   Counters& counters_;
+  DelayHistogram& server_delay_;
+  ReadSampling sampling_;
   SpliceSettings settings_;
   BufferPool blocks_{0, 0};
   PipePool pipes_{counters_};

@@ -12,6 +12,8 @@
 
 namespace echod {
 
+struct ParkedConnection;
+
 class Reply {
  public:
   // Returns the block or the pipe to its pool.
@@ -28,6 +30,8 @@ class Reply {
   // Sends as much as the kernel accepts. If size() is not 0 after a success, the send buffer of the
   // socket is full. An error may come after some bytes were sent; size() is what is left.
   virtual sys::IoResult send(int socket) noexcept = 0;
+  // Writes to `parked` where the bytes are. They stay in this reply.
+  virtual void describe(ParkedConnection& parked) noexcept = 0;
 
  protected:
   Reply() noexcept = default;

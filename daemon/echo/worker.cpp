@@ -5,7 +5,9 @@
 #include <system_error>
 #include <utility>
 
+#include "sys/invariant.hpp"
 #include "sys/process.hpp"
+#include "sys/stream_socket.hpp"
 
 namespace echod {
 
@@ -24,6 +26,26 @@ Worker::~Worker() {
 
 void Worker::listen(std::shared_ptr<const sys::ListenSocket> socket) {
   acceptor_.add(std::move(socket));
+}
+
+void Worker::carry_over(const WorkerTotals& totals) noexcept {
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    context_.counters.add(static_cast<Counter>(i), totals.counters.at(i));
+  }
+  context_.server_delay.carry_over(totals.server_delay);
+  loop_.carry_over_stale_events(totals.stale_events);
+  loop_.carry_over_turns(totals.turns);
+}
+
+void Worker::adopt(sys::Accepted accepted, ListenerCounts::Listener listener) noexcept {
+  if (!context_.reserve()) {
+    sys::reset_on_close(accepted.fd.get());
+    return;
+  }
+  context_.counters.add(Counter::accepted);
+  context_.admission.shared.take_slot();
+  context_.admission.shared.count_connection(context_.admission.worker);
+  context_.adopt(std::move(accepted), listener);
 }
 
 void Worker::start() {
@@ -46,8 +68,43 @@ void Worker::abort_connections(CloseReason reason) noexcept {
   order([reason](Orders& orders) { orders.abort = reason; });
 }
 
+void Worker::inquire(std::shared_ptr<ConnectionInquiry> inquiry) noexcept {
+  order([&inquiry](Orders& orders) { orders.inquiry.swap(inquiry); });
+}
+
+void Worker::park() noexcept {
+  {
+    const std::scoped_lock lock(parking_mutex_);
+    parking_ = Parking::wanted;
+  }
+  order([](Orders& orders) { orders.park = true; });
+}
+
+void Worker::unpark() noexcept {
+  {
+    const std::scoped_lock lock(parking_mutex_);
+    parking_ = Parking::none;
+  }
+  on_unparked_.notify_one();
+}
+
+bool Worker::is_parked() const noexcept {
+  const std::scoped_lock lock(parking_mutex_);
+  return parking_ == Parking::parked;
+}
+
+void Worker::visit_parked(const std::function<void(const ParkedConnection&)>& visitor) {
+  invariant(is_parked(), "only the connections of a parked worker are visited");
+  (void)context_.table.visit(0, SIZE_MAX, [&](Connection& connection) {
+    ParkedConnection parked = connection.park();
+    parked.worker = static_cast<std::uint32_t>(context_.admission.worker);
+    visitor(parked);
+  });
+}
+
 void Worker::end() noexcept {
   if (thread_.joinable()) {
+    unpark();
     order([](Orders& orders) { orders.end = true; });
     thread_.join();
   }
@@ -82,16 +139,27 @@ void Worker::carry_out_orders() noexcept {
     acceptor_.close();
     abort_visit_.start();
   }
+  if (orders.inquiry != nullptr) {
+    inquiry_ = std::move(orders.inquiry);
+    inquiry_visit_.start();
+  }
+  must_park_ = must_park_ || orders.park;
   must_end_ = must_end_ || orders.end;
 }
 
 void Worker::run() noexcept {
   sys::name_this_thread("worker-" + std::to_string(context_.admission.worker));
+  resume_connections();
+  is_serving_.store(true);
+  events_.on_serving();
   sweep_.restart();
   while (!must_end_) {
     loop_.run_once();
     if (context_.table.destroy_retired()) {
       acceptor_.on_connections_ended();
+    }
+    if (std::exchange(must_park_, false)) {
+      wait_while_parked();
     }
     const bool is_empty = acceptor_.is_closed() && context_.table.size() == 0;
     must_end_ = must_end_ || (context_.is_draining && is_empty);
@@ -99,6 +167,26 @@ void Worker::run() noexcept {
   context_.log.report_suppressed();
   has_ended_.store(true);
   events_.on_ended();
+}
+
+// In the thread, so that all workers do it at the same time.
+void Worker::resume_connections() noexcept {
+  for (const ParkedConnection& connection : to_resume_.connections) {
+    context_.resume(connection, to_resume_.memory);
+  }
+  to_resume_ = {};
+}
+
+// Unparked before it came here, it goes on at once.
+void Worker::wait_while_parked() noexcept {
+  std::unique_lock lock(parking_mutex_);
+  if (parking_ != Parking::wanted) {
+    return;
+  }
+  parking_ = Parking::parked;
+  events_.on_parked();
+  // It may be `wanted` by now. Then the order to park follows.
+  on_unparked_.wait(lock, [this] { return parking_ != Parking::parked; });
 }
 
 void Worker::begin_drain() noexcept {

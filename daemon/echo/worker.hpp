@@ -6,12 +6,21 @@
 // All is closed when the listening sockets are released and no connection is left.
 // abort_connections() closes all in any state.
 //
-// Thread-safety: one other thread, the service's, may call the members. apply(), drain() and
-// abort_connections() only post a request, which the worker's thread carries out soon after; they
-// neither block nor allocate. Members marked "Any thread" may be called by every thread.
+// A serving worker can be parked: its thread stops between two iterations of the loop and waits.
+// Meanwhile the service's thread may read the connections, and the kernel keeps what peers send.
+//
+//   serving --park()--> parking --iteration ends--> parked --unpark()--> serving
+//                       parking --unpark()--> serving
+//
+// Thread-safety: one other thread, the service's, may call the members. apply(), drain(),
+// abort_connections(), inquire() and park() only post a request, which the worker's thread carries
+// out soon after; they neither block nor allocate. Members marked "Any thread" may be called by
+// every thread.
 #pragma once
 
+#include <array>
 #include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -19,10 +28,14 @@
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "admission/acceptor.hpp"
+#include "echo/connection_inquiry.hpp"
 #include "echo/connection_visit.hpp"
 #include "echo/echo_context.hpp"
+#include "echo/parked_connection.hpp"
 #include "echo/timeout_sweep.hpp"
 #include "loop/event_loop.hpp"
 #include "loop/notifier.hpp"
@@ -48,6 +61,21 @@ struct SharedState {
 struct WorkerEvents {
   std::function<void()> on_ended;             // The thread is about to end.
   std::function<void(int)> on_listener_lost;  // A listening socket failed for good, with an errno.
+  std::function<void()> on_parked = [] {};
+  std::function<void()> on_serving = [] {};  // The thread has started, and has resumed connections.
+};
+
+struct ParkedConnections {
+  std::vector<ParkedConnection> connections;
+  std::shared_ptr<const void> memory;  // Keeps the bytes that they owe.
+};
+
+// What a worker has counted since the start of the process.
+struct WorkerTotals {
+  std::array<std::uint64_t, kCounters> counters{};
+  DelayHistogram::Values server_delay;
+  std::uint64_t stale_events = 0;
+  std::uint64_t turns = 0;
 };
 
 class Worker {
@@ -63,7 +91,28 @@ class Worker {
 
   // Call it before start(). Throws std::system_error.
   void listen(std::shared_ptr<const sys::ListenSocket> socket);
+  // These go on where a parked worker of an earlier program stopped. `ended` connections of the
+  // listener are not among those that resume() gets; the worker's thread registers those before it
+  // serves. Call them before start().
+  void carry_over(const WorkerTotals& totals) noexcept;
+  void carry_over(ListenerCounts::Listener listener, std::uint64_t ended) noexcept {
+    context_.listener_counts.carry_over(listener, ended);
+  }
+  void resume(ParkedConnections connections) noexcept { to_resume_ = std::move(connections); }
+  // Serves a connection that the caller has accepted. Call it before start().
+  void adopt(sys::Accepted accepted, ListenerCounts::Listener listener) noexcept;
   void start();
+
+  // Parks the worker; events.on_parked is called then. It must not drain.
+  void park() noexcept;
+  // Ends the parking, also before the worker is parked.
+  void unpark() noexcept;
+  // Whether its thread has called events.on_serving.
+  [[nodiscard]] bool is_serving() const noexcept { return is_serving_.load(); }
+  // Whether its thread waits.
+  [[nodiscard]] bool is_parked() const noexcept;
+  // Calls `visitor` for each connection. The worker must be parked.
+  void visit_parked(const std::function<void(const ParkedConnection&)>& visitor);
 
   // Takes over new settings.
   void apply(const EchoSettings& settings) noexcept;
@@ -72,6 +121,10 @@ class Worker {
   void drain() noexcept;
   // Releases the listening sockets and closes all connections.
   void abort_connections(CloseReason reason) noexcept;
+  // Asks all connections. An inquiry that has not ended yet is dropped: its end() is not called.
+  // Nor is it called if the worker has ended, or ends meanwhile. Any thread, but only one: an
+  // inquiry drops that of another.
+  void inquire(std::shared_ptr<ConnectionInquiry> inquiry) noexcept;
   // Ends the thread at once, even if connections are left, and waits for it.
   void end() noexcept;
 
@@ -81,8 +134,14 @@ class Worker {
   // Whether its thread has ended as it was told to. Any thread.
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(); }
 
-  // Any thread may call these three.
+  // Any thread may call these.
   [[nodiscard]] const Counters& counters() const noexcept { return context_.counters; }
+  [[nodiscard]] const ListenerCounts& listener_counts() const noexcept {
+    return context_.listener_counts;
+  }
+  [[nodiscard]] DelayHistogram::Values server_delay() const noexcept {
+    return context_.server_delay.values();
+  }
   [[nodiscard]] std::size_t buffered_bytes() const noexcept {
     return context_.relay.buffered_bytes();
   }
@@ -92,15 +151,20 @@ class Worker {
   struct Orders {
     std::optional<EchoSettings> settings;
     std::optional<CloseReason> abort;
+    std::shared_ptr<ConnectionInquiry> inquiry;
     bool drain = false;
+    bool park = false;
     bool end = false;
   };
+  enum class Parking : std::uint8_t { none, wanted, parked };
 
   template <typename Change>
   void order(Change change) noexcept;
   void carry_out_orders() noexcept;
   void run() noexcept;
   void begin_drain() noexcept;
+  void resume_connections() noexcept;
+  void wait_while_parked() noexcept;
 
   WorkerEvents events_;
   EventLoop loop_;
@@ -114,10 +178,20 @@ class Worker {
   ConnectionVisit abort_visit_{loop_, context_.table,
                                [this](Connection& connection) { connection.abort(abort_reason_); },
                                [] {}};
+  std::shared_ptr<ConnectionInquiry> inquiry_;  // nullptr: none is in progress.
+  ConnectionVisit inquiry_visit_{loop_, context_.table,
+                                 [this](Connection& connection) { inquiry_->visit(connection); },
+                                 [this] { std::exchange(inquiry_, nullptr)->end(); }};
+  ParkedConnections to_resume_;
   bool must_end_ = false;
+  mutable std::mutex parking_mutex_;
+  std::condition_variable on_unparked_;
+  Parking parking_ = Parking::none;  // Guarded by parking_mutex_.
+  bool must_park_ = false;
   std::mutex orders_mutex_;
   Orders orders_;  // Not carried out yet. Guarded by orders_mutex_.
   Notifier on_orders_{loop_, [this] { carry_out_orders(); }};
+  std::atomic<bool> is_serving_{false};
   std::atomic<bool> has_ended_{false};
   std::thread thread_;
 };

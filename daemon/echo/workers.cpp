@@ -13,7 +13,9 @@ Workers::Workers(std::size_t count, const EchoSettings& settings, const WorkerLo
                                      on_last_ended();
                                    }
                                  },
-                             .on_listener_lost = events.on_listener_lost};
+                             .on_listener_lost = events.on_listener_lost,
+                             .on_parked = events.on_parked,
+                             .on_serving = events.on_serving};
   for (std::size_t number = 0; number < count; ++number) {
     workers_.push_back(std::make_unique<Worker>(settings, logs, *shared_, number, of_each));
   }
@@ -55,6 +57,28 @@ void Workers::abort_connections(CloseReason reason) noexcept {
   for (const auto& worker : workers_) {
     worker->abort_connections(reason);
   }
+}
+
+void Workers::park() noexcept {
+  for (const auto& worker : workers_) {
+    worker->park();
+  }
+}
+
+void Workers::unpark() noexcept {
+  for (const auto& worker : workers_) {
+    worker->unpark();
+  }
+}
+
+bool Workers::are_parked() const noexcept {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->is_parked(); });
+}
+
+bool Workers::are_serving() const noexcept {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [](const auto& worker) { return worker->is_serving(); });
 }
 
 void Workers::relieve(std::size_t stuck) noexcept {

@@ -31,6 +31,12 @@ class Workers {
   void apply(const EchoSettings& settings) noexcept;
   void drain() noexcept;
   void abort_connections(CloseReason reason) noexcept;
+  // Parks all (worker.hpp). `events.on_parked` is called for each that is.
+  void park() noexcept;
+  void unpark() noexcept;
+  [[nodiscard]] bool are_parked() const noexcept;
+  // Whether all threads serve. `events.on_serving` is called for each.
+  [[nodiscard]] bool are_serving() const noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
   [[nodiscard]] Worker& at(std::size_t number) noexcept { return *workers_[number]; }

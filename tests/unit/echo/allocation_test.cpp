@@ -43,7 +43,7 @@ class AllocationTest : public testing::Test {
     ASSERT_TRUE(context_.table.reserve());
     shared_.admission.take_slot();
     shared_.admission.count_connection(context_.admission.worker);
-    context_.table.create(context_, std::move(fd), {}).start();
+    context_.table.create(context_, 0, std::move(fd), SocketAddress()).start();
   }
   void iterate() {
     loop_.run_once();

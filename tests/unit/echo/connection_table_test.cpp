@@ -26,7 +26,7 @@ class ConnectionTableTest : public testing::Test {
     EXPECT_TRUE(table_.reserve());
     shared_.admission.take_slot();
     shared_.admission.count_connection(context_.admission.worker);
-    return table_.create(context_, sys::UniqueFd(), {});
+    return table_.create(context_, 0, sys::UniqueFd(), SocketAddress());
   }
   // Ends it as the end of a connection does.
   static void end(Connection& connection) { connection.abort(CloseReason::forced); }
@@ -147,7 +147,8 @@ TEST_F(ConnectionTableTest, SurvivesAnyOrderOfComingAndGoing) {
 
 TEST_F(ConnectionTableTest, RoomIsReservedBeforeAConnectionIsCreated) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_DEATH((void)table_.create(context_, sys::UniqueFd(), {}), "a slot is reserved");
+  EXPECT_DEATH((void)table_.create(context_, 0, sys::UniqueFd(), SocketAddress()),
+               "a slot is reserved");
 }
 
 }  // namespace

@@ -373,7 +373,7 @@ TEST_F(ConnectionTest, ThatIsAliveWhenItsTableGoesIsClosedOnce) {
     EchoContext context(loop_, small_settings(), logger_, shared_.line_limits,
                         {shared_.admission, 1});
     ASSERT_TRUE(context.table.reserve());
-    context.table.create(context, sys::UniqueFd::adopt(kFd), peer_).start();
+    context.table.create(context, 0, sys::UniqueFd::adopt(kFd), peer_).start();
   }
   EXPECT_TRUE(kernel_.was_closed(kFd));
   EXPECT_EQ(kernel_.count(Call::close), 1U);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -70,6 +71,16 @@ TEST_F(WorkerTest, EchoesForManyConnections) {
     EXPECT_TRUE(peer.echoes("hello"));
   }
   EXPECT_EQ(count(Counter::accepted), 50U);
+}
+
+TEST_F(WorkerTest, MeasuresItsDelays) {
+  start();
+  TcpPeer peer = connect();
+  wait_until("a delay", [&] {
+    const DelayHistogram::Values delays = worker_->server_delay();
+    return peer.echoes("hello") && delays.sum.count() > 0 &&
+           std::accumulate(delays.counts.begin(), delays.counts.end(), std::uint64_t{0}) > 0;
+  });
 }
 
 TEST_F(WorkerTest, ThatDrainsSendsBackWhatItHasSaysGoodbyeAndEndsWhenThePeersHaveGone) {
