@@ -1,0 +1,396 @@
+#include "admin/metrics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "admin/utf8.hpp"
+
+namespace echod {
+
+namespace {
+
+// A counter as a sample. Rows with the same name are one metric; its help is in the first of them.
+struct CounterRow {
+  Counter counter;
+  std::string_view name;
+  std::string_view help;
+  std::string_view label;  // Its only label; empty: none.
+  std::string_view value;
+};
+
+// Every counter but those of CloseReason, in the order of Counter.
+constexpr std::array<CounterRow, kCounters - kCloseReasons> kCounterRows = {{
+    {Counter::accepted, "echod_connections_accepted_total", "Connections that were accepted.", "",
+     ""},
+    {Counter::accepts_declined, "echod_accepts_declined_total",
+     "Times that a worker did not accept and left the clients to a worker with clearly fewer "
+     "connections.",
+     "", ""},
+    {Counter::echoes, "echod_echoes_total", "Reads that returned bytes to echo.", "", ""},
+    {Counter::bytes_received, "echod_received_bytes_total", "Bytes that were read to be echoed.",
+     "", ""},
+    {Counter::bytes_sent, "echod_sent_bytes_total",
+     "Echoed bytes that the kernel accepted for sending.", "", ""},
+    {Counter::bytes_discarded, "echod_discarded_bytes_total",
+     "Bytes that were read and discarded during a stop, after echod had sent end of file.", "", ""},
+    {Counter::empty_connections, "echod_connections_empty_total",
+     "Connections that ended without a byte, such as health checks and port scans.", "", ""},
+    {Counter::flips_to_write, "echod_flips_to_write_total",
+     "Replies that did not fit into the socket, so that the rest was kept in a buffer.", "", ""},
+    {Counter::turns_over_budget, "echod_turns_over_budget_total",
+     "Turns of connections that reached a limit of [turn] while there was more to read.", "", ""},
+    {Counter::unbuffered_reads, "echod_unbuffered_reads_total",
+     "Reads without a buffer, because buffers.total_mib was used up or memory was short.", "", ""},
+    {Counter::splice_rounds, "echod_splice_rounds_total",
+     "Times that bulk was moved through a pipe instead of being copied.", "", ""},
+    {Counter::bytes_spliced, "echod_spliced_bytes_total",
+     "Bytes of echod_received_bytes_total that were moved through a pipe.", "", ""},
+    {Counter::splice_enters, "echod_splice_enters_total",
+     "Times that a connection changed from copying to splicing.", "", ""},
+    {Counter::splice_leaves, "echod_splice_leaves_total",
+     "Times that a connection changed from splicing to copying.", "", ""},
+    {Counter::splice_read_backs, "echod_splice_fallbacks_total",
+     "Times that bulk was copied, because its pieces were too small for a pipe (read_back), no "
+     "pipe was available (no_pipe), or too many bytes were unacknowledged (capped).",
+     "cause", "read_back"},
+    {Counter::splice_no_pipe, "echod_splice_fallbacks_total", "", "cause", "no_pipe"},
+    {Counter::splice_pipe_too_small, "echod_splice_pipes_too_small_total",
+     "Pipes that the kernel made too small, because of fs.pipe-user-pages-soft.", "", ""},
+    {Counter::splice_capped, "echod_splice_fallbacks_total", "", "cause", "capped"},
+    {Counter::paused_full, "echod_accept_pauses_total",
+     "Times that accepting stopped, because limits.max_connections was reached (full), or "
+     "descriptors or memory were used up (resources).",
+     "cause", "full"},
+    {Counter::paused_resources, "echod_accept_pauses_total", "", "cause", "resources"},
+    {Counter::accept_errors, "echod_connections_refused_total",
+     "Connections that were lost while they waited to be accepted (accept_error), or closed at "
+     "once because epoll did not register them (register_failure).",
+     "reason", "accept_error"},
+    {Counter::register_failures, "echod_connections_refused_total", "", "reason",
+     "register_failure"},
+    {Counter::connection_lines_suppressed, "echod_log_lines_suppressed_total",
+     "Log lines about connections that were left out, because there were more than "
+     "log.connection_lines_per_second or memory was short.",
+     "", ""},
+}};
+
+constexpr bool are_in_order() {
+  for (std::size_t i = 0; i < kCounterRows.size(); ++i) {
+    if (static_cast<std::size_t>(kCounterRows[i].counter) != i) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(are_in_order(), "every counter has its row");
+
+// std::to_chars writes the shortest text that is read back as the same number.
+template <typename Number, typename... Format>
+std::string exact_text(Number number, Format... format) {
+  constexpr std::size_t kMost = 32;
+  std::array<char, kMost> text{};
+  const auto [end, error] =
+      std::to_chars(text.data(), text.data() + text.size(), number, format...);
+  return error == std::errc{} ? std::string(text.data(), end) : "NaN";
+}
+
+std::string escaped_label(std::string_view value) {
+  std::string text;
+  for (const char character : printable_utf8(value)) {
+    switch (character) {
+      case '\n':
+        text += "\\n";
+        break;
+      case '\r':  // The format has no escape for it, and some readers take it for a newline.
+        text += ' ';
+        break;
+      case '\\':
+      case '"':
+        text += '\\';
+        [[fallthrough]];
+      default:
+        text += character;
+        break;
+    }
+  }
+  return text;
+}
+
+using Label = std::pair<std::string_view, std::string>;
+
+// Builds the text, one metric after the other.
+class MetricsText {
+ public:
+  void begin(std::string_view name, std::string_view type, std::string_view help) {
+    name_ = name;
+    ((((text_ += "# HELP ") += name) += ' ') += help) += '\n';
+    ((((text_ += "# TYPE ") += name) += ' ') += type) += '\n';
+  }
+
+  // A sample of the metric that was begun last.
+  template <typename Number>
+  void sample(Number number, const std::vector<Label>& labels = {}, std::string_view suffix = "") {
+    (text_ += name_) += suffix;
+    char before = '{';
+    for (const auto& [name, value] : labels) {
+      ((((text_ += before) += name) += "=\"") += escaped_label(value)) += '"';
+      before = ',';
+    }
+    text_ += labels.empty() ? " " : "} ";
+    (text_ += exact_text(number)) += '\n';
+  }
+
+  template <typename Number>
+  void single(std::string_view name, std::string_view type, std::string_view help, Number number) {
+    begin(name, type, help);
+    sample(number);
+  }
+
+  [[nodiscard]] std::string finish() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::string_view name_;
+};
+
+constexpr std::string_view kGauge = "gauge";
+constexpr std::string_view kCounter = "counter";
+
+double seconds(DelayHistogram::Delay delay) noexcept {
+  return std::chrono::duration<double>(delay).count();
+}
+
+int flag(bool is_set) noexcept {
+  return is_set ? 1 : 0;
+}
+
+void write_state(MetricsText& text, const Snapshot& snapshot) {
+  text.begin("echod_build_info", kGauge, "Always 1; the label is the version of echod.");
+  text.sample(1, {{"version", snapshot.version}});
+  text.single("echod_ready", kGauge, "Whether echod is ready for clients, as /readyz says.",
+              flag(snapshot.not_ready_because.empty()));
+  text.single("echod_healthy", kGauge, "Whether every worker answers, as /healthz says.",
+              flag(snapshot.unhealthy_because.empty()));
+  text.single("echod_draining", kGauge, "Whether echod is stopping and serves its last clients.",
+              flag(snapshot.phase == Phase::draining));
+}
+
+void write_connections(MetricsText& text, const Snapshot& snapshot) {
+  text.begin("echod_connections", kGauge, "Open connections.");
+  for (std::size_t listener = 0; listener < snapshot.listeners.size(); ++listener) {
+    for (std::size_t worker = 0; worker < snapshot.workers.size(); ++worker) {
+      text.sample(
+          connections_of_listener(snapshot.workers[worker], listener),
+          {{"listener", snapshot.listeners[listener].address}, {"worker", std::to_string(worker)}});
+    }
+  }
+  text.single("echod_max_connections", kGauge,
+              "Most connections that may be open: limits.max_connections, or fewer if echod may "
+              "not open enough files.",
+              snapshot.service.max_connections);
+}
+
+void write_counters(MetricsText& text, const CounterValues& totals) {
+  for (const CounterRow& first : kCounterRows) {
+    if (first.help.empty()) {
+      continue;  // Written with the first row of its metric.
+    }
+    text.begin(first.name, kCounter, first.help);
+    for (const CounterRow& row : kCounterRows) {
+      if (row.name == first.name) {
+        const std::uint64_t value = totals[static_cast<std::size_t>(row.counter)];
+        row.label.empty() ? text.sample(value)
+                          : text.sample(value, {{row.label, std::string(row.value)}});
+      }
+    }
+  }
+  text.begin("echod_connections_closed_total", kCounter,
+             "Connections that ended; echod(8) explains each reason.");
+  for (std::size_t i = 0; i < kCloseReasons; ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    text.sample(totals[static_cast<std::size_t>(counter_of(reason))],
+                {{"reason", std::string(name_of(reason))}});
+  }
+}
+
+// A sample for each listener, or for each that is open. The removed ones have none.
+template <typename ValueOf>
+void write_listeners(MetricsText& text, const Snapshot& snapshot, bool only_open,
+                     ValueOf value_of) {
+  for (const ListenerSnapshot& listener : snapshot.listeners) {
+    if ((listener.is_open || !only_open) && !listener.is_removed) {
+      text.sample(value_of(listener), {{"listener", listener.address}});
+    }
+  }
+}
+
+void write_listeners(MetricsText& text, const Snapshot& snapshot) {
+  constexpr bool kOnlyOpen = true;
+  text.begin("echod_listener_open", kGauge, "Whether the listening socket is open.");
+  write_listeners(text, snapshot, !kOnlyOpen,
+                  [](const ListenerSnapshot& listener) { return flag(listener.is_open); });
+  text.begin("echod_listener_connections_accepted_total", kCounter,
+             "Connections that were accepted from this listener.");
+  write_listeners(text, snapshot, !kOnlyOpen,
+                  [](const ListenerSnapshot& listener) { return listener.accepted; });
+  text.begin("echod_listener_queue_length", kGauge,
+             "Clients that wait in the accept queue of an open listener.");
+  write_listeners(text, snapshot, kOnlyOpen,
+                  [](const ListenerSnapshot& listener) { return listener.waiting; });
+  text.begin("echod_listener_queue_limit", kGauge,
+             "Clients that may wait in the accept queue of an open listener: the backlog that the "
+             "kernel granted.");
+  write_listeners(text, snapshot, kOnlyOpen,
+                  [](const ListenerSnapshot& listener) { return listener.queue_limit; });
+  text.begin("echod_listener_queue_dropped_total", kCounter,
+             "Segments of connecting clients that the kernel dropped, nearly always because the "
+             "accept queue of an open listener was full.");
+  write_listeners(text, snapshot, kOnlyOpen,
+                  [](const ListenerSnapshot& listener) { return listener.dropped; });
+}
+
+// A sample for each worker.
+template <typename ValueOf>
+void write_workers(MetricsText& text, const Snapshot& snapshot, ValueOf value_of) {
+  for (std::size_t i = 0; i < snapshot.workers.size(); ++i) {
+    text.sample(value_of(snapshot.workers[i]), {{"worker", std::to_string(i)}});
+  }
+}
+
+std::uint64_t stale_events(const Snapshot& snapshot) noexcept {
+  std::uint64_t sum = 0;
+  for (const WorkerSnapshot& worker : snapshot.workers) {
+    sum += worker.stale_events;
+  }
+  return sum;
+}
+
+void write_workers(MetricsText& text, const Snapshot& snapshot) {
+  text.begin("echod_worker_stuck", kGauge, "Whether the worker has made no turn for 6 s or more.");
+  write_workers(text, snapshot, [](const WorkerSnapshot& worker) { return flag(worker.is_stuck); });
+  text.begin("echod_worker_turns_total", kCounter,
+             "Turns of the worker: bounded pieces of work on a connection or an accept queue.");
+  write_workers(text, snapshot, [](const WorkerSnapshot& worker) { return worker.turns; });
+  text.single("echod_worker_stalls_total", kCounter, "Times that a worker made no turn for 6 s.",
+              snapshot.worker_stalls);
+  text.single("echod_stale_events_total", kCounter,
+              "Events for a connection that was already closed; they are ignored.",
+              stale_events(snapshot));
+  text.single("echod_buffer_used_bytes", kGauge,
+              "Bytes of reply buffers that hold what clients have not read.",
+              buffered_bytes(snapshot));
+  text.single("echod_buffer_limit_bytes", kGauge,
+              "Most bytes that all reply buffers may have together (buffers.total_mib).",
+              snapshot.service.buffer_bytes_limit);
+}
+
+void write_service(MetricsText& text, const ServiceFacts& service) {
+  text.begin("echod_reloads_total", kCounter,
+             "Reloads of the configuration that were applied, or refused because of an error.");
+  text.sample(service.reloads_applied, {{"result", "applied"}});
+  text.sample(service.reloads_refused, {{"result", "refused"}});
+  text.single("echod_config_last_reload_successful", kGauge,
+              "Whether the last reload was applied; also 1 before the first.",
+              flag(service.reload_error.empty()));
+  text.single("echod_config_loaded_timestamp_seconds", kGauge,
+              "When the configuration in force was applied, in seconds since 1970.",
+              service.config_loaded_at);
+  text.begin("echod_upgrades_total", kCounter,
+             "Upgrades in place: done, refused by the new program or because it did not start, or "
+             "failed because the workers did not stop or a system call failed.");
+  text.sample(service.upgrades.done, {{"result", "done"}});
+  text.sample(service.upgrades.refused, {{"result", "refused"}});
+  text.sample(service.upgrades.failed, {{"result", "failed"}});
+  text.single("echod_upgrade_pause_seconds", kGauge,
+              "How long no worker served during the last upgrade in place; 0 before the first.",
+              service.upgrades.last_pause_s);
+  text.single(
+      "echod_program_start_time_seconds", kGauge,
+      "When this program started in its process, in seconds since 1970; an upgrade in place "
+      "starts a program in the same process.",
+      service.program_started_at);
+}
+
+void write_log(MetricsText& text, const LogSnapshot& log) {
+  text.begin("echod_log_lines_dropped_total", kCounter,
+             "Log lines that were lost, because a queue was full (queue_full) or could not be "
+             "written (write_failed).");
+  text.sample(log.lines_dropped, {{"cause", "queue_full"}});
+  text.sample(log.write_failures, {{"cause", "write_failed"}});
+}
+
+void write_server_delay(MetricsText& text, const DelayHistogram::Values& delay) {
+  text.begin("echod_server_delay_seconds", "histogram",
+             "Time from the arrival of the newest received byte in the kernel until its echo was "
+             "handed back, of about one read in 64.");
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i < delay.counts.size(); ++i) {
+    count += delay.counts[i];
+    const std::string bound =
+        i < DelayHistogram::kBounds.size()
+            ? exact_text(seconds(DelayHistogram::kBounds[i]), std::chars_format::general)
+            : "+Inf";
+    text.sample(count, {{"le", bound}}, "_bucket");
+  }
+  text.sample(seconds(delay.sum), {}, "_sum");
+  text.sample(count, {}, "_count");
+}
+
+void write_admin(MetricsText& text, const HttpCounters& http) {
+  text.begin("echod_admin_requests_total", kCounter,
+             "Requests to the admin socket and port, by the status of the response: below 400 "
+             "(answered), below 500 (refused), 500 or above (failed).");
+  text.sample(http.answered, {{"result", "answered"}});
+  text.sample(http.refused, {{"result", "refused"}});
+  text.sample(http.failed, {{"result", "failed"}});
+  text.single("echod_admin_connections_accepted_total", kCounter,
+              "Connections to the admin socket and port.", http.accepted);
+  text.begin("echod_admin_connections_cut_total", kCounter,
+             "Connections to the admin socket and port that were closed before a whole response, "
+             "to make room for a new one (pushed_out) or at their deadline (timed_out).");
+  text.sample(http.pushed_out, {{"reason", "pushed_out"}});
+  text.sample(http.timed_out, {{"reason", "timed_out"}});
+  text.single("echod_admin_accept_errors_total", kCounter,
+              "Errors while accepting connections to the admin socket and port.",
+              http.accept_errors);
+}
+
+// The metrics that every client library of Prometheus has, under their usual names.
+void write_process(MetricsText& text, const Snapshot& snapshot) {
+  const ProcessSnapshot& process = snapshot.process;
+  text.single("process_cpu_seconds_total", kCounter, "CPU time of all threads, user and system.",
+              process.cpu_user_s + process.cpu_system_s);
+  text.single("process_resident_memory_bytes", kGauge, "Resident memory.", process.resident_bytes);
+  text.single("process_open_fds", kGauge, "Open file descriptors.", process.open_files);
+  text.single("process_max_fds", kGauge, "Most file descriptors that may be open (ulimit -n).",
+              snapshot.service.open_files_limit);
+  text.single("process_start_time_seconds", kGauge,
+              "When the process started, in seconds since 1970.",
+              snapshot.service.process_started_at);
+}
+
+}  // namespace
+
+std::string metrics_text(const Snapshot& snapshot, const HttpCounters& http) {
+  MetricsText text;
+  write_state(text, snapshot);
+  write_connections(text, snapshot);
+  write_counters(text, total_counters(snapshot));
+  write_listeners(text, snapshot);
+  write_workers(text, snapshot);
+  write_service(text, snapshot.service);
+  write_log(text, snapshot.log);
+  write_server_delay(text, total_server_delay(snapshot));
+  write_admin(text, http);
+  write_process(text, snapshot);
+  return std::move(text).finish();
+}
+
+}  // namespace echod

@@ -1,0 +1,53 @@
+// What the admin thread sees of the service, and what it may order.
+//
+// Thread-safety: the admin thread calls everything. Nothing blocks for longer than it takes to copy
+// the facts.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "admin/snapshot.hpp"
+#include "config/config.hpp"
+#include "config/reload_mode.hpp"
+
+namespace echod {
+
+// Levels to set; those that are not given stay.
+struct LogLevels {
+  std::optional<LogLevel> file;
+  std::optional<LogLevel> stderr_level;
+
+  bool operator==(const LogLevels&) const noexcept = default;
+};
+
+class ServiceAccess {
+ public:
+  ServiceAccess() noexcept = default;
+  ServiceAccess(const ServiceAccess&) = delete;
+  ServiceAccess& operator=(const ServiceAccess&) = delete;
+  virtual ~ServiceAccess() = default;
+
+  // These three read atomics.
+  [[nodiscard]] virtual Phase phase() const noexcept = 0;
+  [[nodiscard]] virtual bool is_stuck(std::size_t worker) const noexcept = 0;
+  [[nodiscard]] virtual std::uint64_t worker_stalls() const noexcept = 0;
+  // These two throw std::bad_alloc. The levels of the log are those that were ordered last. A
+  // reload is in progress from its order on.
+  [[nodiscard]] virtual ServiceFacts facts() const = 0;
+  [[nodiscard]] virtual LogSnapshot log() const = 0;
+
+  // Logs a problem of the admin sockets. `error` is an errno.
+  virtual void report(std::string_view problem, int error) noexcept = 0;
+  // Carried out by the service's thread soon after. They block while the service is being replaced
+  // by an upgrade: then the process goes on without this thread, and whoever ordered gets no
+  // answer.
+  virtual void set_log_levels(const LogLevels& levels) noexcept = 0;
+  virtual void drain() noexcept = 0;
+  // What SIGHUP starts.
+  virtual void reload(ReloadMode mode) noexcept = 0;
+};
+
+}  // namespace echod
