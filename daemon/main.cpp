@@ -11,6 +11,7 @@
 #include "config/command_line.hpp"
 #include "config/config_dump.hpp"
 #include "config/config_errors.hpp"
+#include "config/config_file.hpp"
 #include "config/toml_value.hpp"
 #include "service/config_source.hpp"
 #include "service/exit_codes.hpp"
@@ -20,8 +21,11 @@
 #include "service/service.hpp"
 #include "service/service_manager.hpp"
 #include "service/standard_error.hpp"
+#include "service/upgrade_check.hpp"
 #include "sys/process.hpp"
 #include "sys/signal_fd.hpp"
+#include "upgrade/inherited_state.hpp"
+#include "upgrade/program_file.hpp"
 
 namespace echod {
 namespace {
@@ -54,7 +58,8 @@ void notify_manager(std::string_view line, int error) noexcept {
 // configuration yet; `error` is 0 if no call failed. Returns `code`.
 ExitCode fail(const CommandLine& options, const std::optional<LogConfig>& log, ExitCode code,
               std::string_view line, int error = 0) noexcept {
-  if (!options.check_config && !options.dump_config && !options.reload) {  // Those do not serve.
+  if (!options.check_config && !options.dump_config && !options.reload &&
+      !options.check_upgrade) {  // Those do not serve.
     notify_manager(line, error);
   }
   if (log) {
@@ -63,9 +68,29 @@ ExitCode fail(const CommandLine& options, const std::optional<LogConfig>& log, E
   return code;
 }
 
-ExitCode run(CommandLine options) {
+// Goes on with what an earlier program did, in the same process.
+ExitCode take_over(CommandLine options, ProgramFile program, InheritedState earlier) {
+  options.config_file = config_file_in_use(options);
+  const Config config =
+      parse_config(earlier.values().service.config_text, "the checked configuration");
+  // In a statement of its own: the memory of the state lives until its end.
+  Service service(std::move(options), config, std::move(program), {}, std::move(earlier));
+  return service.run();
+}
+
+ExitCode run(CommandLine options, ProgramFile program) {
   std::optional<LogConfig> log;
   try {
+    std::optional<InheritedState> earlier = InheritedState::receive();
+    if (options.check_upgrade) {
+      if (!earlier) {
+        throw StartupError(ExitCode::usage, "--check-upgrade is for echod itself");
+      }
+      return print(dump_config(config_for_upgrade(options, earlier->values().service)));
+    }
+    if (earlier) {
+      return take_over(std::move(options), std::move(program), *std::move(earlier));
+    }
     if (options.reload) {
       request_reload(*options.reload);
       return ExitCode::stopped;
@@ -79,7 +104,7 @@ ExitCode run(CommandLine options) {
       return print(dump_config(config));
     }
     log = config.log;
-    return Service(options, config, receive_passed_sockets()).run();
+    return Service(options, config, std::move(program), receive_passed_sockets()).run();
   } catch (const ConfigErrors& errors) {
     for (const std::string& line : errors.lines()) {
       report_on_stderr(line, errors.begin_with_positions() ? "" : kProgramPrefix);
@@ -120,7 +145,10 @@ int main(int argc, char** argv) try {
     echod::notify_manager(line, 0);
     return parsed.exit_code;
   }
-  return static_cast<int>(parsed.is_final ? echod::print(parsed.text) : echod::run(parsed.options));
+  return static_cast<int>(
+      parsed.is_final ? echod::print(parsed.text)
+                      : echod::run(parsed.options, echod::ProgramFile::running(
+                                                       {argv, static_cast<std::size_t>(argc)})));
 } catch (const std::bad_alloc&) {  // From parsing the command line, or from handling another error.
   echod::report_on_stderr("not enough memory");
   return static_cast<int>(echod::ExitCode::system);

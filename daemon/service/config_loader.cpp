@@ -6,78 +6,74 @@
 #include <utility>
 
 #include "config/config_errors.hpp"
-#include "sys/process.hpp"
 
 namespace echod {
 
 namespace {
 
-template <typename Read>
-LoadedConfig result_of(const Read& read) noexcept {
-  LoadedConfig result;
+template <typename Load>
+LoadedConfig result_of(const Load& load) noexcept {
   try {
     try {
-      result.config = read();
+      return load();
     } catch (const ConfigErrors& errors) {
-      result.errors = errors.lines();
+      return {.errors = errors.lines()};
     } catch (const std::bad_alloc&) {
       throw;
     } catch (const std::exception& error) {
-      result.errors = {error.what()};
+      return {.errors = {error.what()}};
     }
-  } catch (const std::bad_alloc&) {  // From read(), or from storing its errors.
+  } catch (const std::bad_alloc&) {  // From load(), or from storing its errors.
     return {};
   }
-  return result;
 }
 
 }  // namespace
 
-ConfigLoader::ConfigLoader(EventLoop& loop, std::function<Config()> read,
+ConfigLoader::ConfigLoader(EventLoop& loop, std::function<std::string(ReloadMode)> program_change,
+                           std::function<Config()> read,
                            std::function<void(LoadedConfig)> on_loaded)
-    : read_(std::move(read)),
+    : program_change_(std::move(program_change)),
+      read_(std::move(read)),
       on_loaded_(std::move(on_loaded)),
-      on_read_(loop, [this] { on_read(); }) {}
+      on_not_started_(loop, [this] { on_read(); }),
+      task_(loop, "config", [this] { on_read(); }) {}
 
-ConfigLoader::~ConfigLoader() {
-  if (thread_.joinable()) {
-    thread_.join();
-  }
-}
-
-void ConfigLoader::load() noexcept {
+void ConfigLoader::load(ReloadMode mode) noexcept {
   if (is_loading_) {
-    is_next_load_pending_ = true;
+    next_load_ = merged(next_load_, mode);
     return;
   }
   is_loading_ = true;
+  mode_ = mode;
   try {
-    thread_ = std::thread([this] {
-      sys::name_this_thread("config");
-      result_ = result_of(read_);
-      on_read_.notify();
+    task_.start([this, mode] {
+      result_ = result_of([this, mode] {
+        LoadedConfig loaded{.program_change = program_change_(mode)};
+        if (loaded.program_change.empty()) {
+          loaded.config = read_();
+        }
+        return loaded;
+      });
     });
   } catch (const std::system_error& error) {
-    result_ = result_of([&error]() -> Config {
+    result_ = result_of([&error]() -> LoadedConfig {
       throw std::runtime_error(
           std::string("cannot start the thread that reads the configuration: ") + error.what());
     });
-    on_read_.notify();
+    on_not_started_.notify();
   } catch (const std::bad_alloc&) {
     result_ = {};
-    on_read_.notify();
+    on_not_started_.notify();
   }
 }
 
-// The join is immediate: notify() is the last call that the thread makes.
 void ConfigLoader::on_read() noexcept {
-  if (thread_.joinable()) {
-    thread_.join();
-  }
   is_loading_ = false;
+  result_.mode = mode_;
   on_loaded_(std::exchange(result_, LoadedConfig{}));
-  if (std::exchange(is_next_load_pending_, false)) {
-    load();
+  if (const auto next = std::exchange(next_load_, std::nullopt)) {
+    load(*next);
   }
 }
 

@@ -13,7 +13,25 @@ constexpr const char* kHowToRaise = "; raise it with ulimit -n, or LimitNOFILE= 
 
 }  // namespace
 
-SpliceSettings splice_settings(const Config& config, const sys::OpenFilesLimit& open_files,
+std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
+                                   std::size_t inherited) noexcept {
+  return kReservedDescriptors + listeners + workers * kDescriptorsPerWorker + inherited;
+}
+
+std::uint64_t usable_descriptors(const LimitsConfig& limits, const sys::OpenFilesLimit& open_files,
+                                 std::uint64_t reserved) {
+  if (open_files.soft <= reserved) {
+    const bool is_as_configured = limits.open_files > 0 && open_files.soft >= limits.open_files;
+    throw StartupError(ExitCode::configuration,
+                       "ulimit -n allows " + std::to_string(open_files.soft) +
+                           " open files, but serving one connection needs " +
+                           std::to_string(reserved + 1) +
+                           (is_as_configured ? "; raise limits.open_files" : kHowToRaise));
+  }
+  return open_files.soft - reserved;
+}
+
+SpliceSettings splice_settings(const Config& config, std::uint64_t usable,
                                std::size_t workers) noexcept {
   constexpr std::size_t kMostPipes = 128;
   constexpr std::size_t kPartOfDescriptors = 32;
@@ -27,30 +45,17 @@ SpliceSettings splice_settings(const Config& config, const sys::OpenFilesLimit& 
   const std::size_t unacknowledged = (std::size_t{config.buffers.total_mib} << 20U) / kPartOfMemory;
   splice.pins = unacknowledged / workers / splice.least_bytes;
   splice.pipes = std::min({splice.pins / splice.pins_of(splice.pipe_bytes), kMostPipes / workers,
-                           static_cast<std::size_t>(open_files.soft) / kPartOfDescriptors /
-                               kDescriptorsPerPipe / workers});
+                           usable / kPartOfDescriptors / kDescriptorsPerPipe / workers});
   return splice;
 }
 
-std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
-                                   std::size_t inherited) noexcept {
-  return kReservedDescriptors + listeners + workers * kDescriptorsPerWorker + inherited;
-}
-
 ConnectionLimit connection_limit(const LimitsConfig& limits, const sys::OpenFilesLimit& open_files,
-                                 std::uint64_t reserved) {
+                                 std::uint64_t usable) {
   const std::string soft = std::to_string(open_files.soft);
-  if (open_files.soft <= reserved) {
-    const bool is_as_configured = limits.open_files > 0 && open_files.soft >= limits.open_files;
-    throw StartupError(ExitCode::configuration,
-                       "ulimit -n allows " + soft +
-                           " open files, but serving one connection needs " +
-                           std::to_string(reserved + 1) +
-                           (is_as_configured ? "; raise limits.open_files" : kHowToRaise));
-  }
-  const std::uint64_t possible = std::min<std::uint64_t>(open_files.soft - reserved,
-                                                         std::numeric_limits<std::uint32_t>::max());
+  const std::uint64_t possible =
+      std::min<std::uint64_t>(usable, std::numeric_limits<std::uint32_t>::max());
   const std::uint64_t wanted = limits.max_connections == 0 ? possible : limits.max_connections;
+  const std::uint64_t reserved = open_files.soft - usable;
   ConnectionLimit limit;
   limit.max_connections = static_cast<std::uint32_t>(std::min(wanted, possible));
 

@@ -23,23 +23,28 @@ inline constexpr std::uint32_t kReservedDescriptors = 30;
 inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance and its eventfd.
 inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 
-// The splice settings of each worker (relay.hpp). A worker gets enough pipes for the memory that it
-// may pin. The pipes of all workers together use at most 1/32 of the descriptors, and half of the
-// pipe memory that an unprivileged user has by default (pipe-user-pages-soft, pipe(7)). There are
-// no pipes if buffers.splice is off, or if a buffer or a turn is smaller than the smallest round.
-[[nodiscard]] SpliceSettings splice_settings(const Config& config,
-                                             const sys::OpenFilesLimit& open_files,
-                                             std::size_t workers) noexcept;
-
-// How many descriptors connections cannot use. `inherited`: descriptors that were open when the
-// process started, without the three standard streams and the passed listening sockets.
+// How many descriptors connections and pipes cannot use. `inherited`: descriptors that were open
+// when the process started, without the three standard streams and the passed listening sockets.
 [[nodiscard]] std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
                                                  std::size_t inherited) noexcept;
 
-// `reserved`: reserved_descriptors() plus those of the splice pipes. Throws StartupError if there
-// is no descriptor left for a connection.
-[[nodiscard]] ConnectionLimit connection_limit(const LimitsConfig& limits,
+// How many descriptors are left for connections and pipes if `reserved` are needed for other
+// things. Throws StartupError if none is left.
+[[nodiscard]] std::uint64_t usable_descriptors(const LimitsConfig& limits,
                                                const sys::OpenFilesLimit& open_files,
                                                std::uint64_t reserved);
+
+// The splice settings of each worker (relay.hpp). A worker gets enough pipes for the memory that it
+// may pin. The pipes of all workers together use at most 1/32 of the usable descriptors. They use
+// at most half of the pipe memory that the kernel gives to a user without privileges
+// (pipe-user-pages-soft, pipe(7)). There are no pipes if buffers.splice is off, or if a buffer or a
+// turn is smaller than the smallest round.
+[[nodiscard]] SpliceSettings splice_settings(const Config& config, std::uint64_t usable,
+                                             std::size_t workers) noexcept;
+
+// `usable`: usable_descriptors() without those of the pipes.
+[[nodiscard]] ConnectionLimit connection_limit(const LimitsConfig& limits,
+                                               const sys::OpenFilesLimit& open_files,
+                                               std::uint64_t usable);
 
 }  // namespace echod

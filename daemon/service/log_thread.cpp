@@ -26,6 +26,7 @@ struct LogThread::Shared {
   std::condition_variable changed;
   LogQueue lines;
   Task task;
+  bool is_idle = false;  // Nothing is queued or being written.
   bool is_ending = false;
   bool has_ended = false;
 };
@@ -35,9 +36,12 @@ void LogThread::Shared::run() noexcept {
   std::unique_lock lock(mutex);
   while (task || line || !lines.empty() || !is_ending) {
     if (!task && !line && lines.empty()) {
+      is_idle = true;
+      changed.notify_all();
       changed.wait(lock);
       continue;
     }
+    is_idle = false;
     Task next = std::exchange(task, nullptr);
     if (!next && !line) {
       line = lines.pop();
@@ -79,14 +83,21 @@ LogThread::LogThread(const std::string& name, std::size_t queue_lines, Write wri
 
 void LogThread::push(const spdlog::details::log_msg& message) noexcept {
   const std::scoped_lock lock(shared_->mutex);
+  shared_->is_idle = false;
   shared_->lines.push(message);
-  shared_->changed.notify_one();
+  shared_->changed.notify_all();
 }
 
 void LogThread::run_next(Task task) noexcept {
   const std::scoped_lock lock(shared_->mutex);
+  shared_->is_idle = false;
   shared_->task.swap(task);
-  shared_->changed.notify_one();
+  shared_->changed.notify_all();
+}
+
+bool LogThread::wait_written(std::chrono::milliseconds timeout) noexcept {
+  std::unique_lock lock(shared_->mutex);
+  return shared_->changed.wait_for(lock, timeout, [this] { return shared_->is_idle; });
 }
 
 bool LogThread::finish(std::chrono::milliseconds timeout) noexcept {

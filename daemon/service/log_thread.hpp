@@ -43,6 +43,9 @@ class LogThread {
   // started.
   void run_next(Task task) noexcept;
 
+  // Waits until the queued lines are written. Returns false on timeout.
+  [[nodiscard]] bool wait_written(std::chrono::milliseconds timeout) noexcept;
+
   // Writes the queued lines and ends the thread. Returns false on timeout: the thread is detached
   // and may still be in a write, so the process should exit without running destructors.
   [[nodiscard]] bool finish(std::chrono::milliseconds timeout) noexcept;

@@ -5,14 +5,17 @@
 #include <spdlog/sinks/sink.h>
 #include <unistd.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <exception>
 #include <utility>
 
+#include "config/key_type.hpp"
 #include "service/line_format.hpp"
 #include "service/log_file.hpp"
 #include "service/log_thread.hpp"
+#include "service/recent_lines.hpp"
 #include "service/standard_error.hpp"
+#include "service/unit_directory.hpp"
 #include "sys/shared_stream.hpp"
 
 namespace echod {
@@ -39,16 +42,15 @@ spdlog::level::level_enum spdlog_level(LogLevel level) noexcept {
   return static_cast<spdlog::level::level_enum>(level);
 }
 
-// Puts a relative name into $LOGS_DIRECTORY, if that is set. systemd.exec(5): it lists the
-// directories of LogsDirectory=, separated by colons; the first one is used.
+LogLevel log_level(spdlog::level::level_enum level) noexcept {
+  return static_cast<LogLevel>(level);
+}
+
+// Puts a relative name into $LOGS_DIRECTORY, if that is set.
 std::string resolved_path(const std::string& file) {
-  const char* const directories = std::getenv("LOGS_DIRECTORY");  // NOLINT(concurrency-mt-unsafe)
-  if (file.empty() || file.front() == '/' || directories == nullptr) {
-    return file;
-  }
-  const std::string list(directories);
-  const std::string directory = list.substr(0, list.find(':'));
-  return directory.empty() ? file : directory + '/' + file;
+  const std::string directory = unit_directory("LOGS_DIRECTORY");
+  const bool is_relative = !file.empty() && file.front() != '/';
+  return is_relative && !directory.empty() ? directory + '/' + file : file;
 }
 
 std::shared_ptr<LogThread> stderr_thread(std::size_t queue_lines) {
@@ -73,18 +75,24 @@ Logs::Logs(const LogConfig& config)
           "log-file", config.queue_lines,
           [file = file_](const auto& line) { return file->write(line); })),
       file_sink_(std::make_shared<QueuedSink>(file_thread_)),
+      trouble_(std::make_shared<RecentLines>()),
       logger_(make_logger(stderr_sink_)),
       notices_(make_logger(notice_stderr_sink_)) {
   apply(config);
 }
 
 std::shared_ptr<spdlog::logger> Logs::make_logger(const Sink& stderr_sink) const {
-  auto logger = std::make_shared<spdlog::logger>(kLoggerName,
-                                                 spdlog::sinks_init_list{file_sink_, stderr_sink});
+  auto logger = std::make_shared<spdlog::logger>(
+      kLoggerName, spdlog::sinks_init_list{file_sink_, stderr_sink, trouble_});
   // spdlog's default handler writes to standard error, which may block.
   logger->set_error_handler(
       [failures = memory_failures_](const std::string& /*what*/) { ++*failures; });
   return logger;
+}
+
+void Logs::write_queued(std::chrono::milliseconds timeout) noexcept {
+  (void)file_thread_->wait_written(timeout / 2);
+  (void)stderr_thread_->wait_written(timeout / 2);
 }
 
 // The file's thread ends first, because it may report failures to the thread of standard error.
@@ -100,9 +108,10 @@ void Logs::apply(const LogConfig& config) {
     file_thread_->run_next(std::move(open));
     path_ = std::move(path);
   }
+  has_file_.store(!path_.empty());
   stderr_sink_->set_level(spdlog_level(config.stderr_level));
   file_sink_->set_level(path_.empty() ? spdlog::level::off : spdlog_level(config.file_level));
-  logger_->set_level(spdlog_level(lowest_level(config)));
+  logger_->set_level(std::min(spdlog_level(lowest_level(config)), trouble_->level()));
 }
 
 void Logs::reopen() {
@@ -113,8 +122,27 @@ void Logs::reopen() {
   });
 }
 
+LogSnapshot Logs::figures() const {
+  LogSnapshot figures;
+  figures.has_file = has_file_.load();
+  figures.file_level = level_name(log_level(file_sink_->level()));
+  figures.stderr_level = level_name(log_level(stderr_sink_->level()));
+  figures.lines_dropped = dropped_lines();
+  figures.write_failures = write_failures();
+  return figures;
+}
+
+std::vector<std::string> Logs::trouble() const {
+  return trouble_->lines();
+}
+
+void Logs::carry_over(std::uint64_t dropped, std::uint64_t failures) noexcept {
+  dropped_before_ = dropped;
+  *memory_failures_ += failures;
+}
+
 std::uint64_t Logs::dropped_lines() const noexcept {
-  return file_thread_->dropped_lines() + stderr_thread_->dropped_lines();
+  return dropped_before_ + file_thread_->dropped_lines() + stderr_thread_->dropped_lines();
 }
 
 std::uint64_t Logs::write_failures() const noexcept {

@@ -5,7 +5,8 @@
 // There are two loggers of the same name. Lines of notices() go to standard error whatever its
 // level is: start, addresses, limits, reload, stop.
 //
-// Thread-safety: the loggers may be used by any thread; all other members by the service's thread.
+// Thread-safety: the loggers may be used by any thread; all other members by the service's thread,
+// unless a member says otherwise.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,9 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "admin/snapshot.hpp"
 #include "config/config.hpp"
 
 namespace spdlog {
@@ -27,6 +30,7 @@ namespace echod {
 
 class LogFile;
 class LogThread;
+class RecentLines;
 
 class Logs {
  public:
@@ -51,6 +55,8 @@ class Logs {
   // Opens the file again, after a rotation, and logs it when the file is open. Does not block.
   // Throws std::bad_alloc.
   void reopen();
+  // Writes the queued lines. Blocks for at most `timeout`, after which lines may be left.
+  void write_queued(std::chrono::milliseconds timeout) noexcept;
   // Writes the queued lines and ends the threads. Blocks for at most kFinishTimeout. Returns false
   // on timeout: a thread may still be in a write, so the process should exit without running
   // destructors.
@@ -62,6 +68,14 @@ class Logs {
     return time_zone_at_start_;
   }
 
+  // Levels and losses. Any thread. Throws std::bad_alloc.
+  [[nodiscard]] LogSnapshot figures() const;
+  // The last lines about trouble. Any thread. May block on the disk, because the time zone of a
+  // line may have to be read. Throws std::bad_alloc.
+  [[nodiscard]] std::vector<std::string> trouble() const;
+
+  // `dropped` lines and `failures` of an earlier program count too. Call it before others count.
+  void carry_over(std::uint64_t dropped, std::uint64_t failures) noexcept;
   // How many lines were dropped because a queue was full.
   [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
   // How many lines were lost because a write failed or memory ran out.
@@ -76,13 +90,16 @@ class Logs {
   const std::string time_zone_at_start_;
   // Lines lost because memory ran out. Shared, because the loggers may outlive the Logs.
   std::shared_ptr<std::atomic<std::uint64_t>> memory_failures_;
+  std::uint64_t dropped_before_ = 0;
   std::string path_;
+  std::atomic<bool> has_file_{false};
   std::shared_ptr<LogThread> stderr_thread_;
   Sink stderr_sink_;
   Sink notice_stderr_sink_;
   std::shared_ptr<LogFile> file_;
   std::shared_ptr<LogThread> file_thread_;
   Sink file_sink_;
+  std::shared_ptr<RecentLines> trouble_;
   std::shared_ptr<spdlog::logger> logger_;
   std::shared_ptr<spdlog::logger> notices_;
 };

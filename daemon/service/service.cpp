@@ -1,40 +1,36 @@
 #include "service/service.hpp"
 
-#include <spdlog/fmt/fmt.h>
 #include <spdlog/logger.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <new>
-#include <numeric>
 #include <string>
-#include <system_error>
 #include <utility>
 
+#include "config/config_dump.hpp"
 #include "config/config_file.hpp"
 #include "config/config_keys.hpp"
+#include "config/key_type.hpp"
 #include "config/toml_value.hpp"
+#include "service/carried_listeners.hpp"
 #include "service/config_source.hpp"
-#include "service/listen_error.hpp"
 #include "service/reload_request.hpp"
-#include "sys/available_cpus.hpp"
+#include "service/state_file.hpp"
+#include "sys/prepared_exec.hpp"
 
 namespace echod {
 
 namespace {
 
-constexpr std::chrono::seconds kDroppedLinesInterval{10};
 // A second stop within this time counts as the first one: timeout(1) signals echod and then its
 // process group, and a terminal and a supervisor may both send a signal.
 constexpr std::chrono::seconds kSameStopInterval{1};
 // While draining, echod asks the service manager for this much more time at each check of the
 // workers.
 constexpr std::chrono::seconds kStopExtension{10};
-constexpr std::size_t kLongestCountersLine = 4096;
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 
 std::string signal_name(int signal) {
@@ -42,24 +38,28 @@ std::string signal_name(int signal) {
   return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
 }
 
-// Descriptors that are open at the start, without the standard streams and the passed sockets.
-std::size_t inherited_descriptors(std::size_t passed) {
-  const std::size_t known = STDERR_FILENO + 1 + passed;
-  return std::max(sys::open_descriptors(), known) - known;
-}
-
-// Open connections: accepted and not closed.
-std::uint64_t open_connections(const std::array<std::uint64_t, kCounters>& counters) {
-  return counters.at(static_cast<std::size_t>(Counter::accepted)) -
-         std::accumulate(counters.end() - kCloseReasons, counters.end(), std::uint64_t{0});
-}
-
-std::string_view ipv4_only_note(const sys::ListenSocket& socket) {
-  if (!socket.fell_back_to_v4) {
-    return "";
+std::uint64_t count_of(const ServiceState& earlier, std::string_view name) {
+  for (const NamedCount& count : earlier.counts) {
+    if (count.name == name) {
+      return count.value;
+    }
   }
-  return socket.is_inherited ? " (IPv4 only: the passed socket is IPv4)"
-                             : " (IPv4 only: this host has no IPv6)";
+  return 0;
+}
+
+// Runs in the loader's thread.
+std::string change_of(const ProgramFile& program, ReloadMode mode) {
+  return mode == ReloadMode::forced ? "an operator asked for it" : program.change();
+}
+
+// Why a reload needs an upgrade; empty if it does not.
+std::string upgrade_cause(const Config& running, const LoadedConfig& loaded) {
+  if (!loaded.program_change.empty()) {
+    return loaded.program_change;
+  }
+  const auto keys =
+      loaded.config ? keys_needing_upgrade(running, *loaded.config) : std::vector<std::string>();
+  return keys.empty() ? "" : "changed: " + joined(keys);
 }
 
 std::string config_name(const CommandLine& options) {
@@ -67,48 +67,65 @@ std::string config_name(const CommandLine& options) {
                              : std::string("built-in defaults, no ") + kDefaultConfigFile;
 }
 
-std::string list(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    text += (text.empty() ? "" : ", ") + name;
-  }
-  return text;
-}
-
 }  // namespace
 
-Service::Service(CommandLine options, Config config, std::vector<PassedSocket> passed)
-    : options_(std::move(options)),
+Service::Service(CommandLine options, Config config, ProgramFile program,
+                 std::vector<PassedSocket> passed, std::optional<InheritedState> earlier)
+    : program_(std::move(program)),
+      options_(std::move(options)),
       config_(std::move(config)),
-      open_files_(sys::set_open_files(config_.limits.open_files)),
-      worker_count_(config_.workers == 0 ? sys::available_cpus() : config_.workers),
-      reserved_descriptors_(reserved_descriptors(config_.listen.size(), worker_count_,
-                                                 inherited_descriptors(passed.size()))),
-      limit_(limit_for(config_)),
+      capacity_(config_, earlier ? earlier->values().service.inherited_descriptors
+                                 : unknown_descriptors(passed.size())),
+      limit_(capacity_.limit_for(config_)),
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
       logs_(config_.log),
-      workers_(worker_count_, settings_for(config_, limit_),
+      workers_(capacity_.workers(), capacity_.settings_for(config_, limit_),
                WorkerLogs{logs_.logger(), logs_.notice_logger()},
                {.on_ended = [this] { on_workers_ended_.notify(); },
                 .on_listener_lost =
                     [this](int error) {
                       listener_error_.store(error);
                       on_listener_lost_.notify();
-                    }}),
+                    },
+                .on_parked = [this] { upgrade_.on_worker_parked(); },
+                .on_serving = [this] { on_workers_serving_.notify(); }}),
+      upgrade_(
+          loop_, workers_, program_,
+          {.describe = [this] { return describe(); },
+           .before_exec = [this] { before_exec(); },
+           .on_failed = [this](Upgrade::Result result,
+                               std::string why) { on_upgrade_failed(result, std::move(why)); }}),
       signal_watch_(loop_, signals_, [this](int signal) { on_signal(signal); }),
       loader_(
-          loop_, [this] { return load(); },
-          [this](LoadedConfig loaded) { on_loaded(std::move(loaded)); }),
+          loop_, [this](ReloadMode mode) { return change_of(program_, mode); },
+          [this] { return load(); }, [this](LoadedConfig loaded) { on_loaded(std::move(loaded)); }),
       manager_retry_(loop_.timers(), [this] { manager_.send_again(); }),
       drain_deadline_(loop_.timers(),
                       [this] { workers_.abort_connections(CloseReason::drain_deadline); }),
-      dropped_lines_timer_(loop_.timers(), [this] { log_dropped_lines(); }),
-      worker_watch_(loop_, workers_, logs_.notices(), [this] { on_workers_checked(); }) {
-  counters_line_.reserve(kLongestCountersLine);
+      worker_watch_(loop_, workers_, logs_.notices(), [this] { on_workers_checked(); }),
+      admin_access_(loop_, logs_, worker_watch_,
+                    {.on_log_levels = [this](const LogLevels& levels) { set_log_levels(levels); },
+                     .on_drain =
+                         [this] {
+                           if (!is_stopping_) {  // A second one must not end all connections.
+                             stop("an operator");
+                           }
+                         },
+                     .on_reload = [this](ReloadMode mode) { reload(mode); }}),
+      process_started_at_(program_started_at_) {
+  reloads_.loaded_at = program_started_at_;
   if (!limit_.warning.empty()) {
     logs_.notices().warn("{}", limit_.warning);
   }
-  listen(std::move(passed));
+  OpenAdminSockets admin_sockets;
+  if (earlier) {
+    go_on_after(*earlier);
+    admin_sockets = take_over(earlier->values().service.admin);
+  } else {
+    listeners_.open(std::move(passed), config_);
+  }
+  publish_facts();
+  open_admin(std::move(admin_sockets));
   if (options_.quit_on_stdin) {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
   }
@@ -117,14 +134,16 @@ Service::Service(CommandLine options, Config config, std::vector<PassedSocket> p
 ExitCode Service::run() {
   workers_.start();
   worker_watch_.start();
+  admin_access_.set_phase(Phase::serving);
   announce_start();
   notify_ready();
-  dropped_lines_timer_.expire_at(loop_.now() + kDroppedLinesInterval);
+  manager_.alive();
+  reports_.start();
   while (!are_workers_ended_) {
     loop_.run_once();
     check_service_manager();
   }
-  log_totals();
+  reports_.log_totals();
   if (exit_code_ != ExitCode::stopped) {
     manager_.failed("a listening socket failed", listener_error_.load());
   }
@@ -139,79 +158,88 @@ ExitCode Service::run() {
 // for it.
 bool Service::finish() noexcept {
   manager_.flush();
-  return logs_.finish() && !loader_.is_loading();
+  return logs_.finish() && !loader_.is_loading() && !upgrade_.is_checking();
 }
 
-void Service::log_totals() noexcept {
-  log_dropped_lines();
-  logs_.logger()->info(counters_line());
-  const auto counters = workers_.counters();
-  const auto count = [&counters](Counter counter) {
-    return counters.at(static_cast<std::size_t>(counter));
-  };
-  logs_.notices().info("stopped: {} connections served, {} bytes received, {} bytes sent",
-                       count(Counter::accepted), count(Counter::bytes_received),
-                       count(Counter::bytes_sent));
-}
-
-ConnectionLimit Service::limit_for(const Config& config) const {
-  const std::uint64_t pipes = worker_count_ * splice_settings_for(config).pipes;
-  return connection_limit(config.limits, open_files_,
-                          reserved_descriptors_ + pipes * kDescriptorsPerPipe);
-}
-
-EchoSettings Service::settings_for(const Config& config, const ConnectionLimit& limit) const {
-  return echo_settings(config, limit.max_connections, static_cast<std::uint32_t>(worker_count_),
-                       splice_settings_for(config));
-}
-
-SpliceSettings Service::splice_settings_for(const Config& config) const noexcept {
-  return splice_settings(config, open_files_, worker_count_);
-}
-
-// Echoes stay correct, but are slow, which is not obvious from a key about memory.
-void Service::warn_about_buffers(const EchoSettings& settings) noexcept {
-  if (settings.buffer_bytes < settings.block_bytes) {
-    logs_.notices().warn(
-        "buffers.total_mib leaves {} KiB to each of {} workers, less than one reply buffer of {} "
-        "KiB: connections are served without reply buffers, slowly; raise buffers.total_mib, or "
-        "lower workers",
-        settings.buffer_bytes / 1024, worker_count_, settings.block_bytes / 1024);
+void Service::go_on_after(const InheritedState& earlier) {
+  const auto& [service, connections] = earlier.values();
+  const ListenerNumbers numbers = listeners_.take_over(service.listeners, config_, logs_.notices());
+  carry_over(workers_, earlier.values(), numbers, earlier.memory());
+  Takeover& takeover = takeover_.emplace();
+  takeover.descriptors = descriptors_of(service);
+  logs_.carry_over(count_of(service, "log_lines_dropped"), count_of(service, "log_write_failures"));
+  worker_watch_.carry_over(count_of(service, "worker_stalls"));
+  reloads_.applied = count_of(service, "reloads") + 1;
+  reloads_.refused = count_of(service, "reloads_refused");
+  reloads_.upgrades = {.done = count_of(service, "upgrades_done") + 1,
+                       .refused = count_of(service, "upgrades_refused"),
+                       .failed = count_of(service, "upgrades_failed")};
+  process_started_at_ = service.process_started_at;
+  reload_requester_ = service.reload_requester;
+  if (count_of(service, "forced_reload_pending") > 0) {
+    pending_reload_ = ReloadMode::forced;
+  } else if (count_of(service, "reload_pending") > 0) {
+    pending_reload_ = ReloadMode::as_needed;
   }
+  is_drain_pending_ = count_of(service, "drain_pending") > 0;
+  takeover.version = service.version;
+  takeover.connections = connections.size();
+  for (const ParkedConnection& connection : connections) {
+    append_descriptors_of(connection, takeover.descriptors);
+    takeover.owed_bytes += connection.owed.size() + connection.pipe_bytes;
+  }
+  takeover.pause_began = sys::TimePoint(std::chrono::milliseconds(service.pause_began_ms));
 }
 
-void Service::listen(std::vector<PassedSocket> passed) {
-  if (!passed.empty()) {
-    for (sys::ListenSocket& socket : adopt_passed_sockets(std::move(passed), config_)) {
-      listeners_.push_back(std::make_shared<const sys::ListenSocket>(std::move(socket)));
-      workers_.listen(listeners_.back());
-    }
+// After an upgrade the clients are worth more than a socket for operators.
+void Service::open_admin(OpenAdminSockets earlier) {
+  if (!wants_admin(config_.admin)) {
     return;
   }
-  for (const ListenConfig& wanted : config_.listen) {
-    try {
-      listeners_.push_back(std::make_shared<const sys::ListenSocket>(
-          sys::open_listener(wanted.address, wanted.backlog, wanted.v6only, config_.socket)));
-      workers_.listen(listeners_.back());
-    } catch (const std::system_error& error) {
-      throw listen_error(wanted.address, error);
+  admin_.emplace(workers_, admin_access_, listeners_.sockets());
+  try {
+    open_admin_sockets(*admin_, config_.admin, std::move(earlier));
+  } catch (const StartupError& error) {
+    if (!takeover_) {
+      throw;
     }
+    logs_.notices().error("upgrade: {}; reload to try again", error.what());
+  }
+  admin_->start();
+}
+
+// The workers serve. No other program can have been started yet, so it is early enough to
+// keep the descriptors from it. One that a worker has used again has CLOEXEC already.
+void Service::on_workers_serving() noexcept {
+  if (!takeover_ || !workers_.are_serving()) {
+    return;
+  }
+  const Takeover takeover = *std::exchange(takeover_, std::nullopt);
+  sys::keep_from_programs(takeover.descriptors);
+  UpgradeFigures& upgrades = reloads_.upgrades;
+  upgrades.last_pause_s =
+      std::chrono::duration<double>(sys::MonotonicClock::now() - takeover.pause_began).count();
+  upgrades.last_connections = takeover.connections;
+  upgrades.earlier_version = takeover.version;
+  publish_facts();
+  logs_.notices().info(
+      "upgrade: echod {} has replaced echod {}: {} connections with {} owed bytes went on after a "
+      "pause of {} ms",
+      ECHOD_VERSION, takeover.version, takeover.connections, takeover.owed_bytes,
+      static_cast<std::uint64_t>(upgrades.last_pause_s * 1000));
+  end_upgrade(true);
+  if (std::exchange(is_drain_pending_, false) && !is_stopping_) {
+    stop("an operator");
   }
 }
 
 void Service::announce_start() {
   spdlog::logger& notices = logs_.notices();
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    const int backlog = config_.listen[i].backlog;
-    notices.info("listening on {}, backlog {}{}", listeners_[i]->address.text(), backlog,
-                 ipv4_only_note(*listeners_[i]));
-    const int granted = sys::granted_backlog(listeners_[i]->fd.get());
-    if (granted > 0 && granted < backlog) {
-      notices.warn("the kernel cuts the backlog of {} from {} to {}; raise net.core.somaxconn",
-                   listeners_[i]->address.text(), backlog, granted);
-    }
+  listeners_.announce(config_, notices);
+  if (admin_) {
+    notices.info("admin requests: {}", joined(admin_->addresses()));
   }
-  announce_limits();
+  capacity_.announce(config_, limit_, notices);
   if (manager_.watchdog().count() > 0 && manager_.watchdog() < kShortestWatchdog) {
     notices.warn(
         "WatchdogSec= of the unit is too short: systemd may kill a healthy echod; set {} s or more",
@@ -225,24 +253,6 @@ void Service::announce_start() {
   }
   notices.info("started: echod {}, pid {}, time zone {}, configuration: {}", ECHOD_VERSION,
                ::getpid(), logs_.time_zone_at_start(), config_name(options_));
-}
-
-void Service::announce_limits() noexcept {
-  logs_.notices().info(
-      "limits: {} connections, {} open files, reply buffers of {} KiB, {} MiB in all; {} worker{}",
-      limit_.max_connections, open_files_.soft, config_.buffers.per_connection_kib,
-      config_.buffers.total_mib, worker_count_, worker_count_ == 1 ? "" : "s");
-  const SpliceSettings splice = splice_settings_for(config_);
-  if (splice.pipes > 0) {
-    logs_.notices().info("splice: at most {} pipes of {} KiB, for reads of {} KiB and more",
-                         worker_count_ * splice.pipes, splice.pipe_bytes / 1024,
-                         splice.least_bytes / 1024);
-  } else if (config_.buffers.splice) {
-    logs_.notices().warn(
-        "buffers.splice has no effect: it needs 64 KiB or more in buffers.per_connection_kib and "
-        "in turn.bytes_kib, and for each worker 1.25 MiB of buffers.total_mib and 64 open files");
-  }
-  warn_about_buffers(settings_for(config_, limit_));
 }
 
 void Service::on_signal(int signal) noexcept {
@@ -260,14 +270,14 @@ void Service::handle_signal(int signal) {
         stop("the terminal was closed");
       } else {
         reload_requester_ = requester_of(signals_.info());
-        reload();
+        reload(ReloadMode::as_needed);
       }
       break;
     case SIGUSR1:
       logs_.reopen();
       break;
     case SIGUSR2:
-      logs_.notices().info(counters_line());
+      logs_.notices().info(reports_.counters_line());
       break;
     default:
       stop(signal_name(signal));
@@ -285,11 +295,15 @@ void Service::stop(std::string_view cause) noexcept {
     return;
   }
   const auto deadline = config_.timeouts.drain;
+  upgrade_.cancel();
+  pending_reload_.reset();
+  admin_access_.set_reloading(is_reload_in_progress());
+  admin_access_.set_phase(Phase::draining);
   manager_.stopping();
   manager_.extend_timeout(kStopExtension);
   logs_.notices().info("stopping: {}, draining for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
-  listeners_.clear();  // The workers share them; each is closed once its accept queue is empty.
+  listeners_.release();
   workers_.drain();
   is_stopping_ = true;
   stop_began_ = loop_.now();
@@ -304,7 +318,7 @@ void Service::on_workers_checked() noexcept {
     manager_.extend_timeout(kStopExtension);
   }
   try {
-    manager_.status(status_line());
+    manager_.status(reports_.status_line(is_stopping_));
   } catch (const std::bad_alloc&) {
     // The next check sends the status, 2 s later.
   }
@@ -326,7 +340,7 @@ void Service::check_service_manager() noexcept {
 // RELOADING=1.
 void Service::notify_ready() noexcept {
   try {
-    manager_.ready(status_line());
+    manager_.ready(reports_.status_line(is_stopping_));
   } catch (const std::bad_alloc&) {
     manager_.ready();
   }
@@ -339,8 +353,8 @@ void Service::exit_if_only_stuck_left() noexcept {
     return;
   }
   logs_.notices().critical("{} of {} workers are stuck and do not end; exiting without them",
-                           workers_.running(), worker_count_);
-  log_totals();
+                           workers_.running(), workers_.size());
+  reports_.log_totals();
   manager_.failed("exited without workers that are stuck", 0);
   (void)finish();
   std::_Exit(static_cast<int>(ExitCode::internal));
@@ -355,14 +369,24 @@ void Service::on_listener_lost() {
 
 // Reopens the log file first, so that a rotation works even if the configuration is invalid or its
 // disk does not respond.
-void Service::reload() noexcept {
+void Service::reload(ReloadMode mode) noexcept {
   manager_.reloading();
   try {
     logs_.reopen();
   } catch (const std::bad_alloc&) {
     logs_.notices().error("not enough memory to reopen the log file; send SIGUSR1 to try again");
   }
-  loader_.load();
+  if (upgrade_.is_in_progress() || takeover_) {
+    pending_reload_ = merged(pending_reload_, mode);
+  } else {
+    loader_.load(mode);
+  }
+  admin_access_.set_reloading(true);
+}
+
+bool Service::is_reload_in_progress() const noexcept {
+  return takeover_ || pending_reload_ || loader_.is_loading() || loader_.is_next_load_pending() ||
+         upgrade_.is_in_progress();
 }
 
 // Runs in the loader's thread. If the default file exists now, later reloads require it, as after a
@@ -374,9 +398,20 @@ Config Service::load() {
 }
 
 void Service::on_loaded(LoadedConfig loaded) noexcept {
-  const std::uint64_t reloads = reloads_;
+  if (upgrade_.is_in_progress()) {
+    pending_reload_ = merged(pending_reload_, loaded.mode);
+    return;
+  }
+  const std::uint64_t applied = reloads_.applied;
   try {
-    if (loaded.config) {
+    const std::string cause = upgrade_cause(config_, loaded);
+    if (!cause.empty() && !is_stopping_) {
+      begin_upgrade(cause);
+      return;
+    }
+    if (!loaded.program_change.empty()) {
+      refuse_reload({"upgrade: " + cause + ", but echod stops and is not upgraded"});
+    } else if (loaded.config) {
       apply(*loaded.config);
     } else {
       refuse_reload(std::move(loaded.errors));
@@ -384,20 +419,20 @@ void Service::on_loaded(LoadedConfig loaded) noexcept {
   } catch (const std::bad_alloc&) {
     refuse_reload({});
   }
+  publish_facts();
   notify_ready();  // Also after a refused reload: sd_notify(3) has no message for that.
   // A pending load answers instead: it reads the file as it was when the request came, or later.
   if (!loader_.is_next_load_pending()) {
-    answer_reload(std::exchange(reload_requester_, 0), reloads_ > reloads);
+    answer_reload(std::exchange(reload_requester_, 0), reloads_.applied > applied);
   }
 }
 
 // Applies all of `wanted`, or nothing if it throws std::bad_alloc.
 void Service::apply(const Config& wanted) {
-  const std::string restart_keys = list(keys_needing_restart(config_, wanted));
   const std::string name = config_name(next_options_);
   Config next = reloaded(config_, wanted);
-  ConnectionLimit limit = limit_for(next);
-  const EchoSettings settings = settings_for(next, limit);
+  ConnectionLimit limit = capacity_.limit_for(next);
+  const EchoSettings settings = capacity_.settings_for(next, limit);
   logs_.apply(next.log);  // The last call that may throw; then nothing has changed.
   workers_.apply(settings);
   const bool has_new_limits =
@@ -409,18 +444,126 @@ void Service::apply(const Config& wanted) {
   if (drain_deadline_.is_running()) {
     drain_deadline_.expire_at(stop_began_ + config_.timeouts.drain);
   }
-  ++reloads_;
-  reload_error_.clear();
+  ++reloads_.applied;
+  reloads_.loaded_at = sys::unix_seconds();
+  reloads_.last_error.clear();
   logs_.notices().info("reload: applied, configuration: {}", name);
   if (has_new_limits) {
-    announce_limits();
+    capacity_.announce(config_, limit_, logs_.notices());
   }
   if (has_new_warning) {
     logs_.notices().warn("{}", limit_.warning);
   }
-  if (!restart_keys.empty()) {
-    logs_.notices().warn("reload: takes effect only after a restart: {}", restart_keys);
+}
+
+void Service::begin_upgrade(std::string_view cause) noexcept {
+  logs_.notices().info("upgrade: {}; checking {}", cause, program_.path());
+  upgrade_.begin();
+}
+
+// An operator's order that comes after this would be lost, so it has to wait.
+ServiceState Service::describe() {
+  if (upgrade_.is_parking()) {
+    admin_access_.hold_orders();
   }
+  std::optional<ReloadMode> next = pending_reload_;
+  if (const auto ordered = admin_access_.ordered_reload()) {
+    next = merged(next, *ordered);
+  }
+  ServiceState state;
+  state.version = ECHOD_VERSION;
+  state.process_started_at = process_started_at_;
+  state.reload_requester = reload_requester_;
+  state.counts = {{"reloads", reloads_.applied},
+                  {"reloads_refused", reloads_.refused},
+                  {"upgrades_done", reloads_.upgrades.done},
+                  {"upgrades_refused", reloads_.upgrades.refused},
+                  {"upgrades_failed", reloads_.upgrades.failed},
+                  {"worker_stalls", worker_watch_.stalls()},
+                  {"log_lines_dropped", logs_.dropped_lines()},
+                  {"log_write_failures", logs_.write_failures()},
+                  {"reload_pending", next ? 1U : 0U},
+                  {"forced_reload_pending", next == ReloadMode::forced ? 1U : 0U},
+                  {"drain_pending", admin_access_.is_drain_ordered() ? 1U : 0U}};
+  state.inherited_descriptors = capacity_.inherited_descriptors();
+  state.listeners = states_of(listeners_.sockets(), config_);
+  if (admin_) {
+    state.admin = state_of(*admin_);
+  }
+  return state;
+}
+
+void Service::before_exec() noexcept {
+  constexpr std::chrono::milliseconds kLogTime{200};
+  manager_.alive();
+  logs_.write_queued(kLogTime);
+}
+
+void Service::on_upgrade_failed(Upgrade::Result result, std::string why) noexcept {
+  admin_access_.accept_orders();
+  UpgradeFigures& upgrades = reloads_.upgrades;
+  ++(result == Upgrade::Result::refused ? upgrades.refused : upgrades.failed);
+  try {
+    std::vector<std::string> errors;
+    if (!why.empty()) {
+      errors.push_back("upgrade: " + why);
+    }
+    refuse_reload(std::move(errors));
+  } catch (const std::bad_alloc&) {
+    refuse_reload({});
+  }
+  upgrades.last_error = why.empty() ? "out of memory" : std::move(why);
+  publish_facts();
+  notify_ready();
+  end_upgrade(false);
+}
+
+// Answers, or starts the reload that was requested meanwhile, which answers instead.
+void Service::end_upgrade(bool is_done) noexcept {
+  if (const auto next = std::exchange(pending_reload_, std::nullopt)) {
+    loader_.load(*next);
+  } else {
+    answer_reload(std::exchange(reload_requester_, 0), is_done);
+  }
+  admin_access_.set_reloading(is_reload_in_progress());
+}
+
+// For the admin thread, which keeps the previous facts if there is not enough memory.
+void Service::publish_facts() noexcept {
+  try {
+    admin_access_.publish({.process_started_at = process_started_at_,
+                           .program_started_at = program_started_at_,
+                           .upgrades = reloads_.upgrades,
+                           .config_name = config_name(options_),
+                           .config_text = dump_config(config_),
+                           .config_loaded_at = reloads_.loaded_at,
+                           .reloads_applied = reloads_.applied,
+                           .reloads_refused = reloads_.refused,
+                           .reload_error = reloads_.last_error,
+                           .max_connections = limit_.max_connections,
+                           .open_files_limit = capacity_.open_files(),
+                           .buffer_bytes_limit = std::uint64_t{config_.buffers.total_mib} << 20U});
+  } catch (const std::bad_alloc&) {
+    logs_.notices().error("not enough memory to show operators the new configuration");
+  }
+  admin_access_.set_reloading(is_reload_in_progress());
+}
+
+// Until the next reload.
+void Service::set_log_levels(const LogLevels& levels) noexcept {
+  try {
+    Config changed = config_;
+    changed.log.file_level = levels.file.value_or(changed.log.file_level);
+    changed.log.stderr_level = levels.stderr_level.value_or(changed.log.stderr_level);
+    logs_.apply(changed.log);
+    workers_.apply(capacity_.settings_for(changed, limit_));
+    config_ = std::move(changed);
+    logs_.notices().info("an operator set the log levels: file {}, standard error {}",
+                         level_name(config_.log.file_level), level_name(config_.log.stderr_level));
+  } catch (const std::bad_alloc&) {
+    logs_.notices().error("not enough memory to set the log levels");
+  }
+  publish_facts();
 }
 
 // No errors: there was not enough memory.
@@ -428,62 +571,14 @@ void Service::refuse_reload(std::vector<std::string> errors) noexcept {
   for (const std::string& line : errors) {
     logs_.notices().error("{}", line);
   }
-  ++reloads_refused_;
+  ++reloads_.refused;
   if (errors.empty()) {
-    reload_error_ = "out of memory";  // Short enough not to allocate.
+    reloads_.last_error = "out of memory";  // Short enough not to allocate.
     logs_.notices().error("not enough memory to reload the configuration");
   } else {
-    reload_error_ = std::move(errors.front());
+    reloads_.last_error = std::move(errors.front());
   }
   logs_.notices().error("reload: refused, the running configuration is kept");
-}
-
-std::string Service::status_line() const {
-  const auto counters = workers_.counters();
-  const auto count = [&counters](Counter counter) {
-    return std::to_string(counters.at(static_cast<std::size_t>(counter)));
-  };
-  return (is_stopping_ ? "draining, " : "") + std::to_string(open_connections(counters)) +
-         " connections; " + count(Counter::accepted) + " accepted, " + count(Counter::echoes) +
-         " echoes, " + count(Counter::bytes_received) + " bytes received, " +
-         count(Counter::bytes_sent) + " sent" +
-         (reload_error_.empty() ? "" : "; the last reload was refused: " + reload_error_);
-}
-
-// Allocates nothing, so that the counters can be logged when memory runs out.
-std::string_view Service::counters_line() noexcept {
-  const auto values = workers_.counters();
-  counters_line_ = "counters:";
-  const auto append = [&line = counters_line_](std::string_view name, std::uint64_t value) {
-    const fmt::format_int digits(value);
-    line.append(" ").append(name).append("=").append(digits.data(), digits.size());
-  };
-  for (std::size_t i = 0; i < kCounters; ++i) {
-    append(name_of(static_cast<Counter>(i)), values.at(i));
-  }
-  append("stale_events", workers_.stale_events());
-  append("log_lines_dropped", logs_.dropped_lines());
-  append("log_write_failures", logs_.write_failures());
-  append("reloads", reloads_);
-  append("reloads_refused", reloads_refused_);
-  append("connections", open_connections(values));
-  append("buffered_bytes", workers_.buffered_bytes());
-  append("workers", workers_.size());
-  append("connections_of_fullest_worker", workers_.most_connections());
-  append("worker_stalls", worker_watch_.stalls());
-  return counters_line_;
-}
-
-void Service::log_dropped_lines() noexcept {
-  const std::uint64_t dropped = logs_.dropped_lines();
-  if (dropped > reported_dropped_lines_) {
-    logs_.notices().warn(
-        "{} log lines were dropped: they came faster than they could be written; "
-        "raise log.queue_lines or lower the log level",
-        dropped - reported_dropped_lines_);
-    reported_dropped_lines_ = dropped;
-  }
-  dropped_lines_timer_.expire_at(loop_.now() + kDroppedLinesInterval);
 }
 
 }  // namespace echod

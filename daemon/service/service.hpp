@@ -7,6 +7,7 @@
 // use those declared above it.
 //
 //   serving --SIGTERM, SIGINT, standard input--> stopping --workers ended--> stopped
+//   serving --upgrade (upgrade.hpp)--> another program goes on in the same process
 //
 // Thread-safety: one thread.
 #pragma once
@@ -19,45 +20,65 @@
 #include <string_view>
 #include <vector>
 
+#include "admin/admin.hpp"
 #include "config/command_line.hpp"
 #include "config/config.hpp"
+#include "config/reload_mode.hpp"
 #include "echo/workers.hpp"
 #include "loop/event_loop.hpp"
 #include "loop/notifier.hpp"
 #include "loop/signal_watch.hpp"
 #include "loop/timer.hpp"
+#include "service/admin_access.hpp"
+#include "service/admin_sockets.hpp"
+#include "service/capacity.hpp"
 #include "service/config_loader.hpp"
 #include "service/connection_limit.hpp"
 #include "service/exit_codes.hpp"
+#include "service/listeners.hpp"
 #include "service/logs.hpp"
 #include "service/passed_sockets.hpp"
+#include "service/reports.hpp"
 #include "service/service_manager.hpp"
 #include "service/stdin_watch.hpp"
+#include "service/upgrade.hpp"
 #include "service/worker_watch.hpp"
-#include "sys/listen_socket.hpp"
-#include "sys/open_files.hpp"
+#include "sys/process_usage.hpp"
 #include "sys/signal_fd.hpp"
 #include "sys/terminal.hpp"
+#include "upgrade/inherited_state.hpp"
+#include "upgrade/program_file.hpp"
+#include "upgrade/state.hpp"
 
 namespace echod {
 
+// What this program took over from an earlier one.
+struct Takeover {
+  std::string version;
+  std::vector<int> descriptors;  // Their CLOEXEC is not set yet.
+  std::uint64_t connections = 0;
+  std::uint64_t owed_bytes = 0;
+  sys::TimePoint pause_began;
+};
+
 class Service {
  public:
-  // Sets the limit on open files, opens the logs and the listeners. Must be called before any other
-  // thread starts. Throws StartupError, std::system_error or std::bad_alloc.
-  Service(CommandLine options, Config config, std::vector<PassedSocket> passed);
+  // Sets the limit on open files, opens the logs and the listeners. Goes on with the listeners,
+  // connections and counts of the `earlier` program, if there is one. Must be called before any
+  // other thread starts. Throws StartupError, std::system_error or std::bad_alloc.
+  Service(CommandLine options, Config config, ProgramFile program, std::vector<PassedSocket> passed,
+          std::optional<InheritedState> earlier = std::nullopt);
 
   // Serves until it is stopped and drained. Exits the process itself if a thread is stuck.
   [[nodiscard]] ExitCode run();
 
  private:
-  [[nodiscard]] ConnectionLimit limit_for(const Config& config) const;
-  [[nodiscard]] SpliceSettings splice_settings_for(const Config& config) const noexcept;
-  [[nodiscard]] EchoSettings settings_for(const Config& config, const ConnectionLimit& limit) const;
-  void warn_about_buffers(const EchoSettings& settings) noexcept;
-  void listen(std::vector<PassedSocket> passed);
+  void go_on_after(const InheritedState& earlier);
+  void open_admin(OpenAdminSockets earlier);
+  void on_workers_serving() noexcept;
   void announce_start();
-  void announce_limits() noexcept;
+  void publish_facts() noexcept;
+  void set_log_levels(const LogLevels& levels) noexcept;
   void on_signal(int signal) noexcept;
   void handle_signal(int signal);
   void stop(std::string_view cause) noexcept;
@@ -66,23 +87,24 @@ class Service {
   void check_service_manager() noexcept;
   void exit_if_only_stuck_left() noexcept;
   void on_listener_lost();
-  void reload() noexcept;
+  void reload(ReloadMode mode) noexcept;
   [[nodiscard]] Config load();
   void on_loaded(LoadedConfig loaded) noexcept;
   void apply(const Config& wanted);
+  void begin_upgrade(std::string_view cause) noexcept;
+  void end_upgrade(bool is_done) noexcept;
+  [[nodiscard]] bool is_reload_in_progress() const noexcept;
+  [[nodiscard]] ServiceState describe();
+  void before_exec() noexcept;
+  void on_upgrade_failed(Upgrade::Result result, std::string why) noexcept;
   void refuse_reload(std::vector<std::string> errors) noexcept;
-  [[nodiscard]] std::string_view counters_line() noexcept;
-  [[nodiscard]] std::string status_line() const;
-  void log_dropped_lines() noexcept;
-  void log_totals() noexcept;
   [[nodiscard]] bool finish() noexcept;
 
+  const ProgramFile program_;
   CommandLine options_;
   CommandLine next_options_;  // For the next reload. Owned by the loader's thread while it loads.
   Config config_;
-  const sys::OpenFilesLimit open_files_;
-  const std::size_t worker_count_;
-  const std::uint64_t reserved_descriptors_;
+  const Capacity capacity_;
   ConnectionLimit limit_;
   const sys::Terminal terminal_;
   ServiceManager manager_;
@@ -92,25 +114,30 @@ class Service {
   EventLoop loop_;
   Notifier on_workers_ended_{loop_, [this] { are_workers_ended_ = true; }};
   Notifier on_listener_lost_{loop_, [this] { on_listener_lost(); }};
+  Notifier on_workers_serving_{loop_, [this] { on_workers_serving(); }};
   Workers workers_;
-  std::vector<std::shared_ptr<const sys::ListenSocket>> listeners_;
+  Upgrade upgrade_;
+  Listeners listeners_{workers_};
   SignalWatch signal_watch_;
   std::optional<StdinWatch> stdin_watch_;
   ConfigLoader loader_;
   Timer manager_retry_;
   Timer drain_deadline_;
-  Timer dropped_lines_timer_;
   WorkerWatch worker_watch_;
+  ReloadFigures reloads_;
+  Reports reports_{loop_, workers_, worker_watch_, logs_, reloads_};
+  AdminAccess admin_access_;
+  std::optional<Admin> admin_;  // The thread that it starts reads everything above.
+  const UnixSeconds program_started_at_ = sys::unix_seconds();
+  UnixSeconds process_started_at_;            // Earlier, after an upgrade.
+  std::optional<Takeover> takeover_;          // Until the workers serve.
+  std::optional<ReloadMode> pending_reload_;  // Was requested during an upgrade, and follows it.
+  bool is_drain_pending_ = false;             // An operator ordered it during the upgrade.
   sys::TimePoint stop_began_;
   bool is_stopping_ = false;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
-  std::string counters_line_;
-  std::string reload_error_;    // Why the last reload was refused; else empty.
   pid_t reload_requester_ = 0;  // See requester_of().
-  std::uint64_t reloads_ = 0;
-  std::uint64_t reloads_refused_ = 0;
-  std::uint64_t reported_dropped_lines_ = 0;
 };
 
 }  // namespace echod

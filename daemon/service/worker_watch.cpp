@@ -35,7 +35,7 @@ bool WorkerWatch::are_only_stuck_left() const noexcept {
   for (std::size_t number = 0; number < watched_.size(); ++number) {
     if (!workers_.at(number).has_ended()) {
       is_any_left = true;
-      if (watched_[number].silent_for < kStuckAfter) {
+      if (!is_stuck(number)) {
         return false;
       }
     }
@@ -63,7 +63,7 @@ void WorkerWatch::check(std::size_t number) noexcept {
   Watched& watched = watched_[number];
   const Worker& worker = workers_.at(number);
   if (worker.turns() != watched.turns || worker.has_ended()) {
-    if (watched.silent_for >= kStuckAfter) {
+    if (watched.is_stuck.exchange(false)) {
       log_.warn("worker {} answers again after {} s", number, watched.silent_for.count());
     }
     watched.silent_for = std::chrono::seconds(0);
@@ -72,6 +72,7 @@ void WorkerWatch::check(std::size_t number) noexcept {
   watched.silent_for += kInterval;
   workers_.relieve(number);
   if (watched.silent_for == kStuckAfter) {
+    watched.is_stuck.store(true);
     ++stalls_;
     log_.error("worker {} has not answered for {} s: its {} connections are stalled{}", number,
                watched.silent_for.count(), workers_.connections_of(number),

@@ -5,9 +5,11 @@
 // Time is counted in checks and not read from a clock, so that no worker counts as stuck after the
 // whole process was stopped or the machine slept.
 //
-// Thread-safety: all members must be called from the loop's thread. Never blocks.
+// Thread-safety: members must be called from the loop's thread, unless a member says otherwise.
+// Never blocks.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +31,8 @@ class WorkerWatch {
   static constexpr std::chrono::seconds kInterval{2};  // Between two checks.
 
   void start() noexcept;
+  // `stalls` of an earlier program count too.
+  void carry_over(std::uint64_t stalls) noexcept { stalls_ += stalls; }
 
   // Returns true if, at the last check, every worker had made a turn since the check before, or had
   // ended.
@@ -36,13 +40,18 @@ class WorkerWatch {
   // Returns true if some workers have not ended and all of those are stuck.
   [[nodiscard]] bool are_only_stuck_left() const noexcept;
 
-  // How often a worker became stuck, since the start.
-  [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
+  // Whether the worker is stuck. Any thread.
+  [[nodiscard]] bool is_stuck(std::size_t number) const noexcept {
+    return watched_[number].is_stuck.load();
+  }
+  // How often a worker became stuck, since the start. Any thread.
+  [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.load(); }
 
  private:
   struct Watched {
     std::uint64_t turns = 0;             // Of the worker, when it was last woken up.
     std::chrono::seconds silent_for{0};  // Without a turn.
+    std::atomic<bool> is_stuck{false};   // Silent for 6 s or more.
   };
 
   void check_all() noexcept;
@@ -55,7 +64,7 @@ class WorkerWatch {
   std::function<void()> on_checked_;
   Timer timer_;
   std::vector<Watched> watched_;
-  std::uint64_t stalls_ = 0;
+  std::atomic<std::uint64_t> stalls_{0};
 };
 
 }  // namespace echod

@@ -17,6 +17,7 @@ namespace {
 
 class ConfigLoaderTest : public testing::Test {
  protected:
+  static std::string nothing_changed(ReloadMode /*mode*/) { return ""; }
   // Runs the loop until there are this many results.
   void run_until(std::size_t results) {
     while (results_.size() < results) {
@@ -37,7 +38,7 @@ class ConfigLoaderTest : public testing::Test {
 
 TEST_F(ConfigLoaderTest, ReadsInAnotherThreadAndReportsInTheLoop) {
   ConfigLoader loader(
-      loop_,
+      loop_, nothing_changed,
       [this] {
         EXPECT_NE(std::this_thread::get_id(), main_);
         Config config;
@@ -52,9 +53,24 @@ TEST_F(ConfigLoaderTest, ReadsInAnotherThreadAndReportsInTheLoop) {
   EXPECT_FALSE(loader.is_loading());
 }
 
+TEST_F(ConfigLoaderTest, DoesNotReadWithAChangedProgram) {
+  ConfigLoader loader(
+      loop_, [](ReloadMode /*mode*/) { return "the program has changed"; },
+      []() -> Config {
+        ADD_FAILURE() << "only the new program can read its configuration";
+        return {};
+      },
+      keep());
+  loader.load();
+  run_until(1);
+  EXPECT_EQ(results_.front().program_change, "the program has changed");
+  EXPECT_FALSE(results_.front().config);
+  EXPECT_TRUE(results_.front().errors.empty());
+}
+
 TEST_F(ConfigLoaderTest, ReportsErrors) {
   ConfigLoader loader(
-      loop_,
+      loop_, nothing_changed,
       []() -> Config {
         throw ConfigErrors({"one", "two"}, ConfigErrors::Begin::words);
       },
@@ -67,7 +83,7 @@ TEST_F(ConfigLoaderTest, ReportsErrors) {
 
 TEST_F(ConfigLoaderTest, WithoutMemoryHasNeitherAConfigurationNorAnError) {
   ConfigLoader loader(
-      loop_, []() -> Config { throw std::bad_alloc(); }, keep());
+      loop_, nothing_changed, []() -> Config { throw std::bad_alloc(); }, keep());
   loader.load();
   run_until(1);
   EXPECT_FALSE(results_.front().config);
@@ -78,7 +94,7 @@ TEST_F(ConfigLoaderTest, LoadsOnceMoreForAllRequestsDuringALoad) {
   std::promise<void> gate;
   std::atomic<unsigned> reads{0};
   ConfigLoader loader(
-      loop_,
+      loop_, nothing_changed,
       [&] {
         if (reads == 0) {
           gate.get_future().wait();
@@ -100,6 +116,34 @@ TEST_F(ConfigLoaderTest, LoadsOnceMoreForAllRequestsDuringALoad) {
   loader.load();
   run_until(3);
   EXPECT_EQ(results_.back().config->workers, 3U);
+}
+
+TEST_F(ConfigLoaderTest, OneForcedLoadFollowsIfAnyRequestDuringALoadWasForced) {
+  std::promise<void> gate;
+  std::vector<ReloadMode> modes;  // Of the loader's thread while it runs.
+  ConfigLoader loader(
+      loop_,
+      [&](ReloadMode mode) {
+        if (modes.empty()) {
+          gate.get_future().wait();
+        }
+        modes.push_back(mode);
+        return std::string();
+      },
+      [] { return Config(); }, keep());
+  loader.load();
+  loader.load(ReloadMode::as_needed);
+  loader.load(ReloadMode::forced);
+  loader.load(ReloadMode::as_needed);
+  EXPECT_TRUE(loader.is_next_load_pending());
+  gate.set_value();
+  run_until(2);
+  EXPECT_EQ(modes, (std::vector{ReloadMode::as_needed, ReloadMode::forced}));
+  EXPECT_EQ(results_[0].mode, ReloadMode::as_needed);
+  EXPECT_EQ(results_[1].mode, ReloadMode::forced);
+  loader.load();
+  run_until(3);
+  EXPECT_EQ(results_[2].mode, ReloadMode::as_needed);
 }
 
 }  // namespace

@@ -18,9 +18,10 @@ constexpr std::uint32_t kReserve = kReservedDescriptors + kDescriptorsPerWorker 
 // `hard`: at least `soft`.
 ConnectionLimit limit_of(std::uint32_t max_connections, std::uint32_t open_files,
                          std::uint64_t soft, std::uint64_t hard = 0) {
-  return connection_limit({.max_connections = max_connections, .open_files = open_files},
-                          {.soft = soft, .hard = std::max(soft, hard)},
-                          reserved_descriptors(1, 1, 0));
+  const LimitsConfig limits{.max_connections = max_connections, .open_files = open_files};
+  const sys::OpenFilesLimit limit{.soft = soft, .hard = std::max(soft, hard)};
+  return connection_limit(limits, limit,
+                          usable_descriptors(limits, limit, reserved_descriptors(1, 1, 0)));
 }
 
 std::string refusal_of(std::uint64_t soft, std::uint32_t open_files = 0) {
@@ -111,6 +112,30 @@ TEST(ConnectionLimitTest, UnlimitedDescriptorsGiveTheLargestCounterValue) {
   constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
   EXPECT_EQ(limit_of(0, 0, kUnlimited).max_connections, std::numeric_limits<std::uint32_t>::max());
   EXPECT_EQ(limit_of(7, 0, kUnlimited).max_connections, 7U);
+}
+
+// The pipes of all workers, if each may pin as much memory as it wants.
+std::size_t pipes_of(std::uint64_t usable, std::size_t workers, bool splice = true) {
+  Config config;
+  config.buffers.splice = splice;
+  config.buffers.total_mib = 65536;
+  return splice_settings(config, usable, workers).pipes * workers;
+}
+
+TEST(SplicePipesTest, TakeAPartOfTheUsableDescriptors) {
+  EXPECT_EQ(pipes_of(1'000'000, 1), 128U);
+  EXPECT_EQ(pipes_of(1'000'000, 3), 126U);
+  EXPECT_EQ(pipes_of(640, 1), 10U);
+  EXPECT_EQ(pipes_of(640, 1, false), 0U);
+}
+
+// So a reload that switches splicing on cannot leave no descriptor for a connection.
+TEST(SplicePipesTest, NeverTakeTheLastDescriptors) {
+  for (std::uint64_t usable = 1; usable <= 1000; ++usable) {
+    for (std::size_t workers = 1; workers <= 9; ++workers) {
+      ASSERT_LT(pipes_of(usable, workers) * kDescriptorsPerPipe, usable) << workers << " workers";
+    }
+  }
 }
 
 }  // namespace

@@ -20,21 +20,21 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kFolder = 6;
+constexpr int kFolderFd = 6;
 
 class LogFileTest : public testing::Test {
  protected:
   LogFileTest() {
-    kernel_.set_file_type(kFolder, S_IFDIR | 0755);
+    kernel_.set_file_type(kFolderFd, S_IFDIR | 0755);
     reports_->set_pattern("%l %v");
   }
 
   void expect_open(const std::string& name, int fd) {
-    kernel_.expect_open(".", kFolder);
+    kernel_.expect_open(".", kFolderFd);
     kernel_.expect_open(name, fd);
   }
   void expect_open_error(const std::string& name, int error) {
-    kernel_.expect_open(".", kFolder);
+    kernel_.expect_open(".", kFolderFd);
     kernel_.expect_open_error(name, error);
   }
   void open() {

@@ -97,10 +97,25 @@ TEST_F(LogsTest, TheLoggerRejectsLinesThatNoSinkWrites) {
 TEST_F(LogsTest, WithoutAFileTheFileLevelIsIgnored) {
   config_.file = "";
   logs_->apply(config_);
-  EXPECT_FALSE(logs_->logger()->should_log(spdlog::level::warn));
+  EXPECT_FALSE(logs_->logger()->should_log(spdlog::level::info));
   EXPECT_TRUE(logs_->logger()->should_log(spdlog::level::err));
   const Logs without_from_the_start(config_);
-  EXPECT_FALSE(without_from_the_start.logger()->should_log(spdlog::level::warn));
+  EXPECT_FALSE(without_from_the_start.logger()->should_log(spdlog::level::info));
+}
+
+TEST_F(LogsTest, KeepTheLastWarningsWhateverTheLevels) {
+  config_.file = "";
+  config_.stderr_level = LogLevel::off;
+  logs_->apply(config_);
+  logs_->logger()->info("not kept");
+  logs_->logger()->warn("kept");
+  const LogSnapshot figures = logs_->figures();
+  EXPECT_FALSE(figures.has_file);
+  EXPECT_EQ(figures.file_level, "off");
+  EXPECT_EQ(figures.stderr_level, "off");
+  const std::vector<std::string> trouble = logs_->trouble();
+  ASSERT_EQ(trouble.size(), 1U);
+  EXPECT_TRUE(trouble[0].ends_with(" - WARNING - kept")) << trouble[0];
 }
 
 TEST_F(LogsTest, ARelativeNameIsInTheLogsDirectoryIfThereIsOne) {

@@ -105,7 +105,7 @@ TEST(PassedSocketsTest, AnAdoptedSocketIsSetUpLikeOneOfOurOwn) {
         << level << ' ' << option;
   }
   EXPECT_EQ(adopted[0].backlog, own.backlog);
-  EXPECT_EQ(sys::granted_backlog(adopted[0].fd.get()), sys::granted_backlog(own.fd.get()));
+  EXPECT_EQ(sys::accept_queue(adopted[0].fd.get()).limit, sys::accept_queue(own.fd.get()).limit);
   EXPECT_EQ(fcntl(adopted[0].fd.get(), F_GETFL), fcntl(own.fd.get(), F_GETFL));
 }
 

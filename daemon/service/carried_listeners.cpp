@@ -1,0 +1,144 @@
+#include "service/carried_listeners.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "service/exit_codes.hpp"
+#include "service/listen_error.hpp"
+
+namespace echod {
+
+namespace {
+
+bool serves(const ListenerState& open, const ListenConfig& wanted) {
+  return open.wanted == wanted.address && (!wanted.address.is_v6() || open.v6only == wanted.v6only);
+}
+
+// Whether a listener that will be closed may be what keeps `wanted` from being bound.
+bool is_freed(const ListenConfig& wanted, const std::vector<ListenerState>& leaving) {
+  return std::any_of(leaving.begin(), leaving.end(), [&wanted](const ListenerState& open) {
+    return open.address.port() == wanted.address.port();
+  });
+}
+
+}  // namespace
+
+std::vector<std::optional<std::size_t>> matches_of(const std::vector<ListenConfig>& wanted,
+                                                   const std::vector<ListenerState>& open) {
+  std::vector<bool> is_taken(open.size());
+  std::vector<std::optional<std::size_t>> matches;
+  for (const ListenConfig& one : wanted) {
+    std::size_t i = 0;
+    while (i < open.size() && (is_taken[i] || !serves(open[i], one))) {
+      ++i;
+    }
+    if (i < open.size()) {
+      is_taken[i] = true;
+      matches.emplace_back(i);
+    } else {
+      matches.emplace_back(std::nullopt);
+    }
+  }
+  return matches;
+}
+
+std::vector<ListenerState> states_of(
+    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners, const Config& config) {
+  std::vector<ListenerState> states;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    const sys::ListenSocket& listener = *listeners[i];
+    states.push_back({.fd = listener.fd.get(),
+                      .wanted = config.listen[i].address,
+                      .address = listener.address,
+                      .v6only = config.listen[i].v6only,
+                      .is_inherited = listener.is_inherited,
+                      .fell_back_to_v4 = listener.fell_back_to_v4,
+                      .dropped_before = listener.dropped_before});
+  }
+  return states;
+}
+
+void require_listenable(const Config& config, const std::vector<ListenerState>& open) {
+  const auto matches = matches_of(config.listen, open);
+  std::vector<ListenerState> leaving;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (std::find(matches.begin(), matches.end(), i) == matches.end()) {
+      leaving.push_back(open[i]);
+    }
+  }
+  const bool is_activated = std::any_of(open.begin(), open.end(),
+                                        [](const auto& listener) { return listener.is_inherited; });
+  for (std::size_t i = 0; i < matches.size(); ++i) {
+    const ListenConfig& wanted = config.listen[i];
+    if (matches[i]) {
+      continue;
+    }
+    if (is_activated) {
+      throw StartupError(ExitCode::configuration,
+                         "socket activation: [[listen]] " + wanted.address.text() +
+                             " is not among the passed sockets; change [[listen]], or "
+                             "ListenStream= of the socket unit and restart it");
+    }
+    try {
+      sys::require_bindable(wanted.address, wanted.v6only);
+    } catch (const std::system_error& error) {
+      if (error.code().value() != EADDRINUSE || !is_freed(wanted, leaving)) {
+        throw listen_error(wanted.address, error);
+      }
+    }
+  }
+  if (is_activated && !leaving.empty()) {
+    throw StartupError(ExitCode::configuration,
+                       "socket activation: no [[listen]] has the address of the passed socket " +
+                           leaving.front().address.text() +
+                           "; change [[listen]], or ListenStream= of the socket unit and "
+                           "restart it");
+  }
+}
+
+CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
+                          const TcpOptions& options) {
+  CarriedListener carried{.socket = {.fd = sys::UniqueFd::adopt(open.fd),
+                                     .address = open.address,
+                                     .backlog = wanted.backlog,
+                                     .fell_back_to_v4 = open.fell_back_to_v4,
+                                     .is_inherited = open.is_inherited,
+                                     .dropped_before = open.dropped_before},
+                          .trouble = ""};
+  try {
+    sys::set_backlog(carried.socket.fd.get(), wanted.backlog);
+  } catch (const std::system_error& error) {
+    if (error.code().value() != EADDRINUSE) {  // The only error of a listening socket, listen(2).
+      throw;
+    }
+    carried.trouble = error.what();
+  }
+  try {
+    sys::replace_tcp_options(carried.socket.fd.get(), options);
+  } catch (const std::system_error& error) {
+    carried.trouble = error.what();
+  }
+  return carried;
+}
+
+void empty_and_close(const ListenerState& open, Workers& workers) noexcept {
+  const auto fd = sys::UniqueFd::adopt(open.fd);
+  if (open.is_inherited) {
+    return;
+  }
+  // Bounds the work: newcomers could keep the queue from ever being empty.
+  const std::size_t most = std::size_t{sys::accept_queue(fd.get()).limit} + 1;
+  for (std::size_t i = 0; i < most; ++i) {
+    sys::Accepted accepted = sys::accept(fd.get());
+    if (accepted.error == EAGAIN) {
+      return;
+    }
+    if (accepted.error == 0) {
+      workers.at(i % workers.size()).adopt(std::move(accepted), ListenerCounts::kRemoved);
+    }
+  }
+}
+
+}  // namespace echod

@@ -1,0 +1,48 @@
+// Carries the listening sockets over to the program that replaces this one. A listener that is
+// still configured stays open, so that no client is refused.
+//
+// Thread-safety: functions without shared state; must be called from the main thread.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "echo/workers.hpp"
+#include "service/carried_workers.hpp"
+#include "sys/listen_socket.hpp"
+#include "upgrade/state.hpp"
+
+namespace echod {
+
+// For each of `wanted`, the index of the open listener that serves it. Each open one serves at most
+// one.
+[[nodiscard]] std::vector<std::optional<std::size_t>> matches_of(
+    const std::vector<ListenConfig>& wanted, const std::vector<ListenerState>& open);
+
+// Describes `listeners`, which serve the entries of `config` in the same order.
+[[nodiscard]] std::vector<ListenerState> states_of(
+    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners, const Config& config);
+
+// Throws StartupError if a [[listen]] of `config` could not be served beside, or in place of, the
+// `open` listeners. With socket activation the two must agree.
+void require_listenable(const Config& config, const std::vector<ListenerState>& open);
+
+struct CarriedListener {
+  sys::ListenSocket socket;
+  std::string trouble;  // Why it keeps options that it had; "" if all were set.
+};
+
+// Takes over the listener `open`, with the backlog and options that are wanted. It stays open even
+// if they cannot be set: its clients are worth more. Throws std::system_error if it is no listener.
+[[nodiscard]] CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
+                                        const TcpOptions& options);
+
+// Accepts the clients that wait at a listener that is not configured any more, for the workers in
+// turn, and closes it. A socket that the service manager has open too is only closed.
+void empty_and_close(const ListenerState& open, Workers& workers) noexcept;
+
+}  // namespace echod

@@ -1,0 +1,69 @@
+#include "service/upgrade_check.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "service/admin_sockets.hpp"
+#include "service/carried_listeners.hpp"
+#include "service/config_source.hpp"
+#include "service/connection_limit.hpp"
+#include "service/exit_codes.hpp"
+#include "sys/available_cpus.hpp"
+#include "sys/open_files.hpp"
+#include "telemetry/counters.hpp"
+
+namespace echod {
+
+namespace {
+
+std::uint64_t open_connections(const ServiceState& state) noexcept {
+  std::uint64_t accepted = 0;
+  std::uint64_t closed = 0;
+  for (const WorkerState& worker : state.workers) {
+    for (const NamedCount& count : worker.counters) {
+      if (count.name == name_of(Counter::accepted)) {
+        accepted += count.value;
+      } else if (count.name.starts_with(kClosedPrefix)) {
+        closed += count.value;
+      }
+    }
+  }
+  return accepted - std::min(accepted, closed);
+}
+
+// The descriptors of the open connections come first: without one for an epoll instance, a pipe or
+// the log file, the next program could not start, or not be replaced. `before` and `usable` are the
+// descriptors for connections now and then. Connections that are too many already are no reason
+// for a refusal.
+void require_descriptors(std::uint64_t open, std::uint64_t before, std::uint64_t usable) {
+  if (open > usable && usable < before) {
+    throw StartupError(ExitCode::configuration,
+                       std::to_string(open) + " connections are open, but only " +
+                           std::to_string(usable) +
+                           " could be with these limits.open_files, workers and listeners; raise "
+                           "limits.open_files, or upgrade when connections have ended");
+  }
+}
+
+}  // namespace
+
+Config config_for_upgrade(const CommandLine& options, const ServiceState& state) {
+  Config config = effective_config(options);
+  const std::uint64_t soft_limit_before = sys::open_files_limit().soft;
+  const sys::OpenFilesLimit open_files = sys::set_open_files(config.limits.open_files);
+  const std::size_t workers = config.workers == 0 ? sys::available_cpus() : config.workers;
+  const std::uint64_t admin = admin_descriptors(config.admin);
+  const std::uint64_t reserved_before =
+      admin + reserved_descriptors(state.listeners.size(), state.workers.size(),
+                                   state.inherited_descriptors);
+  const std::uint64_t usable = usable_descriptors(
+      config.limits, open_files,
+      admin + reserved_descriptors(config.listen.size(), workers, state.inherited_descriptors));
+  require_descriptors(open_connections(state),
+                      soft_limit_before - std::min(soft_limit_before, reserved_before), usable);
+  require_listenable(config, state.listeners);
+  return config;
+}
+
+}  // namespace echod

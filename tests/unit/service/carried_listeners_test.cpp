@@ -1,0 +1,284 @@
+// Listening sockets that the next program takes over, opens or closes.
+#include "service/carried_listeners.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "reserved_port.hpp"
+#include "service/exit_codes.hpp"
+#include "socket_option.hpp"
+#include "workers_fixture.hpp"
+
+namespace echod::test {
+namespace {
+
+using Matches = std::vector<std::optional<std::size_t>>;
+
+SocketAddress address_of(const std::string& host, std::uint16_t port) {
+  return SocketAddress::parse(host, port).value();
+}
+
+ListenConfig wanted_at(const std::string& host, std::uint16_t port, bool v6only = false) {
+  return {.address = address_of(host, port), .v6only = v6only};
+}
+
+// Bound to another port than the configured one if that is 0.
+ListenerState open_at(const std::string& host, std::uint16_t port, bool v6only = false) {
+  return {.wanted = address_of(host, port),
+          .address = address_of(host, port == 0 ? 40000 : port),
+          .v6only = v6only};
+}
+
+TEST(ListenerMatchTest, AListenerServesItsAddressInAnyOrder) {
+  const std::vector<ListenerState> open{open_at("127.0.0.1", 7), open_at("127.0.0.1", 8),
+                                        open_at("::1", 7)};
+  EXPECT_EQ(
+      matches_of({wanted_at("::1", 7), wanted_at("127.0.0.1", 7), wanted_at("127.0.0.1", 9)}, open),
+      (Matches{2, 0, std::nullopt}));
+  EXPECT_EQ(matches_of({}, open), Matches{});
+  EXPECT_EQ(matches_of({wanted_at("::1", 7)}, {}), Matches{std::nullopt});
+}
+
+TEST(ListenerMatchTest, PortZeroIsTheConfiguredPortNotTheBoundOne) {
+  const std::vector<ListenerState> open{open_at("127.0.0.1", 0)};
+  EXPECT_EQ(matches_of({wanted_at("127.0.0.1", 0)}, open), Matches{0});
+  EXPECT_EQ(matches_of({wanted_at("127.0.0.1", 40000)}, open), Matches{std::nullopt});
+}
+
+TEST(ListenerMatchTest, V6onlyMattersForIpv6Only) {
+  EXPECT_EQ(matches_of({wanted_at("::", 7, true)}, {open_at("::", 7, false)}),
+            Matches{std::nullopt});
+  EXPECT_EQ(matches_of({wanted_at("::", 7, true)}, {open_at("::", 7, true)}), Matches{0});
+  EXPECT_EQ(matches_of({wanted_at("0.0.0.0", 7, true)}, {open_at("0.0.0.0", 7, false)}),
+            Matches{0});
+}
+
+TEST(ListenerMatchTest, AListenerThatFellBackToIpv4ServesItsConfiguredAddress) {
+  ListenerState open = open_at("::", 7);
+  open.address = SocketAddress::any_v4(7);
+  open.fell_back_to_v4 = true;
+  EXPECT_EQ(matches_of({wanted_at("::", 7)}, {open}), Matches{0});
+}
+
+TEST(ListenerMatchTest, EachOpenOneServesAtMostOne) {
+  const std::vector<ListenerState> two{open_at("::1", 0), open_at("::1", 0)};
+  const ListenConfig wanted = wanted_at("::1", 0);
+  EXPECT_EQ(matches_of({wanted, wanted, wanted}, two), (Matches{0, 1, std::nullopt}));
+}
+
+class CarriedListenersTest : public WorkersFixture {
+ protected:
+  // Returns the refusal, or "" if all could be served. Expects this exit code of a refusal.
+  static std::string refusal_of(const std::vector<ListenConfig>& wanted,
+                                const std::vector<ListenerState>& open,
+                                ExitCode code = ExitCode::cannot_listen) {
+    Config config;
+    config.listen = wanted;
+    try {
+      require_listenable(config, open);
+      return "";
+    } catch (const StartupError& error) {
+      EXPECT_EQ(error.code(), code) << error.what();
+      return error.what();
+    }
+  }
+  // The state of socket_.
+  [[nodiscard]] ListenerState state() const {
+    Config config;
+    config.listen = {{.address = address_of("127.0.0.1", 0)}};
+    return states_of({socket_}, config).front();
+  }
+  // The same, with a descriptor that the caller owns.
+  [[nodiscard]] ListenerState state_of_a_duplicate() const {
+    ListenerState duplicate = state();
+    duplicate.fd = fcntl(socket_->fd.get(), F_DUPFD_CLOEXEC, 0);
+    return duplicate;
+  }
+  [[nodiscard]] std::uint16_t port() const { return socket_->address.port(); }
+  [[nodiscard]] static bool is_refused_at(std::uint16_t port) {
+    try {
+      (void)TcpPeer("127.0.0.1", port);
+      return false;
+    } catch (const std::exception&) {
+      return true;
+    }
+  }
+};
+
+TEST_F(CarriedListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
+  Config config;
+  config.listen = {{.address = address_of("127.0.0.1", 0), .v6only = true},
+                   {.address = address_of("127.0.0.1", 7)}};
+  const auto inherited = std::make_shared<sys::ListenSocket>();
+  inherited->fd = sys::UniqueFd::adopt(fcntl(socket_->fd.get(), F_DUPFD_CLOEXEC, 0));
+  inherited->address = address_of("127.0.0.1", 7);
+  inherited->is_inherited = true;
+  inherited->fell_back_to_v4 = true;
+  inherited->dropped_before = 3;
+  const ListenerState first{.fd = socket_->fd.get(),
+                            .wanted = address_of("127.0.0.1", 0),
+                            .address = socket_->address,
+                            .v6only = true};
+  const ListenerState second{.fd = inherited->fd.get(),
+                             .wanted = address_of("127.0.0.1", 7),
+                             .address = address_of("127.0.0.1", 7),
+                             .is_inherited = true,
+                             .fell_back_to_v4 = true,
+                             .dropped_before = 3};
+  EXPECT_EQ(states_of({socket_, inherited}, config), (std::vector<ListenerState>{first, second}));
+}
+
+TEST_F(CarriedListenersTest, AFreeAddressCanBeServed) {
+  const ReservedPort reserved;
+  EXPECT_EQ(
+      refusal_of({wanted_at("127.0.0.1", 0), wanted_at("127.0.0.1", reserved.port())}, {state()}),
+      "");
+}
+
+TEST_F(CarriedListenersTest, AnAddressThatStaysIsNotTriedAgain) {
+  ListenerState open = state();
+  open.wanted = socket_->address;
+  EXPECT_EQ(refusal_of({{.address = socket_->address}}, {open}), "");
+}
+
+TEST_F(CarriedListenersTest, AnAddressThatAnotherProgramHasIsRefused) {
+  const std::string refusal = refusal_of({wanted_at("127.0.0.1", port())}, {});
+  EXPECT_TRUE(refusal.starts_with("cannot listen on 127.0.0.1:" + std::to_string(port()) +
+                                  ": bind: Address already in use"))
+      << refusal;
+}
+
+TEST_F(CarriedListenersTest, AnAddressThatStaysElsewhereIsRefused) {
+  // socket_ serves its own entry, and it has the port of the other.
+  EXPECT_NE(refusal_of({wanted_at("127.0.0.1", 0), wanted_at("0.0.0.0", port())}, {state()}), "");
+}
+
+TEST_F(CarriedListenersTest, APortOfALeavingListenerWillBeFree) {
+  ListenerState open = state();
+  open.wanted = socket_->address;
+  EXPECT_EQ(refusal_of({wanted_at("0.0.0.0", port())}, {open}), "");
+}
+
+TEST_F(CarriedListenersTest, AnAddressThatThisHostDoesNotHaveIsRefused) {
+  const std::string refusal = refusal_of({wanted_at("192.0.2.1", 0)}, {state()});
+  EXPECT_TRUE(refusal.starts_with("cannot listen on 192.0.2.1")) << refusal;
+}
+
+TEST_F(CarriedListenersTest, WithSocketActivationANewAddressIsRefused) {
+  ListenerState open = state();
+  open.is_inherited = true;
+  const std::string refusal = refusal_of({wanted_at("127.0.0.1", 0), wanted_at("127.0.0.2", 0)},
+                                         {open}, ExitCode::configuration);
+  EXPECT_TRUE(refusal.starts_with(
+      "socket activation: [[listen]] 127.0.0.2:0 is not among the passed sockets"))
+      << refusal;
+}
+
+TEST_F(CarriedListenersTest, WithSocketActivationALeavingAddressIsRefused) {
+  ListenerState open = state();
+  open.is_inherited = true;
+  const std::string refusal = refusal_of({}, {open}, ExitCode::configuration);
+  EXPECT_TRUE(
+      refusal.starts_with("socket activation: no [[listen]] has the address of the passed socket "
+                          "127.0.0.1:" +
+                          std::to_string(port())))
+      << refusal;
+  EXPECT_EQ(refusal_of({wanted_at("127.0.0.1", 0)}, {open}), "");
+}
+
+TEST_F(CarriedListenersTest, AreTakenOverWithTheNewBacklogAndOptions) {
+  ListenerState open = state_of_a_duplicate();
+  open.is_inherited = true;
+  open.fell_back_to_v4 = true;
+  open.dropped_before = 9;
+  ListenConfig wanted = wanted_at("127.0.0.1", 0);
+  wanted.backlog = 5;
+  const CarriedListener carried =
+      take_over(open, wanted, {.no_delay = false, .keepalive_probes = 3, .receive_buffer_kib = 16});
+  EXPECT_EQ(carried.trouble, "");
+  const sys::ListenSocket& taken = carried.socket;
+  EXPECT_EQ(taken.fd.get(), open.fd);
+  EXPECT_EQ(taken.address, socket_->address);
+  EXPECT_EQ(taken.backlog, 5);
+  EXPECT_EQ(sys::accept_queue(open.fd).limit, 5U);
+  EXPECT_TRUE(taken.is_inherited);
+  EXPECT_TRUE(taken.fell_back_to_v4);
+  EXPECT_EQ(taken.dropped_before, 9U);
+  EXPECT_EQ(option_of(open.fd, IPPROTO_TCP, TCP_NODELAY), 0);
+  EXPECT_EQ(option_of(open.fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+  EXPECT_EQ(option_of(open.fd, SOL_SOCKET, SO_RCVBUF), 2 * 16 * 1024);
+}
+
+TEST_F(CarriedListenersTest, AListenerStaysOpenIfAnOptionCannotBeSet) {
+  const ListenerState open = state_of_a_duplicate();
+  constexpr int kMoreThanTheKernelAllows = 1000;
+  const CarriedListener carried =
+      take_over(open, wanted_at("127.0.0.1", 0), {.keepalive_probes = kMoreThanTheKernelAllows});
+  EXPECT_EQ(carried.socket.fd.get(), open.fd);
+  EXPECT_EQ(carried.trouble, "TCP_KEEPCNT: Invalid argument");
+  EXPECT_TRUE(is_open_descriptor(open.fd));
+}
+
+TEST_F(CarriedListenersTest, ASocketThatCannotBeTakenOverIsClosed) {
+  const int not_a_socket = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  ListenerState broken = state();
+  broken.fd = not_a_socket;
+  EXPECT_THROW((void)take_over(broken, wanted_at("127.0.0.1", 0), {}), std::system_error);
+  EXPECT_FALSE(is_open_descriptor(not_a_socket));
+}
+
+TEST_F(CarriedListenersTest, ClientsThatWaitAtALeavingOneAreServedAndItIsClosed) {
+  const auto workers = make(2);
+  std::vector<TcpPeer> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(connect());
+    clients.back().send_all("hello");
+  }
+  const ListenerState leaving = state_of_a_duplicate();
+  socket_.reset();
+  empty_and_close(leaving, *workers);
+  EXPECT_FALSE(is_open_descriptor(leaving.fd)) << "or it is of another file";
+  EXPECT_TRUE(is_refused_at(leaving.address.port()));
+  workers->start();
+  for (TcpPeer& client : clients) {
+    EXPECT_EQ(client.receive_exactly(5), "hello");
+  }
+  EXPECT_EQ(count_of(*workers, Counter::accepted), 5U);
+  EXPECT_EQ(workers->connections_of(0), 3U);
+  EXPECT_EQ(workers->connections_of(1), 2U);
+  EXPECT_EQ(workers->at(0).listener_counts().open(ListenerCounts::kRemoved), 3U);
+}
+
+TEST_F(CarriedListenersTest, ALeavingOneWithoutClientsIsClosed) {
+  const auto workers = make(1);
+  const ListenerState leaving = state_of_a_duplicate();
+  socket_.reset();
+  empty_and_close(leaving, *workers);
+  EXPECT_TRUE(is_refused_at(leaving.address.port()));
+  EXPECT_EQ(count_of(*workers, Counter::accepted), 0U);
+}
+
+TEST_F(CarriedListenersTest, ALeavingOneThatAnotherProcessHasOpenIsOnlyClosed) {
+  const auto workers = make(1);
+  TcpPeer client = connect();
+  client.send_all("hello");
+  ListenerState leaving = state_of_a_duplicate();
+  leaving.is_inherited = true;
+  empty_and_close(leaving, *workers);
+  EXPECT_FALSE(is_open_descriptor(leaving.fd));
+  EXPECT_EQ(count_of(*workers, Counter::accepted), 0U);
+  start(*workers);  // With socket_: the other process.
+  EXPECT_EQ(client.receive_exactly(5), "hello");
+}
+
+}  // namespace
+}  // namespace echod::test
