@@ -30,6 +30,15 @@ std::string row(const CheckResult& result) {
   return line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
 }
 
+// The server as given, and its address if that is something else.
+std::string target_text(const Options& options) {
+  std::string address = options.plan.server.text();
+  if (address == options.target) {
+    return address;
+  }
+  return options.target + " at " + address;
+}
+
 std::string tally_line(const std::vector<CheckResult>& results) {
   const auto count = [&results](CheckVerdict verdict) {
     return std::count_if(results.begin(), results.end(), [verdict](const CheckResult& result) {
@@ -55,9 +64,7 @@ ExitCode run_check(Options options) {
     plan.trace = [](const std::string& line) { (void)std::fprintf(stderr, "%s\n", line.c_str()); };
   }
   if (!options.wants_json) {
-    const std::string address = options.plan.server.text();
-    const std::string at = address == options.target ? "" : " at " + address;
-    write_to_stdout("echoload " + environment().version + ": check of " + options.target + at +
+    write_to_stdout("echoload " + environment().version + ": check of " + target_text(options) +
                     ", seed " + std::to_string(plan.seed) + "\n\n");
   }
   const std::vector<CheckResult> results = run_checks(plan, [&options](const CheckResult& result) {

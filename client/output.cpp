@@ -63,7 +63,10 @@ std::optional<std::string> regular_file(const std::string& name) {
   const bool exists = stat(name.c_str(), &status) == 0;
   const bool is_regular =
       exists ? S_ISREG(status.st_mode) && !is_name_of_descriptor(name) : errno == ENOENT;
-  return is_regular ? std::optional(without_links(name).string()) : std::nullopt;
+  if (!is_regular) {
+    return std::nullopt;
+  }
+  return without_links(name).string();
 }
 
 bool is_name_of_standard_output(const std::string& name) {

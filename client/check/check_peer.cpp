@@ -107,7 +107,8 @@ bool CheckPeer::has_fin_arrived() const {
 }
 
 void CheckPeer::expect_no_more_on(std::span<CheckPeer> peers) {
-  constexpr std::chrono::milliseconds kSurplusTime{50};
+  // A server that closes after the FIN ends the wait.
+  constexpr std::chrono::milliseconds kSurplusTime{500};
   for (CheckPeer& peer : peers) {
     peer.half_close();
   }
@@ -155,9 +156,9 @@ void CheckPeer::expect_end() {
   pump(true);
   while (!has_ended_) {
     if (!is_ready(POLLIN, context_.plan().timeout)) {
+      const std::string received = "all " + bytes_text(received_) + " came back";
       fail(": no end of file for " + duration_text(context_.plan().timeout) +
-           " after our own, though " +
-           (received_ == 0 ? "nothing is owed" : "all " + bytes_text(received_) + " came back"));
+           " after our own, though " + (received_ == 0 ? "nothing is owed" : received));
     }
     (void)receive_some();  // Throws if it gets bytes.
   }
@@ -261,10 +262,14 @@ std::string CheckPeer::progress_text() const {
 }
 
 void CheckPeer::trace(const std::string& event, std::span<const std::byte> bytes) const {
-  if (context_.is_traced()) {
-    context_.trace(name() + ": " + event +
-                   (bytes.empty() ? "" : ' ' + bytes_text(bytes.size()) + ' ' + preview(bytes)));
+  if (!context_.is_traced()) {
+    return;
   }
+  std::string text = name() + ": " + event;
+  if (!bytes.empty()) {
+    text += ' ' + bytes_text(bytes.size()) + ' ' + preview(bytes);
+  }
+  context_.trace(text);
 }
 
 }  // namespace echod::client

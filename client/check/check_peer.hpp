@@ -67,7 +67,7 @@ class CheckPeer {
   // Sends the rest of the planned bytes and the FIN, and waits until all bytes and the server's FIN
   // have come back.
   void expect_end();
-  // Half-closes, and fails if surplus bytes arrive within 50 ms. Does not check whether the server
+  // Half-closes, and fails if surplus bytes arrive within 500 ms. Does not check whether the server
   // closes; other checks do. Must be called only when all bytes are back.
   void expect_no_more() { expect_no_more_on({this, 1}); }
   // The same for many connections at the same time.

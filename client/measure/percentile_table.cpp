@@ -44,7 +44,9 @@ std::string percentile_table(const Histogram& histogram) {
     const double half_distances = std::floor(std::log2(kAll / (kAll - percent))) + 1;
     percent += kAll / (kTicksPerHalfDistance * std::pow(2, half_distances));
   }
-  table += histogram.count() > 0 ? row(histogram, kAll) : "";
+  if (histogram.count() > 0) {
+    table += row(histogram, kAll);
+  }
   constexpr unsigned kBuckets = 32;
   constexpr unsigned kSubBuckets = 2048;
   table += formatted("#[Mean    = %12.6f, StdDeviation   = %12.6f]\n", millis(histogram.mean_ns()),

@@ -15,6 +15,7 @@
 #include "client/options/option_table.hpp"
 #include "client/text/figures.hpp"
 #include "client/text/moments.hpp"
+#include "client/text/option_words.hpp"
 
 namespace echod::client {
 
@@ -35,13 +36,6 @@ ParsedCommandLine final_text(std::string text, int exit_code = 0) {
 
 ParsedCommandLine usage_error(const std::string& what) {
   return final_text("echoload: " + one_line(what) + "; see echoload --help\n", EX_USAGE);
-}
-
-std::string in_quotes(std::string_view text) {
-  std::string quoted(1, '"');
-  quoted += text;
-  quoted += '"';
-  return quoted;
 }
 
 // Parses "host:port" or "[v6]:port". Returns an error message, if any, like the functions below.
@@ -139,10 +133,10 @@ std::chrono::seconds default_interval(std::chrono::nanoseconds duration) {
 // A start in the past is an error, because the run could not start together with others.
 std::optional<std::string> start_in_the_past(const LoadPlan& plan) {
   const Moment now = std::chrono::system_clock::now();
-  return plan.start_at && *plan.start_at < now
-             ? std::optional("--start-at " + moment_text(*plan.start_at) + " is past: it is " +
-                             moment_text(now))
-             : std::nullopt;
+  if (!plan.start_at || *plan.start_at >= now) {
+    return std::nullopt;
+  }
+  return "--start-at " + moment_text(*plan.start_at) + " is past: it is " + moment_text(now);
 }
 
 // Sets the defaults that depend on other options, and checks the options together.
@@ -191,24 +185,15 @@ bool applies_to(const Option& option, Command command) {
   return false;
 }
 
-// What getopt_long(3) returns for an option: kFirstOption plus its index. All are above characters.
-constexpr int kVersion = 256;
-constexpr int kHelp = 257;
-constexpr int kFirstOption = 258;
-
 // The table for getopt_long(3): the options of the command, --version and --help.
 std::vector<option> getopt_table(Command command) {
   std::vector<option> table;
   for (std::size_t i = 0; i < all_options().size(); ++i) {
     if (applies_to(all_options()[i], command)) {
-      table.push_back({all_options()[i].name,
-                       all_options()[i].value != nullptr ? required_argument : no_argument, nullptr,
-                       kFirstOption + static_cast<int>(i)});
+      table.push_back(option_entry(all_options()[i].name, all_options()[i].value != nullptr, i));
     }
   }
-  table.push_back({"version", no_argument, nullptr, kVersion});
-  table.push_back({"help", no_argument, nullptr, kHelp});
-  table.push_back({});
+  add_last_entries(table);
   return table;
 }
 
@@ -237,30 +222,17 @@ std::optional<std::string> parse_command(Options& options, std::vector<char*>& a
   return std::nullopt;
 }
 
-// The error message after getopt_long(3) returned ':' or '?' in `found`. The option is the
-// character optopt, if set, otherwise `given`.
-std::string wrong_option(int found, const std::string& given, Command command) {
-  if (found == ':') {
-    return given + " needs a value";
-  }
-  if (optopt >= kVersion) {
-    return given.substr(0, given.find('=')) + " takes no value";
-  }
-  const std::string option = optopt == 0 ? given : std::string("-") + static_cast<char>(optopt);
-  return "unknown option " + option + " of " + std::string(name_of(command));
-}
-
 // Handles the value `found` that getopt_long(3) returned for the argument `given`. Returns a final
 // result, or nothing if parsing should continue.
 std::optional<ParsedCommandLine> handle_option(Options& options, int found, const char* given) {
-  if (found == 'h' || found == kHelp) {
+  if (found == 'h' || found == kHelpOption) {
     return final_text(help());
   }
-  if (found == kVersion) {
+  if (found == kVersionOption) {
     return final_text("echoload " ECHOD_VERSION "\n");
   }
   if (found == '?' || found == ':') {
-    return usage_error(wrong_option(found, given, options.command));
+    return usage_error(wrong_option(found, given, " of " + std::string(name_of(options.command))));
   }
   const Option& option = all_options()[static_cast<std::size_t>(found - kFirstOption)];
   const std::string value = optarg != nullptr ? optarg : "";
@@ -281,9 +253,11 @@ std::optional<std::string> parse_arguments(Options& options, std::span<char* con
   if (words.empty()) {
     return "no server given: HOST:PORT";
   }
+  if (words.size() > 1 && command_named(words[0])) {
+    return std::string(words[0]) + " must stand before the options";
+  }
   if (words.size() > 1) {
-    return command_named(words[0]) ? std::string(words[0]) + " must stand before the options"
-                                   : "unexpected argument " + std::string(words[1]);
+    return "unexpected argument " + std::string(words[1]);
   }
   return set_target(options, words.front());
 }
@@ -293,31 +267,20 @@ std::optional<std::string> parse_arguments(Options& options, std::span<char* con
 ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   ParsedCommandLine parsed;
   Options& options = parsed.options;
-  std::vector<char*> arguments;
-  for (int i = 0; i < argc; ++i) {
-    arguments.push_back(const_cast<char*>(argv[i]));  // NOLINT: getopt_long(3) only reorders them.
-  }
+  std::vector<char*> arguments = copied_arguments(argc, argv);
   if (const auto fault = parse_command(options, arguments)) {
     return usage_error(*fault);
   }
-  const auto count = static_cast<int>(arguments.size());
-  arguments.push_back(nullptr);
-  const std::vector<option> table = getopt_table(options.command);
-  optind = 0;  // Restarts getopt_long(3), which tests call several times.
-  for (;;) {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread runs yet.
-    const int found = getopt_long(count, arguments.data(), ":h", table.data(), nullptr);
-    if (found == -1) {
-      break;
-    }
-    const char* const given = arguments[static_cast<std::size_t>(std::max(1, optind)) - 1];
-    if (auto end = handle_option(options, found, given)) {
-      return *end;
-    }
+  std::optional<ParsedCommandLine> end;
+  const auto words =
+      handle_options(arguments, getopt_table(options.command), [&](int found, const char* given) {
+        end = handle_option(options, found, given);
+        return !end;
+      });
+  if (end) {
+    return *end;
   }
-  auto fault = parse_arguments(options, std::span(arguments)
-                                            .first(static_cast<std::size_t>(count))
-                                            .subspan(static_cast<std::size_t>(optind)));
+  auto fault = parse_arguments(options, words);
   fault = fault ? fault : complete_and_check(options);
   if (fault) {
     return usage_error(*fault);

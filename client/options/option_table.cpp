@@ -8,8 +8,8 @@
 #include <optional>
 #include <utility>
 
-#include "client/options/units.hpp"
 #include "client/text/moments.hpp"
+#include "client/text/units.hpp"
 
 namespace echod::client {
 
@@ -346,11 +346,13 @@ std::string help_for(OptionScope scope) {
       continue;
     }
     std::string line = std::string("  --") + option.name;
-    line += option.value != nullptr ? std::string(" ") + option.value : "";
+    if (option.value != nullptr) {
+      line += std::string(" ") + option.value;
+    }
     line.resize(std::max(line.size() + 1, kColumn), ' ');
     for (const char character : std::string_view(option.help)) {
       line += character;
-      line += character == '\n' ? std::string(kColumn, ' ') : "";
+      line.append(character == '\n' ? kColumn : 0, ' ');
     }
     text += line + '\n';
   }

@@ -38,12 +38,11 @@ double step_below(double value) {
 
 double step_above(double value) {
   const double power = std::pow(10, std::floor(std::log10(value)));
-  for (const double factor : kSteps) {
-    if (factor * power >= value * (1 - 1e-9)) {
-      return factor * power;
-    }
-  }
-  return value;
+  // The last one is large enough for every value, so it needs no test.
+  const auto* const factor =
+      std::find_if(kSteps.begin(), kSteps.end() - 1,
+                   [power, value](double one) { return one * power >= value * (1 - 1e-9); });
+  return *factor * power;
 }
 
 double x_of(const Chart& chart, double value) {
@@ -65,7 +64,10 @@ std::string straight_line(double x1, double y1, double x2, double y2, const std:
 }
 
 std::string title(const std::string& text) {
-  return text.empty() ? "" : "<title>" + escaped(text) + "</title>";
+  if (text.empty()) {
+    return "";
+  }
+  return "<title>" + escaped(text) + "</title>";
 }
 
 std::string axes(const Chart& chart) {
@@ -103,9 +105,11 @@ std::string svg_of(const Chart& chart, const Line& line) {
               text_of(x_of(chart, piece.front().x)) + ' ' + text_of(kBottom) + 'Z';
     }
   }
-  const std::string fill =
-      area.empty() ? "" : "<path class=\"area " + line.style + "\" d=\"" + area + "\"/>\n";
-  return fill + "<path class=\"line " + line.style + "\" d=\"" + path + "\"/>\n";
+  std::string text;
+  if (!area.empty()) {
+    text = "<path class=\"area " + line.style + "\" d=\"" + area + "\"/>\n";
+  }
+  return text + "<path class=\"line " + line.style + "\" d=\"" + path + "\"/>\n";
 }
 
 std::string svg_of(const Chart& chart, const Mark& mark) {

@@ -89,7 +89,8 @@ std::string valid_xml(const std::string& text) {
   std::string valid;
   for (const char character : valid_utf8(text)) {
     const bool is_control = character >= '\0' && character < ' ' && character != '\n';
-    valid += is_control ? one_line(std::string(1, character)) : std::string(1, character);
+    const std::string one(1, character);
+    valid += is_control ? one_line(one) : one;
     if (valid.ends_with("\xEF\xBF\xBE") || valid.ends_with("\xEF\xBF\xBF")) {
       valid.back() = '\xBD';
     }
@@ -124,8 +125,11 @@ std::string escaped(const std::string& text) {
 }
 
 std::string element(const std::string& name, const std::string& style, const std::string& inside) {
-  const std::string attribute = style.empty() ? "" : " class=\"" + style + '"';
-  return '<' + name + attribute + '>' + inside + "</" + name + ">\n";
+  std::string start = '<' + name;
+  if (!style.empty()) {
+    start += " class=\"" + style + '"';
+  }
+  return start + '>' + inside + "</" + name + ">\n";
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows) {

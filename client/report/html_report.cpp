@@ -21,7 +21,14 @@ std::pair<std::string, std::string> verdict_word(const LoadResult& result, const
   if (!verdict.has_passed()) {
     return {"failed", "bad"};
   }
-  return result.is_interrupted ? std::pair("interrupted", "middling") : std::pair("passed", "good");
+  if (result.is_interrupted) {
+    return {"interrupted", "middling"};
+  }
+  return {"passed", "good"};
+}
+
+std::string section(const std::string& name, const std::string& inside) {
+  return element("section", "", element("h2", "", name) + inside);
 }
 
 std::string notes(const std::vector<std::string>& lines, const std::string& what,
@@ -62,9 +69,9 @@ std::string tiles(const Options& options, const LoadResult& result) {
     for (const Percentile& percentile : kReportedPercentiles) {
       const auto value = tally.latency.known_percentile(percentile.percent);
       const bool is_shown = percentile.percent != 90 && percentile.percent != 99.99;
-      text += value && is_shown
-                  ? tile(std::string("latency ") + percentile.name, duration_text(*value))
-                  : "";
+      if (value && is_shown) {
+        text += tile(std::string("latency ") + percentile.name, duration_text(*value));
+      }
     }
   }
   text +=
@@ -78,7 +85,7 @@ std::vector<std::string> latency_row(const std::string& name, const Histogram& h
   std::vector<std::string> row{name, count_text(histogram.count()), duration_text(histogram.min())};
   for (const Percentile& percentile : kReportedPercentiles) {
     const auto value = histogram.known_percentile(percentile.percent);
-    row.push_back(value ? duration_text(*value) : "");
+    row.push_back(value ? duration_text(*value) : std::string());
   }
   return row;
 }
@@ -95,7 +102,10 @@ std::string latencies(const Tally& tally) {
       rows.push_back(latency_row(name, *histogram));
     }
   }
-  return rows.size() > 1 ? element("section", "", element("h2", "", "Times") + table(rows)) : "";
+  if (rows.size() == 1) {
+    return "";
+  }
+  return section("Times", table(rows));
 }
 
 std::string errors_table(const Tally& tally) {
@@ -105,12 +115,15 @@ std::string errors_table(const Tally& tally) {
       rows.emplace_back(name_of(static_cast<LoadError>(i)), count_text(tally.errors[i]));
     }
   }
-  return rows.empty() ? "" : element("section", "", element("h2", "", "Errors") + pairs(rows));
+  if (rows.empty()) {
+    return "";
+  }
+  return section("Errors", pairs(rows));
 }
 
 std::string parameters(const Options& options, const Environment& environment) {
   const LoadPlan& plan = options.plan;
-  std::string sources;
+  std::string sources = plan.sources.empty() ? "chosen by the kernel" : "";
   for (const SocketAddress& source : plan.sources) {
     sources += (sources.empty() ? "" : ", ") + source.host();
   }
@@ -121,13 +134,13 @@ std::string parameters(const Options& options, const Environment& environment) {
       {"timeout", duration_text(plan.timeout)},
       {"errors allowed", count_text(options.max_errors)},
       {"seed", std::to_string(plan.seed)},
-      {"source addresses", sources.empty() ? "chosen by the kernel" : sources},
+      {"source addresses", sources},
       {"kernel", environment.kernel},
       {"CPUs of echoload", std::to_string(environment.cpus)}};
   for (const Limit& limit : options.limits) {
     rows.emplace_back("limit", limit.text);
   }
-  return element("section", "", element("h2", "", "Parameters and environment") + pairs(rows));
+  return section("Parameters and environment", pairs(rows));
 }
 
 }  // namespace
@@ -140,9 +153,7 @@ std::string html_report(const Options& options, const LoadResult& result,
     const std::string text = summary(options, result, environment, verdict);
     body += tiles(options, result) + charts(options, result, verdict) + latencies(result.tally) +
             errors_table(result.tally) +
-            element("section", "",
-                    element("h2", "", "Summary") +
-                        element("div", "wide", element("pre", "", escaped(text))));
+            section("Summary", element("div", "wide", element("pre", "", escaped(text))));
   }
   return page("echoload, " + word + ": " + one_line(options.target),
               body + parameters(options, environment));

@@ -22,8 +22,11 @@ std::string line(const std::string& name, const std::string& text) {
 }
 
 std::string sizes_text(const MessageSizes& sizes) {
-  return sizes.is_fixed() ? size_text(sizes.smallest)
-                          : size_text(sizes.smallest) + " to " + size_text(sizes.largest);
+  std::string smallest = size_text(sizes.smallest);
+  if (sizes.is_fixed()) {
+    return smallest;
+  }
+  return smallest + " to " + size_text(sizes.largest);
 }
 
 std::string percentiles_text(const Histogram& histogram) {
@@ -33,6 +36,14 @@ std::string percentiles_text(const Histogram& histogram) {
       text += text.empty() ? "" : "   ";
       text += std::string(name) + ' ' + duration_text(*value);
     }
+  }
+  return text;
+}
+
+std::string measured_text(const Options& options, const LoadResult& result) {
+  std::string text = number_text(seconds(result.measured), 2) + " s";
+  if (result.is_interrupted) {
+    text += " of " + number_text(seconds(options.plan.duration), 2) + " s: interrupted";
   }
   return text;
 }
@@ -97,11 +108,12 @@ std::string client_line(const LoadResult& result) {
 }
 
 std::string server_line(const Options& options, const LoadResult& result) {
+  if (!result.server && !options.plan.server_pid) {
+    return "";
+  }
   if (!result.server) {
-    return options.plan.server_pid
-               ? line("server", "process " + std::to_string(*options.plan.server_pid) +
-                                    " was not there all the time")
-               : "";
+    return line("server", "process " + std::to_string(*options.plan.server_pid) +
+                              " was not there all the time");
   }
   const sys::ProcessUsage& server = *result.server;
   std::string text = number_text(seconds(server.user), 2) + " s user, " +
@@ -132,12 +144,14 @@ std::string latency_lines(const Options& options, const LoadResult& result) {
   const Tally& tally = result.tally;
   std::string text;
   if (options.plan.mode != LoadMode::stream) {
-    text += line("latency", tally.latency.count() > 0 ? percentiles_text(tally.latency)
-                                                      : "nothing was measured");
+    const std::string percentiles = percentiles_text(tally.latency);
+    text += line("latency", percentiles.empty() ? "nothing was measured" : percentiles);
   }
   for (const auto& [name, histogram] :
        {std::pair("connect", &tally.connect), std::pair("first byte", &tally.first_byte)}) {
-    text += histogram->count() > 0 ? line(name, percentiles_text(*histogram)) : "";
+    if (histogram->count() > 0) {
+      text += line(name, percentiles_text(*histogram));
+    }
   }
   if (options.plan.rate_per_s && tally.send_lag.count() > 0) {
     text += line("send lag", percentiles_text(tally.send_lag));
@@ -163,9 +177,11 @@ std::string knee_text(const Options& options, const LoadResult& result) {
   if (over == rates.size()) {
     return "above " + short_number_text(rates.back()) + "/s: every step kept up";
   }
-  return over == 0 ? "below " + short_number_text(rates.front()) + "/s: no step kept up"
-                   : short_number_text(rates[over - 1]) + "/s: the step of " +
-                         short_number_text(rates[over]) + "/s did not keep up";
+  if (over == 0) {
+    return "below " + short_number_text(rates.front()) + "/s: no step kept up";
+  }
+  return short_number_text(rates[over - 1]) + "/s: the step of " + short_number_text(rates[over]) +
+         "/s did not keep up";
 }
 
 // Latency by rate, and the knee.
@@ -222,11 +238,11 @@ std::string outage_lines(const Tally& tally) {
 std::string parts_lines(const std::vector<RunPart>& parts, const LoadResult& result) {
   std::string text;
   for (const RunPart& part : parts) {
-    const std::string begin = part.measured_from && result.measured_from
-                                  ? "began " +
-                                        duration_text(*part.measured_from - *result.measured_from) +
-                                        " after the first, "
-                                  : "never began, ";
+    std::string begin = "never began, ";
+    if (part.measured_from && result.measured_from) {
+      begin = "began " + duration_text(*part.measured_from - *result.measured_from) +
+              " after the first, ";
+    }
     text += line(text.empty() ? "parts" : "",
                  part.name + " of " + part.environment.host + ": " + begin +
                      number_text(seconds(part.measured), 2) + " s, " + count_text(part.echoes) +
@@ -239,9 +255,11 @@ std::string parts_lines(const std::vector<RunPart>& parts, const LoadResult& res
 std::string rates_text(const LoadPlan& plan) {
   const std::vector<double>& rates = plan.steps.rates_per_s;
   const std::string first = short_number_text(*plan.rate_per_s);
-  return rates.empty() ? first + "/s"
-                       : first + " to " + short_number_text(rates.back()) + "/s in " +
-                             plural(rates.size(), "step") + " of " + duration_text(plan.steps.time);
+  if (rates.empty()) {
+    return first + "/s";
+  }
+  return first + " to " + short_number_text(rates.back()) + "/s in " +
+         plural(rates.size(), "step") + " of " + duration_text(plan.steps.time);
 }
 
 std::string passed_line(const Options& options, const LoadResult& result, const Verdict& verdict) {
@@ -266,13 +284,19 @@ std::string title(const Options& options) {
   const LoadPlan& plan = options.plan;
   std::string text =
       std::string(name_of(plan.mode)) + ", " + plural(plan.connections, "connection");
-  text += plan.active < plan.connections ? " (" + count_text(plan.active) + " active)" : "";
+  if (plan.active < plan.connections) {
+    text += " (" + count_text(plan.active) + " active)";
+  }
   text += ", " + sizes_text(plan.sizes);
   if (plan.mode != LoadMode::connect) {
     text += ", depth " + std::to_string(plan.depth);
   }
   if (plan.mode != LoadMode::stream) {
-    text += plan.rate_per_s ? ", open loop at " + rates_text(plan) : ", closed loop";
+    if (plan.rate_per_s) {
+      text += ", open loop at " + rates_text(plan);
+    } else {
+      text += ", closed loop";
+    }
     text += plan.arrivals == Arrivals::poisson ? ", Poisson arrivals" : "";
   }
   return text + ", " + plural(plan.threads, "thread") + ", to " + plan.server.text();
@@ -295,8 +319,9 @@ std::string progress_line(const Options& options, const LoadProgress& progress) 
     text += ", " + short_number_text(static_cast<double>(tally.echoes) / time) + " echoes/s";
   }
   for (const auto& [name, percent] : {std::pair(", p50 ", 50.0), std::pair(", p99 ", 99.0)}) {
-    const auto known = tally.latency.known_percentile(percent);
-    text += known ? name + duration_text(*known) : "";
+    if (const auto known = tally.latency.known_percentile(percent)) {
+      text += name + duration_text(*known);
+    }
   }
   if (time > 0) {
     text +=
@@ -316,12 +341,19 @@ std::string interval_line(const Options& options, const Interval& interval) {
   text += plural(counts.errors, "error") + ", ";
   text += short_number_text(static_cast<double>(counts.echoes) / length) + " echoes/s, ";
   if (interval.latencies > 0) {
-    text += interval.p50 ? "p50 " + duration_text(*interval.p50) + ", " : "";
-    text += interval.p99 ? "p99 " + duration_text(*interval.p99) + ", " : "";
+    if (interval.p50) {
+      text += "p50 " + duration_text(*interval.p50) + ", ";
+    }
+    if (interval.p99) {
+      text += "p99 " + duration_text(*interval.p99) + ", ";
+    }
     text += "max " + duration_text(interval.max) + ", ";
   }
   text += number_text(static_cast<double>(counts.bytes_received) / length / kMega, 1) + " MB/s";
-  return text + (counts.lost > 0 ? ", " + plural(counts.lost, "connection") + " lost" : "");
+  if (counts.lost > 0) {
+    text += ", " + plural(counts.lost, "connection") + " lost";
+  }
+  return text;
 }
 
 std::string summary(const Options& options, const LoadResult& result,
@@ -329,21 +361,22 @@ std::string summary(const Options& options, const LoadResult& result,
                     const std::vector<RunPart>& parts) {
   const LoadPlan& plan = options.plan;
   std::string text = "echoload " + environment.version + ": ";
-  text += parts.empty() ? "" : "merged from " + plural(parts.size(), "run") + ": ";
-  text += title(options) + "\n\n" + parts_lines(parts, result);
-  text += line("measured",
-               number_text(seconds(result.measured), 2) + " s" +
-                   (result.is_interrupted
-                        ? " of " + number_text(seconds(plan.duration), 2) + " s: interrupted"
-                        : ""));
+  if (!parts.empty()) {
+    text += "merged from " + plural(parts.size(), "run") + ": ";
+  }
+  text += title(options) + "\n\n" + parts_lines(parts, result) +
+          line("measured", measured_text(options, result));
   if (plan.mode != LoadMode::connect) {
     text +=
         line("connections", count_text(result.connected) + " of " + count_text(plan.connections));
   }
   text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
           steps_lines(options, result) + tcp_line(result.tally) + errors_lines(result.tally) +
-          outage_lines(result.tally) + client_line(result) + server_line(options, result) +
-          (parts.empty() ? limits_line(environment) : "") + '\n';
+          outage_lines(result.tally) + client_line(result) + server_line(options, result);
+  if (parts.empty()) {
+    text += limits_line(environment);
+  }
+  text += '\n';
   for (const std::string& warning : verdict.warnings) {
     text += "warning: " + warning + '\n';
   }

@@ -130,13 +130,15 @@ std::string description_of(const Fault& fault) {
     case FaultKind::reordered:
       return "bytes that belong " + bytes + " later arrived first";
     case FaultKind::crossed:
-      return fault.origin ? "bytes of connection " + std::to_string(fault.origin->connection) +
-                                ", offset " + std::to_string(fault.origin->offset)
-                          : "bytes of another run of echoload";
+      if (!fault.origin) {
+        return "bytes of another run of echoload";
+      }
+      return "bytes of connection " + std::to_string(fault.origin->connection) + ", offset " +
+             std::to_string(fault.origin->offset);
     case FaultKind::unsolicited:
-      return bytes + (fault.expected ? " inserted that were not sent" : " more than were sent");
+      break;
   }
-  return "";
+  return bytes + (fault.expected ? " inserted that were not sent" : " more than were sent");
 }
 
 }  // namespace
@@ -221,7 +223,9 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
 std::string text_of(const Fault& fault) {
   std::string text = "connection " + std::to_string(fault.connection) + ", offset " +
                      std::to_string(fault.offset) + ": " + description_of(fault) + " (";
-  text += fault.expected ? "expected " + hex_text(*fault.expected) + ", " : "";
+  if (fault.expected) {
+    text += "expected " + hex_text(*fault.expected) + ", ";
+  }
   return text + "got " + hex_text(fault.got) + ')';
 }
 

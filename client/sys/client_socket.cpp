@@ -54,24 +54,6 @@ IoResult connect_to(int fd, const SocketAddress& server) noexcept {
   return result.error() == EINTR ? IoResult::failure(EINPROGRESS) : result;
 }
 
-// How long ago the bytes of `message` arrived; 0 if it has no time stamp. The stamp is wall-clock
-// time, so ages that are negative or too long, because the clock was set, also give 0.
-Duration age_of(msghdr& message) noexcept {
-  constexpr Duration kLongest = std::chrono::minutes(1);
-  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_level != SOL_SOCKET ||
-      header->cmsg_type != SCM_TIMESTAMPNS) {
-    return Duration(0);
-  }
-  timespec stamp{};
-  std::memcpy(&stamp, CMSG_DATA(header), sizeof stamp);
-  timespec now{};
-  (void)calls::clock_gettime(CLOCK_REALTIME, &now);  // Cannot fail with these arguments.
-  const Duration age = std::chrono::seconds(now.tv_sec - stamp.tv_sec) +
-                       std::chrono::nanoseconds(now.tv_nsec - stamp.tv_nsec);
-  return age > Duration(0) && age <= kLongest ? age : Duration(0);
-}
-
 }  // namespace
 
 ConnectResult open_connection(const SocketAddress& server,
@@ -153,23 +135,12 @@ ConnectResult connect_within(const SocketAddress& server,
   return opened;
 }
 
-void stamp_arrivals(int fd) noexcept {
-  (void)set_option(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
-}
-
 StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
-  iovec piece{.iov_base = into.data(), .iov_len = into.size()};
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec))> control{};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  const IoResult result = restarting([&] {
-    message.msg_controllen = control.size();
-    return calls::recvmsg(fd, &message, 0);
-  });
+  const TimedRead timed = receive_with_time(fd, into);
   const TimePoint now = MonotonicClock::now();
-  return {.result = result, .arrived = result.ok() ? now - age_of(message) : now, .read = now};
+  const Duration age =
+      timed.arrived ? time_since(*timed.arrived).value_or(Duration(0)) : Duration(0);
+  return {.result = timed.result, .arrived = now - age, .read = now};
 }
 
 std::optional<TcpFigures> tcp_figures(int fd) noexcept {

@@ -63,10 +63,6 @@ struct ReceiveBuffering {
                                            Duration timeout,
                                            const ReceiveBuffering& buffering = {}) noexcept;
 
-// Makes the kernel record when bytes arrive, for receive_stamped() (SO_TIMESTAMPNS, socket(7)).
-// No-op if the kernel does not support it.
-void stamp_arrivals(int fd) noexcept;
-
 struct StampedRead {
   IoResult result = IoResult::failure(EAGAIN);
   // When the newest of these bytes arrived, and when they were read. Equal if the kernel gave no
@@ -75,9 +71,7 @@ struct StampedRead {
   TimePoint read;
 };
 
-// Like receive(), with the times. The kernel may merge segments in its buffer and keeps only the
-// time of the last one. So if some bytes of a segment were not read at once, and later segments are
-// merged with it, `arrived` of the next call may be too late.
+// Like receive_with_time(), on the monotonic clock.
 [[nodiscard]] StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept;
 
 // TCP statistics of a connection (TCP_INFO, tcp(7)).

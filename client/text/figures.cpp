@@ -56,8 +56,10 @@ std::string escaped(std::byte byte) {
     case '\\':
       return {'\\', static_cast<char>(character)};
     default:
-      return is_printable(character) ? std::string(1, static_cast<char>(character))
-                                     : '\\' + hex_text(byte).substr(1);
+      if (is_printable(character)) {
+        return {static_cast<char>(character)};
+      }
+      return '\\' + hex_text(byte).substr(1);
   }
 }
 
@@ -133,8 +135,11 @@ std::string one_line(std::string_view text) {
     const auto byte = static_cast<unsigned char>(character);
     // U+0080 to U+009F are control characters for terminals too. This is their second UTF-8 byte.
     const bool is_c1 = line.ends_with('\xC2') && byte >= 0x80 && byte < 0xA0;
-    line +=
-        byte < ' ' || byte == 0x7F || is_c1 ? escaped(std::byte{byte}) : std::string(1, character);
+    if (byte < ' ' || byte == 0x7F || is_c1) {
+      line += escaped(std::byte{byte});
+    } else {
+      line += character;
+    }
   }
   return line;
 }

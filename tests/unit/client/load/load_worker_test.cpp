@@ -119,6 +119,16 @@ TEST_F(LoadWorkerTest, StoppedBeforeItBeganItEnds) {
   EXPECT_EQ(worker_->tally().latency.count(), 0U);
 }
 
+TEST_F(LoadWorkerTest, StoppedBeforeItIsStartedItSendsNothing) {
+  connect();
+  const sys::TimePoint now = sys::MonotonicClock::now();
+  worker_->stop();
+  worker_->start(now, {.begin = now, .end = now + std::chrono::hours(1)});
+  wait_for(ended_);
+  EXPECT_EQ(worker_->tally().latency.count(), 0U);
+  EXPECT_EQ(worker_->tally().errors_in_all(), errors(LoadError::no_end));
+}
+
 TEST_F(LoadWorkerTest, DestroyedWhileItRunsItEnds) {
   connect();
   const sys::TimePoint now = sys::MonotonicClock::now();

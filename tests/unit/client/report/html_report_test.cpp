@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -156,6 +158,51 @@ TEST_F(HtmlReportTest, AVeryLongRunHasNoTooltipForEachInterval) {
   const Interval interval = result_.series.front();
   result_.series.assign(100'000, interval);
   EXPECT_FALSE(says("<rect class=\"part\""));
+}
+
+TEST_F(HtmlReportTest, ARunInterruptedBeforeTheWindowHasNoChartsAndNoTimes) {
+  result_.measured = seconds(0);
+  result_.tally = Tally();
+  result_.series.clear();
+  result_.is_interrupted = true;
+  EXPECT_FALSE(says("<svg"));
+  EXPECT_FALSE(says("<h2>Times</h2>"));
+  EXPECT_TRUE(says("interrupted before anything was measured"));
+}
+
+TEST_F(HtmlReportTest, NamesTheSourceAddresses) {
+  EXPECT_TRUE(says("<th>source addresses</th><td>chosen by the kernel</td>"));
+  options_.plan.sources = {*SocketAddress::parse("127.0.0.2", 0), *SocketAddress::parse("::1", 0)};
+  EXPECT_TRUE(says("<th>source addresses</th><td>127.0.0.2, ::1</td>"));
+}
+
+TEST_F(HtmlReportTest, LatencyLimitsAreMarkedAsMetOrMissedAndOthersAreNot) {
+  options_.limits = {{.text = "p50=2ms", .percent = 50, .most = milliseconds(2)},
+                     {.text = "max=2ms", .percent = 100, .most = milliseconds(2)},
+                     {.text = "rate>=1", .kind = Limit::Kind::rate, .number = 1}};
+  EXPECT_TRUE(says("<g class=\"met\"><title>--slo p50=2ms: met</title>"));
+  EXPECT_TRUE(says("<g class=\"missed\"><title>--slo max=2ms: missed</title>"));
+  EXPECT_TRUE(says("p50=2ms met"));
+  EXPECT_TRUE(says("max=2ms missed"));
+  EXPECT_FALSE(says("--slo rate"));
+}
+
+TEST_F(HtmlReportTest, TheTimeAxisHasTheUnitThatFitsTheRun) {
+  EXPECT_TRUE(says(">10 s</text>"));
+  result_.measured = std::chrono::minutes(20);
+  EXPECT_TRUE(says(">20 min</text>"));
+  result_.measured = std::chrono::hours(4);
+  EXPECT_TRUE(says(">4 h</text>"));
+}
+
+TEST_F(HtmlReportTest, ALineHasAGapWhereNothingWasMeasured) {
+  result_.series[4].latencies = 0;
+  result_.series[4].p50 = result_.series[4].p99 = std::nullopt;
+  const std::string all = text();
+  const std::size_t begin = all.find("<path class=\"line p50\"", all.find("Latency over time"));
+  ASSERT_NE(begin, std::string::npos);
+  const std::string line = all.substr(begin, all.find("/>", begin) - begin);
+  EXPECT_EQ(std::ranges::count(line, 'M'), 2) << line;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "client/report/json_names.hpp"
 #include "client/report/json_report.hpp"
 #include "client/report/summary.hpp"
+#include "deadline.hpp"
 #include "load_results.hpp"
 #include "seed.hpp"
 
@@ -117,7 +118,7 @@ TEST(RunRecordTest, MergedPartsEqualOneRunExactly) {
     whole.options.plan.seed = runs.front().options.plan.seed;
     whole.result.tally = Tally();
     whole.result.client_cpu = nanoseconds(0);
-    for (int i = 0; i < 5000; ++i) {
+    for (int i = 0; i < (test::kSanitized ? 500 : 5000); ++i) {
       const nanoseconds sample(static_cast<std::int64_t>(distribution(random)));
       MachineRun& run = runs[random() % parts];
       const auto& [name, member] = kHistogramNames[random() % kHistogramNames.size()];

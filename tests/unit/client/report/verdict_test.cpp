@@ -275,5 +275,10 @@ TEST_F(VerdictTest, RatesRelateToTheWindow) {
   EXPECT_EQ(per_second(5, result_), 0);
 }
 
+TEST_F(VerdictTest, AClosedLoopNeedsNoMoreConnections) {
+  result_.tally.service = {.messages = 1, .total = seconds(1000)};
+  EXPECT_EQ(connections_needed(options_, result_), std::nullopt);
+}
+
 }  // namespace
 }  // namespace echod::client

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/stream/keyed_stream.hpp"
+#include "deadline.hpp"
 #include "seed.hpp"
 
 namespace echod::client {
@@ -17,7 +18,7 @@ namespace {
 using Bytes = std::vector<std::byte>;
 
 constexpr std::uint32_t kConnections = 1'000'000;
-constexpr int kRounds = 150;
+constexpr int kRounds = test::kSanitized ? 15 : 150;
 // Enough bytes to identify any of these streams (identifying_bytes()).
 constexpr std::size_t kAlwaysTelling = kMinIdentifyingBytes + 4;
 

@@ -1,6 +1,7 @@
 // Connections over loopback, with the real kernel.
 #include "client/sys/client_socket.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
 
@@ -122,6 +123,11 @@ TEST_F(ClientSocketTest, AConnectionToItselfIsAFailureAndItsPortIsFreeAtOnce) {
   EXPECT_EQ(sys::connect_error_text(opened.error),
             "connected to itself, because no server listens there");
   EXPECT_EQ(sys::bind_error(own), 0);
+}
+
+TEST_F(ClientSocketTest, WhatIsNoTcpSocketHasNoFigures) {
+  const auto no_socket = sys::UniqueFd::adopt(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  EXPECT_FALSE(sys::tcp_figures(no_socket.get()));
 }
 
 }  // namespace

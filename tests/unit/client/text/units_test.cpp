@@ -1,4 +1,4 @@
-#include "client/options/units.hpp"
+#include "client/text/units.hpp"
 
 #include <gtest/gtest.h>
 

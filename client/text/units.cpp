@@ -1,8 +1,9 @@
-#include "client/options/units.hpp"
+#include "client/text/units.hpp"
 
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <span>
 
 namespace echod::client {

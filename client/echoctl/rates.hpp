@@ -1,0 +1,45 @@
+// How fast echod's counters grew between two answers to GET /status.
+// Thread-safety: stateless functions, plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "client/echoctl/status.hpp"
+
+namespace echod::ctl {
+
+// All except `seconds`, `delays` and `cpu_share` are per second. None is negative.
+struct Rates {
+  double seconds = 0;  // Between the two answers, by echod's clock.
+  double accepted = 0;
+  double closed = 0;  // For all reasons.
+  double echoes = 0;
+  double bytes_received = 0;
+  double bytes_sent = 0;
+  std::vector<std::pair<std::string, double>> closed_by_reason;  // Only those not 0; largest first.
+  double cpu_share = 0;                                          // CPUs that were busy: 1.5.
+  Delays delays;                                                 // Those sampled in between.
+};
+
+// Empty if echod was started again in between, or if its clock did not advance.
+[[nodiscard]] std::optional<Rates> rates_between(const Status& before, const Status& now);
+
+// How much a counter grew; 0 if it became smaller.
+[[nodiscard]] std::uint64_t growth(std::uint64_t before, std::uint64_t now) noexcept;
+
+// The prefix of the counters of closes: "closed_reset".
+inline constexpr std::string_view kClosedPrefix = "closed_";
+
+// The delay below which this share of the samples is: 0.99 for the 99th percentile. The samples of
+// a range are taken as evenly distributed, as Prometheus does (histogram_quantile). Empty without
+// samples. In the range without a bound the result is the bound of the range before.
+[[nodiscard]] std::optional<double> quantile(const Delays& delays, double share) noexcept;
+// "18 us"; "> 1 s" in the range without a bound; "-" without samples.
+[[nodiscard]] std::string quantile_text(const Delays& delays, double share);
+
+}  // namespace echod::ctl
