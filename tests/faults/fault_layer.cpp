@@ -1,9 +1,13 @@
 #include "fault_layer.hpp"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -25,11 +29,25 @@ namespace {
   std::_Exit(99);
 }
 
-// Maps zeros: of a shared file, or of memory if `file` is null.
-void* shared_memory(const char* file, std::size_t size) noexcept {
+// Creates the first of the files "FILE.1", "FILE.2", ... that does not exist. Sets its number.
+int create_next(const char* file, unsigned& number) noexcept {
+  constexpr unsigned kMost = 100;
+  std::array<char, 4096> name{};
+  for (number = 1; number <= kMost; ++number) {
+    (void)std::snprintf(name.data(), name.size(), "%s.%u", file, number);
+    const int fd = ::open(name.data(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0 || errno != EEXIST) {
+      return fd;
+    }
+  }
+  return -1;
+}
+
+// Maps zeros: of a shared file, or of memory if `file` is null. Sets the number of the program.
+void* shared_memory(const char* file, std::size_t size, unsigned& program) noexcept {
   int fd = -1;
   if (file != nullptr) {
-    fd = ::open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd = create_next(file, program);
     if (fd < 0 || ::ftruncate(fd, static_cast<off_t>(size)) != 0) {
       give_up("cannot make the file of $ECHOD_FAULTS");
     }
@@ -98,19 +116,35 @@ FaultLayer& FaultLayer::instance() noexcept {
 
 FaultLayer::FaultLayer() noexcept {
   // NOLINTBEGIN(concurrency-mt-unsafe): before the first thread.
-  record_ = static_cast<Record*>(shared_memory(std::getenv("ECHOD_FAULTS"), sizeof(Record)));
+  unsigned program = 1;
+  record_ =
+      static_cast<Record*>(shared_memory(std::getenv("ECHOD_FAULTS"), sizeof(Record), program));
   if (const char* const text = std::getenv("ECHOD_FAULT")) {
-    // NOLINTEND(concurrency-mt-unsafe)
-    std::array<char, 8> action{};
-    if (std::sscanf(text, "call %" SCNx64 " %" SCNu64 " %7s %d", &plan_.path, &plan_.nth,
-                    action.data(), &plan_.fault.value) == 4) {
-      plan_.fault.action = action_of(action.data());
-    } else if (std::sscanf(text, "allocation %" SCNu64 " %" SCNu64, &plan_.first_allocation,
-                           &plan_.allocations) != 2) {
-      give_up("cannot read $ECHOD_FAULT");
-    }
+    read_plan(text, program);
   }
+  // NOLINTEND(concurrency-mt-unsafe)
   started_.store(this, std::memory_order_release);
+}
+
+void FaultLayer::read_plan(const char* text, unsigned program) noexcept {
+  unsigned wanted = 0;
+  int length = 0;
+  if (std::sscanf(text, "program %u %n", &wanted, &length) != 1) {
+    give_up("cannot read $ECHOD_FAULT");
+  }
+  text += length;
+  Plan plan;
+  std::array<char, 8> action{};
+  if (std::sscanf(text, "call %" SCNx64 " %" SCNu64 " %7s %d", &plan.path, &plan.nth, action.data(),
+                  &plan.fault.value) == 4) {
+    plan.fault.action = action_of(action.data());
+  } else if (std::sscanf(text, "allocation %" SCNu64 " %" SCNu64, &plan.first_allocation,
+                         &plan.allocations) != 2) {
+    give_up("cannot read $ECHOD_FAULT");
+  }
+  if (wanted == program) {
+    plan_ = plan;
+  }
 }
 
 FaultLayer::Path* FaultLayer::find(const CallPath& path) noexcept {
@@ -145,8 +179,8 @@ Fault FaultLayer::on_call(const CallPath& path, int fd) noexcept {
     return {};
   }
   record_->faults.fetch_add(1);
-  if (fd >= 0 && static_cast<std::size_t>(fd) < peer_ports_.size()) {
-    record_->peer_port.store(peer_ports_[static_cast<std::size_t>(fd)].load());
+  if (const std::uint16_t port = peer_port(fd); port != 0) {
+    record_->peer_port.store(port);
   }
   if (is_part) {
     constexpr int kFewBytes = 7;
@@ -163,6 +197,10 @@ bool FaultLayer::on_allocation() noexcept {
   if (fails) {
     record_->faults.fetch_add(1);
     walk(__builtin_frame_address(0), record_->allocated_by);
+    std::array<std::uint64_t, 2> name{};
+    (void)prctl(PR_GET_NAME, name.data());
+    record_->thread[0].store(name[0]);
+    record_->thread[1].store(name[1]);
   }
   return fails;
 }
@@ -173,9 +211,21 @@ void FaultLayer::note_peer(int fd, std::uint16_t port) noexcept {
   }
 }
 
-bool FaultLayer::has_peer(int fd) const noexcept {
-  return static_cast<std::size_t>(fd) < peer_ports_.size() &&
-         peer_ports_[static_cast<std::size_t>(fd)].load() != 0;
+std::uint16_t FaultLayer::peer_port(int fd) const noexcept {
+  if (fd < 0 || static_cast<std::size_t>(fd) >= peer_ports_.size()) {
+    return 0;
+  }
+  const std::uint16_t noted = peer_ports_[static_cast<std::size_t>(fd)].load();
+  if (noted != 0) {
+    return noted;
+  }
+  sockaddr_in6 address{};
+  socklen_t length = sizeof(address);
+  const int error = errno;
+  const bool is_found = ::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+                        (address.sin6_family == AF_INET6 || address.sin6_family == AF_INET);
+  errno = error;
+  return is_found ? ntohs(address.sin6_port) : 0;  // Both families have the port at this offset.
 }
 
 void FaultLayer::note_registration(int epoll, int operation, int fd,

@@ -4,11 +4,18 @@
 // So sys::send() called by a flush and by an echo are two paths. The plan, which is one fault or
 // none, is in the environment:
 //
-//   ECHOD_FAULTS=FILE                           counts go to this shared file and survive a crash
-//   ECHOD_FAULT="call PATH NTH ACTION VALUE"    hits call number NTH on a path (hexadecimal hash)
-//   ECHOD_FAULT="allocation NTH COUNT"          fails COUNT allocations, from number NTH on
+//   ECHOD_FAULTS=FILE       counts go to shared files, which survive a crash: FILE.1, FILE.2, ...
+//   ECHOD_FAULT="program N call PATH NTH ACTION VALUE"
+//                           hits call number NTH on a path (hexadecimal hash)
+//   ECHOD_FAULT="program N allocation NTH COUNT"
+//                           fails COUNT allocations, from number NTH on
 //
-// The file is a table of 64-bit numbers in the byte order of the machine; records.py reads it.
+// An upgrade in place runs the program again: in a child, which checks it, and then by execve(2).
+// Each run gets the first number that is free, so program 1 is the first one, 2 is the first check,
+// and 3 is the next program, or a second check if the first one refused. The plan is for program N
+// only.
+//
+// A file is a table of 64-bit numbers in the byte order of the machine; records.py reads it.
 //
 // Thread-safety: any thread. It does not allocate, because it counts allocations.
 #pragma once
@@ -39,7 +46,7 @@ struct Fault {
 // Where a call comes from: return addresses relative to the start of the executable, 0 for callers
 // outside of it. The executable is built with frame pointers; its callers may have none.
 struct CallPath {
-  static constexpr std::size_t kDepth = 3;
+  static constexpr std::size_t kDepth = 4;
 
   // Returns the path of a function with this frame.
   static CallPath above(const void* frame) noexcept;
@@ -63,7 +70,7 @@ class FaultLayer {
 
   // Stores that `fd` is a connection of the peer with this port.
   void note_peer(int fd, std::uint16_t port) noexcept;
-  [[nodiscard]] bool has_peer(int fd) const noexcept;
+  [[nodiscard]] bool has_peer(int fd) const noexcept { return peer_port(fd) != 0; }
   void note_registration(int epoll, int operation, int fd, const epoll_event* event) noexcept;
   void forget(int fd) noexcept;
 
@@ -85,6 +92,7 @@ class FaultLayer {
     Word peer_port;                     // The peer's port, if a connection was hit.
     Word paths_lost;                    // Calls on paths that did not fit into the table.
     std::array<Word, 24> allocated_by;  // Return addresses of the last allocation that failed.
+    std::array<Word, 2> thread;         // The name of its thread, padded with zeros.
     std::array<Path, 2048> paths;
   };
   struct Registration {
@@ -101,6 +109,9 @@ class FaultLayer {
   };
 
   FaultLayer() noexcept;
+  void read_plan(const char* text, unsigned program) noexcept;
+  // 0 if it is no connection. Asks the kernel about those that an earlier program has accepted.
+  [[nodiscard]] std::uint16_t peer_port(int fd) const noexcept;
   [[nodiscard]] Path* find(const CallPath& path) noexcept;
 
   static std::atomic<FaultLayer*> started_;

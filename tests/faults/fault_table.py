@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 CLASSES = {
-    "resources": ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EDQUOT", "EFBIG"),
+    "resources": ("EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "ENOSPC", "EDQUOT", "EFBIG", "ENOLCK"),
     "transient": ("EINTR", "EAGAIN"),
     "network and peer": ("ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH",
                          "ENETDOWN", "EPROTO", "ENOTCONN", "ECONNREFUSED", "EADDRINUSE", "EADDRNOTAVAIL",
@@ -66,7 +66,9 @@ NOTHING: list[Fault] = []
 TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "socket": [("", failures(*NO_DESCRIPTORS, "ENOBUFS", "EACCES", "EAFNOSUPPORT"))],
     "bind": [("", failures("EACCES", "EADDRINUSE", "EADDRNOTAVAIL", "ENOMEM"))],
-    "connect": [("", failures("EACCES", "ECONNREFUSED", "ENOENT"))],
+    # The path of a socket that nobody serves gives ECONNREFUSED or ENOENT.
+    "connect": [("require_dead", failures("EACCES")),
+                ("", failures("EACCES", "ECONNREFUSED", "ENOENT"))],
     "listen": [("", failures("EADDRINUSE"))],
     "accept4": [("", failures(*ACCEPT))],
     "getsockname": [("", failures("ENOBUFS"))],
@@ -75,6 +77,8 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     # discard comes after a peek, so the bytes are there and EAGAIN is impossible.
     "recv": [("discard", failures("EINTR", "ECONNRESET", "ETIMEDOUT", "ENOMEM") + CUTS),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
+    # One read in 64 is timed.
+    "recvmsg": [("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
     # LocalSender treats ENOBUFS and ENOMEM, of send and connect, like EAGAIN: it sends the message again.
     "send": [("LocalSender", failures("EINTR", "EAGAIN", "ECONNREFUSED", "ENOTCONN")),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOBUFS", "ENOMEM")
@@ -104,6 +108,22 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
     "write": [("EventFd", [Fault("after", "EAGAIN")]),
               ("", failures("EINTR", "EAGAIN", "EPIPE", *DISK) + CUTS + [Fault("part", "ENOSPC")])],
     "fstat": [("", failures("ENOMEM", "EOVERFLOW"))],
+    "lstat": [("has_socket", failures("EACCES", "ENOMEM")),  # ENOENT is an answer.
+              ("", failures("EACCES", "ENOENT", "ENOMEM"))],
+    "fchmod": [("", failures("EIO", "EPERM", "EROFS"))],
+    "chmod": [("", failures("EACCES", "EIO", "EPERM", "EROFS"))],
+    "lchown": [("", failures("EACCES", "EIO", "EPERM", "EROFS"))],
+    # EAGAIN, which is not transient here, says that another process has the lock.
+    "flock": [("", failures("EINTR", "ENOLCK"))],
+    "memfd_create": [("", failures(*NO_DESCRIPTORS))],
+    "fallocate": [("", failures("EINTR", "ENOSPC", "ENOMEM"))],
+    "pwrite": [("", failures("EINTR", "ENOSPC", "ENOMEM") + CUTS)],
+    "pread": [("", failures("EINTR") + CUTS)],  # A file in memory has no other errors.
+    "madvise": [("", NOTHING)],
+    "mmap": [("", failures("ENOMEM"))],
+    "munmap": [("", NOTHING)],
+    "rename": [("", failures("EACCES", "EDQUOT", "EIO", "ENOSPC", "EPERM", "EROFS"))],
+    "unlink": [("", failures("EACCES", "EIO", "EPERM", "EROFS"))],
     # has_client polls one descriptor without a timeout: that needs no memory and is not interrupted.
     "poll": [("has_client", NOTHING),
              ("", failures("EINTR", "ENOMEM"))],
@@ -119,9 +139,11 @@ CLIENT_FILES = ("client_socket.cpp", "timer_fd.cpp")
 CLIENT_FUNCTIONS = ("send_more",)
 
 # (call, function): calls that not every run makes. They are for standard streams of other kinds, for a manager or a
-# stream that takes nothing, for a log in a folder of another user, and for bulk in small pieces. Unit tests cover them.
+# stream that takes nothing, for a log in a folder of another user, for bulk in small pieces, and for kernels older than
+# Linux 6.3 (memfd_create without MFD_NOEXEC_SEAL). Unit tests cover them.
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
-                   ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"))
+                   ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"),
+                   ("lchown", "set_access"), ("memfd_create", "create_memory_file"))
 
 # (call, function, reason): faults, besides transient ones, that are not reported, because they change nothing for
 # clients and operators.
@@ -129,13 +151,20 @@ SILENT = (
     ("close", "", "the descriptor is closed anyway"),
     ("open", "fill_standard_descriptors", "descriptors that are open stay open"),
     ("epoll_ctl", "Epoll::remove", "closing the descriptor ends its registration"),
+    ("setsockopt", "stamp_arrivals", "the server's own delay is not measured"),
     ("setsockopt", "reset_on_close", "the kernel keeps what a peer does not take, and has limits for that"),
-    ("getsockopt", "granted_backlog", "the backlog is not compared with what was granted"),
+    ("getsockopt", "accept_queue", "the figures of the queue are 0"),
+    ("lstat", "open_descriptors", "the entries of the directory are counted"),
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),
     ("operator new", "PipePool::open_one", "bulk is copied"),
     ("pipe2", "", "bulk is copied"),
     ("fcntl", "Pipe::open", "bulk is copied"),
     ("splice", "splice_in", "recv is used instead"),
+    ("accept4", "empty_and_close", "it tries again"),
+    ("lstat", "LocalListener::LocalListener(std::", "the next process replaces the socket that stays"),
+    ("open", "version_of", "a new program is noticed by an ordered upgrade"),
+    ("fstat", "version_of", "a new program is noticed by an ordered upgrade"),
+    ("fcntl", "keep_from_programs", "a check of a later upgrade closes the descriptor"),
     ("poll", "LocalSender", "the message to the manager is sent again in 100 ms"),
     ("operator new", "Service::notify_ready", "READY=1 is sent without a status"),
     ("operator new", "Service::on_workers_checked", "the next status is sent in 2 s"),
@@ -146,6 +175,17 @@ SILENT = (
     ("read", "has_terminal", "SIGHUP is a reload, as without a terminal"),
     ("fstat", "SharedStream", "standard input is read only after poll(2)"),
     ("open", "SharedStream", "standard input is read only after poll(2)"),
+    ("recv", "HttpConnection", "the operator sends the request again"),
+    ("send", "HttpConnection", "the operator sends the request again"),
+    ("shutdown", "HttpConnection", "the answer was sent"),
+    ("epoll_ctl", "HttpConnection", "the operator sends the request again"),
+    ("operator new", "thread admin", "the operator gets status 503, or sends the request again"),
+    ("accept4", "HttpServer", "the operator sends the request again"),
+    ("getsockopt", "accept_queue", "the queue of a listener is shown as empty"),
+    ("open", "process_usage", "the memory in use is shown as 0"),
+    ("read", "process_usage", "the memory in use is shown as 0"),
+    ("lstat", "LocalListener::close", "the next process replaces the socket that stays"),
+    ("unlink", "LocalListener::close", "the next process replaces the socket that stays"),
     ("read", "SharedStream", "a line on standard input is read at its next edge"),
 )
 # (call, function, pattern): faults that the log reports in other words than those of strerror(3).

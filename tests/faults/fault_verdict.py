@@ -9,16 +9,18 @@ import re
 from dataclasses import dataclass
 
 from fault_table import Fault, is_silent, is_reported_otherwise
-from scenario import Run
+from scenario import FIRST, NEXT, Run
 
 REFUSALS = (64, 69, 71, 77, 78)  # Exit codes of daemon/service/exit_codes.hpp, without those for bugs.
 # A line of the log. For the journal only lines below the level error, because the reason of a refusal is an error line.
 LOG_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - [A-Z]+ - .|<[4-7]>.")
-BROKEN = re.compile(r"Sanitizer|runtime error:|terminate called|invariant|core dumped|echod-faults:")
+BROKEN = re.compile(r"Sanitizer|runtime error:|terminate called|invariant|core dumped"
+                    r"|^echod-faults: (?:cannot|no |too)", re.MULTILINE)
 COUNTER = re.compile(r"\b(\w+)=(\d+)")
 # Counters that stay 0 as long as nothing goes wrong.
 COMPLAINTS = ("log_write_failures", "log_lines_dropped", "accept_errors", "paused_resources", "register_failures",
-              "connection_lines_suppressed", "closed_io_error", "closed_timed_out", "reloads_refused")
+              "connection_lines_suppressed", "closed_io_error", "closed_timed_out", "reloads_refused",
+              "upgrades_refused", "upgrades_failed")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Injected:
     call: str = ""
     functions: str = ""  # The functions that made the call, the innermost first.
     fault: Fault | None = None
+    program: int = FIRST  # The number of the program that it hit.
+    is_lasting: bool = False  # It hits each upgrade.
 
     @property
     def is_transient(self) -> bool:
@@ -105,9 +109,37 @@ def judge_clients(run: Run, injected: Injected | None) -> list[str]:
     return [f"a connection that was not hit: {client.error}" for client in wrong]
 
 
+def judge_admin(run: Run, injected: Injected | None) -> list[str]:
+    """A fault may cost the requests that it hits. They are sent again."""
+    faults = [f"the admin thread: {fault}" for fault in run.admin_faults]
+    if run.admin_retries and (injected is None or injected.is_transient):
+        faults.append(f"the admin thread did not answer {run.admin_retries} requests")
+    return faults
+
+
 def judge_messages(messages: list[str]) -> list[str]:
     words = [word for message in messages for word in message.splitlines() if word in ("READY=1", "RELOADING=1")]
     return ["the manager got RELOADING=1, and no READY=1 after it"] if words and words[-1] == "RELOADING=1" else []
+
+
+def has_ended_in_upgrade(run: Run, injected: Injected | None) -> bool:
+    """Whether the next program could not start. Then there is no way back (docs/upgrade.md)."""
+    return injected is not None and injected.program == NEXT and run.has_served and run.status in REFUSALS
+
+
+def judge_upgrade(run: Run, injected: Injected | None) -> list[str]:
+    """The last of the upgrades must have succeeded, unless the fault is lasting. All others are counted."""
+    lines = [line for line in run.text.splitlines() if "counters: " in line]
+    counters = {name: int(value) for name, value in COUNTER.findall(lines[-1] if lines else "")}
+    faults = []
+    wanted = 0 if injected and injected.is_lasting else 1
+    if counters.get("upgrades") != wanted:
+        faults.append(f"upgrades={counters.get('upgrades')}, expected {wanted}")
+    if run.refusals > counters.get("reloads_refused", 0):
+        faults.append(f"{run.refusals} upgrades were refused, but reloads_refused={counters.get('reloads_refused')}")
+    if run.refusals and (injected is None or injected.is_transient):
+        faults.append("an upgrade was refused without a reason")
+    return faults
 
 
 def judge(run: Run, injected: Injected | None, bounds: Bounds | None) -> list[str]:
@@ -119,15 +151,17 @@ def judge(run: Run, injected: Injected | None, bounds: Bounds | None) -> list[st
         faults.append(f"hung: {run.hung}")
     if bounds and (spinning := bounds.spins(run)):
         faults.append(f"spins: {spinning}")
-    if not run.has_served:
+    if not run.has_served or has_ended_in_upgrade(run, injected):
         return faults + judge_refusal(run, injected)
+    if run.first_of_upgrade and not run.hung:
+        faults += judge_upgrade(run, injected)
     if run.status != 0 and not run.hung:
         faults.append(f"ended with {run.status}")
     if run.leaked:
         faults.append(f"leaked descriptors: {run.leaked}")
     if injected is None and run.retries:
         faults.append("did not react to the first signal")
-    faults += judge_clients(run, injected)
+    faults += judge_clients(run, injected) + judge_admin(run, injected)
     if injected is None or "LocalSender" not in injected.functions:  # LocalSender: the fault hit a message itself.
         faults += judge_messages(run.messages)
     if injected and not injected.is_silent and not is_reported(run, injected):

@@ -11,8 +11,8 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 from fault_table import CLASSES, SILENT, TABLE, Fault, faults_of
 from fault_verdict import Bounds, Injected, judge
 from records import Record
-from scenario import Run
-from torture import arguments, positions
+from scenario import CHECK, FIRST, NEXT, Run
+from torture import Case, arguments, positions
 
 BOUNDS = Bounds(calls=1000, cpu_s=0.1)
 LINE = "2026-11-21 02:50:20,123 - network-server - INFO - "
@@ -84,8 +84,55 @@ class VerdictTest(unittest.TestCase):
         self.assert_finds("0 lines", refused(stderr=""))
         self.assert_finds("does not say", refused(stderr="echod: it is no use\n"))
 
+    def test_an_admin_thread_that_does_not_answer_is_found(self):
+        self.assert_finds("the admin thread: no answer", served(admin_faults=["no answer"]))
+        interrupted = Injected("recv", "echod::HttpConnection::receive", Fault("fail", "EINTR"))
+        for injected in (None, interrupted):
+            self.assert_finds("did not answer 1 requests", served(admin_retries=1), injected)
+        self.assertEqual(judge(served(admin_retries=1), RESET, BOUNDS), [])
+
     def test_a_reload_without_an_end_is_found(self):
         self.assert_finds("no READY=1", served(messages=["READY=1", "RELOADING=1\nMONOTONIC_USEC=1"]))
+
+
+class UpgradeTest(unittest.TestCase):
+    NO_SPACE = Injected("pwrite", "echod::sys::MemoryFile::write", Fault("fail", "ENOSPC"))
+    TEXT = SERVED + f"{LINE}upgrade: pwrite: No space left on device\n"
+
+    def judge(self, injected: Injected | None, counters: str, **changes: object) -> str:
+        run = served(text=f"{self.TEXT}{LINE}counters: {counters}\n", first_of_upgrade=100, **changes)
+        return "; ".join(judge(run, injected, BOUNDS))
+
+    def test_one_that_is_refused_must_be_counted_and_a_later_one_done(self):
+        self.assertEqual(self.judge(self.NO_SPACE, "upgrades=1 reloads_refused=1", refusals=1), "")
+        self.assertIn("upgrades=0, expected 1", self.judge(self.NO_SPACE, "upgrades=0 reloads_refused=3", refusals=3))
+        self.assertIn("reloads_refused=0", self.judge(self.NO_SPACE, "upgrades=1 reloads_refused=0", refusals=1))
+
+    def test_none_may_be_refused_without_a_reason(self):
+        interrupted = Injected("pwrite", "echod::sys::MemoryFile::write", Fault("fail", "EINTR"))
+        for injected in (None, interrupted):
+            self.assertIn("refused without a reason",
+                          self.judge(injected, "upgrades=1 reloads_refused=1", refusals=1))
+
+    def test_only_the_next_program_may_end_and_it_says_why(self):
+        said = f"{SERVED}echod: mmap: No space left on device\n"
+        ended = {"status": 71, "text": said, "stderr": said, "clients": [client(1)], "first_of_upgrade": 100}
+        for program in (FIRST, CHECK):
+            hit = Injected("mmap", "echod::sys::MemoryMap", Fault("fail", "ENOSPC"), program)
+            self.assertIn("ended with 71", " ".join(judge(served(**ended), hit, BOUNDS)))
+        hit = Injected("mmap", "echod::sys::MemoryMap", Fault("fail", "ENOSPC"), NEXT)
+        self.assertEqual(judge(served(**ended), hit, BOUNDS), [])
+        self.assertIn("0 lines", " ".join(judge(served(**{**ended, "stderr": SERVED}), hit, BOUNDS)))
+
+    def test_the_records_of_all_programs_are_added_up(self):
+        first, next_one = Record(calls=3, allocations=5, paths={(1,): 2}), Record(calls=4, faults=1, peer_port=7,
+                                                                                   paths={(1,): 1, (2,): 3})
+        total = Record.total([first, next_one])
+        self.assertEqual((total.calls, total.allocations, total.faults, total.peer_port), (7, 5, 1, 7))
+        self.assertEqual(total.paths, {(1,): 3, (2,): 3})
+
+    def test_a_plan_names_its_program(self):
+        self.assertEqual(Case("upgraded", "n", 5, program=CHECK).plan, "program 2 allocation 5 1")
 
 
 class TableTest(unittest.TestCase):

@@ -3,13 +3,17 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
+#include <cstdio>
 
 #include "fault_layer.hpp"
 #include "sys/syscalls.hpp"
@@ -53,8 +57,12 @@ auto perform(const void* frame, int fd, Call call) noexcept {
   return transfer(frame, fd, 0, [&](size_t) { return call(); });
 }
 
+// 0 for a UNIX socket.
 std::uint16_t port_of(const sockaddr* address) noexcept {
-  // Both families have the port at the same offset.
+  if (address->sa_family == AF_UNIX) {
+    return 0;
+  }
+  // Both other families have the port at the same offset.
   return ntohs(reinterpret_cast<const sockaddr_in*>(address)->sin_port);
 }
 
@@ -111,7 +119,11 @@ ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
 }
 
 ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
-  return perform(FRAME, fd, [&] { return ::recvmsg(fd, message, flags); });
+  // All callers have one buffer.
+  return transfer(FRAME, fd, message->msg_iov->iov_len, [&](size_t left) {
+    message->msg_iov->iov_len = left;
+    return ::recvmsg(fd, message, flags);
+  });
 }
 
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
@@ -190,6 +202,65 @@ ssize_t write(int fd, const void* data, size_t length) noexcept {
 
 int fstat(int fd, struct stat* status) noexcept {
   return perform(FRAME, fd, [&] { return ::fstat(fd, status); });
+}
+
+int lstat(const char* path, struct stat* status) noexcept {
+  return perform(FRAME, -1, [&] { return ::lstat(path, status); });
+}
+
+int fchmod(int fd, mode_t mode) noexcept {
+  return perform(FRAME, fd, [&] { return ::fchmod(fd, mode); });
+}
+
+int chmod(const char* path, mode_t mode) noexcept {
+  return perform(FRAME, -1, [&] { return ::chmod(path, mode); });
+}
+
+int lchown(const char* path, uid_t owner, gid_t group) noexcept {
+  return perform(FRAME, -1, [&] { return ::lchown(path, owner, group); });
+}
+
+int flock(int fd, int operation) noexcept {
+  return perform(FRAME, fd, [&] { return ::flock(fd, operation); });
+}
+
+int memfd_create(const char* name, unsigned flags) noexcept {
+  return perform(FRAME, -1, [&] { return ::memfd_create(name, flags); });
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length) noexcept {
+  return perform(FRAME, fd, [&] { return ::fallocate(fd, mode, offset, length); });
+}
+
+ssize_t pread(int fd, void* data, size_t length, off_t offset) noexcept {
+  return transfer(FRAME, fd, length, [&](size_t left) { return ::pread(fd, data, left, offset); });
+}
+
+int madvise(void* address, size_t length, int advice) noexcept {
+  return perform(FRAME, -1, [&] { return ::madvise(address, length, advice); });
+}
+
+ssize_t pwrite(int fd, const void* data, size_t length, off_t offset) noexcept {
+  return transfer(FRAME, fd, length, [&](size_t left) { return ::pwrite(fd, data, left, offset); });
+}
+
+void* mmap(void* address, size_t length, int protection, int flags, int fd, off_t offset) noexcept {
+  // MAP_FAILED is -1 as a number.
+  return reinterpret_cast<void*>(perform(FRAME, fd, [&] {
+    return reinterpret_cast<std::intptr_t>(::mmap(address, length, protection, flags, fd, offset));
+  }));
+}
+
+int munmap(void* address, size_t length) noexcept {
+  return perform(FRAME, -1, [&] { return ::munmap(address, length); });
+}
+
+int rename(const char* from, const char* to) noexcept {
+  return perform(FRAME, -1, [&] { return ::rename(from, to); });
+}
+
+int unlink(const char* path) noexcept {
+  return perform(FRAME, -1, [&] { return ::unlink(path); });
 }
 
 int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept {

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fault_table import Fault
 
@@ -15,6 +16,8 @@ class Attempt:
     nth: int
     functions: str = ""
     file: str = ""
+    scenario: str = "managed"
+    is_lasting: bool = False  # It hits that call of each new thread.
 
     @property
     def name(self) -> str:
@@ -32,13 +35,19 @@ class Attempt:
         return "(INJECTED)" in (directory / "strace").read_text("utf-8", "replace")
 
 
-def attempts(call: str, codes: str, nths: tuple[int, ...], **where: str) -> list[Attempt]:
+def attempts(call: str, codes: str, nths: tuple[int, ...], **where: Any) -> list[Attempt]:
     return [Attempt(call, Fault("fail", code), nth, **where) for code in codes.split() for nth in nths]
 
 
 ATTEMPTS = (
-    attempts("clone3", "EAGAIN", (1, 2, 3))  # Creates spdlog's thread and the two workers.
+    attempts("clone3", "EAGAIN", (1, 2, 3, 4, 5))  # Creates two log threads, the admin thread and the two workers.
     # A library makes the first six calls of the process while it is loaded. The first call of a thread sets its name.
     + attempts("prctl", "EINVAL", (1, 7))
     + attempts("openat", "EMFILE ENOENT EACCES", (1,), functions="localtime", file="/etc/localtime")
+    # Creates the threads that read the configuration and check the new program.
+    + attempts("clone3", "EAGAIN", (6, 7), scenario="upgraded")
+    # These are the first calls of the check's process, and of the thread that waits for it. Each upgrade has others, so
+    # all upgrades fail.
+    + attempts("execve", "ENOMEM EACCES", (1,), scenario="upgraded", is_lasting=True)
+    + attempts("pidfd_open", "EMFILE ENOMEM", (1,), scenario="upgraded", is_lasting=True)
 )

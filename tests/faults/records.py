@@ -3,36 +3,61 @@
 import re
 import struct
 import subprocess
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-DEPTH = 3
+DEPTH = 4
 PATHS = 2048
-HEADER = struct.Struct("=29Q")
+HEADER = struct.Struct("=29Q16s")
 PATH = struct.Struct(f"={DEPTH + 2}Q")
 CALL = re.compile(r"\tcall +[0-9a-f]+ <echod::sys::calls::(\w+)\([^{]*\)>$")  # Calls of a lambda inside do not match.
 ADDRESS = re.compile(r" *([0-9a-f]+):\t")
 
 
+def numbered(file: Path, program: int) -> Path:
+    return file.with_name(f"{file.name}.{program}")
+
+
 @dataclass(frozen=True)
 class Record:
-    """The counts of one run. `paths`: the number of calls by path; a path is a tuple of return addresses."""
+    """The counts of one program. `paths`: the number of calls by path; a path is a tuple of return addresses."""
 
     calls: int = 0
     allocations: int = 0
     faults: int = 0
     peer_port: int = 0
     allocated_by: tuple[int, ...] = ()  # Return addresses of the last allocation that failed.
+    thread: str = ""  # The name of the thread that it was in.
     paths: dict[tuple[int, ...], int] = field(default_factory=dict)
     hashes: dict[tuple[int, ...], int] = field(default_factory=dict)
+
+    @classmethod
+    def read_all(cls, file: Path) -> "list[Record]":
+        """The records of all programs of a run, in their order. See ECHOD_FAULTS in fault_layer.hpp."""
+        records = []
+        while (one := numbered(file, len(records) + 1)).exists():
+            records.append(cls.read(one))
+        return records
+
+    @classmethod
+    def total(cls, records: "list[Record]") -> "Record":
+        """Adds them up. The fault is in one of them."""
+        hit = next((record for record in records if record.faults), cls())
+        paths: Counter[tuple[int, ...]] = Counter()
+        for record in records:
+            paths.update(record.paths)
+        return replace(hit, calls=sum(record.calls for record in records),
+                       allocations=sum(record.allocations for record in records), paths=dict(paths),
+                       hashes={path: value for record in records for path, value in record.hashes.items()})
 
     @classmethod
     def read(cls, file: Path) -> "Record":
         data = file.read_bytes() if file.exists() else b""
         if len(data) < HEADER.size + PATHS * PATH.size:
             return cls()
-        calls, allocations, faults, port, lost, *places = HEADER.unpack_from(data)
+        calls, allocations, faults, port, lost, *places, thread = HEADER.unpack_from(data)
         if lost:
             raise ValueError("too many paths for the table in fault_layer.hpp")
         paths, hashes = {}, {}
@@ -41,7 +66,8 @@ class Record:
             if hashed:
                 paths[tuple(returns)] = count
                 hashes[tuple(returns)] = hashed
-        return cls(calls, allocations, faults, port, tuple(filter(None, places)), paths, hashes)
+        return cls(calls, allocations, faults, port, tuple(filter(None, places)),
+                   thread.rstrip(b"\0").decode(), paths, hashes)
 
 
 @dataclass(frozen=True)
@@ -97,8 +123,11 @@ class Binary:
     def name(self, path: tuple[int, ...]) -> str:
         """The name of a path, such as "recv stream_socket.cpp:33 connection.cpp:131"."""
         called = [address for address in path if address]
+        self.learn({*called})
         return " ".join([self.sites.get(path[0], "?")] + [self.place(address).line for address in called])
 
     def functions(self, path: tuple[int, ...]) -> str:
         """Returns the functions of a path, the innermost first."""
-        return " < ".join(self.place(address).function for address in path if address)
+        called = [address for address in path if address]
+        self.learn({*called})  # All at once: addr2line reads the whole executable each time.
+        return " < ".join(self.place(address).function for address in called)

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import stream_sockets
+from admin_visit import AdminVisit
 from checked_stream import Crowd, Ending, Plan, Stream
 from echod_process import Broken
 from records import Record
 from tortured_echod import Manager, TorturedEchod
 
-SCENARIOS = ("plain", "managed")
+SCENARIOS = ("plain", "managed", "upgraded")
+FIRST, CHECK, NEXT = 1, 2, 3  # The numbers of the programs of an upgrade; see fault_layer.hpp.
 CLIENT_S = 8.0
 READS_LATE: dict[str, Any] = {"reads_after_s": math.inf, "receive_buffer": 32 * 1024}  # It reads when told to.
 ONE_STOP_S = 1.2  # echod takes a second stop signal within this time for the same stop.
@@ -30,13 +32,19 @@ class Run:
     has_served: bool = False  # It logged that it started.
     text: str = ""
     stderr: str = ""
-    record: Record = field(default_factory=Record)
+    record: Record = field(default_factory=Record)  # Of all its programs.
+    records: list[Record] = field(default_factory=list)  # By program.
     clients: list[Stream] = field(default_factory=list)
     leaked: str = ""
     hung: str = ""
     cpu_s: float = 0.0
     retries: int = 0
     messages: list[str] = field(default_factory=list)
+    admin_faults: list[str] = field(default_factory=list)  # What was wrong with the admin thread.
+    admin_retries: int = 0  # Requests that were not answered.
+    admin_allocations: range = range(0)  # Numbers of the allocations while the admin thread was asked.
+    first_of_upgrade: int = 0  # The number of the first allocation of the upgrade; 0 without an upgrade.
+    refusals: int = 0  # How many upgrades were refused.
 
 
 class Play:
@@ -47,6 +55,9 @@ class Play:
         self.rng = rng
         self.size = size
         self.port = 0
+        self.admin = AdminVisit("", 0, 0, daemon.is_running)
+        self.admin_allocations = range(0)
+        self.first_of_upgrade = 0
         self.clients: list[Stream] = []
         self.crowd = Crowd(lambda client: None)
 
@@ -92,6 +103,8 @@ class Play:
 
     def act(self) -> str:
         """Plays the life of a daemon that serves. Returns the descriptors that it leaked."""
+        self.admin = AdminVisit(str(self.daemon.admin_socket), self.daemon.admin_port, self.port,
+                                self.daemon.is_running)
         before = self.daemon.descriptors()
         self.serve_crowd(self.connect_crowd(self.size // 3))
         self.daemon.tell(signal.SIGUSR2, "counters: ")
@@ -99,6 +112,9 @@ class Play:
         slow = [self.connect(400_000, **READS_LATE) for _ in range(2)]
         leaving = self.connect(100_000, **READS_LATE)
         self.serve_until(lambda: all(client.is_over or client.sent == client.total for client in [*slow, leaving]))
+        first = self.daemon.allocations() + 1
+        self.admin.come()
+        self.admin_allocations = range(first, self.daemon.allocations() + 1)
         crowd = self.connect_crowd(self.size - self.size // 3)
         if self.daemon.log_file.exists():  # A fault may have kept it from being opened.
             self.daemon.log_file.rename(self.daemon.log_file.with_suffix(".log.1"))
@@ -112,6 +128,25 @@ class Play:
         self.crowd.end(leaving)
         leaked = self.wait_for_descriptors(before)
         self.drain()
+        return leaked
+
+    def act_with_upgrade(self) -> str:
+        """Plays an upgrade in place while clients are owed bytes. Returns the descriptors that echod leaked."""
+        before = self.daemon.descriptors()
+        slow = [self.connect(size, **READS_LATE) for size in (400_000, 400_000, 120_000)]
+        talker = self.connect(1000, ending=Ending.SILENCE, parting=b"x" * 100)
+        self.serve_until(lambda: all(client.is_over or client.sent == client.total for client in [*slow, talker]))
+        crowd = self.connect_crowd(8)
+        self.first_of_upgrade = self.daemon.allocations() + 1
+        self.daemon.upgrade()
+        self.serve_crowd(crowd)
+        for client in slow:
+            self.start_reading(client)
+        self.serve_crowd([*slow, *self.connect_crowd(3)] if self.daemon.is_running() else slow)
+        leaked = self.wait_for_descriptors([*before, "socket"])  # That of the client who stays.
+        self.daemon.signal(signal.SIGTERM)
+        self.serve_crowd([talker])
+        self.daemon.wait_for_end()
         return leaked
 
     def wait_for_descriptors(self, before: list[str]) -> str:
@@ -135,6 +170,7 @@ class Play:
             return
         self.daemon.ask_to_stop()
         stopped = time.monotonic()
+        self.admin.see_the_drain()
         self.start_reading(late)
         self.serve_crowd([idle, talker, late])
         time.sleep(max(0.0, stopped + ONE_STOP_S - time.monotonic()))
@@ -156,7 +192,7 @@ def run(command: list[str], scenario: str, directory: Path, seed: int, plan: str
         else:
             play.port = port
             result.has_served = True
-            result.leaked = play.act()
+            result.leaked = play.act_with_upgrade() if scenario == "upgraded" else play.act()
     except Broken as hung:
         result.hung = str(hung)
     except ConnectionError as error:
@@ -170,7 +206,11 @@ def run(command: list[str], scenario: str, directory: Path, seed: int, plan: str
             result.messages = manager.messages
             manager.close()
     result.status, result.cpu_s, result.retries = daemon.process.returncode, daemon.cpu_s(), daemon.retries
+    result.admin_faults, result.admin_retries = play.admin.faults, play.admin.retries
+    result.admin_allocations = play.admin_allocations
     result.text = daemon.text()
     result.stderr = daemon.stderr_text()
-    result.record = Record.read(daemon.record_file)
+    result.records = Record.read_all(daemon.record_file)
+    result.record = Record.total(result.records)
+    result.first_of_upgrade, result.refusals = play.first_of_upgrade, daemon.refusals
     return result

@@ -18,13 +18,16 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 
 import library_calls
 from fault_table import CLASSES, Fault, faults_of, is_client, is_not_always_made
-from fault_verdict import Bounds, Injected, judge
+from fault_verdict import Bounds, Injected, has_ended_in_upgrade, judge
 from records import Binary, Record
-from scenario import SCENARIOS, Run, run
+from scenario import CHECK, FIRST, NEXT, SCENARIOS, Run, run
 
 UNDISTURBED_RUNS = 3
 TRIES = 3  # A call of an earlier run may not happen again, or not as often.
 BURST = 20
+ADMIN_STEP = 7  # Of the allocations for answers of the admin thread, which are alike, so many-th fail.
+PROGRAMS = {FIRST: "", CHECK: "/check", NEXT: "/next"}  # Parts of the names of cases.
+START_STEP = 5  # Of the allocations of a program that starts for an upgrade, as any program starts, so many-th fail.
 
 
 @dataclass(frozen=True)
@@ -41,14 +44,15 @@ class Case:
     functions: str = ""
     count: int = 1  # How many allocations in a row fail.
     attempt: library_calls.Attempt | None = None  # Set if strace injects the fault.
+    program: int = FIRST
 
     @property
     def plan(self) -> str:
         if self.attempt:
             return ""
         if self.fault is None:
-            return f"allocation {self.nth} {self.count}"
-        return f"call {self.hash:x} {self.nth} {self.fault.action} {self.fault.value}"
+            return f"program {self.program} allocation {self.nth} {self.count}"
+        return f"program {self.program} call {self.hash:x} {self.nth} {self.fault.action} {self.fault.value}"
 
     @property
     def kind(self) -> str:
@@ -61,6 +65,7 @@ class Result:
     record: Record = field(default_factory=Record)
     is_hit: bool = False
     has_served: bool = False
+    has_ended: bool = False  # The next program refused to start, after an upgrade.
     failures: list[str] = field(default_factory=list)
     directory: str = ""  # The files of the run, kept if there are failures.
     functions: str = ""  # The functions that were hit, the innermost first.
@@ -96,19 +101,22 @@ def play(case: Case) -> Result:
         seed = zlib.crc32(f"{setup.seed} {case.name} {case.nth} {number}".encode())
         ran = run(command, case.scenario, directory, seed, played.plan)
         is_hit = case.attempt.is_hit(directory) if case.attempt else ran.record.faults > 0
-        functions = case.functions if case.fault else setup.binary.functions(ran.record.allocated_by)
-        injected = Injected(case.call, functions, case.fault) if is_hit else None
+        functions = case.functions if case.fault else (f"{setup.binary.functions(ran.record.allocated_by)} < thread "
+                                                       f"{ran.record.thread}")
+        is_lasting = case.attempt is not None and case.attempt.is_lasting
+        injected = Injected(case.call, functions, case.fault, case.program, is_lasting) if is_hit else None
         bounds = None if case.attempt else setup.bounds.get(case.scenario)
-        result = Result(played, ran.record, is_hit, ran.has_served, judge(ran, injected, bounds),
-                        functions=functions)
+        result = Result(played, ran.record, is_hit, ran.has_served, has_ended_in_upgrade(ran, injected),
+                        judge(ran, injected, bounds), functions=functions)
         if result.failures:
             kept = setup.keep / directory.name
-            shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("notify", "record"))
+            shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("notify", "record.*", "admin.sock*"))
             result.directory = str(kept)
         shutil.rmtree(directory)
         if is_hit or result.failures:
             break
-        nth = min(nth, ran.record.paths.get(case.path, 0)) or 1
+        paths = ran.records[case.program - 1].paths if len(ran.records) >= case.program else {}
+        nth = min(nth, paths.get(case.path, 0)) or 1
     return result
 
 
@@ -118,28 +126,57 @@ def positions(count: int, rng: random.Random, randoms: int) -> list[int]:
 
 
 def plan_calls(binary: Binary, undisturbed: dict[str, list[Run]], rng: random.Random) -> list[Case]:
+    """Plans faults for all paths that are in no earlier scenario. A program that starts for an upgrade has few others,
+    but a fault has other consequences in it, so there is also one fault for each path.
+    """
     cases = []
     planned: set[tuple[int, ...]] = set()
+    binary.learn({address for runs in undisturbed.values() for ran in runs for path in ran.record.paths
+                  for address in path if address})
     for scenario in SCENARIOS:
-        records = [ran.record for ran in undisturbed[scenario]]
-        paths = sorted(set.intersection(*(set(record.paths) for record in records)) - planned)
-        planned |= set(paths)
-        for path in paths:
-            call, functions = binary.sites[path[0]], binary.functions(path)
-            name = binary.name(path)
-            for fault in faults_of(call, functions):
-                for nth in positions(min(record.paths[path] for record in records), rng, 2):
-                    cases.append(Case(scenario, f"{scenario} {name} {fault.name}", nth, fault, path,
-                                      records[0].hashes[path], call, functions))
+        for program, role in PROGRAMS.items():
+            records = [ran.records[program - 1] for ran in undisturbed[scenario] if len(ran.records) >= program]
+            paths = sorted(set.intersection(*(set(record.paths) for record in records))) if records else []
+            for path in paths:
+                call, functions = binary.sites[path[0]], binary.functions(path)
+                faults = faults_of(call, functions)
+                if path not in planned:
+                    nths = positions(min(record.paths[path] for record in records), rng, 2)
+                elif program != FIRST:
+                    faults, nths = faults[:1], [1]
+                else:
+                    continue
+                cases += [Case(scenario, f"{scenario}{role} {binary.name(path)} {fault.name}", nth, fault, path,
+                               records[0].hashes[path], call, functions, program=program)
+                          for fault in faults for nth in nths]
+            planned |= set(paths)
     return cases
 
 
-def plan_allocations(undisturbed: dict[str, list[Run]]) -> list[Case]:
+def plan_allocations(undisturbed: dict[str, list[Run]], rng: random.Random) -> list[Case]:
     cases = []
-    for scenario in SCENARIOS:
+    for scenario in SCENARIOS[:-1]:
         most = max(ran.record.allocations for ran in undisturbed[scenario])
-        cases += [Case(scenario, f"{scenario} allocation", nth) for nth in range(1, most + 1)]
-        cases += [Case(scenario, f"{scenario} allocations", nth, count=BURST) for nth in range(1, most + 1, BURST // 2)]
+        admin = undisturbed[scenario][0].admin_allocations
+        alike = {*admin} - {*admin[rng.randrange(ADMIN_STEP)::ADMIN_STEP]}
+        cases += [Case(scenario, f"{scenario} allocation", nth) for nth in range(1, most + 1) if nth not in alike]
+        cases += [Case(scenario, f"{scenario} allocations", nth, count=BURST)
+                  for nth in range(1, most + 1, BURST // 2) if nth not in alike]
+    return cases + plan_allocations_of_upgrade(undisturbed[SCENARIOS[-1]], rng)
+
+
+def plan_allocations_of_upgrade(undisturbed: list[Run], rng: random.Random) -> list[Case]:
+    first = min(ran.first_of_upgrade for ran in undisturbed)
+    ranges = {program: range(rng.randint(1, START_STEP), max(ran.records[program - 1].allocations
+                                                             for ran in undisturbed) + 1, START_STEP)
+              for program in (CHECK, NEXT)}
+    ranges[FIRST] = range(first, max(ran.records[0].allocations for ran in undisturbed) + 1)
+    cases = []
+    for program, numbers in ranges.items():
+        name = f"{SCENARIOS[-1]}{PROGRAMS[program]} allocation"
+        cases += [Case(SCENARIOS[-1], name, nth, program=program) for nth in numbers]
+        cases += [Case(SCENARIOS[-1], f"{name}s", nth, count=BURST, program=program)
+                  for nth in numbers[::BURST // 2 // numbers.step]]
     return cases
 
 
@@ -149,7 +186,8 @@ def sample(cases: list[Case], number: int, rng: random.Random) -> list[Case]:
     first: dict[object, Case] = {}
     rest = []
     for case in cases:
-        place = case.attempt or (case.call, case.name.split()[2]) if case.fault else case.scenario
+        place = (case.attempt or (case.call, case.name.split()[2]) if case.fault
+                 else (case.scenario, case.program))
         if place not in first:
             first[place] = case
         else:
@@ -211,7 +249,8 @@ def report(results: list[Result], wrong: list[str], facts: dict, options: argpar
         "faults": len(hit),
         "missed": len(results) - len(hit),
         "refused_to_start": sum(not result.has_served for result in hit),
-        "served": sum(result.has_served for result in hit),
+        "served": sum(result.has_served and not result.has_ended for result in hit),
+        "ended_after_upgrade": sum(result.has_ended for result in hit),
         "by_class": {kind: kinds[kind] for kind in CLASSES if kinds[kind]},
         "by_call": dict(sorted(Counter(result.case.call for result in hit).items())),
         "unreached": wrong,
@@ -220,7 +259,8 @@ def report(results: list[Result], wrong: list[str], facts: dict, options: argpar
     }
     print(f"\n{summary['call_sites']} call sites, on {summary['paths']} paths; {summary['allocations']} allocations")
     print(f"{summary['faults']} faults: echod went on {summary['served']} times and refused to start "
-          f"{summary['refused_to_start']} times; {summary['missed']} faults were not injected")
+          f"{summary['refused_to_start']} times, and ended at the start of the next program "
+          f"{summary['ended_after_upgrade']} times; {summary['missed']} faults were not injected")
     for kind, number in summary["by_class"].items():
         print(f"  {kind:18} {number:6}")
     for line in wrong:
@@ -286,8 +326,8 @@ def main() -> int:
         undisturbed = run_undisturbed(pool)
     bounds = {scenario: Bounds(max(ran.record.calls for ran in runs), max(ran.cpu_s for ran in runs))
               for scenario, runs in undisturbed.items()}
-    cases = plan_calls(binary, undisturbed, rng) + plan_allocations(undisturbed)
-    cases += [Case("managed", f"managed strace {attempt.name}", 1, attempt.fault, call=attempt.call,
+    cases = plan_calls(binary, undisturbed, rng) + plan_allocations(undisturbed, rng)
+    cases += [Case(attempt.scenario, f"{attempt.scenario} strace {attempt.name}", 1, attempt.fault, call=attempt.call,
                    functions=attempt.functions, attempt=attempt) for attempt in library_calls.ATTEMPTS]
     if options.only is not None:
         cases = [case for case in cases if options.only in case.name and options.nth in (None, case.nth)]

@@ -1,5 +1,6 @@
 """One echod under faults: its configuration and environment, and how it is told to do something."""
 
+import contextlib
 import os
 import re
 import signal
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import stream_sockets
 from echod_process import Broken, EchodProcess, wait_until
+from records import Record, numbered
 
 PORT = re.compile(r"listening on (?:\[::\]|0\.0\.0\.0|127\.0\.0\.1):(\d+), backlog")  # The first listener only.
 STARTED = re.compile(r"started: echod")
@@ -17,13 +20,15 @@ AGAIN = "; send it again"  # Logged when echod had no memory to act on a signal.
 # Then the signal is sent again, as an operator would do: the fault may have hit the reaction or its message.
 REACTION_S = 0.6
 END_S = 20.0
+UPGRADED, REFUSED = "has replaced echod", "reload: refused"
+MOST_TRIES = 25  # Of an upgrade. One that fails may make only one of 20 allocations that fail in a row.
 
 # Addresses, names and paths are too long for std::string to hold without an allocation. (127.0.0.1 is written as an
 # IPv4-mapped IPv6 address, which works without IPv6.)
 LOGS = "the log files of a daemon that is tortured"
+RUNTIME = "the run-time files of a tortured daemon"
 NAMES = "a-socket-unit-with-a-long-name.socket"
 MAPPED = "0000:0000:0000:0000:0000:ffff:127.0.0."
-FURTHER = "".join(f'[[listen]]\naddress = "{MAPPED}{host}"\nport = 0\n' for host in (2, 3))
 CONFIG = """
 workers = 2
 [[listen]]
@@ -44,7 +49,7 @@ reads = 4
 accepts = 4
 [timeouts]
 idle_s = 30
-stalled_write_s = 5
+stalled_write_s = 30
 linger_s = 0.5
 drain_s = 5
 [socket]
@@ -53,7 +58,14 @@ send_buffer_kib = 64
 file = "{logs}/network-server.log"
 file_level = "{level}"
 connection_lines_per_second = 0
+[admin]
+address = "{mapped}1"
+port = {admin_port}
 """
+
+
+def listeners(*hosts: int) -> str:
+    return "".join(f'[[listen]]\naddress = "{MAPPED}{host}"\nport = 0\n' for host in hosts)
 
 
 @dataclass
@@ -87,18 +99,29 @@ class Manager:
 class TorturedEchod(EchodProcess):
     """Starts echod. `command`: echod, maybe after a wrapper. `plan`: $ECHOD_FAULT. With `manager` the daemon is started
     as by a service manager, logs at level trace, and is stopped by a line on standard input.
+
+    `retries` counts signals that were sent again, `refusals` reloads and upgrades that echod refused.
     """
 
     def __init__(self, command: list[str], directory: Path, plan: str, manager: Manager | None):
         self.manager = manager
         self.record_file = directory / "record"
         self.retries = 0
+        self.refusals = 0
         self.reaction_s = REACTION_S if plan else END_S
         (directory / LOGS).mkdir()
-        config = CONFIG.format(address=f"{MAPPED}1" if manager else "::", further="" if manager else FURTHER, logs=LOGS,
-                               level="trace" if manager else "debug",
+        (directory / RUNTIME).mkdir()
+        self.admin_socket = directory / RUNTIME / "admin.sock"
+        if manager:
+            self.leave_sockets_behind()
+        self._reserved = contextlib.ExitStack()
+        self.admin_port = self._reserved.enter_context(stream_sockets.reserved_port())
+        config = CONFIG.format(address=f"{MAPPED}1" if manager else "::", logs=LOGS,
+                               further="" if manager else listeners(2, 3),
+                               level="trace" if manager else "debug", mapped=MAPPED, admin_port=self.admin_port,
                                port=manager.listener.getsockname()[1] if manager else 0)
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "ECHOD_FAULTS": str(self.record_file),
+                       "RUNTIME_DIRECTORY": str(directory / RUNTIME),
                        "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "detect_leaks=1:exitcode=99"),
                        "UBSAN_OPTIONS": "print_stacktrace=1"}
         if plan:
@@ -121,6 +144,12 @@ class TorturedEchod(EchodProcess):
                          stdin=subprocess.PIPE if manager else subprocess.DEVNULL,
                          log_file=directory / LOGS / "network-server.log")
 
+    def leave_sockets_behind(self) -> None:
+        """Leaves the sockets of a daemon that was killed: one that it served, and one that it was about to rename."""
+        for name in (self.admin_socket, f"{self.admin_socket}.new"):
+            with socket.socket(socket.AF_UNIX) as left:
+                left.bind(str(name))
+
     def wait_until(self, what: str, is_so: Callable[[], object], seconds: float = END_S) -> None:
         """As wait_until() of echod_process.py. Also receives what the daemon tells the manager."""
         def is_so_now() -> object:
@@ -128,6 +157,10 @@ class TorturedEchod(EchodProcess):
                 self.manager.listen()
             return is_so()
         wait_until(what, is_so_now, seconds, most_pause_s=0.002)
+
+    def allocations(self) -> int:
+        """Returns how many allocations it has made so far."""
+        return Record.read(numbered(self.record_file, 1)).allocations
 
     def wait_for_port(self) -> int | None:
         """Waits for the start. Returns the port, or None if the daemon has ended."""
@@ -138,6 +171,26 @@ class TorturedEchod(EchodProcess):
         self.wait_until("the start or the end", lambda: not self.is_running() or serves())
         port = PORT.search(self.text())
         return int(port[1]) if port and self.is_running() else None
+
+    def upgrade(self) -> None:
+        """Upgrades it in place to a configuration with another listener and another length of the log queue. If it
+        refuses, tries again, up to MOST_TRIES times.
+        """
+        text = self.config_file.read_text("utf-8")
+        self.config_file.write_text(text.replace(listeners(2, 3), listeners(2, 4))
+                                    .replace("[log]\n", "[log]\nqueue_lines = 1000\n"), encoding="utf-8")
+        for _ in range(MOST_TRIES):
+            refused, without_memory = self.count(REFUSED), self.count(AGAIN)
+            self.signal(signal.SIGHUP)
+            self.wait_until("the end of an upgrade", lambda: not self.is_running() or self.count(UPGRADED) > 0
+                            or self.count(REFUSED) > refused or self.count(AGAIN) > without_memory)
+            if not self.is_running() or self.count(UPGRADED) > 0:
+                return
+            self.refusals += self.count(REFUSED) > refused
+
+    def count(self, words: str) -> int:
+        """Returns how often it has logged them. A fault may keep a line from the log file or from standard error."""
+        return max(self.stderr_text().count(words), self.log_text().count(words))
 
     def tell(self, number: int, reaction: str) -> None:
         """Sends a signal, up to three times, until `reaction` was logged once more."""
@@ -186,5 +239,6 @@ class TorturedEchod(EchodProcess):
 
     def kill(self) -> None:
         super().kill()
+        self._reserved.close()
         if self.process.stdin:
             self.process.stdin.close()

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const Config running;
     const Config now = reloaded(running, config);
     test::require_same_when_dumped(now);
-    test::require(keys_needing_restart(now, config) == keys_needing_restart(running, config),
+    test::require(keys_needing_upgrade(now, config) == keys_needing_upgrade(running, config),
                   "a reload applies all but what it says", text);
   } catch (const ConfigErrors& errors) {
     test::require(errors.begin_with_positions(), "errors begin with positions", errors.what());

@@ -39,6 +39,7 @@ EchoSettings fuzz_settings() {
                      .pins = 16,
                      .patience = 2,
                      .copies_after_small_pieces = 2};
+  settings.reads_per_sample = 2;
   settings.timeouts.idle = std::chrono::seconds(4);
   settings.timeouts.stalled_write = std::chrono::seconds(3);
   settings.timeouts.linger = std::chrono::seconds(2);
@@ -137,7 +138,7 @@ class FuzzedWorker {
     shared_.admission.take_slot();
     shared_.admission.count_connection(context_.admission.worker);
     auto fd = sys::UniqueFd::adopt(peers_.add(input_.byte()));
-    context_.table.create(context_, std::move(fd), {}).start();
+    context_.table.create(context_, 0, std::move(fd), SocketAddress()).start();
   }
 
   void let_time_pass() {

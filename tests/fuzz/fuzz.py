@@ -11,7 +11,7 @@ import time
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 HERE = SOURCE / "tests/fuzz"
 BUILD = SOURCE / "build/fuzz"
-MOST_BYTES = {"config": 4096}  # The maximum size of an input; 1024 for other targets.
+MOST_BYTES = {"config": 4096, "http_request": 9216}  # The maximum size of an input; 1024 for other targets.
 PROGRESS_S = 10
 HEADS = ("target", "executions", "per second", "corpus", "edges", "findings")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
+import admin_attacks
 import blocked_outputs
 import chaos
 import network
@@ -21,6 +22,7 @@ import slow_clients
 import storms
 import streams
 import table
+import upgrades
 from scenario_run import NotPossible, Result, ScenarioRun, Settings, fail
 
 SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
@@ -32,9 +34,12 @@ SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {scenario.__name__: scenar
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,
     pressure.few_descriptors, pressure.address_space, pressure.data_segment,
     pressure.stopped, pressure.cpu_starvation, pressure.full_disk, pressure.memory_cgroup,
+    upgrades.upgrade_storm, upgrades.upgrade_memory_cgroup,
+    admin_attacks.admin_crowd, admin_attacks.admin_browser,
     chaos.chaos_gate, *network.SCENARIOS)} | blocked_outputs.SCENARIOS
 
-NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", *(scenario.__name__ for scenario in network.SCENARIOS))
+NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", "upgrade_memory_cgroup",
+             *(scenario.__name__ for scenario in network.SCENARIOS))
 RUN_ALONE = ("spliced_never_reads",)  # They measure the memory of the system.
 
 

@@ -72,6 +72,7 @@ class Result:
     cpu_us_per_event: float = 0.0
     pings: Report = field(default_factory=Report)
     counters: dict[str, int] = field(default_factory=dict)  # By how much each counter has changed.
+    figures: dict[str, float] = field(default_factory=dict)  # Of this scenario alone.
     failures: list[str] = field(default_factory=list)
     said: list[str] = field(default_factory=list)  # If it failed, the last lines on the daemon's stderr.
     skipped: str = ""

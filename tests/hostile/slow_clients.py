@@ -1,5 +1,7 @@
 """Slow clients: they send single bytes, never read, or have tiny windows."""
 
+import os
+import re
 import socket
 from pathlib import Path
 
@@ -154,7 +156,8 @@ class PageFiller:
         self.receiver.close()
 
 
-# What /proc/meminfo lists by use (proc(5)). The rest is in pages that the kernel has no list for, as those of sockets.
+# What /proc/meminfo lists by use (proc(5)). The rest is pages without a list, such as those of sockets, and free pages
+# that a processor keeps for itself, which can be hundreds of MiB.
 LISTED = ("MemFree", "Buffers", "Cached", "Slab", "AnonPages", "PageTables", "KernelStack", "Percpu")
 
 
@@ -162,7 +165,9 @@ def unlisted_kib() -> int:
     """Returns the memory of the system in pages without a listed use. Other programs hardly change it."""
     sizes = {name: int(rest.split()[0]) for name, rest in
              (line.split(":") for line in Path("/proc/meminfo").read_text("ascii").splitlines())}
-    return sizes["MemTotal"] - sum(sizes[name] for name in LISTED)
+    kept_free = re.findall(r"^ +count: +(\d+)$", Path("/proc/zoneinfo").read_text("ascii"), re.MULTILINE)
+    kept_free_kib = sum(map(int, kept_free)) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return sizes["MemTotal"] - sum(sizes[name] for name in LISTED) - kept_free_kib
 
 
 def tiny_windows(run: ScenarioRun) -> None:

@@ -105,13 +105,14 @@ TEST_F(ActivationTest, SocketsPassedToAnotherProcessAreIgnored) {
   EXPECT_TRUE(connect().echoes("hello"));
 }
 
-TEST_F(ActivationTest, AReloadKeepsThemAndLogsThatOthersNeedARestart) {
+TEST_F(ActivationTest, AReloadThatNamesOtherSocketsIsRefused) {
   const PassedListener listener;
   const PassedListener other;
   start_with(listener);
-  daemon().expect_log("reload: takes effect only after a restart: listen");
+  daemon().expect_log("is not among the passed sockets");
+  daemon().expect_log("reload: refused");
   daemon().reload(other.config());
-  (void)daemon().wait_for_log("reload: takes effect only after a restart: listen");
+  (void)daemon().wait_for_log("reload: refused");
   EXPECT_TRUE(TcpPeer("127.0.0.1", listener.port()).echoes("hello"));
 }
 

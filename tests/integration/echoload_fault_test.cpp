@@ -62,6 +62,10 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{Fault::stalls, "stalled", "never came back", {"--timeout", "300ms"}},
                     Case{Fault::closes_early, "closed_early", "closed by the server, ", {}},
                     Case{Fault::resets, "reset", "Connection reset by peer", {}},
+                    Case{Fault::never_closes,
+                         "no_end",
+                         "no end of file after our half-close",
+                         {"--timeout", "2s"}},
                     Case{Fault::never_accepts,
                          "stalled",
                          "256 bytes never came back",
@@ -82,7 +86,7 @@ TEST(EcholoadErrorTest, OutOfMemoryIsOneLine) {
   const TemporaryDirectory directory;
   const std::string count_file = directory.file("count");
   const auto run_failing_from = [&](std::uint64_t first) {
-    const BrokenServer server(Fault::closes_early);
+    const BrokenServer server(Fault::closes_early, 1);
     write_file(count_file, std::string(sizeof(std::uint64_t), '\0'));
     return run({.arguments = {ECHOLOAD_BINARY, "--connections", "20", "--threads", "2", "--warmup",
                               "0", "--duration", "50ms", local_target(server.port())},

@@ -240,17 +240,14 @@ TEST_F(EcholoadOutputTest, AStallShowsInItsIntervals) {
   const auto json = nlohmann::json::parse(read_file(file("json")));
   const auto& series = json["series"];
   ASSERT_EQ(series.size(), 15U);
-  std::vector<double> silent;
   std::uint64_t echoes = 0;
+  int silent = 0;  // Since the first 300 echoes: a busy machine may delay those too.
   for (const auto& interval : series) {
     echoes += interval["echoes"].get<std::uint64_t>();
-    if (interval["echoes"] == 0) {
-      silent.push_back(interval["start_s"]);
-    }
+    silent += echoes >= 300 && interval["echoes"] == 0 ? 1 : 0;
   }
   EXPECT_EQ(json["echoes"], echoes);
-  ASSERT_GE(silent.size(), 2U) << series.dump();
-  EXPECT_GE(silent.front(), 0.2) << "there were 300 echoes before";
+  EXPECT_GE(silent, 2) << series.dump();
   EXPECT_EQ(lines_of(client.err()).size(), 15U) << client.err();
   EXPECT_NE(client.err().find(": 0 errors, 0 echoes/s, 0.0 MB/s\n"), std::string::npos);
 }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "broken_server.hpp"
 #include "daemon_test.hpp"
 #include "full_outputs.hpp"
 #include "load_client.hpp"
@@ -60,6 +61,15 @@ class EcholoadRunTest : public DaemonTest {
                            ECHOD_SOURCE_DIR "/client/report/echoload-run.schema.json",
                            directory.file("result")}});
     EXPECT_TRUE(validated.exit_code == 0 || !has_validator()) << validated.err;
+  }
+
+  // Waits so long that the next signal is not taken for the same stop as the last one, even if that
+  // was handled late.
+  static void wait_until_signals_are_apart() {
+    const auto begin = std::chrono::steady_clock::now();
+    wait_until("more than a second", [begin] {
+      return std::chrono::steady_clock::now() - begin > std::chrono::seconds(3);
+    });
   }
 
   [[nodiscard]] static bool is_ended_by_further_signals(ChildProcess& client) {
@@ -238,17 +248,31 @@ TEST_F(EcholoadRunTest, TwoSignalsAtOnceAreOneStopAndAThirdASecondLaterEndsTheWa
                                      "--timeout", "1000s", local_target(daemon().port())}});
   wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
   daemon().freeze();
-  const auto begin = std::chrono::steady_clock::now();
   client.signal(SIGINT);
   client.signal(SIGTERM);
-  wait_until("more than a second", [begin] {
-    return std::chrono::steady_clock::now() - begin > std::chrono::seconds(3);
-  });
+  wait_until_signals_are_apart();
   EXPECT_TRUE(client.is_running()) << "the second signal was taken for another stop";
   client.signal(SIGTERM);
   EXPECT_EQ(client.wait(), 1);
   EXPECT_NE(client.out().find("the run was over before"), std::string::npos) << client.out();
   daemon().thaw();
+}
+
+TEST_F(EcholoadRunTest, ASecondSignalEndsTheWaitForTheServersFinsAndIsNotAFailure) {
+  constexpr std::size_t kConnections = 4;
+  constexpr std::size_t kProbes = 1;  // To find the server's address.
+  const BrokenServer server(Fault::never_closes);
+  ChildProcess client(
+      {.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", kMoment, "--timeout", "1000s",
+                     "--connections", std::to_string(kConnections), local_target(server.port())}});
+  wait_until("the FINs", [&] { return server.fins() == kConnections + kProbes; });
+  client.signal(SIGINT);
+  wait_until_signals_are_apart();
+  EXPECT_TRUE(client.is_running()) << "the first signal ended the wait";
+  client.signal(SIGINT);
+  constexpr int kInterrupted = 3;
+  EXPECT_EQ(client.wait(), kInterrupted) << client.out() << client.err();
+  EXPECT_NE(client.out().find("\ninterrupted: "), std::string::npos) << client.out();
 }
 
 TEST_F(EcholoadRunTest, ARunAtARateThatCannotBeReachedEndsWithinTheTimeoutAfterASignal) {

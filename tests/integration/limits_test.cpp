@@ -256,7 +256,7 @@ TEST_F(LimitsTest, AskingForMoreThanUlimitAllowsIsOneWarningWithBothNumbers) {
   (void)daemon().wait_for_log("reload: applied");
   EXPECT_EQ(daemon().count_log(" - WARNING - "), 1U) << "it is known by now";
   daemon().reload("[limits]\nmax_connections = 6000\n");
-  (void)daemon().wait_for_log("reload: applied", 2);
+  (void)daemon().wait_for_log(" - WARNING - ", 2);
   EXPECT_EQ(daemon().count_log(" - WARNING - "), 2U);
 }
 

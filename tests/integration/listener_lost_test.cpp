@@ -13,7 +13,7 @@
 namespace echod::test {
 namespace {
 
-constexpr int kSystem = 71;
+constexpr int kSystemError = 71;
 
 class ListenerLostTest : public DaemonTest {
  protected:
@@ -43,7 +43,7 @@ TEST_F(ListenerLostTest, EndsTheDaemonWithAReasonOnceItsClientsHaveTheirBytes) {
   break_listener();
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
   peer.close();
-  daemon().finish_stopped(kSystem);
+  daemon().finish_stopped(kSystemError);
   const std::string message = manager_.wait_for("STATUS=a listening socket failed");
   EXPECT_NE(message.find("\nERRNO=" + std::to_string(EINVAL)), std::string::npos) << message;
 }
@@ -71,7 +71,7 @@ TEST_F(ListenerLostTest, ASecondWorkerThatReportsItDoesNotCutTheDrainShort) {
   }
   second.close();
   first.close();
-  daemon().finish_stopped(kSystem);
+  daemon().finish_stopped(kSystemError);
   EXPECT_EQ(daemon().count_log("closing all connections now"), 0U);
   EXPECT_EQ(daemon().count_log(" reason=drained"), 2U);
 }

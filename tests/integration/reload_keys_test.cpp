@@ -12,8 +12,8 @@ namespace echod::test {
 namespace {
 
 // Small buffers, which fill up quickly.
-constexpr PeerOptions kSmallPeer{.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192};
-const std::string kSmallSockets =
+constexpr PeerOptions kReloadPeer{.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192};
+const std::string kReloadSockets =
     "workers = 1\n[socket]\nreceive_buffer_kib = 16\nsend_buffer_kib = 16\n";
 
 class ReloadKeysTest : public DaemonTest {
@@ -73,10 +73,10 @@ TEST_F(ReloadKeysTest, max_connections) {
 }
 
 TEST_F(ReloadKeysTest, per_connection_kib) {
-  start(kSmallSockets);
-  TcpPeer peer = connect(kSmallPeer);
+  start(kReloadSockets);
+  TcpPeer peer = connect(kReloadPeer);
   ASSERT_TRUE(peer.echoes("hello"));
-  reload(kSmallSockets + "[buffers]\nper_connection_kib = 4\n");
+  reload(kReloadSockets + "[buffers]\nper_connection_kib = 4\n");
   ASSERT_TRUE(peer.echoes("hello"));
   send_until_blocked(peer);
   daemon().expect_counter("buffered_bytes", 4 * kKib);
@@ -98,9 +98,9 @@ TEST_F(ReloadKeysTest, splice) {
 }
 
 TEST_F(ReloadKeysTest, total_mib) {
-  const std::string before = kSmallSockets + "[buffers]\nper_connection_kib = 1024\n";
+  const std::string before = kReloadSockets + "[buffers]\nper_connection_kib = 1024\n";
   start(before);
-  TcpPeer stalled = connect(kSmallPeer);
+  TcpPeer stalled = connect(kReloadPeer);
   TcpPeer peer = connect();
   send_until_blocked(stalled);
   daemon().expect_counter("buffered_bytes", kMib);
@@ -158,9 +158,9 @@ TEST_F(ReloadKeysTest, idle_s) {
 }
 
 TEST_F(ReloadKeysTest, stalled_write_s) {
-  const std::string before = kSmallSockets + "[timeouts]\nidle_s = 0\nstalled_write_s = ";
+  const std::string before = kReloadSockets + "[timeouts]\nidle_s = 0\nstalled_write_s = ";
   start(before + "0\n");
-  TcpPeer peer = connect(kSmallPeer);
+  TcpPeer peer = connect(kReloadPeer);
   send_until_blocked(peer);
   reload(before + "0.2\n");
   EXPECT_TRUE(eventually([&] { return daemon().count_log(" reason=stalled_write") > 0; },
@@ -179,10 +179,10 @@ TEST_F(ReloadKeysTest, linger_s) {
 }
 
 TEST_F(ReloadKeysTest, drain_s) {
-  start(kSmallSockets + "[timeouts]\ndrain_s = 600\n");
-  TcpPeer peer = connect(kSmallPeer);
+  start(kReloadSockets + "[timeouts]\ndrain_s = 600\n");
+  TcpPeer peer = connect(kReloadPeer);
   send_until_blocked(peer);
-  reload(kSmallSockets + "[timeouts]\ndrain_s = 0.2\n");
+  reload(kReloadSockets + "[timeouts]\ndrain_s = 0.2\n");
   daemon().signal(SIGTERM);
   EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   expect_reason(peer.name(), "drain_deadline");

@@ -155,18 +155,17 @@ TEST_F(ReloadTest, AValidOneAfterAnInvalidOneIsApplied) {
   (void)daemon().wait_for_log("reload: applied");
 }
 
-TEST_F(ReloadTest, KeysThatNeedARestartAreLoggedAndTheOthersAreApplied) {
+TEST_F(ReloadTest, KeysThatNeedAnUpgradeAreAppliedByOneTogetherWithTheOthers) {
   const std::string listen = "[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n";
   start(listen);
-  daemon().expect_log("reload: takes effect only after a restart: ");
-  daemon().reload(listen + "backlog = 7\n[socket]\nno_delay = false\n[timeouts]\nidle_s = 0.2\n");
-  const std::string line = daemon().wait_for_err("only after a restart");
-  EXPECT_NE(
-      line.find(" - WARNING - reload: takes effect only after a restart: listen, socket.no_delay"),
-      std::string::npos)
-      << line;
   TcpPeer peer = connect();
-  EXPECT_TRUE(peer.has_news(Deadline(kAtOnce))) << "idle_s applies at once";
+  ASSERT_TRUE(peer.echoes("before"));
+  daemon().reload(listen + "backlog = 7\n[socket]\nno_delay = false\n[timeouts]\nidle_s = 0.2\n");
+  const std::string line = daemon().wait_for_err("upgrade: changed: ");
+  EXPECT_NE(line.find("upgrade: changed: listen, socket.no_delay; checking "), std::string::npos)
+      << line;
+  (void)daemon().wait_for_err(": 1 connections with 0 owed bytes went on");
+  EXPECT_TRUE(peer.has_news(Deadline(kAtOnce))) << "idle_s is applied too";
 }
 
 TEST_F(ReloadTest, ATotalThatLeavesNoBufferCausesAWarning) {

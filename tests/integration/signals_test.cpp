@@ -71,7 +71,8 @@ TEST_F(SignalsTest, Sigusr2LogsTheCounters) {
                                  "closed_drained",
                                  "closed_linger_timeout",
                                  "closed_drain_deadline",
-                                 "closed_forced"}) {
+                                 "closed_forced",
+                                 "closed_by_operator"}) {
     EXPECT_TRUE(counters.contains(name)) << name;
   }
 }

@@ -7,14 +7,15 @@ namespace echod::test {
 namespace {
 
 // Small sockets, so that hundreds of full ones do not press the kernel's memory for TCP.
-constexpr const char* kSmallSockets = "[socket]\nsend_buffer_kib = 16\nreceive_buffer_kib = 16\n";
-constexpr PeerOptions kSmallPeer{.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192};
+constexpr const char* kSlowReaderSockets =
+    "[socket]\nsend_buffer_kib = 16\nreceive_buffer_kib = 16\n";
+constexpr PeerOptions kSlowPeer{.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192};
 
 class SlowReaderTest : public DaemonTest {
  protected:
   void connect_pumps(std::size_t count, const PumpPlan& plan) {
     for (std::size_t i = 0; i < count; ++i) {
-      peers_.push_back(connect(kSmallPeer));
+      peers_.push_back(connect(kSlowPeer));
     }
     for (TcpPeer& peer : peers_) {
       pumps_.emplace_back(peer, plan);
@@ -45,7 +46,7 @@ TEST_F(SlowReaderTest, AClientThatWritesUntilItBlocksAndThenReadsGetsEverything)
 }
 
 TEST_F(SlowReaderTest, TwoHundredSlowReadersCostNoMoreThanTheirBuffers) {
-  start(std::string(kSmallSockets) + "[buffers]\nper_connection_kib = 64\ntotal_mib = 4\n");
+  start(std::string(kSlowReaderSockets) + "[buffers]\nper_connection_kib = 64\ntotal_mib = 4\n");
   constexpr std::size_t kReaders = 200;
   const std::uint64_t before = daemon().memory().private_dirty_bytes;
   connect_pumps(kReaders, {.bytes = 512 * kKib, .seed = 12, .reads = false});
@@ -64,7 +65,7 @@ TEST_F(SlowReaderTest, TwoHundredSlowReadersCostNoMoreThanTheirBuffers) {
 }
 
 TEST_F(SlowReaderTest, ThousandsOfSendersThatNeverReadStayWithinTheTotal) {
-  start(std::string(kSmallSockets) +
+  start(std::string(kSlowReaderSockets) +
         "[buffers]\nper_connection_kib = 16\ntotal_mib = 2\n[log]\nfile_level = \"info\"\n");
   constexpr std::size_t kSenders = 800;
   const std::uint64_t before = daemon().memory().private_dirty_bytes;
@@ -80,7 +81,7 @@ TEST_F(SlowReaderTest, ThousandsOfSendersThatNeverReadStayWithinTheTotal) {
 }
 
 TEST_F(SlowReaderTest, AReaderOfSmallPiecesGetsEverything) {
-  start(std::string(kSmallSockets) + "[buffers]\nper_connection_kib = 4\n");
+  start(std::string(kSlowReaderSockets) + "[buffers]\nper_connection_kib = 4\n");
   constexpr std::uint64_t kBytes = 2 * kMib;
   connect_pumps(1, {.bytes = kBytes, .seed = 14, .largest_receive = 700});
   run_pumps(pumps_);

@@ -10,7 +10,7 @@
 namespace echod::test {
 namespace {
 
-constexpr std::uint64_t kLarge = (kSanitized ? 16 : 64) * kMib;
+constexpr std::uint64_t kLargeSplice = (kSanitized ? 16 : 64) * kMib;
 
 const std::string kSplicing = "[buffers]\nsplice = true\n";
 
@@ -21,12 +21,13 @@ TEST_F(SpliceTest, WhatWaitsIsSplicedAndComesBackUnchanged) {
   start(kSplicing);
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
-  pump_against_full_queue(
-      peer,
-      {.bytes = kLarge, .seed = announce_seed(), .largest_send = kMib, .largest_receive = kMib});
+  pump_against_full_queue(peer, {.bytes = kLargeSplice,
+                                 .seed = announce_seed(),
+                                 .largest_send = kMib,
+                                 .largest_receive = kMib});
   peer.close();
-  daemon().expect_counter("bytes_received", kLarge + 5);
-  daemon().expect_counter("bytes_sent", kLarge + 5);
+  daemon().expect_counter("bytes_received", kLargeSplice + 5);
+  daemon().expect_counter("bytes_sent", kLargeSplice + 5);
   EXPECT_GT(daemon().counter("bytes_spliced"), kMib / 2);
   EXPECT_EQ(daemon().counter("splice_no_pipe"), 0U);
 }
@@ -43,13 +44,13 @@ TEST_F(SpliceTest, ManyStreamsAtOnceWithLateReadersComeBackUnchanged) {
   }
   for (TcpPeer& peer : peers) {
     const bool is_late = pumps.size() % 2 == 0;
-    pumps.emplace_back(peer, PumpPlan{.bytes = kLarge / 16,
+    pumps.emplace_back(peer, PumpPlan{.bytes = kLargeSplice / 16,
                                       .seed = seed + pumps.size(),
                                       .largest_send = 512 * kKib,
                                       .largest_receive = is_late ? 16 * kKib : 512 * kKib});
   }
   run_pumps(pumps);
-  daemon().expect_counter("bytes_sent", kStreams * (kLarge / 16));
+  daemon().expect_counter("bytes_sent", kStreams * (kLargeSplice / 16));
   EXPECT_GT(daemon().counter("splice_rounds"), 0U);
 }
 
@@ -91,7 +92,7 @@ TEST_F(SpliceTest, ResetsAmidBulkEndTheirConnectionsAlone) {
   for (int round = 0; round < kResets; ++round) {
     TcpPeer peer = connect();
     std::vector<EchoPump> pumps;
-    pumps.emplace_back(peer, PumpPlan{.bytes = kLarge, .seed = 1, .largest_send = kMib});
+    pumps.emplace_back(peer, PumpPlan{.bytes = kLargeSplice, .seed = 1, .largest_send = kMib});
     run_pumps(pumps, [&] { return pumps.front().received() > 2 * kMib; });
     peer.reset();
   }

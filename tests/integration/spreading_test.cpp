@@ -10,13 +10,13 @@
 namespace echod::test {
 namespace {
 
-constexpr std::size_t kMany = kSanitized ? 1000 : 10'000;
+constexpr std::size_t kManyClients = kSanitized ? 1000 : 10'000;
 
 class SpreadingTest : public DaemonTest, public testing::WithParamInterface<int> {
  protected:
   void SetUp() override {
-    if (!can_hold(kMany)) {
-      GTEST_SKIP() << "needs descriptors for " << kMany << " connections (ulimit -Hn)";
+    if (!can_hold(kManyClients)) {
+      GTEST_SKIP() << "needs descriptors for " << kManyClients << " connections (ulimit -Hn)";
     }
     start("workers = " + std::to_string(GetParam()) + "\n[log]\nfile_level = \"info\"\n");
   }
@@ -29,7 +29,7 @@ class SpreadingTest : public DaemonTest, public testing::WithParamInterface<int>
   }
   // All those that the backlog holds wait when the daemon looks.
   void connect_in_bursts(std::size_t connections) {
-    constexpr std::size_t kBurst = kMany / 10;
+    constexpr std::size_t kBurst = kManyClients / 10;
     while (peers_.size() < connections) {
       daemon().freeze();
       for (std::size_t i = 0; i < kBurst && peers_.size() < connections; ++i) {
@@ -64,22 +64,22 @@ class SpreadingTest : public DaemonTest, public testing::WithParamInterface<int>
 };
 
 TEST_P(SpreadingTest, OneByOne) {
-  connect_one_by_one(kMany);
+  connect_one_by_one(kManyClients);
   expect_even();
 }
 
 TEST_P(SpreadingTest, InBursts) {
-  connect_in_bursts(kMany);
+  connect_in_bursts(kManyClients);
   expect_even();
 }
 
 TEST_P(SpreadingTest, WhenHalfOfThemAreClosedAndComeAgain) {
-  connect_in_bursts(kMany);
+  connect_in_bursts(kManyClients);
   close_half();
-  connect_in_bursts(kMany);
+  connect_in_bursts(kManyClients);
   expect_even();
   close_half();
-  connect_one_by_one(kMany);
+  connect_one_by_one(kManyClients);
   expect_even();
 }
 

@@ -103,12 +103,12 @@ TEST_F(UnbufferedTest, WithoutMemoryForABufferAConnectionIsServedWithoutOne) {
       "[buffers]\nper_connection_kib = 4096\ntotal_mib = 1024\n"
       "[socket]\nsend_buffer_kib = 32\nreceive_buffer_kib = 128\n");
   constexpr rlim_t kRoom = 2 * kMib;  // Beside what glibc's arenas have reserved, 64 MiB a thread.
-  constexpr std::size_t kMany = 40;
+  constexpr std::size_t kUnbufferedPeers = 40;
   constexpr std::uint64_t kBytes = 6 * kMib;
   const rlimit limit{.rlim_cur = daemon().memory().virtual_bytes + kRoom,
                      .rlim_max = RLIM_INFINITY};
   ASSERT_EQ(prlimit(daemon().pid(), RLIMIT_AS, &limit, nullptr), 0);
-  for (std::size_t i = 0; i < kMany; ++i) {
+  for (std::size_t i = 0; i < kUnbufferedPeers; ++i) {
     holders_.push_back(connect({.receive_buffer_bytes = 8192}));
   }
   for (TcpPeer& holder : holders_) {
@@ -122,7 +122,7 @@ TEST_F(UnbufferedTest, WithoutMemoryForABufferAConnectionIsServedWithoutOne) {
     pump.read_now();
   }
   run_pumps(pumps_);
-  daemon().expect_counter("bytes_sent", kMany * kBytes + 4);
+  daemon().expect_counter("bytes_sent", kUnbufferedPeers * kBytes + 4);
 }
 
 }  // namespace

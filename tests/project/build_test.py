@@ -13,8 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"PkgConfig": "pkgconf", "spdlog": "libspdlog-dev", "tomlplusplus": "libtomlplusplus-dev",
-            "CLI11": "libcli11-dev", "nlohmann_json": "nlohmann-json3-dev", "GTest": "libgtest-dev",
-            "rapidcheck": "librapidcheck-dev"}
+            "CLI11": "libcli11-dev", "nlohmann_json": "nlohmann-json3-dev", "Boost": "libboost-dev",
+            "GTest": "libgtest-dev", "rapidcheck": "librapidcheck-dev"}
 
 
 class ConfigureTest(unittest.TestCase):
@@ -51,9 +51,13 @@ class InstallTest(unittest.TestCase):
                        capture_output=True, check=True)
 
     def test_it_brings_programs_completions_pages_and_an_example_and_nothing_in_etc(self):
-        for name in ("sbin/echod", "bin/echoload", "share/man/man8/echod.8", "share/man/man5/echod.toml.5",
-                     "share/man/man1/echoload.1", "share/bash-completion/completions/echod",
-                     "share/bash-completion/completions/echoload"):
+        for name in ("sbin/echod", "bin/echoctl", "bin/echoload", "share/man/man8/echod.8",
+                     "share/man/man5/echod.toml.5", "share/man/man1/echoctl.1", "share/man/man1/echoload.1",
+                     "share/bash-completion/completions/echoctl", "share/bash-completion/completions/echod",
+                     "share/bash-completion/completions/echoload",
+                     "share/doc/echod/examples/monitoring/prometheus.yml",
+                     "share/doc/echod/examples/monitoring/alerts.yml",
+                     "share/doc/echod/examples/monitoring/grafana-dashboard.json"):
             self.assertTrue((self.prefix / name).is_file(), name)
         self.assertEqual((self.prefix / "share/doc/echod/examples/echod.toml").read_bytes(),
                          (ROOT / "config/echod.toml").read_bytes())

@@ -40,6 +40,12 @@ ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
           : kernel.on_recv(fd, {static_cast<std::byte*>(data), length}, (flags & MSG_PEEK) != 0));
 }
 
+// Has one buffer. The kernel noted no time.
+ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
+  message->msg_controllen = 0;
+  return recv(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
+}
+
 ssize_t send(int fd, const void* data, size_t length, int /*flags*/) noexcept {
   return returned<ssize_t>(
       SimulatedKernel::active().on_send(fd, {static_cast<const std::byte*>(data), length}));
@@ -164,6 +170,48 @@ int openat(int, const char*, int, mode_t) noexcept {
 }
 int fstat(int, struct stat*) noexcept {
   is_not_simulated("fstat");
+}
+int lstat(const char*, struct stat*) noexcept {
+  is_not_simulated("lstat");
+}
+int fchmod(int, mode_t) noexcept {
+  is_not_simulated("fchmod");
+}
+int chmod(const char*, mode_t) noexcept {
+  is_not_simulated("chmod");
+}
+int lchown(const char*, uid_t, gid_t) noexcept {
+  is_not_simulated("lchown");
+}
+int flock(int, int) noexcept {
+  is_not_simulated("flock");
+}
+int memfd_create(const char*, unsigned) noexcept {
+  is_not_simulated("memfd_create");
+}
+int fallocate(int, int, off_t, off_t) noexcept {
+  is_not_simulated("fallocate");
+}
+ssize_t pread(int, void*, size_t, off_t) noexcept {
+  is_not_simulated("pread");
+}
+int madvise(void*, size_t, int) noexcept {
+  is_not_simulated("madvise");
+}
+ssize_t pwrite(int, const void*, size_t, off_t) noexcept {
+  is_not_simulated("pwrite");
+}
+void* mmap(void*, size_t, int, int, int, off_t) noexcept {
+  is_not_simulated("mmap");
+}
+int munmap(void*, size_t) noexcept {
+  is_not_simulated("munmap");
+}
+int rename(const char*, const char*) noexcept {
+  is_not_simulated("rename");
+}
+int unlink(const char*) noexcept {
+  is_not_simulated("unlink");
 }
 int poll(pollfd*, nfds_t, int) noexcept {
   is_not_simulated("poll");

@@ -27,6 +27,7 @@ EchoSettings settings_of(const WorldSettings& settings) {
                    .pins = 6,
                    .patience = 1,
                    .copies_after_small_pieces = 1};
+  result.reads_per_sample = 2;
   result.timeouts.idle = {};
   result.timeouts.stalled_write = {};
   return result;
@@ -77,7 +78,7 @@ void World::run() {
     shared_.admission.count_connection(context_.admission.worker);
     const int fd = SimulatedKernel::kFirstFd + static_cast<int>(i);
     invariant(context_.reserve(), "there is memory for a few connections");
-    context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer});
+    context_.adopt({.fd = sys::UniqueFd::adopt(fd), .peer = peer}, 0);
   }
   context_.table.destroy_retired();  // As at the end of an iteration, which accepts connections.
   while (!kernel_.is_stopped()) {

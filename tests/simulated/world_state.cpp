@@ -13,9 +13,9 @@ void World::describe(Fingerprint& into) {
     into.add(connection.must_read_to_eagain_ ? 1 : 0);
     into.add(connection.drain_allowance_);
     into.add(connection.reply_ != nullptr ? connection.reply_->size() + 1 : 0);
-    into.add(connection.bulk_.pins);
-    into.add(connection.bulk_.patience);
-    into.add(connection.bulk_.copies_left);
+    into.add(connection.relay_state_.pins);
+    into.add(connection.relay_state_.patience);
+    into.add(connection.relay_state_.copies_left);
   });
   into.add(drain_visit_.next_chunk_);
   describe_list(loop_.ready_, into);

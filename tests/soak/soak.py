@@ -2,8 +2,9 @@
 """Runs everything at once against one echod, for as long as asked.
 
 Clients of many kinds check every byte; some go through the chaos gate; echoload runs beside them. Meanwhile echod is
-reloaded, its log is rotated, and it is stopped and continued. From time to time all clients leave. Then echod must be
-back to its state at the start, and must have counted every connection and byte.
+reloaded and upgraded in place, its log is rotated, it is stopped and continued, and an operator's tools ask its admin
+thread. From time to time all clients leave. Then echod must be back to its state at the start, and must have counted
+every connection and byte.
 """
 
 import argparse
@@ -50,16 +51,19 @@ class Soak:
         with SoakRun(self.settings, self.look) as run:
             try:
                 run.rest()
-                while time.monotonic() < self.ends_at:
+                while not self.is_over(run):
                     phase_ends_at = time.monotonic() + min(PHASE_S, self.seconds / 2.5)
-                    run.load(lambda: min(phase_ends_at, self.ends_at))
+                    run.load(lambda: time.monotonic() >= phase_ends_at or self.is_over(run))
                     run.rest()
                 last_ends_at = time.monotonic() + min(3.0, self.seconds / 5)
-                run.load(lambda: last_ends_at)
+                run.load(lambda: time.monotonic() >= last_ends_at)
                 run.stop()
             except (Broken, OSError, EOFError, ValueError) as error:
                 run.add_faults([f"{type(error).__name__}: {error}"])
             return self.result(run)
+
+    def is_over(self, run: SoakRun) -> bool:
+        return time.monotonic() >= self.ends_at or run.has_upgraded_enough()
 
     def look(self, run: SoakRun) -> None:
         now = time.monotonic()
@@ -69,8 +73,8 @@ class Soak:
         tally = run.tally
         memory = f"{run.rests[-1].private_kib} KiB at rest" if run.rests else ""
         print(f"{now - self.began:5.0f} of {self.seconds:.0f} s: {tally.kinds.total()} streams, {tally.open} open, "
-              f"{tally.received.total() / MB:.0f} MB back, {memory}, at most {run.peak_kib}, "
-              f"{tally.failed + len(run.faults)} faults", flush=True)
+              f"{tally.received.total() / MB:.0f} MB back, {run.reloads.done['upgrades']} upgrades, {memory}, "
+              f"at most {run.peak_kib}, {tally.failed + len(run.faults)} faults", flush=True)
 
     def result(self, run: SoakRun) -> dict[str, Any]:
         tally = run.tally
@@ -86,6 +90,8 @@ class Soak:
             "bytes_sent": tally.sent.total(), "bytes_received": tally.received.total(),
             "sent_hash": tally.sent_hash, "received_hash": tally.received_hash,
             "failed_streams": tally.failed, "echoload": asdict(run.load_totals), "gate": dict(run.gate_counts),
+            "admin": dict(run.admin.counts),
+            "reloads": dict(run.reloads.done), "upgrade_pauses_ms": sorted(run.reloads.pauses_ms),
             "actions": dict(run.actions.most_common()), "rotations": run.log.rotations, "log_lines": run.log.lines,
             "warnings_and_errors": dict(run.log.complaints),
             "closes": {f"{source} {reason}": count for (source, reason), count in sorted(run.log.reasons.items())},
@@ -115,7 +121,13 @@ def show(result: dict[str, Any]) -> None:
     line("clients", f"at most {result['longest_turn_s']} s without serving their streams")
     line("gate", pairs("gate"))
     line("echoload", pairs("echoload"))
+    line("admin", pairs("admin"))
     line("actions", f"{pairs('actions')}; {result['rotations']} rotations")
+    line("reloads", pairs("reloads"))
+    if pauses := result["upgrade_pauses_ms"]:
+        line("pauses", f"of upgrades: median {pauses[len(pauses) // 2]} ms, longest {pauses[-1]} ms")
+    if late := result["reloads"].get("late_parks"):
+        line("", f"in {late} upgrades a worker got no CPU for 2 s, so it did not park: the machine was overloaded")
     line("log", f"{result['log_lines']} lines; {pairs('warnings_and_errors')}")
     line("counters", " ".join(f"{name}={value}" for name, value in result["counters"].items() if value))
     most = max((rest["cpu_share"] for rest in rests), default=0.0)
@@ -132,7 +144,9 @@ def show(result: dict[str, Any]) -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5.0, help="duration without the final stop (5)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="most minutes, without the final stop (5)")
+    parser.add_argument("--upgrades", type=int, default=0, metavar="N",
+                        help="end after N upgrades and N reloads in place, with few pauses between them")
     parser.add_argument("--seed", type=int, default=random.randrange(2**32), help="repeat the random choices of a run")
     parser.add_argument("--at-a-time", type=int, default=120, metavar="N", help="streams in each of two processes")
     parser.add_argument("--build", type=Path, default=ROOT / "build/release", help="the build directory to use")
@@ -146,7 +160,8 @@ def main() -> int:
     arguments = parse()
     echod = arguments.echod or arguments.build / "daemon/echod"
     echoload = arguments.echoload or arguments.build / "client/echoload"
-    settings = Settings(echod.resolve(strict=True), echoload.resolve(strict=True), arguments.seed, arguments.at_a_time)
+    settings = Settings(echod.resolve(strict=True), echoload.resolve(strict=True), arguments.seed, arguments.at_a_time,
+                        arguments.upgrades)
     print(f"seed {settings.seed}", flush=True)
     result = Soak(settings, 60 * arguments.minutes).run()
     arguments.json.parent.mkdir(parents=True, exist_ok=True)

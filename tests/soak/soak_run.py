@@ -4,6 +4,7 @@ import json
 import random
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -16,21 +17,28 @@ from typing import Self
 import configs
 import kinds
 import soak_verdict
+from admin_watch import AdminWatch
 from chaos_gate import ChaosGate
 from client_process import PATIENCE_S, ClientProcess, Tally
 from daemon_log import DaemonLog
 from echod_process import Broken, EchodProcess, last_counters, wait_until
+from reloads import News, Reloads
 
 CLIENT_PROCESSES = 2
 REST_S = 1.0
 SAMPLE_S = 1.0
 # Texts that warnings and errors may contain. The last one is in each error of a bad configuration.
-REFUSED, NEEDS_RESTART = "reload: refused", "reload: takes effect only after a restart"
-ALLOWED = (REFUSED, NEEDS_RESTART, "full on ", "buffers.total_mib leaves", "ulimit -n", "echod.toml")
+ALLOWED = (soak_verdict.REFUSED, soak_verdict.LATE_PARK, "full on ", "buffers.total_mib leaves", "ulimit -n",
+           "echod.toml")
 # See mallopt(3). Freed memory goes back to the kernel, so that memory at rest is little more than memory in use.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "4096"}
-ACTIONS = {"reload": 4, "reload_what_is_bad": 1, "reload_what_needs_a_restart": 1, "rotate": 2, "count": 1, "freeze": 1,
-           "start_echoload": 1}
+ACTIONS = {"reload": 4, "reload_what_is_bad": 1, "upgrade_by_reload": 2, "upgrade_by_order": 1, "rotate": 2, "count": 1,
+           "freeze": 1, "start_echoload": 1}
+PAUSE_S = (0.2, 1.5)  # Between two actions.
+UPGRADES_AT = 2  # So many actions before the first upgrade: a short soak has one, too.
+# If a number of upgrades is wanted.
+HURRIED_ACTIONS = {**ACTIONS, "reload": 8, "upgrade_by_reload": 4, "upgrade_by_order": 4}
+HURRIED_PAUSE_S = (0.0, 0.1)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class Settings:
     echoload: Path
     seed: int
     at_a_time: int
+    upgrades: int = 0  # The soak ends after so many upgrades and as many reloads in place, under load.
 
     @property
     def is_sanitized(self) -> bool:
@@ -91,9 +100,14 @@ class SoakRun:
         self.samples_at = 0.0
         self.began = time.monotonic()
         self.loads: list[subprocess.Popen[bytes]] = []
+        self.is_frozen = False
+        self.runtime = tempfile.TemporaryDirectory(prefix="echod-test-")
+        self.admin = AdminWatch(f"{self.runtime.name}/admin.sock")
         # setsid: Ctrl-C must reach only the soak, which then stops echod.
-        self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"], environment=ALLOCATOR)
+        self.daemon = EchodProcess(settings.echod, configs.at_rest(), wrapper=["setsid"],
+                                   environment={**ALLOCATOR, "RUNTIME_DIRECTORY": self.runtime.name})
         self.daemon.allow_log(*ALLOWED)
+        self.reloads = Reloads(self.daemon, self.rng, self.admin.upgrade, self.attend_until)
         self.threads_at_start = self.threads()
         self.log = DaemonLog(self.daemon.log_file, ALLOWED)
         self.gate = ChaosGate(self.daemon.listeners[0], (kinds.GATE_WHOLE, kinds.GATE_CUT))
@@ -112,6 +126,7 @@ class SoakRun:
             client.kill()
         self.gate.kill()
         self.daemon.kill()
+        self.runtime.cleanup()
 
     def add_faults(self, faults: list[str]) -> None:
         """Prints and stores the faults. A fault that is already stored, such as at the last rest, is not repeated."""
@@ -140,7 +155,9 @@ class SoakRun:
         return len([*Path(f"/proc/{self.daemon.pid}/task").iterdir()])
 
     def attend(self, seconds: float) -> None:
-        """Lets time pass: reads the reports of the clients, collects ended load clients, and samples memory."""
+        """Lets time pass: reads the reports of the clients, collects ended load clients, and once a second samples
+        memory and asks the admin thread.
+        """
         for ready in wait([client.control for client in self.clients], seconds):
             next(client for client in self.clients if client.control is ready).listen()
         for load in [load for load in self.loads if load.poll() is not None]:
@@ -148,9 +165,11 @@ class SoakRun:
             self.take_load(load)
         if not self.daemon.is_running() and not self.is_stopped:
             raise Broken(f"echod has ended with status {self.daemon.process.returncode}:\n{self.daemon.text()[-4000:]}")
-        if time.monotonic() >= self.samples_at and not self.is_stopped:
+        if time.monotonic() >= self.samples_at and not self.is_stopped and not self.reloads.is_upgrading:
             self.samples_at = time.monotonic() + SAMPLE_S
             self.peak_kib = max(self.peak_kib, self.daemon.private_kib())
+            if not self.is_frozen:
+                self.admin.look()
         self.on_look(self)
 
     def attend_until(self, what: str, is_so: Callable[[], bool]) -> None:
@@ -167,35 +186,39 @@ class SoakRun:
 
     # Actions.
 
-    def load(self, ends_at: Callable[[], float]) -> None:
+    def load(self, is_over: Callable[[], bool]) -> None:
         self.order("load")
+        actions, pause = (HURRIED_ACTIONS, HURRIED_PAUSE_S) if self.settings.upgrades else (ACTIONS, PAUSE_S)
         acts_at = time.monotonic()
-        while time.monotonic() < ends_at():
+        acted = 0
+        while not is_over():
             if time.monotonic() >= acts_at:
-                action, = self.rng.choices([*ACTIONS], [*ACTIONS.values()])
+                action, = self.rng.choices([*actions], [*actions.values()])
+                if acted == UPGRADES_AT:
+                    action = "upgrade_by_reload"
                 getattr(self, action)()
                 self.actions[action] += 1
-                acts_at = time.monotonic() + self.rng.uniform(0.2, 1.5)
-            self.attend(0.05)
+                acted += 1
+                acts_at = time.monotonic() + self.rng.uniform(*pause)
+            self.attend(0.02)
 
-    def tell(self, number: int, reaction: str) -> None:
-        """Sends a signal, and waits for `reaction` on stderr."""
-        seen = self.daemon.stderr_text().count(reaction)
-        self.daemon.signal(number)
-        self.attend_until(reaction, lambda: self.daemon.stderr_text().count(reaction) > seen)
-
-    def reload_config(self, text: str, reaction: str) -> None:
-        self.daemon.config_file.write_text(text, encoding="utf-8")
-        self.tell(signal.SIGHUP, reaction)
+    def has_upgraded_enough(self) -> bool:
+        """Whether there were as many upgrades and reloads under load as the settings want."""
+        actions = self.actions
+        upgrades = actions["upgrade_by_reload"] + actions["upgrade_by_order"] - self.reloads.done["late_parks"]
+        return min(upgrades, self.actions["reload"]) >= self.settings.upgrades > 0
 
     def reload(self) -> None:
-        self.reload_config(configs.good(self.rng), "reload: applied")
+        self.reloads.in_place()
 
     def reload_what_is_bad(self) -> None:
-        self.reload_config(configs.bad(self.rng), REFUSED)
+        self.reloads.bad()
 
-    def reload_what_needs_a_restart(self) -> None:
-        self.reload_config(configs.needs_restart(self.rng), NEEDS_RESTART)
+    def upgrade_by_reload(self) -> None:
+        self.reloads.upgrade()
+
+    def upgrade_by_order(self) -> None:
+        self.reloads.upgrade_by_order()
 
     def rotate(self) -> None:
         old = self.log.rename()
@@ -204,15 +227,19 @@ class SoakRun:
         self.log.finish(old)
 
     def count(self) -> None:
-        self.tell(signal.SIGUSR2, "counters: ")
+        news = News(self.daemon.stderr_file)
+        self.daemon.signal(signal.SIGUSR2)
+        self.attend_until("the counters", lambda: news.has("counters: "))
 
     def freeze(self) -> None:
         """Stops the daemon for a random time."""
         self.daemon.freeze()
+        self.is_frozen = True
         ends_at = time.monotonic() + self.rng.uniform(0.05, 1.5)
         while time.monotonic() < ends_at:
             self.attend(0.05)
         self.daemon.thaw()
+        self.is_frozen = False
 
     def start_echoload(self) -> None:
         rng = self.rng
@@ -244,29 +271,32 @@ class SoakRun:
     # The rest, when all clients have left.
 
     def rest(self) -> None:
-        self.reload_config(configs.at_rest(), "reload: applied")
+        self.reloads.rest()
         self.order("rest")
         self.attend_until("the clients to leave", lambda: not any(client.tally.open for client in self.clients))
         self.attend_until("echoload to end", lambda: not self.loads)
         wait_until("the gate to see all streams end", lambda: self.gate.counts()["open"] == 0)
         wait_until("all connections to be closed", lambda: self.daemon.counters()["connections"] == 0)
         self.counters = self.daemon.counters()
+        self.add_faults(soak_verdict.judge_admin(self.admin.scrape(), self.admin.status_counters(), self.counters)
+                        + self.judge_admin_watch())
         self.rotate()
         wait_until("the log lines of all closed connections", self.has_all_lines)
         self.add_faults(soak_verdict.judge_rest(self.log, self.counters, self.tally, self.came)
                         + self.judge_complaints() + self.look_at_rest())
+
+    def judge_admin_watch(self) -> list[str]:
+        silent = self.admin.counts["silent_workers"]
+        is_late = silent > 0 and not self.is_sanitized
+        return self.admin.faults + [f"{silent} workers did not list their connections"] * is_late
 
     def has_all_lines(self) -> bool:
         self.log.read()
         return self.log.closed.total() >= soak_verdict.closed(self.counters)
 
     def judge_complaints(self) -> list[str]:
-        log, actions = self.log, self.actions
-        faults = [f"the log says: {line}" for line in log.strange]
-        for words, action in ((REFUSED, "reload_what_is_bad"), (NEEDS_RESTART, "reload_what_needs_a_restart")):
-            if log.complaints[words] != actions[action]:
-                faults.append(f"the log says '{words}' {log.complaints[words]} times, expected {actions[action]}")
-        return faults
+        return ([f"the log says: {line}" for line in self.log.strange]
+                + soak_verdict.judge_reloads(self.reloads.done, self.counters, self.log))
 
     def look_at_rest(self) -> list[str]:
         daemon, faults = self.daemon, []
@@ -299,12 +329,19 @@ class SoakRun:
         self.open_at_the_end = self.tally.open
         self.cpu_s = self.daemon.cpu_s()
         self.is_stopped = True
-        self.daemon.stop()
+        if self.rng.random() < 0.5:
+            self.actions["drain"] += 1
+            self.daemon.stop(self.admin.drain)
+        else:
+            self.daemon.stop()
         self.order("rest")  # Ends clients that do not read, and so do not notice the end.
         self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
         self.log.read()
         self.counters = last_counters(self.log.file.read_text("utf-8"))
-        self.add_faults(soak_verdict.judge_counts(self.log, self.counters, self.came))
+        self.add_faults(soak_verdict.judge_counts(self.log, self.counters, self.came)
+                        + soak_verdict.judge_reloads(self.reloads.done, self.counters, self.log)
+                        + soak_verdict.judge_process(self.daemon.stderr_text(), self.daemon.pid,
+                                                     self.counters["upgrades"]))
         self.gate_counts = self.gate.stop()
         if self.open_at_the_end == 0:
             self.add_faults(["no stream was open when echod was stopped"])

@@ -1,5 +1,6 @@
 """Judges a soak: the clients, echoload, the log and the counters must agree, and memory must not grow."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -17,6 +18,12 @@ MOST_REST_SHARE = 0.02  # Of one CPU.
 MOST_REST_SHARE_SANITIZED = 0.10
 SLACK_KIB = 8 * 1024  # For the allocator, which cannot give back pages that are partly in use.
 BLOCKS_KEPT = 16  # Free blocks that each worker keeps (daemon/echo/buffer_pool.hpp).
+REFUSED = "reload: refused"
+LATE_PARK = "a worker did not stop within"
+# A worker parks within 2 s, unless it gets no CPU for so long.
+MOST_LATE_PARKS = 1
+MOST_LATE_SHARE = 0.02
+STARTED = re.compile(r"started: echod \S+, pid (\d+)")
 
 EXACT = (kinds.WHOLE, kinds.IDLE, kinds.GATE_WHOLE)
 PARTS = (kinds.CUT, kinds.STALLED, kinds.GATE_CUT)
@@ -32,6 +39,27 @@ REASONS = {
 NEVER = ("closed_timed_out", "closed_io_error", "accept_errors", "register_failures", "paused_resources",
          "connection_lines_suppressed", "log_lines_dropped", "log_write_failures", "worker_stalls",
          "connections", "buffered_bytes")
+
+# The samples of /metrics that are counters of the log line under other names.
+SAMPLES = {
+    "accepted": "echod_connections_accepted_total",
+    "accepts_declined": "echod_accepts_declined_total",
+    "echoes": "echod_echoes_total",
+    "bytes_received": "echod_received_bytes_total",
+    "bytes_sent": "echod_sent_bytes_total",
+    "empty_connections": "echod_connections_empty_total",
+    "flips_to_write": "echod_flips_to_write_total",
+    "turns_over_budget": "echod_turns_over_budget_total",
+    "unbuffered_reads": "echod_unbuffered_reads_total",
+    "splice_rounds": "echod_splice_rounds_total",
+    "bytes_spliced": "echod_spliced_bytes_total",
+    "paused_full": 'echod_accept_pauses_total{cause="full"}',
+    "reloads": 'echod_reloads_total{result="applied"}',
+    "reloads_refused": 'echod_reloads_total{result="refused"}',
+    "upgrades": 'echod_upgrades_total{result="done"}',
+    "upgrades_refused": 'echod_upgrades_total{result="refused"}',
+    "upgrades_failed": 'echod_upgrades_total{result="failed"}',
+}
 
 
 def closed(counters: dict[str, int]) -> int:
@@ -89,9 +117,43 @@ def judge_rest(log: DaemonLog, counters: dict[str, int], clients: Tally, came: C
     return faults
 
 
+def judge_admin(samples: dict[str, float], status: dict[str, int], counters: dict[str, int]) -> list[str]:
+    """Checks /metrics and the counters of /status against those of the log line, which was logged at rest."""
+    faults = [f"/status has {name}={value}, the log has {counters.get(name)}" for name, value in status.items()
+              if counters.get(name) != value]
+    names = SAMPLES | {name: f'echod_connections_closed_total{{reason="{name.removeprefix("closed_")}"}}'
+                       for name in counters if name.startswith("closed_")}
+    faults += [f"/metrics has {sample} {samples.get(sample)}, the log has {name}={counters[name]}"
+               for name, sample in names.items() if samples.get(sample) != counters[name]]
+    return faults
+
+
+def judge_reloads(done: Counter[str], counters: dict[str, int], log: DaemonLog) -> list[str]:
+    """Checks the counters of reloads and upgrades, and the log. `done`: what the soak did (reloads.py)."""
+    upgrades = done["upgrades"] - done["late_parks"]
+    expected = {"reloads": done["in_place"] + upgrades, "reloads_refused": done["bad"] + done["late_parks"],
+                "upgrades": upgrades, "upgrades_refused": 0, "upgrades_failed": done["late_parks"]}
+    faults = [f"{name}={counters[name]}, expected {value}" for name, value in expected.items()
+              if counters[name] != value]
+    if log.complaints[REFUSED] != expected["reloads_refused"]:
+        faults.append(f"the log says '{REFUSED}' {log.complaints[REFUSED]} times, "
+                      f"expected {expected['reloads_refused']}")
+    if done["late_parks"] > max(MOST_LATE_PARKS, done["upgrades"] * MOST_LATE_SHARE):
+        faults.append(f"in {done['late_parks']} of {done['upgrades']} upgrades a worker did not park in time")
+    return faults
+
+
+def judge_process(text: str, pid: int, upgrades: int) -> list[str]:
+    """Checks, in the daemon's output, that all its programs ran in the same process."""
+    pids = [int(found) for found in STARTED.findall(text)]
+    if pids != [pid] * (1 + upgrades):
+        return [f"{len(pids)} starts, expected {1 + upgrades}, in the processes {sorted({*pids})}, expected {pid}"]
+    return []
+
+
 def peak_bound_kib(at_rest_kib: int) -> int:
     """Returns the most memory that the configurations allow under load."""
-    kept = BLOCKS_KEPT * configs.WORKERS * configs.MOST_BLOCK_KIB
+    kept = BLOCKS_KEPT * configs.MOST_WORKERS * configs.MOST_BLOCK_KIB
     return at_rest_kib + configs.MOST_TOTAL_MIB * 1024 + kept + SLACK_KIB
 
 

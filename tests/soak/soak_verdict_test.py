@@ -12,6 +12,7 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "support"))
 import configs
 import kinds
 import soak_verdict
+from admin_watch import parse
 from checked_stream import Ending
 from client_process import Tally
 from daemon_log import DaemonLog
@@ -90,6 +91,30 @@ class RestTest(unittest.TestCase):
         self.assertEqual(self.log.complaints.total(), 1)
 
 
+class AdminTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.counters = {**dict.fromkeys(soak_verdict.SAMPLES, 7), "closed_reset": 1, "connections": 0}
+        self.status = {"accepted": 7, "closed_reset": 1}
+        lines = ["# TYPE a counter", *(f"{name} 7" for name in soak_verdict.SAMPLES.values()),
+                 'echod_connections_closed_total{reason="reset"} 1']
+        self.samples = parse("\n".join(lines))
+
+    def test_what_agrees_is_good(self):
+        self.assertEqual(soak_verdict.judge_admin(self.samples, self.status, self.counters), [])
+
+    def test_other_values_are_found(self):
+        for name in (*soak_verdict.SAMPLES, "closed_reset"):
+            self.assertIn(f"{name}=8", " ".join(
+                soak_verdict.judge_admin(self.samples, self.status, {**self.counters, name: 8})))
+        self.assertIn("/status has accepted=6", " ".join(
+            soak_verdict.judge_admin(self.samples, {"accepted": 6}, self.counters)))
+
+    def test_a_missing_sample_is_found(self):
+        del self.samples["echod_echoes_total"]
+        self.assertIn("echod_echoes_total None", " ".join(
+            soak_verdict.judge_admin(self.samples, self.status, self.counters)))
+
+
 class LogTest(unittest.TestCase):
     def test_every_line_is_read_once_across_rotations(self):
         with tempfile.TemporaryDirectory() as directory:
@@ -148,8 +173,51 @@ class PlayTest(unittest.TestCase):
 
     def test_configurations_differ(self):
         rng = random.Random(1)
-        self.assertGreater(len({configs.good(rng) for _ in range(20)}), 10)
+        self.assertGreater(len({str(configs.in_place(rng)) for _ in range(20)}), 10)
         self.assertEqual({configs.bad(rng) for _ in range(200)}, {*configs.BAD})
+
+    def test_each_upgrade_changes_keys_that_need_it(self):
+        rng = random.Random(1)
+        running = configs.BY_UPGRADE_AT_REST
+        seen = set()
+        for _ in range(100):
+            wanted = configs.by_upgrade(rng, running)
+            changed = {name for name in wanted if wanted[name] != running[name]}
+            self.assertIn(len(changed), (1, 2))
+            seen |= changed
+            running = wanted
+        self.assertEqual(seen, {*configs.BY_UPGRADE})
+
+
+class ReloadsTest(unittest.TestCase):
+    def judge(self, refusals: int = 3, **changes: int) -> str:
+        done = Counter({"in_place": 5, "bad": 2, "upgrades": 4, "late_parks": 1})
+        values = {"reloads": 8, "reloads_refused": 3, "upgrades": 3, "upgrades_refused": 0, "upgrades_failed": 1}
+        log = DaemonLog(Path("none"), (soak_verdict.REFUSED,))
+        for _ in range(refusals):
+            log.take(f"{HEAD}ERROR - {soak_verdict.REFUSED}, the running configuration is kept")
+        return "; ".join(soak_verdict.judge_reloads(done, {**values, **changes}, log))
+
+    def test_what_agrees_is_good(self):
+        self.assertEqual(self.judge(), "")
+
+    def test_other_counts_are_found(self):
+        for name in ("reloads", "reloads_refused", "upgrades", "upgrades_refused", "upgrades_failed"):
+            self.assertIn(f"{name}=9, expected", self.judge(**{name: 9}))
+        self.assertIn("says 'reload: refused' 4 times, expected 3", self.judge(refusals=4))
+
+    def test_upgrades_that_often_fail_are_found(self):
+        done = Counter({"upgrades": 50, "late_parks": 2})
+        values = {"reloads": 48, "reloads_refused": 2, "upgrades": 48, "upgrades_refused": 0, "upgrades_failed": 2}
+        log = DaemonLog(Path("none"), ())
+        log.complaints[soak_verdict.REFUSED] = 2
+        self.assertIn("in 2 of 50 upgrades", "; ".join(soak_verdict.judge_reloads(done, values, log)))
+
+    def test_another_process_is_found(self):
+        text = "".join(f"{HEAD}INFO - started: echod 0.1.0, pid {pid}, time zone UTC\n" for pid in (7, 7, 8))
+        self.assertIn("processes [7, 8], expected 7", soak_verdict.judge_process(text, 7, 2)[0])
+        self.assertEqual(soak_verdict.judge_process(text.replace("pid 8", "pid 7"), 7, 2), [])
+        self.assertIn("3 starts, expected 2", soak_verdict.judge_process(text.replace("pid 8", "pid 7"), 7, 1)[0])
 
 
 if __name__ == "__main__":

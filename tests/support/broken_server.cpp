@@ -1,6 +1,7 @@
 #include "broken_server.hpp"
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <deque>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -41,7 +43,10 @@ int checked(int result, const char* what) {
 int listen_on_loopback(int kernel_bytes) {
   const int fd =
       checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP), "socket");
-  for (const int option : {SO_SNDBUF, SO_RCVBUF}) {  // Connections inherit them.
+  // Connections inherit the options. With TCP_NODELAY a reset loses nothing that was sent before.
+  const int on = 1;
+  checked(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "setsockopt");
+  for (const int option : {SO_SNDBUF, SO_RCVBUF}) {
     if (kernel_bytes > 0) {
       checked(setsockopt(fd, SOL_SOCKET, option, &kernel_bytes, sizeof kernel_bytes), "setsockopt");
     }
@@ -95,6 +100,42 @@ bool distort(Fault fault, std::string& chunk, std::size_t place, const std::stri
 
 }  // namespace
 
+// Bytes to be sent, in the pieces in which they were added: adding to many bytes copies none of
+// them.
+class Outbox {
+ public:
+  void add(std::string bytes) {
+    size_ += bytes.size();
+    if (!bytes.empty()) {
+      pieces_.push_back(std::move(bytes));
+    }
+  }
+  void clear() {
+    pieces_.clear();
+    size_ = sent_ = 0;
+  }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  // The next bytes. Call only if not empty.
+  [[nodiscard]] std::string_view next() const {
+    return std::string_view(pieces_.front()).substr(sent_);
+  }
+  // `count`: at most next().size().
+  void remove_sent(std::size_t count) {
+    size_ -= count;
+    sent_ += count;
+    if (sent_ == pieces_.front().size()) {
+      pieces_.pop_front();
+      sent_ = 0;
+    }
+  }
+
+ private:
+  std::deque<std::string> pieces_;
+  std::size_t size_ = 0;
+  std::size_t sent_ = 0;  // Of the first piece.
+};
+
 struct BrokenServer::Connection {
   explicit Connection(int accepted) : fd(accepted) {}
   ~Connection() {
@@ -108,7 +149,7 @@ struct BrokenServer::Connection {
   [[nodiscard]] bool is_lazy_now() const { return Clock::now() - read_at < kLazy; }
 
   int fd;
-  std::string pending;  // To be sent.
+  Outbox pending;
   std::uint64_t bytes_read = 0;
   std::string recent;               // The last kPiece bytes of those read.
   std::optional<std::string> held;  // To be swapped with a chunk of another connection.
@@ -195,7 +236,7 @@ void BrokenServer::on_late_fin(Connection& connection) {
     connection.is_gone = true;
   } else if (fault_ == Fault::adds_a_byte && since >= kAddsLate && !connection.has_erred) {
     connection.has_erred = true;
-    connection.pending += is_oldest(connection) ? "+" : "";
+    connection.pending.add(is_oldest(connection) ? "+" : "");
     flush(connection);
   }
 }
@@ -238,6 +279,7 @@ void BrokenServer::read(Connection& connection) {
   if (count == 0) {
     connection.is_at_end = true;
     connection.end_at = Clock::now();
+    ++fins_;
     if (fault_ == Fault::truncates_at_half_close) {
       connection.pending.clear();
     }
@@ -259,7 +301,7 @@ void BrokenServer::echo(Connection& connection, std::string chunk) {
   const std::string before = std::exchange(connection.recent, {});
   connection.recent = tail_of(before + chunk);
   if (connection.has_erred || connection.bytes_read <= after_bytes_) {
-    connection.pending += chunk;
+    connection.pending.add(std::move(chunk));
     return;
   }
   // Where the offset `after_bytes_` is in this chunk; 0 if it has passed.
@@ -276,13 +318,13 @@ void BrokenServer::echo(Connection& connection, std::string chunk) {
       break;
     default:
       connection.has_erred = distort(fault_, chunk, place, before);
-      connection.pending += chunk;
+      connection.pending.add(std::move(chunk));
       break;
   }
 }
 
 void BrokenServer::echo_and_end(Connection& connection, std::string_view chunk) {
-  connection.pending += chunk;
+  connection.pending.add(std::string(chunk));
   connection.is_stalled = fault_ != Fault::closes_early;
   connection.drops_input = fault_ == Fault::closes_early;
   if (connection.pending.empty()) {
@@ -292,7 +334,7 @@ void BrokenServer::echo_and_end(Connection& connection, std::string_view chunk) 
 
 void BrokenServer::hold(Connection& connection, std::string chunk) {
   if (chunk.size() < kLeastSwapped) {
-    connection.pending += chunk;
+    connection.pending.add(std::move(chunk));
     return;
   }
   const auto other = std::ranges::find_if(
@@ -301,8 +343,8 @@ void BrokenServer::hold(Connection& connection, std::string chunk) {
     connection.held = std::move(chunk);
     return;
   }
-  connection.pending += *other->held;
-  other->pending += chunk;
+  connection.pending.add(std::move(*other->held));
+  other->pending.add(std::move(chunk));
   other->held.reset();
   connection.has_erred = other->has_erred = true;
 }
@@ -317,7 +359,7 @@ void BrokenServer::release_held() {
   }
   for (Connection& connection : connections_) {
     if (connection.held) {
-      connection.pending += *std::exchange(connection.held, std::nullopt);
+      connection.pending.add(*std::exchange(connection.held, std::nullopt));
     }
   }
 }
@@ -325,16 +367,20 @@ void BrokenServer::release_held() {
 // Answering.
 
 void BrokenServer::flush(Connection& connection) {
-  std::string_view bytes = connection.pending;
-  if (fault_ == Fault::truncates_at_half_close && bytes.size() >= buffers_.own_bytes) {
-    bytes.remove_suffix(kKept);  // If the FIN is next, there must be something to drop.
+  // If the FIN is next, there must be something to drop.
+  const bool keeps_some =
+      fault_ == Fault::truncates_at_half_close && connection.pending.size() >= buffers_.own_bytes;
+  const std::size_t kept = keeps_some ? kKept : 0;
+  while (connection.pending.size() > kept) {
+    const std::string_view bytes =
+        connection.pending.next().substr(0, connection.pending.size() - kept);
+    const ssize_t count = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0) {
+      connection.is_gone = errno != EAGAIN;
+      return;
+    }
+    connection.pending.remove_sent(static_cast<std::size_t>(count));
   }
-  const ssize_t count = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (count < 0) {
-    connection.is_gone = errno != EAGAIN;
-    return;
-  }
-  connection.pending.erase(0, static_cast<std::size_t>(count));
   if (connection.pending.empty()) {
     on_flushed(connection);
   }
@@ -342,7 +388,8 @@ void BrokenServer::flush(Connection& connection) {
 
 void BrokenServer::on_flushed(Connection& connection) {
   if (connection.is_at_end) {
-    connection.is_gone = fault_ != Fault::adds_a_byte || connection.has_erred;
+    const bool has_more_to_send = fault_ == Fault::adds_a_byte && !connection.has_erred;
+    connection.is_gone = fault_ != Fault::never_closes && !has_more_to_send;
   } else if (connection.drops_input) {
     (void)shutdown(connection.fd, SHUT_WR);  // Reading goes on, and shows when the client is gone.
   } else if (connection.is_stalled && fault_ == Fault::resets) {

@@ -5,9 +5,10 @@
 //
 // It runs in its own thread, listens on an ephemeral port, and serves any number of connections.
 // It uses no code of the daemon or the client.
-// Thread-safety: any thread may call port(); the owner destroys the object.
+// Thread-safety: any thread may call port() and fins(); the owner destroys the object.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -31,6 +32,7 @@ enum class Fault : std::uint8_t {
                             // waits 30 ms for more before it answers 32 bytes or more, so that
                             // something is left.
   gives_up_after_fin,  // At any offset: drops what is left half a second after the client's FIN.
+  never_closes,        // At any offset: echoes every byte, but never sends a FIN.
   adds_a_byte,         // At any offset: sends one extra byte 20 ms after the client's FIN, on the
                        // oldest of the connections that are open at that time.
   stalls,              // Stops reading and answering.
@@ -58,6 +60,8 @@ class BrokenServer {
   BrokenServer& operator=(const BrokenServer&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
+  // How many clients' FINs the server has read so far.
+  [[nodiscard]] std::size_t fins() const { return fins_; }
 
  private:
   struct Connection;
@@ -84,6 +88,7 @@ class BrokenServer {
   std::uint64_t after_bytes_;
   BrokenServerBuffers buffers_;
   std::uint16_t port_ = 0;
+  std::atomic<std::size_t> fins_ = 0;
   int listener_ = -1;
   int wake_up_ = -1;  // An eventfd that tells the thread to end.
   std::list<Connection> connections_;

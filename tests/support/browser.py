@@ -7,8 +7,11 @@ import base64
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tempfile
+import unittest
+import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,27 +23,66 @@ def installed() -> str | None:
     return next((path for path in map(shutil.which, PROGRAMS) if path), None)
 
 
+def pixels(png: bytes) -> list[tuple[int, ...]]:
+    """Decodes a PNG with 8 bits a channel (RFC 2083) into pixels."""
+    width, height, _, colour = struct.unpack(">IIBB", png[16:26])
+    channels = {2: 3, 6: 4}[colour]
+    data, place = b"", 8
+    while place < len(png):
+        length, kind = struct.unpack(">I4s", png[place:place + 8])
+        data += png[place + 8:place + 8 + length] if kind == b"IDAT" else b""
+        place += length + 12
+    raw, stride = zlib.decompress(data), width * channels
+    above, found = bytearray(stride), []
+    for row in range(height):
+        start = row * (stride + 1)
+        kind, line = raw[start], bytearray(raw[start + 1:start + 1 + stride])
+        for i in range(stride):
+            left, up, corner = (line[i - channels] if i >= channels else 0, above[i],
+                                above[i - channels] if i >= channels else 0)
+            paeth = min((left, up, corner), key=lambda one: abs(left + up - corner - one))
+            line[i] = (line[i] + (0, left, up, (left + up) // 2, paeth)[kind]) & 0xFF
+        found += [tuple(line[i:i + 3]) for i in range(0, stride, channels)]
+        above = line
+    return found
+
+
+def expect_charts(case: unittest.TestCase, png: bytes, scheme: str) -> None:
+    """The picture of a page is not blank, is light or dark as `scheme` says, and shows the blue lines of charts."""
+    seen = pixels(png)
+    ground = seen[0]
+    case.assertEqual(min(ground) > 200, scheme == "light", ground)
+    case.assertEqual(max(ground) < 60, scheme == "dark", ground)
+    case.assertGreater(len(set(seen)), 100)
+    blue = [pixel for pixel in seen if pixel[2] > pixel[0] + 60]
+    case.assertGreater(len(blue), len(seen) / 1000, "the lines of the charts")
+
+
 class Page:
-    """A file as the browser shows it, `width` pixels wide. The page is loaded when the constructor returns.
+    """A file or an address as the browser shows it, `width` pixels wide. It is loaded when the constructor returns.
 
     `complaints`: the exceptions and log messages of the page. `requests`: every address that the page requested.
     """
 
-    def __init__(self, browser: "Browser", file: Path, width: int, scheme: str):
+    def __init__(self, browser: "Browser", target: Path | str, width: int, scheme: str):
         self._browser = browser
         self._width = width
-        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
-        self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        window = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        self._session = browser.call("Target.attachToTarget", targetId=window, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
         self.call("Emulation.setScrollbarsHidden", hidden=True)  # They would change the width of the page.
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
-        self.call("Page.navigate", url=file.resolve().as_uri())
+        self.call("Page.navigate", url=target.resolve().as_uri() if isinstance(target, Path) else target)
         browser.wait_for("Page.loadEventFired", self._session)
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._browser.call(method, self._session, **parameters)
+
+    def wait_for_load(self, times: int) -> None:
+        """Waits until the page was loaded so often: more than once if it refreshes itself."""
+        self._browser.wait_for("Page.loadEventFired", self._session, times)
 
     def value_of(self, script: str) -> Any:
         """Evaluates a JavaScript expression."""
@@ -100,9 +142,9 @@ class Browser:
         self._in.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def open(self, file: Path, width: int = 1000, scheme: str = "light") -> Page:
-        """Opens a file in a new page. `scheme`: "light" or "dark"."""
-        return Page(self, file, width, scheme)
+    def open(self, target: Path | str, width: int = 1000, scheme: str = "light") -> Page:
+        """Opens a file, or the address of a page, in a new page. `scheme`: "light" or "dark"."""
+        return Page(self, target, width, scheme)
 
     def call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
         self._calls += 1
@@ -115,9 +157,11 @@ class Browser:
                     raise RuntimeError(f"{method}: {answer['error']}")
                 return answer["result"]
 
-    def wait_for(self, method: str, session: str) -> None:
+    def wait_for(self, method: str, session: str, times: int = 1) -> None:
         def has_come() -> bool:
-            return any(event["method"] == method and event.get("sessionId") == session for event in self.events)
+            came = [event for event in self.events
+                    if event["method"] == method and event.get("sessionId") == session]
+            return len(came) >= times
         while not has_come():
             self._next()
 

@@ -105,8 +105,10 @@ DaemonProcess::DaemonProcess(const DaemonOptions& options) {
   if (options.user) {
     // The user may have no access to the build directory.
     std::filesystem::permissions(directory_.path(), std::filesystem::perms::all);
-    std::filesystem::copy_file(ECHOD_BINARY, directory_.file("echod"));
-    child.arguments.front() = directory_.file("echod");
+  }
+  if (options.user || options.has_own_program) {
+    std::filesystem::copy_file(ECHOD_BINARY, program_path());
+    child.arguments.front() = program_path();
   }
   child_ = std::make_unique<ChildProcess>(child);
   wait_for_start(options.closes_stderr || options.blocks_stderr || options.closes_standard ||

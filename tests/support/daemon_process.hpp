@@ -36,6 +36,8 @@ struct DaemonOptions {
   std::optional<rlim_t> address_space = {};     // RLIMIT_AS.
   std::optional<uid_t> user = {};
   std::vector<int> passes = {};  // Listening sockets, as in socket activation.
+  // Run a copy of the binary, which the test may replace (program_path()).
+  bool has_own_program = false;
 };
 
 struct ListenAddress {
@@ -60,6 +62,8 @@ class DaemonProcess {
   [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }
   [[nodiscard]] std::string config_path() const { return directory_.file("echod.toml"); }
   [[nodiscard]] std::string log_path() const { return directory_.file("network-server.log"); }
+  // The file of the program, if the daemon has its own or runs as another user.
+  [[nodiscard]] std::string program_path() const { return directory_.file("echod"); }
   [[nodiscard]] ChildProcess& child() { return *child_; }
 
   // Stops the process (SIGSTOP), so that a test can prepare what it will find.

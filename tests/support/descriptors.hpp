@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <system_error>
 
@@ -26,6 +27,12 @@ namespace echod::test {
     throw std::system_error(errno, std::system_category(), "setrlimit");
   }
   return limit.rlim_max >= connections + kSpare;
+}
+
+// The number of descriptors that the test's own process has open, and one for counting them.
+[[nodiscard]] inline std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                       std::filesystem::directory_iterator());
 }
 
 // Returns whether `process` has this file open.

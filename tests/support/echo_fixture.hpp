@@ -64,7 +64,7 @@ class EchoFixture : public testing::Test {
     EXPECT_TRUE(context_.table.reserve());
     shared_.admission.take_slot();
     shared_.admission.count_connection(context_.admission.worker);
-    Connection& connection = context_.table.create(context_, sys::UniqueFd::adopt(fd), peer_);
+    Connection& connection = context_.table.create(context_, 0, sys::UniqueFd::adopt(fd), peer_);
     connection.start();
     return connection;
   }

@@ -29,6 +29,8 @@ class EchoPump {
   EchoPump(TcpPeer& peer, const PumpPlan& plan);
 
   void read_now() { plan_.reads = true; }
+  // Ends the stream after the bytes that were sent so far.
+  void send_no_more() { plan_.bytes = sent_; }
   [[nodiscard]] bool is_done() const;
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }

@@ -261,9 +261,14 @@ class EchodProcess:
         """As allow_log(), and stop() fails if one of the texts was not logged."""
         self._expected += words
 
-    def stop(self) -> None:
-        """The end of every test: sends SIGTERM and checks for exit status 0 and for no unexpected warning or error."""
-        self.signal(signal.SIGTERM)
+    def stop(self, order: Callable[[], object] | None = None) -> None:
+        """The end of every test: sends SIGTERM, or stops it by `order`, and checks for exit status 0 and for no
+        unexpected warning or error.
+        """
+        if order:
+            order()
+        else:
+            self.signal(signal.SIGTERM)
         try:
             status = self.wait()
         except Broken as error:

@@ -58,12 +58,16 @@ class PseudoTerminal {
     } while (poll(&writable, 1, kLaterMs) == 1);
     (void)fcntl(terminal_, F_SETFL, 0);
   }
-  // Reads and drops what was written to it.
-  void drain() const {
+  // Reads what was written to it, and returns it.
+  std::string drain() const {  // NOLINT(modernize-use-nodiscard): it may be only to make space.
+    std::string text;
     std::array<char, 4096> bytes{};
     (void)fcntl(user_, F_SETFL, O_NONBLOCK);
-    while (read(user_, bytes.data(), bytes.size()) > 0) {
+    for (ssize_t count = 1; count > 0;) {
+      count = read(user_, bytes.data(), bytes.size());
+      text.append(bytes.data(), static_cast<std::size_t>(count > 0 ? count : 0));
     }
+    return text;
   }
 
  private:

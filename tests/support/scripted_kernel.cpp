@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
@@ -86,8 +87,12 @@ const char* call_name(Call call) {
                               "signalfd",      "timerfd_create", "timerfd_settime",
                               "pipe2",         "splice in",      "splice out",
                               "open",          "read",           "write",
-                              "fstat",         "close",          "getrlimit",
-                              "setrlimit",     "clock_gettime"};
+                              "fstat",         "lstat",          "fchmod",
+                              "chmod",         "lchown",         "flock",
+                              "memfd_create",  "F_ADD_SEALS",    "fallocate",
+                              "pwrite",        "mmap",           "munmap",
+                              "rename",        "unlink",         "close",
+                              "getrlimit",     "setrlimit",      "clock_gettime"};
   return kNames.at(static_cast<std::size_t>(call));
 }
 
@@ -596,6 +601,72 @@ int ScriptedKernel::on_open(const char* path) {
   return fd;
 }
 
+int ScriptedKernel::on_lstat(const char* path, struct stat* status) {
+  const std::string text = "lstat(" + std::string(path) + ')';
+  const std::optional<Step> step = take({.call = Call::lstat}, text, false);
+  if (!step) {
+    return fail_with(ENOENT);
+  }
+  if (step->bytes != path) {
+    mismatch(*step, text);
+  }
+  *status = {};
+  status->st_mode = static_cast<mode_t>(step->argument.value_or(0));
+  return static_cast<int>(finish(*step));
+}
+
+int ScriptedKernel::on_path(Call call, const char* path) {
+  const std::string text = std::string(call_name(call)) + '(' + path + ')';
+  const std::optional<Step> step = take({.call = call}, text, false);
+  if (step && step->bytes != path) {
+    mismatch(*step, text);
+  }
+  return step ? static_cast<int>(finish(*step)) : 0;
+}
+
+int ScriptedKernel::on_memfd(unsigned flags) {
+  const std::string text = "memfd_create(flags " + std::to_string(flags) + ')';
+  const std::optional<Step> step =
+      take({.call = Call::memfd_create, .argument = flags}, text, false);
+  if (step && step->argument != flags) {
+    mismatch(*step, text);
+  }
+  const int fd = step ? static_cast<int>(finish(*step)) : next_fd_++;
+  created(fd);
+  return fd;
+}
+
+ssize_t ScriptedKernel::on_pwrite(int fd, const void* data, std::size_t length,
+                                  std::int64_t offset) {
+  const std::string_view bytes(static_cast<const char*>(data), length);
+  const std::string text =
+      "pwrite(" + fd_text(fd) + ", " + bytes_text(bytes) + ", " + std::to_string(offset) + ')';
+  const std::optional<Step> step =
+      take({.call = Call::pwrite, .fd = fd, .bytes = bytes, .argument = offset}, text, true);
+  if (!step) {
+    return fail_with(ENOSPC);
+  }
+  if ((!step->any_bytes && step->bytes != bytes) || step->argument.value_or(offset) != offset) {
+    mismatch(*step, text);
+  }
+  return finish(*step);
+}
+
+void* ScriptedKernel::on_mmap(int fd, std::size_t length) {
+  const std::optional<Step> step =
+      take({.call = Call::mmap, .fd = fd, .length = length},
+           "mmap(" + fd_text(fd) + ", " + std::to_string(length) + " bytes)", false);
+  if (step) {
+    return finish(*step) < 0 ? MAP_FAILED : nullptr;
+  }
+  return ::mmap(nullptr, length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+int ScriptedKernel::on_munmap(void* begin, std::size_t length) {
+  note(Call::munmap, -1, "munmap(" + std::to_string(length) + " bytes)");
+  return ::munmap(begin, length);
+}
+
 ssize_t ScriptedKernel::on_read(int fd, void* data, std::size_t length) {
   const std::string text = "read(" + fd_text(fd) + ", up to " + std::to_string(length) + " bytes)";
   if (const auto found = eventfds_.find(fd); found != eventfds_.end()) {
@@ -660,7 +731,11 @@ int ScriptedKernel::on_pipe(int* ends) {
   return 0;
 }
 
-int ScriptedKernel::on_pipe_size(int fd, int command, int value) {
+int ScriptedKernel::on_fcntl(int fd, int command, int value) {
+  if (command == F_ADD_SEALS) {
+    return on_simple(Call::add_seals, fd, value,
+                     "F_ADD_SEALS(" + fd_text(fd) + ", " + std::to_string(value) + ')');
+  }
   const bool sets = command == F_SETPIPE_SZ;
   if (!sets && command != F_GETPIPE_SZ) {
     return fail_with(EINVAL);

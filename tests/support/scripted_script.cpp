@@ -264,4 +264,54 @@ Step& ScriptedKernel::expect_write_error(int fd, int error, Where where) {
   return add(Step(Call::write, fd).with_any_bytes().failing(error), where);
 }
 
+Step& ScriptedKernel::expect_lstat(const std::string& path, mode_t type, Where where) {
+  return add(Step(Call::lstat).with_bytes(path).with_argument(type), where);
+}
+
+Step& ScriptedKernel::expect_lstat_error(const std::string& path, int error, Where where) {
+  return add(Step(Call::lstat).with_bytes(path).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_fchmod(int fd, mode_t mode, int error, Where where) {
+  return add(Step(Call::fchmod, fd).with_argument(mode).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_flock(int fd, int operation, int error, Where where) {
+  return add(Step(Call::flock, fd).with_argument(operation).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_memfd(int fd, unsigned flags, Where where) {
+  return add(Step(Call::memfd_create).with_argument(flags).giving(fd), where);
+}
+
+Step& ScriptedKernel::expect_memfd_error(unsigned flags, int error, Where where) {
+  return add(Step(Call::memfd_create).with_argument(flags).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_add_seals(int fd, int seals, int error, Where where) {
+  return add(Step(Call::add_seals, fd).with_argument(seals).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_fallocate(int fd, std::int64_t length, int error, Where where) {
+  return add(Step(Call::fallocate, fd).with_argument(length).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_pwrite(int fd, std::string_view bytes, std::int64_t offset,
+                                    std::optional<std::size_t> takes, Where where) {
+  const auto taken = static_cast<std::int64_t>(takes.value_or(bytes.size()));
+  return add(Step(Call::pwrite, fd).with_bytes(bytes).with_argument(offset).giving(taken), where);
+}
+
+Step& ScriptedKernel::expect_pwrite_error(int fd, int error, Where where) {
+  return add(Step(Call::pwrite, fd).with_any_bytes().failing(error), where);
+}
+
+Step& ScriptedKernel::expect_mmap_error(int fd, int error, Where where) {
+  return add(Step(Call::mmap, fd).failing(error), where);
+}
+
+Step& ScriptedKernel::expect_on_path(Call call, const std::string& path, int error, Where where) {
+  return add(Step(call).with_bytes(path).failing(error), where);
+}
+
 }  // namespace echod::test

@@ -4,10 +4,13 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <span>
 #include <string>
 
@@ -153,7 +156,7 @@ int pipe2(int* ends, int flags) noexcept {
 
 int fcntl(int fd, int command, int value) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
-  return kernel != nullptr ? kernel->on_pipe_size(fd, command, value) : ::fcntl(fd, command, value);
+  return kernel != nullptr ? kernel->on_fcntl(fd, command, value) : ::fcntl(fd, command, value);
 }
 
 ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept {
@@ -191,6 +194,85 @@ int fstat(int fd, struct stat* status) noexcept {
     return 0;
   }
   return ::fstat(fd, status);
+}
+
+int lstat(const char* path, struct stat* status) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_lstat(path, status) : ::lstat(path, status);
+}
+
+int fchmod(int fd, mode_t mode) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_simple(Call::fchmod, fd, mode,
+                                               "fchmod(fd " + std::to_string(fd) + ", mode " +
+                                                   std::to_string(mode) + ')')
+                           : ::fchmod(fd, mode);
+}
+
+int chmod(const char* path, mode_t mode) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_path(Call::chmod, path) : ::chmod(path, mode);
+}
+
+int lchown(const char* path, uid_t owner, gid_t group) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_path(Call::lchown, path) : ::lchown(path, owner, group);
+}
+
+int flock(int fd, int operation) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_simple(Call::flock, fd, operation,
+                                               "flock(fd " + std::to_string(fd) + ", operation " +
+                                                   std::to_string(operation) + ')')
+                           : ::flock(fd, operation);
+}
+
+int memfd_create(const char* name, unsigned flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_memfd(flags) : ::memfd_create(name, flags);
+}
+
+int fallocate(int fd, int mode, off_t offset, off_t length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_simple(Call::fallocate, fd, length,
+                                               "fallocate(fd " + std::to_string(fd) + ", length " +
+                                                   std::to_string(length) + ')')
+                           : ::fallocate(fd, mode, offset, length);
+}
+
+// No script has these two: they are made for real files and memory.
+ssize_t pread(int fd, void* data, size_t length, off_t offset) noexcept {
+  return ::pread(fd, data, length, offset);
+}
+int madvise(void* address, size_t length, int advice) noexcept {
+  return ::madvise(address, length, advice);
+}
+
+ssize_t pwrite(int fd, const void* data, size_t length, off_t offset) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_pwrite(fd, data, length, offset)
+                           : ::pwrite(fd, data, length, offset);
+}
+
+void* mmap(void* address, size_t length, int protection, int flags, int fd, off_t offset) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_mmap(fd, length)
+                           : ::mmap(address, length, protection, flags, fd, offset);
+}
+
+int munmap(void* address, size_t length) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_munmap(address, length) : ::munmap(address, length);
+}
+
+int rename(const char* from, const char* to) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_path(Call::rename, from) : ::rename(from, to);
+}
+
+int unlink(const char* path) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_path(Call::unlink, path) : ::unlink(path);
 }
 
 int poll(pollfd* fds, nfds_t count, int timeout_ms) noexcept {

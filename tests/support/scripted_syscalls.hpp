@@ -13,8 +13,8 @@
 // so that the case can end. After a hundred such calls the test is aborted.
 //
 // These calls need a step: recv, send, splice, shutdown, accept4, epoll_wait, EPOLL_CTL_MOD, open,
-// read and write (except on the kernel's own eventfd and signalfd). The other calls succeed if the
-// script does not mention them, and the queries below show their effects. If the script does
+// read, write and pwrite (except on the kernel's own eventfd and signalfd). The other calls succeed
+// if the script does not mention them, and the queries below show their effects. If the script does
 // mention one (`expect_close`), it must come in its order too.
 //
 // connect(2) without a step succeeds at once. On a real non-blocking socket it fails with
@@ -34,6 +34,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <cstdint>
@@ -84,6 +85,19 @@ enum class Call : std::uint8_t {
   read,
   write,
   fstat,
+  lstat,
+  fchmod,
+  chmod,
+  lchown,
+  flock,
+  memfd_create,
+  add_seals,
+  fallocate,
+  pwrite,
+  mmap,
+  munmap,
+  rename,
+  unlink,
   close,
   getrlimit,
   setrlimit,
@@ -112,11 +126,12 @@ struct Step {
   explicit Step(Call which, int on = -1) : call(which), fd(on) {}
 
   Call call;
-  int fd;             // -1 if the call takes none.
-  std::string bytes;  // recv, read: the result; send, write: the expected data; open: the path.
-  bool any_bytes = false;                // recv: as many as asked for; send, write: any data.
-  int flags = 0;                         // recv: the expected flags.
-  std::optional<std::int64_t> argument;  // The expected length, mask, backlog, value or timeout.
+  int fd;                  // -1 if the call takes none.
+  std::string bytes;       // recv, read: the result; send, write: the expected data; else the path.
+  bool any_bytes = false;  // recv: as many as asked for; send, write: any data.
+  int flags = 0;           // recv: the expected flags.
+  // The expected length, mask, backlog, value, timeout, flags or offset.
+  std::optional<std::int64_t> argument;
   std::int64_t result = 0;
   int error = 0;                                // If not 0, the call fails with this errno.
   int level = 0;                                // setsockopt.
@@ -273,6 +288,27 @@ class ScriptedKernel {
   Step& expect_write(int fd, std::string_view bytes, std::size_t takes,
                      Where where = Where::here());
   Step& expect_write_error(int fd, int error, Where where = Where::here());
+  // lstat(2): finds a file of this type, such as S_IFSOCK. Without a step there is no file.
+  Step& expect_lstat(const std::string& path, mode_t type, Where where = Where::here());
+  Step& expect_lstat_error(const std::string& path, int error, Where where = Where::here());
+  Step& expect_fchmod(int fd, mode_t mode, int error = 0, Where where = Where::here());
+  Step& expect_flock(int fd, int operation, int error = 0, Where where = Where::here());
+  // memfd_create(2): expects exactly these flags.
+  Step& expect_memfd(int fd, unsigned flags, Where where = Where::here());
+  Step& expect_memfd_error(unsigned flags, int error, Where where = Where::here());
+  // fcntl(F_ADD_SEALS).
+  Step& expect_add_seals(int fd, int seals, int error = 0, Where where = Where::here());
+  // fallocate(2) from the begin of the file.
+  Step& expect_fallocate(int fd, std::int64_t length, int error = 0, Where where = Where::here());
+  // pwrite(2): expects exactly `bytes`, and takes all or the first `takes` of them.
+  Step& expect_pwrite(int fd, std::string_view bytes, std::int64_t offset,
+                      std::optional<std::size_t> takes = std::nullopt, Where where = Where::here());
+  Step& expect_pwrite_error(int fd, int error, Where where = Where::here());
+  // mmap(2). Without a step it succeeds, and the mapping holds zeros.
+  Step& expect_mmap_error(int fd, int error, Where where = Where::here());
+  // chmod(2), lchown(2), rename(2) from `path`, unlink(2).
+  Step& expect_on_path(Call call, const std::string& path, int error = 0,
+                       Where where = Where::here());
 
   // Once the script is empty, `answer` is called for each call that can have a step, except
   // setsockopt(2). If it returns a step, that is the result; otherwise the call is treated as
@@ -333,12 +369,18 @@ class ScriptedKernel {
   int on_epoll_ctl(int operation, int fd, const epoll_event* event);
   int on_epoll_wait(epoll_event* events, int capacity, int timeout_ms);
   int on_open(const char* path);
+  int on_lstat(const char* path, struct stat* status);
+  int on_path(Call call, const char* path);
+  int on_memfd(unsigned flags);
+  ssize_t on_pwrite(int fd, const void* data, std::size_t length, std::int64_t offset);
+  void* on_mmap(int fd, std::size_t length);
+  int on_munmap(void* begin, std::size_t length);
   ssize_t on_read(int fd, void* data, std::size_t length);
   ssize_t on_write(int fd, const void* data, std::size_t length);
   [[nodiscard]] bool is_ready(int fd) const { return !not_ready_.contains(fd); }
   [[nodiscard]] std::optional<mode_t> file_type(int fd) const;
   int on_pipe(int* ends);
-  int on_pipe_size(int fd, int command, int value);
+  int on_fcntl(int fd, int command, int value);
   ssize_t on_splice(int from, int to, std::size_t length);
   int on_close(int fd);
   int on_setrlimit(std::uint64_t soft, std::uint64_t hard);

@@ -1,9 +1,13 @@
-"""Helpers for TCP sockets: connect from a chosen address, ask what has arrived, end a connection by a reset."""
+"""Helpers for TCP sockets: connect from a chosen address, ask what has arrived, end a connection by a reset, reserve a
+port.
+"""
 
 import fcntl
 import socket
 import struct
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 IP_BIND_ADDRESS_NO_PORT = 24  # See ip(7). connect(2) chooses the port, and may reuse one that is in TIME_WAIT.
 CONNECT_S = 60.0
@@ -48,3 +52,14 @@ def reset(connected: socket.socket) -> None:
     if connected.fileno() >= 0:
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         connected.close()
+
+
+@contextmanager
+def reserved_port() -> Iterator[int]:
+    """Reserves a TCP port of 127.0.0.1. The kernel gives it to no other socket, but a program that sets SO_REUSEADDR, as
+    echod and Prometheus do, can listen on it.
+    """
+    with socket.socket() as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(("127.0.0.1", 0))
+        yield reserved.getsockname()[1]

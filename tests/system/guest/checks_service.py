@@ -262,6 +262,30 @@ def is_hardened():
     return f"score {exposure()}"
 
 
+def operators_may_look():
+    """the admin socket is for root and the group echod, and echoctl uses it by default; nobody else may"""
+    start()
+    shown = run("stat", "--format=%U:%G %a", "/run/echod/admin.sock").stdout.strip()
+    expect(shown == "echod:echod 660", f"the admin socket is {shown}")
+    expect("is serving, healthy and ready" in run("echoctl", "status").stdout, "root sees no state")
+    as_member = run("setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=echod", "echoctl", "health")
+    expect(as_member.returncode == 0, "a member of the group sees nothing")
+    refused = run("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "echoctl", "health", may_fail=True)
+    expect(refused.returncode != 0 and "permission" in refused.stdout.lower(), f"others see: {refused.stdout}")
+    pid = main_pid()
+    systemctl("restart", "echod.service")
+    expect(main_pid() != pid, "it was not restarted")
+    run("echoctl", "health")
+
+
+def drains_for_an_operator():
+    """echoctl drain stops the service, and systemd does not start it again"""
+    start()
+    run("echoctl", "drain")
+    wait_until(lambda: show("ActiveState") == "inactive", "a stop")
+    expect(show("Result") == "success", f"the result is {show('Result')}")
+
+
 def port_7_needs_the_capability():
     """without the capability port 7 is refused with the reason, and systemd does not retry"""
     as_installed()
@@ -290,4 +314,5 @@ CHECKS = [echoes, journal_has_the_messages_alone, ready_means_listening, takes_a
           reload_refuses_a_missing_configuration, reload_checks_the_file_of_a_drop_in,
           hangup_refuses_a_broken_configuration, restart_fails_clearly, waits_for_its_port, survives_a_kill,
           watchdog_finds_a_stuck_worker, watchdog_finds_a_stopped_process, stop_drains,
-          stop_ends_with_a_stuck_worker, is_hardened, port_7_needs_the_capability, port_7_works_with_the_example]
+          stop_ends_with_a_stuck_worker, is_hardened, operators_may_look, drains_for_an_operator,
+          port_7_needs_the_capability, port_7_works_with_the_example]

@@ -3,7 +3,7 @@
 import os
 
 from guest_commands import (Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect, exposure,
-                            main_pid, show, systemctl, use_example, wait_until)
+                            main_pid, run, show, systemctl, use_example, wait_until)
 from peers import Load, connect, echo, is_refused
 
 
@@ -92,6 +92,7 @@ def needs_no_network_of_its_own():
     expect(capabilities(pid) == 0, f"its capabilities are {capabilities(pid):#x}")
     expect(os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/1/ns/net"), "its network is that of the host")
     expect(exposure() <= 0.5, f"the score is {exposure()}")
+    run("echoctl", "health")  # The admin socket is a path, and needs no network.
     log = Log()
     systemctl("reload", "echod.service")
     log.wait_for("reload: applied")

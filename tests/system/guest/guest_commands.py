@@ -71,11 +71,11 @@ def read(path):
 
 
 def configure(**values):
-    """Writes the shipped configuration with these keys changed. Each key must be in it exactly once."""
+    """Writes the shipped configuration with these keys changed: the first line of each, so port is that of [[listen]]."""
     text = read(f"{EXAMPLE}/echod.toml")
     for key, value in values.items():
-        text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text)
-        expect(count == 1, f"{count} lines of the shipped configuration set {key}")
+        text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text, count=1)
+        expect(count == 1, f"no line of the shipped configuration sets {key}")
     write(CONFIG, text)
 
 

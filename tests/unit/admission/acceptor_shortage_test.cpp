@@ -187,7 +187,7 @@ TEST_F(AcceptWithoutMemoryTest, FreePlacesOfAnotherWorkerAreTakenAndThoseThatEnd
   other_acceptor.add(listening_on(kOtherListener));
   for (int place = 0; place < kPlaces - 4; ++place) {
     ASSERT_TRUE(other.reserve());
-    (void)other.table.create(other, sys::UniqueFd(), peer_);
+    (void)other.table.create(other, 0, sys::UniqueFd(), peer_);
   }
   const auto iterate_other = [&] {
     other_loop.run_once();

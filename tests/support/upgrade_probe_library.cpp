@@ -1,0 +1,6 @@
+// The shared library of upgrade_probe, which the tests remove and replace.
+int probe_library();
+
+int probe_library() {
+  return 0;
+}
