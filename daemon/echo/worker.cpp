@@ -43,8 +43,7 @@ void Worker::adopt(sys::Accepted accepted, ListenerCounts::Listener listener) no
     return;
   }
   context_.counters.add(Counter::accepted);
-  context_.admission.shared.take_slot();
-  context_.admission.shared.count_connection(context_.admission.worker);
+  context_.admission.add_connection();
   context_.adopt(std::move(accepted), listener);
 }
 
@@ -72,20 +71,21 @@ void Worker::inquire(std::shared_ptr<ConnectionInquiry> inquiry) noexcept {
   order([&inquiry](Orders& orders) { orders.inquiry.swap(inquiry); });
 }
 
-void Worker::park() noexcept {
+void Worker::set_parking(Parking parking) noexcept {
   {
     const std::scoped_lock lock(parking_mutex_);
-    parking_ = Parking::wanted;
+    parking_ = parking;
   }
+  on_unparked_.notify_one();
+}
+
+void Worker::park() noexcept {
+  set_parking(Parking::wanted);
   order([](Orders& orders) { orders.park = true; });
 }
 
 void Worker::unpark() noexcept {
-  {
-    const std::scoped_lock lock(parking_mutex_);
-    parking_ = Parking::none;
-  }
-  on_unparked_.notify_one();
+  set_parking(Parking::none);
 }
 
 bool Worker::is_parked() const noexcept {
@@ -104,7 +104,7 @@ void Worker::visit_parked(const std::function<void(const ParkedConnection&)>& vi
 
 void Worker::end() noexcept {
   if (thread_.joinable()) {
-    unpark();
+    set_parking(Parking::ending);
     order([](Orders& orders) { orders.end = true; });
     thread_.join();
   }
@@ -187,6 +187,8 @@ void Worker::wait_while_parked() noexcept {
   events_.on_parked();
   // It may be `wanted` by now. Then the order to park follows.
   on_unparked_.wait(lock, [this] { return parking_ != Parking::parked; });
+  // Ends without another iteration: others may serve its connections now.
+  must_end_ = must_end_ || parking_ == Parking::ending;
 }
 
 void Worker::begin_drain() noexcept {

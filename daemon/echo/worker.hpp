@@ -91,9 +91,9 @@ class Worker {
 
   // Call it before start(). Throws std::system_error.
   void listen(std::shared_ptr<const sys::ListenSocket> socket);
-  // These go on where a parked worker of an earlier program stopped. `ended` connections of the
-  // listener are not among those that resume() gets; the worker's thread registers those before it
-  // serves. Call them before start().
+  // Continue from a parked worker of an earlier program. Call them before start().
+  // carry_over() adds counts; `ended` is the number of the listener's connections that have closed.
+  // resume() passes open connections: the worker's thread registers them before it serves.
   void carry_over(const WorkerTotals& totals) noexcept;
   void carry_over(ListenerCounts::Listener listener, std::uint64_t ended) noexcept {
     context_.listener_counts.carry_over(listener, ended);
@@ -125,7 +125,8 @@ class Worker {
   // Nor is it called if the worker has ended, or ends meanwhile. Any thread, but only one: an
   // inquiry drops that of another.
   void inquire(std::shared_ptr<ConnectionInquiry> inquiry) noexcept;
-  // Ends the thread at once, even if connections are left, and waits for it.
+  // Ends the thread at once, even if connections are left, and waits for it. A parked worker does
+  // not touch its connections again.
   void end() noexcept;
 
   // Makes the loop run once: turns() grows unless the thread is stuck. Any thread.
@@ -156,10 +157,11 @@ class Worker {
     bool park = false;
     bool end = false;
   };
-  enum class Parking : std::uint8_t { none, wanted, parked };
+  enum class Parking : std::uint8_t { none, wanted, parked, ending };
 
   template <typename Change>
   void order(Change change) noexcept;
+  void set_parking(Parking parking) noexcept;
   void carry_out_orders() noexcept;
   void run() noexcept;
   void begin_drain() noexcept;
