@@ -12,9 +12,8 @@
 //   DELETE  /connections      full    closes the connections of a network
 //   POST    /log-level        full    changes log levels until the next reload
 //   POST    /drain            full    stops as SIGTERM does
-//   POST    /upgrade          full    reloads as SIGHUP does; with force=true, with an upgrade in
-//   any
-//                                     case. Answers with the counts before
+//   POST    /upgrade          full    reloads as SIGHUP does; force=true: always with an upgrade.
+//                                     Answers with the counts before
 //
 // Thread-safety: belongs to the admin thread. Never blocks.
 #pragma once

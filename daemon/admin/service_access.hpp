@@ -34,16 +34,16 @@ class ServiceAccess {
   [[nodiscard]] virtual Phase phase() const noexcept = 0;
   [[nodiscard]] virtual bool is_stuck(std::size_t worker) const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t worker_stalls() const noexcept = 0;
-  // These two throw std::bad_alloc. The levels of the log are those that were ordered last. A
-  // reload is in progress from its order on.
+  // These two throw std::bad_alloc. An order shows in them at once: log() has the levels that were
+  // ordered last, and facts() has a reload in progress.
   [[nodiscard]] virtual ServiceFacts facts() const = 0;
   [[nodiscard]] virtual LogSnapshot log() const = 0;
 
   // Logs a problem of the admin sockets. `error` is an errno.
   virtual void report(std::string_view problem, int error) noexcept = 0;
-  // Carried out by the service's thread soon after. They block while the service is being replaced
-  // by an upgrade: then the process goes on without this thread, and whoever ordered gets no
-  // answer.
+  // Orders. The service's thread carries them out soon after. They block from the moment when an
+  // upgrade writes the state. If the upgrade fails, they go on. If it succeeds, this thread ends in
+  // the call, and the operator gets no answer.
   virtual void set_log_levels(const LogLevels& levels) noexcept = 0;
   virtual void drain() noexcept = 0;
   // What SIGHUP starts.

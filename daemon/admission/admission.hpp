@@ -116,6 +116,11 @@ struct WorkerAdmission {
   Admission& shared;
   std::size_t worker;
 
+  // Counts a connection that the worker gets without accepting it, even beyond the limit.
+  void add_connection() const noexcept {
+    shared.take_slot();
+    shared.count_connection(worker);
+  }
   void connection_closed() const noexcept { shared.connection_closed(worker); }
 };
 

@@ -43,8 +43,7 @@ void EchoContext::resume(const ParkedConnection& parked,
     (void)sys::UniqueFd::adopt(parked.pipe_write_end);
     return;
   }
-  admission.shared.take_slot();
-  admission.shared.count_connection(admission.worker);
+  admission.add_connection();
   listener_counts.accepted(parked.listener);
   table.create(*this, parked.listener, parked, std::move(*reply)).resume();
 }

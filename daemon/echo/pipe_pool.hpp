@@ -66,8 +66,8 @@ class PipePool {
   // Moves the pipe that round_pipe() just returned to the caller, who owes its bytes.
   [[nodiscard]] ReplyPtr detach_round_pipe() noexcept;
 
-  // Takes over a pipe with `bytes` in it, even beyond the limit, and returns it to the caller, who
-  // owes them. Returns nullptr without memory; then the caller keeps the pipe.
+  // Takes over a pipe that holds `bytes` and returns it as a reply that is owed. It may exceed the
+  // limit on pipes. Returns nullptr if there is not enough memory; the caller then keeps the pipe.
   [[nodiscard]] ReplyPtr restore(int read_end, int write_end, std::size_t bytes) noexcept;
 
   // Number of pipes that exist, free and in use.

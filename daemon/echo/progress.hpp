@@ -1,10 +1,9 @@
 // When a connection last made progress, and how much the peer has yet to acknowledge.
 //
 // Progress is a byte that is received to be echoed, that is sent, or that the peer acknowledges.
-// Acknowledgements
-// cause no event, so they are asked for (SIOCOUTQ, tcp(7)) when a timeout is checked. Once
-// everything is acknowledged the kernel is not asked again until more is sent: a connection at rest
-// costs no system call.
+// Acknowledgements cause no event, so they are asked for (SIOCOUTQ, tcp(7)) when a timeout is
+// checked. Once everything is acknowledged the kernel is not asked again until more is sent: a
+// connection at rest costs no system call.
 //
 // Thread-safety: none. Never blocks.
 #pragma once
@@ -21,7 +20,7 @@ class Progress {
   static constexpr std::chrono::milliseconds kTick{10};  // Resolution of since().
 
   explicit Progress(sys::TimePoint now) noexcept : last_(ticks_of(now)) {}
-  // As another Progress was, whose last_progress() and unacknowledged() are given.
+  // Continues from the last_progress() and unacknowledged() of another Progress.
   Progress(std::chrono::milliseconds last, std::uint32_t unacknowledged) noexcept
       : last_(std::chrono::duration_cast<Ticks>(last)), unacknowledged_(unacknowledged) {}
 
@@ -41,7 +40,7 @@ class Progress {
   // The last result of has_unacknowledged(); true if bytes were sent since.
   [[nodiscard]] bool had_unacknowledged() const noexcept { return unacknowledged_ != 0; }
 
-  // For the same clock, up to kTick earlier than it was.
+  // A time of CLOCK_MONOTONIC, rounded down to kTick.
   [[nodiscard]] std::chrono::milliseconds last_progress() const noexcept { return last_; }
   [[nodiscard]] std::uint32_t unacknowledged() const noexcept { return unacknowledged_; }
 

@@ -35,10 +35,12 @@ class AdminAccess final : public ServiceAccess {
   // Service.
   void set_phase(Phase phase) noexcept { phase_.store(phase); }
   void publish(ServiceFacts facts) noexcept;
-  // Whether a reload that on_reload() or a signal has started goes on.
+  // Whether a reload is in progress, whatever started it.
   void set_reloading(bool is_reloading) noexcept;
-  // From now until accept_orders() an order waits. Those that came before can be asked for, so that
-  // another program carries them out. No-ops if called again.
+  // hold_orders() makes the admin thread block in its next order, until accept_orders(). So no
+  // order is lost between the two functions below and an exec: they return the orders that came
+  // before and are not carried out yet, and the next program carries them out. No-ops if called
+  // again.
   void hold_orders() noexcept;
   void accept_orders() noexcept;
   [[nodiscard]] bool is_drain_ordered() const noexcept { return must_drain_.load(); }
@@ -64,7 +66,7 @@ class AdminAccess final : public ServiceAccess {
   const Orders orders_;
   std::atomic<Phase> phase_{Phase::starting};
   std::atomic<bool> must_drain_{false};
-  std::mutex orders_mutex_;  // Held while an order is given, and by hold_orders(). Locked first.
+  std::mutex orders_mutex_;  // Held by each order and by hold_orders(). Lock it before mutex_.
   std::unique_lock<std::mutex> hold_{orders_mutex_, std::defer_lock};  // Service.
   mutable std::mutex mutex_;                                           // Guards the four below.
   ServiceFacts facts_;

@@ -14,10 +14,10 @@ Capacity::Capacity(const Config& config, std::size_t inherited)
     : inherited_(inherited),
       open_files_(sys::set_open_files(config.limits.open_files)),
       workers_(config.workers == 0 ? sys::available_cpus() : config.workers),
-      usable_descriptors_(
-          usable_descriptors(config.limits, open_files_,
-                             reserved_descriptors(config.listen.size(), workers_, inherited_) +
-                                 admin_descriptors(config.admin))) {}
+      usable_descriptors_(echod::usable_descriptors(
+          config.limits, open_files_,
+          reserved_descriptors(config.listen.size(), workers_, inherited_) +
+              admin_descriptors(config.admin))) {}
 
 ConnectionLimit Capacity::limit_for(const Config& config) const {
   const std::uint64_t pipes = workers_ * splice_settings_for(config).pipes;

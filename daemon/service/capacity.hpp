@@ -28,6 +28,9 @@ class Capacity {
   [[nodiscard]] std::uint64_t open_files() const noexcept { return open_files_.soft; }
   [[nodiscard]] std::size_t inherited_descriptors() const noexcept { return inherited_; }
 
+  // How many connections and pipes together may use.
+  [[nodiscard]] std::uint64_t usable_descriptors() const noexcept { return usable_descriptors_; }
+
   [[nodiscard]] ConnectionLimit limit_for(const Config& config) const;
   // The settings of each worker. `limit` is that of limit_for().
   [[nodiscard]] EchoSettings settings_for(const Config& config, const ConnectionLimit& limit) const;

@@ -18,8 +18,8 @@
 
 namespace echod {
 
-// For each of `wanted`, the index of the open listener that serves it. Each open one serves at most
-// one.
+// Returns for each of `wanted` the index of the open listener with the same address; nothing if
+// there is none. No open listener is returned twice.
 [[nodiscard]] std::vector<std::optional<std::size_t>> matches_of(
     const std::vector<ListenConfig>& wanted, const std::vector<ListenerState>& open);
 

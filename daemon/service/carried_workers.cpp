@@ -1,12 +1,9 @@
 #include "service/carried_workers.hpp"
 
 #include <algorithm>
-#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include "sys/process.hpp"
 
 namespace echod {
 
@@ -40,17 +37,9 @@ WorkerState state_of(const Worker& worker) {
 WorkerTotals totals_of(const WorkerState& state) noexcept {
   WorkerTotals totals;
   totals.stale_events = state.stale_events;
-  for (const NamedCount& count : state.counters) {
-    if (count.name == kTurns) {
-      totals.turns = count.value;
-    }
-  }
+  totals.turns = count_of(state.counters, kTurns);
   for (std::size_t i = 0; i < kCounters; ++i) {
-    for (const NamedCount& count : state.counters) {
-      if (count.name == name_of(static_cast<Counter>(i))) {
-        totals.counters.at(i) = count.value;
-      }
-    }
+    totals.counters.at(i) = count_of(state.counters, name_of(static_cast<Counter>(i)));
   }
   const auto& bounds = DelayHistogram::kBounds;
   const bool has_same_bounds =

@@ -23,8 +23,8 @@ void visit_parked(Workers& workers, const std::function<void(const ParkedConnect
 // The counts of the workers, which may run. Throws std::bad_alloc.
 [[nodiscard]] std::vector<WorkerState> states_of(Workers& workers);
 
-// For each listener of the earlier program, by its number: its number now, or
-// ListenerCounts::kRemoved.
+// The index is the number of a listener in the earlier program. The value is its number in this
+// one, or ListenerCounts::kRemoved.
 using ListenerNumbers = std::array<ListenerCounts::Listener, kMostListeners + 1>;
 
 // Makes the workers go on with the counts and connections of `state`, whose descriptors they take

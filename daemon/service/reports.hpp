@@ -37,7 +37,7 @@ class Reports {
   // All counters, in one line. Allocates nothing, so that they can be logged when memory runs out.
   // Valid until the next call.
   [[nodiscard]] std::string_view counters_line() noexcept;
-  // For the service manager. Throws std::bad_alloc.
+  // The text of STATUS=, which `systemctl status` shows. Throws std::bad_alloc.
   [[nodiscard]] std::string status_line(bool is_stopping) const;
   // Logs what was served in all.
   void log_totals() noexcept;

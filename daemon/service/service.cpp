@@ -33,20 +33,6 @@ constexpr std::chrono::seconds kSameStopInterval{1};
 constexpr std::chrono::seconds kStopExtension{10};
 constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 
-std::string signal_name(int signal) {
-  const char* const name = sigabbrev_np(signal);
-  return name != nullptr ? "SIG" + std::string(name) : std::to_string(signal);
-}
-
-std::uint64_t count_of(const ServiceState& earlier, std::string_view name) {
-  for (const NamedCount& count : earlier.counts) {
-    if (count.name == name) {
-      return count.value;
-    }
-  }
-  return 0;
-}
-
 // Runs in the loader's thread.
 std::string change_of(const ProgramFile& program, ReloadMode mode) {
   return mode == ReloadMode::forced ? "an operator asked for it" : program.change();
@@ -167,21 +153,22 @@ void Service::go_on_after(const InheritedState& earlier) {
   carry_over(workers_, earlier.values(), numbers, earlier.memory());
   Takeover& takeover = takeover_.emplace();
   takeover.descriptors = descriptors_of(service);
-  logs_.carry_over(count_of(service, "log_lines_dropped"), count_of(service, "log_write_failures"));
-  worker_watch_.carry_over(count_of(service, "worker_stalls"));
-  reloads_.applied = count_of(service, "reloads") + 1;
-  reloads_.refused = count_of(service, "reloads_refused");
-  reloads_.upgrades = {.done = count_of(service, "upgrades_done") + 1,
-                       .refused = count_of(service, "upgrades_refused"),
-                       .failed = count_of(service, "upgrades_failed")};
+  logs_.carry_over(count_of(service.counts, "log_lines_dropped"),
+                   count_of(service.counts, "log_write_failures"));
+  worker_watch_.carry_over(count_of(service.counts, "worker_stalls"));
+  reloads_.applied = count_of(service.counts, "reloads") + 1;
+  reloads_.refused = count_of(service.counts, "reloads_refused");
+  reloads_.upgrades = {.done = count_of(service.counts, "upgrades_done") + 1,
+                       .refused = count_of(service.counts, "upgrades_refused"),
+                       .failed = count_of(service.counts, "upgrades_failed")};
   process_started_at_ = service.process_started_at;
   reload_requester_ = service.reload_requester;
-  if (count_of(service, "forced_reload_pending") > 0) {
+  if (count_of(service.counts, "forced_reload_pending") > 0) {
     pending_reload_ = ReloadMode::forced;
-  } else if (count_of(service, "reload_pending") > 0) {
+  } else if (count_of(service.counts, "reload_pending") > 0) {
     pending_reload_ = ReloadMode::as_needed;
   }
-  is_drain_pending_ = count_of(service, "drain_pending") > 0;
+  is_drain_pending_ = count_of(service.counts, "drain_pending") > 0;
   takeover.version = service.version;
   takeover.connections = connections.size();
   for (const ParkedConnection& connection : connections) {
@@ -259,7 +246,8 @@ void Service::on_signal(int signal) noexcept {
   try {
     handle_signal(signal);
   } catch (const std::bad_alloc&) {
-    logs_.notices().error("not enough memory to handle {}; send it again", signal_name(signal));
+    logs_.notices().error("not enough memory to handle {}; send it again",
+                          sys::signal_name(signal));
   }
 }
 
@@ -280,7 +268,7 @@ void Service::handle_signal(int signal) {
       logs_.notices().info(reports_.counters_line());
       break;
     default:
-      stop(signal_name(signal));
+      stop(sys::signal_name(signal));
       break;
   }
 }

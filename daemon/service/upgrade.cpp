@@ -41,8 +41,12 @@ void Upgrade::begin() noexcept {
     return;
   }
   phase_ = Phase::checking;
+  attempt(&Upgrade::start_check);
+}
+
+void Upgrade::attempt(void (Upgrade::*step)()) noexcept {
   try {
-    start_check();
+    (this->*step)();
   } catch (const std::bad_alloc&) {
     fail(Result::failed, {});
   } catch (const std::exception& error) {
@@ -85,13 +89,7 @@ void Upgrade::on_parked() noexcept {
   if (phase_ != Phase::parking || !workers_.are_parked()) {
     return;
   }
-  try {
-    replace();
-  } catch (const std::bad_alloc&) {
-    fail(Result::failed, {});
-  } catch (const std::exception& error) {
-    fail(Result::failed, error.what());
-  }
+  attempt(&Upgrade::replace);
 }
 
 // Returns only by an exception.

@@ -10,8 +10,8 @@
 // is written, and execve(2) starts the new program. Whatever fails before that, the workers resume
 // as if nothing had happened.
 //
-// Thread-safety: all members must be called from the loop's thread, the main thread. Only the last
-// step before execve(2) may block, for at most kLogTime.
+// Thread-safety: all members must be called from the loop's thread, the main thread. Only
+// Hooks::before_exec may block.
 #pragma once
 
 #include <chrono>
@@ -33,9 +33,8 @@ namespace echod {
 
 class Upgrade {
  public:
-  // How an upgrade ended. Counted by the name of the value.
+  // How an upgrade ended that did not replace the program.
   enum class Result : std::uint8_t {
-    done,     // The new program runs.
     refused,  // The new program did not start, or refused the configuration or the state.
     failed,   // A worker did not park, or a system call failed.
   };
@@ -74,6 +73,8 @@ class Upgrade {
  private:
   enum class Phase : std::uint8_t { idle, checking, parking };
 
+  // Calls `step`; if it throws, the upgrade fails.
+  void attempt(void (Upgrade::*step)()) noexcept;
   void start_check();
   void on_checked() noexcept;
   void on_parked() noexcept;

@@ -5,11 +5,11 @@
 #include <string>
 
 #include "service/admin_sockets.hpp"
+#include "service/capacity.hpp"
 #include "service/carried_listeners.hpp"
 #include "service/config_source.hpp"
 #include "service/connection_limit.hpp"
 #include "service/exit_codes.hpp"
-#include "sys/available_cpus.hpp"
 #include "sys/open_files.hpp"
 #include "telemetry/counters.hpp"
 
@@ -51,17 +51,14 @@ void require_descriptors(std::uint64_t open, std::uint64_t before, std::uint64_t
 Config config_for_upgrade(const CommandLine& options, const ServiceState& state) {
   Config config = effective_config(options);
   const std::uint64_t soft_limit_before = sys::open_files_limit().soft;
-  const sys::OpenFilesLimit open_files = sys::set_open_files(config.limits.open_files);
-  const std::size_t workers = config.workers == 0 ? sys::available_cpus() : config.workers;
-  const std::uint64_t admin = admin_descriptors(config.admin);
   const std::uint64_t reserved_before =
-      admin + reserved_descriptors(state.listeners.size(), state.workers.size(),
-                                   state.inherited_descriptors);
-  const std::uint64_t usable = usable_descriptors(
-      config.limits, open_files,
-      admin + reserved_descriptors(config.listen.size(), workers, state.inherited_descriptors));
+      admin_descriptors(config.admin) + reserved_descriptors(state.listeners.size(),
+                                                             state.workers.size(),
+                                                             state.inherited_descriptors);
+  const Capacity capacity(config, state.inherited_descriptors);
   require_descriptors(open_connections(state),
-                      soft_limit_before - std::min(soft_limit_before, reserved_before), usable);
+                      soft_limit_before - std::min(soft_limit_before, reserved_before),
+                      capacity.usable_descriptors());
   require_listenable(config, state.listeners);
   return config;
 }

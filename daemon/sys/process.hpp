@@ -11,9 +11,9 @@ namespace echod::sys {
 // with an errno instead of killing the process.
 void ignore_write_signals() noexcept;
 
-// Makes the kernel reap children, and reaps those that have ended already. echod may inherit
-// children: from a program that became echod by execve(2), and all orphans if it is PID 1 of a
-// container. It waits itself only for those that it starts (child_process.hpp).
+// Makes the kernel reap all children, and reaps those that have ended already. echod has children
+// that it did not start: those of the program that it replaced by execve(2), and all orphans if it
+// is PID 1 of a container. child_process.hpp can still wait for the children that it starts.
 void reap_children() noexcept;
 
 // Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed. Otherwise a socket could

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <system_error>
 
 namespace echod::sys {
@@ -18,6 +19,11 @@ sigset_t set_of(std::initializer_list<int> signals) noexcept {
 }
 
 }  // namespace
+
+std::string signal_name(int signal) {
+  const char* const name = sigabbrev_np(signal);
+  return name != nullptr ? "SIG" + std::string(name) : "signal " + std::to_string(signal);
+}
 
 void block_signals(std::initializer_list<int> signals) noexcept {
   const sigset_t mask = set_of(signals);

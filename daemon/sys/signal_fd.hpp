@@ -7,10 +7,14 @@
 
 #include <initializer_list>
 #include <optional>
+#include <string>
 
 #include "sys/unique_fd.hpp"
 
 namespace echod::sys {
+
+// Returns the name of a signal ("SIGTERM"), or "signal 70" if it has none.
+[[nodiscard]] std::string signal_name(int signal);
 
 // Blocks `signals` in the calling thread and in the threads that it starts later. A blocked signal
 // stays pending until a SignalFd reads it.

@@ -1,7 +1,6 @@
 #include "upgrade/program_check.hpp"
 
 #include <chrono>
-#include <cstring>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -10,6 +9,7 @@
 #include "sys/child_process.hpp"
 #include "sys/io_result.hpp"
 #include "sys/prepared_exec.hpp"
+#include "sys/signal_fd.hpp"
 #include "upgrade/program_environment.hpp"
 
 namespace echod {
@@ -51,11 +51,6 @@ std::string last_words(const ProgramFile& program, std::string_view errors) {
   return one_line(line, kMaxBytes);
 }
 
-std::string signal_name(int signal) {
-  const char* const name = sigabbrev_np(signal);
-  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
-}
-
 // Why the program cannot take over; "" if it can.
 std::string refusal_of(const ProgramFile& program, const sys::ChildOutcome& outcome,
                        sys::Duration limit) {
@@ -79,7 +74,7 @@ std::string refusal_of(const ProgramFile& program, const sys::ChildOutcome& outc
     return name + " printed more than 1 MiB instead of its configuration";
   }
   if (outcome.signal != 0) {
-    return name + " was ended by " + signal_name(outcome.signal) + explanation;
+    return name + " was ended by " + sys::signal_name(outcome.signal) + explanation;
   }
   if (outcome.exit_code != 0) {
     return words.empty() ? name + " exited with code " + std::to_string(outcome.exit_code)

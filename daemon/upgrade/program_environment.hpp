@@ -11,13 +11,13 @@ namespace echod {
 // Names the descriptor of the state that a new program reads.
 inline constexpr const char* kStateVariable = "ECHOD_STATE_FD";
 
-// For the program that takes over: the environment of this process, and `state_fd` in
+// Returns the environment of the program that takes over: that of this process, and `state_fd` in
 // kStateVariable. The variables of socket activation (LISTEN_*) are left out: their descriptors are
 // part of the state.
 [[nodiscard]] std::vector<std::string> upgrade_environment(int state_fd);
 
-// For a program that only checks whether it could take over. It has no NOTIFY_SOCKET and no
-// WATCHDOG_* either, so that it cannot speak to the service manager.
+// Returns the environment of a program that only checks whether it could take over. NOTIFY_SOCKET
+// and WATCHDOG_* are left out too, so that it cannot send messages to the service manager.
 [[nodiscard]] std::vector<std::string> check_environment(int state_fd);
 
 }  // namespace echod

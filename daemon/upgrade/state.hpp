@@ -6,8 +6,10 @@
 // Thread-safety: values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/net/socket_address.hpp"
@@ -22,6 +24,14 @@ struct NamedCount {
 
   bool operator==(const NamedCount&) const = default;
 };
+
+// Returns 0 if there is no count of that name.
+[[nodiscard]] inline std::uint64_t count_of(const std::vector<NamedCount>& counts,
+                                            std::string_view name) noexcept {
+  const auto found = std::find_if(counts.begin(), counts.end(),
+                                  [name](const NamedCount& count) { return count.name == name; });
+  return found == counts.end() ? 0 : found->value;
+}
 
 struct ListenerState {
   int fd = -1;
