@@ -20,12 +20,12 @@ help_if_asked() {
   done
 }
 
-# run_tests PRESET [CTEST-OPTION...]: runs ctest, then prints the reason for each skipped test.
+# run_tests PRESET [CTEST-OPTION...]: runs ctest, then prints why tests were skipped or failed.
 run_tests() {
   local preset=$1 results=build/$1/tests.xml status=0
   shift
   rm -f "$results"
   ctest --preset "$preset" --parallel 8 --output-junit tests.xml "$@" || status=$?
-  [[ ! -e $results ]] || python3 -B tests/support/skipped_tests.py "$results"
+  [[ ! -e $results ]] || python3 -B tests/support/test_results.py "$results"
   return "$status"
 }

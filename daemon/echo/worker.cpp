@@ -81,16 +81,11 @@ void Worker::set_parking(Parking parking) noexcept {
 
 void Worker::park() noexcept {
   set_parking(Parking::wanted);
-  order([](Orders& orders) { orders.park = true; });
+  loop_.interrupt();
 }
 
 void Worker::unpark() noexcept {
   set_parking(Parking::none);
-}
-
-bool Worker::is_parked() const noexcept {
-  const std::scoped_lock lock(parking_mutex_);
-  return parking_ == Parking::parked;
 }
 
 void Worker::visit_parked(const std::function<void(const ParkedConnection&)>& visitor) {
@@ -143,7 +138,6 @@ void Worker::carry_out_orders() noexcept {
     inquiry_ = std::move(orders.inquiry);
     inquiry_visit_.start();
   }
-  must_park_ = must_park_ || orders.park;
   must_end_ = must_end_ || orders.end;
 }
 
@@ -158,9 +152,7 @@ void Worker::run() noexcept {
     if (context_.table.destroy_retired()) {
       acceptor_.on_connections_ended();
     }
-    if (std::exchange(must_park_, false)) {
-      wait_while_parked();
-    }
+    wait_while_parked();
     const bool is_empty = acceptor_.is_closed() && context_.table.size() == 0;
     must_end_ = must_end_ || (context_.is_draining && is_empty);
   }
@@ -177,15 +169,17 @@ void Worker::resume_connections() noexcept {
   to_resume_ = {};
 }
 
-// Unparked before it came here, it goes on at once.
 void Worker::wait_while_parked() noexcept {
+  if (parking_ != Parking::wanted) {  // Without the lock, because this is in each iteration.
+    return;
+  }
   std::unique_lock lock(parking_mutex_);
   if (parking_ != Parking::wanted) {
-    return;
+    return;  // It was unparked before it was parked.
   }
   parking_ = Parking::parked;
   events_.on_parked();
-  // It may be `wanted` by now. Then the order to park follows.
+  // It may be `wanted` again by now. Then the loop was interrupted again, too.
   on_unparked_.wait(lock, [this] { return parking_ != Parking::parked; });
   // Ends without another iteration: others may serve its connections now.
   must_end_ = must_end_ || parking_ == Parking::ending;

@@ -6,10 +6,10 @@
 // All is closed when the listening sockets are released and no connection is left.
 // abort_connections() closes all in any state.
 //
-// A serving worker can be parked: its thread stops between two iterations of the loop and waits.
+// A serving worker can be parked: its thread stops between two turns and waits.
 // Meanwhile the service's thread may read the connections, and the kernel keeps what peers send.
 //
-//   serving --park()--> parking --iteration ends--> parked --unpark()--> serving
+//   serving --park()--> parking --the turn ends--> parked --unpark()--> serving
 //                       parking --unpark()--> serving
 //
 // Thread-safety: one other thread, the service's, may call the members. apply(), drain(),
@@ -110,7 +110,7 @@ class Worker {
   // Whether its thread has called events.on_serving.
   [[nodiscard]] bool is_serving() const noexcept { return is_serving_.load(); }
   // Whether its thread waits.
-  [[nodiscard]] bool is_parked() const noexcept;
+  [[nodiscard]] bool is_parked() const noexcept { return parking_ == Parking::parked; }
   // Calls `visitor` for each connection. The worker must be parked.
   void visit_parked(const std::function<void(const ParkedConnection&)>& visitor);
 
@@ -154,7 +154,6 @@ class Worker {
     std::optional<CloseReason> abort;
     std::shared_ptr<ConnectionInquiry> inquiry;
     bool drain = false;
-    bool park = false;
     bool end = false;
   };
   enum class Parking : std::uint8_t { none, wanted, parked, ending };
@@ -186,10 +185,9 @@ class Worker {
                                  [this] { std::exchange(inquiry_, nullptr)->end(); }};
   ParkedConnections to_resume_;
   bool must_end_ = false;
-  mutable std::mutex parking_mutex_;
+  std::mutex parking_mutex_;
   std::condition_variable on_unparked_;
-  Parking parking_ = Parking::none;  // Guarded by parking_mutex_.
-  bool must_park_ = false;
+  std::atomic<Parking> parking_{Parking::none};  // Written under parking_mutex_.
   std::mutex orders_mutex_;
   Orders orders_;  // Not carried out yet. Guarded by orders_mutex_.
   Notifier on_orders_{loop_, [this] { carry_out_orders(); }};

@@ -191,7 +191,11 @@ void EventLoop::make_pass() noexcept {
   IntrusiveList<Channel> pass;
   pass.append_all(ready_);
   pass.append_all(served_);
-  while (Channel* const channel = pass.pop_front()) {
+  while (!is_interrupted_.load(std::memory_order_relaxed)) {
+    Channel* const channel = pass.pop_front();
+    if (channel == nullptr) {
+      break;
+    }
     if (!std::exchange(channel->is_ready_, false)) {
       continue;
     }
@@ -203,6 +207,9 @@ void EventLoop::make_pass() noexcept {
       enqueue(*channel);
     }
   }
+  (void)is_interrupted_.exchange(false);  // Not a store: what interrupt() follows must be seen.
+  pass.append_all(ready_);
+  ready_.append_all(pass);
 }
 
 }  // namespace echod

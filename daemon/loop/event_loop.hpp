@@ -9,7 +9,8 @@
 //
 // A pass gives each ready channel one turn. Channels that had no turn in the last pass go first, in
 // the order in which they became ready. Then come the others, in the order of their last turns. So
-// a channel that becomes ready waits for at most one turn of each other channel.
+// a channel that becomes ready waits for at most one turn of each other channel. interrupt() ends a
+// pass early; the channels that it did not reach go first in the next pass.
 //
 // The epoll token of a registration has a slot and a generation, so an event for a removed channel
 // cannot reach the next user of its slot.
@@ -76,6 +77,12 @@ class EventLoop {
 
   // Ends the current or the next wait with a turn, so that turns() grows. Any thread; never blocks.
   void wake_up() noexcept { wake_up_fd_.signal(); }
+  // Ends the current pass, or else the next one, before its next turn, and wakes the loop up: the
+  // run_once() that runs, or else the next one, returns soon. Any thread; never blocks.
+  void interrupt() noexcept {
+    is_interrupted_.store(true);
+    wake_up();
+  }
   // The number of turns so far. If it does not grow after wake_up(), the loop is stuck. Any thread.
   [[nodiscard]] std::uint64_t turns() const noexcept {
     return turns_.load(std::memory_order_relaxed);
@@ -105,12 +112,13 @@ class EventLoop {
 
   sys::Epoll epoll_;
   sys::TimePoint now_ = sys::MonotonicClock::now();
-  // Channels that are ready and had no turn in the last pass.
+  // Channels that had no turn in the last pass. All are ready, unless a pass was interrupted.
   IntrusiveList<Channel> ready_;
   // Channels that had a turn in the last pass, in the order of the turns, ready or not.
   IntrusiveList<Channel> served_;
   std::size_t ready_count_ = 0;          // Channels that are ready, in both lists.
   std::atomic<std::uint64_t> turns_{0};  // Written by the loop's thread only.
+  std::atomic<bool> is_interrupted_{false};
   Timers timers_;
   BusyPoll busy_poll_;
   std::vector<Channel*> slots_;            // nullptr: free.

@@ -50,7 +50,7 @@ class Upgrade {
 
   // The new program has this time to check the configuration and the state.
   static constexpr std::chrono::seconds kCheckTime{10};
-  // The workers have this time to park. A worker parks after one turn of each of its connections.
+  // The workers have this time to park. A worker parks when its current turn ends.
   static constexpr std::chrono::seconds kParkTime{2};
 
   // The references must outlive it. Throws std::bad_alloc, std::system_error.

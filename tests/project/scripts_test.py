@@ -1,4 +1,4 @@
-"""Tests the scripts: their --help, the list of skipped tests, and the messages of the package's purge."""
+"""Tests the scripts: their --help, the list of skipped and failed tests, and the messages of the package's purge."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
-from skipped_tests import skipped
+from test_results import results
 
 SCRIPTS = sorted(path for path in (ROOT / "scripts").iterdir() if os.access(path, os.X_OK))
 WITH_HELP = [*SCRIPTS, ROOT / "packaging/build-deb", ROOT / "tests/system/run"]
@@ -54,15 +54,23 @@ class HelpTest(unittest.TestCase):
                 self.assertRegex(ended.stdout, rf"(?s)options:.*\n  {option}|\npositional arguments:.*\n  {option}")
 
 
-class SkippedTestsTest(unittest.TestCase):
-    def test_each_has_its_reason(self):
-        output = {"Interop.Nc": "/x/interop_test.cpp:36: Skipped\nnc is &lt;not&gt; installed\n\n[  SKIPPED ] Interop.Nc\n",
-                  "hostile_full_disk": "full_disk: skipped\n    not possible here: a tmpfs: no\n", "silent": ""}
-        cases = "".join(f'<testcase name="{name}"><skipped/><system-out>{text}</system-out></testcase>'
-                        for name, text in output.items())
-        self.assertEqual(skipped(f'<testsuite><testcase name="passed"/>{cases}</testsuite>'),
-                         ["Interop.Nc: nc is <not> installed", "hostile_full_disk: not possible here: a tmpfs: no",
-                          "silent: without a reason"])
+class TestResultsTest(unittest.TestCase):
+    def lines(self, outcome: str, outputs: dict[str, str]) -> list[str]:
+        cases = "".join(f'<testcase name="{name}"><{outcome}/><system-out>{text}</system-out></testcase>'
+                        for name, text in outputs.items())
+        return results(f'<testsuite><testcase name="passed"/>{cases}</testsuite>')
+
+    def test_each_skipped_test_has_its_reason(self):
+        outputs = {"Interop.Nc": "/x/interop_test.cpp:36: Skipped\nnc is &lt;not&gt; installed\n\n[  SKIPPED ] Interop.Nc\n",
+                   "hostile_full_disk": "full_disk: skipped\n    not possible here: a tmpfs: no\n", "silent": ""}
+        self.assertEqual(self.lines("skipped", outputs),
+                         ["== skipped: 3", "Interop.Nc: nc is <not> installed",
+                          "hostile_full_disk: not possible here: a tmpfs: no", "silent: without a reason"])
+
+    def test_each_failed_test_has_the_lines_that_say_why(self):
+        outputs = {"a": "[ RUN      ] a\n/x/a_test.cpp:5: Failure\nExpected: 1\n", "b": "it\nended\n"}
+        self.assertEqual(self.lines("failure", outputs),
+                         ["== failed: 2", "a:\n   /x/a_test.cpp:5: Failure\n   Expected: 1", "b:\n   it\n   ended"])
 
 
 class LintTest(unittest.TestCase):

@@ -75,15 +75,15 @@ class Reloads:
     def rest(self) -> None:
         """Back to the configuration at rest."""
         self._in_place = configs.IN_PLACE_AT_REST
-        while self._by_upgrade != configs.BY_UPGRADE_AT_REST:
+        if self._by_upgrade != configs.BY_UPGRADE_AT_REST:
             self._upgrade_to(configs.BY_UPGRADE_AT_REST)
         self._end(APPLIED, self._reload(configs.at_rest()))
         self.done["in_place"] += 1
 
     def _upgrade_to(self, keys: configs.Keys) -> None:
         self.is_upgrading = True
-        if self._end_upgrade(self._reload(self._text(keys))):
-            self._by_upgrade = keys
+        self._end_upgrade(self._reload(self._text(keys)))
+        self._by_upgrade = keys
 
     def _text(self, by_upgrade: configs.Keys) -> str:
         return configs.text(self._in_place, by_upgrade)
@@ -94,17 +94,11 @@ class Reloads:
         self._daemon.signal(signal.SIGHUP)
         return news
 
-    def _end_upgrade(self, news: News) -> bool:
-        """Returns whether the upgrade was done. If not, a worker did not park in time."""
-        self._attend_until("an upgrade", lambda: news.has(UPGRADED, REFUSED))
+    def _end_upgrade(self, news: News) -> None:
+        self._end(UPGRADED, news)
         self.done["upgrades"] += 1
-        is_late = news.has(soak_verdict.LATE_PARK)
-        self.done["late_parks"] += is_late
-        if not is_late:
-            self._end(UPGRADED, news)
-            self.pauses_ms += map(int, PAUSE.findall(news.text()))
+        self.pauses_ms += map(int, PAUSE.findall(news.text()))
         self.is_upgrading = False
-        return not is_late
 
     def _end(self, wanted: str, news: News) -> None:
         self._attend_until(f"'{wanted}'", lambda: news.has(APPLIED, UPGRADED, REFUSED))

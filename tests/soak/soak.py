@@ -126,8 +126,6 @@ def show(result: dict[str, Any]) -> None:
     line("reloads", pairs("reloads"))
     if pauses := result["upgrade_pauses_ms"]:
         line("pauses", f"of upgrades: median {pauses[len(pauses) // 2]} ms, longest {pauses[-1]} ms")
-    if late := result["reloads"].get("late_parks"):
-        line("", f"in {late} upgrades a worker got no CPU for 2 s, so it did not park: the machine was overloaded")
     line("log", f"{result['log_lines']} lines; {pairs('warnings_and_errors')}")
     line("counters", " ".join(f"{name}={value}" for name, value in result["counters"].items() if value))
     most = max((rest["cpu_share"] for rest in rests), default=0.0)

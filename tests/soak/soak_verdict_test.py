@@ -190,9 +190,9 @@ class PlayTest(unittest.TestCase):
 
 
 class ReloadsTest(unittest.TestCase):
-    def judge(self, refusals: int = 3, **changes: int) -> str:
-        done = Counter({"in_place": 5, "bad": 2, "upgrades": 4, "late_parks": 1})
-        values = {"reloads": 8, "reloads_refused": 3, "upgrades": 3, "upgrades_refused": 0, "upgrades_failed": 1}
+    def judge(self, refusals: int = 2, **changes: int) -> str:
+        done = Counter({"in_place": 5, "bad": 2, "upgrades": 3})
+        values = {"reloads": 8, "reloads_refused": 2, "upgrades": 3, "upgrades_refused": 0, "upgrades_failed": 0}
         log = DaemonLog(Path("none"), (soak_verdict.REFUSED,))
         for _ in range(refusals):
             log.take(f"{HEAD}ERROR - {soak_verdict.REFUSED}, the running configuration is kept")
@@ -204,14 +204,7 @@ class ReloadsTest(unittest.TestCase):
     def test_other_counts_are_found(self):
         for name in ("reloads", "reloads_refused", "upgrades", "upgrades_refused", "upgrades_failed"):
             self.assertIn(f"{name}=9, expected", self.judge(**{name: 9}))
-        self.assertIn("says 'reload: refused' 4 times, expected 3", self.judge(refusals=4))
-
-    def test_upgrades_that_often_fail_are_found(self):
-        done = Counter({"upgrades": 50, "late_parks": 2})
-        values = {"reloads": 48, "reloads_refused": 2, "upgrades": 48, "upgrades_refused": 0, "upgrades_failed": 2}
-        log = DaemonLog(Path("none"), ())
-        log.complaints[soak_verdict.REFUSED] = 2
-        self.assertIn("in 2 of 50 upgrades", "; ".join(soak_verdict.judge_reloads(done, values, log)))
+        self.assertIn("says 'reload: refused' 3 times, expected 2", self.judge(refusals=3))
 
     def test_another_process_is_found(self):
         text = "".join(f"{HEAD}INFO - started: echod 0.1.0, pid {pid}, time zone UTC\n" for pid in (7, 7, 8))

@@ -1,5 +1,6 @@
 #include "echo_pump.hpp"
 
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -13,6 +14,23 @@
 namespace echod::test {
 
 namespace {
+
+// Describes the connections that are not done.
+std::string unfinished(std::span<const EchoPump> pumps) {
+  std::string text;
+  for (const EchoPump& pump : pumps) {
+    if (!pump.is_done()) {
+      tcp_info info{};
+      socklen_t length = sizeof info;
+      (void)getsockopt(pump.fd(), IPPROTO_TCP, TCP_INFO, &info, &length);
+      text += " one has sent " + std::to_string(pump.sent()) + " bytes and received " +
+              std::to_string(pump.received()) + ", " + std::to_string(info.tcpi_unacked) +
+              " segments are not acknowledged, the timer for sending again was doubled " +
+              std::to_string(info.tcpi_backoff) + " times;";
+    }
+  }
+  return text;
+}
 
 void run_all(std::span<EchoPump> pumps, const std::function<bool()>& is_enough) {
   std::vector<pollfd> polled(pumps.size());
@@ -28,9 +46,7 @@ void run_all(std::span<EchoPump> pumps, const std::function<bool()>& is_enough) 
     }
     constexpr int kPatienceMs = std::chrono::milliseconds(kPatience).count();
     if (poll(polled.data(), polled.size(), kPatienceMs) == 0) {
-      throw std::runtime_error("test client: no progress; the first connection has sent " +
-                               std::to_string(pumps[0].sent()) + " and received " +
-                               std::to_string(pumps[0].received()));
+      throw std::runtime_error("test client: no progress:" + unfinished(pumps));
     }
     for (std::size_t i = 0; i < pumps.size(); ++i) {
       if (polled[i].revents != 0) {

@@ -77,6 +77,27 @@ TEST_F(WorkerParkTest, CanBeParkedAgainBeforeItHasSeenThatItIsUnparked) {
   EXPECT_TRUE(peer.echoes("hello"));
 }
 
+// A pass over many busy connections takes long.
+TEST_F(WorkerParkTest, IsParkedAmidAPassAndThenServesTheOthers) {
+  std::vector<TcpPeer> peers;
+  const auto workers = make(1);
+  start(*workers);
+  for (int i = 0; i < 200; ++i) {
+    peers.push_back(connect());
+    ASSERT_TRUE(peers.back().echoes("before"));
+  }
+  for (int round = 0; round < 10; ++round) {
+    for (TcpPeer& peer : peers) {
+      peer.send_all("amid a pass");
+    }
+    park(*workers);
+    workers->unpark();
+    for (TcpPeer& peer : peers) {
+      ASSERT_EQ(peer.receive_exactly(11), "amid a pass");
+    }
+  }
+}
+
 TEST_F(WorkerParkTest, UnparkedBeforeItIsParkedGoesOn) {
   const auto workers = make(1);
   start(*workers);

@@ -179,6 +179,47 @@ TEST_F(EventLoopTest, ReadsNoMoreBatchesThanItsChannelsCanFill) {
   EXPECT_EQ(journal_, "a");
 }
 
+TEST_F(EventLoopTest, AnInterruptEndsThePassAndTheOthersGoFirstInTheNext) {
+  add_all();
+  a_.want_again(1);
+  a_.then([this] {
+    if (journal_ == "a") {
+      loop_.interrupt();
+    }
+  });
+  kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kB, EPOLLIN}, {kC, EPOLLIN}});
+  iterate();
+  EXPECT_EQ(journal_, "a");
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}}, 0);
+  iterate();
+  EXPECT_EQ(journal_, "abca");
+  EXPECT_EQ(b_.events(), std::vector<std::uint32_t>{EPOLLIN});
+}
+
+TEST_F(EventLoopTest, AnInterruptBeforeThePassLeavesAllTurnsToTheNext) {
+  add_all();
+  loop_.interrupt();
+  kernel_.expect_epoll_wait({{kWakeUp, EPOLLIN}, {kA, EPOLLIN}}, -1);
+  iterate();
+  EXPECT_EQ(journal_, "");
+  kernel_.expect_epoll_wait({{kB, EPOLLIN}, {kA, EPOLLRDHUP}}, 0);
+  iterate();
+  EXPECT_EQ(journal_, "ab");
+  EXPECT_EQ(a_.events(), std::vector<std::uint32_t>{EPOLLIN | EPOLLRDHUP});
+}
+
+TEST_F(EventLoopTest, ANotReadyChannelThatAnInterruptedPassDidNotReachGetsNoTurn) {
+  add_all();
+  kernel_.expect_epoll_wait({{kA, EPOLLIN}, {kB, EPOLLIN}});
+  iterate();
+  loop_.interrupt();
+  kernel_.expect_epoll_wait({{kC, EPOLLIN}});
+  iterate();
+  kernel_.expect_epoll_wait({{kB, EPOLLIN}}, 0);
+  iterate();
+  EXPECT_EQ(journal_, "abcb");
+}
+
 TEST_F(EventLoopTest, CountsEveryTurn) {
   add_all();
   const std::uint64_t before = loop_.turns();

@@ -215,7 +215,9 @@ TEST_F(CarriedWorkersTest, StaleEventsOfAllWorkersAreAdded) {
 
 TEST_F(CarriedWorkersTest, TurnsGoOn) {
   constexpr std::uint64_t kTurns = 1'000'000;
-  state_.service.workers[1].counters.push_back({.name = "turns", .value = kTurns});
+  for (NamedCount& count : state_.service.workers[1].counters) {
+    count.value = count.name == "turns" ? kTurns : count.value;
+  }
   const auto workers = carried_to(2);
   EXPECT_LT(workers->at(0).turns(), kTurns);
   EXPECT_GE(workers->at(1).turns(), kTurns);
