@@ -149,8 +149,8 @@ def count_ends(run: ScenarioRun) -> int:
 
 
 def owing(run: ScenarioRun, count: int, data: bytes) -> list[socket.socket]:
-    """Returns clients that have sent `data` and have read nothing. echod has as much of it as it can hold: it was
-    stopped while they sent, so that it then reads everything at once.
+    """Returns clients that have sent `data` and have read nothing. echod has received all of it: it was stopped while
+    they sent, so that it then reads everything at once.
     """
     those = clients.connect_many(run.port, count, SMALLEST)
     run.visitors += count
@@ -160,6 +160,7 @@ def owing(run: ScenarioRun, count: int, data: bytes) -> list[socket.socket]:
         one.settimeout(PATIENCE_S)
         one.sendall(data)  # The kernel takes it.
     run.daemon.thaw()
+    wait_until("all to be received", lambda: run.moved("bytes_received") >= count * len(data))
     return those
 
 
