@@ -29,6 +29,12 @@ void EchoContext::adopt(sys::Accepted accepted, std::uint8_t listener) noexcept 
   table.create(*this, listener, std::move(accepted.fd), accepted.peer).start();
 }
 
+void EchoContext::count_lost(std::uint8_t listener) noexcept {
+  listener_counts.accepted(listener);
+  listener_counts.closed(listener);
+  counters.add(counter_of(CloseReason::io_error));
+}
+
 void EchoContext::resume(const ParkedConnection& parked,
                          const std::shared_ptr<const void>& memory) noexcept {
   std::optional<ReplyPtr> reply;
@@ -36,7 +42,7 @@ void EchoContext::resume(const ParkedConnection& parked,
     reply = relay.restore(parked, memory);
   }
   if (!reply) {
-    counters.add(counter_of(CloseReason::io_error));
+    count_lost(parked.listener);
     sys::reset_on_close(parked.fd);
     (void)sys::UniqueFd::adopt(parked.fd);
     (void)sys::UniqueFd::adopt(parked.pipe_read_end);

@@ -33,6 +33,9 @@ struct EchoContext final : public ConnectionSink {
   // that it owes. Without memory for the connection, resets it instead.
   void resume(const ParkedConnection& parked, const std::shared_ptr<const void>& memory) noexcept;
 
+  // Counts an accepted connection that is closed because there is no memory for it.
+  void count_lost(std::uint8_t listener) noexcept;
+
   // What the acceptor of the same worker uses.
   [[nodiscard]] Acceptor::Parts acceptor_parts() noexcept {
     return {.loop = loop,

@@ -38,11 +38,12 @@ void Worker::carry_over(const WorkerTotals& totals) noexcept {
 }
 
 void Worker::adopt(sys::Accepted accepted, ListenerCounts::Listener listener) noexcept {
+  context_.counters.add(Counter::accepted);
   if (!context_.reserve()) {
+    context_.count_lost(listener);
     sys::reset_on_close(accepted.fd.get());
     return;
   }
-  context_.counters.add(Counter::accepted);
   context_.admission.add_connection();
   context_.adopt(std::move(accepted), listener);
 }

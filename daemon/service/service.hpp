@@ -23,7 +23,6 @@
 #include "admin/admin.hpp"
 #include "config/command_line.hpp"
 #include "config/config.hpp"
-#include "config/reload_mode.hpp"
 #include "echo/workers.hpp"
 #include "loop/event_loop.hpp"
 #include "loop/notifier.hpp"
@@ -32,16 +31,15 @@
 #include "service/admin_access.hpp"
 #include "service/admin_sockets.hpp"
 #include "service/capacity.hpp"
-#include "service/config_loader.hpp"
-#include "service/connection_limit.hpp"
 #include "service/exit_codes.hpp"
 #include "service/listeners.hpp"
 #include "service/logs.hpp"
 #include "service/passed_sockets.hpp"
+#include "service/reloads.hpp"
 #include "service/reports.hpp"
+#include "service/running_config.hpp"
 #include "service/service_manager.hpp"
 #include "service/stdin_watch.hpp"
-#include "service/upgrade.hpp"
 #include "service/worker_watch.hpp"
 #include "sys/process_usage.hpp"
 #include "sys/signal_fd.hpp"
@@ -87,25 +85,13 @@ class Service {
   void check_service_manager() noexcept;
   void exit_if_only_stuck_left() noexcept;
   void on_listener_lost();
-  void reload(ReloadMode mode) noexcept;
-  [[nodiscard]] Config load();
-  void on_loaded(LoadedConfig loaded) noexcept;
-  void apply(const Config& wanted);
-  void begin_upgrade(std::string_view cause) noexcept;
-  void end_upgrade(bool is_done) noexcept;
-  [[nodiscard]] bool is_reload_in_progress() const noexcept;
+  void on_reload_ended() noexcept;
   [[nodiscard]] ServiceState describe();
-  void before_exec() noexcept;
-  void on_upgrade_failed(Upgrade::Result result, std::string why) noexcept;
-  void refuse_reload(std::vector<std::string> errors) noexcept;
   [[nodiscard]] bool finish() noexcept;
 
   const ProgramFile program_;
-  CommandLine options_;
-  CommandLine next_options_;  // For the next reload. Owned by the loader's thread while it loads.
-  Config config_;
   const Capacity capacity_;
-  ConnectionLimit limit_;
+  RunningConfig running_;
   const sys::Terminal terminal_;
   ServiceManager manager_;
   sys::SignalFd signals_;  // Blocks signals, so it must precede logs_, which starts threads.
@@ -116,28 +102,25 @@ class Service {
   Notifier on_listener_lost_{loop_, [this] { on_listener_lost(); }};
   Notifier on_workers_serving_{loop_, [this] { on_workers_serving(); }};
   Workers workers_;
-  Upgrade upgrade_;
   Listeners listeners_{workers_};
   SignalWatch signal_watch_;
   std::optional<StdinWatch> stdin_watch_;
-  ConfigLoader loader_;
   Timer manager_retry_;
   Timer drain_deadline_;
   WorkerWatch worker_watch_;
-  ReloadFigures reloads_;
-  Reports reports_{loop_, workers_, worker_watch_, logs_, reloads_};
+  ReloadFigures reload_figures_;
+  Reports reports_{loop_, workers_, worker_watch_, logs_, reload_figures_};
   AdminAccess admin_access_;
+  Reloads reloads_;
   std::optional<Admin> admin_;  // The thread that it starts reads everything above.
   const UnixSeconds program_started_at_ = sys::unix_seconds();
-  UnixSeconds process_started_at_;            // Earlier, after an upgrade.
-  std::optional<Takeover> takeover_;          // Until the workers serve.
-  std::optional<ReloadMode> pending_reload_;  // Was requested during an upgrade, and follows it.
-  bool is_drain_pending_ = false;             // An operator ordered it during the upgrade.
+  UnixSeconds process_started_at_;    // Earlier, after an upgrade.
+  std::optional<Takeover> takeover_;  // Until the workers serve.
+  bool is_drain_pending_ = false;     // An operator ordered it during the upgrade.
   sys::TimePoint stop_began_;
   bool is_stopping_ = false;
   bool are_workers_ended_ = false;
   ExitCode exit_code_ = ExitCode::stopped;
-  pid_t reload_requester_ = 0;  // See requester_of().
 };
 
 }  // namespace echod

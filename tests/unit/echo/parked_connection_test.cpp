@@ -176,6 +176,8 @@ TEST_F(ParkedConnectionTest, IsClosedAndCountedIfItCannotBeRegistered) {
   kernel_.expect_add(kNewFd, kReading, ENOSPC);
   context_.resume(parked, nullptr);
   EXPECT_EQ(closed(CloseReason::io_error), 1U);
+  EXPECT_EQ(context_.listener_counts.total(parked.listener), 1U) << "the connection stays counted";
+  EXPECT_EQ(context_.listener_counts.open(parked.listener), 0U);
   EXPECT_EQ(count(Counter::register_failures), 1U);
   EXPECT_EQ(shared_.admission.connections(), 1U);
   EXPECT_EQ(context_.listener_counts.open(0), 0U);
