@@ -14,6 +14,9 @@ namespace echod::sys {
 
 namespace {
 
+// What the kernel appends to the path of a file that is not at its path any more, proc(5).
+constexpr std::string_view kDeleted = " (deleted)";
+
 UniqueFd opened(const char* path, int flags) noexcept {
   const IoResult result =
       restarting([&] { return calls::open(path, flags | O_CLOEXEC, mode_t{0}); });
@@ -24,7 +27,11 @@ UniqueFd opened(const char* path, int flags) noexcept {
 
 std::string path_of_running_program() {
   std::error_code error;
-  return std::filesystem::read_symlink(kRunningProgram, error).string();
+  std::string path = std::filesystem::read_symlink(kRunningProgram, error).string();
+  if (path.ends_with(kDeleted) && !std::filesystem::exists(path, error)) {
+    path.resize(path.size() - kDeleted.size());
+  }
+  return path;
 }
 
 std::optional<FileVersion> version_of(const std::string& path) noexcept {
@@ -59,7 +66,6 @@ std::string deleted_code_file() {
 }
 
 std::string_view deleted_code_file_in(std::string_view maps) noexcept {
-  constexpr std::string_view kDeleted = " (deleted)";
   // Memory without a file, which the kernel shows like a deleted file.
   constexpr std::array<std::string_view, 3> kMemory{"/memfd:", "/dev/zero", "/SYSV"};
   while (!maps.empty()) {

@@ -14,8 +14,8 @@ namespace echod::sys {
 
 inline constexpr const char* kRunningProgram = "/proc/self/exe";
 
-// The absolute path of the program, as the kernel knows it. Returns "" if /proc cannot be read.
-// Ends with " (deleted)" if the file has no name any more. Throws std::bad_alloc.
+// The absolute path at which this process found its program. The file may have been deleted or
+// replaced since. Returns "" if /proc cannot be read. Throws std::bad_alloc.
 [[nodiscard]] std::string path_of_running_program();
 
 // Two files with equal values have the same content, unless somebody sets the time of modification.

@@ -2,7 +2,8 @@
 // what it does:
 //
 //   descriptors   prints its process ID, its open descriptors and what it inherited
-//   watch         prints for each line of standard input what has changed since it was started
+//   watch         prints for each line of standard input what has changed since it was started; if
+//                 $PROBE_NEXT is set, it first renames that file to its own name
 //   replace       replaces itself by the program in $PROBE_NEXT, with `descriptors` as argument
 #include <fcntl.h>
 #include <unistd.h>
@@ -81,8 +82,12 @@ int replace() {
 
 int main(int argc, char** argv) {
   const std::span<char* const> arguments(argv, static_cast<std::size_t>(argc));
-  const echod::ProgramFile program = echod::ProgramFile::running(arguments);
   const std::string_view mode = arguments.back();
+  const char* const next = std::getenv("PROBE_NEXT");  // NOLINT(concurrency-mt-unsafe)
+  if (mode == "watch" && next != nullptr) {
+    std::filesystem::rename(next, arguments.front());
+  }
+  const echod::ProgramFile program = echod::ProgramFile::running(arguments);
   if (mode == "watch") {
     return echod::test::watch(program);
   }

@@ -20,8 +20,9 @@ class ProgramFileTest : public testing::Test {
  protected:
   // Starts the probe, does `change`, and returns what the probe then says about it.
   template <typename Change>
-  std::string answer_after(Change change) {
-    ChildProcess probe({.arguments = {program_, "watch"}, .has_stdin = true});
+  std::string answer_after(Change change, const std::vector<std::string>& environment = {}) {
+    ChildProcess probe(
+        {.arguments = {program_, "watch"}, .environment = environment, .has_stdin = true});
     wait_until("the probe", [&] { return probe.out().ends_with('\n'); });
     change();
     probe.write_stdin("?\n");
@@ -50,6 +51,12 @@ TEST_F(ProgramFileTest, ANewTimeOfModificationIsAChange) {
                   program_, std::filesystem::last_write_time(program_) + std::chrono::seconds(1));
             }),
             '[' + program_ + " has changed]");
+}
+
+TEST_F(ProgramFileTest, AFileThatIsReplacedBeforeTheProgramKnowsItsPathIsAChange) {
+  const std::string next = directory_.file("next");
+  std::filesystem::copy_file(program_, next);
+  EXPECT_EQ(answer_after([] {}, {"PROBE_NEXT=" + next}), '[' + program_ + " has changed]");
 }
 
 TEST_F(ProgramFileTest, AMissingFileIsAChange) {
