@@ -30,20 +30,6 @@ class UpgradeKeysTest : public UpgradeFixture {
     }
     return count;
   }
-  // Upgrades, and expects that the option has this value for the listener and for new connections.
-  void expect_option(const std::string& key, int level, int option, int value) {
-    upgrade_to("[socket]\n" + key + '\n');
-    TcpPeer peer = connect();
-    EXPECT_TRUE(peer.echoes("hello"));
-    const auto listening = sockets_of(daemon().pid(), daemon().port());
-    ASSERT_EQ(listening.size(), 1U);
-    EXPECT_EQ(listening.front().option(level, option), value) << key << " of the listener";
-    for (const ForeignSocket& socket : sockets_of(daemon().pid(), daemon().port(), true)) {
-      EXPECT_EQ(socket.option(level, option), value) << key << " of the connection";
-    }
-    peer.reset();
-    daemon().expect_counter("connections", 0);
-  }
 };
 
 TEST_F(UpgradeKeysTest, workers) {
@@ -122,19 +108,48 @@ TEST_F(UpgradeKeysTest, queue_lines) {
   });
 }
 
-TEST_F(UpgradeKeysTest, no_delay) {
+class UpgradeSocketKeysTest : public UpgradeKeysTest {
+ protected:
+  void SetUp() override {
+    UpgradeKeysTest::SetUp();
+    if (!may_see_foreign_sockets()) {
+      GTEST_SKIP() << kNoForeignSockets;
+    }
+  }
+  void TearDown() override {
+    if (!IsSkipped()) {
+      UpgradeKeysTest::TearDown();
+    }
+  }
+  // Upgrades, and expects that the option has this value for the listener and for new connections.
+  void expect_option(const std::string& key, int level, int option, int value) {
+    upgrade_to("[socket]\n" + key + '\n');
+    TcpPeer peer = connect();
+    EXPECT_TRUE(peer.echoes("hello"));
+    const auto listening = sockets_of(daemon().pid(), daemon().port());
+    ASSERT_EQ(listening.size(), 1U);
+    EXPECT_EQ(listening.front().option(level, option), value) << key << " of the listener";
+    for (const ForeignSocket& socket : sockets_of(daemon().pid(), daemon().port(), true)) {
+      EXPECT_EQ(socket.option(level, option), value) << key << " of the connection";
+    }
+    peer.reset();
+    daemon().expect_counter("connections", 0);
+  }
+};
+
+TEST_F(UpgradeSocketKeysTest, no_delay) {
   start_replaceable();
   expect_option("no_delay = false", IPPROTO_TCP, TCP_NODELAY, 0);
   expect_option("no_delay = true\nkeepalive_probes = 3", IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
-TEST_F(UpgradeKeysTest, keepalive) {
+TEST_F(UpgradeSocketKeysTest, keepalive) {
   start_replaceable("[socket]\nkeepalive = true\n");
   expect_option("keepalive = false", SOL_SOCKET, SO_KEEPALIVE, 0);
   expect_option("keepalive = true", SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
-TEST_F(UpgradeKeysTest, keepalive_times_and_user_timeout) {
+TEST_F(UpgradeSocketKeysTest, keepalive_times_and_user_timeout) {
   start_replaceable();
   expect_option("keepalive_idle_s = 77", IPPROTO_TCP, TCP_KEEPIDLE, 77);
   expect_option("keepalive_interval_s = 7", IPPROTO_TCP, TCP_KEEPINTVL, 7);
@@ -144,20 +159,20 @@ TEST_F(UpgradeKeysTest, keepalive_times_and_user_timeout) {
 }
 
 // getsockopt(2) returns twice the value that was set.
-TEST_F(UpgradeKeysTest, receive_buffer_kib) {
+TEST_F(UpgradeSocketKeysTest, receive_buffer_kib) {
   start_replaceable();
   expect_option("receive_buffer_kib = 64", SOL_SOCKET, SO_RCVBUF, 2 * 64 * kKib);
   expect_option("receive_buffer_kib = 32", SOL_SOCKET, SO_RCVBUF, 2 * 32 * kKib);
 }
 
-TEST_F(UpgradeKeysTest, send_buffer_kib) {
+TEST_F(UpgradeSocketKeysTest, send_buffer_kib) {
   start_replaceable();
   expect_option("send_buffer_kib = 64", SOL_SOCKET, SO_SNDBUF, 2 * 64 * kKib);
   expect_option("send_buffer_kib = 32", SOL_SOCKET, SO_SNDBUF, 2 * 32 * kKib);
 }
 
 // Without a fixed size the kernel lets the buffers of a connection grow.
-TEST_F(UpgradeKeysTest, buffers_whose_size_the_kernel_chooses_again) {
+TEST_F(UpgradeSocketKeysTest, buffers_whose_size_the_kernel_chooses_again) {
   constexpr int kBufferLock = 72;  // SO_BUF_LOCK, Linux 5.14.
   start_replaceable("[socket]\nreceive_buffer_kib = 64\nsend_buffer_kib = 64\n");
   const auto locks = [this] {

@@ -79,6 +79,9 @@ TEST_F(UpgradeListenTest, ClientsThatWaitAtARemovedOneAreServed) {
 }
 
 TEST_F(UpgradeListenTest, ABacklogChangesWithoutANewSocket) {
+  if (!may_see_foreign_sockets()) {
+    GTEST_SKIP() << kNoForeignSockets;
+  }
   start_replaceable(listen_config("127.0.0.1", first_, "backlog = 10\n"));
   for (const unsigned backlog : {50U, 5U}) {
     upgrade_to(listen_config("127.0.0.1", first_, "backlog = " + std::to_string(backlog) + '\n'));
@@ -182,6 +185,9 @@ class UpgradeActivationTest : public UpgradeFixture {
 };
 
 TEST_F(UpgradeActivationTest, APassedSocketIsServedAfterTwoUpgradesInARow) {
+  if (!may_see_foreign_sockets()) {
+    GTEST_SKIP() << kNoForeignSockets;
+  }
   const PassedListener passed;
   start_with(passed);
   TcpPeer peer("127.0.0.1", passed.port());

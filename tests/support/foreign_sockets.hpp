@@ -1,5 +1,5 @@
 // The TCP sockets of another process, as duplicates (pidfd_getfd(2)): for their options, and for
-// what the process has open. Needs the rights of a debugger.
+// what the process has open. Needs the rights of a debugger, and a container may forbid it.
 #pragma once
 
 #include <netinet/in.h>
@@ -17,6 +17,17 @@
 #include <vector>
 
 namespace echod::test {
+
+inline constexpr const char* kNoForeignSockets = "pidfd_getfd(2) is not permitted here";
+
+[[nodiscard]] inline bool may_see_foreign_sockets() {
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0));
+  const int own = static_cast<int>(syscall(SYS_pidfd_getfd, pidfd, pidfd, 0));
+  const bool is_possible = own >= 0;
+  (void)close(own);
+  (void)close(pidfd);
+  return is_possible;
+}
 
 class ForeignSocket {
  public:

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "allocations.hpp"
 #include "echo/connection_facts.hpp"
 #include "echo_fixture.hpp"
 
@@ -176,10 +177,21 @@ TEST_F(ParkedConnectionTest, IsClosedAndCountedIfItCannotBeRegistered) {
   kernel_.expect_add(kNewFd, kReading, ENOSPC);
   context_.resume(parked, nullptr);
   EXPECT_EQ(closed(CloseReason::io_error), 1U);
-  EXPECT_EQ(context_.listener_counts.total(parked.listener), 1U) << "the connection stays counted";
-  EXPECT_EQ(context_.listener_counts.open(parked.listener), 0U);
   EXPECT_EQ(count(Counter::register_failures), 1U);
   EXPECT_EQ(shared_.admission.connections(), 1U);
+  EXPECT_EQ(context_.listener_counts.open(0), 0U);
+}
+
+TEST_F(ParkedConnectionTest, IsClosedAndCountedWithoutMemoryForWhatItOwes) {
+  const ParkedConnection parked = moved(connect_owing(kFd).park());
+  const std::uint64_t total = context_.listener_counts.total(0);
+  {
+    const AllocationFailure no_memory;
+    context_.resume(parked, bytes_);
+  }
+  EXPECT_EQ(closed(CloseReason::io_error), 1U);
+  EXPECT_EQ(shared_.admission.connections(), 1U);
+  EXPECT_EQ(context_.listener_counts.total(0), total + 1);
   EXPECT_EQ(context_.listener_counts.open(0), 0U);
 }
 
