@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "allocations.hpp"
+#include "echo/buffer_pool.hpp"
 #include "echo/connection_facts.hpp"
 #include "echo_fixture.hpp"
 
@@ -186,7 +187,7 @@ TEST_F(ParkedConnectionTest, IsClosedAndCountedWithoutMemoryForWhatItOwes) {
   const ParkedConnection parked = moved(connect_owing(kFd).park());
   const std::uint64_t total = context_.listener_counts.total(0);
   {
-    const AllocationFailure no_memory;
+    const AllocationFailure no_memory(sizeof(CarriedBytes));
     context_.resume(parked, bytes_);
   }
   EXPECT_EQ(closed(CloseReason::io_error), 1U);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "allocations.hpp"
 #include "background.hpp"
 #include "deadline.hpp"
 #include "echo/workers.hpp"
@@ -150,6 +151,24 @@ TEST_F(WorkerParkTest, OtherWorkersGoOnWithItsConnections) {
   const Tail tail = slow.receive_to_end();
   EXPECT_EQ(tail.ending, Ending::fin);
   EXPECT_TRUE(tail.bytes == bulk);
+}
+
+TEST_F(WorkerParkTest, AnAdoptedConnectionWithoutMemoryIsResetAndCounted) {
+  const auto workers = make(1);
+  std::vector<TcpPeer> peers;
+  while (count_of(*workers, counter_of(CloseReason::io_error)) == 0) {
+    ASSERT_LT(peers.size(), 10'000U);
+    peers.push_back(connect());
+    sys::Accepted accepted = sys::accept(socket_->fd.get());
+    const AllocationFailure no_memory;  // A new worker has memory for some connections.
+    workers->at(0).adopt(std::move(accepted), ListenerCounts::kRemoved);
+  }
+  EXPECT_EQ(count_of(*workers, Counter::accepted), peers.size());
+  EXPECT_EQ(workers->connections_of(0), peers.size() - 1);
+  const ListenerCounts& counts = workers->at(0).listener_counts();
+  EXPECT_EQ(counts.total(ListenerCounts::kRemoved), peers.size());
+  EXPECT_EQ(counts.open(ListenerCounts::kRemoved), peers.size() - 1);
+  EXPECT_EQ(peers.back().receive_to_end().ending, Ending::reset);
 }
 
 TEST_F(WorkerParkTest, CountsGoOn) {
