@@ -93,9 +93,9 @@ def run(options: argparse.Namespace, json_file: Path) -> tuple[dict, list[float]
 
 def around(series: list[dict], began_s: float, pause_ms: int) -> Upgrade:
     near = [one for one in series if began_s - INTERVAL_S <= one["start_s"] <= began_s + AFTER_S and one["echoes"]]
-    worst = max(near, key=lambda one: one["latency_us"]["max"])
-    return Upgrade(began_s=began_s, pause_ms=pause_ms, p99_ms=worst["latency_us"]["p99"] / 1000,
-                   max_ms=worst["latency_us"]["max"] / 1000)
+    latency = max((one["latency_us"] for one in near), key=lambda one: one["max"])
+    p99 = latency["p99"] or latency["max"]  # Too few messages for a percentile: an upper bound.
+    return Upgrade(began_s=began_s, pause_ms=pause_ms, p99_ms=p99 / 1000, max_ms=latency["max"] / 1000)
 
 
 def draw(series: list[dict], upgrade: Upgrade, svg: Path) -> None:
