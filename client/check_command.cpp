@@ -54,7 +54,7 @@ std::string tally_line(const std::vector<CheckResult>& results) {
 
 ExitCode run_check(Options options) {
   (void)raise_open_files(options);  // If too low, "in parallel" is skipped.
-  options.plan.server = reachable_address(options);
+  options.plan.server = reachable_endpoint(options);
   CheckPlan plan{.server = options.plan.server,
                  .connections = options.plan.connections,
                  .timeout = options.plan.timeout,

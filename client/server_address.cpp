@@ -1,6 +1,7 @@
 #include "client/server_address.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "client/report/environment.hpp"
 #include "client/sys/client_socket.hpp"
 #include "client/sys/connect_race.hpp"
+#include "client/sys/local_connection.hpp"
 #include "client/sys/resolve.hpp"
 #include "client/text/figures.hpp"
 #include "sys/open_files.hpp"
@@ -43,9 +45,27 @@ std::vector<sys::Route> routes_to(const Options& options) {
   return routes;
 }
 
+// Says more than "Resource temporarily unavailable".
+std::string local_error_text(int error) {
+  return error == EAGAIN ? "its accept queue stayed full" : sys::connect_error_text(error);
+}
+
+Endpoint reachable_path(const Options& options) {
+  Endpoint server = Endpoint::at_path(options.path);
+  const int error = sys::connect_local_within(options.path, options.plan.timeout).error;
+  if (error != 0) {
+    throw FatalError(ExitCode::unavailable, "no connection to the server: " + server.text() + ": " +
+                                                local_error_text(error));
+  }
+  return server;
+}
+
 }  // namespace
 
-SocketAddress reachable_address(const Options& options) {
+Endpoint reachable_endpoint(const Options& options) {
+  if (!options.path.empty()) {
+    return reachable_path(options);
+  }
   std::string reasons;
   try {
     const std::vector<sys::Route> routes = routes_to(options);
@@ -75,7 +95,7 @@ std::uint64_t descriptors_for(const Options& options) {
 
 void require_sources(const Options& options) {
   for (const SocketAddress& source : options.plan.sources) {
-    if (source.is_v6() != options.plan.server.is_v6()) {
+    if (source.is_v6() != options.plan.server.address().is_v6()) {
       throw FatalError(ExitCode::usage, "--source " + source.host() + ": the server is " +
                                             options.plan.server.text() +
                                             ", which is of the other family");
@@ -104,7 +124,7 @@ void require_resources_for_connections(const Options& options) {
   }
   const auto ports = environment().local_ports;
   const std::uint64_t sources = std::max<std::size_t>(1, options.plan.sources.size());
-  if (ports && options.plan.mode != LoadMode::connect &&
+  if (ports && options.path.empty() && options.plan.mode != LoadMode::connect &&
       options.plan.connections > (ports->second - ports->first + 1) * sources) {
     throw FatalError(ExitCode::system, std::to_string(options.plan.connections) +
                                            " connections need more local ports than " +

@@ -10,12 +10,12 @@
 #include <string_view>
 #include <vector>
 
-#include "config/net/socket_address.hpp"
+#include "client/sys/endpoint.hpp"
 
 namespace echod::client {
 
 struct CheckPlan {
-  SocketAddress server;
+  Endpoint server;
   std::uint32_t connections = 40;  // For the check "in parallel".
   // How long to wait without progress. A check may take many times as long in total.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);

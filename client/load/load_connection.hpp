@@ -26,6 +26,10 @@
 // it is open. Until then only mismatches (tally.hpp) count as further errors. In connect mode each
 // message makes a new connection, so no connection is ever lost.
 //
+// A UNIX socket connects at once or not at all. While the server's accept queue is full, the state
+// is `opening` without a socket, and check_timeouts() tries again. The kernel gives no time stamps
+// for its bytes: they arrive when they are read.
+//
 // The socket is registered once, edge-triggered, for all events, and the registration never
 // changes: the kernel raises OUT only after a send that did not fit.
 //
@@ -88,6 +92,8 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool is_connect_mode() const noexcept {
     return context_.plan.mode == LoadMode::connect;
   }
+  [[nodiscard]] sys::ConnectResult open_socket() const noexcept;
+  void connect() noexcept;
   void on_opened(sys::TimePoint moment) noexcept;
   // Begins messages, sends, and half-closes if everything is done.
   void begin_and_send() noexcept;

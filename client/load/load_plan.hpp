@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/measure/schedule.hpp"
+#include "client/sys/endpoint.hpp"
 #include "client/text/moments.hpp"
 #include "config/net/socket_address.hpp"
 
@@ -50,7 +51,7 @@ struct RateSteps {
 };
 
 struct LoadPlan {
-  SocketAddress server;
+  Endpoint server;
   std::vector<SocketAddress> sources;  // Used in turns. Empty: the kernel chooses.
   LoadMode mode = LoadMode::echo;
   std::uint32_t connections = 64;

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "client/options/option_table.hpp"
+#include "client/sys/local_connection.hpp"
 #include "client/text/figures.hpp"
 #include "client/text/moments.hpp"
 #include "client/text/option_words.hpp"
@@ -38,8 +39,22 @@ ParsedCommandLine usage_error(const std::string& what) {
   return final_text("echoload: " + one_line(what) + "; see echoload --help\n", EX_USAGE);
 }
 
-// Parses "host:port" or "[v6]:port". Returns an error message, if any, like the functions below.
-std::optional<std::string> set_target(Options& options, std::string_view target) {
+// Returns an error message, if any, like the functions below.
+std::optional<std::string> set_path(Options& options, std::string_view path) {
+  if (path.empty()) {
+    return "unix: has no path: give one, such as unix:/run/echod/echo.sock";
+  }
+  if (path.size() > sys::kLongestConnectPath) {
+    return in_quotes(path) + " has " + std::to_string(path.size()) +
+           " bytes; the path of a UNIX socket has at most " +
+           std::to_string(sys::kLongestConnectPath);
+  }
+  options.path = path;
+  return std::nullopt;
+}
+
+// Parses "host:port" or "[v6]:port".
+std::optional<std::string> set_address(Options& options, std::string_view target) {
   const std::size_t colon = target.rfind(':');
   if (colon == std::string_view::npos || target.ends_with(']')) {
     return in_quotes(target) + " has no port: give HOST:PORT, such as localhost:2003";
@@ -58,9 +73,27 @@ std::optional<std::string> set_target(Options& options, std::string_view target)
     return in_quotes(target) +
            " is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:2003";
   }
-  options.target = target;
   options.host = host;
   return std::nullopt;
+}
+
+// Removes the scheme of `transport` from the beginning of `target`. Returns false if it is not
+// there.
+bool take_scheme(std::string_view& target, Transport transport) {
+  const std::string_view scheme = scheme_of(transport);
+  const bool has_scheme = target.starts_with(scheme);
+  target.remove_prefix(has_scheme ? scheme.size() : 0);
+  return has_scheme;
+}
+
+// Parses "host:port", "tcp://host:port" or "unix:path".
+std::optional<std::string> set_target(Options& options, std::string_view target) {
+  options.target = target;
+  if (take_scheme(target, Transport::local)) {
+    return set_path(options, target);
+  }
+  (void)take_scheme(target, Transport::tcp);  // TCP is the default.
+  return set_address(options, target);
 }
 
 std::optional<std::string> duplicate_output_file(const Options& options) {
@@ -103,6 +136,9 @@ std::optional<std::string> contradiction(const Options& options) {
   if (is_connect && (is_paced || options.given.active || options.given.depth)) {
     return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
            "and --ramp do not apply; --rate does";
+  }
+  if (!options.path.empty() && !plan.sources.empty()) {
+    return "--source is an IP address, and a UNIX socket has none: leave it out";
   }
   if (plan.rate_per_s && plan.active == 0) {
     return "--rate needs active connections: --active is 0";

@@ -41,11 +41,12 @@ struct GivenOptions {
 struct Options {
   Command command = Command::run;
   std::string target;  // As given on the command line.
-  std::string host;    // A name or an address.
+  std::string host;    // A name or an address. Empty for a UNIX socket.
   std::uint16_t port = 0;
+  std::string path;         // Of a UNIX socket; otherwise empty.
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
-  // Without the server's address. `check` uses only connections, timeout and seed.
+  // Without the server. `check` uses only connections, timeout and seed.
   LoadPlan plan;
   GivenOptions given;
   std::vector<std::string> files;             // merge: results of runs

@@ -368,13 +368,14 @@ std::span<const Option> all_options() noexcept {
 std::string help() {
   return "echoload measures an echo service (RFC 862) under load, and checks every byte\n"
          "that comes back.\n\n"
-         "Usage: echoload [run] [OPTION]... HOST:PORT\n"
-         "       echoload check [OPTION]... HOST:PORT\n"
+         "Usage: echoload [run] [OPTION]... SERVER\n"
+         "       echoload check [OPTION]... SERVER\n"
          "       echoload merge [OPTION]... FILE...\n\n"
          "run, the default, puts load on the server and reports rates and latencies;\n"
-         "check runs a list of checks and says which the server passes. HOST is a\n"
-         "name, an IPv4 address, or an IPv6 address in brackets. merge makes one report of\n"
-         "runs on several machines, from the FILEs that --json wrote there.\n\n"
+         "check runs a list of checks and says which the server passes. SERVER is\n"
+         "HOST:PORT or tcp://HOST:PORT, where HOST is a name, an IPv4 address, or an IPv6\n"
+         "address in brackets; or unix:PATH, a UNIX stream socket. merge makes one report\n"
+         "of runs on several machines, from the FILEs that --json wrote there.\n\n"
          "run and check:\n" +
          help_for(OptionScope::run_and_check) + "\nrun:\n" + help_for(OptionScope::run) +
          "\nrun and merge:\n" + help_for(OptionScope::run_and_merge) + "\ncheck:\n" +

@@ -63,11 +63,11 @@ Json moment_json(const std::optional<Moment>& moment) {
   return moment ? Json(moment_text(*moment)) : Json(nullptr);
 }
 
-// The address is null if none was found.
+// The address is null if no server was found.
 Json target_json(const Options& options) {
-  const SocketAddress& server = options.plan.server;
+  const Endpoint& server = options.plan.server;
   return {{"given", options.target},
-          {"address", server.port() > 0 ? Json(server.text()) : Json(nullptr)}};
+          {"address", server.is_known() ? Json(server.text()) : Json(nullptr)}};
 }
 
 Json latency_json(const Histogram& histogram) {

@@ -1,7 +1,6 @@
 #include "client/report/run_record.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -96,24 +95,20 @@ Tally tally_from(const Source& json) {
   return tally;
 }
 
-SocketAddress address_of(const std::string& host, std::uint16_t port) {
-  const auto address = SocketAddress::parse(host, port);
+SocketAddress address_of(const std::string& host) {
+  const auto address = SocketAddress::parse(host, 0);
   if (!address) {
     throw std::runtime_error('"' + host + "\" is not a valid address");
   }
   return *address;
 }
 
-// "192.0.2.1:7" or "[::1]:7".
-SocketAddress server_address_from(const std::string& text) {
-  const std::size_t colon = std::min(text.rfind(':'), text.size());
-  std::uint16_t port = 0;
-  // An error is ignored: a wrong port shows in the report.
-  (void)std::from_chars(text.data() + std::min(colon + 1, text.size()), text.data() + text.size(),
-                        port);
-  std::string host = text.substr(0, colon);
-  std::erase_if(host, [](char character) { return character == '[' || character == ']'; });
-  return address_of(host, port);
+Endpoint endpoint_from(const std::string& text) {
+  const auto endpoint = Endpoint::parse(text);
+  if (!endpoint) {
+    throw std::runtime_error('"' + text + "\" is not a valid address");
+  }
+  return *endpoint;
 }
 
 LoadMode mode_from(const std::string& text) {
@@ -131,10 +126,10 @@ Options options_from(const Source& json) {
   options.max_errors = value_at<std::uint64_t>(given, "/max_errors");
   LoadPlan& plan = options.plan;
   if (const auto address = optional_at<std::string>(json, "/target/address")) {
-    plan.server = server_address_from(*address);
+    plan.server = endpoint_from(*address);
   }
   for (const Source& source : given.at("sources")) {
-    plan.sources.push_back(address_of(source, 0));
+    plan.sources.push_back(address_of(source));
   }
   plan.mode = mode_from(value_at<std::string>(given, "/mode"));
   plan.connections = value_at<std::uint32_t>(given, "/connections");
@@ -258,6 +253,9 @@ void require_alike(const RunRecord& first, const RunRecord& other) {
   compare("--size", one.sizes.smallest, two.sizes.smallest);
   compare("--size", one.sizes.largest, two.sizes.largest);
   compare("--mode", one.mode, two.mode);
+  if (one.server.is_known() && two.server.is_known()) {
+    compare("the kind of the server", one.server.transport(), two.server.transport());
+  }
   if (different != nullptr) {
     throw std::runtime_error(first.parts.front().name + " and " + other.parts.front().name +
                              " are not parts of one run: they differ in " + different);

@@ -130,9 +130,9 @@ std::string server_line(const Options& options, const LoadResult& result) {
                       count_text(server.involuntary_switches) + " involuntary context switches");
 }
 
-std::string limits_line(const Environment& environment) {
+std::string limits_line(const Options& options, const Environment& environment) {
   std::string text = count_text(environment.open_files) + " open files";
-  if (environment.local_ports) {
+  if (environment.local_ports && !options.plan.server.is_local()) {
     const auto& [first, last] = *environment.local_ports;
     text += ", local ports " + std::to_string(first) + " to " + std::to_string(last) + " (" +
             count_text(last - first + 1) + " for each source address)";
@@ -374,7 +374,7 @@ std::string summary(const Options& options, const LoadResult& result,
           steps_lines(options, result) + tcp_line(result.tally) + errors_lines(result.tally) +
           outage_lines(result.tally) + client_line(result) + server_line(options, result);
   if (parts.empty()) {
-    text += limits_line(environment);
+    text += limits_line(options, environment);
   }
   text += '\n';
   for (const std::string& warning : verdict.warnings) {

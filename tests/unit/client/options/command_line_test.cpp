@@ -334,6 +334,35 @@ TEST(ClientCommandLineTest, TakesNamesAndAddressesOfBothFamilies) {
   }
 }
 
+TEST(ClientCommandLineTest, TheSchemeOfTcpMayBeGiven) {
+  const Options parsed = options({"check", "tcp://[::1]:2003"});
+  EXPECT_EQ(parsed.target, "tcp://[::1]:2003");
+  EXPECT_EQ(parsed.host, "::1");
+  EXPECT_EQ(parsed.port, 2003);
+  EXPECT_TRUE(parsed.path.empty());
+}
+
+TEST(ClientCommandLineTest, TakesThePathOfAUnixSocket) {
+  for (const char* const command : {"run", "check"}) {
+    const Options parsed = options({command, "unix:/run/echo:d.sock"});
+    EXPECT_EQ(parsed.target, "unix:/run/echo:d.sock");
+    EXPECT_EQ(parsed.path, "/run/echo:d.sock");
+    EXPECT_EQ(parsed.host, "");
+  }
+  EXPECT_EQ(options({"unix:echo.sock"}).path, "echo.sock");
+  EXPECT_EQ(options({"unix:" + std::string(107, 'x')}).path, std::string(107, 'x'));
+}
+
+TEST(ClientCommandLineTest, RefusesWhatAUnixSocketCannotHave) {
+  EXPECT_EQ(usage_error({"unix:"}),
+            "unix: has no path: give one, such as unix:/run/echod/echo.sock");
+  const std::string longest(108, 'x');
+  EXPECT_EQ(usage_error({"check", "unix:" + longest}),
+            '"' + longest + "\" has 108 bytes; the path of a UNIX socket has at most 107");
+  EXPECT_EQ(usage_error({"--source", "127.0.0.1", "unix:/run/echo.sock"}),
+            "--source is an IP address, and a UNIX socket has none: leave it out");
+}
+
 TEST(ClientCommandLineTest, SaysWhatIsWrongWithAServer) {
   EXPECT_EQ(usage_error({}), "no server given: HOST:PORT");
   EXPECT_EQ(usage_error({"check"}), "no server given: HOST:PORT");
@@ -509,7 +538,7 @@ TEST(ClientCommandLineTest, HelpIsTheSameForEachCommandAndHas80Columns) {
   EXPECT_EQ(parse({"-h"}).text, parsed.text);
   EXPECT_TRUE(parsed.text.ends_with("See echoload(1).\n"));
   for (const char* const part :
-       {"Usage: echoload [run] [OPTION]... HOST:PORT\n", "echoload check [OPTION]... HOST:PORT\n",
+       {"Usage: echoload [run] [OPTION]... SERVER\n", "echoload check [OPTION]... SERVER\n",
         "echoload merge [OPTION]... FILE...\n", "\n   0  ", "\n   1  ", "\n  64  ", "\n  69  ",
         "\n  71  "}) {
     EXPECT_NE(parsed.text.find(part), std::string::npos) << part;

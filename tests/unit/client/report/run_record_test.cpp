@@ -351,7 +351,7 @@ TEST(RunRecordTest, RefusesOtherFiles) {
   EXPECT_EQ(error(json.dump()), begin + "\"noon\" is not a valid time");
   json = Json::parse(MachineRun().json());
   json["target"]["address"] = "here:7";
-  EXPECT_EQ(error(json.dump()), begin + "\"here\" is not a valid address");
+  EXPECT_EQ(error(json.dump()), begin + "\"here:7\" is not a valid address");
   json = Json::parse(MachineRun().json());
   json["parameters"]["mode"] = "fast";
   EXPECT_EQ(error(json.dump()), begin + "\"fast\" is not a valid mode");

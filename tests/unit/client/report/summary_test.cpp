@@ -47,6 +47,12 @@ TEST_F(SummaryTest, TheSummaryOfAGoodRun) {
             "passed: every byte came back as it was sent\n");
 }
 
+TEST_F(SummaryTest, AUnixSocketHasNoLocalPorts) {
+  options_.plan.server = client::Endpoint::at_path("/run/echo.sock");
+  EXPECT_TRUE(says(", to unix:/run/echo.sock\n")) << text();
+  EXPECT_TRUE(says("\n  limits       20 000 open files\n")) << text();
+}
+
 TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.connections = 1;
   options_.plan.active = 1;
