@@ -47,7 +47,10 @@ std::string tally_line(const std::vector<CheckResult>& results) {
   };
   return std::to_string(count(CheckVerdict::pass)) + " passed, " +
          std::to_string(count(CheckVerdict::fail)) + " failed, " +
-         std::to_string(count(CheckVerdict::skip)) + " skipped\n";
+         std::to_string(count(CheckVerdict::skip)) + " skipped" +
+         (count(CheckVerdict::note) > 0
+              ? ", " + std::to_string(count(CheckVerdict::note)) + " not judged\n"
+              : "\n");
 }
 
 }  // namespace

@@ -8,10 +8,10 @@
 
 namespace echod::client {
 
-// The first address of options.host that accepts a connection (connect_race.hpp), or the UNIX
-// socket options.path if it accepts one. Blocks: each attempt ends after options.plan.timeout at
-// the latest, and attempts overlap; resolving the name has no time limit here. Throws FatalError if
-// nothing accepts.
+// The first address of options.host that accepts a connection (connect_race.hpp) or, for UDP,
+// answers a datagram (datagram_probe.hpp), or the UNIX socket options.path if it accepts one.
+// Blocks: each attempt ends after options.plan.timeout at the latest, and attempts overlap;
+// resolving the name has no time limit here. Throws FatalError if nothing accepts or answers.
 [[nodiscard]] Endpoint reachable_endpoint(const Options& options);
 
 // Throws FatalError unless all of options.plan.sources are addresses of this host and of the

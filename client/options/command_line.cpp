@@ -49,6 +49,7 @@ std::optional<std::string> set_path(Options& options, std::string_view path) {
            " bytes; the path of a UNIX socket has at most " +
            std::to_string(sys::kLongestConnectPath);
   }
+  options.transport = Transport::local;
   options.path = path;
   return std::nullopt;
 }
@@ -86,13 +87,17 @@ bool take_scheme(std::string_view& target, Transport transport) {
   return has_scheme;
 }
 
-// Parses "host:port", "tcp://host:port" or "unix:path".
+// Parses "host:port", "tcp://host:port", "udp://host:port" or "unix:path".
 std::optional<std::string> set_target(Options& options, std::string_view target) {
   options.target = target;
   if (take_scheme(target, Transport::local)) {
     return set_path(options, target);
   }
-  (void)take_scheme(target, Transport::tcp);  // TCP is the default.
+  if (take_scheme(target, Transport::udp)) {
+    options.transport = Transport::udp;
+  } else {
+    (void)take_scheme(target, Transport::tcp);  // TCP is the default.
+  }
   return set_address(options, target);
 }
 
@@ -137,7 +142,10 @@ std::optional<std::string> contradiction(const Options& options) {
     return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
            "and --ramp do not apply; --rate does";
   }
-  if (!options.path.empty() && !plan.sources.empty()) {
+  if (options.transport == Transport::udp && options.command == Command::run) {
+    return "udp:// is a server for check: run measures TCP and UNIX sockets";
+  }
+  if (options.transport == Transport::local && !plan.sources.empty()) {
     return "--source is an IP address, and a UNIX socket has none: leave it out";
   }
   if (plan.rate_per_s && plan.active == 0) {

@@ -41,7 +41,8 @@ struct GivenOptions {
 struct Options {
   Command command = Command::run;
   std::string target;  // As given on the command line.
-  std::string host;    // A name or an address. Empty for a UNIX socket.
+  Transport transport = Transport::tcp;
+  std::string host;  // A name or an address. Empty for a UNIX socket.
   std::uint16_t port = 0;
   std::string path;         // Of a UNIX socket; otherwise empty.
   bool is_verbose = false;  // check

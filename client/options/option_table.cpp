@@ -374,8 +374,9 @@ std::string help() {
          "run, the default, puts load on the server and reports rates and latencies;\n"
          "check runs a list of checks and says which the server passes. SERVER is\n"
          "HOST:PORT or tcp://HOST:PORT, where HOST is a name, an IPv4 address, or an IPv6\n"
-         "address in brackets; or unix:PATH, a UNIX stream socket. merge makes one report\n"
-         "of runs on several machines, from the FILEs that --json wrote there.\n\n"
+         "address in brackets; udp://HOST:PORT, for check; or unix:PATH, a UNIX stream\n"
+         "socket. merge makes one report of runs on several machines, from the FILEs that\n"
+         "--json wrote there.\n\n"
          "run and check:\n" +
          help_for(OptionScope::run_and_check) + "\nrun:\n" + help_for(OptionScope::run) +
          "\nrun and merge:\n" + help_for(OptionScope::run_and_merge) + "\ncheck:\n" +

@@ -26,8 +26,14 @@ std::optional<SocketAddress> parse_address(std::string_view text) {
 }  // namespace
 
 std::string_view scheme_of(Transport transport) noexcept {
-  constexpr std::array<std::string_view, 2> kSchemes{"tcp://", "unix:"};
+  constexpr std::array<std::string_view, 3> kSchemes{"tcp://", "udp://", "unix:"};
   return kSchemes[static_cast<std::size_t>(transport)];
+}
+
+Endpoint Endpoint::udp(const SocketAddress& address) {
+  Endpoint endpoint(address);
+  endpoint.transport_ = Transport::udp;
+  return endpoint;
 }
 
 Endpoint Endpoint::at_path(std::string path) {
@@ -41,11 +47,25 @@ std::optional<Endpoint> Endpoint::parse(std::string_view text) {
   if (const std::string_view scheme = scheme_of(Transport::local); text.starts_with(scheme)) {
     return at_path(std::string(text.substr(scheme.size())));
   }
-  return parse_address(text);
+  const std::string_view udp_scheme = scheme_of(Transport::udp);
+  const bool is_udp = text.starts_with(udp_scheme);
+  const auto address = parse_address(text.substr(is_udp ? udp_scheme.size() : 0));
+  if (!address) {
+    return std::nullopt;
+  }
+  return is_udp ? udp(*address) : Endpoint(*address);
 }
 
 std::string Endpoint::text() const {
-  return is_local() ? std::string(scheme_of(transport_)) + path_ : address_.text();
+  switch (transport_) {
+    case Transport::tcp:
+      return address_.text();
+    case Transport::udp:
+      return std::string(scheme_of(transport_)) + address_.text();
+    case Transport::local:
+      break;
+  }
+  return std::string(scheme_of(transport_)) + path_;
 }
 
 }  // namespace echod::client

@@ -342,6 +342,15 @@ TEST(ClientCommandLineTest, TheSchemeOfTcpMayBeGiven) {
   EXPECT_TRUE(parsed.path.empty());
 }
 
+TEST(ClientCommandLineTest, TakesAServerOnUdp) {
+  const Options parsed = options({"check", "udp://localhost:2003"});
+  EXPECT_EQ(parsed.transport, client::Transport::udp);
+  EXPECT_EQ(parsed.host, "localhost");
+  EXPECT_EQ(parsed.port, 2003);
+  EXPECT_EQ(usage_error({"check", "udp://localhost"}),
+            "\"localhost\" has no port: give HOST:PORT, such as localhost:2003");
+}
+
 TEST(ClientCommandLineTest, TakesThePathOfAUnixSocket) {
   for (const char* const command : {"run", "check"}) {
     const Options parsed = options({command, "unix:/run/echo:d.sock"});

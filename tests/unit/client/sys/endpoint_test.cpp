@@ -24,13 +24,20 @@ TEST(EndpointTest, APathIsAUnixSocket) {
   EXPECT_TRUE(server.is_known());
 }
 
+TEST(EndpointTest, UdpIsSaidInTheText) {
+  const Endpoint server = Endpoint::udp(*SocketAddress::parse("::1", 7));
+  EXPECT_TRUE(server.is_udp());
+  EXPECT_EQ(server.text(), "udp://[::1]:7");
+  EXPECT_FALSE(server == Endpoint(server.address()));
+}
+
 TEST(EndpointTest, ByDefaultNoServerIsKnown) {
   EXPECT_FALSE(Endpoint().is_known());
 }
 
 TEST(EndpointTest, ItsTextCanBeRead) {
-  for (const char* const text :
-       {"192.0.2.1:7", "[2001:db8::1]:65535", "unix:/run/a b:7", "unix:x"}) {
+  for (const char* const text : {"192.0.2.1:7", "[2001:db8::1]:65535", "udp://192.0.2.1:7",
+                                 "udp://[::1]:9", "unix:/run/a b:7", "unix:x"}) {
     const auto server = Endpoint::parse(text);
     ASSERT_TRUE(server) << text;
     EXPECT_EQ(server->text(), text);
@@ -38,7 +45,8 @@ TEST(EndpointTest, ItsTextCanBeRead) {
 }
 
 TEST(EndpointTest, OtherTextsAreNotRead) {
-  for (const char* const text : {"", "7", "here:7", "192.0.2.1", "192.0.2.1:", "192.0.2.1:65536"}) {
+  for (const char* const text :
+       {"", "7", "here:7", "192.0.2.1", "192.0.2.1:", "192.0.2.1:65536", "udp://x"}) {
     EXPECT_FALSE(Endpoint::parse(text)) << text;
   }
 }
