@@ -12,7 +12,9 @@
 #include <span>
 #include <utility>
 
+#include "client/datagram/datagram_format.hpp"
 #include "client/options/option_table.hpp"
+#include "client/sys/datagram_socket.hpp"
 #include "client/sys/local_connection.hpp"
 #include "client/text/figures.hpp"
 #include "client/text/moments.hpp"
@@ -117,6 +119,52 @@ std::optional<std::string> duplicate_output_file(const Options& options) {
   return std::nullopt;
 }
 
+bool has_loss_limit(const Options& options) {
+  return std::ranges::any_of(options.limits,
+                             [](const Limit& limit) { return limit.kind == Limit::Kind::loss; });
+}
+
+// Finds options that do not apply to datagrams or, for another server, only to datagrams.
+std::optional<std::string> datagram_contradiction(const Options& options) {
+  constexpr std::size_t kLeast = DatagramFormat::kHeaderBytes;
+  const LoadPlan& plan = options.plan;
+  if (options.command != Command::run) {
+    return std::nullopt;
+  }
+  if (options.transport != Transport::udp) {
+    if (options.given.burst || has_loss_limit(options)) {
+      return std::string(options.given.burst ? "--burst" : "--slo loss") +
+             " is about datagrams: give a server udp://HOST:PORT";
+    }
+    return std::nullopt;
+  }
+  if (plan.mode != LoadMode::echo) {
+    return "--mode " + std::string(name_of(plan.mode)) +
+           " is about connections, and UDP has none: use --mode echo";
+  }
+  if (plan.sizes.smallest < kLeast || plan.sizes.largest > sys::kLongestDatagram) {
+    return "--size: a datagram of a run has " + std::to_string(kLeast) + " to " +
+           std::to_string(sys::kLongestDatagram) +
+           " bytes, because its number takes 16; check tries shorter ones";
+  }
+  if (plan.rate_per_s && (options.given.burst || options.given.depth)) {
+    return "--rate sends each datagram when it is due: --burst and --depth do not apply";
+  }
+  if (plan.burst > 1 && !plan.sizes.is_fixed()) {
+    return "--burst needs datagrams of one size: give --size one number";
+  }
+  if (std::size_t{plan.burst} * plan.sizes.largest > sys::kLongestDatagram) {
+    return "--burst " + std::to_string(plan.burst) + " of " + std::to_string(plan.sizes.largest) +
+           " bytes: the kernel sends at most " + std::to_string(sys::kLongestDatagram) +
+           " bytes at once";
+  }
+  if (plan.depth < plan.burst) {
+    return "--depth " + std::to_string(plan.depth) + " is less than --burst " +
+           std::to_string(plan.burst);
+  }
+  return std::nullopt;
+}
+
 // Finds options that contradict each other.
 std::optional<std::string> contradiction(const Options& options) {
   const LoadPlan& plan = options.plan;
@@ -132,7 +180,7 @@ std::optional<std::string> contradiction(const Options& options) {
   }
   const bool is_about_latency =
       options.histogram_file || std::ranges::any_of(options.limits, [](const Limit& limit) {
-        return limit.kind != Limit::Kind::errors;
+        return limit.kind != Limit::Kind::errors && limit.kind != Limit::Kind::loss;
       });
   if (is_stream && is_about_latency) {
     return "--slo (except errors) and --histogram are about messages, and a stream has none: use "
@@ -141,9 +189,6 @@ std::optional<std::string> contradiction(const Options& options) {
   if (is_connect && (is_paced || options.given.active || options.given.depth)) {
     return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
            "and --ramp do not apply; --rate does";
-  }
-  if (options.transport == Transport::udp && options.command == Command::run) {
-    return "udp:// is a server for check: run measures TCP and UNIX sockets";
   }
   if (options.transport == Transport::local && !plan.sources.empty()) {
     return "--source is an IP address, and a UNIX socket has none: leave it out";
@@ -164,7 +209,8 @@ std::optional<std::string> contradiction(const Options& options) {
                            std::chrono::duration<double>(plan.warmup).count()) {
     return "all --messages are due within the --warmup: nothing would be measured";
   }
-  return duplicate_output_file(options);
+  const auto wrong = datagram_contradiction(options);
+  return wrong ? wrong : duplicate_output_file(options);
 }
 
 // One second, or longer if the run would have more than 3600 intervals.
@@ -196,7 +242,8 @@ std::optional<std::string> complete_and_check(Options& options) {
   plan.active = given.active.value_or(plan.connections);
   plan.sizes = given.sizes.value_or(
       is_stream ? MessageSizes{.smallest = kStreamBytes, .largest = kStreamBytes} : plan.sizes);
-  plan.depth = given.depth.value_or(is_stream ? kStreamDepth : plan.depth);
+  plan.burst = given.burst.value_or(plan.burst);
+  plan.depth = given.depth.value_or(is_stream ? kStreamDepth : plan.burst);
   plan.arrivals = given.arrivals.value_or(plan.arrivals);
   plan.warmup = given.warmup.value_or(plan.messages ? std::chrono::nanoseconds(0) : plan.warmup);
   plan.duration = given.duration.value_or(plan.duration);

@@ -13,15 +13,17 @@ namespace echod::client {
 
 enum class Command : std::uint8_t { run, check, merge };
 
-// A limit that a run must meet: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5".
+// A limit that a run must meet: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5",
+// "loss=0.1%".
 struct Limit {
-  enum class Kind : std::uint8_t { latency, rate, errors };
+  enum class Kind : std::uint8_t { latency, rate, errors, loss };
 
   std::string text;  // As given on the command line.
   Kind kind = Kind::latency;
   double percent = 0;                // latency: which percentile
   std::chrono::nanoseconds most{0};  // latency: the highest value allowed
-  double number = 0;                 // rate: fewest echoes per second; errors: most errors
+  // rate: fewest echoes per second; errors: most errors; loss: most lost datagrams in percent
+  double number = 0;
 };
 
 // Options whose values are completed after parsing, because their defaults depend on other options
@@ -30,6 +32,7 @@ struct GivenOptions {
   std::optional<std::uint32_t> connections;
   std::optional<std::uint32_t> active;
   std::optional<std::uint32_t> depth;
+  std::optional<std::uint32_t> burst;
   std::optional<std::uint32_t> seed;
   std::optional<MessageSizes> sizes;
   std::optional<Arrivals> arrivals;

@@ -83,6 +83,11 @@ Tally tally_from(const Source& json) {
     tally.*member = value_at<std::uint64_t>(json, pointer);
   }
   tally.service = service_from(json.at("service"));
+  if (const Source& datagrams = json.at("datagrams"); !datagrams.is_null()) {
+    for (const auto& [name, member] : kDatagramCountNames) {
+      tally.datagrams.*member = datagrams.at(name);
+    }
+  }
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     tally.errors.at(i) =
         json.at("errors").at("by_kind").at(std::string(name_of(static_cast<LoadError>(i))));
@@ -137,6 +142,7 @@ Options options_from(const Source& json) {
   plan.sizes = {.smallest = value_at<std::uint32_t>(given, "/size_min_bytes"),
                 .largest = value_at<std::uint32_t>(given, "/size_max_bytes")};
   plan.depth = value_at<std::uint32_t>(given, "/depth");
+  plan.burst = value_at<std::uint32_t>(given, "/burst");
   plan.threads = value_at<std::uint32_t>(given, "/threads");
   plan.rate_per_s = optional_at<double>(given, "/rate_per_s");
   if (const Source& steps = given.at("rate_steps"); !steps.is_null()) {
@@ -249,6 +255,7 @@ void require_alike(const RunRecord& first, const RunRecord& other) {
   compare("--rate", one.steps.rates_per_s.size(), two.steps.rates_per_s.size());
   compare("--rate", one.steps.time, two.steps.time);
   compare("--rate", one.rate_per_s.has_value(), two.rate_per_s.has_value());
+  compare("--burst", one.burst, two.burst);
   compare("--depth", one.depth, two.depth);
   compare("--size", one.sizes.smallest, two.sizes.smallest);
   compare("--size", one.sizes.largest, two.sizes.largest);
