@@ -47,14 +47,17 @@ std::string tally_line(const std::vector<CheckResult>& results) {
   };
   return std::to_string(count(CheckVerdict::pass)) + " passed, " +
          std::to_string(count(CheckVerdict::fail)) + " failed, " +
-         std::to_string(count(CheckVerdict::skip)) + " skipped\n";
+         std::to_string(count(CheckVerdict::skip)) + " skipped" +
+         (count(CheckVerdict::note) > 0
+              ? ", " + std::to_string(count(CheckVerdict::note)) + " not judged\n"
+              : "\n");
 }
 
 }  // namespace
 
 ExitCode run_check(Options options) {
   (void)raise_open_files(options);  // If too low, "in parallel" is skipped.
-  options.plan.server = reachable_address(options);
+  options.plan.server = reachable_endpoint(options);
   CheckPlan plan{.server = options.plan.server,
                  .connections = options.plan.connections,
                  .timeout = options.plan.timeout,

@@ -22,7 +22,7 @@ void prepare(Options& options) {
     throw FatalError(ExitCode::usage, "--server-pid: there is no process " +
                                           std::to_string(*options.plan.server_pid));
   }
-  options.plan.server = reachable_address(options);
+  options.plan.server = reachable_endpoint(options);
   require_sources(options);
 }
 

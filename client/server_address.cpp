@@ -1,6 +1,7 @@
 #include "client/server_address.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -11,6 +12,8 @@
 #include "client/report/environment.hpp"
 #include "client/sys/client_socket.hpp"
 #include "client/sys/connect_race.hpp"
+#include "client/sys/datagram_probe.hpp"
+#include "client/sys/local_connection.hpp"
 #include "client/sys/resolve.hpp"
 #include "client/text/figures.hpp"
 #include "sys/open_files.hpp"
@@ -43,19 +46,41 @@ std::vector<sys::Route> routes_to(const Options& options) {
   return routes;
 }
 
+// Says more than "Resource temporarily unavailable".
+std::string local_error_text(int error) {
+  return error == EAGAIN ? "its accept queue stayed full" : sys::connect_error_text(error);
+}
+
+Endpoint reachable_path(const Options& options) {
+  Endpoint server = Endpoint::at_path(options.path);
+  const int error = sys::connect_local_within(options.path, options.plan.timeout).error;
+  if (error != 0) {
+    throw FatalError(ExitCode::unavailable, "no connection to the server: " + server.text() + ": " +
+                                                local_error_text(error));
+  }
+  return server;
+}
+
 }  // namespace
 
-SocketAddress reachable_address(const Options& options) {
+Endpoint reachable_endpoint(const Options& options) {
+  if (options.transport == Transport::local) {
+    return reachable_path(options);
+  }
   std::string reasons;
   try {
     const std::vector<sys::Route> routes = routes_to(options);
-    const sys::RaceResult race = sys::connect_to_first(routes, options.plan.timeout);
+    const bool is_udp = options.transport == Transport::udp;
+    const sys::RaceResult race = is_udp ? sys::probe_datagrams(routes, options.plan.timeout)
+                                        : sys::connect_to_first(routes, options.plan.timeout);
     if (race.winner) {
-      return routes[*race.winner].server;
+      const SocketAddress& address = routes[*race.winner].server;
+      return is_udp ? Endpoint::udp(address) : Endpoint(address);
     }
     for (std::size_t i = 0; i < routes.size(); ++i) {
+      const bool is_silent = is_udp && race.errors[i] == ETIMEDOUT;
       reasons += (i == 0 ? "" : "; ") + routes[i].server.text() + ": " +
-                 sys::connect_error_text(race.errors[i]);
+                 (is_silent ? "no answer" : sys::connect_error_text(race.errors[i]));
     }
   } catch (const std::runtime_error& error) {
     reasons = error.what();
@@ -68,14 +93,15 @@ namespace {
 std::uint64_t descriptors_for(const Options& options) {
   constexpr std::uint64_t kPerThread = 5;  // Event loop and timers.
   constexpr std::uint64_t kOther = 32;     // Files.
-  return options.plan.connections + options.plan.threads * kPerThread + kOther;
+  const std::uint64_t per_connection = options.transport == Transport::udp ? 2 : 1;
+  return options.plan.connections * per_connection + options.plan.threads * kPerThread + kOther;
 }
 
 }  // namespace
 
 void require_sources(const Options& options) {
   for (const SocketAddress& source : options.plan.sources) {
-    if (source.is_v6() != options.plan.server.is_v6()) {
+    if (source.is_v6() != options.plan.server.address().is_v6()) {
       throw FatalError(ExitCode::usage, "--source " + source.host() + ": the server is " +
                                             options.plan.server.text() +
                                             ", which is of the other family");
@@ -104,7 +130,7 @@ void require_resources_for_connections(const Options& options) {
   }
   const auto ports = environment().local_ports;
   const std::uint64_t sources = std::max<std::size_t>(1, options.plan.sources.size());
-  if (ports && options.plan.mode != LoadMode::connect &&
+  if (ports && options.transport != Transport::local && options.plan.mode != LoadMode::connect &&
       options.plan.connections > (ports->second - ports->first + 1) * sources) {
     throw FatalError(ExitCode::system, std::to_string(options.plan.connections) +
                                            " connections need more local ports than " +

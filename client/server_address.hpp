@@ -1,20 +1,21 @@
-// Finds the server's address, and checks that the process can have enough connections to it.
+// Finds where the server is, and checks that the process can have enough connections to it.
 #pragma once
 
 #include <cstdint>
 
 #include "client/options/command_line.hpp"
-#include "config/net/socket_address.hpp"
+#include "client/sys/endpoint.hpp"
 
 namespace echod::client {
 
-// The first address of options.host that accepts a connection (connect_race.hpp). Blocks: each
-// attempt ends after options.plan.timeout at the latest, and attempts overlap; resolving the name
-// has no time limit here. Throws FatalError if no address accepts.
-[[nodiscard]] SocketAddress reachable_address(const Options& options);
+// The first address of options.host that accepts a connection (connect_race.hpp) or, for UDP,
+// answers a datagram (datagram_probe.hpp), or the UNIX socket options.path if it accepts one.
+// Blocks: each attempt ends after options.plan.timeout at the latest, and attempts overlap;
+// resolving the name has no time limit here. Throws FatalError if nothing accepts or answers.
+[[nodiscard]] Endpoint reachable_endpoint(const Options& options);
 
 // Throws FatalError unless all of options.plan.sources are addresses of this host and of the
-// server's family.
+// server's family. A UNIX socket has no sources (command_line.cpp).
 void require_sources(const Options& options);
 
 // Raises the limit on open files to what options.plan.connections need, as far as allowed. Returns

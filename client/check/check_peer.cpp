@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "client/sys/client_socket.hpp"
+#include "client/sys/local_connection.hpp"
 #include "client/text/figures.hpp"
 #include "sys/stream_socket.hpp"
 #include "sys/wait_ready.hpp"
@@ -32,15 +32,22 @@ CheckPeer::CheckPeer(CheckContext& context, PeerOptions options)
   connect(options.has_small_buffers);
 }
 
-void CheckPeer::connect(bool has_small_buffers) {
+sys::ConnectResult CheckPeer::open(bool has_small_buffers) const {
   const CheckPlan& plan = context_.plan();
-  sys::ConnectResult opened =
-      sys::connect_within(plan.server, std::nullopt, plan.timeout,
-                          has_small_buffers ? kSmallBuffers : sys::ReceiveBuffering{});
+  if (plan.server.is_local()) {
+    sys::LocalConnection opened = sys::connect_local_within(plan.server.path(), plan.timeout);
+    return {.fd = std::move(opened.fd), .error = opened.error};
+  }
+  return sys::connect_within(plan.server.address(), std::nullopt, plan.timeout,
+                             has_small_buffers ? kSmallBuffers : sys::ReceiveBuffering{});
+}
+
+void CheckPeer::connect(bool has_small_buffers) {
+  sys::ConnectResult opened = open(has_small_buffers);
   if (opened.error != 0) {
     trace("cannot connect");
     throw_if_local_shortage(opened.error);
-    throw CannotConnect(name() + ": cannot connect to " + plan.server.text() + ": " +
+    throw CannotConnect(name() + ": cannot connect to " + context_.plan().server.text() + ": " +
                         sys::connect_error_text(opened.error));
   }
   fd_ = std::move(opened.fd);

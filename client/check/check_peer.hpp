@@ -19,6 +19,7 @@
 
 #include "client/check/check_context.hpp"
 #include "client/check/payload.hpp"
+#include "client/sys/client_socket.hpp"
 #include "sys/clock.hpp"
 #include "sys/io_result.hpp"
 #include "sys/unique_fd.hpp"
@@ -37,7 +38,8 @@ class CannotConnect : public CheckFailure {
 
 struct PeerOptions {
   std::optional<std::string> text = std::nullopt;  // Sent instead of a stream.
-  // Makes the kernels buffer about 70 KiB on the way back, instead of megabytes.
+  // TCP: makes the kernels buffer about 70 KiB on the way back, instead of megabytes. A UNIX socket
+  // buffers what the server's send buffer allows, by default about 200 KiB.
   bool has_small_buffers = false;
 };
 
@@ -77,13 +79,15 @@ class CheckPeer {
 
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] bool is_half_closed() const { return is_half_closed_; }
-  // Whether the server's kernel has acknowledged our FIN, and so all bytes before it.
+  // Whether the server's kernel has acknowledged our FIN, and so all bytes before it. UNIX socket:
+  // whether the server has read all bytes before our FIN.
   [[nodiscard]] bool has_fin_arrived() const;
 
  private:
   using SendCall = sys::IoResult (*)(int fd, std::span<const std::byte> bytes) noexcept;
 
   void connect(bool has_small_buffers);
+  [[nodiscard]] sys::ConnectResult open(bool has_small_buffers) const;
   // Waits for `events` and returns those that are ready. Throws after the timeout.
   [[nodiscard]] short wait(short events) const;
   [[nodiscard]] bool is_ready(short events, sys::Duration patience) const;

@@ -16,19 +16,6 @@
 
 namespace echod::client {
 
-namespace {
-
-Finding small_message(CheckContext& context) {
-  const std::string text = "Hello, echo!\n";
-  CheckPeer peer(context, {.text = text});
-  const Stopwatch watch;
-  peer.exchange(text.size());
-  const std::string figure = duration_text(watch.elapsed());
-  peer.expect_no_more();
-  return {.figure = figure, .reason = bytes_text(text.size()) + " came back"};
-}
-
-// Bytes that terminals, telnet and text-oriented servers often change.
 std::string awkward_bytes() {
   using std::string_literals::operator""s;
   std::string text;
@@ -40,6 +27,29 @@ std::string awkward_bytes() {
   text += "\x03\x04\x11\x13\x1a\x1b[2J\x7f"s;   // Interrupt, end of file, flow control, escape.
   text += "\xc0\x80\xed\xa0\x80\xfe\xef\xbb\xbf"s;  // Invalid UTF-8, and a byte order mark.
   return text + std::string(kKib, '\xff') + std::string(kKib, '\0');
+}
+
+std::string descriptor_shortage(std::uint64_t sockets, const std::string& what) {
+  constexpr std::uint64_t kOtherDescriptors = 16;
+  const std::uint64_t needed = sockets + kOtherDescriptors;
+  const std::uint64_t limit = sys::open_files_limit().soft;
+  if (limit >= needed) {
+    return "";
+  }
+  return what + " need " + std::to_string(needed) + " descriptors, and ulimit -n is " +
+         std::to_string(limit);
+}
+
+namespace {
+
+Finding small_message(CheckContext& context) {
+  const std::string text = "Hello, echo!\n";
+  CheckPeer peer(context, {.text = text});
+  const Stopwatch watch;
+  peer.exchange(text.size());
+  const std::string figure = duration_text(watch.elapsed());
+  peer.expect_no_more();
+  return {.figure = figure, .reason = bytes_text(text.size()) + " came back"};
 }
 
 Finding binary(CheckContext& context) {
@@ -99,24 +109,14 @@ Crowd connect_all(CheckContext& context) {
   return crowd;
 }
 
-// Says why there are too few descriptors for `connections`. Empty if there are enough.
-std::string descriptor_shortage(std::uint64_t connections) {
-  constexpr std::uint64_t kOtherDescriptors = 16;
-  const std::uint64_t needed = connections + kOtherDescriptors;
-  const std::uint64_t limit = sys::open_files_limit().soft;
-  if (limit >= needed) {
-    return "";
-  }
-  return std::to_string(connections) + " connections need " + std::to_string(needed) +
-         " descriptors, and ulimit -n is " + std::to_string(limit);
-}
-
 // Sends chunk by chunk over all connections, so that all have bytes in flight at the same time.
 Finding in_parallel(CheckContext& context) {
   constexpr std::array<std::uint64_t, 5> kChunks{1, 16, 256, 1024, 2803};
   constexpr std::chrono::seconds kRepeatedSyn{1};  // RFC 6298, section 2.
   const std::uint32_t connections = context.plan().connections;
-  if (const std::string reason = descriptor_shortage(connections); !reason.empty()) {
+  if (const std::string reason =
+          descriptor_shortage(connections, std::to_string(connections) + " connections");
+      !reason.empty()) {
     return {.verdict = CheckVerdict::skip, .reason = reason};
   }
   const Stopwatch watch;
@@ -190,8 +190,8 @@ constexpr std::array<Check, 12> kChecks{{
 
 }  // namespace
 
-std::span<const Check> all_checks() noexcept {
-  return kChecks;
+std::span<const Check> all_checks(Transport transport) noexcept {
+  return transport == Transport::udp ? datagram_checks() : std::span<const Check>(kChecks);
 }
 
 }  // namespace echod::client

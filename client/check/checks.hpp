@@ -22,8 +22,15 @@ struct Check {
   Finding (*run)(CheckContext& context);
 };
 
-// In the order in which they run, basic checks first.
-[[nodiscard]] std::span<const Check> all_checks() noexcept;
+// In the order in which they run, basic checks first. Those of UDP are in datagram_checks.cpp.
+[[nodiscard]] std::span<const Check> all_checks(Transport transport) noexcept;
+[[nodiscard]] std::span<const Check> datagram_checks() noexcept;
+
+// Bytes that terminals, telnet and text-oriented servers often change.
+[[nodiscard]] std::string awkward_bytes();
+// Says why there are too few descriptors for `sockets`, which are called `what`. Empty if there are
+// enough.
+[[nodiscard]] std::string descriptor_shortage(std::uint64_t sockets, const std::string& what);
 
 // half_close_checks.cpp: after the client's FIN, all bytes owed must come back, then the server's
 // FIN.

@@ -38,13 +38,13 @@ CheckResult run(const Check& check, CheckContext& context) {
 }  // namespace
 
 std::string_view name_of(CheckVerdict verdict) noexcept {
-  constexpr std::array<std::string_view, 3> kNames{"pass", "fail", "skip"};
+  constexpr std::array<std::string_view, 4> kNames{"pass", "fail", "skip", "note"};
   return kNames[static_cast<std::size_t>(verdict)];
 }
 
 bool have_passed(const std::vector<CheckResult>& results) noexcept {
   return std::all_of(results.begin(), results.end(), [](const CheckResult& result) {
-    return result.verdict == CheckVerdict::pass;
+    return result.verdict == CheckVerdict::pass || result.verdict == CheckVerdict::note;
   });
 }
 
@@ -53,7 +53,7 @@ std::vector<CheckResult> run_checks(const CheckPlan& plan,
   CheckContext context(plan);
   std::vector<CheckResult> results;
   bool is_reachable = true;
-  for (const Check& check : all_checks()) {
+  for (const Check& check : all_checks(plan.server.transport())) {
     try {
       results.push_back(is_reachable
                             ? run(check, context)

@@ -10,13 +10,13 @@
 #include <string_view>
 #include <vector>
 
-#include "config/net/socket_address.hpp"
+#include "client/sys/endpoint.hpp"
 
 namespace echod::client {
 
 struct CheckPlan {
-  SocketAddress server;
-  std::uint32_t connections = 40;  // For the check "in parallel".
+  Endpoint server;
+  std::uint32_t connections = 40;  // For the check "in parallel"; of UDP: sockets.
   // How long to wait without progress. A check may take many times as long in total.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   std::uint32_t seed = 0;  // Seed of the bytes sent (keyed_stream.hpp).
@@ -29,9 +29,10 @@ enum class CheckVerdict : std::uint8_t {
   pass,
   fail,
   skip,  // The check could not be made.
+  note,  // Tells a fact that is neither right nor wrong.
 };
 
-// "pass", "fail", "skip".
+// "pass", "fail", "skip", "note".
 [[nodiscard]] std::string_view name_of(CheckVerdict verdict) noexcept;
 
 struct CheckResult {
@@ -41,7 +42,7 @@ struct CheckResult {
   std::string reason;  // One line: what was verified, or what went wrong.
 };
 
-// Whether all checks passed. A skipped check did not pass.
+// Whether no check failed or was skipped.
 [[nodiscard]] bool have_passed(const std::vector<CheckResult>& results) noexcept;
 
 // Runs all checks in order, also after a failure. Calls `on_result` with each result; it may be

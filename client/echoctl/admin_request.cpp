@@ -64,7 +64,7 @@ FatalError connect_failure(const std::string& path, int error) {
                   ": members of the group echod may use it (adduser NAME echod), and root (sudo)"};
     case ENAMETOOLONG:
       return {ExitCode::usage, path + " is too long for the name of a socket: at most " +
-                                   std::to_string(sys::kLongestLocalPath) + " bytes"};
+                                   std::to_string(sys::kLongestConnectPath) + " bytes"};
     case EPROTOTYPE:
       return {ExitCode::protocol,
               path + " is a socket of another kind, not that of echod: --socket names another"};

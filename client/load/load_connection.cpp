@@ -6,6 +6,7 @@
 
 #include "client/stream/origin.hpp"
 #include "client/sys/client_socket.hpp"
+#include "client/sys/local_connection.hpp"
 #include "client/text/figures.hpp"
 #include "sys/stream_socket.hpp"
 
@@ -47,10 +48,26 @@ void LoadConnection::open() noexcept {
   enter(State::opening);
   // Before connect(2): on loopback most of the handshake happens inside that call.
   last_progress_ = sys::MonotonicClock::now();
+  connect();
+}
+
+sys::ConnectResult LoadConnection::open_socket() const noexcept {
+  const Endpoint& server = context_.plan.server;
+  if (server.is_local()) {
+    sys::LocalConnection connection = sys::connect_local(server.path());
+    return {.fd = std::move(connection.fd), .error = connection.error};
+  }
   const auto& sources = context_.plan.sources;
-  sys::ConnectResult opened = sys::open_connection(
-      context_.plan.server,
+  return sys::open_connection(
+      server.address(),
       sources.empty() ? std::nullopt : std::optional(sources[number_ % sources.size()]));
+}
+
+void LoadConnection::connect() noexcept {
+  sys::ConnectResult opened = open_socket();
+  if (opened.error == EAGAIN && context_.plan.server.is_local()) {
+    return;
+  }
   fd_ = std::move(opened.fd);
   if (!fd_.is_open()) {
     fail_to_open(opened.error);
@@ -252,9 +269,10 @@ void LoadConnection::read() noexcept {
 }
 
 // Kernel time stamps cost a little, so only mode echo asks for them. The latency of mode connect
-// ends with the end of file, which has no time stamp. Mode stream has no latency.
+// ends with the end of file, which has no time stamp. Mode stream has no latency. UNIX stream
+// sockets have no time stamps.
 bool LoadConnection::measures_arrivals() const noexcept {
-  return context_.plan.mode == LoadMode::echo;
+  return context_.plan.mode == LoadMode::echo && !context_.plan.server.is_local();
 }
 
 sys::StampedRead LoadConnection::receive(std::span<std::byte> into) const noexcept {
@@ -498,7 +516,8 @@ void LoadConnection::abandon() noexcept {
 
 void LoadConnection::on_timeout() noexcept {
   if (state_ == State::opening) {
-    fail(LoadError::connect_timeout, "no answer to connect");
+    fail(LoadError::connect_timeout,
+         fd_.is_open() ? "no answer to connect" : "the server's accept queue stayed full");
   } else if (state_ == State::half_closed && missing_bytes() == 0) {
     fail(LoadError::no_end, "no end of file after our half-close");
   } else if (messages_.outstanding() > 0) {
@@ -519,6 +538,8 @@ void LoadConnection::check_timeouts() noexcept {
     case State::half_closed:
       if (has_waited(context_.plan.timeout)) {
         on_timeout();
+      } else if (!fd_.is_open()) {
+        connect();
       }
       break;
     case State::diagnosing:

@@ -26,6 +26,10 @@
 // it is open. Until then only mismatches (tally.hpp) count as further errors. In connect mode each
 // message makes a new connection, so no connection is ever lost.
 //
+// A UNIX socket connects at once or not at all. While the server's accept queue is full, the state
+// is `opening` without a socket, and check_timeouts() tries again. The kernel gives no time stamps
+// for its bytes: they arrive when they are read.
+//
 // The socket is registered once, edge-triggered, for all events, and the registration never
 // changes: the kernel raises OUT only after a send that did not fit.
 //
@@ -40,17 +44,17 @@
 #include <vector>
 
 #include "client/load/load_context.hpp"
+#include "client/load/load_peer.hpp"
 #include "client/load/message_times.hpp"
 #include "client/load/messages.hpp"
 #include "client/stream/keyed_stream.hpp"
 #include "client/sys/client_socket.hpp"
-#include "loop/channel.hpp"
 #include "sys/clock.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace echod::client {
 
-class LoadConnection final : public Channel {
+class LoadConnection final : public LoadPeer {
  public:
   // `number` counts the connections of the run, `slot` those of this worker. The connection sends
   // messages if `slot` is below context.active; otherwise it only stays open.
@@ -59,25 +63,21 @@ class LoadConnection final : public Channel {
   LoadConnection(const LoadConnection&) = delete;
   LoadConnection& operator=(const LoadConnection&) = delete;
 
-  // Starts to connect. Must be called only while closed.
-  void open() noexcept;
-  // Starts to send messages: as many as the depth allows, and in an open loop only those due.
-  void start() noexcept;
-  // Open loop: one more message was due at `due`.
-  void message_due(sys::TimePoint due) noexcept;
-  // Once context.is_stopping is set: half-closes as soon as every message due or begun is answered,
-  // or closes if it is opening and no message is. No-op before.
-  void stop() noexcept;
-  // Drops the messages that are due and not begun, and counts them as not sent.
-  void give_up_unbegun() noexcept;
-  // Stops waiting: finishes a diagnosis, fails if messages are outstanding, or closes if it is
-  // opening or half-closed.
-  void abandon() noexcept;
-  // Reconnects if lost and closed. No-op if the run no longer needs the connection.
-  void reopen() noexcept;
+  void open() noexcept override;
+  void start() noexcept override;
+  void message_due(sys::TimePoint due) noexcept override;
+  // Half-closes as soon as every message due or begun is answered, or closes if it is opening and
+  // no message is.
+  void stop() noexcept override;
+  void give_up_unbegun() noexcept override;
+  // Finishes a diagnosis, fails if messages are outstanding, or closes if it is opening or
+  // half-closed.
+  void abandon() noexcept override;
+  // Reconnects if lost and closed.
+  void reopen() noexcept override;
   // Fails if it has waited too long. Reconnects if lost. In mode connect, begins the next message
-  // if the last one failed. Must be called a few times a second.
-  void check_timeouts() noexcept;
+  // if the last one failed.
+  void check_timeouts() noexcept override;
 
   Turn on_turn(std::uint32_t events) noexcept override;
 
@@ -88,6 +88,8 @@ class LoadConnection final : public Channel {
   [[nodiscard]] bool is_connect_mode() const noexcept {
     return context_.plan.mode == LoadMode::connect;
   }
+  [[nodiscard]] sys::ConnectResult open_socket() const noexcept;
+  void connect() noexcept;
   void on_opened(sys::TimePoint moment) noexcept;
   // Begins messages, sends, and half-closes if everything is done.
   void begin_and_send() noexcept;

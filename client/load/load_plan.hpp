@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "client/measure/schedule.hpp"
+#include "client/sys/endpoint.hpp"
 #include "client/text/moments.hpp"
 #include "config/net/socket_address.hpp"
 
@@ -50,13 +51,14 @@ struct RateSteps {
 };
 
 struct LoadPlan {
-  SocketAddress server;
+  Endpoint server;
   std::vector<SocketAddress> sources;  // Used in turns. Empty: the kernel chooses.
   LoadMode mode = LoadMode::echo;
   std::uint32_t connections = 64;
   std::uint32_t active = 64;  // How many exchange messages. The others are idle.
   MessageSizes sizes;
   std::uint32_t depth = 1;  // The most messages outstanding on one connection.
+  std::uint32_t burst = 1;  // UDP, closed loop: datagrams that a port sends at once.
   std::uint32_t threads = 1;
   std::optional<double> rate_per_s;        // Messages per second, all connections. Set: open loop.
   RateSteps steps;                         // The first rate is rate_per_s.

@@ -34,6 +34,7 @@ Tally progress_part_of(const Tally& tally) {
   Tally part;
   part.connected = tally.connected;
   part.errors = tally.errors;
+  part.datagrams = tally.datagrams;
   part.echoes = tally.echoes;
   part.bytes_received = tally.bytes_received;
   part.latency = tally.latency;

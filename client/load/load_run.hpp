@@ -37,8 +37,8 @@ enum class LoadPhase : std::uint8_t { connecting, waiting, warming_up, measuring
 struct LoadProgress {
   LoadPhase phase = LoadPhase::connecting;
   std::chrono::nanoseconds measured{0};  // How much of the window has passed.
-  // The sum of all workers so far. Has only the counts `connected`, `errors`, `echoes` and
-  // `bytes_received`, and the latency.
+  // The sum of all workers so far. Has only the counts `connected`, `errors`, `datagrams`, `echoes`
+  // and `bytes_received`, and the latency.
   Tally tally;
 };
 

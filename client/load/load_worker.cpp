@@ -4,6 +4,9 @@
 #include <chrono>
 #include <utility>
 
+#include "client/load/datagram_flow.hpp"
+#include "client/load/load_connection.hpp"
+
 namespace echod::client {
 
 namespace {
@@ -16,6 +19,14 @@ constexpr std::size_t kSweptAtOnce = 4096;
 // The most connections that are half-closed at a time at the end of a run. With more, FINs would
 // wait in kernel queues for longer than the timeout, and the server would be blamed.
 constexpr std::uint64_t kMostHalfClosed = 1024;
+
+std::unique_ptr<LoadPeer> make_peer(LoadContext& context, std::uint32_t number,
+                                    std::uint32_t slot) {
+  if (context.plan.server.is_udp()) {
+    return std::make_unique<DatagramFlow>(context, number, slot);
+  }
+  return std::make_unique<LoadConnection>(context, number, slot);
+}
 
 // How many of `all` items worker `index` gets when they are dealt out in turns.
 std::uint32_t share_of(std::uint32_t all, std::uint32_t index, std::uint32_t workers) noexcept {
@@ -31,7 +42,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
       context_(loop_, plan),
       connect_pacer_(loop_,
                      [this](std::uint64_t number, sys::TimePoint /*due*/) {
-                       connections_[number].open();
+                       connections_[number]->open();
                        ++opened_;
                        return true;
                      }),
@@ -47,7 +58,7 @@ LoadWorker::LoadWorker(const LoadPlan& plan, std::uint32_t index, LoadWorkerEven
   context_.active = share_of(plan.active, index, plan.threads);
   const std::uint32_t count = share_of(plan.connections, index, plan.threads);
   for (std::uint32_t slot = 0; slot < count; ++slot) {
-    connections_.emplace_back(context_, slot * plan.threads + index, slot);
+    connections_.push_back(make_peer(context_, slot * plan.threads + index, slot));
   }
 }
 
@@ -123,14 +134,14 @@ void LoadWorker::open_connections() noexcept {
   while (!context_.lost_slots.empty() && context_.opening < LoadContext::kMostOpening) {
     const std::uint32_t slot = context_.lost_slots.front();
     context_.lost_slots.pop_front();
-    connections_[slot].reopen();
+    connections_[slot]->reopen();
   }
   if (is_ready_ || is_window_over_) {
     return;
   }
   while (!plan_.connect_rate_per_s && opened_ < connections_.size() &&
          context_.opening < LoadContext::kMostOpening) {
-    connections_[opened_++].open();
+    connections_[opened_++]->open();
   }
   if (opened_ == connections_.size() && context_.opening == 0) {
     is_ready_ = true;
@@ -174,7 +185,7 @@ Schedule LoadWorker::schedule_from(sys::TimePoint begin) const {
 
 void LoadWorker::start_connections() noexcept {
   for (std::uint32_t slot = 0; slot < context_.active; ++slot) {
-    connections_[slot].start();
+    connections_[slot]->start();
   }
 }
 
@@ -231,7 +242,7 @@ void LoadWorker::end_connections() noexcept {
       context_.tally.errors.at(static_cast<std::size_t>(LoadError::no_end)) > 0;
   while (stopped_ < connections_.size() &&
          (stops_all_at_once || context_.half_closed < kMostHalfClosed)) {
-    connections_[stopped_++].stop();
+    connections_[stopped_++]->stop();
   }
   if (stopped_ == connections_.size()) {
     // Stalled connections time out on their own. This ends those that never finish.
@@ -243,15 +254,15 @@ void LoadWorker::end_connections() noexcept {
 void LoadWorker::stop_all() noexcept {
   context_.is_stopping = true;
   while (stopped_ < connections_.size()) {
-    connections_[stopped_++].stop();
+    connections_[stopped_++]->stop();
   }
 }
 
 void LoadWorker::give_up_unbegun() noexcept {
   count_overdue_as_not_sent();
   message_pacer_.stop();
-  for (LoadConnection& connection : connections_) {
-    connection.give_up_unbegun();
+  for (const auto& connection : connections_) {
+    connection->give_up_unbegun();
   }
 }
 
@@ -280,8 +291,8 @@ void LoadWorker::count_overdue_as_not_sent() noexcept {
 void LoadWorker::abandon_all() noexcept {
   give_up_unbegun();
   stop_all();
-  for (LoadConnection& connection : connections_) {
-    connection.abandon();
+  for (const auto& connection : connections_) {
+    connection->abandon();
   }
 }
 
@@ -293,7 +304,7 @@ bool LoadWorker::on_message_due(std::uint64_t number, sys::TimePoint due) noexce
   if (context_.window.contains(due)) {
     context_.tally.send_lag.record(sys::MonotonicClock::now() - due);
   }
-  connections_[number % context_.active].message_due(due);
+  connections_[number % context_.active]->message_due(due);
   return true;
 }
 
@@ -309,7 +320,7 @@ sys::Duration LoadWorker::sweep_interval() const noexcept {
 void LoadWorker::sweep() noexcept {
   const std::size_t end = std::min(swept_ + kSweptAtOnce, connections_.size());
   for (; swept_ < end; ++swept_) {
-    connections_[swept_].check_timeouts();
+    connections_[swept_]->check_timeouts();
   }
   if (swept_ < connections_.size()) {
     sweep_timer_.expire_at(loop_.now());  // Other work goes first.

@@ -14,13 +14,14 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <thread>
+#include <vector>
 
-#include "client/load/load_connection.hpp"
 #include "client/load/load_context.hpp"
+#include "client/load/load_peer.hpp"
 #include "client/load/pacer.hpp"
 #include "client/load/series.hpp"
 #include "client/load/task_queue.hpp"
@@ -95,7 +96,7 @@ class LoadWorker {
   EventLoop loop_;
   TaskQueue tasks_{loop_};
   LoadContext context_;
-  std::deque<LoadConnection> connections_;
+  std::vector<std::unique_ptr<LoadPeer>> connections_;  // Or UDP ports.
   std::size_t opened_ = 0;    // How many connections were opened at first.
   std::size_t stopped_ = 0;   // How many connections were stopped.
   std::size_t swept_ = 0;     // How many the current sweep has checked.

@@ -9,7 +9,8 @@ IntervalCounts IntervalCounts::of(const Tally& tally) noexcept {
           .bytes_sent = tally.bytes_sent,
           .bytes_received = tally.bytes_received,
           .errors = tally.errors_in_all(),
-          .lost = tally.lost};
+          .lost = tally.lost,
+          .lost_datagrams = tally.datagrams.lost};
 }
 
 IntervalCounts IntervalCounts::since(const IntervalCounts& before) const noexcept {
@@ -17,7 +18,8 @@ IntervalCounts IntervalCounts::since(const IntervalCounts& before) const noexcep
           .bytes_sent = bytes_sent - before.bytes_sent,
           .bytes_received = bytes_received - before.bytes_received,
           .errors = errors - before.errors,
-          .lost = lost - before.lost};
+          .lost = lost - before.lost,
+          .lost_datagrams = lost_datagrams - before.lost_datagrams};
 }
 
 void IntervalCounts::add(const IntervalCounts& other) noexcept {
@@ -26,6 +28,7 @@ void IntervalCounts::add(const IntervalCounts& other) noexcept {
   bytes_received += other.bytes_received;
   errors += other.errors;
   lost += other.lost;
+  lost_datagrams += other.lost_datagrams;
 }
 
 void Series::add(std::size_t worker, std::size_t number, const IntervalTally& tally, bool has_ended,

@@ -23,7 +23,8 @@ struct IntervalCounts {
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
   std::uint64_t errors = 0;
-  std::uint64_t lost = 0;  // Connections.
+  std::uint64_t lost = 0;            // Connections.
+  std::uint64_t lost_datagrams = 0;  // UDP; counted when they are given up.
 
   [[nodiscard]] static IntervalCounts of(const Tally& tally) noexcept;
   [[nodiscard]] IntervalCounts since(const IntervalCounts& before) const noexcept;

@@ -19,6 +19,21 @@ bool is_mismatch(LoadError error) noexcept {
   return error <= LoadError::truncated;
 }
 
+void DatagramCounts::add(const DatagramCounts& other) noexcept {
+  sent += other.sent;
+  lost += other.lost;
+  late += other.late;
+  duplicated += other.duplicated;
+  reordered += other.reordered;
+  dropped_here += other.dropped_here;
+  split_bursts += other.split_bursts;
+}
+
+double DatagramCounts::loss_percent() const noexcept {
+  constexpr double kAll = 100;
+  return sent > 0 ? static_cast<double>(lost) / static_cast<double>(sent) * kAll : 0;
+}
+
 void Tally::count(LoadError error, std::string detail) {
   ++errors[static_cast<std::size_t>(error)];
   if (details.size() < kMostDetails) {
@@ -62,6 +77,7 @@ void Tally::add(const Tally& other) {
   details.insert(details.end(), other.details.begin(), other.details.end());
   std::ranges::stable_sort(details, {}, &Detail::time);
   details.resize(std::min(details.size(), kMostDetails));
+  datagrams.add(other.datagrams);
   echoes += other.echoes;
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;

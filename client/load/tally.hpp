@@ -63,6 +63,21 @@ struct StepTally {
   void add(const StepTally& other) noexcept;
 };
 
+// What happened to datagrams and is no error of the server: a network may do it. The whole run.
+struct DatagramCounts {
+  std::uint64_t sent = 0;
+  std::uint64_t lost = 0;          // Not answered within plan.timeout.
+  std::uint64_t late = 0;          // Of those lost: answered later.
+  std::uint64_t duplicated = 0;    // Answers that came again.
+  std::uint64_t reordered = 0;     // Answers that came after the answer to a later datagram.
+  std::uint64_t dropped_here = 0;  // Answers that this host dropped: its receive buffer was full.
+  std::uint64_t split_bursts = 0;  // Bursts that the kernel could not send at once.
+
+  void add(const DatagramCounts& other) noexcept;
+  // The part of the datagrams that was lost, in percent.
+  [[nodiscard]] double loss_percent() const noexcept;
+};
+
 struct Tally {
   static constexpr std::size_t kMostDetails = 20;
   // One line about one error.
@@ -81,6 +96,7 @@ struct Tally {
   std::uint64_t retransmissions = 0;
   Histogram round_trip;         // The smoothed round-trip time.
   std::vector<Detail> details;  // The first errors, oldest first.
+  DatagramCounts datagrams;     // UDP.
 
   // The measuring window.
   std::uint64_t echoes = 0;  // Messages that came back completely.

@@ -12,7 +12,10 @@
 #include <span>
 #include <utility>
 
+#include "client/datagram/datagram_format.hpp"
 #include "client/options/option_table.hpp"
+#include "client/sys/datagram_socket.hpp"
+#include "client/sys/local_connection.hpp"
 #include "client/text/figures.hpp"
 #include "client/text/moments.hpp"
 #include "client/text/option_words.hpp"
@@ -38,8 +41,23 @@ ParsedCommandLine usage_error(const std::string& what) {
   return final_text("echoload: " + one_line(what) + "; see echoload --help\n", EX_USAGE);
 }
 
-// Parses "host:port" or "[v6]:port". Returns an error message, if any, like the functions below.
-std::optional<std::string> set_target(Options& options, std::string_view target) {
+// Returns an error message, if any, like the functions below.
+std::optional<std::string> set_path(Options& options, std::string_view path) {
+  if (path.empty()) {
+    return "unix: has no path: give one, such as unix:/run/echod/echo.sock";
+  }
+  if (path.size() > sys::kLongestConnectPath) {
+    return in_quotes(path) + " has " + std::to_string(path.size()) +
+           " bytes; the path of a UNIX socket has at most " +
+           std::to_string(sys::kLongestConnectPath);
+  }
+  options.transport = Transport::local;
+  options.path = path;
+  return std::nullopt;
+}
+
+// Parses "host:port" or "[v6]:port".
+std::optional<std::string> set_address(Options& options, std::string_view target) {
   const std::size_t colon = target.rfind(':');
   if (colon == std::string_view::npos || target.ends_with(']')) {
     return in_quotes(target) + " has no port: give HOST:PORT, such as localhost:2003";
@@ -58,9 +76,31 @@ std::optional<std::string> set_target(Options& options, std::string_view target)
     return in_quotes(target) +
            " is not HOST:PORT; an IPv6 address needs brackets, such as [::1]:2003";
   }
-  options.target = target;
   options.host = host;
   return std::nullopt;
+}
+
+// Removes the scheme of `transport` from the beginning of `target`. Returns false if it is not
+// there.
+bool take_scheme(std::string_view& target, Transport transport) {
+  const std::string_view scheme = scheme_of(transport);
+  const bool has_scheme = target.starts_with(scheme);
+  target.remove_prefix(has_scheme ? scheme.size() : 0);
+  return has_scheme;
+}
+
+// Parses "host:port", "tcp://host:port", "udp://host:port" or "unix:path".
+std::optional<std::string> set_target(Options& options, std::string_view target) {
+  options.target = target;
+  if (take_scheme(target, Transport::local)) {
+    return set_path(options, target);
+  }
+  if (take_scheme(target, Transport::udp)) {
+    options.transport = Transport::udp;
+  } else {
+    (void)take_scheme(target, Transport::tcp);  // TCP is the default.
+  }
+  return set_address(options, target);
 }
 
 std::optional<std::string> duplicate_output_file(const Options& options) {
@@ -75,6 +115,52 @@ std::optional<std::string> duplicate_output_file(const Options& options) {
                " cannot both go to " + *name;
       }
     }
+  }
+  return std::nullopt;
+}
+
+bool has_loss_limit(const Options& options) {
+  return std::ranges::any_of(options.limits,
+                             [](const Limit& limit) { return limit.kind == Limit::Kind::loss; });
+}
+
+// Finds options that do not apply to datagrams or, for another server, only to datagrams.
+std::optional<std::string> datagram_contradiction(const Options& options) {
+  constexpr std::size_t kLeast = DatagramFormat::kHeaderBytes;
+  const LoadPlan& plan = options.plan;
+  if (options.command != Command::run) {
+    return std::nullopt;
+  }
+  if (options.transport != Transport::udp) {
+    if (options.given.burst || has_loss_limit(options)) {
+      return std::string(options.given.burst ? "--burst" : "--slo loss") +
+             " is about datagrams: give a server udp://HOST:PORT";
+    }
+    return std::nullopt;
+  }
+  if (plan.mode != LoadMode::echo) {
+    return "--mode " + std::string(name_of(plan.mode)) +
+           " is about connections, and UDP has none: use --mode echo";
+  }
+  if (plan.sizes.smallest < kLeast || plan.sizes.largest > sys::kLongestDatagram) {
+    return "--size: a datagram of a run has " + std::to_string(kLeast) + " to " +
+           std::to_string(sys::kLongestDatagram) +
+           " bytes, because its number takes 16; check tries shorter ones";
+  }
+  if (plan.rate_per_s && (options.given.burst || options.given.depth)) {
+    return "--rate sends each datagram when it is due: --burst and --depth do not apply";
+  }
+  if (plan.burst > 1 && !plan.sizes.is_fixed()) {
+    return "--burst needs datagrams of one size: give --size one number";
+  }
+  if (std::size_t{plan.burst} * plan.sizes.largest > sys::kLongestDatagram) {
+    return "--burst " + std::to_string(plan.burst) + " of " + std::to_string(plan.sizes.largest) +
+           " bytes: the kernel sends at most " + std::to_string(sys::kLongestDatagram) +
+           " bytes at once";
+  }
+  if (plan.depth < plan.burst) {
+    return "--depth " + std::to_string(plan.depth) + " is less than --burst " +
+           std::to_string(plan.burst);
   }
   return std::nullopt;
 }
@@ -94,7 +180,7 @@ std::optional<std::string> contradiction(const Options& options) {
   }
   const bool is_about_latency =
       options.histogram_file || std::ranges::any_of(options.limits, [](const Limit& limit) {
-        return limit.kind != Limit::Kind::errors;
+        return limit.kind != Limit::Kind::errors && limit.kind != Limit::Kind::loss;
       });
   if (is_stream && is_about_latency) {
     return "--slo (except errors) and --histogram are about messages, and a stream has none: use "
@@ -103,6 +189,9 @@ std::optional<std::string> contradiction(const Options& options) {
   if (is_connect && (is_paced || options.given.active || options.given.depth)) {
     return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "
            "and --ramp do not apply; --rate does";
+  }
+  if (options.transport == Transport::local && !plan.sources.empty()) {
+    return "--source is an IP address, and a UNIX socket has none: leave it out";
   }
   if (plan.rate_per_s && plan.active == 0) {
     return "--rate needs active connections: --active is 0";
@@ -120,7 +209,8 @@ std::optional<std::string> contradiction(const Options& options) {
                            std::chrono::duration<double>(plan.warmup).count()) {
     return "all --messages are due within the --warmup: nothing would be measured";
   }
-  return duplicate_output_file(options);
+  const auto wrong = datagram_contradiction(options);
+  return wrong ? wrong : duplicate_output_file(options);
 }
 
 // One second, or longer if the run would have more than 3600 intervals.
@@ -152,7 +242,8 @@ std::optional<std::string> complete_and_check(Options& options) {
   plan.active = given.active.value_or(plan.connections);
   plan.sizes = given.sizes.value_or(
       is_stream ? MessageSizes{.smallest = kStreamBytes, .largest = kStreamBytes} : plan.sizes);
-  plan.depth = given.depth.value_or(is_stream ? kStreamDepth : plan.depth);
+  plan.burst = given.burst.value_or(plan.burst);
+  plan.depth = given.depth.value_or(is_stream ? kStreamDepth : plan.burst);
   plan.arrivals = given.arrivals.value_or(plan.arrivals);
   plan.warmup = given.warmup.value_or(plan.messages ? std::chrono::nanoseconds(0) : plan.warmup);
   plan.duration = given.duration.value_or(plan.duration);

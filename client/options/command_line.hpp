@@ -13,15 +13,17 @@ namespace echod::client {
 
 enum class Command : std::uint8_t { run, check, merge };
 
-// A limit that a run must meet: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5".
+// A limit that a run must meet: "p99=2ms", "max=10ms" (percent 100), "rate>=990", "errors<=5",
+// "loss=0.1%".
 struct Limit {
-  enum class Kind : std::uint8_t { latency, rate, errors };
+  enum class Kind : std::uint8_t { latency, rate, errors, loss };
 
   std::string text;  // As given on the command line.
   Kind kind = Kind::latency;
   double percent = 0;                // latency: which percentile
   std::chrono::nanoseconds most{0};  // latency: the highest value allowed
-  double number = 0;                 // rate: fewest echoes per second; errors: most errors
+  // rate: fewest echoes per second; errors: most errors; loss: most lost datagrams in percent
+  double number = 0;
 };
 
 // Options whose values are completed after parsing, because their defaults depend on other options
@@ -30,6 +32,7 @@ struct GivenOptions {
   std::optional<std::uint32_t> connections;
   std::optional<std::uint32_t> active;
   std::optional<std::uint32_t> depth;
+  std::optional<std::uint32_t> burst;
   std::optional<std::uint32_t> seed;
   std::optional<MessageSizes> sizes;
   std::optional<Arrivals> arrivals;
@@ -41,11 +44,13 @@ struct GivenOptions {
 struct Options {
   Command command = Command::run;
   std::string target;  // As given on the command line.
-  std::string host;    // A name or an address.
+  Transport transport = Transport::tcp;
+  std::string host;  // A name or an address. Empty for a UNIX socket.
   std::uint16_t port = 0;
+  std::string path;         // Of a UNIX socket; otherwise empty.
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
-  // Without the server's address. `check` uses only connections, timeout and seed.
+  // Without the server. `check` uses only connections, timeout and seed.
   LoadPlan plan;
   GivenOptions given;
   std::vector<std::string> files;             // merge: results of runs

@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "client/sys/datagram_socket.hpp"
 #include "client/text/moments.hpp"
 #include "client/text/units.hpp"
 
@@ -158,9 +159,23 @@ std::optional<double> parse_percentile(std::string_view text) {
   return is_percent ? std::optional(percent) : std::nullopt;
 }
 
+// "0.1%"; returns 0.1.
+std::optional<double> parse_percent(std::string_view text) {
+  constexpr double kAll = 100;
+  if (!text.ends_with('%')) {
+    return std::nullopt;
+  }
+  double percent = 0;
+  const char* const end = text.data() + text.size() - 1;
+  const auto [stop, error] = std::from_chars(text.data(), end, percent);
+  const bool is_percent = error == std::errc{} && stop == end && percent >= 0 && percent <= kAll;
+  return is_percent ? std::optional(percent) : std::nullopt;
+}
+
 std::optional<Limit> parse_limit(std::string_view value) {
   constexpr std::string_view kRate = "rate>=";
   constexpr std::string_view kErrors = "errors<=";
+  constexpr std::string_view kLoss = "loss=";
   Limit limit{.text = std::string(value)};
   if (value.starts_with(kRate)) {
     const auto rate = parse_rate(value.substr(kRate.size()));
@@ -173,6 +188,12 @@ std::optional<Limit> parse_limit(std::string_view value) {
     limit.kind = Limit::Kind::errors;
     limit.number = static_cast<double>(errors.value_or(0));
     return errors ? std::optional(limit) : std::nullopt;
+  }
+  if (value.starts_with(kLoss)) {
+    const auto percent = parse_percent(value.substr(kLoss.size()));
+    limit.kind = Limit::Kind::loss;
+    limit.number = percent.value_or(0);
+    return percent ? std::optional(limit) : std::nullopt;
   }
   const std::size_t equals = value.find('=');
   if (equals == std::string_view::npos) {
@@ -237,7 +258,14 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_count(options.given.depth, value, 1, kMostDepth);
            },
-           "maximum number of outstanding messages on a connection\n(1; stream: 16)"},
+           "maximum number of outstanding messages on a connection\n(1; stream: 16; with "
+           "--burst, that many)"},
+    Option{"burst", "N", OptionScope::run, "1 to 64",
+           [](Options& options, std::string_view value) {
+             return set_count(options.given.burst, value, 1, sys::DatagramSocket::kLongestTrain);
+           },
+           "UDP, closed loop: datagrams that a socket sends at\nonce, as a train if the kernel can "
+           "do that (1)"},
     Option{
         "rate", "N", OptionScope::run,
         "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
@@ -302,9 +330,10 @@ constexpr std::array kOptions{
            "succeed with at most this many errors (0); wrong bytes,\nand bytes missing after our "
            "half-close, always fail"},
     Option{"slo", "LIMIT", OptionScope::run_and_merge,
-           "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5", &add_limit,
+           "a limit, such as p99=2ms, max=1s, rate>=9900, errors<=5 or loss=0.1%", &add_limit,
            "fail if the result is outside this limit: p99=2ms,\np99.9=10ms, max=1s, 'rate>=9900' "
-           "(echoes per second),\n'errors<=5'; may be given several times"},
+           "(echoes per second),\n'errors<=5', loss=0.1% (lost datagrams); may be given\nseveral "
+           "times"},
     Option{
         "json", "FILE", OptionScope::run_and_merge, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
@@ -368,13 +397,15 @@ std::span<const Option> all_options() noexcept {
 std::string help() {
   return "echoload measures an echo service (RFC 862) under load, and checks every byte\n"
          "that comes back.\n\n"
-         "Usage: echoload [run] [OPTION]... HOST:PORT\n"
-         "       echoload check [OPTION]... HOST:PORT\n"
+         "Usage: echoload [run] [OPTION]... SERVER\n"
+         "       echoload check [OPTION]... SERVER\n"
          "       echoload merge [OPTION]... FILE...\n\n"
          "run, the default, puts load on the server and reports rates and latencies;\n"
-         "check runs a list of checks and says which the server passes. HOST is a\n"
-         "name, an IPv4 address, or an IPv6 address in brackets. merge makes one report of\n"
-         "runs on several machines, from the FILEs that --json wrote there.\n\n"
+         "check runs a list of checks and says which the server passes. SERVER is\n"
+         "HOST:PORT or tcp://HOST:PORT, where HOST is a name, an IPv4 address, or an IPv6\n"
+         "address in brackets; udp://HOST:PORT; or unix:PATH, a UNIX stream socket. merge\n"
+         "makes one report of runs on several machines, from the FILEs that --json wrote\n"
+         "there.\n\n"
          "run and check:\n" +
          help_for(OptionScope::run_and_check) + "\nrun:\n" + help_for(OptionScope::run) +
          "\nrun and merge:\n" + help_for(OptionScope::run_and_merge) + "\ncheck:\n" +

@@ -40,4 +40,18 @@ inline constexpr std::array kCountNames{
     CountName{"/lost_connections/messages_unconnected", &Tally::unconnected},
 };
 
+struct DatagramCountName {
+  const char* name;  // Below "datagrams".
+  std::uint64_t DatagramCounts::*member;
+};
+inline constexpr std::array kDatagramCountNames{
+    DatagramCountName{"sent", &DatagramCounts::sent},
+    DatagramCountName{"lost", &DatagramCounts::lost},
+    DatagramCountName{"late", &DatagramCounts::late},
+    DatagramCountName{"duplicated", &DatagramCounts::duplicated},
+    DatagramCountName{"reordered", &DatagramCounts::reordered},
+    DatagramCountName{"dropped_here", &DatagramCounts::dropped_here},
+    DatagramCountName{"split_bursts", &DatagramCounts::split_bursts},
+};
+
 }  // namespace echod::client

@@ -63,11 +63,11 @@ Json moment_json(const std::optional<Moment>& moment) {
   return moment ? Json(moment_text(*moment)) : Json(nullptr);
 }
 
-// The address is null if none was found.
+// The address is null if no server was found.
 Json target_json(const Options& options) {
-  const SocketAddress& server = options.plan.server;
+  const Endpoint& server = options.plan.server;
   return {{"given", options.target},
-          {"address", server.port() > 0 ? Json(server.text()) : Json(nullptr)}};
+          {"address", server.is_known() ? Json(server.text()) : Json(nullptr)}};
 }
 
 Json latency_json(const Histogram& histogram) {
@@ -122,6 +122,7 @@ Json parameters_json(const Options& options) {
       {"size_min_bytes", plan.sizes.smallest},
       {"size_max_bytes", plan.sizes.largest},
       {"depth", plan.depth},
+      {"burst", plan.burst},
       {"threads", plan.threads},
       {"rate_per_s", plan.rate_per_s ? Json(*plan.rate_per_s) : Json(nullptr)},
       {"rate_steps", plan.steps.rates_per_s.empty() ? Json(nullptr)
@@ -184,6 +185,19 @@ Json tcp_json(const Tally& tally) {
           {"round_trip_us", latency_json(tally.round_trip)}};
 }
 
+// Null if the server is not on UDP.
+Json datagrams_json(const Options& options, const DatagramCounts& counts) {
+  if (!options.plan.server.is_udp()) {
+    return nullptr;
+  }
+  Json json = Json::object();
+  for (const auto& [name, member] : kDatagramCountNames) {
+    json[name] = counts.*member;
+  }
+  json["loss_percent"] = counts.loss_percent();
+  return json;
+}
+
 Json lost_json(const Tally& tally) {
   return {{"lost", tally.lost},
           {"back", tally.outage.count()},
@@ -207,6 +221,7 @@ Json json_of(const Interval& interval) {
           {"bytes_received", counts.bytes_received},
           {"errors", counts.errors},
           {"lost_connections", counts.lost},
+          {"lost_datagrams", counts.lost_datagrams},
           {"latency_us", interval.latencies > 0 ? latency : Json(nullptr)}};
 }
 
@@ -284,6 +299,7 @@ std::string run_json(const Options& options, const LoadResult& result,
                   {"steps", steps_json(options, result)},
                   {"knee_per_s", knee_json(options, result)},
                   {"tcp", tcp_json(tally)},
+                  {"datagrams", datagrams_json(options, tally.datagrams)},
                   {"lost_connections", lost_json(tally)},
                   {"errors", errors_json(tally)},
                   {"series", series_json(result.series)},

@@ -1,7 +1,6 @@
 #include "client/report/run_record.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <iterator>
 #include <nlohmann/json.hpp>
@@ -84,6 +83,11 @@ Tally tally_from(const Source& json) {
     tally.*member = value_at<std::uint64_t>(json, pointer);
   }
   tally.service = service_from(json.at("service"));
+  if (const Source& datagrams = json.at("datagrams"); !datagrams.is_null()) {
+    for (const auto& [name, member] : kDatagramCountNames) {
+      tally.datagrams.*member = datagrams.at(name);
+    }
+  }
   for (std::size_t i = 0; i < kLoadErrors; ++i) {
     tally.errors.at(i) =
         json.at("errors").at("by_kind").at(std::string(name_of(static_cast<LoadError>(i))));
@@ -96,24 +100,20 @@ Tally tally_from(const Source& json) {
   return tally;
 }
 
-SocketAddress address_of(const std::string& host, std::uint16_t port) {
-  const auto address = SocketAddress::parse(host, port);
+SocketAddress address_of(const std::string& host) {
+  const auto address = SocketAddress::parse(host, 0);
   if (!address) {
     throw std::runtime_error('"' + host + "\" is not a valid address");
   }
   return *address;
 }
 
-// "192.0.2.1:7" or "[::1]:7".
-SocketAddress server_address_from(const std::string& text) {
-  const std::size_t colon = std::min(text.rfind(':'), text.size());
-  std::uint16_t port = 0;
-  // An error is ignored: a wrong port shows in the report.
-  (void)std::from_chars(text.data() + std::min(colon + 1, text.size()), text.data() + text.size(),
-                        port);
-  std::string host = text.substr(0, colon);
-  std::erase_if(host, [](char character) { return character == '[' || character == ']'; });
-  return address_of(host, port);
+Endpoint endpoint_from(const std::string& text) {
+  const auto endpoint = Endpoint::parse(text);
+  if (!endpoint) {
+    throw std::runtime_error('"' + text + "\" is not a valid address");
+  }
+  return *endpoint;
 }
 
 LoadMode mode_from(const std::string& text) {
@@ -131,10 +131,10 @@ Options options_from(const Source& json) {
   options.max_errors = value_at<std::uint64_t>(given, "/max_errors");
   LoadPlan& plan = options.plan;
   if (const auto address = optional_at<std::string>(json, "/target/address")) {
-    plan.server = server_address_from(*address);
+    plan.server = endpoint_from(*address);
   }
   for (const Source& source : given.at("sources")) {
-    plan.sources.push_back(address_of(source, 0));
+    plan.sources.push_back(address_of(source));
   }
   plan.mode = mode_from(value_at<std::string>(given, "/mode"));
   plan.connections = value_at<std::uint32_t>(given, "/connections");
@@ -142,6 +142,7 @@ Options options_from(const Source& json) {
   plan.sizes = {.smallest = value_at<std::uint32_t>(given, "/size_min_bytes"),
                 .largest = value_at<std::uint32_t>(given, "/size_max_bytes")};
   plan.depth = value_at<std::uint32_t>(given, "/depth");
+  plan.burst = value_at<std::uint32_t>(given, "/burst");
   plan.threads = value_at<std::uint32_t>(given, "/threads");
   plan.rate_per_s = optional_at<double>(given, "/rate_per_s");
   if (const Source& steps = given.at("rate_steps"); !steps.is_null()) {
@@ -254,10 +255,14 @@ void require_alike(const RunRecord& first, const RunRecord& other) {
   compare("--rate", one.steps.rates_per_s.size(), two.steps.rates_per_s.size());
   compare("--rate", one.steps.time, two.steps.time);
   compare("--rate", one.rate_per_s.has_value(), two.rate_per_s.has_value());
+  compare("--burst", one.burst, two.burst);
   compare("--depth", one.depth, two.depth);
   compare("--size", one.sizes.smallest, two.sizes.smallest);
   compare("--size", one.sizes.largest, two.sizes.largest);
   compare("--mode", one.mode, two.mode);
+  if (one.server.is_known() && two.server.is_known()) {
+    compare("the kind of the server", one.server.transport(), two.server.transport());
+  }
   if (different != nullptr) {
     throw std::runtime_error(first.parts.front().name + " and " + other.parts.front().name +
                              " are not parts of one run: they differ in " + different);

@@ -67,6 +67,22 @@ std::string bytes_line(const LoadResult& result) {
                            " MB/s");
 }
 
+// "3 (0.012 %)".
+std::string loss_text(const DatagramCounts& counts) {
+  constexpr int kDecimals = 3;
+  return count_text(counts.lost) + " lost (" + number_text(counts.loss_percent(), kDecimals) +
+         " %)";
+}
+
+std::string datagrams_line(const Options& options, const DatagramCounts& counts) {
+  if (!options.plan.server.is_udp()) {
+    return "";
+  }
+  return line("datagrams", count_text(counts.sent) + " sent, " + loss_text(counts) + ", " +
+                               count_text(counts.late) + " late, " + count_text(counts.duplicated) +
+                               " duplicated, " + count_text(counts.reordered) + " reordered");
+}
+
 std::string errors_lines(const Tally& tally) {
   if (tally.errors_in_all() == 0) {
     return line("errors", "none");
@@ -130,9 +146,9 @@ std::string server_line(const Options& options, const LoadResult& result) {
                       count_text(server.involuntary_switches) + " involuntary context switches");
 }
 
-std::string limits_line(const Environment& environment) {
+std::string limits_line(const Options& options, const Environment& environment) {
   std::string text = count_text(environment.open_files) + " open files";
-  if (environment.local_ports) {
+  if (environment.local_ports && !options.plan.server.is_local()) {
     const auto& [first, last] = *environment.local_ports;
     text += ", local ports " + std::to_string(first) + " to " + std::to_string(last) + " (" +
             count_text(last - first + 1) + " for each source address)";
@@ -270,6 +286,10 @@ std::string passed_line(const Options& options, const LoadResult& result, const 
   if (result.is_interrupted) {
     return "interrupted: what came back until then is as it was sent\n";
   }
+  if (const DatagramCounts& counts = result.tally.datagrams; counts.lost > 0) {
+    return "passed: the datagrams that came back are those that were sent; " + loss_text(counts) +
+           '\n';
+  }
   if (errors > 0) {
     return "passed: the bytes that came back are those that were sent; errors: " +
            count_text(errors) + ", allowed are " + count_text(options.max_errors) + '\n';
@@ -282,14 +302,18 @@ std::string passed_line(const Options& options, const LoadResult& result, const 
 
 std::string title(const Options& options) {
   const LoadPlan& plan = options.plan;
-  std::string text =
-      std::string(name_of(plan.mode)) + ", " + plural(plan.connections, "connection");
+  std::string text = std::string(name_of(plan.mode)) + ", " +
+                     plural(plan.connections, plan.server.is_udp() ? "socket" : "connection");
   if (plan.active < plan.connections) {
     text += " (" + count_text(plan.active) + " active)";
   }
   text += ", " + sizes_text(plan.sizes);
-  if (plan.mode != LoadMode::connect) {
+  // An open loop of datagrams has no depth.
+  if (plan.mode != LoadMode::connect && !(plan.server.is_udp() && plan.rate_per_s)) {
     text += ", depth " + std::to_string(plan.depth);
+  }
+  if (plan.burst > 1) {
+    text += ", bursts of " + std::to_string(plan.burst);
   }
   if (plan.mode != LoadMode::stream) {
     if (plan.rate_per_s) {
@@ -313,8 +337,11 @@ std::string progress_line(const Options& options, const LoadProgress& progress) 
     text +=
         ' ' + number_text(time, 0) + " of " + number_text(seconds(options.plan.duration), 0) + " s";
   }
-  text += ": " + plural(tally.errors_in_all(), "error") + ", " + count_text(tally.connected) +
-          " of " + plural(options.plan.connections, "connection");
+  const bool is_udp = options.plan.server.is_udp();
+  text += ": " + plural(tally.errors_in_all(), "error") + ", ";
+  text += is_udp ? count_text(tally.datagrams.lost) + " lost, " : "";
+  text += count_text(tally.connected) + " of " +
+          plural(options.plan.connections, is_udp ? "socket" : "connection");
   if (time > 0) {
     text += ", " + short_number_text(static_cast<double>(tally.echoes) / time) + " echoes/s";
   }
@@ -353,6 +380,9 @@ std::string interval_line(const Options& options, const Interval& interval) {
   if (counts.lost > 0) {
     text += ", " + plural(counts.lost, "connection") + " lost";
   }
+  if (counts.lost_datagrams > 0) {
+    text += ", " + plural(counts.lost_datagrams, "datagram") + " lost";
+  }
   return text;
 }
 
@@ -367,14 +397,15 @@ std::string summary(const Options& options, const LoadResult& result,
   text += title(options) + "\n\n" + parts_lines(parts, result) +
           line("measured", measured_text(options, result));
   if (plan.mode != LoadMode::connect) {
-    text +=
-        line("connections", count_text(result.connected) + " of " + count_text(plan.connections));
+    text += line(plan.server.is_udp() ? "sockets" : "connections",
+                 count_text(result.connected) + " of " + count_text(plan.connections));
   }
   text += echoes_line(options, result) + bytes_line(result) + latency_lines(options, result) +
-          steps_lines(options, result) + tcp_line(result.tally) + errors_lines(result.tally) +
+          steps_lines(options, result) + tcp_line(result.tally) +
+          datagrams_line(options, result.tally.datagrams) + errors_lines(result.tally) +
           outage_lines(result.tally) + client_line(result) + server_line(options, result);
   if (parts.empty()) {
-    text += limits_line(environment);
+    text += limits_line(options, environment);
   }
   text += '\n';
   for (const std::string& warning : verdict.warnings) {

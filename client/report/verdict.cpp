@@ -51,6 +51,11 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
         judge_number(limit, errors, errors <= limit.number, verdict);
         break;
       }
+      case Limit::Kind::loss: {
+        const double loss = result.tally.datagrams.loss_percent();
+        judge_number(limit, loss, loss <= limit.number, verdict);
+        break;
+      }
     }
   }
 }
@@ -79,6 +84,30 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
     verdict.failures.emplace_back(result.is_interrupted
                                       ? "interrupted before anything was measured"
                                       : "nothing came back while it was measured");
+  }
+}
+
+// Without a limit on the loss, every lost datagram counts.
+void judge_datagrams(const Options& options, const LoadResult& result, Verdict& verdict) {
+  const DatagramCounts& counts = result.tally.datagrams;
+  const bool has_limit = std::ranges::any_of(
+      options.limits, [](const Limit& limit) { return limit.kind == Limit::Kind::loss; });
+  if (counts.lost > 0 && !has_limit) {
+    verdict.failures.push_back("lost datagrams: " + count_text(counts.lost) + " of " +
+                               count_text(counts.sent) + "; --slo loss=1% would allow 1 %");
+  }
+  if (counts.duplicated > options.max_errors) {
+    verdict.failures.push_back("duplicated answers: " + count_text(counts.duplicated) +
+                               ", allowed are " + count_text(options.max_errors));
+  }
+  if (counts.dropped_here > 0) {
+    verdict.warnings.push_back(count_text(counts.dropped_here) +
+                               " of the answers were lost by this host, because its receive "
+                               "buffers were full: raise net.core.rmem_max, or use more --threads");
+  }
+  if (counts.split_bursts > 0) {
+    verdict.warnings.push_back(count_text(counts.split_bursts) +
+                               " bursts were sent one by one, because the kernel refused a train");
   }
 }
 
@@ -230,6 +259,7 @@ Verdict verdict_on(const Options& options, const LoadResult& result) {
   Verdict verdict;
   judge_begin(result, verdict);
   judge_errors(options, result, verdict);
+  judge_datagrams(options, result, verdict);
   judge_limits(options, result, verdict);
   warn_of_client(result, verdict);
   warn_of_rate(options, result, verdict);

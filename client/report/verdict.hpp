@@ -25,8 +25,8 @@ inline constexpr std::array kReportedPercentiles{
 
 struct LimitOutcome {
   Limit limit;
-  // A latency in nanoseconds, a rate in echoes per second, or a number of errors. Empty if there
-  // were too few samples.
+  // A latency in nanoseconds, a rate in echoes per second, a number of errors, or lost datagrams in
+  // percent. Empty if there were too few samples.
   std::optional<double> measured;
   bool is_met = false;
 };

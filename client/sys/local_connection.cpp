@@ -2,20 +2,23 @@
 
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 
 #include "sys/restarting.hpp"
 #include "sys/syscalls.hpp"
+#include "sys/wait_ready.hpp"
 
 namespace echod::sys {
 
-static_assert(kLongestLocalPath + 1 == sizeof sockaddr_un::sun_path);  // A 0 ends the path.
+static_assert(kLongestConnectPath + 1 == sizeof sockaddr_un::sun_path);  // A 0 ends the path.
 
 LocalConnection connect_local(std::string_view path) noexcept {
   LocalConnection connection;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() > kLongestLocalPath) {
+  if (path.size() > kLongestConnectPath) {
     connection.error = ENAMETOOLONG;
     return connection;
   }
@@ -35,6 +38,20 @@ LocalConnection connect_local(std::string_view path) noexcept {
     connection.fd.reset();
   }
   return connection;
+}
+
+// A socket that could not connect never becomes writable, so this tries again after a short time.
+LocalConnection connect_local_within(std::string_view path, Duration timeout) noexcept {
+  constexpr std::chrono::milliseconds kRetryDelay{5};
+  const TimePoint end = MonotonicClock::now() + timeout;
+  for (;;) {
+    LocalConnection connection = connect_local(path);
+    const TimePoint now = MonotonicClock::now();
+    if (connection.error != EAGAIN || now >= end) {
+      return connection;
+    }
+    (void)wait_ready({}, std::min(end, now + kRetryDelay));  // Only waits.
+  }
 }
 
 }  // namespace echod::sys

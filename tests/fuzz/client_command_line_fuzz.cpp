@@ -32,13 +32,31 @@ void require_plan(const Options& options) {
   require(!plan.rate_per_s || (*plan.rate_per_s > 0 && plan.active > 0), "an open loop sends");
   require(!plan.connect_rate_per_s || *plan.connect_rate_per_s > 0, "connections are made");
   for (const client::Limit& limit : options.limits) {
-    require(limit.percent > 0 && limit.percent <= 100 && limit.most.count() >= 0,
-            "a limit is of a percentile", limit.text);
+    if (limit.kind == client::Limit::Kind::latency) {
+      require(limit.percent > 0 && limit.percent <= 100 && limit.most.count() >= 0,
+              "a limit is of a percentile", limit.text);
+    }
   }
+}
+
+// Of a run on UDP.
+void require_datagrams(const Options& options) {
+  constexpr std::uint64_t kMostBytes = 65507;
+  const LoadPlan& plan = options.plan;
+  require(plan.sizes.smallest >= 16 && plan.sizes.largest <= kMostBytes,
+          "a datagram has room for its number, and can be sent");
+  require(plan.burst >= 1 && plan.burst <= plan.depth, "a burst may be outstanding");
+  require(std::uint64_t{plan.burst} * plan.sizes.largest <= kMostBytes, "a burst can be sent");
+  require(plan.mode == client::LoadMode::echo, "datagrams have no connections");
 }
 
 // An address that echod or echoload prints must be accepted by echoload.
 void require_server(const Options& options) {
+  if (options.transport == client::Transport::local) {
+    require(!options.path.empty() && options.host.empty(), "a UNIX socket has a path",
+            options.target);
+    return;
+  }
   require(options.port != 0 && !options.host.empty(), "a server has host and port", options.target);
   const auto address = SocketAddress::parse(options.host, options.port);
   if (!address) {
@@ -64,7 +82,13 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     test::require_final(parsed);
   } else {
     test::require_plan(parsed.options);
-    test::require_server(parsed.options);
+    if (parsed.options.command == client::Command::run &&
+        parsed.options.transport == client::Transport::udp) {
+      test::require_datagrams(parsed.options);
+    }
+    if (parsed.options.command != client::Command::merge) {
+      test::require_server(parsed.options);
+    }
   }
   return 0;
 }

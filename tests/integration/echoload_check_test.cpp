@@ -10,6 +10,7 @@
 #include "broken_server.hpp"
 #include "client/check/run_checks.hpp"
 #include "daemon_test.hpp"
+#include "files.hpp"
 #include "text_match.hpp"
 
 namespace echod::test {
@@ -225,6 +226,51 @@ TEST(EcholoadCheckTest, AServerThatAcceptsButNeverAnswersFailsEveryCheck) {
   expect_failures(check(server, kShortTimeout), Names(kAll.begin(), kAll.end()),
                   "^connection [0-9]+: (nothing for 500 ms, [0-9]+ bytes? missing|"
                   "no end of file for 500 ms after our own, though nothing is owed)$");
+}
+
+// UNIX sockets.
+
+class EcholoadCheckLocalTest : public testing::Test {
+ protected:
+  [[nodiscard]] Results check(std::chrono::nanoseconds timeout = kPatience) const {
+    CheckPlan plan;
+    plan.server = client::Endpoint::at_path(path_);
+    plan.timeout = timeout;
+    return client::run_checks(plan, {});
+  }
+
+  TemporaryDirectory directory_;
+  std::string path_ = directory_.file("echo.sock");
+};
+
+TEST_F(EcholoadCheckLocalTest, ACorrectServerPassesEveryCheck) {
+  const BrokenServer server(Fault::correct, path_);
+  expect_all_pass(check());
+}
+
+TEST_F(EcholoadCheckLocalTest, AFlippedBitIsFound) {
+  const BrokenServer server(Fault::corrupts, path_);
+  expect_failures(check(), kLong, "offset 900: 1 byte corrupted|byte 900 is 0xfe, expected 0xff");
+}
+
+TEST_F(EcholoadCheckLocalTest, ATailDroppedAtTheHalfCloseIsFound) {
+  const BrokenServer server(Fault::truncates_at_half_close, path_);
+  expect_failures(check(), kHalfClosing,
+                  "^connection [0-9]+ closed after [0-9]+ of [0-9]+ bytes?$");
+}
+
+TEST_F(EcholoadCheckLocalTest, ATailDroppedHalfASecondAfterTheFinIsFound) {
+  const BrokenServer server(Fault::gives_up_after_fin, path_);
+  expect_failures(check(), {"half-close, late reader"},
+                  "^connection [0-9]+ closed after [0-9]+ of [0-9]+ bytes$");
+}
+
+TEST_F(EcholoadCheckLocalTest, WithoutAServerTheFirstCheckFailsAndTheOthersAreSkipped) {
+  const Results results = check();
+  EXPECT_EQ(names_of(results, CheckVerdict::fail), Names{"small message"});
+  EXPECT_EQ(results[0].reason,
+            "connection 1: cannot connect to unix:" + path_ + ": No such file or directory");
+  EXPECT_EQ(names_of(results, CheckVerdict::skip).size(), kAll.size() - 1);
 }
 
 TEST(EcholoadCheckTest, WithoutAServerTheFirstCheckFailsAndTheOthersAreSkipped) {

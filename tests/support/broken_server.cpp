@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,11 +60,23 @@ int listen_on_loopback(int kernel_bytes) {
   return fd;
 }
 
+int listen_on_path(const std::string& path) {
+  const int fd = checked(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  checked(bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), "bind");
+  checked(listen(fd, SOMAXCONN), "listen");
+  return fd;
+}
+
 std::uint16_t port_of(int fd) {
-  sockaddr_in address{};
+  sockaddr_storage address{};
   socklen_t length = sizeof address;
   checked(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), "getsockname");
-  return ntohs(address.sin_port);
+  return address.ss_family == AF_INET
+             ? ntohs(reinterpret_cast<const sockaddr_in*>(&address)->sin_port)
+             : 0;
 }
 
 std::string tail_of(const std::string& bytes) {
@@ -163,10 +176,18 @@ struct BrokenServer::Connection {
 };
 
 BrokenServer::BrokenServer(Fault fault, std::uint64_t after_bytes, BrokenServerBuffers buffers)
+    : BrokenServer(fault, after_bytes, buffers, listen_on_loopback(buffers.kernel_bytes)) {}
+
+BrokenServer::BrokenServer(Fault fault, const std::string& path, std::uint64_t after_bytes,
+                           BrokenServerBuffers buffers)
+    : BrokenServer(fault, after_bytes, buffers, listen_on_path(path)) {}
+
+BrokenServer::BrokenServer(Fault fault, std::uint64_t after_bytes, BrokenServerBuffers buffers,
+                           int listener)
     : fault_(fault),
       after_bytes_(after_bytes),
       buffers_(buffers),
-      listener_(listen_on_loopback(buffers.kernel_bytes)),
+      listener_(listener),
       wake_up_(checked(eventfd(0, EFD_CLOEXEC), "eventfd")) {
   port_ = port_of(listener_);
   thread_ = std::thread([this] { serve(); });

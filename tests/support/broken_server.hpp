@@ -3,9 +3,9 @@
 //   BrokenServer server(Fault::drops_a_byte);
 //   ... connect to 127.0.0.1, server.port() ...
 //
-// It runs in its own thread, listens on an ephemeral port, and serves any number of connections.
-// It uses no code of the daemon or the client.
-// Thread-safety: any thread may call port() and fins(); the owner destroys the object.
+// It runs in its own thread, listens on an ephemeral port or on a UNIX socket, and serves any
+// number of connections. It uses no code of the daemon or the client. Thread-safety: any thread may
+// call port() and fins(); the owner destroys the object.
 #pragma once
 
 #include <atomic>
@@ -54,11 +54,15 @@ class BrokenServer {
   // The server listens when the constructor returns. Throws std::system_error.
   explicit BrokenServer(Fault fault, std::uint64_t after_bytes = kAfterBytes,
                         BrokenServerBuffers buffers = {});
+  // Listens on a UNIX socket, which must not exist and is not removed.
+  BrokenServer(Fault fault, const std::string& path, std::uint64_t after_bytes = kAfterBytes,
+               BrokenServerBuffers buffers = {});
   // Closes all connections.
   ~BrokenServer();
   BrokenServer(const BrokenServer&) = delete;
   BrokenServer& operator=(const BrokenServer&) = delete;
 
+  // 0 on a UNIX socket.
   [[nodiscard]] std::uint16_t port() const { return port_; }
   // How many clients' FINs the server has read so far.
   [[nodiscard]] std::size_t fins() const { return fins_; }
@@ -66,6 +70,7 @@ class BrokenServer {
  private:
   struct Connection;
 
+  BrokenServer(Fault fault, std::uint64_t after_bytes, BrokenServerBuffers buffers, int listener);
   void serve();
   [[nodiscard]] bool answers(const Connection& connection) const;
   [[nodiscard]] bool reads(const Connection& connection) const;

@@ -26,20 +26,24 @@ struct LoadOutcome {
 inline constexpr const char* kMoment = kSanitized ? "2s" : "300ms";
 
 // `echoload run` with a short measuring time, unless `arguments` change it.
-[[nodiscard]] inline LoadOutcome run_load(std::uint16_t port,
+[[nodiscard]] inline LoadOutcome run_load(const std::string& target,
                                           const std::vector<std::string>& arguments) {
   const TemporaryDirectory directory;
   std::vector<std::string> words{ECHOLOAD_BINARY, "run",   "--warmup", "0",
                                  "--duration",    kMoment, "--json",   directory.file("json"),
                                  "--timeout",     "30s"};
   words.insert(words.end(), arguments.begin(), arguments.end());
-  words.push_back(local_target(port));
+  words.push_back(target);
   const ChildResult result = run({.arguments = words});
   const std::string json = read_file(directory.file("json"));
   return {.exit_code = result.exit_code,
           .out = result.out,
           .err = result.err,
           .json = json.empty() ? nlohmann::json() : nlohmann::json::parse(json)};
+}
+[[nodiscard]] inline LoadOutcome run_load(std::uint16_t port,
+                                          const std::vector<std::string>& arguments) {
+  return run_load(local_target(port), arguments);
 }
 
 }  // namespace echod::test

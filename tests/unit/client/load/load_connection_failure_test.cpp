@@ -56,7 +56,7 @@ TEST_F(LoadConnectionFailureTest, AConnectTimeoutOfTheKernelIsAConnectTimeout) {
 
 // Happens only with a port from the range that connect(2) chooses from.
 TEST_F(LoadConnectionFailureTest, AConnectionToItselfIsAnError) {
-  plan_.sources = {plan_.server};
+  plan_.sources = {plan_.server.address()};
   client::LoadConnection& connection = make();
   expect_connect(kFd);
   connection.open();

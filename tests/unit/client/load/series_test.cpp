@@ -109,20 +109,28 @@ TEST(IntervalCountsTest, AreTheDifferenceOfTwoTallies) {
   tally.bytes_sent = 2;
   tally.bytes_received = 3;
   tally.lost = 4;
+  tally.datagrams.lost = 5;
   tally.count(LoadError::reset, "");
   const IntervalCounts before = IntervalCounts::of(tally);
-  EXPECT_EQ(
-      before,
-      (IntervalCounts{.echoes = 1, .bytes_sent = 2, .bytes_received = 3, .errors = 1, .lost = 4}));
+  EXPECT_EQ(before, (IntervalCounts{.echoes = 1,
+                                    .bytes_sent = 2,
+                                    .bytes_received = 3,
+                                    .errors = 1,
+                                    .lost = 4,
+                                    .lost_datagrams = 5}));
   tally.echoes = 11;
   tally.bytes_sent = 22;
   tally.bytes_received = 33;
   tally.lost = 44;
+  tally.datagrams.lost = 55;
   tally.count(LoadError::corrupted, "");
   IntervalCounts sum = IntervalCounts::of(tally).since(before);
-  EXPECT_EQ(sum,
-            (IntervalCounts{
-                .echoes = 10, .bytes_sent = 20, .bytes_received = 30, .errors = 1, .lost = 40}));
+  EXPECT_EQ(sum, (IntervalCounts{.echoes = 10,
+                                 .bytes_sent = 20,
+                                 .bytes_received = 30,
+                                 .errors = 1,
+                                 .lost = 40,
+                                 .lost_datagrams = 50}));
   sum.add(before);
   EXPECT_EQ(sum, IntervalCounts::of(tally));
 }

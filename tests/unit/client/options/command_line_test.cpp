@@ -334,6 +334,97 @@ TEST(ClientCommandLineTest, TakesNamesAndAddressesOfBothFamilies) {
   }
 }
 
+TEST(ClientCommandLineTest, TheSchemeOfTcpMayBeGiven) {
+  const Options parsed = options({"check", "tcp://[::1]:2003"});
+  EXPECT_EQ(parsed.target, "tcp://[::1]:2003");
+  EXPECT_EQ(parsed.host, "::1");
+  EXPECT_EQ(parsed.port, 2003);
+  EXPECT_TRUE(parsed.path.empty());
+}
+
+TEST(ClientCommandLineTest, TakesAServerOnUdp) {
+  const Options parsed = options({"check", "udp://localhost:2003"});
+  EXPECT_EQ(parsed.transport, client::Transport::udp);
+  EXPECT_EQ(parsed.host, "localhost");
+  EXPECT_EQ(parsed.port, 2003);
+  EXPECT_EQ(usage_error({"check", "udp://localhost"}),
+            "\"localhost\" has no port: give HOST:PORT, such as localhost:2003");
+}
+
+// The options of a run on UDP, or the error.
+Words udp(Words words) {
+  words.emplace_back("udp://localhost:2003");
+  return words;
+}
+
+TEST(ClientCommandLineTest, BurstsDecideTheDepthOfDatagrams) {
+  EXPECT_EQ(options(udp({})).plan.burst, 1U);
+  EXPECT_EQ(options(udp({})).plan.depth, 1U);
+  const Options bursts = options(udp({"--burst", "32", "--size", "1200"}));
+  EXPECT_EQ(bursts.plan.burst, 32U);
+  EXPECT_EQ(bursts.plan.depth, 32U);
+  EXPECT_EQ(options(udp({"--burst", "32", "--depth", "64"})).plan.depth, 64U);
+}
+
+TEST(ClientCommandLineTest, RefusesWhatDatagramsCannotDo) {
+  EXPECT_EQ(usage_error(udp({"--mode", "connect"})),
+            "--mode connect is about connections, and UDP has none: use --mode echo");
+  EXPECT_EQ(usage_error(udp({"--mode", "stream"})),
+            "--mode stream is about connections, and UDP has none: use --mode echo");
+  for (const char* const size : {"15", "1-64", "65508", "64-1M"}) {
+    EXPECT_EQ(usage_error(udp({"--size", size})),
+              "--size: a datagram of a run has 16 to 65507 bytes, because its number takes 16; "
+              "check tries shorter ones");
+  }
+  for (const char* const option : {"--burst", "--depth"}) {
+    EXPECT_EQ(usage_error(udp({"--rate", "100", option, "4"})),
+              "--rate sends each datagram when it is due: --burst and --depth do not apply");
+  }
+  EXPECT_EQ(usage_error(udp({"--burst", "4", "--size", "64-128"})),
+            "--burst needs datagrams of one size: give --size one number");
+  EXPECT_EQ(usage_error(udp({"--burst", "64", "--size", "1472"})),
+            "--burst 64 of 1472 bytes: the kernel sends at most 65507 bytes at once");
+  EXPECT_EQ(usage_error(udp({"--burst", "64", "--depth", "63"})),
+            "--depth 63 is less than --burst 64");
+  EXPECT_EQ(usage_error({"--burst", "4", "localhost:7"}),
+            "--burst is about datagrams: give a server udp://HOST:PORT");
+  EXPECT_EQ(usage_error({"--slo", "loss=1%", "localhost:7"}),
+            "--slo loss is about datagrams: give a server udp://HOST:PORT");
+}
+
+TEST(ClientCommandLineTest, ALossIsAPartInPercent) {
+  const Options limited = options(udp({"--slo", "loss=0.1%", "--slo", "loss=0%"}));
+  EXPECT_EQ(limited.limits[0].kind, Limit::Kind::loss);
+  EXPECT_EQ(limited.limits[0].number, 0.1);
+  EXPECT_EQ(limited.limits[1].number, 0);
+  for (const char* const wrong : {"loss=1", "loss=%", "loss=-1%", "loss=101%", "loss=x%"}) {
+    EXPECT_NE(usage_error(udp({"--slo", wrong})).find("given, allowed is a limit"),
+              std::string::npos)
+        << wrong;
+  }
+}
+
+TEST(ClientCommandLineTest, TakesThePathOfAUnixSocket) {
+  for (const char* const command : {"run", "check"}) {
+    const Options parsed = options({command, "unix:/run/echo:d.sock"});
+    EXPECT_EQ(parsed.target, "unix:/run/echo:d.sock");
+    EXPECT_EQ(parsed.path, "/run/echo:d.sock");
+    EXPECT_EQ(parsed.host, "");
+  }
+  EXPECT_EQ(options({"unix:echo.sock"}).path, "echo.sock");
+  EXPECT_EQ(options({"unix:" + std::string(107, 'x')}).path, std::string(107, 'x'));
+}
+
+TEST(ClientCommandLineTest, RefusesWhatAUnixSocketCannotHave) {
+  EXPECT_EQ(usage_error({"unix:"}),
+            "unix: has no path: give one, such as unix:/run/echod/echo.sock");
+  const std::string longest(108, 'x');
+  EXPECT_EQ(usage_error({"check", "unix:" + longest}),
+            '"' + longest + "\" has 108 bytes; the path of a UNIX socket has at most 107");
+  EXPECT_EQ(usage_error({"--source", "127.0.0.1", "unix:/run/echo.sock"}),
+            "--source is an IP address, and a UNIX socket has none: leave it out");
+}
+
 TEST(ClientCommandLineTest, SaysWhatIsWrongWithAServer) {
   EXPECT_EQ(usage_error({}), "no server given: HOST:PORT");
   EXPECT_EQ(usage_error({"check"}), "no server given: HOST:PORT");
@@ -397,7 +488,7 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
       {"--slo",
        {"", "p99", "p99=", "=2ms", "p=2ms", "p0=2ms", "p100=2ms", "q99=2ms", "p99=2 ms", "p99=-1",
         "pinf=1s", "pnan=1s", "p99x=1s", "avg=1s"},
-       "a limit, such as p99=2ms, max=1s, rate>=9900 or errors<=5"},
+       "a limit, such as p99=2ms, max=1s, rate>=9900, errors<=5 or loss=0.1%"},
       {"--json", {""}, file},
       {"--histogram", {""}, file},
       {"--html", {""}, file},
@@ -509,7 +600,7 @@ TEST(ClientCommandLineTest, HelpIsTheSameForEachCommandAndHas80Columns) {
   EXPECT_EQ(parse({"-h"}).text, parsed.text);
   EXPECT_TRUE(parsed.text.ends_with("See echoload(1).\n"));
   for (const char* const part :
-       {"Usage: echoload [run] [OPTION]... HOST:PORT\n", "echoload check [OPTION]... HOST:PORT\n",
+       {"Usage: echoload [run] [OPTION]... SERVER\n", "echoload check [OPTION]... SERVER\n",
         "echoload merge [OPTION]... FILE...\n", "\n   0  ", "\n   1  ", "\n  64  ", "\n  69  ",
         "\n  71  "}) {
     EXPECT_NE(parsed.text.find(part), std::string::npos) << part;
@@ -538,10 +629,12 @@ Words helped(const std::string& heading) {
 
 TEST(ClientCommandLineTest, HelpNamesEveryOptionOncePerCommand) {
   EXPECT_EQ(helped("run and check"), (Words{"--connections", "--timeout", "--seed"}));
-  EXPECT_EQ(helped("run"), (Words{"--mode", "--active", "--size", "--depth", "--rate", "--arrivals",
-                                  "--messages", "--threads", "--start-at", "--duration", "--warmup",
-                                  "--connect-rate", "--ramp", "--source", "--server-pid",
-                                  "--max-errors", "--html", "--interval", "--interval-json"}));
+  EXPECT_EQ(
+      helped("run"),
+      (Words{"--mode",       "--active",     "--size",         "--depth",    "--burst",
+             "--rate",       "--arrivals",   "--messages",     "--threads",  "--start-at",
+             "--duration",   "--warmup",     "--connect-rate", "--ramp",     "--source",
+             "--server-pid", "--max-errors", "--html",         "--interval", "--interval-json"}));
   EXPECT_EQ(helped("run and merge"), (Words{"--slo", "--json", "--histogram"}));
   EXPECT_EQ(helped("check"), (Words{"--json", "--verbose"}));
   EXPECT_EQ(helped("Information"), (Words{"--version", "--help"}));

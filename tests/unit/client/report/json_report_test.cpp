@@ -66,6 +66,7 @@ TEST_F(JsonReportTest, HasEveryParameter) {
                                           {"size_min_bytes", 64},
                                           {"size_max_bytes", 64},
                                           {"depth", 1},
+                                          {"burst", 1},
                                           {"threads", 1},
                                           {"rate_per_s", nullptr},
                                           {"rate_steps", nullptr},
@@ -206,7 +207,7 @@ TEST_F(JsonReportTest, HasTheCountsOfEachInterval) {
                      .max = milliseconds(3)},
                     {.begin = seconds(1),
                      .length = milliseconds(500),
-                     .counts = {.errors = 8, .lost = 9},
+                     .counts = {.errors = 8, .lost = 9, .lost_datagrams = 4},
                      .p50 = {},
                      .p99 = {}}};
   EXPECT_EQ(
@@ -218,6 +219,7 @@ TEST_F(JsonReportTest, HasTheCountsOfEachInterval) {
              {"bytes_received", 7},
              {"errors", 0},
              {"lost_connections", 0},
+             {"lost_datagrams", 0},
              {"latency_us", {{"count", 50}, {"p50", 2000.0}, {"p99", nullptr}, {"max", 3000.0}}}},
             {{"start_s", 1.0},
              {"length_s", 0.5},
@@ -226,6 +228,7 @@ TEST_F(JsonReportTest, HasTheCountsOfEachInterval) {
              {"bytes_received", 0},
              {"errors", 8},
              {"lost_connections", 9},
+             {"lost_datagrams", 4},
              {"latency_us", nullptr}}}));
 }
 

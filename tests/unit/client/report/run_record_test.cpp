@@ -104,6 +104,28 @@ TEST(RunRecordTest, AResultIsReadBackUnchanged) {
   EXPECT_EQ(record.parts.front().environment.host, run.environment.host);
 }
 
+TEST(RunRecordTest, TheDatagramsOfAResultAreReadBackAndAddedUp) {
+  std::vector<MachineRun> runs(2);
+  std::uint64_t count = 0;
+  for (MachineRun& run : runs) {
+    run.options.plan.server = Endpoint::udp(*SocketAddress::parse("::1", 2003));
+    run.options.plan.burst = run.options.plan.depth = 32;
+    for (const auto& [name, member] : kDatagramCountNames) {
+      run.result.tally.datagrams.*member = ++count;
+    }
+  }
+  const RunRecord record = read_run("a.json", runs[0].json());
+  EXPECT_EQ(run_json(record.options, record.result, runs[0].environment,
+                     verdict_on(record.options, record.result)),
+            runs[0].json());
+  const RunRecord sum = merged(runs);
+  for (const auto& [name, member] : kDatagramCountNames) {
+    EXPECT_EQ(sum.result.tally.datagrams.*member,
+              runs[0].result.tally.datagrams.*member + runs[1].result.tally.datagrams.*member)
+        << name;
+  }
+}
+
 // Deals samples of all magnitudes out to n runs. Merged, they equal one run that has all samples.
 TEST(RunRecordTest, MergedPartsEqualOneRunExactly) {
   std::mt19937_64 random(test::announce_seed());
@@ -295,6 +317,9 @@ TEST(RunRecordTest, RunsOfDifferentKindsAreNotMerged) {
       {"--size", [](LoadPlan& plan) { plan.sizes.largest = 65; }},
       {"--size", [](LoadPlan& plan) { plan.sizes.smallest = 63; }},
       {"--depth", [](LoadPlan& plan) { plan.depth = 2; }},
+      {"--burst", [](LoadPlan& plan) { plan.burst = 2; }},
+      {"the kind of the server",
+       [](LoadPlan& plan) { plan.server = Endpoint::udp(plan.server.address()); }},
       {"--rate", [](LoadPlan& plan) { plan.rate_per_s.reset(); }},
       {"--arrivals", [](LoadPlan& plan) { plan.arrivals = Arrivals::poisson; }},
       {"--messages", [](LoadPlan& plan) { plan.messages = 1000; }},
@@ -351,7 +376,7 @@ TEST(RunRecordTest, RefusesOtherFiles) {
   EXPECT_EQ(error(json.dump()), begin + "\"noon\" is not a valid time");
   json = Json::parse(MachineRun().json());
   json["target"]["address"] = "here:7";
-  EXPECT_EQ(error(json.dump()), begin + "\"here\" is not a valid address");
+  EXPECT_EQ(error(json.dump()), begin + "\"here:7\" is not a valid address");
   json = Json::parse(MachineRun().json());
   json["parameters"]["mode"] = "fast";
   EXPECT_EQ(error(json.dump()), begin + "\"fast\" is not a valid mode");

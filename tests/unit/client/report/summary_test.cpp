@@ -47,6 +47,32 @@ TEST_F(SummaryTest, TheSummaryOfAGoodRun) {
             "passed: every byte came back as it was sent\n");
 }
 
+TEST_F(SummaryTest, DatagramsHaveALineOfTheirOwn) {
+  options_.plan.server = client::Endpoint::udp(options_.plan.server.address());
+  result_.tally.datagrams = {.sent = 100'000,
+                             .lost = 12,
+                             .late = 2,
+                             .duplicated = 0,
+                             .reordered = 7,
+                             .dropped_here = 0,
+                             .split_bursts = 0};
+  options_.limits = {{.text = "loss=1%", .kind = client::Limit::Kind::loss, .number = 1}};
+  EXPECT_TRUE(says("\n  sockets      64 of 64\n")) << text();
+  EXPECT_TRUE(
+      says("\n  datagrams    100 000 sent, 12 lost (0.012 %), 2 late, 0 duplicated, 7 "
+           "reordered\n"))
+      << text();
+  EXPECT_TRUE(text().ends_with(
+      "\npassed: the datagrams that came back are those that were sent; 12 lost (0.012 %)\n"))
+      << text();
+}
+
+TEST_F(SummaryTest, AUnixSocketHasNoLocalPorts) {
+  options_.plan.server = client::Endpoint::at_path("/run/echo.sock");
+  EXPECT_TRUE(says(", to unix:/run/echo.sock\n")) << text();
+  EXPECT_TRUE(says("\n  limits       20 000 open files\n")) << text();
+}
+
 TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.connections = 1;
   options_.plan.active = 1;
@@ -72,6 +98,12 @@ TEST_F(SummaryTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.depth = 16;
   EXPECT_EQ(title(options_),
             "stream, 64 connections, 64 bytes, depth 16, 1 thread, to 192.0.2.9:2003");
+  options_ = test::good_options();
+  options_.plan.server = client::Endpoint::udp(options_.plan.server.address());
+  options_.plan.burst = options_.plan.depth = 32;
+  EXPECT_EQ(title(options_),
+            "echo, 64 sockets, 64 bytes, depth 32, bursts of 32, closed loop, 1 thread, to "
+            "udp://192.0.2.9:2003");
 }
 
 TEST_F(SummaryTest, AnOpenLoopSaysTheRateAskedForAndTheSendLag) {
@@ -285,11 +317,11 @@ TEST_F(SummaryTest, TheLineOfAShortIntervalWithoutEchoes) {
   options_.plan.interval = milliseconds(250);
   const Interval interval{.begin = milliseconds(250),
                           .length = milliseconds(250),
-                          .counts = {.errors = 1, .lost = 2},
+                          .counts = {.errors = 1, .lost = 2, .lost_datagrams = 1},
                           .p50 = {},
                           .p99 = {}};
   EXPECT_EQ(interval_line(options_, interval),
-            "0.25 to 0.50 s: 1 error, 0 echoes/s, 0.0 MB/s, 2 connections lost");
+            "0.25 to 0.50 s: 1 error, 0 echoes/s, 0.0 MB/s, 2 connections lost, 1 datagram lost");
 }
 
 }  // namespace

@@ -174,6 +174,42 @@ TEST_F(VerdictTest, ALimitOnErrorsCountsThemAll) {
   EXPECT_EQ(verdict().failures, Lines{"errors<=1 was missed: 2"});
 }
 
+TEST_F(VerdictTest, EveryLostDatagramFailsUnlessALimitAllowsSome) {
+  result_.tally.datagrams.sent = 100'000;
+  result_.tally.datagrams.lost = 100;
+  EXPECT_EQ(verdict().failures,
+            Lines{"lost datagrams: 100 of 100 000; --slo loss=1% would allow 1 %"});
+  options_.limits = {{.text = "loss=0.1%", .kind = Limit::Kind::loss, .number = 0.1}};
+  EXPECT_TRUE(verdict().has_passed());
+  EXPECT_EQ(verdict().limits[0].measured, 0.1);
+  result_.tally.datagrams.lost = 101;
+  EXPECT_EQ(verdict().failures.size(), 1U);
+  EXPECT_TRUE(verdict().failures.front().starts_with("loss=0.1% was missed: "));
+}
+
+TEST_F(VerdictTest, DuplicatedAnswersFailUnlessTheyAreAllowed) {
+  result_.tally.datagrams.duplicated = 3;
+  EXPECT_EQ(verdict().failures, Lines{"duplicated answers: 3, allowed are 0"});
+  options_.max_errors = 3;
+  EXPECT_TRUE(verdict().has_passed());
+}
+
+TEST_F(VerdictTest, LateAndReorderedAnswersPass) {
+  result_.tally.datagrams.late = result_.tally.datagrams.reordered = 5;
+  EXPECT_TRUE(verdict().has_passed());
+}
+
+TEST_F(VerdictTest, WarnsOfWhatThisHostDidToDatagrams) {
+  result_.tally.datagrams.dropped_here = 5;
+  EXPECT_EQ(verdict().warnings,
+            Lines{"5 of the answers were lost by this host, because its receive buffers were full: "
+                  "raise net.core.rmem_max, or use more --threads"});
+  result_.tally.datagrams = {};
+  result_.tally.datagrams.split_bursts = 7;
+  EXPECT_EQ(verdict().warnings,
+            Lines{"7 bursts were sent one by one, because the kernel refused a train"});
+}
+
 TEST_F(VerdictTest, NothingComingBackFailsUnlessAllConnectionsAreIdle) {
   nothing_measured();
   EXPECT_EQ(verdict().failures, Lines{"nothing came back while it was measured"});

@@ -1,0 +1,229 @@
+// The checks of UDP. A lost datagram fails its check: an empty path loses none.
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "client/check/checks.hpp"
+#include "client/check/datagram_peer.hpp"
+#include "client/check/stopwatch.hpp"
+#include "client/text/figures.hpp"
+
+namespace echod::client {
+
+namespace {
+
+// Bytes of a datagram that fills an Ethernet frame over IPv4. One more needs two fragments.
+constexpr std::size_t kEthernetBytes = 1472;
+
+// Sends one datagram of `bytes` and expects it back.
+std::string exchange_time(DatagramPeer& peer, std::size_t bytes) {
+  const Stopwatch watch;
+  peer.send(bytes);
+  peer.await_all_echoes();
+  return duration_text(watch.elapsed());
+}
+
+template <std::size_t bytes>
+Finding one_size(CheckContext& context, const std::string& reason) {
+  DatagramPeer peer(context);
+  const std::string figure = exchange_time(peer, bytes);
+  peer.expect_no_more();
+  return {.figure = figure, .reason = reason};
+}
+
+Finding small_datagram(CheckContext& context) {
+  const std::string text = "Hello, echo!\n";
+  DatagramPeer peer(context);
+  const Stopwatch watch;
+  peer.send_text(text);
+  peer.await_all_echoes();
+  const std::string figure = duration_text(watch.elapsed());
+  peer.expect_no_more();
+  return {.figure = figure, .reason = bytes_text(text.size()) + " came back"};
+}
+
+Finding binary_datagram(CheckContext& context) {
+  DatagramPeer peer(context);
+  const Stopwatch watch;
+  peer.send_text(awkward_bytes());
+  peer.await_all_echoes();
+  const std::string figure = duration_text(watch.elapsed());
+  peer.expect_no_more();
+  return {.figure = figure, .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
+}
+
+Finding empty_datagram(CheckContext& context) {
+  return one_size<0>(context, "a datagram without bytes came back");
+}
+
+Finding one_byte(CheckContext& context) {
+  return one_size<1>(context, "1 byte came back");
+}
+
+Finding ethernet_frame(CheckContext& context) {
+  return one_size<kEthernetBytes>(context, "1472 bytes, which fill an Ethernet frame");
+}
+
+Finding two_fragments(CheckContext& context) {
+  return one_size<kEthernetBytes + 1>(context, "1473 bytes, one more than an Ethernet frame holds");
+}
+
+Finding longest_datagram(CheckContext& context) {
+  return one_size<sys::kLongestDatagram>(context, "65507 bytes, the most over IPv4");
+}
+
+Finding one_by_one(CheckContext& context) {
+  constexpr int kDatagrams = 256;
+  constexpr std::size_t kBytes = 64;
+  DatagramPeer peer(context);
+  std::vector<std::chrono::nanoseconds> round_trips;
+  for (int i = 0; i < kDatagrams; ++i) {
+    const Stopwatch watch;
+    peer.send(kBytes);
+    peer.await_all_echoes();
+    round_trips.push_back(watch.elapsed());
+  }
+  peer.expect_no_more();
+  return {.figure = "median " + duration_text(median(std::move(round_trips))),
+          .reason = "256 round trips of 64 bytes, each came back once"};
+}
+
+// A server with several addresses must answer from the one that was asked. The kernel hands an
+// answer from another address or port to another socket (datagram_socket.hpp).
+Finding reply_address(CheckContext& context) {
+  DatagramPeer peer(context);
+  const std::string figure = exchange_time(peer, DatagramFormat::kHeaderBytes);
+  peer.expect_no_more();
+  return {.figure = figure,
+          .reason = "the answer came from " + context.plan().server.address().text()};
+}
+
+void await_all_of(std::span<DatagramPeer> peers, std::chrono::nanoseconds timeout) {
+  for (DatagramPeer& peer : peers) {
+    if (peer.await_echoes(timeout) > 0) {
+      // Fails if another socket has got the datagram, which says more than that it is missing.
+      DatagramPeer::expect_no_more_on(peers);
+      peer.await_all_echoes();
+    }
+  }
+}
+
+// Two clients do not get each other's datagrams.
+Finding sockets_in_parallel(CheckContext& context) {
+  constexpr std::array<std::size_t, 5> kSizes{16, 64, 256, 1024, kEthernetBytes};
+  constexpr std::uint64_t kDescriptorsPerSocket = 2;
+  const std::uint32_t sockets = context.plan().connections;
+  const std::string what = std::to_string(sockets) + " sockets";
+  if (const std::string reason = descriptor_shortage(sockets * kDescriptorsPerSocket, what);
+      !reason.empty()) {
+    return {.verdict = CheckVerdict::skip, .reason = reason};
+  }
+  std::vector<DatagramPeer> peers;
+  peers.reserve(sockets);
+  while (peers.size() < sockets) {
+    peers.emplace_back(context);
+  }
+  const Stopwatch watch;
+  for (const std::size_t bytes : kSizes) {
+    for (DatagramPeer& peer : peers) {
+      peer.send(bytes);
+    }
+    await_all_of(peers, context.plan().timeout);
+  }
+  const std::string taken = duration_text(watch.elapsed());
+  DatagramPeer::expect_no_more_on(peers);
+  return {.figure = what + " in " + taken,
+          .reason = "each got its own 5 datagrams back, 16 to 1472 bytes"};
+}
+
+// As many as fit into a receive buffer of the default size.
+Finding burst(CheckContext& context) {
+  constexpr std::size_t kTrains = 2;
+  constexpr std::size_t kTrain = 32;
+  constexpr std::size_t kBytes = 1200;
+  DatagramPeer peer(context);
+  bool is_cut_by_kernel = true;
+  const Stopwatch watch;
+  for (std::size_t i = 0; i < kTrains; ++i) {
+    is_cut_by_kernel = peer.send_train(kTrain, kBytes) && is_cut_by_kernel;
+  }
+  const std::size_t lost = peer.await_echoes(context.plan().timeout);
+  const std::string figure = std::to_string(kTrains * kTrain - lost) + " of " +
+                             std::to_string(kTrains * kTrain) + " in " +
+                             duration_text(watch.elapsed());
+  const std::string sent =
+      is_cut_by_kernel ? "2 trains of 32 datagrams" : "64 datagrams without waiting";
+  const std::string order = ", " + std::to_string(peer.reordered()) + " out of order";
+  if (lost == 0) {
+    peer.expect_no_more();
+    return {.figure = figure, .reason = sent + " of 1200 bytes: all came back" + order};
+  }
+  const std::string loss = sent + ": " + std::to_string(lost) + " of 64 were lost";
+  if (const std::uint32_t dropped = peer.dropped_here(); dropped > 0) {
+    return {.verdict = CheckVerdict::skip,
+            .figure = figure,
+            .reason = loss + ", " + std::to_string(dropped) + " of them by this host"};
+  }
+  return {.verdict = CheckVerdict::fail, .figure = figure, .reason = loss + order};
+}
+
+// An echo that answers low ports can be made to answer another service without end
+// (CVE-2024-2169), so a server may refuse them.
+Finding low_source_port(CheckContext& context) {
+  constexpr std::uint16_t kFirst = 1023;
+  constexpr std::uint16_t kLast = 1000;
+  constexpr std::chrono::milliseconds kPatience{500};
+  for (std::uint16_t port = kFirst; port >= kLast; --port) {
+    try {
+      DatagramPeer peer(context, port);
+      peer.send(DatagramFormat::kHeaderBytes);
+      const bool is_refused = peer.await_echoes(std::min<std::chrono::nanoseconds>(
+                                  context.plan().timeout, kPatience)) > 0;
+      return {.verdict = CheckVerdict::note,
+              .figure = is_refused ? "not answered" : "answered",
+              .reason = "a datagram from port " + std::to_string(port)};
+    } catch (const DatagramPeer::PortRefused&) {
+      return {.verdict = CheckVerdict::note,
+              .figure = "not tried",
+              .reason = "a port below 1024 needs CAP_NET_BIND_SERVICE"};
+    } catch (const CannotConnect&) {
+      throw;
+    } catch (const CheckFailure& failure) {  // The other checks judge wrong answers.
+      return {.verdict = CheckVerdict::note, .figure = "answered", .reason = failure.what()};
+    } catch (const std::system_error&) {
+      continue;  // In use.
+    }
+  }
+  return {.verdict = CheckVerdict::note,
+          .figure = "not tried",
+          .reason = "the ports from 1000 to 1023 are in use"};
+}
+
+constexpr std::array<Check, 12> kDatagramChecks{{
+    {"small datagram", small_datagram},
+    {"binary", binary_datagram},
+    {"empty datagram", empty_datagram},
+    {"1 byte", one_byte},
+    {"1472 bytes", ethernet_frame},
+    {"1473 bytes", two_fragments},
+    {"65507 bytes", longest_datagram},
+    {"one by one", one_by_one},
+    {"reply address", reply_address},
+    {"in parallel", sockets_in_parallel},
+    {"burst", burst},
+    {"low source port", low_source_port},
+}};
+
+}  // namespace
+
+std::span<const Check> datagram_checks() noexcept {
+  return kDatagramChecks;
+}
+
+}  // namespace echod::client

@@ -1,0 +1,71 @@
+// The datagrams that one socket has sent: which are outstanding, and what an answer means.
+//
+//   outstanding --answer--> answered      an answer that comes again is a duplicate
+//   outstanding --time----> given up      an answer that comes then is late, and once
+//
+// An answer is reordered if an answer to a later datagram came before it (RFC 4737, section 3.3).
+// Memory grows with the datagrams since the oldest outstanding one, and with those given up, of
+// which the newest kRemembered are known.
+//
+// Thread-safety: none. Running out of memory ends the process (client/main.cpp).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "sys/clock.hpp"
+
+namespace echod::client {
+
+// When a datagram was sent, and when its latency begins: it was due, or it was sent.
+struct DatagramTimes {
+  sys::TimePoint start;
+  sys::TimePoint sent;
+};
+
+class DatagramWindow {
+ public:
+  static constexpr std::size_t kRemembered = 65536;
+
+  enum class Meaning : std::uint8_t {
+    answer,     // The first to an outstanding datagram.
+    duplicate,  // Not the first.
+    late,       // To a datagram that was given up.
+    unknown,    // To no datagram that was sent.
+  };
+  struct Answer {
+    Meaning meaning = Meaning::unknown;
+    bool is_reordered = false;  // Only of an `answer`.
+    DatagramTimes times = {};   // Only of an `answer`.
+  };
+
+  // The next datagram was sent. Numbers count from 0.
+  void add(const DatagramTimes& times);
+  // An answer to datagram `number` has come.
+  [[nodiscard]] Answer on_answer(std::uint64_t number);
+  // Gives up the oldest outstanding datagram if it was sent at `moment` or before.
+  [[nodiscard]] std::optional<DatagramTimes> give_up_sent_by(sys::TimePoint moment);
+
+  // The number of the next datagram.
+  [[nodiscard]] std::uint64_t next() const noexcept { return first_ + entries_.size(); }
+  [[nodiscard]] std::uint64_t outstanding() const noexcept { return outstanding_; }
+
+ private:
+  struct Entry {
+    DatagramTimes times;
+    bool is_answered = false;
+  };
+
+  // Makes the first entry an outstanding one.
+  void drop_answered() noexcept;
+
+  std::uint64_t first_ = 0;  // The number of the first entry.
+  std::deque<Entry> entries_;
+  std::uint64_t outstanding_ = 0;
+  std::uint64_t after_latest_ = 0;      // The number after the latest that was answered.
+  std::deque<std::uint64_t> given_up_;  // Numbers, in order, without those answered late.
+};
+
+}  // namespace echod::client

@@ -1,0 +1,73 @@
+// A UDP port of the client (udp(7)): a socket connected to the server, and a second socket on the
+// same port, which gets what any other address sends there. The kernel prefers the connected
+// socket. So an answer from a wrong address is noticed, and an ICMP error is reported by send() and
+// receive() of sys/stream_socket.hpp, which work for both sockets.
+//
+// Owns both sockets. Thread-safety: none. Never blocks.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "config/net/socket_address.hpp"
+#include "sys/io_result.hpp"
+#include "sys/unique_fd.hpp"
+
+namespace echod::sys {
+
+// The most bytes of a datagram over IPv4.
+inline constexpr std::size_t kLongestDatagram = 65507;
+
+// A datagram that another address than the server's sent.
+struct Stray {
+  IoResult result = IoResult::failure(EAGAIN);  // Its size.
+  SocketAddress sender;                         // Only if the result is ok.
+};
+
+class DatagramSocket {
+ public:
+  // The most datagrams of a train. Kernels before 6.9 send no more at once.
+  static constexpr std::size_t kLongestTrain = 64;
+
+  // Not open.
+  DatagramSocket() = default;
+
+  // Opens both sockets. `local` is the local address; port 0: a free port. Asks for a receive
+  // buffer of `buffer_bytes`, which the kernel limits (net.core.rmem_max). Returns 0 or an errno:
+  // EACCES if the port needs CAP_NET_BIND_SERVICE.
+  [[nodiscard]] int open(const SocketAddress& server, const SocketAddress& local,
+                         int buffer_bytes) noexcept;
+  void close() noexcept;
+
+  [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
+  // The connected socket, and the other one.
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  [[nodiscard]] int stray_fd() const noexcept { return stray_fd_.get(); }
+
+  // Makes the kernel cut what is sent at once into datagrams of `bytes` each, of which the last may
+  // be shorter (UDP_SEGMENT). 0: sends are not cut. Returns false if the kernel cannot do this.
+  [[nodiscard]] bool set_segment(std::size_t bytes) const noexcept;
+
+  // Reads a datagram that another address sent. EAGAIN if there is none.
+  [[nodiscard]] Stray receive_stray(std::span<std::byte> into) const noexcept;
+  // How many datagrams of the server the kernel has dropped because the receive buffer was full
+  // (SO_MEMINFO). 0 if the kernel does not tell.
+  [[nodiscard]] std::uint32_t dropped() const noexcept;
+
+ private:
+  [[nodiscard]] IoResult open_connected(const SocketAddress& server, const SocketAddress& local,
+                                        int buffer_bytes) noexcept;
+  [[nodiscard]] IoResult open_stray(const SocketAddress& local) noexcept;
+
+  UniqueFd fd_;
+  UniqueFd stray_fd_;
+};
+
+// The wildcard address of the family of `server`, with `port`.
+[[nodiscard]] SocketAddress any_local_address(const SocketAddress& server,
+                                              std::uint16_t port = 0) noexcept;
+
+}  // namespace echod::sys
