@@ -183,7 +183,7 @@ void Service::open_admin(OpenAdminSockets earlier) {
   if (!wants_admin(config_.admin)) {
     return;
   }
-  admin_.emplace(workers_, admin_access_, listeners_.sockets());
+  admin_.emplace(workers_, admin_access_, listeners_.sockets(), listeners_.datagrams());
   try {
     open_admin_sockets(*admin_, config_.admin, std::move(earlier));
   } catch (const StartupError& error) {
@@ -475,6 +475,9 @@ ServiceState Service::describe() {
                   {"drain_pending", admin_access_.is_drain_ordered() ? 1U : 0U}};
   state.inherited_descriptors = capacity_.inherited_descriptors();
   state.listeners = states_of(listeners_.sockets(), config_);
+  for (ListenerState& datagrams : states_of(listeners_.datagrams(), config_)) {
+    state.listeners.push_back(std::move(datagrams));
+  }
   if (admin_) {
     state.admin = state_of(*admin_);
   }
