@@ -42,7 +42,7 @@ struct LimitsConfig {
   std::uint32_t max_connections = 0;  // 0: as many as open_files allows, minus a reserve.
   std::uint32_t open_files = 0;       // RLIMIT_NOFILE to set at start; 0: the hard limit.
   // Datagrams of one source address that a worker echoes in a second; 0: no limit.
-  std::uint32_t datagrams_per_source = 1000000;
+  std::uint32_t datagrams_per_source = 0;
 
   bool operator==(const LimitsConfig&) const = default;
 };

@@ -23,15 +23,6 @@ void require_bindable(const ListenConfig& wanted) {
   require(wanted.address, wanted.v6only);
 }
 
-// The UDP sockets of a [[listen]] count as one.
-std::vector<ListenerState> first_of_each(const std::vector<ListenerState>& states) {
-  std::vector<ListenerState> firsts;
-  for (const ListenerGroup& group : groups_of(states)) {
-    firsts.push_back(group.front());
-  }
-  return firsts;
-}
-
 bool serves(const ListenerState& open, const ListenConfig& wanted) {
   return open.protocol == wanted.protocol && open.wanted == wanted.address &&
          (!wanted.address.is_v6() || open.v6only == wanted.v6only);
@@ -83,7 +74,7 @@ std::vector<ListenerState> states_of(
 }
 
 void require_listenable(const Config& config, const std::vector<ListenerState>& states) {
-  const std::vector<ListenerState> open = first_of_each(states);
+  const std::vector<ListenerState> open = first_of_each(groups_of(states));
   const auto matches = matches_of(config.listen, open);
   std::vector<ListenerState> leaving;
   for (std::size_t i = 0; i < open.size(); ++i) {

@@ -54,6 +54,7 @@ CarriedDatagrams take_over_datagrams(const ListenerGroup& open, const ListenConf
       sys::set_datagram_buffers(*socket, buffers_of(options));
     } catch (const std::system_error& error) {
       carried.trouble = error.what();
+      socket->receive_buffer_bytes = sys::datagram_receive_buffer(socket->fd.get());
     }
     carried.sockets.push_back(std::move(socket));
   }
@@ -81,6 +82,13 @@ std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states) {
     }
   }
   return groups;
+}
+
+std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& groups) {
+  std::vector<ListenerState> firsts(groups.size());
+  std::transform(groups.begin(), groups.end(), firsts.begin(),
+                 [](const ListenerGroup& group) { return group.front(); });
+  return firsts;
 }
 
 void empty_and_close(const ListenerGroup& open, Workers& workers) {
@@ -114,10 +122,9 @@ std::vector<ListenerState> states_of(const std::vector<DatagramSockets>& listene
 }
 
 std::vector<std::uint16_t> ports_of(const std::vector<DatagramSockets>& listeners) {
-  std::vector<std::uint16_t> ports;
-  for (const DatagramSockets& sockets : listeners) {
-    ports.push_back(sockets.front()->address.port());
-  }
+  std::vector<std::uint16_t> ports(listeners.size());
+  std::transform(listeners.begin(), listeners.end(), ports.begin(),
+                 [](const auto& sockets) { return sockets.front()->address.port(); });
   return ports;
 }
 

@@ -36,6 +36,7 @@ struct CarriedDatagrams {
 
 // Puts the states of each [[listen]] together, in the order of the first of each.
 [[nodiscard]] std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states);
+[[nodiscard]] std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& groups);
 
 // Echoes what waits at a [[listen]] that is not configured any more, and closes its sockets. Those
 // that the service manager has open too are only closed. Throws std::bad_alloc.

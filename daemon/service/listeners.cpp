@@ -29,14 +29,6 @@ std::string_view ipv4_only_note(bool fell_back_to_v4, bool is_inherited) {
                       : " (IPv4 only: this host has no IPv6)";
 }
 
-std::vector<ListenerState> firsts_of(const std::vector<ListenerGroup>& groups) {
-  std::vector<ListenerState> firsts;
-  for (const ListenerGroup& group : groups) {
-    firsts.push_back(group.front());
-  }
-  return firsts;
-}
-
 // A number for each group: how many listening TCP sockets come before it.
 std::vector<std::size_t> tcp_numbers_of(const std::vector<ListenerGroup>& groups) {
   std::vector<std::size_t> numbers;
@@ -84,7 +76,7 @@ ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, 
                                      spdlog::logger& log) {
   const std::vector<ListenerGroup> groups = groups_of(earlier);
   const std::vector<std::size_t> tcp_numbers = tcp_numbers_of(groups);
-  const auto matches = matches_of(config.listen, firsts_of(groups));
+  const auto matches = matches_of(config.listen, first_of_each(groups));
   workers_.set_datagram_ports(datagram_ports_of(earlier));
   close_unmatched(groups, matches);
   ListenerNumbers numbers;

@@ -72,6 +72,7 @@ Candidate candidate_of(PassedSocket socket) {
 
 std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
   std::vector<Candidate> candidates;
+  candidates.reserve(passed.size());
   for (PassedSocket& socket : passed) {
     candidates.push_back(candidate_of(std::move(socket)));
   }

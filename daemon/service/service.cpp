@@ -475,9 +475,8 @@ ServiceState Service::describe() {
                   {"drain_pending", admin_access_.is_drain_ordered() ? 1U : 0U}};
   state.inherited_descriptors = capacity_.inherited_descriptors();
   state.listeners = states_of(listeners_.sockets(), config_);
-  for (ListenerState& datagrams : states_of(listeners_.datagrams(), config_)) {
-    state.listeners.push_back(std::move(datagrams));
-  }
+  const std::vector<ListenerState> datagrams = states_of(listeners_.datagrams(), config_);
+  state.listeners.insert(state.listeners.end(), datagrams.begin(), datagrams.end());
   if (admin_) {
     state.admin = state_of(*admin_);
   }

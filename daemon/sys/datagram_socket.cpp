@@ -144,8 +144,14 @@ void set_datagram_buffers(DatagramSocket& socket, const DatagramBuffers& buffers
   if (buffers.send_bytes > 0) {
     set_option(fd, SOL_SOCKET, SO_SNDBUF, buffers.send_bytes, "SO_SNDBUF");
   }
-  socket.receive_buffer_bytes =
-      static_cast<std::uint32_t>(int_option(fd, SOL_SOCKET, SO_RCVBUF, "SO_RCVBUF"));
+  socket.receive_buffer_bytes = datagram_receive_buffer(fd);
+}
+
+std::uint32_t datagram_receive_buffer(int fd) noexcept {
+  int bytes = 0;
+  socklen_t length = sizeof bytes;
+  (void)calls::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, &length);  // Else it stays 0.
+  return static_cast<std::uint32_t>(bytes);
 }
 
 DatagramQueue datagram_queue(int fd) noexcept {

@@ -61,6 +61,9 @@ void require_datagrams_bindable(const SocketAddress& address, bool v6only);
 // Sets the buffers of an open socket and notes their size. Throws std::system_error.
 void set_datagram_buffers(DatagramSocket& socket, const DatagramBuffers& buffers);
 
+// The size of the receive buffer that the kernel has granted; 0 if it is not known.
+[[nodiscard]] std::uint32_t datagram_receive_buffer(int fd) noexcept;
+
 // The receive queue of a socket (SO_MEMINFO).
 struct DatagramQueue {
   std::uint32_t used_bytes = 0;  // Of the receive buffer.

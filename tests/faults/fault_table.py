@@ -147,7 +147,8 @@ CLIENT_FUNCTIONS = ("send_more",)
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
                    ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"),
                    ("lchown", "set_access"), ("memfd_create", "create_memory_file"),
-                   ("recvmmsg", ""), ("sendmmsg", ""))
+                   # No UDP socket is passed.
+                   ("ioctl", "adopt_datagrams"), ("getsockopt", "datagram_binding_of"))
 
 # (call, function, reason): faults, besides transient ones, that are not reported, because they change nothing for
 # clients and operators.
@@ -160,6 +161,7 @@ SILENT = (
     ("getsockopt", "accept_queue", "the figures of the queue are 0"),
     ("sendmmsg", "", "the datagram is dropped and counted"),
     ("getsockopt", "datagram_queue", "the figures of the queue are 0"),
+    ("getsockopt", "datagram_receive_buffer", "the size is shown as 0"),
     ("setsockopt", "set_datagram_options", "the kernel hands over single datagrams"),
     ("lstat", "open_descriptors", "the entries of the directory are counted"),
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),

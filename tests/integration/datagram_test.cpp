@@ -132,6 +132,19 @@ TEST_F(DatagramTest, TcpAndUdpServeTheSameAddressAndPort) {
   EXPECT_TRUE(udp_peer().echoes("datagram"));
 }
 
+TEST_F(DatagramTest, ADaemonWithUdpAloneIsReady) {
+  start_udp(udp_config("127.0.0.1"));
+  EXPECT_TRUE(daemon().listeners().empty());
+  EXPECT_EQ(AdminClient(runtime_.file("admin.sock")).get("/readyz").status, 200);
+  EXPECT_TRUE(udp_peer().echoes("hello"));
+  EXPECT_EQ(metric("echod_datagram_listener_open"), 1U);
+}
+
+TEST_F(DatagramTest, ABufferThatTheKernelCutsIsAWarning) {
+  start_udp("[socket]\nreceive_buffer_kib = 1048576\n" + udp_config("127.0.0.1"))
+      .expect_log("the kernel cuts the receive buffer of udp 127.0.0.1:");
+}
+
 TEST_F(DatagramTest, ABurstComesBack) {
   constexpr std::size_t kBurst = 200;
   start_udp("workers = 2\n" + udp_config("127.0.0.1"));

@@ -10,6 +10,8 @@
 #include <system_error>
 #include <vector>
 
+#include "service/carried_listeners.hpp"
+#include "service/exit_codes.hpp"
 #include "socket_option.hpp"
 #include "udp_peer.hpp"
 #include "workers_fixture.hpp"
@@ -166,6 +168,24 @@ TEST_F(DatagramListenersTest, WhatWaitsAtARemovedPassedSocketStays) {
   empty_and_close(open, *workers);
   EXPECT_FALSE(is_open_descriptor(open.front().fd));
   EXPECT_GT(sys::datagram_queue(sockets.front()->fd.get()).used_bytes, 0U);
+}
+
+TEST_F(DatagramListenersTest, AnUpgradeIsRefusedIfAnotherProgramHasThePort) {
+  const DatagramSockets open = open_datagram_sockets(wanted_, kSmall, 2);
+  const DatagramSockets foreign = open_datagram_sockets(wanted_, kSmall, 1);
+  const auto refusal = [&](std::uint16_t port) -> std::string {
+    try {
+      require_listenable(config_of({udp_at("127.0.0.1", port)}),
+                         states_of({open}, config_of({wanted_})));
+      return "";
+    } catch (const StartupError& error) {
+      return error.what();
+    }
+  };
+  EXPECT_TRUE(refusal(port_of(foreign)).starts_with("cannot listen on udp 127.0.0.1:"));
+  EXPECT_EQ(refusal(0), "");
+  // The socket that has this port will be closed.
+  EXPECT_EQ(refusal(port_of(open)), "");
 }
 
 }  // namespace
