@@ -47,8 +47,11 @@ void set_datagram_options(int fd) {
   }
   set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");
   set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT, "IP_MTU_DISCOVER");
+}
+
+// Without trains, datagrams cost more, and nothing else changes.
+void ask_for_trains(int fd) noexcept {
   const int on = 1;
-  // Without trains of datagrams, each one costs more, and nothing else changes.
   (void)calls::setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
 }
 
@@ -56,6 +59,7 @@ DatagramSocket set_up(UniqueFd fd, const DatagramBuffers& buffers) {
   DatagramSocket socket;
   socket.fd = std::move(fd);
   set_datagram_options(socket.fd.get());
+  ask_for_trains(socket.fd.get());
   set_datagram_buffers(socket, buffers);
   socket.address = bound_address(socket.fd.get());
   return socket;
