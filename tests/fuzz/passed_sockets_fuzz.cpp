@@ -214,8 +214,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string kinds = input.field();
   Config config;
   config.listen.clear();
-  constexpr std::size_t kMostListeners = 8;
-  for (const char letter : input.field().substr(0, kMostListeners)) {
+  constexpr std::size_t kMostEntries = 8;
+  for (const char letter : input.field().substr(0, kMostEntries)) {
     config.listen.push_back(test::kind_of(letter).listen);
   }
   const std::string pid = input.field();
