@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ namespace echod {
 
 enum class LogLevel : std::uint8_t { trace, debug, info, warning, error, critical, off };
 
+enum class Protocol : std::uint8_t { tcp, udp };
+
 inline constexpr std::uint16_t kDefaultPort = 2003;
 inline constexpr int kDefaultBacklog = 1024;
 inline constexpr std::size_t kMostListeners = 255;  // A connection keeps its listener in a byte.
@@ -27,8 +30,9 @@ inline constexpr std::uint16_t kDefaultAdminPort = 9862;
 
 // One [[listen]] entry.
 struct ListenConfig {
+  Protocol protocol = Protocol::tcp;
   SocketAddress address = SocketAddress::any_v6(kDefaultPort);
-  int backlog = kDefaultBacklog;  // Length of the kernel's accept queue (listen(2)).
+  int backlog = kDefaultBacklog;  // Length of the kernel's accept queue (listen(2)). TCP only.
   bool v6only = false;            // If false, an IPv6 address accepts IPv4 connections too.
 
   bool operator==(const ListenConfig&) const = default;
@@ -37,6 +41,8 @@ struct ListenConfig {
 struct LimitsConfig {
   std::uint32_t max_connections = 0;  // 0: as many as open_files allows, minus a reserve.
   std::uint32_t open_files = 0;       // RLIMIT_NOFILE to set at start; 0: the hard limit.
+  // Datagrams of one source address that a worker echoes in a second; 0: no limit.
+  std::uint32_t datagrams_per_source = 0;
 
   bool operator==(const LimitsConfig&) const = default;
 };
@@ -111,5 +117,14 @@ struct Config {
 
   bool operator==(const Config&) const = default;
 };
+
+// The [[listen]] entries of one protocol, in their order.
+[[nodiscard]] inline std::vector<ListenConfig> listeners_of(const Config& config,
+                                                            Protocol protocol) {
+  std::vector<ListenConfig> found;
+  std::copy_if(config.listen.begin(), config.listen.end(), std::back_inserter(found),
+               [protocol](const ListenConfig& one) { return one.protocol == protocol; });
+  return found;
+}
 
 }  // namespace echod

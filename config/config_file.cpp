@@ -11,6 +11,7 @@
 #include "config/config_keys.hpp"
 #include "config/key_suggestion.hpp"
 #include "config/listener_conflict.hpp"
+#include "config/listener_text.hpp"
 #include "config/spare_memory.hpp"
 #include "config/syntax_error.hpp"
 
@@ -194,9 +195,10 @@ void Reader::compare_listeners(std::span<const toml::node* const> listeners) {
       if (const auto conflict = listener_conflict(first, second)) {
         const toml::source_position where = listeners[earlier]->source().begin;
         report(listeners[later]->source(), std::string(kListenSection),
-               second.address.text() + " cannot be opened beside " + first.address.text() +
-                   " (line " + std::to_string(where.line) + ", column " +
-                   std::to_string(where.column) + "): " + std::string(*conflict));
+               listener_text(second.protocol, second.address) + " cannot be opened beside " +
+                   listener_text(first.protocol, first.address) + " (line " +
+                   std::to_string(where.line) + ", column " + std::to_string(where.column) +
+                   "): " + std::string(*conflict));
         break;  // One error for each listener is enough.
       }
     }

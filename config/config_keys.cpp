@@ -26,6 +26,9 @@ Value load(const std::string& member) {
 Value load(LogLevel member) {
   return std::string(level_name(member));
 }
+Value load(Protocol member) {
+  return std::string(protocol_name(member));
+}
 template <class Period>
 Value load(std::chrono::duration<std::int64_t, Period> member) {
   return member.count();
@@ -47,6 +50,9 @@ void store(std::string& member, const Value& value) {
 }
 void store(LogLevel& member, const Value& value) {
   member = parse_level(std::get<std::string>(value)).value();
+}
+void store(Protocol& member, const Value& value) {
+  member = parse_protocol(std::get<std::string>(value)).value();
 }
 template <class Period>
 void store(std::chrono::duration<std::int64_t, Period>& member, const Value& value) {
@@ -110,6 +116,7 @@ constexpr Allowed kBoolean{KeyType::boolean};
 constexpr Allowed kAddress{KeyType::address};
 constexpr Allowed kAddressOrNone{.type = KeyType::address, .or_none = true};
 constexpr Allowed kLevel{KeyType::level};
+constexpr Allowed kProtocol{KeyType::protocol};
 constexpr Allowed kPath{KeyType::path};
 constexpr auto kAtOnce = Reload::at_once;
 constexpr auto kByUpgrade = Reload::by_upgrade;
@@ -120,6 +127,7 @@ constexpr auto kKeys = std::to_array<Key>({
     {kTopSection, "workers", integer(0, 1024), kByUpgrade, kMember<&Config::workers>},
     {kTopSection, "busy_poll_us", integer(0, 1000000), kAtOnce, kMember<&Config::busy_poll>},
 
+    {kListenSection, "protocol", kProtocol, kByUpgrade, kListenMember<&ListenConfig::protocol>},
     {kListenSection, "address", kAddress, kByUpgrade, {load_address, store_address}},
     {kListenSection, "port", integer(0, 65535), kByUpgrade, {load_port, store_port}},
     {kListenSection, "backlog", integer(1, 1048576), kByUpgrade,
@@ -130,6 +138,8 @@ constexpr auto kKeys = std::to_array<Key>({
      kMember<&Config::limits, &LimitsConfig::max_connections>},
     {"limits", "open_files", integer(64, 1073741816, kOrZero), kByUpgrade,
      kMember<&Config::limits, &LimitsConfig::open_files>},
+    {"limits", "datagrams_per_source", integer(0, 1000000000), kAtOnce,
+     kMember<&Config::limits, &LimitsConfig::datagrams_per_source>},
 
     {"buffers", "per_connection_kib", integer(4, 4096), kAtOnce,
      kMember<&Config::buffers, &BuffersConfig::per_connection_kib>},

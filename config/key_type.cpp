@@ -12,12 +12,26 @@ namespace {
 constexpr std::array<std::string_view, 7> kLevels{"trace", "debug",    "info", "warning",
                                                   "error", "critical", "off"};
 
-std::string level_names() {
-  std::string names(kLevels.front());
-  for (const std::string_view level : std::span(kLevels).subspan(1)) {
-    names.append(level == kLevels.back() ? " or " : ", ").append(level);
+// In the order of Protocol.
+constexpr std::array<std::string_view, 2> kProtocols{"tcp", "udp"};
+
+std::string joined_names(std::span<const std::string_view> all) {
+  std::string names(all.front());
+  for (const std::string_view name : all.subspan(1)) {
+    names.append(name == all.back() ? " or " : ", ").append(name);
   }
   return names;
+}
+
+// The value of an enumeration whose names are `all`.
+template <typename Enum>
+std::optional<Enum> value_named(std::string_view name,
+                                std::span<const std::string_view> all) noexcept {
+  const auto found = std::find(all.begin(), all.end(), name);
+  if (found == all.end()) {
+    return std::nullopt;
+  }
+  return static_cast<Enum>(found - all.begin());
 }
 
 bool is_number(KeyType type) noexcept {
@@ -53,8 +67,9 @@ bool is_in_range(const Value& value, const Allowed& allowed) {
   return (number >= allowed.min && number <= allowed.max) || (allowed.or_zero && number == 0);
 }
 
-// Returns what is wrong with an address; empty if nothing is. Also refuses addresses on which no
-// TCP connection can arrive, whether bind(2) accepts them or not.
+// Returns what is wrong with an address; empty if nothing is. Also refuses addresses to which no
+// TCP connection can be made, and from which no datagram can be sent, whether bind(2) accepts them
+// or not.
 std::string_view address_fault(const std::string& text) {
   const auto given = SocketAddress::parse(text, 0);
   if (!given || (given->has_scope() && given->interface().empty())) {
@@ -63,7 +78,7 @@ std::string_view address_fault(const std::string& text) {
                : "is not an IP address on an interface of this host";
   }
   if (!parse_address(text, 0)->is_unicast()) {
-    return "is a multicast or broadcast address, to which no TCP connection can be made";
+    return "is a multicast or broadcast address, from which no echo can be sent";
   }
   if (given->is_v6_link_local() && !given->has_scope()) {
     return "lacks its interface, which a link-local address needs, such as \"fe80::1%eth0\"";
@@ -95,6 +110,8 @@ std::string_view plain_fault(const Value& value, const Allowed& allowed) {
       return is_in_range(value, allowed) ? "" : "is out of range";
     case KeyType::level:
       return parse_level(std::get<std::string>(value)) ? "" : "is not a log level";
+    case KeyType::protocol:
+      return parse_protocol(std::get<std::string>(value)) ? "" : "is not a protocol";
     case KeyType::address: {
       const auto& text = std::get<std::string>(value);
       return allowed.or_none && text.empty() ? "" : address_fault(text);
@@ -120,7 +137,9 @@ std::string allowed_text(const Allowed& allowed) {
       return (allowed.or_zero ? "0 or " : "") + number_text(allowed.min) + " to " +
              number_text(allowed.max);
     case KeyType::level:
-      return level_names();
+      return joined_names(kLevels);
+    case KeyType::protocol:
+      return joined_names(kProtocols);
     case KeyType::address:
       return std::string(R"(IP addresses such as "::" or "192.0.2.1")") +
              (allowed.or_none ? R"(, or "" for none)" : "");
@@ -151,11 +170,15 @@ std::string_view level_name(LogLevel level) noexcept {
 }
 
 std::optional<LogLevel> parse_level(std::string_view name) noexcept {
-  const auto* const found = std::find(kLevels.begin(), kLevels.end(), name);
-  if (found == kLevels.end()) {
-    return std::nullopt;
-  }
-  return static_cast<LogLevel>(found - kLevels.begin());
+  return value_named<LogLevel>(name, kLevels);
+}
+
+std::string_view protocol_name(Protocol protocol) noexcept {
+  return kProtocols[static_cast<std::size_t>(protocol)];
+}
+
+std::optional<Protocol> parse_protocol(std::string_view name) noexcept {
+  return value_named<Protocol>(name, kProtocols);
 }
 
 std::optional<SocketAddress> parse_address(const std::string& text, std::uint16_t port) noexcept {

@@ -14,7 +14,7 @@
 namespace echod {
 
 // `seconds` may have a fraction, `integer` may not.
-enum class KeyType : std::uint8_t { boolean, integer, seconds, level, address, path };
+enum class KeyType : std::uint8_t { boolean, integer, seconds, level, protocol, address, path };
 
 // Whether values of this type are TOML strings.
 [[nodiscard]] bool is_text(KeyType type) noexcept;
@@ -39,6 +39,9 @@ struct Allowed {
 
 [[nodiscard]] std::string_view level_name(LogLevel level) noexcept;
 [[nodiscard]] std::optional<LogLevel> parse_level(std::string_view name) noexcept;
+
+[[nodiscard]] std::string_view protocol_name(Protocol protocol) noexcept;
+[[nodiscard]] std::optional<Protocol> parse_protocol(std::string_view name) noexcept;
 
 // Returns nothing if `text` is not an IP address. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
 // becomes the IPv4 address, so that equal listeners compare equal.

@@ -4,7 +4,8 @@ namespace echod {
 
 std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
                                                   const ListenConfig& later) noexcept {
-  if (earlier.address.port() != later.address.port() || later.address.port() == 0) {
+  if (earlier.protocol != later.protocol || earlier.address.port() != later.address.port() ||
+      later.address.port() == 0) {
     return std::nullopt;
   }
   if (earlier.address == later.address) {

@@ -110,6 +110,19 @@ Table listener_table(const Status& status) {
   return table;
 }
 
+// Empty if there is no UDP listener.
+std::string datagrams_text(const Status& status, Sizes sizes, const Style& style) {
+  if (status.datagram_listeners.empty()) {
+    return "";
+  }
+  Table table({{"UDP LISTENER", Align::left}, {"QUEUED"}, {"DROPPED"}, {"", Align::left}});
+  for (const DatagramListener& listener : status.datagram_listeners) {
+    table.add({listener.address, size_text(listener.queued_bytes, sizes),
+               client::count_text(listener.dropped), listener.is_open ? "" : "closed"});
+  }
+  return headed(table.lines(), style);
+}
+
 // Up to 16 workers have a row each. With more, only stuck workers have a row, and one line shows
 // how evenly the connections are spread.
 std::string workers_text(const Status& status, Sizes sizes, const Style& style) {
@@ -154,6 +167,17 @@ std::string list_text(const std::string& heading, Counts counts, const Style& st
     lines.back() += item;
   }
   return headed(lines, style);
+}
+
+Counts datagrams(const Status& status) {
+  constexpr std::string_view kPrefix = "datagram";
+  Counts counts;
+  for (const auto& [name, value] : status.counters) {
+    if (name.starts_with(kPrefix)) {
+      counts.emplace_back(name, value);
+    }
+  }
+  return counts;
 }
 
 Counts closes(const Status& status) {
@@ -257,7 +281,9 @@ std::string overview(const Status& status, Sizes sizes, const Style& style) {
   }
   text += '\n' + figures(status, sizes) + delay_line(status) + config_line(status);
   text += headed(listener_table(status).lines(), style);
+  text += datagrams_text(status, sizes, style);
   text += workers_text(status, sizes, style);
+  text += list_text("DATAGRAMS", datagrams(status), style);
   text += list_text("CLOSED CONNECTIONS", closes(status), style);
   text += list_text("LIMITS AND REFUSALS", limits_and_refusals(status), style);
   return text + trouble_text(status, style);

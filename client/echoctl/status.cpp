@@ -35,6 +35,13 @@ Listener listener_of(const Json& json) {
           .is_open = json.at("is_open").get<bool>()};
 }
 
+DatagramListener datagram_listener_of(const Json& json) {
+  return {.address = text_of(json, "address"),
+          .queued_bytes = count_of(json, "queued_bytes"),
+          .dropped = count_of(json, "dropped"),
+          .is_open = json.at("is_open").get<bool>()};
+}
+
 Worker worker_of(const Json& json) {
   return {.number = count_of(json, "worker"),
           .is_stuck = json.at("is_stuck").get<bool>(),
@@ -103,6 +110,7 @@ Status status_of(const Json& json) {
                 .config = config_of(json.at("config")),
                 .upgrades = upgrades_of(json.at("upgrades")),
                 .listeners = {},
+                .datagram_listeners = {},
                 .workers = {},
                 .worker_stalls = count_of(json, "worker_stalls"),
                 .counters = {},
@@ -113,6 +121,10 @@ Status status_of(const Json& json) {
                 .resident_bytes = count_of(json.at("process"), "resident_bytes")};
   for (const Json& listener : json.at("listeners")) {
     status.listeners.push_back(listener_of(listener));
+  }
+  // An earlier echod does not have them.
+  for (const Json& listener : json.value("datagram_listeners", Json::array())) {
+    status.datagram_listeners.push_back(datagram_listener_of(listener));
   }
   for (const Json& worker : json.at("workers")) {
     status.workers.push_back(worker_of(worker));

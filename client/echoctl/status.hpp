@@ -23,6 +23,14 @@ struct Listener {
   bool is_open = true;
 };
 
+// A [[listen]] for UDP.
+struct DatagramListener {
+  std::string address;  // "udp [::]:2003".
+  std::uint64_t queued_bytes = 0;
+  std::uint64_t dropped = 0;  // By the kernel.
+  bool is_open = true;
+};
+
 struct Worker {
   std::uint64_t number = 0;
   bool is_stuck = false;
@@ -90,6 +98,7 @@ struct Status {
   ConfigState config;
   UpgradeState upgrades;
   std::vector<Listener> listeners;
+  std::vector<DatagramListener> datagram_listeners;
   std::vector<Worker> workers;
   std::uint64_t worker_stalls = 0;
   std::map<std::string, std::uint64_t> counters;

@@ -25,8 +25,9 @@ std::string host_name() {
 }  // namespace
 
 Admin::Admin(Workers& workers, ServiceAccess& service,
-             const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners)
-    : snapshots_(workers, service, listeners),
+             const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
+             const std::vector<DatagramSockets>& datagrams)
+    : snapshots_(workers, service, listeners, datagrams),
       inquiries_(loop_, workers, service),
       routes_({.snapshots = snapshots_,
                .history = history_,

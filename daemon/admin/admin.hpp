@@ -38,7 +38,8 @@ class Admin {
   // Listens on nothing yet. The references must outlive it. Throws std::system_error,
   // std::bad_alloc.
   Admin(Workers& workers, ServiceAccess& service,
-        const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners);
+        const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
+        const std::vector<DatagramSockets>& datagrams = {});
   // Ends the thread.
   ~Admin();
   Admin(const Admin&) = delete;

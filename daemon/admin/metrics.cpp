@@ -79,6 +79,37 @@ constexpr std::array<CounterRow, kCounters - kCloseReasons> kCounterRows = {{
      "Log lines about connections that were left out, because there were more than "
      "log.connection_lines_per_second or memory was short.",
      "", ""},
+    {Counter::datagrams_received, "echod_datagrams_received_total",
+     "Datagrams that were read from UDP sockets; they were echoed or dropped.", "", ""},
+    {Counter::datagrams_echoed, "echod_datagrams_echoed_total",
+     "Datagrams whose echo the kernel accepted for sending.", "", ""},
+    {Counter::datagram_bytes_received, "echod_datagrams_received_bytes_total",
+     "Bytes of the datagrams that were read.", "", ""},
+    {Counter::datagram_bytes_sent, "echod_datagrams_echoed_bytes_total",
+     "Bytes of the datagrams that were echoed.", "", ""},
+    {Counter::datagram_trains, "echod_datagram_trains_total",
+     "Times that the kernel handed several datagrams of one client over as one train.", "", ""},
+    {Counter::datagram_trains_refused, "echod_datagram_trains_refused_total",
+     "Trains of datagrams that the kernel did not send as one, so that they were sent one by one.",
+     "", ""},
+    {Counter::datagram_receive_errors, "echod_datagram_receive_errors_total",
+     "Times that a UDP socket could not be read and was tried again later.", "", ""},
+    {Counter::datagrams_dropped_incomplete, "echod_datagrams_dropped_total",
+     "Datagrams that were read and not echoed; echod(8) explains each reason.", "reason",
+     "incomplete"},
+    {Counter::datagrams_dropped_port_zero, "echod_datagrams_dropped_total", "", "reason",
+     "port_zero"},
+    {Counter::datagrams_dropped_service_port, "echod_datagrams_dropped_total", "", "reason",
+     "service_port"},
+    {Counter::datagrams_dropped_own_port, "echod_datagrams_dropped_total", "", "reason",
+     "own_port"},
+    {Counter::datagrams_dropped_to_many, "echod_datagrams_dropped_total", "", "reason", "to_many"},
+    {Counter::datagrams_dropped_source_address, "echod_datagrams_dropped_total", "", "reason",
+     "source_address"},
+    {Counter::datagrams_dropped_source_rate, "echod_datagrams_dropped_total", "", "reason",
+     "source_rate"},
+    {Counter::datagrams_dropped_not_sent, "echod_datagrams_dropped_total", "", "reason",
+     "not_sent"},
 }};
 
 constexpr bool are_in_order() {
@@ -256,6 +287,26 @@ void write_listeners(MetricsText& text, const Snapshot& snapshot) {
                   [](const ListenerSnapshot& listener) { return listener.dropped; });
 }
 
+// Only if there is a [[listen]] for UDP.
+void write_datagram_listeners(MetricsText& text, const Snapshot& snapshot) {
+  if (snapshot.datagram_listeners.empty()) {
+    return;
+  }
+  text.begin("echod_datagram_listener_open", kGauge,
+             "Whether the UDP sockets of the listener are open.");
+  for (const DatagramListenerSnapshot& listener : snapshot.datagram_listeners) {
+    text.sample(flag(listener.is_open), {{"listener", listener.address}});
+  }
+  text.begin("echod_datagram_listener_queue_dropped_total", kCounter,
+             "Datagrams that the kernel dropped, nearly always because the receive buffer of an "
+             "open listener was full.");
+  for (const DatagramListenerSnapshot& listener : snapshot.datagram_listeners) {
+    if (listener.is_open) {
+      text.sample(listener.dropped, {{"listener", listener.address}});
+    }
+  }
+}
+
 // A sample for each worker.
 template <typename ValueOf>
 void write_workers(MetricsText& text, const Snapshot& snapshot, ValueOf value_of) {
@@ -384,6 +435,7 @@ std::string metrics_text(const Snapshot& snapshot, const HttpCounters& http) {
   write_connections(text, snapshot);
   write_counters(text, total_counters(snapshot));
   write_listeners(text, snapshot);
+  write_datagram_listeners(text, snapshot);
   write_workers(text, snapshot);
   write_service(text, snapshot.service);
   write_log(text, snapshot.log);

@@ -67,6 +67,14 @@ struct ListenerSnapshot {
   bool is_removed = false;
 };
 
+// A [[listen]] for UDP, with the sockets of all workers.
+struct DatagramListenerSnapshot {
+  std::string address;             // "udp [::]:2003".
+  std::uint64_t queued_bytes = 0;  // Of its receive buffers that are in use now.
+  std::uint64_t dropped = 0;       // Datagrams that the kernel dropped because a queue was full.
+  bool is_open = true;             // False once a drain has released one of its sockets.
+};
+
 struct WorkerSnapshot {
   bool is_stuck = false;  // It has made no turn for 6 s or more.
   std::uint64_t turns = 0;
@@ -103,6 +111,7 @@ struct Snapshot {
   std::uint64_t worker_stalls = 0;
   ServiceFacts service;
   std::vector<ListenerSnapshot> listeners;
+  std::vector<DatagramListenerSnapshot> datagram_listeners;
   std::vector<WorkerSnapshot> workers;
   LogSnapshot log;
   ProcessSnapshot process;

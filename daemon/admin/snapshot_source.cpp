@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 
+#include "config/listener_text.hpp"
 #include "sys/open_files.hpp"
 #include "sys/process_usage.hpp"
 
@@ -21,12 +22,17 @@ double seconds_of(std::chrono::microseconds time) noexcept {
 
 SnapshotSource::SnapshotSource(
     Workers& workers, ServiceAccess& service,
-    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners)
+    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
+    const std::vector<DatagramSockets>& datagrams)
     : workers_(workers), service_(service) {
   for (const auto& socket : listeners) {
     listeners_.push_back({.address = socket->address.text(),
                           .socket = socket,
                           .dropped_before = socket->dropped_before});
+  }
+  for (const DatagramSockets& sockets : datagrams) {
+    datagrams_.push_back({.address = listener_text(Protocol::udp, sockets.front()->address),
+                          .sockets = {sockets.begin(), sockets.end()}});
   }
 }
 
@@ -49,6 +55,9 @@ Snapshot SnapshotSource::take_without_open_files() const {
     snapshot.listeners.push_back(listener(i));
   }
   add_removed_listeners(snapshot);
+  for (const DatagramListener& one : datagrams_) {
+    snapshot.datagram_listeners.push_back(snapshot_of(one));
+  }
   const sys::ProcessUsage usage = sys::process_usage();
   snapshot.process.cpu_user_s = seconds_of(usage.cpu_user);
   snapshot.process.cpu_system_s = seconds_of(usage.cpu_system);
@@ -74,6 +83,24 @@ ListenerSnapshot SnapshotSource::listener(std::size_t number) const {
     snapshot.waiting = queue.waiting;
     snapshot.queue_limit = queue.limit;
     snapshot.dropped = queue.dropped - listener.dropped_before;
+  }
+  return snapshot;
+}
+
+bool SnapshotSource::DatagramListener::is_open() const noexcept {
+  return std::none_of(sockets.begin(), sockets.end(),
+                      [](const auto& socket) { return socket.expired(); });
+}
+
+// As with a listening socket, it owns each one only for the call.
+DatagramListenerSnapshot SnapshotSource::snapshot_of(const DatagramListener& listener) {
+  DatagramListenerSnapshot snapshot{.address = listener.address, .is_open = listener.is_open()};
+  for (const auto& weak : listener.sockets) {
+    if (const auto socket = weak.lock()) {
+      const sys::DatagramQueue queue = sys::datagram_queue(socket->fd.get());
+      snapshot.queued_bytes += queue.used_bytes;
+      snapshot.dropped += queue.dropped - socket->dropped_before;
+    }
   }
   return snapshot;
 }
@@ -134,12 +161,18 @@ std::string SnapshotSource::unhealthy_because() const {
   return "";
 }
 
+bool SnapshotSource::is_any_listener_open() const noexcept {
+  return std::any_of(listeners_.begin(), listeners_.end(),
+                     [](const Listener& listener) { return !listener.socket.expired(); }) ||
+         std::any_of(datagrams_.begin(), datagrams_.end(),
+                     [](const DatagramListener& listener) { return listener.is_open(); });
+}
+
 std::string SnapshotSource::not_ready_because() const {
   if (const Phase phase = service_.phase(); phase != Phase::serving) {
     return std::string(name_of(phase));
   }
-  if (std::all_of(listeners_.begin(), listeners_.end(),
-                  [](const Listener& listener) { return listener.socket.expired(); })) {
+  if (!is_any_listener_open()) {
     return "no listener is open";
   }
   for (std::size_t i = 0; i < workers_.size(); ++i) {

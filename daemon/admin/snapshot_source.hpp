@@ -17,10 +17,11 @@ namespace echod {
 
 class SnapshotSource {
  public:
-  // `listeners` are numbered as the workers number them. It does not keep them open. The references
-  // must outlive it. Throws std::bad_alloc.
+  // `listeners` are numbered as the workers number them; `datagrams` are the UDP listeners. It does
+  // not keep them open. The references must outlive it. Throws std::bad_alloc.
   SnapshotSource(Workers& workers, ServiceAccess& service,
-                 const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners);
+                 const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
+                 const std::vector<DatagramSockets>& datagrams);
 
   // Throws std::bad_alloc.
   [[nodiscard]] Snapshot take() const;
@@ -41,7 +42,17 @@ class SnapshotSource {
     std::uint32_t dropped_before = 0;  // By an inherited socket, before this process had it.
   };
 
+  struct DatagramListener {
+    std::string address;
+    std::vector<std::weak_ptr<const sys::DatagramSocket>> sockets;
+
+    // Whether all of its sockets are open.
+    [[nodiscard]] bool is_open() const noexcept;
+  };
+
   [[nodiscard]] ListenerSnapshot listener(std::size_t number) const;
+  [[nodiscard]] static DatagramListenerSnapshot snapshot_of(const DatagramListener& listener);
+  [[nodiscard]] bool is_any_listener_open() const noexcept;
   void add_removed_listeners(Snapshot& snapshot) const;
   [[nodiscard]] std::uint64_t accepted(ListenerCounts::Listener listener) const noexcept;
   [[nodiscard]] WorkerSnapshot worker(std::size_t number) const;
@@ -49,6 +60,7 @@ class SnapshotSource {
   Workers& workers_;
   ServiceAccess& service_;
   std::vector<Listener> listeners_;
+  std::vector<DatagramListener> datagrams_;
 };
 
 }  // namespace echod

@@ -58,6 +58,20 @@ void write_listeners(JsonText& json, const Snapshot& snapshot) {
   json.end_array();
 }
 
+void write_datagram_listeners(JsonText& json,
+                              const std::vector<DatagramListenerSnapshot>& listeners) {
+  json.key("datagram_listeners").begin_array();
+  for (const DatagramListenerSnapshot& listener : listeners) {
+    json.begin_object()
+        .member("address", listener.address)
+        .member("queued_bytes", listener.queued_bytes)
+        .member("dropped", listener.dropped)
+        .member("is_open", listener.is_open)
+        .end_object();
+  }
+  json.end_array();
+}
+
 void write_workers(JsonText& json, const std::vector<WorkerSnapshot>& workers) {
   json.key("workers").begin_array();
   for (std::size_t i = 0; i < workers.size(); ++i) {
@@ -140,6 +154,7 @@ std::string status_json(const Snapshot& snapshot) {
   write_config(json, service);
   write_upgrades(json, service.upgrades);
   write_listeners(json, snapshot);
+  write_datagram_listeners(json, snapshot.datagram_listeners);
   write_workers(json, snapshot.workers);
   json.member("worker_stalls", snapshot.worker_stalls);
   write_counters(json, total_counters(snapshot));

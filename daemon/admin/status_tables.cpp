@@ -43,6 +43,21 @@ constexpr std::array<std::string_view, kCounters> kMeanings = {
     "connections that were lost while they waited to be accepted",
     "connections that were closed at once, because epoll did not register them",
     "log lines beyond log.connection_lines_per_second",
+    "datagrams that were read; they were echoed or dropped",
+    "datagrams whose echo the kernel accepted for sending",
+    "bytes of the datagrams that were read",
+    "bytes of the datagrams that were echoed",
+    "times that several datagrams of one client came as one train",
+    "trains that the kernel did not send as one; they were sent one by one",
+    "times that a UDP socket could not be read and was tried again",
+    "dropped datagrams: bytes or facts about them did not fit",
+    "dropped datagrams: from port 0",
+    "dropped datagrams: from a port below 1024, or 2049",
+    "dropped datagrams: from a port on which echod serves UDP",
+    "dropped datagrams: to a broadcast or multicast address",
+    "dropped datagrams: from an address that no host has",
+    "dropped datagrams: beyond limits.datagrams_per_source",
+    "dropped datagrams: the kernel did not take the echo",
     "the client ended its side and has everything",
     "the client reset the connection",
     "the client vanished: keepalive or socket.user_timeout_s",
@@ -125,6 +140,14 @@ std::string listener_row(const Snapshot& snapshot, std::size_t number) {
                      cell(listener.is_open ? total_text(listener.dropped) : "-"));
 }
 
+std::string datagram_listener_row(const DatagramListenerSnapshot& listener) {
+  const std::string note =
+      listener.is_open ? "" : html_element("span", "class=\"soft\"", " (closed)");
+  return row("", row_heading(escaped_html(listener.address) + note) + cell("-") + cell("-") +
+                     cell(listener.is_open ? size_text(listener.queued_bytes) : "-") +
+                     cell(listener.is_open ? total_text(listener.dropped) : "-"));
+}
+
 // Workers.
 
 std::string worker_row(const Snapshot& snapshot, std::size_t number, std::uint64_t most) {
@@ -149,7 +172,8 @@ std::string recent_heading(const Snapshot& snapshot, const ConnectionHistory& hi
 
 bool is_in_bytes(Counter counter) noexcept {
   return counter == Counter::bytes_received || counter == Counter::bytes_sent ||
-         counter == Counter::bytes_discarded || counter == Counter::bytes_spliced;
+         counter == Counter::bytes_discarded || counter == Counter::bytes_spliced ||
+         counter == Counter::datagram_bytes_received || counter == Counter::datagram_bytes_sent;
 }
 
 struct CounterLine {
@@ -268,6 +292,9 @@ std::string listeners_html(const Snapshot& snapshot) {
   std::string rows;
   for (std::size_t i = 0; i < snapshot.listeners.size(); ++i) {
     rows += listener_row(snapshot, i);
+  }
+  for (const DatagramListenerSnapshot& listener : snapshot.datagram_listeners) {
+    rows += datagram_listener_row(listener);
   }
   if (rows.empty()) {
     return section("class=\"full\"", heading("Listeners") + soft("There are none."));

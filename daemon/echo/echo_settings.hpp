@@ -39,6 +39,7 @@ struct EchoSettings {
   std::chrono::microseconds busy_poll{0};
   TimeoutsConfig timeouts;
   SpliceSettings splice;
+  std::uint32_t datagrams_per_source = 0;  // In a second, of a worker; 0: no limit.
   std::uint32_t log_lines_per_second = 0;  // Of all workers together; 0: no limit.
   std::uint32_t reads_per_sample = 64;     // One read in so many is timed (relay.hpp); 0: none.
   bool logs_echoes = false;                // Whether anything would print a line for each message.
@@ -62,6 +63,7 @@ struct EchoSettings {
       .busy_poll = config.busy_poll,
       .timeouts = config.timeouts,
       .splice = splice,
+      .datagrams_per_source = config.limits.datagrams_per_source,
       .log_lines_per_second = config.log.connection_lines_per_second,
       .logs_echoes = lowest_level(config.log) == LogLevel::trace,
   };

@@ -14,7 +14,8 @@ namespace echod {
 Worker::Worker(const EchoSettings& settings, WorkerLogs logs, SharedState& shared,
                std::size_t number, WorkerEvents events)
     : events_(std::move(events)),
-      context_(loop_, settings, std::move(logs), shared.line_limits, {shared.admission, number}) {
+      context_(loop_, settings, std::move(logs), shared.line_limits, {shared.admission, number}),
+      datagrams_(context_, shared.datagram_ports) {
   if (!context_.reserve()) {  // The first connections have memory, whatever happens later.
     throw std::bad_alloc();
   }
@@ -123,6 +124,7 @@ void Worker::carry_out_orders() noexcept {
   }
   if (orders.settings) {
     context_.apply(*orders.settings);
+    datagrams_.apply();
     sweep_.restart();
     acceptor_.set_accepts_in_a_turn(context_.settings.turn_accepts);
     acceptor_.poll_again();  // The limit may be higher now.
@@ -133,6 +135,7 @@ void Worker::carry_out_orders() noexcept {
   if (orders.abort) {
     abort_reason_ = *orders.abort;
     acceptor_.close();
+    datagrams_.close();
     abort_visit_.start();
   }
   if (orders.inquiry != nullptr) {
@@ -154,7 +157,8 @@ void Worker::run() noexcept {
       acceptor_.on_connections_ended();
     }
     wait_while_parked();
-    const bool is_empty = acceptor_.is_closed() && context_.table.size() == 0;
+    const bool is_empty =
+        acceptor_.is_closed() && datagrams_.are_closed() && context_.table.size() == 0;
     must_end_ = must_end_ || (context_.is_draining && is_empty);
   }
   context_.log.report_suppressed();
@@ -190,6 +194,7 @@ void Worker::begin_drain() noexcept {
   context_.is_draining = true;
   drain_visit_.start();
   acceptor_.accept_waiting_then_close();
+  datagrams_.drain();
   sweep_.restart();
 }
 

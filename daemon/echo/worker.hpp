@@ -3,7 +3,7 @@
 //
 //   created --start()--> serving --drain()--> draining --all is closed--> ended
 //
-// All is closed when the listening sockets are released and no connection is left.
+// All is closed when the listening sockets and UDP sockets are released and no connection is left.
 // abort_connections() closes all in any state.
 //
 // A serving worker can be parked: its thread stops between two turns and waits.
@@ -37,6 +37,7 @@
 #include "echo/echo_context.hpp"
 #include "echo/parked_connection.hpp"
 #include "echo/timeout_sweep.hpp"
+#include "echo/worker_datagrams.hpp"
 #include "loop/event_loop.hpp"
 #include "loop/notifier.hpp"
 
@@ -55,6 +56,8 @@ struct SharedState {
 
   Admission admission;
   LineLimits line_limits;
+  // The ports on which this daemon serves UDP. Set before the workers start.
+  std::vector<std::uint16_t> datagram_ports;
 };
 
 // Called in the worker's thread; must not block.
@@ -91,6 +94,14 @@ class Worker {
 
   // Call it before start(). Throws std::system_error.
   void listen(std::shared_ptr<const sys::ListenSocket> socket);
+  // Echoes the datagrams of `socket`, which no other worker must have. Call it before start().
+  // Throws std::system_error, std::bad_alloc.
+  void listen(std::shared_ptr<const sys::DatagramSocket> socket) {
+    datagrams_.add(std::move(socket));
+  }
+  // Echoes the datagrams that wait in the queue of `socket`. Call it before start(). Throws
+  // std::bad_alloc.
+  void echo_queued(const sys::DatagramSocket& socket) { datagrams_.echo_queued(socket); }
   // Continue from a parked worker of an earlier program. Call them before start().
   // carry_over() adds counts; `ended` is the number of the listener's connections that have closed.
   // resume() passes open connections: the worker's thread registers them before it serves.
@@ -116,10 +127,10 @@ class Worker {
 
   // Takes over new settings.
   void apply(const EchoSettings& settings) noexcept;
-  // Serves the clients that wait in the accept queues, releases the listening sockets, drains every
-  // connection, then ends.
+  // Serves the clients that wait in the accept queues, echoes the datagrams that wait, releases the
+  // sockets, drains every connection, then ends.
   void drain() noexcept;
-  // Releases the listening sockets and closes all connections.
+  // Releases the listening and UDP sockets and closes all connections.
   void abort_connections(CloseReason reason) noexcept;
   // Asks all connections. An inquiry that has not ended yet is dropped: its end() is not called.
   // Nor is it called if the worker has ended, or ends meanwhile. Any thread, but only one: an
@@ -172,6 +183,7 @@ class Worker {
   EchoContext context_;
   Acceptor acceptor_{context_.acceptor_parts(), context_.settings.turn_accepts,
                      events_.on_listener_lost};
+  WorkerDatagrams datagrams_;
   TimeoutSweep sweep_{context_};
   ConnectionVisit drain_visit_{loop_, context_.table,
                                [](Connection& connection) { connection.begin_drain(); }, [] {}};

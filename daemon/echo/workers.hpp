@@ -8,12 +8,16 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "echo/echo_context.hpp"
 #include "echo/worker.hpp"
 
 namespace echod {
+
+// The UDP sockets of one [[listen]].
+using DatagramSockets = std::vector<std::shared_ptr<const sys::DatagramSocket>>;
 
 class Workers {
  public:
@@ -27,6 +31,10 @@ class Workers {
 
   // As for one worker (worker.hpp).
   void listen(const std::shared_ptr<const sys::ListenSocket>& socket);
+  // Says on which ports this daemon serves UDP (datagram_guard.hpp). Call it before start().
+  void set_datagram_ports(std::vector<std::uint16_t> ports) noexcept {
+    shared_->datagram_ports = std::move(ports);
+  }
   void start();
   void apply(const EchoSettings& settings) noexcept;
   void drain() noexcept;

@@ -111,7 +111,7 @@ void open_admin_sockets(Admin& admin, const AdminConfig& config, OpenAdminSocket
     try {
       admin.listen(*address);
     } catch (const std::system_error& error) {
-      throw listen_error(*address, error);
+      throw listen_error({.address = *address}, error);
     }
   }
 }

@@ -16,7 +16,7 @@ Capacity::Capacity(const Config& config, std::size_t inherited)
       workers_(config.workers == 0 ? sys::available_cpus() : config.workers),
       usable_descriptors_(echod::usable_descriptors(
           config.limits, open_files_,
-          reserved_descriptors(config.listen.size(), workers_, inherited_) +
+          reserved_descriptors(descriptors_of_listeners(config, workers_), workers_, inherited_) +
               admin_descriptors(config.admin))) {}
 
 ConnectionLimit Capacity::limit_for(const Config& config) const {

@@ -5,6 +5,8 @@
 #include <system_error>
 #include <utility>
 
+#include "config/listener_text.hpp"
+#include "service/datagram_listeners.hpp"
 #include "service/exit_codes.hpp"
 #include "service/listen_error.hpp"
 
@@ -12,14 +14,24 @@ namespace echod {
 
 namespace {
 
+constexpr const char* kHowToAgreeLater =
+    "change [[listen]], or ListenStream= and ListenDatagram= of the socket unit and restart it";
+
+void require_bindable(const ListenConfig& wanted) {
+  const auto require =
+      wanted.protocol == Protocol::udp ? sys::require_datagrams_bindable : sys::require_bindable;
+  require(wanted.address, wanted.v6only);
+}
+
 bool serves(const ListenerState& open, const ListenConfig& wanted) {
-  return open.wanted == wanted.address && (!wanted.address.is_v6() || open.v6only == wanted.v6only);
+  return open.protocol == wanted.protocol && open.wanted == wanted.address &&
+         (!wanted.address.is_v6() || open.v6only == wanted.v6only);
 }
 
 // Whether a listener that will be closed may be what keeps `wanted` from being bound.
 bool is_freed(const ListenConfig& wanted, const std::vector<ListenerState>& leaving) {
   return std::any_of(leaving.begin(), leaving.end(), [&wanted](const ListenerState& open) {
-    return open.address.port() == wanted.address.port();
+    return open.protocol == wanted.protocol && open.address.port() == wanted.address.port();
   });
 }
 
@@ -46,13 +58,14 @@ std::vector<std::optional<std::size_t>> matches_of(const std::vector<ListenConfi
 
 std::vector<ListenerState> states_of(
     const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners, const Config& config) {
+  const std::vector<ListenConfig> wanted = listeners_of(config, Protocol::tcp);
   std::vector<ListenerState> states;
   for (std::size_t i = 0; i < listeners.size(); ++i) {
     const sys::ListenSocket& listener = *listeners[i];
     states.push_back({.fd = listener.fd.get(),
-                      .wanted = config.listen[i].address,
+                      .wanted = wanted[i].address,
                       .address = listener.address,
-                      .v6only = config.listen[i].v6only,
+                      .v6only = wanted[i].v6only,
                       .is_inherited = listener.is_inherited,
                       .fell_back_to_v4 = listener.fell_back_to_v4,
                       .dropped_before = listener.dropped_before});
@@ -60,7 +73,8 @@ std::vector<ListenerState> states_of(
   return states;
 }
 
-void require_listenable(const Config& config, const std::vector<ListenerState>& open) {
+void require_listenable(const Config& config, const std::vector<ListenerState>& states) {
+  const std::vector<ListenerState> open = first_of_each(groups_of(states));
   const auto matches = matches_of(config.listen, open);
   std::vector<ListenerState> leaving;
   for (std::size_t i = 0; i < open.size(); ++i) {
@@ -77,24 +91,23 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
     }
     if (is_activated) {
       throw StartupError(ExitCode::configuration,
-                         "socket activation: [[listen]] " + wanted.address.text() +
-                             " is not among the passed sockets; change [[listen]], or "
-                             "ListenStream= of the socket unit and restart it");
+                         "socket activation: [[listen]] " +
+                             listener_text(wanted.protocol, wanted.address) +
+                             " is not among the passed sockets; " + kHowToAgreeLater);
     }
     try {
-      sys::require_bindable(wanted.address, wanted.v6only);
+      require_bindable(wanted);
     } catch (const std::system_error& error) {
       if (error.code().value() != EADDRINUSE || !is_freed(wanted, leaving)) {
-        throw listen_error(wanted.address, error);
+        throw listen_error(wanted, error);
       }
     }
   }
   if (is_activated && !leaving.empty()) {
     throw StartupError(ExitCode::configuration,
                        "socket activation: no [[listen]] has the address of the passed socket " +
-                           leaving.front().address.text() +
-                           "; change [[listen]], or ListenStream= of the socket unit and "
-                           "restart it");
+                           listener_text(leaving.front().protocol, leaving.front().address) + "; " +
+                           kHowToAgreeLater);
   }
 }
 

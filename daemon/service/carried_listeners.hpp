@@ -23,13 +23,13 @@ namespace echod {
 [[nodiscard]] std::vector<std::optional<std::size_t>> matches_of(
     const std::vector<ListenConfig>& wanted, const std::vector<ListenerState>& open);
 
-// Describes `listeners`, which serve the entries of `config` in the same order.
+// Describes `listeners`, which serve the TCP entries of `config` in the same order.
 [[nodiscard]] std::vector<ListenerState> states_of(
     const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners, const Config& config);
 
 // Throws StartupError if a [[listen]] of `config` could not be served beside, or in place of, the
-// `open` listeners. With socket activation the two must agree.
-void require_listenable(const Config& config, const std::vector<ListenerState>& open);
+// `states`: the open listeners. With socket activation the two must agree.
+void require_listenable(const Config& config, const std::vector<ListenerState>& states);
 
 struct CarriedListener {
   sys::ListenSocket socket;

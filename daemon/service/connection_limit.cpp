@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "service/exit_codes.hpp"
 
@@ -12,6 +13,13 @@ namespace {
 constexpr const char* kHowToRaise = "; raise it with ulimit -n, or LimitNOFILE= under systemd";
 
 }  // namespace
+
+std::size_t descriptors_of_listeners(const Config& config, std::size_t workers) noexcept {
+  return std::accumulate(config.listen.begin(), config.listen.end(), std::size_t{0},
+                         [workers](std::size_t sum, const ListenConfig& listener) {
+                           return sum + (listener.protocol == Protocol::udp ? workers : 1);
+                         });
+}
 
 std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
                                    std::size_t inherited) noexcept {

@@ -23,8 +23,13 @@ inline constexpr std::uint32_t kReservedDescriptors = 30;
 inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance and its eventfd.
 inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 
-// How many descriptors connections and pipes cannot use. `inherited`: descriptors that were open
-// when the process started, without the three standard streams and the passed listening sockets.
+// How many descriptors the listeners have: a UDP listener has one for each worker.
+[[nodiscard]] std::size_t descriptors_of_listeners(const Config& config,
+                                                   std::size_t workers) noexcept;
+
+// How many descriptors connections and pipes cannot use. `listeners`: theirs. `inherited`:
+// descriptors that were open when the process started, without the three standard streams and the
+// passed listening sockets.
 [[nodiscard]] std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
                                                  std::size_t inherited) noexcept;
 

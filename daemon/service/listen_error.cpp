@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <string>
 
+#include "config/listener_text.hpp"
 #include "sys/kernel_setting.hpp"
 
 namespace echod {
@@ -25,18 +26,25 @@ struct Meaning {
   std::string hint;  // What to do about it; may be empty.
 };
 
-Meaning meaning_of(int error, const SocketAddress& address) {
-  const std::string port = std::to_string(address.port());
+std::string in_use_hint(const ListenConfig& listener) {
+  const std::string port = std::to_string(listener.address.port());
+  if (listener.protocol == Protocol::udp) {
+    return "find the program that holds the port with: ss -uanp sport = :" + port;
+  }
+  return "find the program that holds the port with: ss -tanp sport = :" + port +
+         "; if that shows none, the port is bound without listening, which newer versions show "
+         "with: ss -tBnp sport = :" +
+         port;
+}
+
+Meaning meaning_of(int error, const ListenConfig& listener) {
+  const SocketAddress& address = listener.address;
   switch (error) {
     case EACCES:
     case EPERM:
       return {ExitCode::no_permission, permission_hint(address.port(), error)};
     case EADDRINUSE:
-      return {ExitCode::cannot_listen,
-              "find the program that holds the port with: ss -tanp sport = :" + port +
-                  "; if that shows none, the port is bound without listening, which newer versions "
-                  "show with: ss -tBnp sport = :" +
-                  port};
+      return {ExitCode::cannot_listen, in_use_hint(listener)};
     case EADDRNOTAVAIL:
       return {ExitCode::cannot_listen,
               "this host does not have that address; list its addresses with: ip address"};
@@ -53,12 +61,12 @@ Meaning meaning_of(int error, const SocketAddress& address) {
 
 }  // namespace
 
-StartupError listen_error(const SocketAddress& address, const std::system_error& error) {
+StartupError listen_error(const ListenConfig& listener, const std::system_error& error) {
   const int number = error.code().value();
-  const auto [code, hint] = meaning_of(number, address);
+  const auto [code, hint] = meaning_of(number, listener);
   return {code,
-          "cannot listen on " + address.text() + ": " + error.what() +
-              (hint.empty() ? "" : "; " + hint),
+          "cannot listen on " + listener_text(listener.protocol, listener.address) + ": " +
+              error.what() + (hint.empty() ? "" : "; " + hint),
           number};
 }
 

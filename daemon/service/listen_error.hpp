@@ -4,14 +4,14 @@
 
 #include <system_error>
 
-#include "config/net/socket_address.hpp"
+#include "config/config.hpp"
 #include "service/exit_codes.hpp"
 
 namespace echod {
 
 // A message with the address, the failed call, its errno and what to do about it. `error` is from
-// sys::open_listener().
-[[nodiscard]] StartupError listen_error(const SocketAddress& address,
+// sys::open_listener() or sys::open_datagrams().
+[[nodiscard]] StartupError listen_error(const ListenConfig& listener,
                                         const std::system_error& error);
 
 }  // namespace echod

@@ -7,6 +7,7 @@
 #include <system_error>
 #include <utility>
 
+#include "config/listener_text.hpp"
 #include "service/carried_listeners.hpp"
 #include "service/listen_error.hpp"
 
@@ -14,78 +15,143 @@ namespace echod {
 
 namespace {
 
+constexpr std::uint32_t kKib = 1024;
+
 sys::ListenSocket opened(const ListenConfig& wanted, const TcpOptions& options) {
   return sys::open_listener(wanted.address, wanted.backlog, wanted.v6only, options);
 }
 
-std::string_view ipv4_only_note(const sys::ListenSocket& socket) {
-  if (!socket.fell_back_to_v4) {
+std::string_view ipv4_only_note(bool fell_back_to_v4, bool is_inherited) {
+  if (!fell_back_to_v4) {
     return "";
   }
-  return socket.is_inherited ? " (IPv4 only: the passed socket is IPv4)"
-                             : " (IPv4 only: this host has no IPv6)";
+  return is_inherited ? " (IPv4 only: the passed socket is IPv4)"
+                      : " (IPv4 only: this host has no IPv6)";
+}
+
+// A number for each group: how many listening TCP sockets come before it.
+std::vector<std::size_t> tcp_numbers_of(const std::vector<ListenerGroup>& groups) {
+  std::vector<std::size_t> numbers;
+  std::size_t next = 0;
+  for (const ListenerGroup& group : groups) {
+    numbers.push_back(next);
+    next += group.front().protocol == Protocol::tcp ? 1U : 0U;
+  }
+  return numbers;
 }
 
 }  // namespace
 
 void Listeners::open(std::vector<PassedSocket> passed, const Config& config) {
   if (!passed.empty()) {
-    for (sys::ListenSocket& socket : adopt_passed_sockets(std::move(passed), config)) {
+    PassedListeners adopted = adopt_passed_sockets(std::move(passed), config);
+    for (sys::ListenSocket& socket : adopted.tcp) {
       add(std::move(socket));
     }
-    return;
-  }
-  for (const ListenConfig& wanted : config.listen) {
-    try {
-      add(opened(wanted, config.socket));
-    } catch (const std::system_error& error) {
-      throw listen_error(wanted.address, error);
+    for (sys::DatagramSocket& socket : adopted.udp) {
+      add({std::make_shared<const sys::DatagramSocket>(std::move(socket))});
     }
+  } else {
+    for (const ListenConfig& wanted : config.listen) {
+      open(wanted, config.socket);
+    }
+  }
+  workers_.set_datagram_ports(ports_of(datagrams_));
+}
+
+void Listeners::open(const ListenConfig& wanted, const TcpOptions& options) {
+  try {
+    if (wanted.protocol == Protocol::udp) {
+      add(open_datagram_sockets(wanted, options, workers_.size()));
+    } else {
+      add(opened(wanted, options));
+    }
+  } catch (const std::system_error& error) {
+    throw listen_error(wanted, error);
   }
 }
 
 // Closes first: a socket that goes may have the port of one that comes.
 ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, Config& config,
                                      spdlog::logger& log) {
-  const auto matches = matches_of(config.listen, earlier);
-  for (std::size_t i = 0; i < earlier.size(); ++i) {
-    if (std::find(matches.begin(), matches.end(), i) == matches.end()) {
-      empty_and_close(earlier[i], workers_);
-    }
-  }
+  const std::vector<ListenerGroup> groups = groups_of(earlier);
+  const std::vector<std::size_t> tcp_numbers = tcp_numbers_of(groups);
+  const auto matches = matches_of(config.listen, first_of_each(groups));
+  workers_.set_datagram_ports(datagram_ports_of(earlier));
+  close_unmatched(groups, matches);
   ListenerNumbers numbers;
   numbers.fill(ListenerCounts::kRemoved);
   std::vector<ListenConfig> served;
   for (std::size_t i = 0; i < matches.size(); ++i) {
     const ListenConfig& wanted = config.listen[i];
     try {
-      CarriedListener listener =
-          matches[i] ? echod::take_over(earlier[*matches[i]], wanted, config.socket)
-                     : CarriedListener{.socket = opened(wanted, config.socket), .trouble = ""};
-      if (!listener.trouble.empty()) {
-        log.error("upgrade: {} keeps options that it had: {}; an ordered upgrade tries again",
-                  listener.socket.address.text(), listener.trouble);
+      const std::size_t number = sockets_.size();
+      if (matches[i]) {
+        take_over(groups[*matches[i]], wanted, config.socket, log);
+      } else {
+        open(wanted, config.socket);
       }
-      add(std::move(listener.socket));
-    } catch (const std::system_error& error) {
-      log.error("upgrade: {}; reload to try again", listen_error(wanted.address, error).what());
-      continue;
+      if (matches[i] && wanted.protocol == Protocol::tcp) {
+        numbers.at(tcp_numbers[*matches[i]]) = static_cast<ListenerCounts::Listener>(number);
+      }
+      served.push_back(wanted);
+    } catch (const StartupError& error) {
+      log.error("upgrade: {}; reload to try again", error.what());
     }
-    if (matches[i]) {
-      numbers.at(*matches[i]) = static_cast<ListenerCounts::Listener>(served.size());
-    }
-    served.push_back(wanted);
   }
   config.listen = std::move(served);
+  workers_.set_datagram_ports(ports_of(datagrams_));
   return numbers;
 }
 
+void Listeners::close_unmatched(const std::vector<ListenerGroup>& groups,
+                                const std::vector<std::optional<std::size_t>>& matches) {
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (std::find(matches.begin(), matches.end(), i) != matches.end()) {
+      continue;
+    }
+    if (groups[i].front().protocol == Protocol::udp) {
+      empty_and_close(groups[i], workers_);
+    } else {
+      empty_and_close(groups[i].front(), workers_);
+    }
+  }
+}
+
+void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
+                          const TcpOptions& options, spdlog::logger& log) {
+  const SocketAddress& address = open.front().address;
+  std::string trouble;
+  try {
+    if (wanted.protocol == Protocol::udp) {
+      CarriedDatagrams carried = take_over_datagrams(open, wanted, options, workers_.size());
+      trouble = std::move(carried.trouble);
+      add(std::move(carried.sockets));
+    } else {
+      CarriedListener carried = echod::take_over(open.front(), wanted, options);
+      trouble = std::move(carried.trouble);
+      add(std::move(carried.socket));
+    }
+  } catch (const std::system_error& error) {
+    throw listen_error(wanted, error);
+  }
+  if (!trouble.empty()) {
+    log.error("upgrade: {} keeps options that it had: {}; an ordered upgrade tries again",
+              listener_text(wanted.protocol, address), trouble);
+  }
+}
+
 void Listeners::announce(const Config& config, spdlog::logger& log) const {
+  announce_tcp(listeners_of(config, Protocol::tcp), log);
+  announce_udp(sys::datagram_buffers(config.socket.receive_buffer_kib, 0), log);
+}
+
+void Listeners::announce_tcp(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const {
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     const sys::ListenSocket& socket = *sockets_[i];
-    const int backlog = config.listen[i].backlog;
+    const int backlog = wanted[i].backlog;
     log.info("listening on {}, backlog {}{}", socket.address.text(), backlog,
-             ipv4_only_note(socket));
+             ipv4_only_note(socket.fell_back_to_v4, socket.is_inherited));
     const auto granted = static_cast<int>(sys::accept_queue(socket.fd.get()).limit);
     if (granted > 0 && granted < backlog) {
       log.warn("the kernel cuts the backlog of {} from {} to {}; raise net.core.somaxconn",
@@ -94,9 +160,35 @@ void Listeners::announce(const Config& config, spdlog::logger& log) const {
   }
 }
 
+// The kernel doubles the size that is set.
+void Listeners::announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger& log) const {
+  const auto wanted_bytes = static_cast<std::uint32_t>(wanted.receive_bytes);
+  for (const DatagramSockets& sockets : datagrams_) {
+    const sys::DatagramSocket& first = *sockets.front();
+    const std::uint32_t granted = first.receive_buffer_bytes / 2;
+    log.info("listening on udp {}, receive buffer {} KiB, {} socket{}{}", first.address.text(),
+             granted / kKib, sockets.size(), sockets.size() == 1 ? "" : "s",
+             ipv4_only_note(first.fell_back_to_v4, first.is_inherited));
+    if (granted < wanted_bytes) {
+      log.warn(
+          "the kernel cuts the receive buffer of udp {} from {} to {} KiB; raise "
+          "net.core.rmem_max, or lower socket.receive_buffer_kib",
+          first.address.text(), wanted_bytes / kKib, granted / kKib);
+    }
+  }
+}
+
 void Listeners::add(sys::ListenSocket socket) {
   sockets_.push_back(std::make_shared<const sys::ListenSocket>(std::move(socket)));
   workers_.listen(sockets_.back());
+}
+
+// A listener with one socket, which was passed, is served by one worker: the next one for each.
+void Listeners::add(DatagramSockets sockets) {
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    workers_.at((datagrams_.size() + i) % workers_.size()).listen(sockets[i]);
+  }
+  datagrams_.push_back(std::move(sockets));
 }
 
 }  // namespace echod

@@ -1,16 +1,20 @@
-// The listening sockets of echod, one for each [[listen]] in the same order. The workers share
-// them.
+// The sockets of echod. A [[listen]] for TCP has one listening socket, which the workers share. A
+// [[listen]] for UDP has a socket for each worker, or a single one if it was passed.
 //
 // Thread-safety: belongs to the main thread.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "config/config.hpp"
 #include "echo/workers.hpp"
 #include "service/carried_workers.hpp"
+#include "service/datagram_listeners.hpp"
 #include "service/passed_sockets.hpp"
+#include "sys/datagram_socket.hpp"
 #include "sys/listen_socket.hpp"
 #include "upgrade/state.hpp"
 
@@ -34,20 +38,37 @@ class Listeners {
   // earlier program have now. Call it before the workers start. Throws std::bad_alloc.
   [[nodiscard]] ListenerNumbers take_over(const std::vector<ListenerState>& earlier, Config& config,
                                           spdlog::logger& log);
-  // Gives the sockets up. The workers close each when its accept queue is empty.
-  void release() noexcept { sockets_.clear(); }
+  // Gives the sockets up. The workers close each when its queue is empty.
+  void release() noexcept {
+    sockets_.clear();
+    datagrams_.clear();
+  }
 
+  // The listening TCP sockets, in the order of the configuration.
   [[nodiscard]] const std::vector<std::shared_ptr<const sys::ListenSocket>>& sockets()
       const noexcept {
     return sockets_;
   }
+  // The sockets of each UDP listener, in the order of the configuration.
+  [[nodiscard]] const std::vector<DatagramSockets>& datagrams() const noexcept {
+    return datagrams_;
+  }
   void announce(const Config& config, spdlog::logger& log) const;
 
  private:
+  void open(const ListenConfig& wanted, const TcpOptions& options);
+  void take_over(const ListenerGroup& open, const ListenConfig& wanted, const TcpOptions& options,
+                 spdlog::logger& log);
+  void close_unmatched(const std::vector<ListenerGroup>& groups,
+                       const std::vector<std::optional<std::size_t>>& matches);
+  void announce_tcp(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const;
+  void announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger& log) const;
   void add(sys::ListenSocket socket);
+  void add(DatagramSockets sockets);
 
   Workers& workers_;
   std::vector<std::shared_ptr<const sys::ListenSocket>> sockets_;
+  std::vector<DatagramSockets> datagrams_;
 };
 
 }  // namespace echod

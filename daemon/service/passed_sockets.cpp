@@ -10,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "config/listener_text.hpp"
 #include "config/toml_value.hpp"
 #include "service/exit_codes.hpp"
 
@@ -17,10 +18,12 @@ namespace echod {
 
 namespace {
 
-constexpr const char* kHowToAgree = "; change [[listen]], or ListenStream= of the socket unit";
+constexpr const char* kHowToAgree =
+    "; change [[listen]], or ListenStream= and ListenDatagram= of the socket unit";
 
 struct Candidate {
   PassedSocket socket;
+  Protocol protocol = Protocol::tcp;
   sys::Binding binding;
 };
 
@@ -29,14 +32,14 @@ bool may_serve_v4(const SocketAddress& address) {
   return address.is_v6() && address.is_any();
 }
 
-std::string text_of(const SocketAddress& address, bool v6only) {
-  return address.text() + (v6only && may_serve_v4(address) ? " (v6only)" : "");
+std::string text_of(Protocol protocol, const SocketAddress& address, bool v6only) {
+  return listener_text(protocol, address) + (v6only && may_serve_v4(address) ? " (v6only)" : "");
 }
 
 std::string text_of(const std::vector<Candidate>& candidates) {
   std::string text;
-  for (const auto& [socket, binding] : candidates) {
-    text += (text.empty() ? "" : ", ") + text_of(binding.address, binding.v6only) + " (" +
+  for (const auto& [socket, protocol, binding] : candidates) {
+    text += (text.empty() ? "" : ", ") + text_of(protocol, binding.address, binding.v6only) + " (" +
             socket.name + ')';
   }
   return text;
@@ -51,48 +54,64 @@ StartupError system_error(const std::string& what, const std::system_error& erro
           error.code().value()};
 }
 
-std::optional<sys::Binding> binding_of(const PassedSocket& socket) {
+Candidate candidate_of(PassedSocket socket) {
   try {
-    return sys::binding_of(socket.fd.get());
+    if (const auto binding = sys::binding_of(socket.fd.get())) {
+      return {.socket = std::move(socket), .protocol = Protocol::tcp, .binding = *binding};
+    }
+    if (const auto binding = sys::datagram_binding_of(socket.fd.get())) {
+      return {.socket = std::move(socket), .protocol = Protocol::udp, .binding = *binding};
+    }
   } catch (const std::system_error& error) {
     throw system_error(socket.name, error);
   }
+  throw activation_error(
+      socket.name + " is not a listening TCP socket or a bound UDP socket; its unit needs " +
+      "ListenStream= or ListenDatagram= with a port, Accept=no, and no " + "SocketProtocol=");
 }
 
 std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
   std::vector<Candidate> candidates;
+  candidates.reserve(passed.size());
   for (PassedSocket& socket : passed) {
-    const auto binding = binding_of(socket);
-    if (!binding) {
-      throw activation_error(socket.name +
-                             " is not a listening TCP socket; its unit needs ListenStream= " +
-                             "with a port, Accept=no, and no SocketProtocol=");
-    }
-    candidates.push_back({.socket = std::move(socket), .binding = *binding});
+    candidates.push_back(candidate_of(std::move(socket)));
   }
   return candidates;
 }
 
 bool is_for(const Candidate& candidate, const ListenConfig& wanted) {
-  return candidate.binding.address == wanted.address &&
+  return candidate.protocol == wanted.protocol && candidate.binding.address == wanted.address &&
          (!may_serve_v4(wanted.address) || candidate.binding.v6only == wanted.v6only);
 }
 
 // On a host without IPv6, systemd binds a plain port number to 0.0.0.0, and open_listener() does
 // the same with "::".
 bool is_fallback_for(const Candidate& candidate, const ListenConfig& wanted) {
-  return may_serve_v4(wanted.address) && !wanted.v6only &&
+  return candidate.protocol == wanted.protocol && may_serve_v4(wanted.address) && !wanted.v6only &&
          candidate.binding.address == SocketAddress::any_v4(wanted.address.port());
 }
 
-sys::ListenSocket adopt(PassedSocket socket, const ListenConfig& wanted,
-                        const TcpOptions& options) {
+template <typename Socket>
+Socket with_fallback(Socket socket, const ListenConfig& wanted) noexcept {
+  socket.fell_back_to_v4 = wanted.address.is_v6() && !socket.address.is_v6();
+  return socket;
+}
+
+void adopt(PassedSocket socket, const ListenConfig& wanted, const TcpOptions& options,
+           PassedListeners& listeners) {
   try {
-    sys::ListenSocket listener = sys::adopt_listener(std::move(socket.fd), wanted.backlog, options);
-    listener.fell_back_to_v4 = wanted.address.is_v6() && !listener.address.is_v6();
-    return listener;
+    if (wanted.protocol == Protocol::udp) {
+      const auto buffers =
+          sys::datagram_buffers(options.receive_buffer_kib, options.send_buffer_kib);
+      listeners.udp.push_back(
+          with_fallback(sys::adopt_datagrams(std::move(socket.fd), buffers), wanted));
+    } else {
+      listeners.tcp.push_back(with_fallback(
+          sys::adopt_listener(std::move(socket.fd), wanted.backlog, options), wanted));
+    }
   } catch (const std::system_error& error) {
-    throw system_error(wanted.address.text() + " (" + socket.name + ')', error);
+    throw system_error(listener_text(wanted.protocol, wanted.address) + " (" + socket.name + ')',
+                       error);
   }
 }
 
@@ -120,11 +139,10 @@ std::vector<PassedSocket> receive_passed_sockets() {
   return passed;
 }
 
-std::vector<sys::ListenSocket> adopt_passed_sockets(std::vector<PassedSocket> passed,
-                                                    const Config& config) {
+PassedListeners adopt_passed_sockets(std::vector<PassedSocket> passed, const Config& config) {
   std::vector<Candidate> unmatched = candidates_of(std::move(passed));
   const std::string all = text_of(unmatched);
-  std::vector<sys::ListenSocket> listeners;
+  PassedListeners listeners;
   for (const ListenConfig& wanted : config.listen) {
     auto match = std::find_if(unmatched.begin(), unmatched.end(),
                               [&wanted](const Candidate& one) { return is_for(one, wanted); });
@@ -134,10 +152,11 @@ std::vector<sys::ListenSocket> adopt_passed_sockets(std::vector<PassedSocket> pa
       });
     }
     if (match == unmatched.end()) {
-      throw activation_error("[[listen]] " + text_of(wanted.address, wanted.v6only) +
+      throw activation_error("[[listen]] " +
+                             text_of(wanted.protocol, wanted.address, wanted.v6only) +
                              " is not among the passed sockets: " + all + kHowToAgree);
     }
-    listeners.push_back(adopt(std::move(match->socket), wanted, config.socket));
+    adopt(std::move(match->socket), wanted, config.socket, listeners);
     unmatched.erase(match);
   }
   if (!unmatched.empty()) {

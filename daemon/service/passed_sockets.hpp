@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "sys/datagram_socket.hpp"
 #include "sys/listen_socket.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -23,10 +24,16 @@ struct PassedSocket {
 // StartupError.
 [[nodiscard]] std::vector<PassedSocket> receive_passed_sockets();
 
-// Returns a listener for each [[listen]], in the same order: the passed socket with that address,
-// set up with the backlog and the socket options of `config`. Throws StartupError unless each
-// [[listen]] matches exactly one passed socket and no socket is left.
-[[nodiscard]] std::vector<sys::ListenSocket> adopt_passed_sockets(std::vector<PassedSocket> passed,
-                                                                  const Config& config);
+// The sockets of each protocol, in the order of the configuration.
+struct PassedListeners {
+  std::vector<sys::ListenSocket> tcp;
+  std::vector<sys::DatagramSocket> udp;
+};
+
+// Returns a socket for each [[listen]]: the passed one with that protocol and address, set up with
+// the backlog and the socket options of `config`. Throws StartupError unless each [[listen]]
+// matches exactly one passed socket and no socket is left.
+[[nodiscard]] PassedListeners adopt_passed_sockets(std::vector<PassedSocket> passed,
+                                                   const Config& config);
 
 }  // namespace echod

@@ -74,10 +74,13 @@ std::string Reports::status_line(bool is_stopping) const {
   const auto text = [&counts](Counter counter) {
     return std::to_string(count_of(counts, counter));
   };
+  const std::string datagrams = count_of(counts, Counter::datagrams_received) == 0
+                                    ? ""
+                                    : ", " + text(Counter::datagrams_echoed) + " datagrams echoed";
   return (is_stopping ? "draining, " : "") + std::to_string(open_connections(counts)) +
          " connections; " + text(Counter::accepted) + " accepted, " + text(Counter::echoes) +
          " echoes, " + text(Counter::bytes_received) + " bytes received, " +
-         text(Counter::bytes_sent) + " sent" +
+         text(Counter::bytes_sent) + " sent" + datagrams +
          (reloads_.last_error.empty() ? ""
                                       : "; the last reload was refused: " + reloads_.last_error);
 }

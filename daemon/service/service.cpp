@@ -150,7 +150,7 @@ void Service::open_admin(OpenAdminSockets earlier) {
   if (!wants_admin(running_.config.admin)) {
     return;
   }
-  admin_.emplace(workers_, admin_access_, listeners_.sockets());
+  admin_.emplace(workers_, admin_access_, listeners_.sockets(), listeners_.datagrams());
   try {
     open_admin_sockets(*admin_, running_.config.admin, std::move(earlier));
   } catch (const StartupError& error) {
@@ -338,6 +338,8 @@ ServiceState Service::describe() {
                   {"drain_pending", admin_access_.is_drain_ordered() ? 1U : 0U}};
   state.inherited_descriptors = capacity_.inherited_descriptors();
   state.listeners = states_of(listeners_.sockets(), running_.config);
+  const auto datagrams = states_of(listeners_.datagrams(), running_.config);
+  state.listeners.insert(state.listeners.end(), datagrams.begin(), datagrams.end());
   if (admin_) {
     state.admin = state_of(*admin_);
   }

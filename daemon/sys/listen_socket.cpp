@@ -8,25 +8,12 @@
 #include <system_error>
 #include <utility>
 
+#include "sys/socket_setup.hpp"
 #include "sys/stream_socket.hpp"
 
 namespace echod::sys {
 
 namespace {
-
-void require(int returned, const char* call) {
-  if (returned < 0) {
-    throw std::system_error(errno, std::system_category(), call);
-  }
-}
-
-void set_option(int fd, int level, int option, int value, const char* name) {
-  require(calls::setsockopt(fd, level, option, &value, sizeof value), name);
-}
-
-bool is_v6_missing(int error) noexcept {
-  return error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
-}
 
 UniqueFd open_bound(const SocketAddress& address, bool v6only) {
   const int family = address.is_v6() ? AF_INET6 : AF_INET;
@@ -39,9 +26,7 @@ UniqueFd open_bound(const SocketAddress& address, bool v6only) {
   if (address.is_v6()) {
     set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0, "IPV6_V6ONLY");
   }
-  sockaddr_storage storage{};
-  const socklen_t length = address.to(storage);
-  require(calls::bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length), "bind");
+  bind_to(fd.get(), address);
   return fd;
 }
 
@@ -50,27 +35,13 @@ ListenSocket open_bound_or_fall_back(const SocketAddress& address, bool v6only) 
   try {
     listener.fd = open_bound(address, v6only);
   } catch (const std::system_error& error) {
-    if (!address.is_v6() || !address.is_any() || v6only || !is_v6_missing(error.code().value())) {
+    if (!serves_both(address, v6only) || !is_v6_missing(error.code().value())) {
       throw;
     }
     listener.fd = open_bound(SocketAddress::any_v4(address.port()), false);
     listener.fell_back_to_v4 = true;
   }
   return listener;
-}
-
-SocketAddress bound_address(int fd) {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof storage;
-  require(calls::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length), "getsockname");
-  return SocketAddress::from(storage);
-}
-
-int int_option(int fd, int level, int option, const char* name) {
-  int value = 0;
-  socklen_t length = sizeof value;
-  require(calls::getsockopt(fd, level, option, &value, &length), name);
-  return value;
 }
 
 bool is_tcp_listener(int fd) {

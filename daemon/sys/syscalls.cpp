@@ -62,6 +62,14 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
   return ::recvmsg(fd, message, flags);
 }
 
+int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return ::recvmmsg(fd, messages, count, flags, nullptr);
+}
+
+int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return ::sendmmsg(fd, messages, count, flags);
+}
+
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
   return ::send(fd, data, length, flags);
 }

@@ -2,7 +2,7 @@
 //
 // Each function makes the system call of the same name and returns its result, with errno on
 // failure. Some leave out a parameter of the call: splice() the offsets, timerfd_settime() the old
-// value. ioctl() and fcntl() have an int as argument.
+// value, recvmmsg() the timeout. ioctl() and fcntl() have an int as argument.
 //
 // The layers of daemon, client and config, which are static libraries, make these calls only
 // through this header: tests/one_seam_test.py checks that. A test that links another implementation
@@ -39,6 +39,8 @@ int setsockopt(int fd, int level, int option, const void* value, socklen_t lengt
 int getsockopt(int fd, int level, int option, void* value, socklen_t* length) noexcept;
 ssize_t recv(int fd, void* data, size_t length, int flags) noexcept;
 ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept;
+int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept;
+int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept;
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept;
 int shutdown(int fd, int how) noexcept;
 int ioctl(int fd, unsigned long request, int* value) noexcept;

@@ -132,6 +132,14 @@ void ConnectionLog::register_failed(const SocketAddress& peer, int error,
   });
 }
 
+void ConnectionLog::datagrams_failed(const SocketAddress& listener, int error,
+                                     sys::TimePoint now) noexcept {
+  log_rarely(RareLine::datagrams_failed, now, [&] {
+    notices_->error("cannot receive on udp {}: {}; datagrams wait in its queue; trying again",
+                    listener.text(), sys::error_text(error));
+  });
+}
+
 void ConnectionLog::listener_lost(const SocketAddress& listener, int error) noexcept {
   unless_out_of_memory([&] {
     notices_->critical(

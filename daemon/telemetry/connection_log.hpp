@@ -76,6 +76,8 @@ class ConnectionLog {
                        sys::TimePoint now) noexcept;
   void accept_failed(const SocketAddress& listener, int error, sys::TimePoint now) noexcept;
   void register_failed(const SocketAddress& peer, int error, sys::TimePoint now) noexcept;
+  // A UDP socket could not be read, and is tried again.
+  void datagrams_failed(const SocketAddress& listener, int error, sys::TimePoint now) noexcept;
   void listener_lost(const SocketAddress& listener, int error) noexcept;
 
  private:

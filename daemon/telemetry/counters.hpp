@@ -58,7 +58,23 @@ enum class Counter : std::uint8_t {
                       // fs.epoll.max_user_watches or because the kernel had no memory.
   connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second, or without
                                 // memory.
-  closed,                       // First of one counter for each CloseReason; see counter_of().
+  // Datagrams that were received are those echoed and those dropped.
+  datagrams_received,
+  datagrams_echoed,         // Handed to the kernel.
+  datagram_bytes_received,  // Their bytes.
+  datagram_bytes_sent,
+  datagram_trains,               // Trains of datagrams that the kernel handed over as one.
+  datagram_trains_refused,       // Trains that the kernel did not send as one; sent one by one.
+  datagram_receive_errors,       // Times a UDP socket could not be read, and was tried again later.
+  datagrams_dropped_incomplete,  // Bytes or facts about them did not fit.
+  datagrams_dropped_port_zero,   // From port 0.
+  datagrams_dropped_service_port,    // From a port of a service: below 1024, or 2049.
+  datagrams_dropped_own_port,        // From a port on which this echod serves UDP.
+  datagrams_dropped_to_many,         // To a broadcast or multicast address.
+  datagrams_dropped_source_address,  // From an address that no host has.
+  datagrams_dropped_source_rate,     // Beyond limits.datagrams_per_source.
+  datagrams_dropped_not_sent,        // The kernel did not take the echo.
+  closed,                            // First of one counter for each CloseReason; see counter_of().
 };
 inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::closed) + kCloseReasons;
 

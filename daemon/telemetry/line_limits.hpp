@@ -32,7 +32,14 @@ class LineLimits {
   // Returns how many lines were suppressed since admit() or this function last returned a number.
   [[nodiscard]] std::uint64_t fetch_suppressed() noexcept;
 
-  enum class RareLine : std::uint8_t { full, resources, emptying, accept_failed, register_failed };
+  enum class RareLine : std::uint8_t {
+    full,
+    resources,
+    emptying,
+    accept_failed,
+    register_failed,
+    datagrams_failed
+  };
   // Whether a line of this kind may be written: the first one in a minute.
   [[nodiscard]] bool admits_rare(RareLine kind, sys::TimePoint now) noexcept;
   // Undoes the last admits_rare(), which was of this kind, because the line could not be written.
@@ -46,7 +53,7 @@ class LineLimits {
   }
 
  private:
-  static constexpr std::size_t kKinds = 5;
+  static constexpr std::size_t kKinds = 6;
   static constexpr sys::TimePoint kNever = sys::TimePoint::max();
 
   // When the end of a shortage may be logged; kNever: no shortage is logged.

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/config.hpp"
 #include "config/net/socket_address.hpp"
 #include "echo/parked_connection.hpp"
 
@@ -33,6 +34,8 @@ struct NamedCount {
   return found == counts.end() ? 0 : found->value;
 }
 
+// A listening TCP socket, or one of the UDP sockets of a [[listen]]: each of them has the same
+// addresses.
 struct ListenerState {
   int fd = -1;
   SocketAddress wanted;   // As configured.
@@ -40,8 +43,9 @@ struct ListenerState {
   bool v6only = false;
   bool is_inherited = false;     // Another process opened it and may have it open too.
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
-  // Connections that an inherited socket had dropped before the first program had it.
+  // Connections or datagrams that an inherited socket had dropped before the first program had it.
   std::uint32_t dropped_before = 0;
+  Protocol protocol = Protocol::tcp;
 
   bool operator==(const ListenerState&) const = default;
 };

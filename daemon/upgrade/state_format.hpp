@@ -81,6 +81,7 @@ void visit_listener(Visitor& visitor, Listener& listener) {
   visitor.field(5, "inherited", listener.is_inherited);
   visitor.field(6, "fallback to IPv4", listener.fell_back_to_v4);
   visitor.field(7, "dropped before", listener.dropped_before);
+  visitor.field(8, "protocol", listener.protocol);
 }
 
 template <typename Visitor, typename Admin>

@@ -104,6 +104,10 @@ class FieldReader {
     state =
         static_cast<State>(small_number(tag, name, static_cast<std::uint8_t>(State::delivering)));
   }
+  void field(std::uint16_t tag, const char* name, Protocol& protocol) const {
+    protocol =
+        static_cast<Protocol>(small_number(tag, name, static_cast<std::uint8_t>(Protocol::udp)));
+  }
   void field(std::uint16_t tag, const char* name, std::chrono::milliseconds& time) const {
     std::int64_t milliseconds = 0;
     field(tag, name, milliseconds);

@@ -67,6 +67,9 @@ class FieldWriter {
   void field(std::uint16_t tag, const char* name, ParkedConnection::State state) {
     field(tag, name, static_cast<std::uint8_t>(state));
   }
+  void field(std::uint16_t tag, const char* name, Protocol protocol) {
+    field(tag, name, static_cast<std::uint8_t>(protocol));
+  }
   void field(std::uint16_t tag, const char* name, std::chrono::milliseconds time) {
     field(tag, name, std::int64_t{time.count()});
   }

@@ -79,6 +79,9 @@ TABLE: dict[str, list[tuple[str, list[Fault]]]] = {
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
     # One read in 64 is timed.
     "recvmsg": [("", failures("EINTR", "EAGAIN", "ECONNRESET", "ETIMEDOUT", "EHOSTUNREACH", "ENOMEM") + CUTS)],
+    "recvmmsg": [("", failures("EINTR", "EAGAIN", "ENOMEM"))],
+    # A datagram that is not sent is dropped and counted.
+    "sendmmsg": [("", failures("EINTR", "EAGAIN", "ENOBUFS", "ENOMEM", "EHOSTUNREACH", "EPERM"))],
     # LocalSender treats ENOBUFS and ENOMEM, of send and connect, like EAGAIN: it sends the message again.
     "send": [("LocalSender", failures("EINTR", "EAGAIN", "ECONNREFUSED", "ENOTCONN")),
              ("", failures("EINTR", "EAGAIN", "ECONNRESET", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENOBUFS", "ENOMEM")
@@ -143,7 +146,9 @@ CLIENT_FUNCTIONS = ("send_more",)
 # Linux 6.3 (memfd_create without MFD_NOEXEC_SEAL). Unit tests cover them.
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
                    ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"),
-                   ("lchown", "set_access"), ("memfd_create", "create_memory_file"))
+                   ("lchown", "set_access"), ("memfd_create", "create_memory_file"),
+                   # No UDP socket is passed.
+                   ("ioctl", "adopt_datagrams"), ("getsockopt", "datagram_binding_of"))
 
 # (call, function, reason): faults, besides transient ones, that are not reported, because they change nothing for
 # clients and operators.
@@ -154,6 +159,10 @@ SILENT = (
     ("setsockopt", "stamp_arrivals", "the server's own delay is not measured"),
     ("setsockopt", "reset_on_close", "the kernel keeps what a peer does not take, and has limits for that"),
     ("getsockopt", "accept_queue", "the figures of the queue are 0"),
+    ("sendmmsg", "", "the datagram is dropped and counted"),
+    ("getsockopt", "datagram_queue", "the figures of the queue are 0"),
+    ("getsockopt", "datagram_receive_buffer", "the size is shown as 0"),
+    ("setsockopt", "ask_for_trains", "the kernel hands over single datagrams"),
     ("lstat", "open_descriptors", "the entries of the directory are counted"),
     ("operator new", "BufferPool::reading_block", "the connection is served without a buffer"),
     ("operator new", "PipePool::open_one", "bulk is copied"),

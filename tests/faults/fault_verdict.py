@@ -20,7 +20,7 @@ COUNTER = re.compile(r"\b(\w+)=(\d+)")
 # Counters that stay 0 as long as nothing goes wrong.
 COMPLAINTS = ("log_write_failures", "log_lines_dropped", "accept_errors", "paused_resources", "register_failures",
               "connection_lines_suppressed", "closed_io_error", "closed_timed_out", "reloads_refused",
-              "upgrades_refused", "upgrades_failed")
+              "upgrades_refused", "upgrades_failed", "datagram_receive_errors")
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,14 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
   });
 }
 
+int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return perform(FRAME, fd, [&] { return ::recvmmsg(fd, messages, count, flags, nullptr); });
+}
+
+int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  return perform(FRAME, fd, [&] { return ::sendmmsg(fd, messages, count, flags); });
+}
+
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
   return transfer(FRAME, fd, length, [&](size_t left) { return ::send(fd, data, left, flags); });
 }

@@ -1,8 +1,10 @@
 """The scenarios that echod goes through while one fault hits it: the life of a daemon in some tenths of a second."""
 
+import contextlib
 import math
 import random
 import signal
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,11 +17,12 @@ from admin_visit import AdminVisit
 from checked_stream import Crowd, Ending, Plan, Stream
 from echod_process import Broken
 from records import Record
-from tortured_echod import Manager, TorturedEchod
+from tortured_echod import UDP_PORT, Manager, TorturedEchod
 
 SCENARIOS = ("plain", "managed", "upgraded")
 FIRST, CHECK, NEXT = 1, 2, 3  # The numbers of the programs of an upgrade; see fault_layer.hpp.
 CLIENT_S = 8.0
+DATAGRAMS_OF_A_CLIENT = 3
 READS_LATE: dict[str, Any] = {"reads_after_s": math.inf, "receive_buffer": 32 * 1024}  # It reads when told to.
 ONE_STOP_S = 1.2  # echod takes a second stop signal within this time for the same stop.
 
@@ -101,11 +104,28 @@ class Play:
     def serve_crowd(self, crowd: list[Stream]) -> None:
         self.serve_until(lambda: all(client.is_over for client in crowd))
 
+    def echo_datagrams(self) -> None:
+        """Sends datagrams until some have come back: a fault may drop some."""
+        found = UDP_PORT.search(self.daemon.text())
+        if not found:
+            return
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.settimeout(0.1)
+            echoes = 0
+            deadline = time.monotonic() + CLIENT_S
+            while echoes < DATAGRAMS_OF_A_CLIENT and self.daemon.is_running():
+                if time.monotonic() > deadline:
+                    raise Broken("no datagram comes back")
+                client.sendto(b"datagram", ("127.0.0.1", int(found[1])))
+                with contextlib.suppress(TimeoutError):
+                    echoes += client.recv(100) == b"datagram"
+
     def act(self) -> str:
         """Plays the life of a daemon that serves. Returns the descriptors that it leaked."""
         self.admin = AdminVisit(str(self.daemon.admin_socket), self.daemon.admin_port, self.port,
                                 self.daemon.is_running)
         before = self.daemon.descriptors()
+        self.echo_datagrams()
         self.serve_crowd(self.connect_crowd(self.size // 3))
         self.daemon.tell(signal.SIGUSR2, "counters: ")
         # These clients read late and use up all reply buffers, so the next clients are served without a buffer.
@@ -133,6 +153,7 @@ class Play:
     def act_with_upgrade(self) -> str:
         """Plays an upgrade in place while clients are owed bytes. Returns the descriptors that echod leaked."""
         before = self.daemon.descriptors()
+        self.echo_datagrams()
         slow = [self.connect(size, **READS_LATE) for size in (400_000, 400_000, 120_000)]
         talker = self.connect(1000, ending=Ending.SILENCE, parting=b"x" * 100)
         self.serve_until(lambda: all(client.is_over or client.sent == client.total for client in [*slow, talker]))

@@ -15,6 +15,7 @@ from echod_process import Broken, EchodProcess, wait_until
 from records import Record, numbered
 
 PORT = re.compile(r"listening on (?:\[::\]|0\.0\.0\.0|127\.0\.0\.1):(\d+), backlog")  # The first listener only.
+UDP_PORT = re.compile(r"listening on udp \S+:(\d+), ")
 STARTED = re.compile(r"started: echod")
 AGAIN = "; send it again"  # Logged when echod had no memory to act on a signal.
 # Then the signal is sent again, as an operator would do: the fault may have hit the reaction or its message.
@@ -68,6 +69,9 @@ def listeners(*hosts: int) -> str:
     return "".join(f'[[listen]]\naddress = "{MAPPED}{host}"\nport = 0\n' for host in hosts)
 
 
+DATAGRAMS = f'[[listen]]\nprotocol = "udp"\naddress = "{MAPPED}1"\nport = 0\n'
+
+
 @dataclass
 class Manager:
     """Plays the service manager: a socket for notifications, and a listening socket to pass."""
@@ -117,7 +121,7 @@ class TorturedEchod(EchodProcess):
         self._reserved = contextlib.ExitStack()
         self.admin_port = self._reserved.enter_context(stream_sockets.reserved_port())
         config = CONFIG.format(address=f"{MAPPED}1" if manager else "::", logs=LOGS,
-                               further="" if manager else listeners(2, 3),
+                               further="" if manager else listeners(2, 3) + DATAGRAMS,
                                level="trace" if manager else "debug", mapped=MAPPED, admin_port=self.admin_port,
                                port=manager.listener.getsockname()[1] if manager else 0)
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "ECHOD_FAULTS": str(self.record_file),

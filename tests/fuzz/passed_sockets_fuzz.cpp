@@ -64,6 +64,21 @@ Kind listening(const char* host, bool v6only = false) {
   return kind;
 }
 
+Kind datagrams(const char* host, bool v6only = false) {
+  Kind kind;
+  kind.listen.protocol = Protocol::udp;
+  kind.listen.address = *SocketAddress::parse(host, 0);
+  kind.listen.v6only = v6only;
+  try {
+    sys::DatagramSocket socket = sys::open_datagrams(kind.listen.address, v6only, {});
+    kind.listen.address = socket.address;
+    kind.fd = high(std::move(socket.fd));
+  } catch (const std::system_error&) {
+    kind.listen.address.set_port(kDefaultPort);  // A host without IPv6.
+  }
+  return kind;
+}
+
 Kind of(int fd) {
   return {.fd = high(sys::UniqueFd::adopt(fd)), .listen = {}};
 }
@@ -89,6 +104,9 @@ std::map<char, Kind> make_kinds() {
   // [[listen]] on "::" with the port of 'z': without IPv6, systemd makes a socket like 'z', not
   // 'd'.
   kinds['D'].listen.address = SocketAddress::any_v6(kinds['z'].listen.address.port());
+  kinds['a'] = datagrams("127.0.0.1");
+  kinds['b'] = datagrams("::");
+  kinds['c'] = datagrams("::", true);
   kinds['t'] = of(socket(AF_INET, SOCK_STREAM, 0));
   kinds['u'] = of(socket(AF_INET, SOCK_DGRAM, 0));
   kinds['x'] = of(listening_on_unix().release());
@@ -135,20 +153,28 @@ void check_refusal(const StartupError& error) {
           error.what());
 }
 
+template <typename Socket>
+void check_sockets(const std::vector<Socket>& sockets, const std::vector<ListenConfig>& wanted) {
+  require(sockets.size() == wanted.size(), "each protocol has its sockets");
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    const SocketAddress& address = wanted[i].address;
+    const Socket& got = sockets[i];
+    require(got.fd.is_open() && got.is_inherited, "a listener has its socket");
+    require(got.address == address ||
+                (got.fell_back_to_v4 && got.address == SocketAddress::any_v4(address.port())),
+            "a listener has its address", got.address.text());
+  }
+}
+
 void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
   const std::size_t count = passed.size();
   try {
-    const auto listeners = adopt_passed_sockets(std::move(passed), config);
-    require(listeners.size() == config.listen.size() && listeners.size() == count,
+    const PassedListeners listeners = adopt_passed_sockets(std::move(passed), config);
+    require(listeners.tcp.size() + listeners.udp.size() == config.listen.size() &&
+                config.listen.size() == count,
             "passed sockets and configuration agree one to one");
-    for (std::size_t i = 0; i < count; ++i) {
-      const SocketAddress& wanted = config.listen[i].address;
-      const sys::ListenSocket& got = listeners[i];
-      require(got.fd.is_open() && got.is_inherited, "a listener has its socket");
-      require(got.address == wanted ||
-                  (got.fell_back_to_v4 && got.address == SocketAddress::any_v4(wanted.port())),
-              "a listener has its address", got.address.text());
-    }
+    check_sockets(listeners.tcp, listeners_of(config, Protocol::tcp));
+    check_sockets(listeners.udp, listeners_of(config, Protocol::udp));
   } catch (const StartupError& error) {
     check_refusal(error);
   }
@@ -188,8 +214,8 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string kinds = input.field();
   Config config;
   config.listen.clear();
-  constexpr std::size_t kMostListeners = 8;
-  for (const char letter : input.field().substr(0, kMostListeners)) {
+  constexpr std::size_t kMostEntries = 8;
+  for (const char letter : input.field().substr(0, kMostEntries)) {
     config.listen.push_back(test::kind_of(letter).listen);
   }
   const std::string pid = input.field();

@@ -28,6 +28,7 @@ void require_safe(const UpgradeState& state) {
   };
   for (const ListenerState& listener : state.service.listeners) {
     require_new(listener.fd);
+    require(listener.protocol <= Protocol::udp, "a listener has a protocol");
   }
   const AdminState& admin = state.service.admin;
   for (const int fd : {admin.unix_fd, admin.unix_lock_fd, admin.tcp_fd}) {

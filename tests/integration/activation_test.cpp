@@ -134,7 +134,8 @@ TEST_F(ActivationTest, AConfiguredListenerThatWasNotPassedIsAnError) {
   EXPECT_EQ(result.err,
             "echod: socket activation: [[listen]] 127.0.0.1:" + std::to_string(other.port()) +
                 " is not among the passed sockets: 127.0.0.1:" + std::to_string(passed.port()) +
-                " (echo); change [[listen]], or ListenStream= of the socket unit\n");
+                " (echo); change [[listen]], or ListenStream= and ListenDatagram= of the "
+                "socket unit\n");
 }
 
 TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
@@ -142,28 +143,36 @@ TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
   const PassedListener second;
   const ChildResult result = refuse(first.config(), {first.fd(), second.fd()}, "echo:more");
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(result.err, "echod: socket activation: no [[listen]] has the address of: 127.0.0.1:" +
-                            std::to_string(second.port()) +
-                            " (more); change [[listen]], or ListenStream= of the socket unit\n");
+  EXPECT_EQ(result.err,
+            "echod: socket activation: no [[listen]] has the address of: 127.0.0.1:" +
+                std::to_string(second.port()) +
+                " (more); change [[listen]], or ListenStream= and ListenDatagram= of the "
+                "socket unit\n");
 }
 
-TEST_F(ActivationTest, ASocketThatDoesNotListenIsAnError) {
+TEST_F(ActivationTest, AUdpSocketForATcpListenerIsAnError) {
   const PassedListener datagrams(SOCK_DGRAM);
   const ChildResult result = refuse(datagrams.config(), {datagrams.fd()}, "udp");
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(result.err,
-            "echod: socket activation: udp is not a listening TCP socket; its unit needs "
-            "ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
+  EXPECT_EQ(
+      result.err,
+      "echod: socket activation: [[listen]] 127.0.0.1:" + std::to_string(datagrams.port()) +
+          " is not among the passed sockets: udp 127.0.0.1:" + std::to_string(datagrams.port()) +
+          " (udp); change [[listen]], or ListenStream= and ListenDatagram= of the socket "
+          "unit\n");
 }
 
 TEST_F(ActivationTest, AnErrorIsOneLineForAnyNameOfASocket) {
-  const PassedListener datagrams(SOCK_DGRAM);
-  const ChildResult result = refuse(datagrams.config(), {datagrams.fd()}, "two\nlines\x1b[2J");
+  const auto unbound = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const ChildResult result = refuse(PassedListener().config(), {unbound}, "two\nlines\x1b[2J");
+  (void)close(unbound);
   EXPECT_EQ(result.exit_code, kConfiguration);
   EXPECT_EQ(
       result.err,
-      "echod: socket activation: two\\u000Alines\\u001B[2J is not a listening TCP socket; its "
-      "unit needs ListenStream= with a port, Accept=no, and no SocketProtocol=\n");
+      "echod: socket activation: two\\u000Alines\\u001B[2J is not a listening TCP socket or a "
+      "bound "
+      "UDP socket; its unit needs ListenStream= or ListenDatagram= with a port, Accept=no, and no "
+      "SocketProtocol=\n");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "daemon_test.hpp"
 #include "echo_pump.hpp"
 #include "sizes.hpp"
+#include "udp_peer.hpp"
 
 namespace echod::test {
 namespace {
@@ -70,6 +71,27 @@ TEST_F(ReloadKeysTest, max_connections) {
   reload("[limits]\nmax_connections = 2\n");
   EXPECT_TRUE(second.has_news(Deadline(kAtOnce)));
   EXPECT_EQ(second.receive_exactly(7), "waiting");
+}
+
+TEST_F(ReloadKeysTest, datagrams_per_source) {
+  const std::string before =
+      "workers = 1\n[socket]\nreceive_buffer_kib = 64\n"
+      "[[listen]]\nprotocol = \"udp\"\naddress = \"127.0.0.1\"\nport = 0\n";
+  start(before);
+  const UdpPeer peer("127.0.0.1", daemon().datagram_port());
+  const auto send_five = [&] {
+    daemon().freeze();
+    for (int i = 0; i < 5; ++i) {
+      peer.send("hello");
+    }
+    daemon().thaw();
+  };
+  send_five();
+  daemon().wait_for_counter("datagrams_echoed", 5);
+  daemon().expect_counter("datagrams_dropped_source_rate", 0);
+  reload(before + "[limits]\ndatagrams_per_source = 2\n");
+  send_five();
+  daemon().wait_for_counter("datagrams_dropped_source_rate", 3);
 }
 
 TEST_F(ReloadKeysTest, per_connection_kib) {

@@ -67,7 +67,7 @@ class NamesTest(unittest.TestCase):
         shown = {re.sub("_(bucket|sum|count)$", "", name)
                  for _, query in dashboard_queries() for name in NAME.findall(query)}
         families = {name for name in self.families if not name.startswith("echod_admin_")}
-        self.assertEqual(families - shown, {"echod_healthy", "echod_listener_open",
+        self.assertEqual(families - shown, {"echod_healthy", "echod_listener_open", "echod_datagram_listener_open",
                                             "echod_config_loaded_timestamp_seconds"})
 
     def test_every_alert_has_a_test_in_which_it_fires(self) -> None:

@@ -101,6 +101,7 @@ class PrometheusTest(unittest.TestCase):
         config = ("workers = 2\n"
                   '[[listen]]\naddress = "127.0.0.1"\nport = 0\n'
                   '[[listen]]\naddress = "127.0.0.2"\nport = 0\n'
+                  '[[listen]]\nprotocol = "udp"\naddress = "127.0.0.1"\nport = 0\n'
                   f'[admin]\nsocket = ""\naddress = "127.0.0.1"\nport = {admin_port}\n')
         self.echod = stack.enter_context(EchodProcess(BUILD / "daemon" / "echod", config))
         self.target = f"127.0.0.1:{admin_port}"

@@ -109,7 +109,7 @@ class WrittenPagesTest(unittest.TestCase):
         self.assertEqual(page.value_of("document.querySelector('.state').innerText"), state)
         self.assertEqual(page.value_of("document.querySelectorAll('svg').length"), 0 if name == "nothing" else 2)
         self.assertEqual(page.value_of("document.querySelectorAll('.listeners tbody tr').length"),
-                         {"many": 40, "nothing": 0, "hostile": 2}.get(name, 1))
+                         {"many": 41, "nothing": 0, "hostile": 3}.get(name, 2))  # The last one is for UDP.
         self.assertEqual(page.value_of("document.querySelectorAll('.workers tbody tr').length"),
                          {"many": 64, "nothing": 0}.get(name, 2))
         self.assertEqual(page.value_of("document.querySelector('details').open"), name == "paused")

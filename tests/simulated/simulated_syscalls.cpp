@@ -153,6 +153,12 @@ int getpeername(int, sockaddr*, socklen_t*) noexcept {
 int setsockopt(int, int, int, const void*, socklen_t) noexcept {
   is_not_simulated("setsockopt");
 }
+int recvmmsg(int, mmsghdr*, unsigned, int) noexcept {
+  is_not_simulated("recvmmsg");
+}
+int sendmmsg(int, mmsghdr*, unsigned, int) noexcept {
+  is_not_simulated("sendmmsg");
+}
 int signalfd(int, const sigset_t*, int) noexcept {
   is_not_simulated("signalfd");
 }

@@ -34,7 +34,7 @@ REASONS = {
 }
 NEVER = ("closed_timed_out", "closed_io_error", "accept_errors", "register_failures", "paused_resources",
          "connection_lines_suppressed", "log_lines_dropped", "log_write_failures", "worker_stalls",
-         "connections", "buffered_bytes")
+         "datagram_receive_errors", "connections", "buffered_bytes")
 
 # The samples of /metrics that are counters of the log line under other names.
 SAMPLES = {

@@ -34,9 +34,12 @@ rlimit both(rlim_t limit) {
   return {.rlim_cur = limit, .rlim_max = limit};
 }
 
-// Parses "... listening on 127.0.0.1:40001, backlog 1024", or the same with "[::]:40001".
-ListenAddress parse_listening(const std::string& line) {
-  const std::string words = "listening on ";
+constexpr const char* kListening = "listening on ";
+constexpr const char* kListeningOnUdp = "listening on udp ";
+
+// Parses "... listening on 127.0.0.1:40001, backlog 1024", or the same with "[::]:40001", or with
+// kListeningOnUdp as `words`.
+ListenAddress parse_listening(const std::string& line, const std::string& words) {
   const std::size_t start = line.find(words) + words.size();
   const std::string address = line.substr(start, line.find_first_of(", \n", start) - start);
   const std::size_t colon = address.rfind(':');
@@ -134,11 +137,13 @@ void DaemonProcess::wait_for_start(bool from_log) {
   }
   const std::vector<std::string> lines = from_log ? log_lines() : err_lines();
   for (const std::string& line : lines) {
-    if (contains(line, "listening on ")) {
-      listeners_.push_back(parse_listening(line));
+    if (contains(line, kListeningOnUdp)) {
+      datagram_listeners_.push_back(parse_listening(line, kListeningOnUdp));
+    } else if (contains(line, kListening)) {
+      listeners_.push_back(parse_listening(line, kListening));
     }
   }
-  if (!is_started || listeners_.empty()) {
+  if (!is_started || (listeners_.empty() && datagram_listeners_.empty())) {
     const std::optional<int> exit_code = child_->wait(Deadline(std::chrono::seconds(1)));
     throw std::runtime_error("echod did not start (exit code " +
                              (exit_code ? std::to_string(*exit_code) : "none") + ")" +

@@ -58,6 +58,10 @@ class DaemonProcess {
 
   [[nodiscard]] const std::vector<ListenAddress>& listeners() const { return listeners_; }
   [[nodiscard]] std::uint16_t port() const { return listeners_.front().port; }
+  [[nodiscard]] const std::vector<ListenAddress>& datagram_listeners() const {
+    return datagram_listeners_;
+  }
+  [[nodiscard]] std::uint16_t datagram_port() const { return datagram_listeners_.front().port; }
   [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] const TemporaryDirectory& directory() const { return directory_; }
   [[nodiscard]] std::string config_path() const { return directory_.file("echod.toml"); }
@@ -122,7 +126,8 @@ class DaemonProcess {
 
   TemporaryDirectory directory_;
   std::unique_ptr<ChildProcess> child_;
-  std::vector<ListenAddress> listeners_;
+  std::vector<ListenAddress> listeners_;           // Of TCP.
+  std::vector<ListenAddress> datagram_listeners_;  // Of UDP.
   std::vector<std::string> expected_;
   std::vector<std::string> allowed_;
   std::size_t descriptors_at_start_ = 0;

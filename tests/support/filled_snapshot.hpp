@@ -10,9 +10,10 @@
 
 namespace echod::test {
 
-// Counter i of worker w has the value 1000 * (w + 1) + i. Connections of listener l in worker w:
-// 10 * (w + 1) + l. Range i of the server delay of worker w was counted 100 * (w + 1) + i times.
-inline Snapshot filled_snapshot(std::size_t listeners = 2, std::size_t workers = 2) {
+// Counter i of worker w has the value 1001 * (w + 1) + i - 1. Connections of listener l in worker
+// w: 10 * (w + 1) + l. Range i of the server delay of worker w was counted 100 * (w + 1) + i times.
+inline Snapshot filled_snapshot(std::size_t listeners = 2, std::size_t workers = 2,
+                                std::size_t datagram_listeners = 1) {
   Snapshot snapshot;
   snapshot.version = "1.2.3";
   snapshot.pid = 4711;
@@ -44,6 +45,12 @@ inline Snapshot filled_snapshot(std::size_t listeners = 2, std::size_t workers =
                                   .dropped = 40 + i,
                                   .is_open = true});
   }
+  for (std::size_t i = 0; i < datagram_listeners; ++i) {
+    snapshot.datagram_listeners.push_back({.address = "udp [::]:" + std::to_string(2005 + i),
+                                           .queued_bytes = 61 + i,
+                                           .dropped = 71 + i,
+                                           .is_open = true});
+  }
   for (std::size_t i = 0; i < workers; ++i) {
     WorkerSnapshot worker;
     worker.turns = 90'000 + i;
@@ -53,7 +60,7 @@ inline Snapshot filled_snapshot(std::size_t listeners = 2, std::size_t workers =
     worker.buffered_bytes = 65'536 * (i + 1);
     worker.stale_events = i + 1;
     for (std::size_t counter = 0; counter < kCounters; ++counter) {
-      worker.counters[counter] = 1000 * (i + 1) + counter;
+      worker.counters[counter] = 1001 * (i + 1) - 1 + counter;
     }
     for (std::size_t range = 0; range < worker.server_delay.counts.size(); ++range) {
       worker.server_delay.counts[range] = 100 * (i + 1) + range;

@@ -88,6 +88,18 @@ ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
   return kernel != nullptr ? kernel->on_recvmsg(fd, message, flags) : ::recvmsg(fd, message, flags);
 }
 
+int recvmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_recvmmsg(fd, messages, count)
+                           : ::recvmmsg(fd, messages, count, flags, nullptr);
+}
+
+int sendmmsg(int fd, mmsghdr* messages, unsigned count, int flags) noexcept {
+  ScriptedKernel* const kernel = ScriptedKernel::active();
+  return kernel != nullptr ? kernel->on_sendmmsg(fd, messages, count)
+                           : ::sendmmsg(fd, messages, count, flags);
+}
+
 ssize_t send(int fd, const void* data, size_t length, int flags) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
   return kernel != nullptr ? kernel->on_send(fd, data, length, flags)

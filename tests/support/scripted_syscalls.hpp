@@ -12,10 +12,10 @@
 // message shows the expected and the actual call. It returns a harmless result (EAGAIN, no events),
 // so that the case can end. After a hundred such calls the test is aborted.
 //
-// These calls need a step: recv, send, splice, shutdown, accept4, epoll_wait, EPOLL_CTL_MOD, open,
-// read, write and pwrite (except on the kernel's own eventfd and signalfd). The other calls succeed
-// if the script does not mention them, and the queries below show their effects. If the script does
-// mention one (`expect_close`), it must come in its order too.
+// These calls need a step: recv, send, recvmmsg, sendmmsg, splice, shutdown, accept4, epoll_wait,
+// EPOLL_CTL_MOD, open, read, write and pwrite (except on the kernel's own eventfd and signalfd).
+// The other calls succeed if the script does not mention them, and the queries below show their
+// effects. If the script does mention one (`expect_close`), it must come in its order too.
 //
 // connect(2) without a step succeeds at once. On a real non-blocking socket it fails with
 // EINPROGRESS, so script that. A timerfd never fires by itself: timer() returns its time, and a
@@ -66,7 +66,9 @@ enum class Call : std::uint8_t {
   setsockopt,
   getsockopt,
   recv,
+  recvmmsg,
   send,
+  sendmmsg,
   shutdown,
   ioctl,
   epoll_create1,
@@ -112,6 +114,21 @@ struct Event {
   std::optional<std::uint64_t> token = std::nullopt;
 };
 
+// A datagram, or a train if `segment` is not 0: received by recvmmsg, or sent by sendmmsg.
+struct Datagram {
+  std::string bytes;
+  int segment = 0;                  // Of UDP_GRO or UDP_SEGMENT.
+  std::string peer = "192.0.2.1";   // IPv4 or IPv6.
+  std::uint16_t port = 5555;        // Of the peer.
+  unsigned scope = 0;               // Of the peer.
+  std::string local = "192.0.2.9";  // The address of this host; empty: not told.
+  unsigned interface = 0;           // Of IP_PKTINFO or IPV6_PKTINFO.
+  std::string sent_to = {};         // Received: the address in its header; empty: `local`.
+  int flags = 0;                    // Received: MSG_TRUNC, MSG_CTRUNC.
+  // Received: the bytes of its control messages, in place of those for the members above.
+  std::optional<std::string> control = std::nullopt;
+};
+
 // The source line of a step, for messages. Never pass it: the default is right.
 struct Where {
   const char* file;
@@ -128,7 +145,7 @@ struct Step {
   Call call;
   int fd;                  // -1 if the call takes none.
   std::string bytes;       // recv, read: the result; send, write: the expected data; else the path.
-  bool any_bytes = false;  // recv: as many as asked for; send, write: any data.
+  bool any_bytes = false;  // recv: as many as asked for; send, write, sendmmsg: any data.
   int flags = 0;           // recv: the expected flags.
   // The expected length, mask, backlog, value, timeout, flags or offset.
   std::optional<std::int64_t> argument;
@@ -137,6 +154,7 @@ struct Step {
   int level = 0;                                // setsockopt.
   int option = 0;                               // setsockopt.
   std::vector<Event> events;                    // epoll_wait.
+  std::vector<Datagram> datagrams;              // recvmmsg, sendmmsg.
   sockaddr_storage peer{};                      // accept4.
   std::optional<std::chrono::nanoseconds> age;  // recvmsg: how long ago the bytes arrived.
   std::function<void()> action;
@@ -189,6 +207,7 @@ struct MadeCall {
   int flags = 0;                // recv.
   std::string_view bytes = {};  // send.
   std::int64_t argument = 0;    // epoll_ctl: the mask; epoll_wait: the timeout.
+  const std::vector<Datagram>* datagrams = nullptr;  // sendmmsg.
 };
 
 struct Registration {
@@ -231,6 +250,17 @@ class ScriptedKernel {
   Step& expect_send_any(int fd, std::size_t takes, Where where = Where::here());
   Step& expect_send_error(int fd, std::string_view bytes, int error, Where where = Where::here());
   Step& expect_send_error(int fd, int error, Where where = Where::here());
+  // recvmmsg(2): returns these; with `most`, the call must ask for exactly so many.
+  Step& expect_recvmmsg(int fd, std::vector<Datagram> datagrams,
+                        std::optional<std::int64_t> most = std::nullopt,
+                        Where where = Where::here());
+  Step& expect_recvmmsg_error(int fd, int error, Where where = Where::here());
+  // sendmmsg(2): expects exactly these, and takes all or the first `takes`.
+  Step& expect_sendmmsg(int fd, std::vector<Datagram> datagrams,
+                        std::optional<std::size_t> takes = std::nullopt,
+                        Where where = Where::here());
+  // Fails for the first one, whatever it is.
+  Step& expect_sendmmsg_error(int fd, int error, Where where = Where::here());
   // splice(2) from a socket into a pipe, which must be empty: moves these bytes. No bytes mean a
   // FIN or an urgent mark.
   Step& expect_splice_in(int fd, std::string_view bytes, Where where = Where::here());
@@ -364,6 +394,8 @@ class ScriptedKernel {
   int on_getsockopt(int fd, int level, int option, void* value, socklen_t* length);
   ssize_t on_recv(int fd, void* data, std::size_t length, int flags);
   ssize_t on_recvmsg(int fd, msghdr* message, int flags);
+  int on_recvmmsg(int fd, mmsghdr* messages, unsigned count);
+  int on_sendmmsg(int fd, mmsghdr* messages, unsigned count);
   ssize_t on_send(int fd, const void* data, std::size_t length, int flags);
   int on_ioctl(int fd, unsigned long request, int* value);
   int on_epoll_ctl(int operation, int fd, const epoll_event* event);

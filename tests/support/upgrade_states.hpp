@@ -62,7 +62,17 @@ using state_format::RecordType;
                         .v6only = false,
                         .is_inherited = false,
                         .fell_back_to_v4 = true,
-                        .dropped_before = 18}};
+                        .dropped_before = 18},
+                       {.fd = 16,
+                        .wanted = address_in("192.0.2.9", 0),
+                        .address = address_in("192.0.2.9", 2005),
+                        .dropped_before = 19,
+                        .protocol = Protocol::udp},
+                       {.fd = 17,
+                        .wanted = address_in("192.0.2.9", 0),
+                        .address = address_in("192.0.2.9", 2005),
+                        .dropped_before = 20,
+                        .protocol = Protocol::udp}};
   service.admin = {.unix_fd = 7,
                    .unix_lock_fd = 8,
                    .unix_path = "/run/echod/admin.sock",

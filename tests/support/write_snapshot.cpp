@@ -99,7 +99,8 @@ void make_hostile(Snapshot& snapshot) {
 }
 
 int write(const Wanted& wanted) {
-  Snapshot snapshot = filled_snapshot(wanted.listeners, wanted.workers);
+  Snapshot snapshot =
+      filled_snapshot(wanted.listeners, wanted.workers, wanted.listeners > 0 ? 1 : 0);
   const double end = snapshot.now;
   snapshot.service.max_connections = 2000 * wanted.listeners * wanted.workers;
   ConnectionHistory history;

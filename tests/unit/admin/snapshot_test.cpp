@@ -11,7 +11,7 @@ TEST(SnapshotTest, AddsUpWhatTheWorkersHave) {
   const Snapshot snapshot = filled_snapshot();
   const CounterValues totals = total_counters(snapshot);
   for (std::size_t i = 0; i < kCounters; ++i) {
-    EXPECT_EQ(totals[i], 3000 + 2 * i);
+    EXPECT_EQ(totals[i], 3001 + 2 * i);
   }
   EXPECT_EQ(total_server_delay(snapshot).counts[4], 308U);
   EXPECT_EQ(total_server_delay(snapshot).sum, std::chrono::milliseconds(4500));

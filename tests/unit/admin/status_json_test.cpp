@@ -35,6 +35,8 @@ TEST(StatusJsonTest, HasEverything) {
        "dropped": 40, "is_open": true},
       {"address": "[::]:2004", "connections": 32, "accepted": 7001, "waiting": 21, "queue_limit": 1025,
        "dropped": 41, "is_open": true}],
+    "datagram_listeners": [
+      {"address": "udp [::]:2005", "queued_bytes": 61, "dropped": 71, "is_open": true}],
     "workers": [
       {"worker": 0, "is_stuck": false, "connections": 21, "turns": 90000, "buffered_bytes": 65536, "stale_events": 1},
       {"worker": 1, "is_stuck": false, "connections": 41, "turns": 90001, "buffered_bytes": 131072,
@@ -47,7 +49,7 @@ TEST(StatusJsonTest, HasEverything) {
       << status.dump(1);
   EXPECT_EQ(counters.size(), kCounters);
   for (std::size_t i = 0; i < kCounters; ++i) {
-    EXPECT_EQ(counters[std::string(name_of(static_cast<Counter>(i)))], 3000 + 2 * i);
+    EXPECT_EQ(counters[std::string(name_of(static_cast<Counter>(i)))], 3001 + 2 * i);
   }
   ASSERT_EQ(ranges.size(), DelayHistogram::kBounds.size() + 1);
   EXPECT_EQ(ranges.front(), Json::parse(R"({"le_s": 0.000005, "count": 300})"));

@@ -60,6 +60,8 @@ Value random_value(Random& random, const Allowed& allowed) {
       return random_number(random, allowed);
     case KeyType::level:
       return std::string(level_name(static_cast<LogLevel>(between(random, 0, 6))));
+    case KeyType::protocol:
+      return one_of(random, {"tcp", "udp"});
     case KeyType::address:
       return allowed.or_none && std::bernoulli_distribution(0.2)(random)
                  ? std::string()

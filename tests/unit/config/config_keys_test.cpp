@@ -38,7 +38,7 @@ TEST(ConfigKeys, HaveUniqueNames) {
     EXPECT_TRUE(names.insert(key.dotted_name()).second) << key.dotted_name();
     EXPECT_EQ(find_key(key.section, key.name), &key);
   }
-  EXPECT_EQ(names.size(), 34U);
+  EXPECT_EQ(names.size(), 36U);
   EXPECT_EQ(find_key("limits", "port"), nullptr);
 }
 
@@ -117,6 +117,8 @@ TEST(ConfigKeys, SayWhatIsWrongAndWhatIsAllowed) {
   EXPECT_EQ(fault("log", "file_level", std::string("warn")),
             "\"warn\" is not a log level, allowed are trace, debug, info, warning, error, critical "
             "or off");
+  EXPECT_EQ(fault("listen", "protocol", std::string("UDP")),
+            "\"UDP\" is not a protocol, allowed are tcp or udp");
   EXPECT_EQ(fault("listen", "address", std::string("localhost")),
             "\"localhost\" is not an IP address, allowed are IP addresses such as \"::\" or "
             "\"192.0.2.1\"");
@@ -151,8 +153,8 @@ TEST(ConfigKeys, RefuseAddressesOnWhichNoConnectionCanArrive) {
   for (const std::string address : {"224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1",
                                     "ff02::1%lo", "::ffff:224.0.0.1", "::ffff:255.255.255.255"}) {
     EXPECT_EQ(fault(address), '"' + address +
-                                  "\" is a multicast or broadcast address, to which no "
-                                  "TCP connection can be made");
+                                  "\" is a multicast or broadcast address, from which no "
+                                  "echo can be sent");
   }
   for (const std::string address : {"fe80::1%no-such-interface", "fe80::1%4294967295"}) {
     EXPECT_EQ(fault(address),
@@ -213,6 +215,7 @@ TEST(ConfigReload, NeedsNoUpgradeIfNothingChanged) {
 TEST(ConfigReload, AppliesOnlyTheseKeysAtOnce) {
   const std::set<std::string> at_once{"busy_poll_us",
                                       "limits.max_connections",
+                                      "limits.datagrams_per_source",
                                       "buffers.per_connection_kib",
                                       "buffers.total_mib",
                                       "buffers.splice",

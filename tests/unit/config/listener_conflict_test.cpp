@@ -57,5 +57,13 @@ TEST(ListenerConflict, DoesNotExistBetweenDifferentOrKernelChosenPorts) {
   EXPECT_FALSE(conflict(at("::", 0), at("::", 0)));
 }
 
+TEST(ListenerConflict, DoesNotExistBetweenTcpAndUdp) {
+  ListenConfig udp = at("::");
+  udp.protocol = Protocol::udp;
+  EXPECT_FALSE(conflict(at("::"), udp));
+  EXPECT_FALSE(conflict(at("192.0.2.1"), udp));
+  EXPECT_TRUE(conflict(udp, udp));
+}
+
 }  // namespace
 }  // namespace echod

@@ -20,7 +20,8 @@ auto fields(const EchoSettings& settings) {
   return std::tie(settings.max_connections, settings.block_bytes, settings.buffer_bytes,
                   settings.turn_bytes, settings.turn_reads, settings.turn_accepts,
                   settings.busy_poll, settings.timeouts, settings.splice.pipes,
-                  settings.log_lines_per_second, settings.logs_echoes);
+                  settings.datagrams_per_source, settings.log_lines_per_second,
+                  settings.logs_echoes);
 }
 
 // Another value that the key takes.
@@ -39,6 +40,7 @@ TEST(EchoSettingsTest, AreTheValuesOfTheirKeys) {
   config.turn = {.bytes_kib = 7, .reads = 8, .accepts = 9};
   config.timeouts = {.idle = 10s, .stalled_write = 11s, .linger = 12s, .drain = 13s};
   config.log.connection_lines_per_second = 14;
+  config.limits.datagrams_per_source = 17;
   const EchoSettings expected{.max_connections = 15,
                               .block_bytes = 5 * 1024,
                               .buffer_bytes = 3 * 1024 * 1024,  // Half of 6 MiB: two workers.
@@ -48,6 +50,7 @@ TEST(EchoSettingsTest, AreTheValuesOfTheirKeys) {
                               .busy_poll = 3us,
                               .timeouts = config.timeouts,
                               .splice = {.pipes = 16},
+                              .datagrams_per_source = 17,
                               .log_lines_per_second = 14,
                               .logs_echoes = false};
   EXPECT_EQ(fields(echo_settings(config, 15, 2, {.pipes = 16})), fields(expected));

@@ -114,6 +114,14 @@ TEST(ConnectionLimitTest, UnlimitedDescriptorsGiveTheLargestCounterValue) {
   EXPECT_EQ(limit_of(7, 0, kUnlimited).max_connections, 7U);
 }
 
+TEST(ConnectionLimitTest, AUdpListenerHasADescriptorForEachWorker) {
+  Config config;
+  EXPECT_EQ(descriptors_of_listeners(config, 8), 1U);
+  config.listen.resize(3);
+  config.listen[1].protocol = Protocol::udp;
+  EXPECT_EQ(descriptors_of_listeners(config, 8), 10U);
+}
+
 // The pipes of all workers, if each may pin as much memory as it wants.
 std::size_t pipes_of(std::uint64_t usable, std::size_t workers, bool splice = true) {
   Config config;

@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kHost = "127.0.0.1";
 
 StartupError error_of(int error, std::uint16_t port, const char* host = kHost) {
-  return listen_error(*SocketAddress::parse(host, port),
+  return listen_error({.address = *SocketAddress::parse(host, port)},
                       std::system_error(error, std::system_category(), "bind"));
 }
 
@@ -52,7 +52,7 @@ class HeldPort {
     try {
       (void)sys::open_listener(address_, 1, false, {});
     } catch (const std::system_error& error) {
-      const StartupError startup_error = listen_error(address_, error);
+      const StartupError startup_error = listen_error({.address = address_}, error);
       EXPECT_EQ(startup_error.code(), ExitCode::cannot_listen);
       return startup_error.what();
     }

@@ -48,7 +48,7 @@ std::vector<sys::ListenSocket> adopt(PassedSocket socket, const ListenConfig& wa
   config.listen = {wanted};
   std::vector<PassedSocket> passed;
   passed.push_back(std::move(socket));
-  return adopt_passed_sockets(std::move(passed), config);
+  return adopt_passed_sockets(std::move(passed), config).tcp;
 }
 
 // A socket without options, as systemd passes it unless the unit sets some.
@@ -89,7 +89,7 @@ TEST(PassedSocketsTest, AnAdoptedSocketIsSetUpLikeOneOfOurOwn) {
   config.listen = {{.address = address_of("127.0.0.1", listener.port()), .backlog = 17}};
   std::vector<PassedSocket> passed;
   passed.push_back(bare(listener));
-  const auto adopted = adopt_passed_sockets(std::move(passed), config);
+  const auto adopted = adopt_passed_sockets(std::move(passed), config).tcp;
   ASSERT_EQ(adopted.size(), 1U);
   const sys::ListenSocket own =
       sys::open_listener(address_of("127.0.0.1", 0), 17, false, config.socket);
@@ -148,6 +148,39 @@ TEST(PassedSocketsTest, TheIpv4WildcardMatchesTheDefaultAddress) {
             "adopted");
 }
 
+TEST(PassedSocketsTest, UdpSocketsAreMatchedByProtocolAndAddress) {
+  Passed tcp("127.0.0.1");
+  sys::DatagramSocket same = sys::open_datagrams(address_of("127.0.0.1", tcp.port()), false, {});
+  sys::DatagramSocket other = sys::open_datagrams(address_of("127.0.0.2", tcp.port()), false, {});
+  Config config;
+  config.socket.receive_buffer_kib = 20;
+  config.listen = {{.protocol = Protocol::udp, .address = other.address},
+                   {.address = address_of("127.0.0.1", tcp.port())},
+                   {.protocol = Protocol::udp, .address = same.address}};
+  std::vector<PassedSocket> passed;
+  passed.push_back({.fd = std::move(same.fd), .name = "one"});
+  passed.push_back({.fd = std::move(other.fd), .name = "other"});
+  passed.push_back(tcp.take());
+  const PassedListeners adopted = adopt_passed_sockets(std::move(passed), config);
+  ASSERT_EQ(adopted.tcp.size(), 1U);
+  ASSERT_EQ(adopted.udp.size(), 2U);
+  EXPECT_EQ(adopted.udp[0].address, other.address);
+  EXPECT_EQ(adopted.udp[1].address, same.address);
+  EXPECT_TRUE(adopted.udp[0].is_inherited);
+  EXPECT_EQ(adopted.udp[0].receive_buffer_bytes, 2U * 20 * 1024);
+}
+
+TEST(PassedSocketsTest, ATcpSocketIsNotForUdp) {
+  Passed tcp("127.0.0.1");
+  const std::string address = "127.0.0.1:" + std::to_string(tcp.port());
+  EXPECT_EQ(refusal_of(tcp.take(),
+                       {.protocol = Protocol::udp, .address = address_of("127.0.0.1", tcp.port())}),
+            "socket activation: [[listen]] udp " + address +
+                " is not among the passed sockets: " + address +
+                " (echo); change [[listen]], or ListenStream= and ListenDatagram= of the "
+                "socket unit");
+}
+
 TEST(PassedSocketsTest, AUnixSocketIsRefused) {
   PassedSocket local{.fd = sys::UniqueFd::adopt(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
                      .name = "local"};
@@ -157,8 +190,9 @@ TEST(PassedSocketsTest, AUnixSocketIsRefused) {
             0);
   ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
   EXPECT_EQ(refusal_of(std::move(local), {}),
-            "socket activation: local is not a listening TCP socket; its unit needs ListenStream= "
-            "with a port, Accept=no, and no SocketProtocol=");
+            "socket activation: local is not a listening TCP socket or a bound UDP socket; its "
+            "unit needs ListenStream= or ListenDatagram= with a port, Accept=no, and no "
+            "SocketProtocol=");
 }
 
 }  // namespace

@@ -119,17 +119,17 @@ TEST_F(StateDamageTest, EveryFieldThatAppearsTwiceIsRefused) {
 TEST_F(StateDamageTest, EveryNumberOfAnotherLengthIsRefused) {
   EXPECT_EQ(
       refusal_with(RecordType::connection, 6, number_field(std::uint32_t{1})),
-      "record 7 of the state (connection): field 6 (bytes received) has 4 bytes instead of 8");
+      "record 9 of the state (connection): field 6 (bytes received) has 4 bytes instead of 8");
   EXPECT_EQ(refusal_with(RecordType::connection, 2, ""),
-            "record 7 of the state (connection): field 2 (listener) has 0 bytes instead of 1");
+            "record 9 of the state (connection): field 2 (listener) has 0 bytes instead of 1");
   EXPECT_EQ(refusal_with(RecordType::connection, 7, "123456789"),
-            "record 7 of the state (connection): field 7 (time opened) has 9 bytes instead of 8");
+            "record 9 of the state (connection): field 7 (time opened) has 9 bytes instead of 8");
   EXPECT_EQ(
       refusal_with(RecordType::worker, 2, "123456789"),
-      "record 5 of the state (worker): field 2 (bounds of delays) is not a list of numbers of "
+      "record 7 of the state (worker): field 2 (bounds of delays) is not a list of numbers of "
       "8 bytes");
   EXPECT_EQ(refusal_with(RecordType::worker, 1, "1234567"),
-            "record 5 of the state (worker): field 1 (counter) has less than 8 bytes");
+            "record 7 of the state (worker): field 1 (counter) has less than 8 bytes");
 }
 
 TEST_F(StateDamageTest, AddressesOfAnotherLengthAreRefused) {
@@ -143,8 +143,10 @@ TEST_F(StateDamageTest, AddressesOfAnotherLengthAreRefused) {
 TEST_F(StateDamageTest, ValuesOutOfRangeAreRefused) {
   EXPECT_EQ(refusal_with(RecordType::listener, 4, number_field(std::uint8_t{2})),
             "record 2 of the state (listener): field 4 (v6only) is 2; the largest allowed is 1");
+  EXPECT_EQ(refusal_with(RecordType::listener, 8, number_field(std::uint8_t{2})),
+            "record 2 of the state (listener): field 8 (protocol) is 2; the largest allowed is 1");
   EXPECT_EQ(refusal_with(RecordType::connection, 5, number_field(std::uint8_t{3})),
-            "record 7 of the state (connection): field 5 (state) is 3; the largest allowed is 2");
+            "record 9 of the state (connection): field 5 (state) is 3; the largest allowed is 2");
   for (const double number : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     EXPECT_EQ(refusal_with(RecordType::service, 3, number_field(number)),
               "record 1 of the state (service): field 3 (start of the process) is not a finite "
@@ -156,9 +158,9 @@ TEST_F(StateDamageTest, StandardStreamsAreRefused) {
   for (const int fd : {-1, 0, 2, std::numeric_limits<int>::min()}) {
     const std::string end = " is " + std::to_string(fd) + "; the lowest allowed is 3";
     EXPECT_EQ(refusal_with(RecordType::connection, 3, number_field(fd)),
-              "record 7 of the state (connection): field 3 (descriptor)" + end);
+              "record 9 of the state (connection): field 3 (descriptor)" + end);
     EXPECT_EQ(refusal_with(RecordType::admin, 2, number_field(fd)),
-              "record 4 of the state (admin): field 2 (lock)" + end);
+              "record 6 of the state (admin): field 2 (lock)" + end);
   }
 }
 
@@ -189,7 +191,7 @@ TEST_F(StateDamageTest, ASecondAdminRecordIsRefused) {
   parts_.insert_record(at(RecordType::admin), static_cast<std::uint16_t>(RecordType::admin), "");
   parts_.set_field(at(RecordType::admin), 3, "/path");
   parts_.set_field(at(RecordType::admin), 5, std::string(10, '1'));
-  EXPECT_EQ(refusal(), "record 5 of the state (admin): there is another one before");
+  EXPECT_EQ(refusal(), "record 7 of the state (admin): there is another one before");
 }
 
 TEST_F(StateDamageTest, AnotherNumberOfConnectionsIsRefused) {
@@ -207,7 +209,7 @@ TEST_F(StateDamageTest, AWorkerThatDoesNotExistIsRefused) {
 }
 
 TEST_F(StateDamageTest, OwedBytesThatContradictTheStateAreRefused) {
-  const std::string first = "record 7 of the state (connection): ";  // It is echoing.
+  const std::string first = "record 9 of the state (connection): ";  // It is echoing.
   EXPECT_EQ(refusal_with(RecordType::connection, 14, "owed"),
             first + "bytes are owed, and the state is not flushing");
   EXPECT_EQ(refusal_with(RecordType::connection, 13, number_field(std::uint64_t{1})),
@@ -219,7 +221,7 @@ TEST_F(StateDamageTest, OwedBytesThatContradictTheStateAreRefused) {
   // The third connection has a pipe.
   parts_.add_field(at(RecordType::connection) + 2, 14, "owed");
   EXPECT_EQ(refusal(),
-            "record 9 of the state (connection): bytes are owed both in memory and in a pipe");
+            "record 11 of the state (connection): bytes are owed both in memory and in a pipe");
 }
 
 // Whatever a changed byte means, the reader answers with a state or with a line.

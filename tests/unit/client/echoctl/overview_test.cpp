@@ -133,6 +133,25 @@ TEST_F(OverviewTest, ShowsLimitsAndRefusalsThatHappened) {
       << text();
 }
 
+TEST_F(OverviewTest, ShowsDatagramsIfThereAreAny) {
+  EXPECT_FALSE(has("UDP LISTENER"));
+  EXPECT_FALSE(has("DATAGRAMS"));
+  status_.datagram_listeners = {
+      {.address = "udp [::]:2003", .queued_bytes = 768, .dropped = 17, .is_open = true},
+      {.address = "udp 192.0.2.1:7", .is_open = false}};
+  status_.counters["datagrams_received"] = 1234;
+  status_.counters["datagrams_echoed"] = 1233;
+  status_.counters["datagrams_dropped_own_port"] = 1;
+  EXPECT_TRUE(
+      has("\nUDP LISTENER     QUEUED  DROPPED\nudp [::]:2003     768 B       17\n"
+          "udp 192.0.2.1:7     0 B        0  closed\n"))
+      << text();
+  EXPECT_TRUE(
+      has("\nDATAGRAMS\n  datagrams_received 1 234, datagrams_echoed 1 233, "
+          "datagrams_dropped_own_port 1\n"))
+      << text();
+}
+
 TEST_F(OverviewTest, ShowsTheLastTroubles) {
   status_.log.trouble = {"one", "two"};
   EXPECT_TRUE(text().ends_with("\nLAST WARNINGS AND ERRORS IN THE LOG\n  one\n  two\n"));

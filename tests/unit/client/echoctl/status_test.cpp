@@ -28,6 +28,19 @@ void expect_not_understood(const std::string& json,
   }
 }
 
+TEST(StatusTest, UdpListenersMayBeMissing) {
+  Json example = status_example();
+  EXPECT_TRUE(parse_status(example.dump()).datagram_listeners.empty());
+  example["datagram_listeners"] = Json::parse(
+      R"([{"address": "udp [::]:2003", "queued_bytes": 768, "dropped": 17, "is_open": false}])");
+  const Status status = parse_status(example.dump());
+  ASSERT_EQ(status.datagram_listeners.size(), 1U);
+  EXPECT_EQ(status.datagram_listeners[0].address, "udp [::]:2003");
+  EXPECT_EQ(status.datagram_listeners[0].queued_bytes, 768U);
+  EXPECT_EQ(status.datagram_listeners[0].dropped, 17U);
+  EXPECT_FALSE(status.datagram_listeners[0].is_open);
+}
+
 void parse_a_status(const std::string& json) {
   (void)parse_status(json);
 }

@@ -1,0 +1,96 @@
+#include "echo/datagram_echo.hpp"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+namespace echod {
+
+DatagramEcho::DatagramEcho(const Parts& parts, std::shared_ptr<const sys::DatagramSocket> socket)
+    : parts_(parts),
+      socket_(std::move(socket)),
+      retry_(parts.loop.timers(), [this] { on_retry(); }) {
+  const sys::IoResult added = parts_.loop.add(*this, socket_->fd.get(), EPOLLIN);
+  if (!added.ok()) {
+    throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
+  }
+}
+
+DatagramEcho::~DatagramEcho() {
+  close();
+}
+
+void DatagramEcho::drain() noexcept {
+  if (is_closed()) {
+    return;
+  }
+  if (socket_->is_inherited) {
+    close();
+    return;
+  }
+  is_emptying_ = true;
+  left_to_empty_ = most_queued(*socket_);
+  parts_.loop.enqueue(*this);
+}
+
+// The service may still have the socket open, and then closing it here would not end its
+// registration with epoll.
+void DatagramEcho::close() noexcept {
+  if (is_closed()) {
+    return;
+  }
+  retry_.cancel();
+  parts_.loop.remove(*this);
+  parts_.loop.forget_descriptor(socket_->fd.get());
+  socket_.reset();
+}
+
+Turn DatagramEcho::on_turn(std::uint32_t /*events*/) noexcept {
+  if (is_closed()) {
+    return Turn::wait;
+  }
+  const EchoSettings& settings = parts_.settings;
+  std::size_t left = settings.turn_reads;
+  std::size_t bytes = 0;
+  while (left > 0 && bytes < settings.turn_bytes) {
+    const std::size_t most = std::min(left, sys::DatagramBatch::kMost);
+    const DatagramRelay::Round round =
+        parts_.relay.echo(socket_->fd.get(), most, parts_.loop.now());
+    if (round.error != 0) {
+      return after_error(round.error);
+    }
+    left_to_empty_ -= std::min(left_to_empty_, round.received);
+    if (is_emptying_ && (round.received < most || left_to_empty_ == 0)) {
+      close();
+      return Turn::wait;
+    }
+    if (round.received < most) {
+      return Turn::wait;
+    }
+    left -= round.received;
+    bytes += round.bytes;
+  }
+  return Turn::again;
+}
+
+Turn DatagramEcho::after_error(int error) noexcept {
+  parts_.counters.add(Counter::datagram_receive_errors);
+  parts_.log.datagrams_failed(socket_->address, error, parts_.loop.now());
+  if (is_emptying_) {
+    close();
+  } else {
+    retry_.expire_at(parts_.loop.now() + kRetryInterval);
+  }
+  return Turn::wait;
+}
+
+void DatagramEcho::on_retry() noexcept {
+  parts_.loop.enqueue(*this);
+}
+
+std::size_t most_queued(const sys::DatagramSocket& socket) noexcept {
+  constexpr std::size_t kLeastBytes = 512;  // Of the receive buffer, for a datagram of any size.
+  return socket.receive_buffer_bytes / kLeastBytes + 1;
+}
+
+}  // namespace echod

@@ -1,0 +1,75 @@
+// Echoes the datagrams of one UDP socket.
+//
+//   echoing --drain()--> emptying --the queue is empty--> closed
+//   echoing, emptying --close()--> closed
+//
+// A turn receives at most turn.reads datagrams, where a train counts as one, in batches of at most
+// DatagramBatch::kMost. It ends after the batch in which turn.bytes_kib is reached. A batch that is
+// not full has emptied the queue: then the next datagram raises a new edge. After an error, such as
+// ENOMEM, the queue may not be empty and no edge may come, so the socket is tried again every 250
+// ms.
+//
+// Shares the socket with the service. Thread-safety: belongs to the worker's thread. Never blocks.
+// Only the constructor throws.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "echo/datagram_relay.hpp"
+#include "echo/echo_settings.hpp"
+#include "loop/channel.hpp"
+#include "loop/event_loop.hpp"
+#include "loop/timer.hpp"
+#include "sys/datagram_socket.hpp"
+#include "telemetry/connection_log.hpp"
+#include "telemetry/counters.hpp"
+
+namespace echod {
+
+class DatagramEcho final : public Channel {
+ public:
+  static constexpr std::chrono::milliseconds kRetryInterval{250};
+
+  // What it uses. All of it must outlive it.
+  struct Parts {
+    EventLoop& loop;
+    const EchoSettings& settings;
+    Counters& counters;
+    ConnectionLog& log;
+    DatagramRelay& relay;
+  };
+
+  // Registers the socket with the loop. Throws std::system_error, std::bad_alloc.
+  DatagramEcho(const Parts& parts, std::shared_ptr<const sys::DatagramSocket> socket);
+  ~DatagramEcho() override;
+  DatagramEcho(const DatagramEcho&) = delete;
+  DatagramEcho& operator=(const DatagramEcho&) = delete;
+
+  // Echoes what is in the queue, and then releases the socket. A passed socket is released at once:
+  // its queue is for the process that serves it next.
+  void drain() noexcept;
+  // Releases the socket now.
+  void close() noexcept;
+  [[nodiscard]] bool is_closed() const noexcept { return socket_ == nullptr; }
+
+  Turn on_turn(std::uint32_t events) noexcept override;
+
+ private:
+  [[nodiscard]] Turn after_error(int error) noexcept;
+  void on_retry() noexcept;
+
+  Parts parts_;
+  std::shared_ptr<const sys::DatagramSocket> socket_;  // nullptr: closed.
+  Timer retry_;
+  bool is_emptying_ = false;
+  std::size_t left_to_empty_ = 0;
+};
+
+// The most datagrams that are in the queue of `socket`. Bounds the work of emptying it: newcomers
+// could keep the queue from ever being empty.
+[[nodiscard]] std::size_t most_queued(const sys::DatagramSocket& socket) noexcept;
+
+}  // namespace echod

@@ -1,0 +1,46 @@
+// The UDP sockets of one worker, and what they share: the slots for datagrams and the rates of
+// sources, which take a MiB of memory and are only there if the worker has a socket.
+//
+// Thread-safety: add() and echo_and_close() before the worker's thread starts; then the members
+// belong to that thread. Never blocks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "echo/datagram_echo.hpp"
+#include "echo/datagram_relay.hpp"
+#include "echo/echo_context.hpp"
+#include "sys/datagram_socket.hpp"
+
+namespace echod {
+
+class WorkerDatagrams {
+ public:
+  // The references must outlive it. For `own_ports` see DatagramRelay.
+  WorkerDatagrams(EchoContext& context, const std::vector<std::uint16_t>& own_ports) noexcept
+      : context_(context), own_ports_(own_ports) {}
+
+  // Serves the socket. Throws std::system_error, std::bad_alloc.
+  void add(std::shared_ptr<const sys::DatagramSocket> socket);
+  // Echoes what is in the queue of a socket that is not served any more. Throws std::bad_alloc.
+  void echo_queued(const sys::DatagramSocket& socket);
+
+  // The settings of the context have changed.
+  void apply() noexcept;
+  // As for one socket (datagram_echo.hpp).
+  void drain() noexcept;
+  void close() noexcept;
+  [[nodiscard]] bool are_closed() const noexcept;
+
+ private:
+  [[nodiscard]] DatagramRelay& relay();
+
+  EchoContext& context_;
+  const std::vector<std::uint16_t>& own_ports_;
+  std::unique_ptr<DatagramRelay> relay_;  // nullptr: there was no socket yet.
+  std::vector<std::unique_ptr<DatagramEcho>> sockets_;
+};
+
+}  // namespace echod

@@ -1,0 +1,141 @@
+#include "service/datagram_listeners.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+namespace echod {
+
+namespace {
+
+sys::DatagramBuffers buffers_of(const TcpOptions& options) noexcept {
+  return sys::datagram_buffers(options.receive_buffer_kib, options.send_buffer_kib);
+}
+
+void add_sockets(DatagramSockets& sockets, const ListenConfig& wanted, const TcpOptions& options,
+                 std::size_t count) {
+  while (sockets.size() < count) {
+    sockets.push_back(std::make_shared<const sys::DatagramSocket>(
+        sys::more_datagrams(*sockets.front(), wanted.v6only, buffers_of(options))));
+  }
+}
+
+sys::DatagramSocket datagram_socket_of(const ListenerState& open) noexcept {
+  return {.fd = sys::UniqueFd::adopt(open.fd),
+          .address = open.address,
+          .fell_back_to_v4 = open.fell_back_to_v4,
+          .is_inherited = open.is_inherited,
+          .receive_buffer_bytes = 0,
+          .dropped_before = open.dropped_before};
+}
+
+bool is_same_listener(const ListenerState& left, const ListenerState& right) noexcept {
+  return left.protocol == Protocol::udp && right.protocol == Protocol::udp &&
+         left.wanted == right.wanted && left.address == right.address;
+}
+
+}  // namespace
+
+DatagramSockets open_datagram_sockets(const ListenConfig& wanted, const TcpOptions& options,
+                                      std::size_t count) {
+  DatagramSockets sockets{std::make_shared<const sys::DatagramSocket>(
+      sys::open_datagrams(wanted.address, wanted.v6only, buffers_of(options)))};
+  add_sockets(sockets, wanted, options, count);
+  return sockets;
+}
+
+CarriedDatagrams take_over_datagrams(const ListenerGroup& open, const ListenConfig& wanted,
+                                     const TcpOptions& options, std::size_t count) {
+  CarriedDatagrams carried;
+  for (const ListenerState& state : open) {
+    auto socket = std::make_shared<sys::DatagramSocket>(datagram_socket_of(state));
+    try {
+      sys::set_datagram_buffers(*socket, buffers_of(options));
+    } catch (const std::system_error& error) {
+      carried.trouble = error.what();
+      socket->receive_buffer_bytes = sys::datagram_receive_buffer(socket->fd.get());
+    }
+    carried.sockets.push_back(std::move(socket));
+  }
+  if (open.front().is_inherited) {
+    return carried;
+  }
+  try {
+    add_sockets(carried.sockets, wanted, options, count);
+  } catch (const std::system_error& error) {
+    carried.trouble = error.what();
+  }
+  return carried;
+}
+
+std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states) {
+  std::vector<ListenerGroup> groups;
+  for (const ListenerState& state : states) {
+    const auto same = std::find_if(groups.begin(), groups.end(), [&state](const auto& group) {
+      return is_same_listener(group.front(), state);
+    });
+    if (same != groups.end()) {
+      same->push_back(state);
+    } else {
+      groups.push_back({state});
+    }
+  }
+  return groups;
+}
+
+std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& groups) {
+  std::vector<ListenerState> firsts(groups.size());
+  std::transform(groups.begin(), groups.end(), firsts.begin(),
+                 [](const ListenerGroup& group) { return group.front(); });
+  return firsts;
+}
+
+void empty_and_close(const ListenerGroup& open, Workers& workers) {
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    sys::DatagramSocket socket = datagram_socket_of(open[i]);
+    if (socket.is_inherited) {
+      continue;
+    }
+    socket.receive_buffer_bytes = sys::datagram_queue(socket.fd.get()).used_bytes;
+    workers.at(i % workers.size()).echo_queued(socket);
+  }
+}
+
+std::vector<ListenerState> states_of(const std::vector<DatagramSockets>& listeners,
+                                     const Config& config) {
+  const std::vector<ListenConfig> wanted = listeners_of(config, Protocol::udp);
+  std::vector<ListenerState> states;
+  for (std::size_t i = 0; i < listeners.size(); ++i) {
+    for (const auto& socket : listeners[i]) {
+      states.push_back({.fd = socket->fd.get(),
+                        .wanted = wanted[i].address,
+                        .address = socket->address,
+                        .v6only = wanted[i].v6only,
+                        .is_inherited = socket->is_inherited,
+                        .fell_back_to_v4 = socket->fell_back_to_v4,
+                        .dropped_before = socket->dropped_before,
+                        .protocol = Protocol::udp});
+    }
+  }
+  return states;
+}
+
+std::vector<std::uint16_t> ports_of(const std::vector<DatagramSockets>& listeners) {
+  std::vector<std::uint16_t> ports(listeners.size());
+  std::transform(listeners.begin(), listeners.end(), ports.begin(),
+                 [](const auto& sockets) { return sockets.front()->address.port(); });
+  return ports;
+}
+
+std::vector<std::uint16_t> datagram_ports_of(const std::vector<ListenerState>& states) {
+  std::vector<std::uint16_t> ports;
+  for (const ListenerState& state : states) {
+    if (state.protocol == Protocol::udp) {
+      ports.push_back(state.address.port());
+    }
+  }
+  return ports;
+}
+
+}  // namespace echod

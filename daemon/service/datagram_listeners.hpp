@@ -1,0 +1,54 @@
+// Opens the UDP sockets of a [[listen]], one for each worker, and carries them over to the program
+// that replaces this one. A socket that is still configured stays open with what is in its queue.
+//
+// Thread-safety: functions without shared state; must be called from the main thread. Never blocks.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "echo/workers.hpp"
+#include "sys/datagram_socket.hpp"
+#include "upgrade/state.hpp"
+
+namespace echod {
+
+// The sockets of one [[listen]] that a program hands over; a listening TCP socket is alone.
+using ListenerGroup = std::vector<ListenerState>;
+
+// Throws std::system_error.
+[[nodiscard]] DatagramSockets open_datagram_sockets(const ListenConfig& wanted,
+                                                    const TcpOptions& options, std::size_t count);
+
+struct CarriedDatagrams {
+  DatagramSockets sockets;
+  std::string trouble;  // Why it has fewer sockets, or options that it had; "" if nothing failed.
+};
+
+// Takes over the sockets of `open`, with the buffers that are wanted, and opens more until there
+// are `count`. If there are more than `count`, all are kept: closing one would lose its queue. A
+// passed socket stays alone. Throws std::bad_alloc.
+[[nodiscard]] CarriedDatagrams take_over_datagrams(const ListenerGroup& open,
+                                                   const ListenConfig& wanted,
+                                                   const TcpOptions& options, std::size_t count);
+
+// Puts the states of each [[listen]] together, in the order of the first of each.
+[[nodiscard]] std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states);
+[[nodiscard]] std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& groups);
+
+// Echoes what waits at a [[listen]] that is not configured any more, and closes its sockets. Those
+// that the service manager has open too are only closed. Throws std::bad_alloc.
+void empty_and_close(const ListenerGroup& open, Workers& workers);
+
+// Describes the sockets of the UDP listeners of `config`, in the same order.
+[[nodiscard]] std::vector<ListenerState> states_of(const std::vector<DatagramSockets>& listeners,
+                                                   const Config& config);
+
+// The ports of all sockets.
+[[nodiscard]] std::vector<std::uint16_t> ports_of(const std::vector<DatagramSockets>& listeners);
+[[nodiscard]] std::vector<std::uint16_t> datagram_ports_of(
+    const std::vector<ListenerState>& states);
+
+}  // namespace echod

@@ -1,0 +1,453 @@
+// Datagrams: what comes back, from where, and what is counted instead.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/ip.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "admin_client.hpp"
+#include "daemon_test.hpp"
+#include "ipv6.hpp"
+#include "passed_listener.hpp"
+#include "reserved_port.hpp"
+#include "udp_peer.hpp"
+#include "upgrade_fixture.hpp"
+
+namespace echod::test {
+namespace {
+
+std::string udp_config(const std::string& address, std::uint16_t port = 0) {
+  return "[[listen]]\nprotocol = \"udp\"\naddress = \"" + address +
+         "\"\nport = " + std::to_string(port) + '\n';
+}
+
+std::string numbered(std::size_t number, std::size_t bytes) {
+  std::string text = std::to_string(number) + ' ';
+  text.resize(std::max(bytes, text.size()), static_cast<char>('a' + number % 26));
+  return text;
+}
+
+class DatagramTest : public UpgradeFixture {
+ protected:
+  DaemonProcess& start_udp(const std::string& config) {
+    DaemonProcess& started = start_replaceable(DaemonOptions{
+        .config = config, .environment = {"RUNTIME_DIRECTORY=" + runtime_.path().string()}});
+    started.allow_log("raise net.core.rmem_max");
+    return started;
+  }
+  [[nodiscard]] UdpPeer udp_peer(const std::string& host = "127.0.0.1",
+                                 const UdpPeerOptions& options = {}) {
+    return {host, daemon().datagram_port(), options};
+  }
+  [[nodiscard]] std::uint64_t dropped_by_kernel() {
+    return metric("echod_datagram_listener_queue_dropped_total");
+  }
+  [[nodiscard]] std::uint64_t metric(const std::string& name) {
+    const AdminClient admin(runtime_.file("admin.sock"));
+    std::istringstream lines(admin.get("/metrics").body);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with(name + '{') || line.starts_with(name + ' ')) {
+        return std::stoull(line.substr(line.rfind(' ')));
+      }
+    }
+    ADD_FAILURE() << "no metric " << name;
+    return 0;
+  }
+  // Each datagram that was received was echoed or dropped.
+  void expect_balance() {
+    const auto counters = daemon().counters();
+    std::uint64_t dropped = 0;
+    for (const auto& [name, value] : counters) {
+      dropped += name.starts_with("datagrams_dropped_") ? value : 0;
+    }
+    EXPECT_EQ(counters.at("datagrams_received"), counters.at("datagrams_echoed") + dropped);
+  }
+
+  const TemporaryDirectory runtime_;
+};
+
+TEST_F(DatagramTest, EverySizeComesBack) {
+  start_udp(udp_config("::"));
+  std::vector<std::string> hosts{"127.0.0.1"};
+  if (has_ipv6()) {
+    hosts.emplace_back("::1");
+  }
+  std::uint64_t bytes_sent = 0;
+  for (const std::string& host : hosts) {
+    const UdpPeer peer = udp_peer(host);
+    for (const std::size_t size : {0U, 1U, 1472U, 1473U, 9000U, 65507U}) {
+      std::string bytes(size, 'x');
+      for (std::size_t i = 0; i < size; ++i) {
+        bytes[i] = static_cast<char>(i % 251);
+      }
+      EXPECT_TRUE(peer.echoes(bytes)) << size << " bytes to " << host;
+      bytes_sent += size;
+    }
+  }
+  daemon().expect_counter("datagrams_echoed", 6 * hosts.size());
+  daemon().expect_counter("datagram_bytes_sent", bytes_sent);
+  expect_balance();
+}
+
+TEST_F(DatagramTest, TheAnswerComesFromTheAddressThatWasAsked) {
+  start_udp(udp_config("::"));
+  std::vector<std::string> hosts{"127.0.0.1", "127.0.0.2", "127.1.2.3"};
+  if (has_ipv6()) {
+    hosts.emplace_back("::1");
+  }
+  for (const std::string& host : hosts) {
+    const UdpPeer peer = udp_peer(host);
+    peer.send("hello");
+    const UdpAnswer answer = peer.receive();
+    EXPECT_EQ(answer.bytes, "hello");
+    EXPECT_EQ(answer.host, host);
+    EXPECT_EQ(answer.port, daemon().datagram_port());
+  }
+}
+
+TEST_F(DatagramTest, AnIpv4ListenerAnswersFromTheAddressThatWasAskedToo) {
+  start_udp(udp_config("0.0.0.0"));
+  const UdpPeer peer = udp_peer("127.0.0.2");
+  peer.send("hello");
+  EXPECT_EQ(peer.receive().host, "127.0.0.2");
+}
+
+TEST_F(DatagramTest, TcpAndUdpServeTheSameAddressAndPort) {
+  const ReservedPort reserved;  // A TCP port; the UDP port of that number is most probably free.
+  const std::string port = std::to_string(reserved.port());
+  start_udp("[[listen]]\naddress = \"127.0.0.1\"\nport = " + port + '\n' +
+            udp_config("127.0.0.1", reserved.port()));
+  EXPECT_EQ(daemon().port(), daemon().datagram_port());
+  EXPECT_TRUE(connect().echoes("stream"));
+  EXPECT_TRUE(udp_peer().echoes("datagram"));
+}
+
+TEST_F(DatagramTest, ADaemonWithUdpAloneIsReady) {
+  start_udp(udp_config("127.0.0.1"));
+  EXPECT_TRUE(daemon().listeners().empty());
+  EXPECT_EQ(AdminClient(runtime_.file("admin.sock")).get("/readyz").status, 200);
+  EXPECT_TRUE(udp_peer().echoes("hello"));
+  EXPECT_EQ(metric("echod_datagram_listener_open"), 1U);
+}
+
+TEST_F(DatagramTest, ABufferThatTheKernelCutsIsAWarning) {
+  start_udp("[socket]\nreceive_buffer_kib = 1048576\n" + udp_config("127.0.0.1"))
+      .expect_log("the kernel cuts the receive buffer of udp 127.0.0.1:");
+}
+
+TEST_F(DatagramTest, ABurstComesBack) {
+  constexpr std::size_t kBurst = 200;
+  start_udp("workers = 2\n" + udp_config("127.0.0.1"));
+  const UdpPeer peer = udp_peer();
+  daemon().freeze();
+  for (std::size_t i = 0; i < kBurst; ++i) {
+    peer.send(numbered(i, 100));
+  }
+  daemon().thaw();
+  for (std::size_t i = 0; i < kBurst; ++i) {
+    EXPECT_EQ(peer.receive().bytes, numbered(i, 100));
+  }
+  EXPECT_EQ(dropped_by_kernel(), 0U);
+  expect_balance();
+}
+
+// Without a loss anywhere that is not counted.
+TEST_F(DatagramTest, AnOverloadIsCountedToTheDatagram) {
+  constexpr std::size_t kSent = 2000;
+  start_udp("workers = 1\n[socket]\nreceive_buffer_kib = 16\n" + udp_config("127.0.0.1"));
+  const UdpPeer peer = udp_peer();
+  daemon().freeze();
+  for (std::size_t i = 0; i < kSent; ++i) {
+    peer.send(numbered(i, 100));
+  }
+  daemon().thaw();
+  wait_until("all datagrams to be echoed or dropped",
+             [&] { return daemon().counter("datagrams_echoed") + dropped_by_kernel() == kSent; });
+  EXPECT_GT(dropped_by_kernel(), 0U);
+  const std::uint64_t echoed = daemon().counter("datagrams_echoed");
+  for (std::uint64_t i = 0; i < echoed; ++i) {
+    EXPECT_EQ(peer.receive().bytes, numbered(i, 100));
+  }
+  EXPECT_FALSE(peer.receive_now());
+  expect_balance();
+}
+
+TEST_F(DatagramTest, ClientsGetTheirOwnBytes) {
+  start_udp("workers = 2\n" + udp_config("127.0.0.1"));
+  std::vector<UdpPeer> peers;
+  for (int i = 0; i < 8; ++i) {
+    peers.push_back(udp_peer());
+  }
+  for (std::size_t round = 0; round < 50; ++round) {
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+      peers[i].send(numbered(i, 50) + std::to_string(round));
+    }
+    for (std::size_t i = 0; i < peers.size(); ++i) {
+      EXPECT_EQ(peers[i].receive().bytes, numbered(i, 50) + std::to_string(round));
+    }
+  }
+  for (const UdpPeer& peer : peers) {
+    EXPECT_FALSE(peer.receive_now());
+  }
+}
+
+TEST_F(DatagramTest, TrainsComeBackWhole) {
+  constexpr std::uint16_t kSegment = 400;
+  start_udp("workers = 1\n" + udp_config("127.0.0.1"));
+  const UdpPeer peer = udp_peer();
+  std::uint64_t sent = 0;
+  for (const std::size_t segments : {2U, 64U, 65U, 128U}) {
+    std::string train;
+    for (std::size_t i = 0; i < segments; ++i) {
+      train += numbered(i, kSegment);
+    }
+    train.resize(train.size() - 7);  // The last one is shorter.
+    if (!peer.sends_train(train, kSegment)) {
+      EXPECT_GT(segments, 64U) << "this kernel has no UDP_SEGMENT";
+      continue;
+    }
+    sent += segments;
+    for (std::size_t offset = 0; offset < train.size(); offset += kSegment) {
+      EXPECT_EQ(peer.receive().bytes, train.substr(offset, kSegment)) << segments;
+    }
+  }
+  daemon().expect_counter("datagrams_echoed", sent);
+  EXPECT_GT(daemon().counter("datagram_trains"), 0U);
+  daemon().expect_counter("datagram_trains_refused", 0);
+}
+
+TEST_F(DatagramTest, WhatAGuardRefusesIsSilentAndCounted) {
+  // With several workers, each has a socket that gets the broadcast.
+  start_udp("workers = 1\n" + udp_config("127.0.0.1") + udp_config("0.0.0.0"));
+  const std::uint16_t port = daemon().datagram_port();
+  // Another echod would send from its own port, which may be the same.
+  const UdpPeer same_port = udp_peer("127.0.0.1", {.host = "127.0.0.2", .port = port});
+  same_port.send("loop");
+  const UdpPeer broadcast("127.255.255.255", daemon().datagram_listeners().back().port,
+                          {.host = "127.0.0.1"});
+  broadcast.send("to all");
+  daemon().wait_for_counter("datagrams_received", 2);
+  EXPECT_TRUE(udp_peer().echoes("hello"));
+  daemon().expect_counter("datagrams_dropped_own_port", 1);
+  daemon().expect_counter("datagrams_dropped_to_many", 1);
+  EXPECT_FALSE(same_port.receive_now());
+  EXPECT_FALSE(broadcast.receive_now());
+  expect_balance();
+}
+
+// A dead client answers each echo with ICMP: port unreachable.
+TEST_F(DatagramTest, ADeadClientDoesNotDisturbOthers) {
+  start_udp("workers = 1\n" + udp_config("127.0.0.1"));
+  const UdpPeer peer = udp_peer();
+  for (int i = 0; i < 20; ++i) {
+    {
+      const UdpPeer dead = udp_peer();
+      dead.send("farewell");
+    }
+    EXPECT_TRUE(peer.echoes("alive"));
+  }
+  daemon().expect_counter("datagram_receive_errors", 0);
+  daemon().expect_counter("datagrams_dropped_not_sent", 0);
+}
+
+TEST_F(DatagramTest, ADrainEchoesWhatWaits) {
+  start_udp("workers = 2\n" + udp_config("127.0.0.1"));
+  std::vector<UdpPeer> peers;
+  for (int i = 0; i < 8; ++i) {
+    peers.push_back(udp_peer());
+  }
+  daemon().freeze();
+  for (const UdpPeer& peer : peers) {
+    for (std::size_t i = 0; i < 5; ++i) {
+      peer.send(numbered(i, 20));
+    }
+  }
+  daemon().signal(SIGTERM);
+  daemon().thaw();
+  for (const UdpPeer& peer : peers) {
+    for (std::size_t i = 0; i < 5; ++i) {
+      EXPECT_EQ(peer.receive().bytes, numbered(i, 20));
+    }
+  }
+  daemon().finish_stopped();
+}
+
+TEST_F(DatagramTest, AnotherProgramOnThePortIsNamedAtStart) {
+  const PassedListener other(SOCK_DGRAM);
+  const TemporaryDirectory directory;
+  write_file(directory.file("echod.toml"), udp_config("127.0.0.1", other.port()));
+  const ChildResult result =
+      run_echod({"--config", directory.file("echod.toml"), "--log-file", ""});
+  EXPECT_EQ(result.exit_code, 69);
+  EXPECT_NE(result.err.find("cannot listen on udp 127.0.0.1:" + std::to_string(other.port()) +
+                            ": bind: Address already in use; find the program that holds the port "
+                            "with: ss -uanp sport = :" +
+                            std::to_string(other.port())),
+            std::string::npos)
+      << result.err;
+}
+
+TEST_F(DatagramTest, APassedSocketIsServedAndLeftOpen) {
+  const PassedListener passed(SOCK_DGRAM);
+  start(DaemonOptions{.config = udp_config("127.0.0.1", passed.port()), .passes = {passed.fd()}})
+      .allow_log("raise net.core.rmem_max");
+  ASSERT_EQ(daemon().datagram_port(), passed.port());
+  const UdpPeer peer = udp_peer();
+  EXPECT_TRUE(peer.echoes("hello"));
+  daemon().finish();
+  peer.send("for the next process");
+  std::array<char, 64> bytes{};
+  EXPECT_EQ(recv(passed.fd(), bytes.data(), bytes.size(), 0), 20);
+}
+
+// Forged datagrams, by a raw socket.
+class DatagramRootTest : public DatagramTest {
+ protected:
+  // Sends a datagram from `source` to the daemon, whoever has that address.
+  void forge(const std::string& source, std::uint16_t source_port, const std::string& target) {
+    struct {
+      iphdr ip;
+      udphdr udp;
+      std::array<char, 5> bytes;
+    } packet{};
+    packet.ip.version = 4;
+    packet.ip.ihl = 5;
+    packet.ip.ttl = 64;
+    packet.ip.protocol = IPPROTO_UDP;
+    packet.ip.saddr = inet_addr(source.c_str());
+    packet.ip.daddr = inet_addr(target.c_str());
+    packet.udp.source = htons(source_port);
+    packet.udp.dest = htons(daemon().datagram_port());
+    packet.udp.len = htons(sizeof packet.udp + sizeof packet.bytes);
+    std::copy_n("forge", packet.bytes.size(), packet.bytes.begin());
+    sockaddr_in to{};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = packet.ip.daddr;
+    constexpr std::size_t kBytes = sizeof packet.ip + sizeof packet.udp + sizeof packet.bytes;
+    const int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+    EXPECT_EQ(sendto(fd, &packet, kBytes, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to),
+              static_cast<ssize_t>(kBytes));
+    (void)close(fd);
+  }
+};
+
+TEST_F(DatagramRootTest, TwoEchodsPointedAtEachOtherStaySilent) {
+  start_udp(udp_config("127.0.0.1"));
+  const std::uint16_t port = daemon().datagram_port();
+  DaemonProcess other({.config = udp_config("127.0.0.2", port)});
+  other.allow_log("raise net.core.rmem_max");
+  forge("127.0.0.2", port, "127.0.0.1");
+  daemon().expect_counter("datagrams_dropped_own_port", 1);
+  EXPECT_TRUE(udp_peer().echoes("hello"));
+  daemon().expect_counter("datagrams_echoed", 1);
+  other.expect_counter("datagrams_received", 0);
+  other.finish();
+}
+
+TEST_F(DatagramRootTest, SourcePortsOfServicesAndPortZeroAreNotAnswered) {
+  start_udp(udp_config("127.0.0.1"));
+  for (const std::uint16_t port : std::to_array<std::uint16_t>({7, 19, 53, 1023, 2049})) {
+    forge("127.0.0.1", port, "127.0.0.1");
+  }
+  forge("127.0.0.1", 0, "127.0.0.1");
+  daemon().wait_for_counter("datagrams_received", 6);
+  daemon().expect_counter("datagrams_dropped_service_port", 5);
+  daemon().expect_counter("datagrams_dropped_port_zero", 1);
+  daemon().expect_counter("datagrams_echoed", 0);
+}
+
+class DatagramUpgradeTest : public DatagramTest {
+ protected:
+  void TearDown() override {
+    if (!daemon().is_finished()) {
+      stop_daemon();
+    }
+    DatagramTest::TearDown();
+  }
+  [[nodiscard]] std::size_t upgrades_done() {
+    const std::vector<std::string> lines = daemon().err_lines();
+    return static_cast<std::size_t>(std::count_if(
+        lines.begin(), lines.end(),
+        [](const std::string& line) { return line.find(kUpgraded) != std::string::npos; }));
+  }
+};
+
+// Not one datagram may be lost, so what waits must wait in a queue that stays.
+TEST_F(DatagramUpgradeTest, AnUpgradeUnderLoadLosesNothing) {
+  const std::string listen = udp_config("127.0.0.1");
+  start_udp("workers = 2\n" + listen);
+  std::vector<UdpPeer> peers;
+  for (int i = 0; i < 6; ++i) {
+    peers.push_back(udp_peer());
+  }
+  std::size_t number = 0;
+  const auto send_round = [&] {
+    for (const UdpPeer& peer : peers) {
+      peer.send(numbered(number, 64));
+    }
+    ++number;
+  };
+  const auto receive_all = [&] {
+    for (const UdpPeer& peer : peers) {
+      std::set<std::string> missing;
+      for (std::size_t i = 0; i < number; ++i) {
+        missing.insert(numbered(i, 64));
+      }
+      while (!missing.empty()) {
+        EXPECT_EQ(missing.erase(peer.receive().bytes), 1U);
+      }
+    }
+    number = 0;
+  };
+  // The same sockets, more workers, and fewer workers.
+  for (const char* workers : {"workers = 2\n", "workers = 4\n", "workers = 1\n"}) {
+    write_config(workers + listen);
+    replace_program();
+    daemon().signal(SIGHUP);
+    ++upgrades_;
+    while (number < 2000 && upgrades_done() < upgrades_) {
+      send_round();
+      usleep(200);  // Paces the load.
+    }
+    (void)daemon().wait_for_err(kUpgraded, upgrades_);
+    for (int i = 0; i < 20; ++i) {
+      send_round();
+    }
+    receive_all();
+  }
+  EXPECT_EQ(dropped_by_kernel(), 0U);
+  expect_balance();
+}
+
+TEST_F(DatagramUpgradeTest, AnAddedOneIsServedAndARemovedOneIsNot) {
+  start_udp("workers = 2\n" + udp_config("127.0.0.1"));
+  const std::uint16_t first = daemon().datagram_port();
+  const UdpPeer peer("127.0.0.1", first);
+  ASSERT_TRUE(peer.echoes("before"));
+  std::uint16_t second = 0;
+  {
+    const PassedListener reserved(SOCK_DGRAM);
+    second = reserved.port();
+  }
+  upgrade_to("workers = 2\n" + udp_config("127.0.0.1") + udp_config("127.0.0.1", second));
+  EXPECT_TRUE(peer.echoes("still"));
+  EXPECT_TRUE(UdpPeer("127.0.0.1", second).echoes("new"));
+  upgrade_to("workers = 2\n" + udp_config("127.0.0.1", second));
+  EXPECT_TRUE(UdpPeer("127.0.0.1", second).echoes("stays"));
+  // Its port is free, and no longer one of echod's own.
+  const UdpPeer takes("127.0.0.1", second, {.host = "127.0.0.1", .port = first});
+  EXPECT_TRUE(takes.echoes("taken"));
+}
+
+}  // namespace
+}  // namespace echod::test
