@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 // Enough reads that at least two of them are timed: two samples are at most 127 reads apart.
-constexpr std::size_t kConnections = 256;
+constexpr std::size_t kBusyConnections = 256;
 constexpr double kForEver = 1e9;
 
 double seconds_of(Clock::duration time) {
@@ -82,7 +82,7 @@ class ServerDelayTest : public DaemonTest {
   }
 
   void connect_all(const PeerOptions& options = {}) {
-    for (std::size_t i = 0; i < kConnections; ++i) {
+    for (std::size_t i = 0; i < kBusyConnections; ++i) {
       peers_.push_back(connect(options));
       ASSERT_TRUE(peers_.back().echoes("hello"));
     }
@@ -185,14 +185,14 @@ TEST_F(ServerDelayTest, WaitingForAPeerThatDoesNotReadDoesNotCount) {
   wait_until("blocked replies", [&] {
     (void)send_all(chunk);
     sent += chunk.size();
-    return daemon().counter("flips_to_write") >= kConnections;
+    return daemon().counter("flips_to_write") >= kBusyConnections;
   });
   (void)send_all(chunk);
   sent += chunk.size();
   std::this_thread::sleep_for(milliseconds(2000));
   const Delays before = delays();
   const double longest_s =
-      receive_all(sent, std::vector<Clock::time_point>(kConnections, Clock::now()));
+      receive_all(sent, std::vector<Clock::time_point>(kBusyConnections, Clock::now()));
   const Delays measured = delays().since(before);
   EXPECT_EQ(measured.above(longest_s), 0U) << "all was read within " << longest_s << " s";
   EXPECT_LE(measured.sum_s, static_cast<double>(measured.count) * longest_s);
