@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <filesystem>
 #include <system_error>
 
@@ -17,9 +18,17 @@ namespace {
 // What the kernel appends to the path of a file that is not at its path any more, proc(5).
 constexpr std::string_view kDeleted = " (deleted)";
 
-UniqueFd opened(const char* path, int flags) noexcept {
+[[noreturn]] void fail(const char* call, const std::string& path, int error) {
+  throw std::system_error(error, std::system_category(), call + (' ' + path));
+}
+
+// Returns no descriptor if there is no such file.
+UniqueFd opened(const std::string& path, int flags) {
   const IoResult result =
-      restarting([&] { return calls::open(path, flags | O_CLOEXEC, mode_t{0}); });
+      restarting([&] { return calls::open(path.c_str(), flags | O_CLOEXEC, mode_t{0}); });
+  if (!result.ok() && result.error() != ENOENT && result.error() != ENOTDIR) {
+    fail("open", path, result.error());
+  }
   return UniqueFd::adopt(result.ok() ? static_cast<int>(result.count()) : -1);
 }
 
@@ -34,11 +43,14 @@ std::string path_of_running_program() {
   return path;
 }
 
-std::optional<FileVersion> version_of(const std::string& path) noexcept {
-  const UniqueFd file = opened(path.c_str(), O_PATH);  // O_PATH: opening a FIFO does not block.
-  struct stat status {};
-  if (!file.is_open() || calls::fstat(file.get(), &status) != 0) {
+std::optional<FileVersion> version_of(const std::string& path) {
+  const UniqueFd file = opened(path, O_PATH);  // O_PATH: opening a FIFO does not block.
+  if (!file.is_open()) {
     return std::nullopt;
+  }
+  struct stat status {};
+  if (calls::fstat(file.get(), &status) != 0) {
+    fail("fstat", path, errno);
   }
   constexpr std::int64_t kNanoseconds = 1'000'000'000;
   return FileVersion{
@@ -50,12 +62,16 @@ std::optional<FileVersion> version_of(const std::string& path) noexcept {
 
 std::string deleted_code_file() {
   constexpr std::size_t kBlockBytes = std::size_t{64} * 1024;
-  const UniqueFd file = opened("/proc/self/maps", O_RDONLY);
+  const std::string path = "/proc/self/maps";
+  const UniqueFd file = opened(path, O_RDONLY);
   std::string maps;
   for (std::size_t used = 0; file.is_open();) {
     maps.resize(used + kBlockBytes);
     const IoResult got =
         restarting([&] { return calls::read(file.get(), maps.data() + used, maps.size() - used); });
+    if (!got.ok()) {
+      fail("read", path, got.error());
+    }
     used += got.count();
     if (got.count() == 0) {
       maps.resize(used);

@@ -27,12 +27,13 @@ struct FileVersion {
   bool operator==(const FileVersion&) const = default;
 };
 
-// Returns nothing if the file does not exist or cannot be examined. Follows links.
-[[nodiscard]] std::optional<FileVersion> version_of(const std::string& path) noexcept;
+// Returns nothing if the file does not exist. Follows links. Throws std::system_error if the file
+// cannot be examined.
+[[nodiscard]] std::optional<FileVersion> version_of(const std::string& path);
 
 // The path of a file whose code this process runs but which is deleted or replaced by another file,
-// such as an updated library. Returns "" if there is none or if /proc cannot be read. Throws
-// std::bad_alloc.
+// such as an updated library. Returns "" if there is none, or no /proc. Throws std::system_error if
+// /proc cannot be read, std::bad_alloc.
 [[nodiscard]] std::string deleted_code_file();
 
 // The same for the text of a /proc/PID/maps, proc_pid_maps(5).

@@ -1,16 +1,29 @@
 #include "upgrade/program_file.hpp"
 
+#include <system_error>
 #include <utility>
 
 #include "config/toml_value.hpp"
 
 namespace echod {
 
+namespace {
+
+// Through /proc, not through the path: there may be another file at the path by now.
+std::optional<sys::FileVersion> version_of_running_program() {
+  try {
+    return sys::version_of(sys::kRunningProgram);
+  } catch (const std::system_error&) {
+    return std::nullopt;  // echod serves without upgrades.
+  }
+}
+
+}  // namespace
+
 ProgramFile ProgramFile::running(std::span<char* const> arguments) {
-  // The version through /proc, not through the path: there may be another file at the path by now.
   return {sys::path_of_running_program(),
           std::vector<std::string>(arguments.begin(), arguments.end()),
-          sys::version_of(sys::kRunningProgram)};
+          version_of_running_program()};
 }
 
 ProgramFile::ProgramFile(std::string path, std::vector<std::string> arguments)

@@ -4,7 +4,7 @@ import os
 
 from guest_commands import (Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect, exposure,
                             main_pid, run, show, systemctl, use_example, wait_until)
-from peers import Load, connect, echo, is_refused
+from peers import Load, connect, datagram_peer, echo, echo_datagram, is_refused
 
 
 def listen_on(port):
@@ -101,6 +101,28 @@ def needs_no_network_of_its_own():
     return f"score {exposure()}"
 
 
+def datagrams_are_served_too():
+    """with ListenDatagram= a datagram starts it and is echoed, and the socket stays through an upgrade in place"""
+    as_installed()
+    udp = '[[listen]]\nprotocol = "udp"\n'
+    configure(added=udp)
+    drop_in("[Socket]\nListenDatagram=2003\n", unit="echod.socket")
+    systemctl("start", "echod.socket")
+    expect(show("ActiveState") == "inactive", "echod runs already")
+    with datagram_peer() as peer:
+        echo_datagram(peer, b"starts it")
+        echo_datagram(peer, bytes(1472))
+        pid = main_pid()
+        log = Log()
+        configure(workers=3, added=udp)
+        systemctl("reload", "echod.service")
+        echo_datagram(peer, b"after the reload")
+        log.wait_for("has replaced echod")
+        echo_datagram(peer, b"after the upgrade")
+    expect(main_pid() == pid, "it is another process")
+    echo()
+
+
 def restarts_after_a_kill():
     """after kill -9 with an open socket unit echod is restarted, and the port stays open"""
     as_installed()
@@ -113,4 +135,5 @@ def restarts_after_a_kill():
 
 
 CHECKS = [first_connection_starts_it, mismatch_is_named, mismatch_is_not_tried_for_ever, restart_refuses_no_connection,
-          stopping_both_closes_the_port, needs_no_network_of_its_own, restarts_after_a_kill]
+          stopping_both_closes_the_port, needs_no_network_of_its_own, datagrams_are_served_too,
+          restarts_after_a_kill]

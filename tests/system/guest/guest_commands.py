@@ -70,13 +70,15 @@ def read(path):
         return file.read()
 
 
-def configure(**values):
-    """Writes the shipped configuration with these keys changed: the first line of each, so port is that of [[listen]]."""
+def configure(added="", **values):
+    """Writes the shipped configuration with these keys changed: the first line of each, so port is that of [[listen]].
+    `added` comes at the end.
+    """
     text = read(f"{EXAMPLE}/echod.toml")
     for key, value in values.items():
         text, count = re.subn(rf"(?m)^{key} = .*$", f"{key} = {value}", text, count=1)
         expect(count == 1, f"no line of the shipped configuration sets {key}")
-    write(CONFIG, text)
+    write(CONFIG, text + added)
 
 
 def drop_in(text, unit="echod.service", name="test.conf"):

@@ -44,6 +44,19 @@ def ping(peer, data=b"ping"):
     expect(got == data, "other bytes came back")
 
 
+def datagram_peer(port=2003, host="127.0.0.1"):
+    """Returns a socket that gets datagrams from this address and port only."""
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.settimeout(TIMEOUT_S)
+    peer.connect((host, port))
+    return peer
+
+
+def echo_datagram(peer, data):
+    peer.send(data)
+    expect(peer.recv(65536) == data, "another datagram came back")
+
+
 def is_refused(port=2003):
     try:
         connect(port).close()

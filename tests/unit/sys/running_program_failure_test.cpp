@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <string>
+#include <system_error>
 
 #include "scripted_syscalls.hpp"
 #include "sys/running_program.hpp"
@@ -12,11 +13,26 @@ namespace {
 
 constexpr const char* kMaps = "/proc/self/maps";
 
-TEST(RunningProgramFailureTest, AFileThatCannotBeOpenedHasNoVersion) {
+template <typename Call>
+std::string error_of(Call call) {
+  try {
+    (void)call();
+  } catch (const std::system_error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(RunningProgramFailureTest, AFileThatCannotBeOpenedIsAnErrorAndAMissingOneIsNot) {
   ScriptedKernel kernel;
   kernel.expect_open_error("/usr/sbin/echod", EINTR);
   kernel.expect_open_error("/usr/sbin/echod", EMFILE);
-  EXPECT_FALSE(sys::version_of("/usr/sbin/echod"));
+  EXPECT_EQ(error_of([] { return sys::version_of("/usr/sbin/echod"); }),
+            "open /usr/sbin/echod: Too many open files");
+  for (const int missing : {ENOENT, ENOTDIR}) {
+    kernel.expect_open_error("/usr/sbin/echod", missing);
+    EXPECT_FALSE(sys::version_of("/usr/sbin/echod"));
+  }
 }
 
 TEST(RunningProgramFailureTest, MapsAreReadInPieces) {
@@ -30,14 +46,16 @@ TEST(RunningProgramFailureTest, MapsAreReadInPieces) {
   EXPECT_EQ(sys::deleted_code_file(), "/usr/lib/a.so");
 }
 
-TEST(RunningProgramFailureTest, MapsThatCannotBeReadHaveNoDeletedFile) {
+TEST(RunningProgramFailureTest, MapsThatCannotBeReadAreAnErrorAndMissingOnesAreNot) {
   ScriptedKernel kernel;
-  kernel.expect_open_error(kMaps, EMFILE);
+  kernel.expect_open_error(kMaps, ENOENT);
   EXPECT_EQ(sys::deleted_code_file(), "");
+  kernel.expect_open_error(kMaps, EMFILE);
+  EXPECT_EQ(error_of(sys::deleted_code_file), "open /proc/self/maps: Too many open files");
   kernel.expect_open(kMaps, kFd);
   kernel.expect_read_error(kFd, EIO);
   kernel.expect_close(kFd);
-  EXPECT_EQ(sys::deleted_code_file(), "");
+  EXPECT_EQ(error_of(sys::deleted_code_file), "read /proc/self/maps: Input/output error");
 }
 
 }  // namespace
