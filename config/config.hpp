@@ -58,9 +58,9 @@ struct BuffersConfig {
 
 // The most work in one turn.
 struct TurnConfig {
-  std::uint32_t bytes_kib = 128;  // Bytes echoed, of one connection.
-  std::uint32_t reads = 16;       // Calls of recv(2), of one connection.
-  std::uint32_t accepts = 64;     // Connections accepted, from all listeners.
+  std::uint32_t bytes_kib = 128;  // Bytes echoed, of one connection or UDP socket.
+  std::uint32_t reads = 16;    // Calls of recv(2) of one connection, or datagrams of a UDP socket.
+  std::uint32_t accepts = 64;  // Connections accepted, from all listeners.
 
   bool operator==(const TurnConfig&) const = default;
 };

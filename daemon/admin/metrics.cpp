@@ -45,7 +45,9 @@ constexpr std::array<CounterRow, kCounters - kCloseReasons> kCounterRows = {{
     {Counter::flips_to_write, "echod_flips_to_write_total",
      "Replies that did not fit into the socket, so that the rest was kept in a buffer.", "", ""},
     {Counter::turns_over_budget, "echod_turns_over_budget_total",
-     "Turns of connections that reached a limit of [turn] while there was more to read.", "", ""},
+     "Turns of connections and UDP sockets that reached a limit of [turn] while there was more to "
+     "read.",
+     "", ""},
     {Counter::unbuffered_reads, "echod_unbuffered_reads_total",
      "Reads without a buffer, because buffers.total_mib was used up or memory was short.", "", ""},
     {Counter::splice_rounds, "echod_splice_rounds_total",

@@ -60,27 +60,24 @@ Turn DatagramEcho::on_turn(std::uint32_t /*events*/) noexcept {
       return after_error(round.error);
     }
     left_to_empty_ -= std::min(left_to_empty_, round.received);
-    if (is_emptying_ && (round.received < most || left_to_empty_ == 0)) {
+    if (is_emptying_ && (round.received == 0 || left_to_empty_ == 0)) {
       close();
       return Turn::wait;
     }
-    if (round.received < most) {
+    if (round.received < most && !is_emptying_) {
       return Turn::wait;
     }
     left -= round.received;
     bytes += round.bytes;
   }
+  parts_.counters.add(Counter::turns_over_budget);
   return Turn::again;
 }
 
 Turn DatagramEcho::after_error(int error) noexcept {
   parts_.counters.add(Counter::datagram_receive_errors);
   parts_.log.datagrams_failed(socket_->address, error, parts_.loop.now());
-  if (is_emptying_) {
-    close();
-  } else {
-    retry_.expire_at(parts_.loop.now() + kRetryInterval);
-  }
+  retry_.expire_at(parts_.loop.now() + kRetryInterval);
   return Turn::wait;
 }
 
@@ -90,7 +87,8 @@ void DatagramEcho::on_retry() noexcept {
 
 std::size_t most_queued(const sys::DatagramSocket& socket) noexcept {
   constexpr std::size_t kLeastBytes = 512;  // Of the receive buffer, for a datagram of any size.
-  return socket.receive_buffer_bytes / kLeastBytes + 1;
+  const std::uint32_t used_bytes = sys::datagram_queue(socket.fd.get()).used_bytes;
+  return std::max(socket.receive_buffer_bytes, used_bytes) / kLeastBytes + 1;
 }
 
 }  // namespace echod

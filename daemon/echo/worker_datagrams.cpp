@@ -21,7 +21,7 @@ void WorkerDatagrams::echo_queued(const sys::DatagramSocket& socket) {
   while (left > 0) {
     const std::size_t most = std::min(left, sys::DatagramBatch::kMost);
     const DatagramRelay::Round round = echoes.echo(socket.fd.get(), most, context_.loop.now());
-    if (round.received < most) {
+    if (round.received == 0) {
       return;  // Also after an error: there is no later.
     }
     left -= round.received;

@@ -172,7 +172,7 @@ void Listeners::announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger&
     if (granted < wanted_bytes) {
       log.warn(
           "the kernel cuts the receive buffer of udp {} from {} to {} KiB; raise "
-          "net.core.rmem_max, or lower socket.receive_buffer_kib",
+          "net.core.rmem_max",
           first.address.text(), wanted_bytes / kKib, granted / kKib);
     }
   }

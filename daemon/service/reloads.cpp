@@ -65,7 +65,9 @@ void Reloads::request(ReloadMode mode) noexcept {
 }
 
 void Reloads::request(const signalfd_siginfo& hangup) noexcept {
-  requester_ = requester_of(hangup);
+  if (const pid_t requester = requester_of(hangup); requester != 0) {
+    requester_ = requester;
+  }
   request(ReloadMode::as_needed);
 }
 
@@ -103,7 +105,7 @@ void Reloads::on_loaded(LoadedConfig loaded) noexcept {
       upgrade_.begin();
       return;
     }
-    if (!loaded.program_change.empty()) {
+    if (!cause.empty()) {
       refuse({"upgrade: " + cause + ", but echod stops and is not upgraded"});
     } else if (loaded.config) {
       apply(*loaded.config);

@@ -66,6 +66,8 @@ class Reloads {
   // The service stops: an upgrade is cancelled, and no other reload follows.
   void stop() noexcept;
   [[nodiscard]] bool is_in_progress() const noexcept;
+  // After stop(): whether a child process is still to be killed.
+  [[nodiscard]] bool is_cancelling() const noexcept { return upgrade_.is_cancelling(); }
 
   // Continues the upgrade that an earlier program began. Call it before the workers start.
   void take_over(const ServiceState& earlier);

@@ -101,7 +101,7 @@ ExitCode Service::run() {
   notify_ready();
   manager_.alive();
   reports_.start();
-  while (!are_workers_ended_) {
+  while (!are_workers_ended_ || reloads_.is_cancelling()) {
     loop_.run_once();
     check_service_manager();
   }

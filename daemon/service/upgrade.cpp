@@ -29,11 +29,7 @@ Upgrade::Upgrade(EventLoop& loop, Workers& workers, const ProgramFile& program, 
       program_(program),
       hooks_(std::move(hooks)),
       parked_(loop, [this] { on_parked(); }),
-      park_deadline_(loop.timers(),
-                     [this] {
-                       fail(Result::failed, "a worker did not stop within " +
-                                                std::to_string(kParkTime.count()) + " s");
-                     }),
+      deadline_(loop.timers(), [this] { on_deadline(); }),
       check_(loop, "upgrade", [this] { on_checked(); }) {}
 
 void Upgrade::begin() noexcept {
@@ -72,8 +68,10 @@ void Upgrade::start_check() {
 }
 
 void Upgrade::on_checked() noexcept {
-  if (phase_ != Phase::checking) {
-    return;  // Cancelled.
+  if (phase_ != Phase::checking) {  // Cancelled.
+    phase_ = Phase::idle;
+    deadline_.cancel();
+    return;
   }
   if (!checked_.refusal.empty()) {
     fail(Result::refused, std::move(checked_.refusal));
@@ -81,7 +79,7 @@ void Upgrade::on_checked() noexcept {
   }
   phase_ = Phase::parking;
   park_began_ = milliseconds_now();
-  park_deadline_.expire_at(loop_.now() + kParkTime);
+  deadline_.expire_at(loop_.now() + kParkTime);
   workers_.park();
 }
 
@@ -108,17 +106,32 @@ void Upgrade::replace() {
 
 void Upgrade::fail(Result result, std::string why) noexcept {
   phase_ = Phase::idle;
-  park_deadline_.cancel();
+  deadline_.cancel();
   workers_.unpark();
   hooks_.on_failed(result, std::move(why));
 }
 
-void Upgrade::cancel() noexcept {
-  if (is_in_progress()) {
-    cancel_check_.signal();
+void Upgrade::on_deadline() noexcept {
+  if (phase_ == Phase::cancelling) {
     phase_ = Phase::idle;
-    park_deadline_.cancel();
-    workers_.unpark();
+  } else {
+    fail(Result::failed,
+         "a worker did not stop within " + std::to_string(kParkTime.count()) + " s");
+  }
+}
+
+void Upgrade::cancel() noexcept {
+  if (!is_in_progress()) {
+    return;
+  }
+  workers_.unpark();
+  if (check_.is_running()) {
+    phase_ = Phase::cancelling;
+    cancel_check_.signal();
+    deadline_.expire_at(loop_.now() + kCancelTime);
+  } else {
+    phase_ = Phase::idle;
+    deadline_.cancel();
   }
 }
 

@@ -3,7 +3,8 @@
 //
 //   idle --begin()--> checking --accepted--> parking --all workers are parked--> the new program
 //   checking, parking --refused, failed--> idle, on_failed()
-//   checking, parking --cancel()--> idle
+//   checking --cancel()--> cancelling --the child is killed, or 1 s--> idle
+//   parking --cancel()--> idle
 //
 // Checking: a child process of the new program reads the configuration and the state of the
 // service. Nothing is touched until it has accepted both. Parking: the workers stop. Then the state
@@ -52,6 +53,8 @@ class Upgrade {
   static constexpr std::chrono::seconds kCheckTime{10};
   // The workers have this time to park. A worker parks when its current turn ends.
   static constexpr std::chrono::seconds kParkTime{2};
+  // A child that is cancelled is killed within this time, unless a disk hangs.
+  static constexpr std::chrono::seconds kCancelTime{1};
 
   // The references must outlive it. Throws std::bad_alloc, std::system_error.
   Upgrade(EventLoop& loop, Workers& workers, const ProgramFile& program, Hooks hooks);
@@ -59,9 +62,12 @@ class Upgrade {
   // Starts an upgrade. No-op if one is in progress.
   void begin() noexcept;
   // The service stops instead. on_failed() is not called. A program that is being checked is
-  // killed.
+  // killed; wait while is_cancelling(), or it may outlive this process.
   void cancel() noexcept;
-  [[nodiscard]] bool is_in_progress() const noexcept { return phase_ != Phase::idle; }
+  [[nodiscard]] bool is_cancelling() const noexcept { return phase_ == Phase::cancelling; }
+  [[nodiscard]] bool is_in_progress() const noexcept {
+    return phase_ == Phase::checking || phase_ == Phase::parking;
+  }
   // In describe(): whether it is for the new program, not for a check.
   [[nodiscard]] bool is_parking() const noexcept { return phase_ == Phase::parking; }
   // While true, the destructor blocks: a process that must exit now has to skip destructors.
@@ -71,13 +77,14 @@ class Upgrade {
   void on_worker_parked() noexcept { parked_.notify(); }
 
  private:
-  enum class Phase : std::uint8_t { idle, checking, parking };
+  enum class Phase : std::uint8_t { idle, checking, parking, cancelling };
 
   // Calls `step`; if it throws, the upgrade fails.
   void attempt(void (Upgrade::*step)()) noexcept;
   void start_check();
   void on_checked() noexcept;
   void on_parked() noexcept;
+  void on_deadline() noexcept;
   void replace();
   void fail(Result result, std::string why) noexcept;
 
@@ -90,7 +97,7 @@ class Upgrade {
   sys::EventFd cancel_check_;                // Readable once the check is cancelled, for ever.
   CheckResult checked_;                      // Owned by the thread of check_ while it runs.
   Notifier parked_;
-  Timer park_deadline_;
+  Timer deadline_;  // Of parking, or of cancelling.
   BackgroundTask check_;
 };
 

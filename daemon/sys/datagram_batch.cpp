@@ -31,10 +31,14 @@ SocketAddress local_address(const Address& address, unsigned interface) noexcept
   return *SocketAddress::from_parts({bytes, sizeof address}, interface, 0);
 }
 
-// For a broadcast or multicast, the address in the header differs from that of this host.
+// For a broadcast or multicast, the address in the header differs from that of this host. The
+// latter is unknown if the datagram came before IP_PKTINFO was set on a passed socket; the kernel
+// refuses to send from a broadcast address.
 void read_v4(const in_pktinfo& info, ReceivedDatagrams& datagrams) noexcept {
-  datagrams.local = local_address(info.ipi_spec_dst, 0);
-  datagrams.is_unicast = info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr;
+  const bool is_known = info.ipi_spec_dst.s_addr != INADDR_ANY;
+  datagrams.local = local_address(is_known ? info.ipi_spec_dst : info.ipi_addr, 0);
+  datagrams.is_unicast =
+      is_known ? info.ipi_addr.s_addr == info.ipi_spec_dst.s_addr : datagrams.local.is_unicast();
 }
 
 // An IPv4-mapped address has come with in_pktinfo, which knows more. Only a link-local address

@@ -20,21 +20,6 @@ namespace {
 // socket has the address, whatever options that socket has.
 enum class Sharing : std::uint8_t { join, first };
 
-UniqueFd open_bound_datagrams(const SocketAddress& address, bool v6only, Sharing sharing) {
-  const int family = address.is_v6() ? AF_INET6 : AF_INET;
-  UniqueFd fd = UniqueFd::adopt(
-      calls::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
-  require(fd.get(), "socket");
-  if (address.is_v6()) {
-    set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0, "IPV6_V6ONLY");
-  }
-  if (sharing == Sharing::join) {
-    set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
-  }
-  bind_to(fd.get(), address);
-  return fd;
-}
-
 // IP_PKTINFO tells which address was asked: the echo must come from it. On an IPv6 socket it is for
 // IPv4 clients. IP_PMTUDISC_OMIT fragments large echoes and ignores what ICMP says about the path,
 // which can be forged. IP_RECVERR stays off: with it the ICMP answer of one client would fail the
@@ -55,46 +40,87 @@ void ask_for_trains(int fd) noexcept {
   (void)calls::setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
 }
 
-DatagramSocket set_up(UniqueFd fd, const DatagramBuffers& buffers) {
+void set_buffers(int fd, const DatagramBuffers& buffers) {
+  set_option(fd, SOL_SOCKET, SO_RCVBUF, buffers.receive_bytes, "SO_RCVBUF");
+  set_option(fd, SOL_SOCKET, SO_SNDBUF, buffers.send_bytes, "SO_SNDBUF");
+}
+
+void prepare(int fd, const DatagramBuffers& buffers) {
+  set_datagram_options(fd);
+  ask_for_trains(fd);
+  set_buffers(fd, buffers);
+}
+
+// Sets the options before it binds: for what arrives earlier, the kernel would not note the address
+// that was asked.
+UniqueFd open_bound_datagrams(const SocketAddress& address, bool v6only,
+                              const DatagramBuffers& buffers, Sharing sharing) {
+  const int family = address.is_v6() ? AF_INET6 : AF_INET;
+  UniqueFd fd = UniqueFd::adopt(
+      calls::socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP));
+  require(fd.get(), "socket");
+  if (address.is_v6()) {
+    set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, v6only ? 1 : 0, "IPV6_V6ONLY");
+  }
+  if (sharing == Sharing::join) {
+    set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+  }
+  prepare(fd.get(), buffers);
+  bind_to(fd.get(), address);
+  return fd;
+}
+
+DatagramSocket described(UniqueFd fd) {
   DatagramSocket socket;
   socket.fd = std::move(fd);
-  set_datagram_options(socket.fd.get());
-  ask_for_trains(socket.fd.get());
-  set_datagram_buffers(socket, buffers);
   socket.address = bound_address(socket.fd.get());
+  socket.receive_buffer_bytes = datagram_receive_buffer(socket.fd.get());
   return socket;
 }
 
-UniqueFd open_first(const SocketAddress& address, bool v6only, bool& fell_back_to_v4) {
+// What the process that opened a socket may have set: errors of other clients, and echoes to all
+// hosts of a network.
+void reset_options(int fd) {
+  set_option(fd, IPPROTO_IP, IP_RECVERR, 0, "IP_RECVERR");
+  if (int_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN") == AF_INET6) {
+    set_option(fd, IPPROTO_IPV6, IPV6_RECVERR, 0, "IPV6_RECVERR");
+  }
+  set_option(fd, SOL_SOCKET, SO_BROADCAST, 0, "SO_BROADCAST");
+}
+
+UniqueFd open_first(const SocketAddress& address, bool v6only, const DatagramBuffers& buffers,
+                    bool& fell_back_to_v4) {
   try {
-    return open_bound_datagrams(address, v6only, Sharing::first);
+    return open_bound_datagrams(address, v6only, buffers, Sharing::first);
   } catch (const std::system_error& error) {
     if (!serves_both(address, v6only) || !is_v6_missing(error.code().value())) {
       throw;
     }
   }
   fell_back_to_v4 = true;
-  return open_bound_datagrams(SocketAddress::any_v4(address.port()), false, Sharing::first);
+  return open_bound_datagrams(SocketAddress::any_v4(address.port()), false, buffers,
+                              Sharing::first);
 }
 
 }  // namespace
 
 DatagramBuffers datagram_buffers(std::uint32_t receive_kib, std::uint32_t send_kib) noexcept {
-  constexpr std::uint32_t kDefaultReceiveKib = 1024;
-  constexpr int kKib = 1024;
+  constexpr std::uint32_t kDefaultKib = 1024;
   // The kernel takes an int. config_keys.cpp allows values of 1 GiB, which are an int.
-  return {
-      .receive_bytes = static_cast<int>(receive_kib == 0 ? kDefaultReceiveKib : receive_kib) * kKib,
-      .send_bytes = static_cast<int>(send_kib) * kKib};
+  const auto bytes = [](std::uint32_t kib) {
+    constexpr int kKib = 1024;
+    return static_cast<int>(kib == 0 ? kDefaultKib : kib) * kKib;
+  };
+  return {.receive_bytes = bytes(receive_kib), .send_bytes = bytes(send_kib)};
 }
 
 DatagramSocket open_datagrams(const SocketAddress& address, bool v6only,
                               const DatagramBuffers& buffers) {
   bool fell_back_to_v4 = false;
-  UniqueFd fd = open_first(address, v6only, fell_back_to_v4);
+  UniqueFd fd = open_first(address, v6only, buffers, fell_back_to_v4);
   // From now on more_datagrams() may bind to the address.
   set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
-  DatagramSocket socket = set_up(std::move(fd), buffers);
+  DatagramSocket socket = described(std::move(fd));
   socket.fell_back_to_v4 = fell_back_to_v4;
   return socket;
 }
@@ -102,14 +128,14 @@ DatagramSocket open_datagrams(const SocketAddress& address, bool v6only,
 DatagramSocket more_datagrams(const DatagramSocket& first, bool v6only,
                               const DatagramBuffers& buffers) {
   DatagramSocket socket =
-      set_up(open_bound_datagrams(first.address, v6only, Sharing::join), buffers);
+      described(open_bound_datagrams(first.address, v6only, buffers, Sharing::join));
   socket.fell_back_to_v4 = first.fell_back_to_v4;
   return socket;
 }
 
 void require_datagrams_bindable(const SocketAddress& address, bool v6only) {
   bool fell_back_to_v4 = false;
-  (void)open_first(address, v6only, fell_back_to_v4);
+  (void)open_first(address, v6only, datagram_buffers(0, 0), fell_back_to_v4);
 }
 
 std::optional<Binding> datagram_binding_of(int fd) {
@@ -136,19 +162,17 @@ std::optional<Binding> datagram_binding_of(int fd) {
 DatagramSocket adopt_datagrams(UniqueFd fd, const DatagramBuffers& buffers) {
   int on = 1;
   require(calls::ioctl(fd.get(), FIONBIO, &on), "FIONBIO");
-  DatagramSocket socket = set_up(std::move(fd), buffers);
+  reset_options(fd.get());
+  prepare(fd.get(), buffers);
+  DatagramSocket socket = described(std::move(fd));
   socket.is_inherited = true;
   socket.dropped_before = datagram_queue(socket.fd.get()).dropped;
   return socket;
 }
 
 void set_datagram_buffers(DatagramSocket& socket, const DatagramBuffers& buffers) {
-  const int fd = socket.fd.get();
-  set_option(fd, SOL_SOCKET, SO_RCVBUF, buffers.receive_bytes, "SO_RCVBUF");
-  if (buffers.send_bytes > 0) {
-    set_option(fd, SOL_SOCKET, SO_SNDBUF, buffers.send_bytes, "SO_SNDBUF");
-  }
-  socket.receive_buffer_bytes = datagram_receive_buffer(fd);
+  set_buffers(socket.fd.get(), buffers);
+  socket.receive_buffer_bytes = datagram_receive_buffer(socket.fd.get());
 }
 
 std::uint32_t datagram_receive_buffer(int fd) noexcept {

@@ -28,11 +28,11 @@ struct DatagramSocket {
 // Sizes of the kernel's buffers, in bytes. The kernel doubles them, for its own overhead.
 struct DatagramBuffers {
   int receive_bytes = 0;
-  int send_bytes = 0;  // 0: the kernel's default.
+  int send_bytes = 0;
 };
 
-// The sizes for socket.receive_buffer_kib and send_buffer_kib. The kernel's default receive buffer
-// holds 256 small datagrams only.
+// The sizes for socket.receive_buffer_kib and send_buffer_kib. 0 means 1024: the kernel's default
+// buffers hold 256 small datagrams, or three trains.
 [[nodiscard]] DatagramBuffers datagram_buffers(std::uint32_t receive_kib,
                                                std::uint32_t send_kib) noexcept;
 

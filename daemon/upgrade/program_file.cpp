@@ -14,7 +14,7 @@ std::optional<sys::FileVersion> version_of_running_program() {
   try {
     return sys::version_of(sys::kRunningProgram);
   } catch (const std::system_error&) {
-    return std::nullopt;  // echod serves without upgrades.
+    return std::nullopt;  // A changed program is not noticed.
   }
 }
 

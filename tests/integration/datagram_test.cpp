@@ -261,21 +261,23 @@ TEST_F(DatagramTest, ADeadClientDoesNotDisturbOthers) {
 }
 
 TEST_F(DatagramTest, ADrainEchoesWhatWaits) {
-  start_udp("workers = 2\n" + udp_config("127.0.0.1"));
+  // So many turns that the stop comes before the last one.
+  constexpr std::size_t kDatagrams = 100;
+  start_udp("workers = 2\n[turn]\nreads = 1\n" + udp_config("127.0.0.1"));
   std::vector<UdpPeer> peers;
   for (int i = 0; i < 8; ++i) {
     peers.push_back(udp_peer());
   }
   daemon().freeze();
   for (const UdpPeer& peer : peers) {
-    for (std::size_t i = 0; i < 5; ++i) {
+    for (std::size_t i = 0; i < kDatagrams; ++i) {
       peer.send(numbered(i, 20));
     }
   }
   daemon().signal(SIGTERM);
   daemon().thaw();
   for (const UdpPeer& peer : peers) {
-    for (std::size_t i = 0; i < 5; ++i) {
+    for (std::size_t i = 0; i < kDatagrams; ++i) {
       EXPECT_EQ(peer.receive().bytes, numbered(i, 20));
     }
   }
@@ -308,6 +310,16 @@ TEST_F(DatagramTest, APassedSocketIsServedAndLeftOpen) {
   peer.send("for the next process");
   std::array<char, 64> bytes{};
   EXPECT_EQ(recv(passed.fd(), bytes.data(), bytes.size(), 0), 20);
+}
+
+// The kernel does not note the address that was asked, because nobody had asked for it yet.
+TEST_F(DatagramTest, WhatAPassedSocketGotBeforeTheStartIsEchoed) {
+  const PassedListener passed(SOCK_DGRAM);
+  const UdpPeer early("127.0.0.1", passed.port());
+  early.send("starts it");
+  start(DaemonOptions{.config = udp_config("127.0.0.1", passed.port()), .passes = {passed.fd()}})
+      .allow_log("raise net.core.rmem_max");
+  EXPECT_EQ(early.receive().bytes, "starts it");
 }
 
 // Forged datagrams, by a raw socket.

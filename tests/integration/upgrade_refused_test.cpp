@@ -206,6 +206,22 @@ TEST_F(UpgradeFailedTest, AStopDuringTheCheckEndsAtOnce) {
   (void)kill(checker, SIGKILL);
 }
 
+TEST_F(UpgradeFailedTest, AReloadWhileItStopsAppliesNothingIfAKeyNeedsAnUpgrade) {
+  const std::string timeouts = "[timeouts]\nlinger_s = 600\ndrain_s = 600\n";
+  start_replaceable(timeouts);
+  TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("hello"));
+  daemon().signal(SIGTERM);
+  (void)daemon().wait_for_err("stopping: SIGTERM");
+  daemon().expect_log("upgrade: changed: workers, but echod stops and is not upgraded");
+  daemon().expect_log("reload: refused");
+  write_config("workers = 3\n[limits]\nmax_connections = 7\n" + timeouts);
+  EXPECT_EQ(request_reload(), kReloadRefused);
+  daemon().expect_counter("reloads", 0);
+  peer.close();
+  daemon().finish_stopped();
+}
+
 TEST_F(UpgradeFailedTest, AReloadThatIsRequestedDuringTheCheckIsDoneAfterIt) {
   start_replaceable();
   daemon().expect_log("upgrade: ");
@@ -218,6 +234,8 @@ TEST_F(UpgradeFailedTest, AReloadThatIsRequestedDuringTheCheckIsDoneAfterIt) {
   replace_program();
   ChildProcess requester({.arguments = {ECHOD_BINARY, "--reload", std::to_string(daemon().pid())}});
   (void)daemon().wait_for_log("log file reopened", 2);  // So the request was received.
+  daemon().signal(SIGHUP);  // Of someone who does not wait for an answer.
+  (void)daemon().wait_for_log("log file reopened", 3);
   write_file(folder + "/end", "");
   EXPECT_EQ(requester.wait(), 0) << "answered by the reload that followed";
   wait_for_upgrade();

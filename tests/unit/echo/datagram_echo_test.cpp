@@ -108,6 +108,7 @@ TEST_F(DatagramEchoTest, ABudgetOfOneServesAllOfABurst) {
   iterate();
   expect_rest();
   EXPECT_EQ(count(Counter::datagrams_echoed), 5U);
+  EXPECT_EQ(count(Counter::turns_over_budget), 5U);
 }
 
 TEST_F(DatagramEchoTest, ATurnEndsAfterTheBatchThatReachesItsBytes) {
@@ -158,6 +159,7 @@ TEST_F(DatagramEchoTest, ADrainEchoesTheQueueAndReleasesTheSocket) {
   iterate();
   kernel_.expect_epoll_wait({}, 0);
   expect_echo(1, kBatch);
+  kernel_.expect_recvmmsg_error(kFd, EAGAIN);
   iterate();
   EXPECT_TRUE(echo_->is_closed());
   EXPECT_TRUE(kernel_.was_closed(kFd));
@@ -178,10 +180,17 @@ TEST_F(DatagramEchoTest, ADrainDoesNotWaitForNewcomersToEnd) {
   EXPECT_TRUE(echo_->is_closed());
 }
 
-TEST_F(DatagramEchoTest, ADrainEndsWithAnErrorToo) {
+TEST_F(DatagramEchoTest, ADrainTriesAgainAfterAnError) {
   echo_->drain();
   kernel_.expect_epoll_wait({}, 0);
   kernel_.expect_recvmmsg_error(kFd, ENOMEM);
+  iterate();
+  EXPECT_FALSE(echo_->is_closed());
+  kernel_.expect_epoll_wait_timeout(250);
+  iterate();
+  kernel_.expect_epoll_wait({}, 0);
+  expect_echo(1, kBatch);
+  kernel_.expect_recvmmsg_error(kFd, EAGAIN);
   iterate();
   EXPECT_TRUE(echo_->is_closed());
   expect_rest();

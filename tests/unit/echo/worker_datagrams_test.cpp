@@ -98,6 +98,7 @@ TEST_F(WorkerDatagramsTest, TheQueueOfASocketThatIsNotServedIsEchoed) {
   const auto socket = socket_of(kFd);
   expect_echo(kFd, kBatch);
   expect_echo(kFd, 3);
+  kernel_.expect_recvmmsg_error(kFd, EAGAIN);
   datagrams_.echo_queued(*socket);
   EXPECT_EQ(count(Counter::datagrams_echoed), kBatch + 3);
   kernel_.expect_recvmmsg_error(kFd, EIO);

@@ -165,9 +165,11 @@ TEST_F(UpgradeTest, CancelledDuringTheCheckNothingFailsAndWorkersServe) {
   EXPECT_TRUE(client.echoes("meanwhile"));
   upgrade_->cancel();
   EXPECT_FALSE(upgrade_->is_in_progress());
-  while (upgrade_->is_checking()) {
+  EXPECT_TRUE(upgrade_->is_cancelling());
+  while (upgrade_->is_cancelling()) {
     loop_.run_once();
   }
+  EXPECT_FALSE(upgrade_->is_checking()) << "the child is killed";
   EXPECT_FALSE(upgrade_->is_in_progress());
   EXPECT_TRUE(failures_.empty());
   EXPECT_TRUE(client.echoes("after"));
