@@ -8,8 +8,10 @@
 //   lingering  reads and compares                   closed     after kLingerTime
 //
 // Closed loop: at most plan.depth datagrams are outstanding, and plan.burst are sent at once. Open
-// loop: each is sent when it is due. A datagram without an answer after plan.timeout is lost. While
-// it lingers, surplus answers are still noticed.
+// loop: each is sent when it is due. A datagram whose answer has not arrived after plan.timeout is
+// lost; the kernel's time stamp decides, not when the answer is read. A datagram that cannot be
+// sent is an error: a closed loop sends it later, an open loop counts it as not sent. While it
+// lingers, surplus answers are still noticed.
 //
 // Wrong answers are errors (tally.hpp): `corrupted`; `crossed`, a datagram of another port of the
 // run; `unsolicited`, one that was not sent, or that comes from another address than the server's.
@@ -79,6 +81,7 @@ class DatagramFlow final : public LoadPeer {
   [[nodiscard]] bool send(std::uint32_t count) noexcept;
   [[nodiscard]] bool send_train(std::uint32_t count) noexcept;
   [[nodiscard]] bool send_one() noexcept;
+  [[nodiscard]] sys::IoResult transmit(std::span<const std::byte> bytes) noexcept;
   void record_sent(sys::TimePoint begun, std::size_t bytes) noexcept;
   [[nodiscard]] std::size_t size_of(std::uint64_t number) const noexcept;
 
@@ -89,8 +92,12 @@ class DatagramFlow final : public LoadPeer {
                   const sys::StampedRead& read) noexcept;
   void record_answer(const DatagramTimes& times, const sys::StampedRead& read) noexcept;
   void record_failure(sys::TimePoint start) noexcept;
+  void record_lost(const DatagramTimes& times) noexcept;
   void give_up_lost() noexcept;
+  // Open loop: the datagram that was due at `due` is not sent.
+  void give_up_due(sys::TimePoint due) noexcept;
   void linger_if_done() noexcept;
+  void count_network_error(const char* call, int error) noexcept;
   void count_error(LoadError error, const std::string& what) noexcept;
 
   LoadContext& context_;
@@ -106,6 +113,7 @@ class DatagramFlow final : public LoadPeer {
   bool is_writable_ = false;
   bool sends_trains_ = false;
   sys::TimePoint lingers_until_{};
+  sys::TimePoint last_arrival_{};   // Of what was read last.
   std::deque<sys::TimePoint> due_;  // Open loop: when the datagrams that were not sent were due.
 };
 

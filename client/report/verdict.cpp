@@ -87,14 +87,20 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-// Without a limit on the loss, every lost datagram counts.
+// Without a limit on the loss, every lost datagram counts. A silence of one timeout is no failure:
+// all sockets may be waiting for lost datagrams. One that lasts longer lost the next datagrams too.
 void judge_datagrams(const Options& options, const LoadResult& result, Verdict& verdict) {
+  constexpr double kMostSilence = 1.5;  // Timeouts.
   const DatagramCounts& counts = result.tally.datagrams;
   const bool has_limit = std::ranges::any_of(
       options.limits, [](const Limit& limit) { return limit.kind == Limit::Kind::loss; });
   if (counts.lost > 0 && !has_limit) {
     verdict.failures.push_back("lost datagrams: " + count_text(counts.lost) + " of " +
                                count_text(counts.sent) + "; --slo loss=1% would allow 1 %");
+  }
+  if (!options.plan.rate_per_s && result.tally.silence > kMostSilence * options.plan.timeout) {
+    verdict.failures.push_back("nothing came back for " + duration_text(result.tally.silence) +
+                               ": a closed loop sends little meanwhile, so the loss hides it");
   }
   if (counts.duplicated > options.max_errors) {
     verdict.failures.push_back("duplicated answers: " + count_text(counts.duplicated) +

@@ -188,6 +188,14 @@ TEST_F(EcholoadUdpRunTest, ALimitDecidesHowManyMayBeLost) {
   EXPECT_TRUE(matches(missed.out, "\nfailed: loss=0.001% was missed: ")) << missed.out;
 }
 
+TEST_F(EcholoadUdpRunTest, AServerThatHangsFailsAClosedLoopWhateverMayBeLost) {
+  const DatagramServer server({.fault = DatagramFault::loses, .after = 1000});
+  const LoadOutcome outcome = load_impatiently(
+      server, {"--slo", "loss=100%", "--warmup", "0", "--duration", kSanitized ? "8s" : "1500ms"});
+  EXPECT_EQ(outcome.exit_code, kUdpFailed) << outcome.out << outcome.err;
+  EXPECT_TRUE(matches(outcome.out, "\nfailed: nothing came back for [0-9.]+ m?s: ")) << outcome.out;
+}
+
 TEST_F(EcholoadUdpRunTest, LateAnswersAreToldFromLostOnes) {
   const DatagramServer server({.fault = DatagramFault::answers_late,
                                .every = 50,
