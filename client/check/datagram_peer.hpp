@@ -31,6 +31,11 @@ class DatagramPeer {
    public:
     using CheckFailure::CheckFailure;
   };
+  // A system call failed, but not because of a shortage on this host, nor with ECONNREFUSED.
+  class NetworkFailure : public CheckFailure {
+   public:
+    using CheckFailure::CheckFailure;
+  };
   explicit DatagramPeer(CheckContext& context, std::uint16_t local_port = 0);
 
   // Sends the next datagram.
