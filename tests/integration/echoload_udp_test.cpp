@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "broken_server.hpp"
 #include "datagram_server.hpp"
 #include "load_client.hpp"
 #include "text_match.hpp"
@@ -300,6 +301,22 @@ TEST_F(EcholoadUdpRunTest, ResultsAreMergedWithTheirDatagrams) {
   const auto sum = nlohmann::json::parse(read_file(directory.file("sum")));
   EXPECT_EQ(sum["datagrams"]["lost"], lost);
   EXPECT_EQ(sum["target"]["address"], udp_target(server));
+}
+
+TEST_F(EcholoadUdpRunTest, ALimitOnTheLossOfTcpIsAWrongCommandLine) {
+  const DatagramServer udp;
+  const BrokenServer tcp(Fault::correct);
+  const TemporaryDirectory directory;
+  write_file(directory.file("udp"), load(udp).json.dump());
+  write_file(directory.file("tcp"), run_load(tcp.port(), {}).json.dump());
+  const auto merge_with_limit = [](const std::string& file) {
+    return run({.arguments = {ECHOLOAD_BINARY, "merge", "--slo", "loss=1%", file}});
+  };
+  EXPECT_EQ(merge_with_limit(directory.file("udp")).exit_code, 0);
+  const ChildResult refused = merge_with_limit(directory.file("tcp"));
+  EXPECT_EQ(refused.exit_code, kUdpUsage);
+  EXPECT_EQ(refused.err, "echoload: --slo loss is about datagrams, and " + directory.file("tcp") +
+                             " is not a result of UDP\n");
 }
 
 TEST_F(EcholoadUdpRunTest, WithoutAnAnswerNothingBegins) {
