@@ -66,7 +66,7 @@ void DatagramFlow::fail_to_open(int error) noexcept {
     count_error(LoadError::no_local_port,
                 "all local ports are in use: give more addresses with --source");
   } else {
-    count_error(LoadError::connect_failed, "cannot open a port: " + errno_text(error));
+    count_error(LoadError::connect_failed, "cannot be opened: " + errno_text(error));
   }
 }
 

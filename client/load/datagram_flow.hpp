@@ -1,4 +1,4 @@
-// One UDP port of a load run: sends datagrams and compares every datagram that comes back.
+// One UDP socket of a load run: sends datagrams and compares every datagram that comes back.
 //
 //   state      a turn does                          next state
 //   ---------  -----------------------------------  ------------------------------------------
@@ -13,7 +13,7 @@
 // sent is an error: a closed loop sends it later, an open loop counts it as not sent. While it
 // lingers, surplus answers are still noticed.
 //
-// Wrong answers are errors (tally.hpp): `corrupted`; `crossed`, a datagram of another port of the
+// Wrong answers are errors (tally.hpp): `corrupted`; `crossed`, a datagram of another socket of the
 // run; `unsolicited`, one that was not sent, or that comes from another address than the server's.
 // What a network may do is counted and is no error (DatagramCounts).
 //
@@ -40,7 +40,7 @@ class DatagramFlow final : public LoadPeer {
  public:
   static constexpr std::chrono::milliseconds kLingerTime{200};
 
-  // `number` counts the ports of the run, `slot` those of this worker. The port sends datagrams if
+  // `number` counts the sockets of the run, `slot` those of this worker. It sends datagrams if
   // `slot` is below context.active.
   DatagramFlow(LoadContext& context, std::uint32_t number, std::uint32_t slot);
   ~DatagramFlow() override;
@@ -53,7 +53,7 @@ class DatagramFlow final : public LoadPeer {
   void stop() noexcept override;
   void give_up_unbegun() noexcept override;
   void abandon() noexcept override;
-  // No-op: a port is never lost.
+  // No-op: a socket is never lost.
   void reopen() noexcept override {}
   void check_timeouts() noexcept override;
   Turn on_turn(std::uint32_t events) noexcept override;

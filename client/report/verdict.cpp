@@ -60,11 +60,12 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-void judge_begin(const LoadResult& result, Verdict& verdict) {
+void judge_begin(const Options& options, const LoadResult& result, Verdict& verdict) {
   if (result.start_missed_by > std::chrono::nanoseconds(0)) {
-    verdict.failures.push_back("the connections were made " +
-                               duration_text(result.start_missed_by) +
-                               " after --start-at: give a later moment");
+    const bool is_udp = options.plan.server.is_udp();
+    verdict.failures.push_back(
+        (is_udp ? "the sockets were opened " : "the connections were made ") +
+        duration_text(result.start_missed_by) + " after --start-at: give a later moment");
   }
 }
 
@@ -263,7 +264,7 @@ double rate_of(const LoadResult& result) noexcept {
 
 Verdict verdict_on(const Options& options, const LoadResult& result) {
   Verdict verdict;
-  judge_begin(result, verdict);
+  judge_begin(options, result, verdict);
   judge_errors(options, result, verdict);
   judge_datagrams(options, result, verdict);
   judge_limits(options, result, verdict);

@@ -1,4 +1,4 @@
-// One UDP port of a load run, on a scripted kernel.
+// One UDP socket of a load run, on a scripted kernel.
 #include "client/load/datagram_flow.hpp"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ class DatagramFlowTest : public LoadFixture {
     plan_.timeout = seconds(1);
   }
 
-  // Opens the port and starts it. Script what it sends before.
+  // Opens the socket and starts it. Script what it sends before.
   void start() {
     kernel_.expect_socket(kPort);
     kernel_.expect_socket(kStrays);
@@ -421,10 +421,10 @@ TEST_F(DatagramFlowTest, AbandonedItCountsWhatIsOutstandingAndCloses) {
   expect_nothing_left();
 }
 
-TEST_F(DatagramFlowTest, APortThatCannotBeOpenedIsAnError) {
+TEST_F(DatagramFlowTest, ASocketThatCannotBeOpenedIsAnError) {
   kernel_.expect_socket_error(EMFILE);
   flow_.open();
-  EXPECT_EQ(only_error(), "socket 0: cannot open a port: Too many open files");
+  EXPECT_EQ(only_error(), "socket 0: cannot be opened: Too many open files");
   EXPECT_EQ(context_.tally.connected, 0U);
 }
 

@@ -114,6 +114,9 @@ TEST_F(VerdictTest, ConnectionsOpenAfterStartAtFailTheRun) {
   result_.start_missed_by = milliseconds(1200);
   EXPECT_EQ(verdict().failures,
             Lines{"the connections were made 1.2 s after --start-at: give a later moment"});
+  options_.plan.server = Endpoint::udp(*SocketAddress::parse("127.0.0.1", 2003));
+  EXPECT_EQ(verdict().failures,
+            Lines{"the sockets were opened 1.2 s after --start-at: give a later moment"});
 }
 
 TEST_F(VerdictTest, WrongBytesFailHoweverManyErrorsAreAllowed) {
