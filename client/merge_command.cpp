@@ -1,5 +1,6 @@
 #include "client/merge_command.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <iterator>
@@ -42,6 +43,13 @@ RunRecord merged(const std::vector<std::string>& files) {
 ExitCode run_merge(const Options& options) {
   RunRecord record = merged(options.files);
   record.options.limits = options.limits;
+  const Endpoint& server = record.options.plan.server;
+  if (server.is_known() && !server.is_udp() &&
+      std::ranges::any_of(options.limits,
+                          [](const Limit& limit) { return limit.kind == Limit::Kind::loss; })) {
+    throw FatalError(ExitCode::usage, "--slo loss is about datagrams, and " +
+                                          options.files.front() + " is not a result of UDP");
+  }
   const Verdict verdict = verdict_on_merged(record);
   Results(options).write(record.options, record.result, verdict, record.parts);
   return exit_code(record.result, verdict);

@@ -120,20 +120,20 @@ std::uint64_t raise_open_files(const Options& options) {
 }
 
 void require_resources_for_connections(const Options& options) {
+  const std::string wanted = std::to_string(options.plan.connections) +
+                             (options.transport == Transport::udp ? " sockets" : " connections");
   const std::uint64_t needed = descriptors_for(options);
   if (const std::uint64_t limit = raise_open_files(options); limit < needed) {
     throw FatalError(ExitCode::system,
-                     std::to_string(options.plan.connections) + " connections need a limit of " +
-                         std::to_string(needed) + " open files, and it is " +
-                         std::to_string(limit) +
+                     wanted + " need a limit of " + std::to_string(needed) +
+                         " open files, and it is " + std::to_string(limit) +
                          ": raise it with ulimit -n, or give fewer --connections");
   }
   const auto ports = environment().local_ports;
   const std::uint64_t sources = std::max<std::size_t>(1, options.plan.sources.size());
   if (ports && options.transport != Transport::local && options.plan.mode != LoadMode::connect &&
       options.plan.connections > (ports->second - ports->first + 1) * sources) {
-    throw FatalError(ExitCode::system, std::to_string(options.plan.connections) +
-                                           " connections need more local ports than " +
+    throw FatalError(ExitCode::system, wanted + " need more local ports than " +
                                            std::to_string(ports->first) + " to " +
                                            std::to_string(ports->second) +
                                            ": give more addresses with --source");

@@ -192,8 +192,10 @@ Finding low_source_port(CheckContext& context) {
       return {.verdict = CheckVerdict::note,
               .figure = "not tried",
               .reason = "a port below 1024 needs CAP_NET_BIND_SERVICE"};
-    } catch (const CannotConnect&) {
-      throw;
+    } catch (const CannotConnect& refusal) {  // A server that is gone has failed other checks.
+      return {.verdict = CheckVerdict::note, .figure = "refused", .reason = refusal.what()};
+    } catch (const DatagramPeer::NetworkFailure& failure) {
+      return {.verdict = CheckVerdict::note, .figure = "not answered", .reason = failure.what()};
     } catch (const CheckFailure& failure) {  // The other checks judge wrong answers.
       return {.verdict = CheckVerdict::note, .figure = "answered", .reason = failure.what()};
     } catch (const std::system_error&) {

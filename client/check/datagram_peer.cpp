@@ -203,7 +203,7 @@ void DatagramPeer::fail_with_error(int error) const {
     throw CannotConnect(name() + ": no server at " + context_.plan().server.text() + ": " +
                         errno_text(error));
   }
-  fail(": " + errno_text(error));
+  throw NetworkFailure(name() + ": " + errno_text(error));
 }
 
 std::string DatagramPeer::name() const {

@@ -1,4 +1,4 @@
-// A UDP port of a check. Each function is one step of the check and verifies the datagrams that
+// A UDP socket of a check. Each function is one step of the check and verifies the datagrams that
 // come back meanwhile: each must equal one that was sent, come once, and come from the server's
 // address and port.
 //
@@ -31,6 +31,11 @@ class DatagramPeer {
    public:
     using CheckFailure::CheckFailure;
   };
+  // A system call failed, but not because of a shortage on this host, nor with ECONNREFUSED.
+  class NetworkFailure : public CheckFailure {
+   public:
+    using CheckFailure::CheckFailure;
+  };
   explicit DatagramPeer(CheckContext& context, std::uint16_t local_port = 0);
 
   // Sends the next datagram.
@@ -47,7 +52,7 @@ class DatagramPeer {
   [[nodiscard]] std::size_t await_echoes(std::chrono::nanoseconds patience);
   // Fails if another datagram comes within 200 ms.
   void expect_no_more() { expect_no_more_on({this, 1}); }
-  // The same for many ports at the same time.
+  // The same for many sockets at the same time.
   static void expect_no_more_on(std::span<DatagramPeer> peers);
 
   // How many answers came after the answer to a later datagram.

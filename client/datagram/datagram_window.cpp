@@ -13,6 +13,9 @@ DatagramWindow::Answer DatagramWindow::on_answer(std::uint64_t number) {
   if (number >= next()) {
     return {.meaning = Meaning::unknown};
   }
+  if (number < after_forgotten_) {
+    return {.meaning = Meaning::late};
+  }
   if (number < first_) {
     const auto late = std::ranges::lower_bound(given_up_, number);
     if (late == given_up_.end() || *late != number) {
@@ -34,13 +37,18 @@ DatagramWindow::Answer DatagramWindow::on_answer(std::uint64_t number) {
   return answer;
 }
 
+bool DatagramWindow::has_sent_by(sys::TimePoint moment) const noexcept {
+  return !entries_.empty() && entries_.front().times.sent <= moment;
+}
+
 std::optional<DatagramTimes> DatagramWindow::give_up_sent_by(sys::TimePoint moment) {
-  if (entries_.empty() || entries_.front().times.sent > moment) {
+  if (!has_sent_by(moment)) {
     return std::nullopt;
   }
   const DatagramTimes times = entries_.front().times;
   given_up_.push_back(first_);
   if (given_up_.size() > kRemembered) {
+    after_forgotten_ = given_up_.front() + 1;
     given_up_.pop_front();
   }
   entries_.pop_front();

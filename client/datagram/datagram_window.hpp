@@ -5,7 +5,7 @@
 //
 // An answer is reordered if an answer to a later datagram came before it (RFC 4737, section 3.3).
 // Memory grows with the datagrams since the oldest outstanding one, and with those given up, of
-// which the newest kRemembered are known.
+// which the newest kRemembered are known. An answer to one before those is late.
 //
 // Thread-safety: none. Running out of memory ends the process (client/main.cpp).
 #pragma once
@@ -45,6 +45,8 @@ class DatagramWindow {
   void add(const DatagramTimes& times);
   // An answer to datagram `number` has come.
   [[nodiscard]] Answer on_answer(std::uint64_t number);
+  // Whether a datagram is outstanding that was sent at `moment` or before.
+  [[nodiscard]] bool has_sent_by(sys::TimePoint moment) const noexcept;
   // Gives up the oldest outstanding datagram if it was sent at `moment` or before.
   [[nodiscard]] std::optional<DatagramTimes> give_up_sent_by(sys::TimePoint moment);
 
@@ -66,6 +68,7 @@ class DatagramWindow {
   std::uint64_t outstanding_ = 0;
   std::uint64_t after_latest_ = 0;      // The number after the latest that was answered.
   std::deque<std::uint64_t> given_up_;  // Numbers, in order, without those answered late.
+  std::uint64_t after_forgotten_ = 0;   // The number after the latest dropped from given_up_.
 };
 
 }  // namespace echod::client

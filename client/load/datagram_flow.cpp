@@ -16,8 +16,8 @@ namespace {
 constexpr std::uint32_t kDatagramInterest = EPOLLIN | EPOLLOUT;
 // The kernel limits it to net.core.rmem_max. What is dropped then is counted (dropped_here).
 constexpr int kReceiveBufferOfFlow = 4 << 20;
-// The most datagrams that one turn reads, and the most sends of one turn.
-constexpr int kTurnDatagrams = 64;
+// The most datagrams that one turn reads. A turn sends as many, and the rest of the last burst.
+constexpr std::uint32_t kTurnDatagrams = 64;
 
 bool is_refused_train(int error) noexcept {
   // The path has a smaller MTU, or the device cannot compute checksums (udp(7)).
@@ -66,7 +66,7 @@ void DatagramFlow::fail_to_open(int error) noexcept {
     count_error(LoadError::no_local_port,
                 "all local ports are in use: give more addresses with --source");
   } else {
-    count_error(LoadError::connect_failed, "cannot open a port: " + errno_text(error));
+    count_error(LoadError::connect_failed, "cannot be opened: " + errno_text(error));
   }
 }
 
@@ -118,12 +118,13 @@ std::uint32_t DatagramFlow::next_count() const noexcept {
 }
 
 void DatagramFlow::send_datagrams() noexcept {
-  for (int i = 0; i < kTurnDatagrams; ++i) {
+  for (std::uint32_t sent = 0; sent < kTurnDatagrams;) {
     const std::uint32_t count = next_count();
     if (count == 0 || !send(count)) {
       linger_if_done();
       return;
     }
+    sent += count;
   }
   context_.loop.enqueue(*this);  // Others go first; no event would come.
 }
@@ -154,7 +155,7 @@ bool DatagramFlow::send_train(std::uint32_t count) noexcept {
     format_.fill(train.subspan(i * size, size), {.socket = number_, .number = window_.next() + i});
   }
   const sys::TimePoint begun = sys::MonotonicClock::now();
-  const sys::IoResult sent = sys::send(socket_.fd(), train);
+  const sys::IoResult sent = transmit(train);
   if (sent.ok()) {
     for (std::uint32_t i = 0; i < count; ++i) {
       record_sent(begun, size);
@@ -163,11 +164,8 @@ bool DatagramFlow::send_train(std::uint32_t count) noexcept {
   }
   if (is_refused_train(sent.error())) {
     sends_trains_ = !socket_.set_segment(0);
-  } else if (sent.would_block()) {
-    is_writable_ = false;
-  } else {
-    count_error(sent.error() == ECONNREFUSED ? LoadError::refused : LoadError::reset,
-                "send: " + errno_text(sent.error()));
+  } else if (!sent.would_block()) {
+    count_network_error("send", sent.error());
   }
   return false;
 }
@@ -177,20 +175,34 @@ bool DatagramFlow::send_one() noexcept {
   const std::span<std::byte> bytes = std::span(context_.send_buffer).first(size_of(number));
   format_.fill(bytes, {.socket = number_, .number = number});
   const sys::TimePoint begun = sys::MonotonicClock::now();
-  sys::IoResult sent = sys::send(socket_.fd(), bytes);
-  if (sent.error() == ECONNREFUSED) {  // The error of an earlier datagram: this one was not sent.
-    count_error(LoadError::refused, "refused: no server listens");
-    sent = sys::send(socket_.fd(), bytes);
+  const sys::IoResult sent = transmit(bytes);
+  if (sent.ok()) {
+    record_sent(begun, bytes.size());
+    return true;
   }
   if (sent.would_block()) {
-    is_writable_ = false;
     return false;
   }
-  if (!sent.ok()) {
-    count_error(LoadError::reset, "send: " + errno_text(sent.error()));
+  count_network_error("send", sent.error());
+  if (!context_.is_open_loop()) {
+    return false;  // check_timeouts() tries again.
   }
-  record_sent(begun, bytes.size());  // If it failed, it will be lost.
+  give_up_due(due_.front());
+  due_.pop_front();
+  --context_.unbegun;
   return true;
+}
+
+// The kernel may report that an earlier datagram was refused. Then it did not send these bytes, so
+// they are sent again.
+sys::IoResult DatagramFlow::transmit(std::span<const std::byte> bytes) noexcept {
+  sys::IoResult sent = sys::send(socket_.fd(), bytes);
+  if (sent.error() == ECONNREFUSED) {
+    count_network_error("send", sent.error());
+    sent = sys::send(socket_.fd(), bytes);
+  }
+  is_writable_ = !sent.would_block();
+  return sent;
 }
 
 void DatagramFlow::record_sent(sys::TimePoint begun, std::size_t bytes) noexcept {
@@ -201,6 +213,7 @@ void DatagramFlow::record_sent(sys::TimePoint begun, std::size_t bytes) noexcept
     --context_.unbegun;
   }
   window_.add(times);
+  context_.silence.on_sent(begun);
   ++context_.in_flight;
   ++context_.tally.datagrams.sent;
   context_.tally.bytes_sent += context_.window.contains(context_.loop.now()) ? bytes : 0U;
@@ -224,23 +237,23 @@ Turn DatagramFlow::on_turn(std::uint32_t events) noexcept {
 }
 
 void DatagramFlow::read() noexcept {
-  for (int i = 0; i < kTurnDatagrams && is_readable_; ++i) {
+  for (std::uint32_t i = 0; i < kTurnDatagrams && is_readable_; ++i) {
     const std::span<std::byte> buffer(context_.receive_buffer);
     const sys::StampedRead read = sys::receive_stamped(socket_.fd(), buffer);
     if (read.result.would_block()) {
       is_readable_ = false;
-    } else if (read.result.error() == ECONNREFUSED) {
-      count_error(LoadError::refused, "refused: no server listens");
     } else if (!read.result.ok()) {
-      count_error(LoadError::reset, "recv: " + errno_text(read.result.error()));
+      count_network_error("recv", read.result.error());
     } else {
+      last_arrival_ = read.arrived;
+      context_.silence.on_arrival(read.arrived);
       handle_datagram(buffer.first(read.result.count()), read);
     }
   }
 }
 
 Turn DatagramFlow::read_strays() noexcept {
-  for (int i = 0; i < kTurnDatagrams; ++i) {
+  for (std::uint32_t i = 0; i < kTurnDatagrams; ++i) {
     const sys::Stray stray = socket_.receive_stray(context_.receive_buffer);
     if (!stray.result.ok()) {
       return Turn::wait;
@@ -270,7 +283,12 @@ void DatagramFlow::handle_datagram(std::span<const std::byte> bytes,
 
 void DatagramFlow::handle_own(std::uint64_t number, std::span<const std::byte> bytes,
                               const sys::StampedRead& read) noexcept {
-  const DatagramWindow::Answer answer = window_.on_answer(number);
+  DatagramWindow::Answer answer = window_.on_answer(number);
+  if (answer.meaning == DatagramWindow::Meaning::answer &&
+      read.arrived - answer.times.sent > context_.plan.timeout) {
+    record_lost(answer.times);  // It arrived before check_timeouts() could give it up.
+    answer = {.meaning = DatagramWindow::Meaning::late};
+  }
   const bool is_answer = answer.meaning == DatagramWindow::Meaning::answer;
   context_.in_flight -= is_answer ? 1U : 0U;
   if (answer.meaning == DatagramWindow::Meaning::unknown) {
@@ -320,12 +338,30 @@ void DatagramFlow::record_failure(sys::TimePoint start) noexcept {
   context_.record_latency(start, until - start);
 }
 
+void DatagramFlow::record_lost(const DatagramTimes& times) noexcept {
+  --context_.in_flight;
+  ++context_.tally.datagrams.lost;
+  context_.silence.on_lost(times.sent + context_.plan.timeout);
+  context_.tally.silence = context_.silence.longest();
+  record_failure(times.start);
+}
+
+// An answer that arrived in time may wait in the receive queue, also if no event has told of it
+// yet. Answers are read in the order of their arrival, so datagrams are given up only as far as the
+// reading has come.
 void DatagramFlow::give_up_lost() noexcept {
-  const sys::TimePoint sent_by = context_.loop.now() - context_.plan.timeout;
+  sys::TimePoint sent_by = context_.loop.now() - context_.plan.timeout;
+  if (!window_.has_sent_by(sent_by)) {
+    return;
+  }
+  is_readable_ = true;
+  read();
+  if (is_readable_) {
+    sent_by = std::min(sent_by, last_arrival_ - context_.plan.timeout - sys::Duration(1));
+    context_.loop.enqueue(*this);
+  }
   while (const auto lost = window_.give_up_sent_by(sent_by)) {
-    --context_.in_flight;
-    ++context_.tally.datagrams.lost;
-    record_failure(lost->start);
+    record_lost(*lost);
   }
 }
 
@@ -339,14 +375,18 @@ void DatagramFlow::check_timeouts() noexcept {
   }
 }
 
+void DatagramFlow::give_up_due(sys::TimePoint due) noexcept {
+  context_.tally.not_sent += context_.window.contains(due) ? 1U : 0U;
+  record_failure(due);
+}
+
 void DatagramFlow::stop() noexcept {
   linger_if_done();
 }
 
 void DatagramFlow::give_up_unbegun() noexcept {
   for (const sys::TimePoint due : due_) {
-    context_.tally.not_sent += context_.window.contains(due) ? 1U : 0U;
-    record_failure(due);
+    give_up_due(due);
   }
   context_.unbegun -= due_.size();
   due_.clear();
@@ -366,6 +406,14 @@ void DatagramFlow::abandon() noexcept {
   }
   if (state_ != State::closed) {
     close();
+  }
+}
+
+void DatagramFlow::count_network_error(const char* call, int error) noexcept {
+  if (error == ECONNREFUSED) {
+    count_error(LoadError::refused, "refused: no server listens");
+  } else {
+    count_error(LoadError::reset, std::string(call) + ": " + errno_text(error));
   }
 }
 

@@ -1,4 +1,4 @@
-// One UDP port of a load run: sends datagrams and compares every datagram that comes back.
+// One UDP socket of a load run: sends datagrams and compares every datagram that comes back.
 //
 //   state      a turn does                          next state
 //   ---------  -----------------------------------  ------------------------------------------
@@ -8,10 +8,12 @@
 //   lingering  reads and compares                   closed     after kLingerTime
 //
 // Closed loop: at most plan.depth datagrams are outstanding, and plan.burst are sent at once. Open
-// loop: each is sent when it is due. A datagram without an answer after plan.timeout is lost. While
-// it lingers, surplus answers are still noticed.
+// loop: each is sent when it is due. A datagram whose answer has not arrived after plan.timeout is
+// lost; the kernel's time stamp decides, not when the answer is read. A datagram that cannot be
+// sent is an error: a closed loop sends it later, an open loop counts it as not sent. While it
+// lingers, surplus answers are still noticed.
 //
-// Wrong answers are errors (tally.hpp): `corrupted`; `crossed`, a datagram of another port of the
+// Wrong answers are errors (tally.hpp): `corrupted`; `crossed`, a datagram of another socket of the
 // run; `unsolicited`, one that was not sent, or that comes from another address than the server's.
 // What a network may do is counted and is no error (DatagramCounts).
 //
@@ -38,7 +40,7 @@ class DatagramFlow final : public LoadPeer {
  public:
   static constexpr std::chrono::milliseconds kLingerTime{200};
 
-  // `number` counts the ports of the run, `slot` those of this worker. The port sends datagrams if
+  // `number` counts the sockets of the run, `slot` those of this worker. It sends datagrams if
   // `slot` is below context.active.
   DatagramFlow(LoadContext& context, std::uint32_t number, std::uint32_t slot);
   ~DatagramFlow() override;
@@ -51,7 +53,7 @@ class DatagramFlow final : public LoadPeer {
   void stop() noexcept override;
   void give_up_unbegun() noexcept override;
   void abandon() noexcept override;
-  // No-op: a port is never lost.
+  // No-op: a socket is never lost.
   void reopen() noexcept override {}
   void check_timeouts() noexcept override;
   Turn on_turn(std::uint32_t events) noexcept override;
@@ -79,6 +81,7 @@ class DatagramFlow final : public LoadPeer {
   [[nodiscard]] bool send(std::uint32_t count) noexcept;
   [[nodiscard]] bool send_train(std::uint32_t count) noexcept;
   [[nodiscard]] bool send_one() noexcept;
+  [[nodiscard]] sys::IoResult transmit(std::span<const std::byte> bytes) noexcept;
   void record_sent(sys::TimePoint begun, std::size_t bytes) noexcept;
   [[nodiscard]] std::size_t size_of(std::uint64_t number) const noexcept;
 
@@ -89,8 +92,12 @@ class DatagramFlow final : public LoadPeer {
                   const sys::StampedRead& read) noexcept;
   void record_answer(const DatagramTimes& times, const sys::StampedRead& read) noexcept;
   void record_failure(sys::TimePoint start) noexcept;
+  void record_lost(const DatagramTimes& times) noexcept;
   void give_up_lost() noexcept;
+  // Open loop: the datagram that was due at `due` is not sent.
+  void give_up_due(sys::TimePoint due) noexcept;
   void linger_if_done() noexcept;
+  void count_network_error(const char* call, int error) noexcept;
   void count_error(LoadError error, const std::string& what) noexcept;
 
   LoadContext& context_;
@@ -106,6 +113,7 @@ class DatagramFlow final : public LoadPeer {
   bool is_writable_ = false;
   bool sends_trains_ = false;
   sys::TimePoint lingers_until_{};
+  sys::TimePoint last_arrival_{};   // Of what was read last.
   std::deque<sys::TimePoint> due_;  // Open loop: when the datagrams that were not sent were due.
 };
 

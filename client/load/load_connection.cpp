@@ -263,7 +263,9 @@ void LoadConnection::read() noexcept {
       return;
     }
     budget -= received.count();
-    is_readable_ = received.count() == buffer.size() || reads_until_eagain_;
+    // On a UNIX socket a message with descriptors ends a read early (unix(7)).
+    is_readable_ =
+        received.count() == buffer.size() || reads_until_eagain_ || context_.plan.server.is_local();
     handle_received(buffer.first(received.count()), read);
   }
 }

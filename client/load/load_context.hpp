@@ -11,6 +11,7 @@
 
 #include "client/load/load_plan.hpp"
 #include "client/load/series.hpp"
+#include "client/load/silence.hpp"
 #include "client/load/tally.hpp"
 #include "loop/event_loop.hpp"
 #include "sys/clock.hpp"
@@ -73,6 +74,7 @@ struct LoadContext {
   EventLoop& loop;
   const LoadPlan& plan;
   Tally tally;
+  Silence silence;               // UDP.
   Histogram interval_latency;    // Like tally.latency, but of the current interval.
   std::vector<StepTally> steps;  // Not in the tally, because that is copied often.
   Window window;

@@ -1,4 +1,4 @@
-// What a load worker drives: a TCP or UNIX connection (load_connection.hpp), or a UDP port
+// What a load worker drives: a TCP or UNIX connection (load_connection.hpp), or a UDP socket
 // (datagram_flow.hpp).
 //
 // Thread-safety: used only by its worker's thread. Never blocks.
@@ -11,7 +11,7 @@ namespace echod::client {
 
 class LoadPeer : public Channel {
  public:
-  // Starts to connect, or opens its port. Must be called only while closed.
+  // Starts to connect, or opens its socket. Must be called only while closed.
   virtual void open() noexcept = 0;
   // Starts to send messages: as many as the depth allows, and in an open loop only those due.
   virtual void start() noexcept = 0;

@@ -58,7 +58,7 @@ struct LoadPlan {
   std::uint32_t active = 64;  // How many exchange messages. The others are idle.
   MessageSizes sizes;
   std::uint32_t depth = 1;  // The most messages outstanding on one connection.
-  std::uint32_t burst = 1;  // UDP, closed loop: datagrams that a port sends at once.
+  std::uint32_t burst = 1;  // UDP, closed loop: datagrams that a socket sends at once.
   std::uint32_t threads = 1;
   std::optional<double> rate_per_s;        // Messages per second, all connections. Set: open loop.
   RateSteps steps;                         // The first rate is rate_per_s.

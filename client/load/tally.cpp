@@ -77,6 +77,9 @@ void Tally::add(const Tally& other) {
   details.insert(details.end(), other.details.begin(), other.details.end());
   std::ranges::stable_sort(details, {}, &Detail::time);
   details.resize(std::min(details.size(), kMostDetails));
+  if (datagrams.sent == 0 || (other.datagrams.sent > 0 && other.silence < silence)) {
+    silence = other.silence;
+  }
   datagrams.add(other.datagrams);
   echoes += other.echoes;
   bytes_sent += other.bytes_sent;

@@ -97,6 +97,8 @@ struct Tally {
   Histogram round_trip;         // The smoothed round-trip time.
   std::vector<Detail> details;  // The first errors, oldest first.
   DatagramCounts datagrams;     // UDP.
+  // UDP: the longest silence (silence.hpp). Of several workers, the shortest of theirs.
+  std::chrono::nanoseconds silence{0};
 
   // The measuring window.
   std::uint64_t echoes = 0;  // Messages that came back completely.

@@ -142,6 +142,9 @@ std::optional<std::string> datagram_contradiction(const Options& options) {
     return "--mode " + std::string(name_of(plan.mode)) +
            " is about connections, and UDP has none: use --mode echo";
   }
+  if (plan.active == 0) {
+    return "--active 0 is about connections that are only open, and UDP has none: give 1 or more";
+  }
   if (plan.sizes.smallest < kLeast || plan.sizes.largest > sys::kLongestDatagram) {
     return "--size: a datagram of a run has " + std::to_string(kLeast) + " to " +
            std::to_string(sys::kLongestDatagram) +

@@ -76,6 +76,10 @@ std::string tiles(const Options& options, const LoadResult& result) {
   }
   text +=
       tile("received", number_text(per_second(tally.bytes_received, result) / kMega, 1) + " MB/s");
+  if (options.plan.server.is_udp()) {
+    const std::uint64_t lost = tally.datagrams.lost;
+    text += tile("lost", count_text(lost), lost > 0 ? "bad" : "");
+  }
   const std::uint64_t errors = tally.errors_in_all();
   return element("div", "tiles",
                  text + tile("errors", count_text(errors), errors > 0 ? "bad" : ""));

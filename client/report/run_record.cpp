@@ -293,6 +293,7 @@ void add_to(std::optional<Number>& sum, const std::optional<Number>& more) {
 
 void add_options(Options& sum, const Options& more) {
   LoadPlan& plan = sum.plan;
+  plan.server = plan.server.is_known() ? plan.server : more.plan.server;
   plan.connections += more.plan.connections;
   plan.active += more.plan.active;
   plan.threads += more.plan.threads;

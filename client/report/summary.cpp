@@ -278,21 +278,27 @@ std::string rates_text(const LoadPlan& plan) {
          plural(rates.size(), "step") + " of " + duration_text(plan.steps.time);
 }
 
+// What did not come back as it was sent, although the run passed: "; 3 lost (0.012 %)".
+std::string exceptions_text(const Options& options, const Tally& tally) {
+  const DatagramCounts& counts = tally.datagrams;
+  std::string text = counts.lost > 0 ? "; " + loss_text(counts) : "";
+  text += counts.duplicated > 0 ? "; " + count_text(counts.duplicated) + " duplicated" : "";
+  if (const std::uint64_t errors = tally.errors_in_all(); errors > 0) {
+    text += "; errors: " + count_text(errors) + ", allowed are " + count_text(options.max_errors);
+  }
+  return text;
+}
+
 std::string passed_line(const Options& options, const LoadResult& result, const Verdict& verdict) {
   if (!verdict.has_passed()) {
     return "";
   }
-  const std::uint64_t errors = result.tally.errors_in_all();
   if (result.is_interrupted) {
     return "interrupted: what came back until then is as it was sent\n";
   }
-  if (const DatagramCounts& counts = result.tally.datagrams; counts.lost > 0) {
-    return "passed: the datagrams that came back are those that were sent; " + loss_text(counts) +
-           '\n';
-  }
-  if (errors > 0) {
-    return "passed: the bytes that came back are those that were sent; errors: " +
-           count_text(errors) + ", allowed are " + count_text(options.max_errors) + '\n';
+  if (const std::string but = exceptions_text(options, result.tally); !but.empty()) {
+    const std::string what = options.plan.server.is_udp() ? "datagrams" : "bytes";
+    return "passed: the " + what + " that came back are those that were sent" + but + '\n';
   }
   return options.plan.active > 0 ? "passed: every byte came back as it was sent\n"
                                  : "passed: every connection stayed open\n";

@@ -60,11 +60,12 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-void judge_begin(const LoadResult& result, Verdict& verdict) {
+void judge_begin(const Options& options, const LoadResult& result, Verdict& verdict) {
   if (result.start_missed_by > std::chrono::nanoseconds(0)) {
-    verdict.failures.push_back("the connections were made " +
-                               duration_text(result.start_missed_by) +
-                               " after --start-at: give a later moment");
+    const bool is_udp = options.plan.server.is_udp();
+    verdict.failures.push_back(
+        (is_udp ? "the sockets were opened " : "the connections were made ") +
+        duration_text(result.start_missed_by) + " after --start-at: give a later moment");
   }
 }
 
@@ -87,14 +88,20 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-// Without a limit on the loss, every lost datagram counts.
+// Without a limit on the loss, every lost datagram counts. A silence of one timeout is no failure:
+// all sockets may be waiting for lost datagrams. One that lasts longer lost the next datagrams too.
 void judge_datagrams(const Options& options, const LoadResult& result, Verdict& verdict) {
+  constexpr double kMostSilence = 1.5;  // Timeouts.
   const DatagramCounts& counts = result.tally.datagrams;
   const bool has_limit = std::ranges::any_of(
       options.limits, [](const Limit& limit) { return limit.kind == Limit::Kind::loss; });
   if (counts.lost > 0 && !has_limit) {
     verdict.failures.push_back("lost datagrams: " + count_text(counts.lost) + " of " +
                                count_text(counts.sent) + "; --slo loss=1% would allow 1 %");
+  }
+  if (!options.plan.rate_per_s && result.tally.silence > kMostSilence * options.plan.timeout) {
+    verdict.failures.push_back("nothing came back for " + duration_text(result.tally.silence) +
+                               ": a closed loop sends little meanwhile, so the loss hides it");
   }
   if (counts.duplicated > options.max_errors) {
     verdict.failures.push_back("duplicated answers: " + count_text(counts.duplicated) +
@@ -257,7 +264,7 @@ double rate_of(const LoadResult& result) noexcept {
 
 Verdict verdict_on(const Options& options, const LoadResult& result) {
   Verdict verdict;
-  judge_begin(result, verdict);
+  judge_begin(options, result, verdict);
   judge_errors(options, result, verdict);
   judge_datagrams(options, result, verdict);
   judge_limits(options, result, verdict);

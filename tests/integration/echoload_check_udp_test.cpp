@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "client/check/checks.hpp"
 #include "client/check/run_checks.hpp"
 #include "datagram_server.hpp"
 #include "deadline.hpp"
@@ -158,6 +159,27 @@ TEST_F(EcholoadCheckUdpTest, WithoutAServerTheFirstCheckFailsAndTheOthersAreSkip
   EXPECT_EQ(results[0].reason, "socket 1: no server at udp://127.0.0.1:" + std::to_string(port) +
                                    ": Connection refused");
   EXPECT_EQ(results[1].reason, "no connection to check");
+}
+
+TEST_F(EcholoadCheckUdpTest, ALowPortThatIsRefusedOrNotReachedIsNotAnswered) {
+  std::uint16_t port = 0;
+  {
+    const DatagramServer gone;
+    port = gone.port();
+  }
+  const auto low_port = [](const SocketAddress& server) {
+    CheckPlan plan;
+    plan.server = client::Endpoint::udp(server);
+    client::CheckContext context(plan);
+    return client::datagram_checks().back().run(context);
+  };
+  const client::Finding refused = low_port(*SocketAddress::parse("127.0.0.1", port));
+  EXPECT_EQ(refused.verdict, CheckVerdict::note);
+  EXPECT_TRUE(matches(refused.figure, "^(refused|not tried)$")) << refused.figure;
+  // A link-local address without its link: connect(2) fails with EINVAL.
+  const client::Finding unreached = low_port(*SocketAddress::parse("fe80::1", port));
+  EXPECT_EQ(unreached.verdict, CheckVerdict::note);
+  EXPECT_TRUE(matches(unreached.figure, "^not (answered|tried)$")) << unreached.figure;
 }
 
 TEST_F(EcholoadCheckUdpTest, MoreSocketsThanDescriptorsAreSkippedWithBothNumbers) {

@@ -560,6 +560,9 @@ TEST_F(EcholoadRefusalTest, IsOneLineAndAnExitCode) {
   expect_refusal({"--connections", "2000", "127.0.0.1:1"}, 71,
                  "2000 connections need a limit of 2037 open files, and it is 1000: raise it with "
                  "ulimit -n, or give fewer --connections");
+  expect_refusal({"--connections", "2000", "udp://127.0.0.1:1"}, 71,
+                 "2000 sockets need a limit of 4037 open files, and it is 1000: raise it with "
+                 "ulimit -n, or give fewer --connections");
   expect_refusal({"--json", "/nonexistent/file", "127.0.0.1:1"}, 71,
                  "cannot write /nonexistent/file: No such file or directory");
   expect_refusal({"--server-pid", "4194303", "127.0.0.1:1"}, 64,

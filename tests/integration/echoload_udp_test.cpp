@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "broken_server.hpp"
 #include "datagram_server.hpp"
 #include "load_client.hpp"
 #include "text_match.hpp"
@@ -188,6 +189,14 @@ TEST_F(EcholoadUdpRunTest, ALimitDecidesHowManyMayBeLost) {
   EXPECT_TRUE(matches(missed.out, "\nfailed: loss=0.001% was missed: ")) << missed.out;
 }
 
+TEST_F(EcholoadUdpRunTest, AServerThatHangsFailsAClosedLoopWhateverMayBeLost) {
+  const DatagramServer server({.fault = DatagramFault::loses, .after = 1000});
+  const LoadOutcome outcome = load_impatiently(
+      server, {"--slo", "loss=100%", "--warmup", "0", "--duration", kSanitized ? "8s" : "1500ms"});
+  EXPECT_EQ(outcome.exit_code, kUdpFailed) << outcome.out << outcome.err;
+  EXPECT_TRUE(matches(outcome.out, "\nfailed: nothing came back for [0-9.]+ m?s: ")) << outcome.out;
+}
+
 TEST_F(EcholoadUdpRunTest, LateAnswersAreToldFromLostOnes) {
   const DatagramServer server({.fault = DatagramFault::answers_late,
                                .every = 50,
@@ -213,10 +222,12 @@ TEST_F(EcholoadUdpRunTest, DuplicatesAreCountedAndFail) {
   EXPECT_EQ(load(server, {"--max-errors", "1M"}).exit_code, 0);
 }
 
+// It comes after the window, while the socket waits for surplus answers.
 TEST_F(EcholoadUdpRunTest, ADuplicateOfTheLastAnswerIsNoticed) {
-  const DatagramServer server({.fault = DatagramFault::duplicates, .after = 1});
-  const LoadOutcome outcome = load(
-      server, {"--rate", "1000", "--messages", "1", "--connections", "1", "--duration", "50ms"});
+  const DatagramServer server({.fault = DatagramFault::duplicates_later, .after = 1});
+  const LoadOutcome outcome =
+      load(server, {"--rate", "1000", "--messages", "1", "--connections", "1", "--duration", "20ms",
+                    "--timeout", kSanitized ? "2s" : "200ms"});
   EXPECT_EQ(datagrams(outcome, "duplicated"), 1U) << outcome.out;
 }
 
@@ -236,10 +247,16 @@ TEST_F(EcholoadUdpRunTest, CorruptAnswersAreNamed) {
   EXPECT_TRUE(matches(wrong.out, "socket 0: datagram [0-9]+: byte 63 is wrong\n")) << wrong.out;
   const DatagramServer header({.fault = DatagramFault::corrupts_header, .every = 100, .after = 1});
   const LoadOutcome unknown = load_impatiently(header, {"--connections", "1"});
+  EXPECT_EQ(unknown.exit_code, kUdpFailed);
+  EXPECT_GT(errors(unknown, "corrupted"), 0U);
+  EXPECT_GT(datagrams(unknown, "lost"), 0U) << "nothing tells which datagram it is";
   EXPECT_TRUE(matches(unknown.out, "socket 0: 64 bytes that are no datagram of this run: "))
       << unknown.out;
   const DatagramServer size({.fault = DatagramFault::shortens, .every = 100});
   const LoadOutcome shorter = load(size, {"--connections", "1"});
+  EXPECT_EQ(shorter.exit_code, kUdpFailed);
+  EXPECT_GT(errors(shorter, "corrupted"), 0U);
+  EXPECT_EQ(datagrams(shorter, "lost"), 0U);
   EXPECT_TRUE(matches(shorter.out, "datagram [0-9]+: 63 bytes came back, sent were 64 bytes\n"))
       << shorter.out;
 }
@@ -292,6 +309,22 @@ TEST_F(EcholoadUdpRunTest, ResultsAreMergedWithTheirDatagrams) {
   const auto sum = nlohmann::json::parse(read_file(directory.file("sum")));
   EXPECT_EQ(sum["datagrams"]["lost"], lost);
   EXPECT_EQ(sum["target"]["address"], udp_target(server));
+}
+
+TEST_F(EcholoadUdpRunTest, ALimitOnTheLossOfTcpIsAWrongCommandLine) {
+  const DatagramServer udp;
+  const BrokenServer tcp(Fault::correct);
+  const TemporaryDirectory directory;
+  write_file(directory.file("udp"), load(udp).json.dump());
+  write_file(directory.file("tcp"), run_load(tcp.port(), {}).json.dump());
+  const auto merge_with_limit = [](const std::string& file) {
+    return run({.arguments = {ECHOLOAD_BINARY, "merge", "--slo", "loss=1%", file}});
+  };
+  EXPECT_EQ(merge_with_limit(directory.file("udp")).exit_code, 0);
+  const ChildResult refused = merge_with_limit(directory.file("tcp"));
+  EXPECT_EQ(refused.exit_code, kUdpUsage);
+  EXPECT_EQ(refused.err, "echoload: --slo loss is about datagrams, and " + directory.file("tcp") +
+                             " is not a result of UDP\n");
 }
 
 TEST_F(EcholoadUdpRunTest, WithoutAnAnswerNothingBegins) {

@@ -130,6 +130,9 @@ void DatagramServer::answer_wrongly(Datagram datagram) {
     case DatagramFault::duplicates:
       send(datagram, fd_);
       break;
+    case DatagramFault::duplicates_later:
+      send(datagram, fd_);
+      [[fallthrough]];
     case DatagramFault::reorders:
     case DatagramFault::answers_late:
       datagram.due = SteadyClock::now() +

@@ -25,6 +25,7 @@ enum class DatagramFault : std::uint8_t {
   correct,                    // No fault: every datagram comes back once, at once.
   loses,                      // Drops the datagram.
   duplicates,                 // Answers twice.
+  duplicates_later,           // Answers, and again after `delay`.
   reorders,                   // Answers after the next datagram, or after 20 ms.
   corrupts,                   // Flips a bit of the last byte.
   corrupts_header,            // Flips a bit of the first byte.

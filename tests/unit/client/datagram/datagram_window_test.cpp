@@ -88,13 +88,15 @@ TEST_F(DatagramWindowTest, AnAnswerToWhatWasNotSentIsUnknown) {
   EXPECT_EQ(meaning_of(0), Meaning::answer);
 }
 
-TEST_F(DatagramWindowTest, TheOldestThatWereGivenUpAreForgotten) {
+TEST_F(DatagramWindowTest, AnAnswerToAForgottenDatagramIsLate) {
   constexpr int kMany = DatagramWindow::kRemembered + 1;
   send(kMany);
   while (window_.give_up_sent_by(at(kMany))) {
   }
-  EXPECT_EQ(meaning_of(0), Meaning::duplicate);
+  EXPECT_EQ(meaning_of(0), Meaning::late);
+  EXPECT_EQ(meaning_of(0), Meaning::late) << "whether it came before is forgotten";
   EXPECT_EQ(meaning_of(1), Meaning::late);
+  EXPECT_EQ(meaning_of(1), Meaning::duplicate);
   EXPECT_EQ(meaning_of(kMany - 1), Meaning::late);
 }
 

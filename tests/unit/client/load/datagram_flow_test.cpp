@@ -1,4 +1,4 @@
-// One UDP port of a load run, on a scripted kernel.
+// One UDP socket of a load run, on a scripted kernel.
 #include "client/load/datagram_flow.hpp"
 
 #include <gtest/gtest.h>
@@ -30,7 +30,7 @@ class DatagramFlowTest : public LoadFixture {
     plan_.timeout = seconds(1);
   }
 
-  // Opens the port and starts it. Script what it sends before.
+  // Opens the socket and starts it. Script what it sends before.
   void start() {
     kernel_.expect_socket(kPort);
     kernel_.expect_socket(kStrays);
@@ -53,10 +53,13 @@ class DatagramFlowTest : public LoadFixture {
     }
     kernel_.expect_recv_error(kPort, EAGAIN);
   }
-  void sweep_after(std::chrono::nanoseconds time) {
+  // One iteration without events, `time` later.
+  void pass(std::chrono::nanoseconds time) {
     kernel_.advance(time);
     kernel_.expect_epoll_wait({});
     iterate();
+  }
+  void sweep() {
     flow_.check_timeouts();
     kernel_.verify();
   }
@@ -115,12 +118,10 @@ TEST_F(DatagramFlowTest, ADatagramWithoutAnAnswerIsLostAndItsAnswerLate) {
   start();
   expect_sent(0);
   flow_.start();
-  kernel_.advance(milliseconds(1100));
-  kernel_.expect_epoll_wait({});
-  iterate();
+  pass(milliseconds(1100));
+  kernel_.expect_recv_error(kPort, EAGAIN);
   expect_sent(1);
-  flow_.check_timeouts();
-  kernel_.verify();
+  sweep();
   EXPECT_EQ(counts().lost, 1U);
   EXPECT_GE(context_.tally.latency.min(), plan_.timeout) << "it is no fast answer";
   receive({datagram(0)});
@@ -128,6 +129,87 @@ TEST_F(DatagramFlowTest, ADatagramWithoutAnAnswerIsLostAndItsAnswerLate) {
   EXPECT_EQ(counts().late, 1U);
   EXPECT_EQ(context_.tally.echoes, 0U);
   EXPECT_EQ(context_.in_flight, 1U);
+}
+
+TEST_F(DatagramFlowTest, AnAnswerThatArrivedInTimeIsNotLostHoweverLateItIsRead) {
+  start();
+  expect_sent(0);
+  flow_.start();
+  pass(milliseconds(1500));
+  kernel_.expect_recv(kPort, datagram(0)).arrived_before(milliseconds(501));
+  kernel_.expect_recv_error(kPort, EAGAIN);
+  expect_sent(1);
+  sweep();
+  EXPECT_EQ(counts().lost, 0U);
+  EXPECT_EQ(counts().late, 0U);
+  EXPECT_EQ(context_.tally.echoes, 1U);
+  EXPECT_EQ(context_.tally.latency.max(), milliseconds(999));
+}
+
+TEST_F(DatagramFlowTest, AnAnswerThatArrivedAfterTheTimeoutIsLateHoweverEarlyItIsRead) {
+  start();
+  expect_sent(0);
+  flow_.start();
+  kernel_.advance(milliseconds(1001));
+  receive({datagram(0)});
+  expect_sent(1);
+  iterate();
+  EXPECT_EQ(counts().lost, 1U);
+  EXPECT_EQ(counts().late, 1U);
+  EXPECT_EQ(counts().duplicated, 0U);
+  EXPECT_EQ(context_.tally.echoes, 0U);
+  EXPECT_EQ(context_.tally.latency.count(), 1U);
+  EXPECT_EQ(context_.in_flight, 1U);
+}
+
+TEST_F(DatagramFlowTest, WhatMayBeAmongUnreadAnswersIsNotGivenUp) {
+  constexpr int kTurn = 64;
+  plan_.depth = kTurn + 1;
+  start();
+  for (std::uint64_t number = 0; number < kTurn; ++number) {
+    expect_sent(number);
+  }
+  flow_.start();
+  kernel_.expect_epoll_wait({});
+  expect_sent(kTurn);
+  iterate();
+  ASSERT_EQ(counts().sent, kTurn + 1U);
+  context_.is_stopping = true;
+  pass(milliseconds(1500));
+  for (std::uint64_t number = 0; number < kTurn; ++number) {
+    kernel_.expect_recv(kPort, datagram(number)).arrived_before(milliseconds(600));
+  }
+  sweep();  // Reads no more than one turn does.
+  EXPECT_EQ(counts().lost, 0U);
+  kernel_.expect_epoll_wait({});
+  kernel_.expect_recv(kPort, datagram(kTurn)).arrived_before(milliseconds(600));
+  kernel_.expect_recv_error(kPort, EAGAIN);
+  iterate();
+  EXPECT_EQ(context_.tally.echoes, kTurn + 1U);
+  EXPECT_EQ(counts().lost, 0U);
+}
+
+TEST_F(DatagramFlowTest, ATurnSendsNotMoreThanItReads) {
+  constexpr std::uint32_t kBurst = 40;
+  plan_.burst = kBurst;
+  plan_.depth = 4 * kBurst;
+  start();
+  const auto expect_burst = [this](std::uint64_t first) {
+    std::string train;
+    for (std::uint64_t i = 0; i < kBurst; ++i) {
+      train += datagram(first + i);
+    }
+    kernel_.expect_send(kPort, train);
+  };
+  expect_burst(0);
+  expect_burst(kBurst);
+  flow_.start();
+  kernel_.verify();
+  EXPECT_EQ(counts().sent, 2U * kBurst);
+  kernel_.expect_epoll_wait({});
+  expect_burst(2UL * kBurst);
+  expect_burst(3UL * kBurst);
+  iterate();
 }
 
 TEST_F(DatagramFlowTest, DuplicatesAndReorderedAnswersAreCounted) {
@@ -193,6 +275,86 @@ TEST_F(DatagramFlowTest, ARefusalOfAnEarlierDatagramIsCountedAndTheNextIsSent) {
   EXPECT_EQ(counts().sent, 1U);
 }
 
+TEST_F(DatagramFlowTest, ADatagramThatCannotBeSentIsAnErrorAndIsSentAtTheNextSweep) {
+  start();
+  kernel_.expect_send_error(kPort, datagram(0), EPERM);
+  flow_.start();
+  kernel_.verify();
+  EXPECT_EQ(only_error(), "socket 0: send: Operation not permitted");
+  EXPECT_EQ(errors(LoadError::reset), 1U);
+  EXPECT_EQ(counts().sent, 0U);
+  EXPECT_EQ(context_.in_flight, 0U);
+  expect_sent(0);
+  sweep();
+  EXPECT_EQ(counts().sent, 1U);
+  EXPECT_EQ(counts().lost, 0U);
+  EXPECT_EQ(context_.tally.latency.count(), 0U);
+}
+
+TEST_F(DatagramFlowTest, InAnOpenLoopADatagramThatCannotBeSentIsNotSent) {
+  open_loop(1000);
+  start();
+  flow_.start();
+  kernel_.expect_send_error(kPort, datagram(0), ENETUNREACH);
+  flow_.message_due(schedule_.due());
+  kernel_.verify();
+  EXPECT_EQ(errors(LoadError::reset), 1U);
+  EXPECT_EQ(context_.tally.not_sent, 1U);
+  EXPECT_EQ(counts().sent, 0U);
+  EXPECT_EQ(context_.unbegun, 0U);
+  EXPECT_EQ(context_.in_flight, 0U);
+}
+
+TEST_F(DatagramFlowTest, TheErrorOfTheSecondAttemptIsNamed) {
+  start();
+  kernel_.expect_send_error(kPort, datagram(0), ECONNREFUSED);
+  kernel_.expect_send_error(kPort, datagram(0), ECONNREFUSED);
+  flow_.start();
+  kernel_.verify();
+  EXPECT_EQ(errors(LoadError::refused), 2U);
+  EXPECT_EQ(errors(LoadError::reset), 0U);
+  EXPECT_EQ(counts().sent, 0U);
+}
+
+TEST_F(DatagramFlowTest, ABurstIsSentAgainAfterARefusalOfAnEarlierDatagram) {
+  plan_.burst = plan_.depth = 2;
+  start();
+  kernel_.expect_send_error(kPort, datagram(0) + datagram(1), ECONNREFUSED);
+  kernel_.expect_send(kPort, datagram(0) + datagram(1));
+  flow_.start();
+  kernel_.verify();
+  EXPECT_EQ(errors(LoadError::refused), 1U);
+  EXPECT_EQ(counts().sent, 2U);
+}
+
+TEST_F(DatagramFlowTest, ABurstThatCannotBeSentIsAnErrorAndIsSentAtTheNextSweep) {
+  plan_.burst = plan_.depth = 2;
+  start();
+  kernel_.expect_send_error(kPort, datagram(0) + datagram(1), EPERM);
+  flow_.start();
+  kernel_.verify();
+  EXPECT_EQ(errors(LoadError::reset), 1U);
+  EXPECT_EQ(counts().sent, 0U);
+  kernel_.expect_send(kPort, datagram(0) + datagram(1));
+  sweep();
+  EXPECT_EQ(counts().sent, 2U);
+}
+
+TEST_F(DatagramFlowTest, ASilenceOfTheServerIsMeasured) {
+  plan_.depth = 3;
+  start();
+  for (std::uint64_t number = 0; number < 3; ++number) {
+    expect_sent(number);
+  }
+  flow_.start();
+  pass(milliseconds(1000));
+  kernel_.expect_recv_error(kPort, EAGAIN);
+  context_.is_stopping = true;
+  sweep();
+  EXPECT_EQ(counts().lost, 3U);
+  EXPECT_EQ(context_.tally.silence, seconds(1));
+}
+
 TEST_F(DatagramFlowTest, ABurstIsOneSend) {
   plan_.burst = 3;
   plan_.depth = 4;
@@ -239,7 +401,8 @@ TEST_F(DatagramFlowTest, WhenStoppedItWaitsForAnswersAndThenForSurplus) {
   receive({datagram(0)});
   iterate();
   EXPECT_EQ(counts().duplicated, 1U);
-  sweep_after(DatagramFlow::kLingerTime);
+  pass(DatagramFlow::kLingerTime);
+  sweep();
   EXPECT_TRUE(kernel_.was_closed(kPort));
   EXPECT_TRUE(kernel_.was_closed(kStrays));
   expect_nothing_left();
@@ -258,10 +421,10 @@ TEST_F(DatagramFlowTest, AbandonedItCountsWhatIsOutstandingAndCloses) {
   expect_nothing_left();
 }
 
-TEST_F(DatagramFlowTest, APortThatCannotBeOpenedIsAnError) {
+TEST_F(DatagramFlowTest, ASocketThatCannotBeOpenedIsAnError) {
   kernel_.expect_socket_error(EMFILE);
   flow_.open();
-  EXPECT_EQ(only_error(), "socket 0: cannot open a port: Too many open files");
+  EXPECT_EQ(only_error(), "socket 0: cannot be opened: Too many open files");
   EXPECT_EQ(context_.tally.connected, 0U);
 }
 

@@ -31,10 +31,27 @@ TEST_F(LoadConnectionLocalTest, IsOpenAtOnceAndEchoes) {
   connection.start();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   expect_recv(kFd, 0, kBytes);
+  kernel_.expect_recv_error(kFd, EAGAIN);
   expect_send(kFd, kBytes, kBytes);
   iterate();
   EXPECT_EQ(context_.tally.echoes, 1U);
   EXPECT_EQ(context_.tally.receive_lag.count(), 0U) << "the kernel gives no time stamps";
+}
+
+// A message with descriptors ends a read before the end of the data, and no event follows.
+TEST_F(LoadConnectionLocalTest, ReadsOnAfterAShortRead) {
+  client::LoadConnection& connection = make();
+  expect_connect(kFd, 0);
+  connection.open();
+  expect_send(kFd, 0, kBytes);
+  connection.start();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_recv(kFd, 0, kBytes / 2);
+  expect_recv(kFd, kBytes / 2, kBytes / 2);
+  kernel_.expect_recv_error(kFd, EAGAIN);
+  expect_send(kFd, kBytes, kBytes);
+  iterate();
+  EXPECT_EQ(context_.tally.echoes, 1U);
 }
 
 TEST_F(LoadConnectionLocalTest, WaitsWhileTheAcceptQueueIsFull) {

@@ -131,6 +131,23 @@ TEST(TallyTest, AddsUp) {
   EXPECT_EQ(one.service.total, milliseconds(99));
 }
 
+TEST(TallyTest, TheSilenceOfAllIsTheShortestOfThoseThatSent) {
+  Tally sum;
+  Tally one;
+  one.datagrams.sent = 1;
+  one.silence = milliseconds(30);
+  sum.add(one);
+  EXPECT_EQ(sum.silence, milliseconds(30));
+  sum.add(Tally());
+  EXPECT_EQ(sum.silence, milliseconds(30)) << "it sent nothing";
+  one.silence = milliseconds(40);
+  sum.add(one);
+  EXPECT_EQ(sum.silence, milliseconds(30));
+  one.silence = milliseconds(0);
+  sum.add(one);
+  EXPECT_EQ(sum.silence, milliseconds(0));
+}
+
 TEST(TallyTest, StepsAddUp) {
   StepTally one{.echoes = 1, .latency = {}, .service = {.messages = 2, .total = milliseconds(3)}};
   StepTally other{

@@ -371,6 +371,10 @@ TEST(ClientCommandLineTest, RefusesWhatDatagramsCannotDo) {
             "--mode connect is about connections, and UDP has none: use --mode echo");
   EXPECT_EQ(usage_error(udp({"--mode", "stream"})),
             "--mode stream is about connections, and UDP has none: use --mode echo");
+  EXPECT_EQ(usage_error(udp({"--active", "0"})),
+            "--active 0 is about connections that are only open, and UDP has none: give 1 or more");
+  EXPECT_EQ(options(udp({"--active", "1"})).plan.active, 1U);
+  EXPECT_EQ(options({"--active", "0", "localhost:7"}).plan.active, 0U);
   for (const char* const size : {"15", "1-64", "65508", "64-1M"}) {
     EXPECT_EQ(usage_error(udp({"--size", size})),
               "--size: a datagram of a run has 16 to 65507 bytes, because its number takes 16; "

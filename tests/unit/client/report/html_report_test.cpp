@@ -54,6 +54,15 @@ TEST_F(HtmlReportTest, SaysWhatWasRunAndTheVerdict) {
   EXPECT_TRUE(says("<div class=\"verdict middling\">interrupted</div>"));
 }
 
+TEST_F(HtmlReportTest, OnUdpATileTellsOfLostDatagrams) {
+  const std::string name = "<div class=\"soft\">lost</div>\n";
+  EXPECT_FALSE(says(name));
+  options_.plan.server = Endpoint::udp(options_.plan.server.address());
+  EXPECT_TRUE(says(name + "<div class=\"value \">0</div>"));
+  result_.tally.datagrams = {.sent = 100'000, .lost = 1234};
+  EXPECT_TRUE(says(name + "<div class=\"value bad\">1 234</div>"));
+}
+
 TEST_F(HtmlReportTest, HasAChartOfEverythingThatWasMeasured) {
   for (const char* chart : {"Latency by percentile", "Latency over time", "Throughput over time"}) {
     EXPECT_TRUE(says(std::string("<h2>") + chart + "</h2>")) << chart;

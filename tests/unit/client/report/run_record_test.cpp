@@ -284,6 +284,17 @@ TEST(RunRecordTest, APartThatNeverBeganCountsWithItsErrorsOnly) {
             std::string::npos);
 }
 
+TEST(RunRecordTest, TheServerIsKnownIfTheFirstPartNeverBegan) {
+  std::vector<MachineRun> runs(2);
+  runs[0].result = LoadResult();
+  runs[0].options.plan.server = Endpoint();
+  runs[1].options.plan.server = Endpoint::udp(runs[1].options.plan.server.address());
+  runs[1].result.tally.datagrams.sent = 7;
+  const RunRecord record = merged(runs);
+  EXPECT_EQ(record.options.plan.server.text(), "udp://192.0.2.9:2003");
+  EXPECT_EQ(Json::parse(json_of(record))["datagrams"]["sent"], 7);
+}
+
 TEST(RunRecordTest, APartThatFailedFailsTheWhole) {
   std::vector<MachineRun> runs(2);
   runs[1].options.limits = {

@@ -67,6 +67,20 @@ TEST_F(SummaryTest, DatagramsHaveALineOfTheirOwn) {
       << text();
 }
 
+TEST_F(SummaryTest, TheLastLineSaysWhatDidNotComeBackAsItWasSent) {
+  options_.plan.server = client::Endpoint::udp(options_.plan.server.address());
+  options_.max_errors = 5;
+  result_.tally.datagrams = {.sent = 100'000, .duplicated = 3};
+  EXPECT_TRUE(text().ends_with(
+      "\npassed: the datagrams that came back are those that were sent; 3 duplicated\n"))
+      << text();
+  options_.limits = {{.text = "loss=1%", .kind = client::Limit::Kind::loss, .number = 1}};
+  result_.tally.datagrams.lost = 12;
+  result_.tally.count(LoadError::refused, "");
+  EXPECT_TRUE(text().ends_with("; 12 lost (0.012 %); 3 duplicated; errors: 1, allowed are 5\n"))
+      << text();
+}
+
 TEST_F(SummaryTest, AUnixSocketHasNoLocalPorts) {
   options_.plan.server = client::Endpoint::at_path("/run/echo.sock");
   EXPECT_TRUE(says(", to unix:/run/echo.sock\n")) << text();

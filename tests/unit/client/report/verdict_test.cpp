@@ -43,6 +43,24 @@ TEST_F(VerdictTest, AnErrorFailsUnlessItIsAllowed) {
   EXPECT_EQ(verdict().failures, Lines{"errors: 2, allowed are 1"});
 }
 
+TEST_F(VerdictTest, ASilenceFailsAClosedLoopWhateverLossIsAllowed) {
+  options_.plan.server = Endpoint::udp(*SocketAddress::parse("127.0.0.1", 2003));
+  options_.plan.rate_per_s.reset();
+  options_.plan.timeout = seconds(1);
+  limit("loss=1%", 0, seconds(0));
+  options_.limits.back().kind = Limit::Kind::loss;
+  options_.limits.back().number = 1;
+  result_.tally.datagrams = {.sent = 100'000, .lost = 64};
+  result_.tally.silence = milliseconds(1500);
+  EXPECT_EQ(verdict().failures, Lines());
+  result_.tally.silence = milliseconds(2000);
+  EXPECT_EQ(verdict().failures,
+            Lines{"nothing came back for 2 s: a closed loop sends little meanwhile, so the loss "
+                  "hides it"});
+  options_.plan.rate_per_s = 10'000;
+  EXPECT_EQ(verdict().failures, Lines()) << "an open loop goes on sending";
+}
+
 TEST_F(VerdictTest, TheKneeIsWhereTooLittleComesBackOrTheMedianRises) {
   test::add_steps(options_, result_);
   EXPECT_EQ(first_over_the_knee(result_), 1U);
@@ -96,6 +114,9 @@ TEST_F(VerdictTest, ConnectionsOpenAfterStartAtFailTheRun) {
   result_.start_missed_by = milliseconds(1200);
   EXPECT_EQ(verdict().failures,
             Lines{"the connections were made 1.2 s after --start-at: give a later moment"});
+  options_.plan.server = Endpoint::udp(*SocketAddress::parse("127.0.0.1", 2003));
+  EXPECT_EQ(verdict().failures,
+            Lines{"the sockets were opened 1.2 s after --start-at: give a later moment"});
 }
 
 TEST_F(VerdictTest, WrongBytesFailHoweverManyErrorsAreAllowed) {

@@ -1,0 +1,45 @@
+// How long nothing came back on all UDP sockets of a worker while datagrams were lost.
+//
+// A closed loop sends nothing more while it waits, so a server that hangs loses few datagrams. The
+// silence shows it. Sockets that wait for lost datagrams may all be silent for one timeout, and a
+// single socket for two, without a fault of the server. So a silence counts from the third lost
+// datagram.
+//
+// Thread-safety: none.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+#include "sys/clock.hpp"
+
+namespace echod::client {
+
+class Silence {
+ public:
+  // The first datagram begins the first silence.
+  void on_sent(sys::TimePoint moment) noexcept { begin_ = begin_.value_or(moment); }
+  // A datagram arrived, of whatever kind.
+  void on_arrival(sys::TimePoint moment) noexcept {
+    begin_ = std::max(begin_.value_or(moment), moment);
+    lost_ = 0;
+  }
+  // A datagram was lost: its answer had not arrived at `moment`.
+  void on_lost(sys::TimePoint moment) noexcept {
+    constexpr std::uint64_t kFew = 2;
+    if (++lost_ > kFew) {
+      longest_ = std::max<std::chrono::nanoseconds>(longest_, moment - begin_.value_or(moment));
+    }
+  }
+
+  [[nodiscard]] std::chrono::nanoseconds longest() const noexcept { return longest_; }
+
+ private:
+  std::optional<sys::TimePoint> begin_;
+  std::uint64_t lost_ = 0;  // In the silence that lasts.
+  std::chrono::nanoseconds longest_{0};
+};
+
+}  // namespace echod::client
