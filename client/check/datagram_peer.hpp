@@ -84,7 +84,7 @@ class DatagramPeer {
   CheckContext& context_;
   std::uint32_t number_;
   DatagramFormat format_;
-  sys::DatagramSocket socket_;
+  sys::ClientDatagramSocket socket_;
   std::vector<Sent> sent_;
   std::size_t answered_ = 0;
   std::size_t latest_ = 0;  // The highest number of an answered datagram.

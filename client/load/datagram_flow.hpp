@@ -105,7 +105,7 @@ class DatagramFlow final : public LoadPeer {
   std::uint32_t slot_;
   DatagramFormat format_;
   DatagramWindow window_;
-  sys::DatagramSocket socket_;
+  sys::ClientDatagramSocket socket_;
   StrayWatch stray_watch_{*this};
   State state_ = State::closed;
   bool is_started_ = false;

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kProgressInterval{500};
 
-std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsage>& begin,
-                                            const std::optional<sys::ProcessUsage>& end) {
+std::optional<sys::ServerUsage> difference(const std::optional<sys::ServerUsage>& begin,
+                                           const std::optional<sys::ServerUsage>& end) {
   if (!begin || !end) {
     return std::nullopt;
   }
@@ -20,7 +20,7 @@ std::optional<sys::ProcessUsage> difference(const std::optional<sys::ProcessUsag
   };
   const auto sum = end->user + end->system - begin->user - begin->system;
   const auto user = std::min(end->user - begin->user, sum);  // Rounded to ticks, so may exceed sum.
-  return sys::ProcessUsage{
+  return sys::ServerUsage{
       .user = user,
       .system = sum - user,
       .resident_bytes = end->resident_bytes,

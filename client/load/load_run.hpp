@@ -59,7 +59,7 @@ struct LoadResult {
   std::vector<double> thread_shares;
   std::chrono::nanoseconds client_cpu{0};  // CPU time of the workers in the window.
   // What the server process used in the window; `resident_bytes` is as of the end.
-  std::optional<sys::ProcessUsage> server;
+  std::optional<sys::ServerUsage> server;
 };
 
 class LoadRun {
@@ -111,8 +111,8 @@ class LoadRun {
   StopRequests stops_;
   bool is_interrupted_ = false;  // A signal ended the run early.
   std::uint64_t connected_ = 0;
-  std::optional<sys::ProcessUsage> server_at_begin_;
-  std::optional<sys::ProcessUsage> server_at_end_;
+  std::optional<sys::ServerUsage> server_at_begin_;
+  std::optional<sys::ServerUsage> server_at_end_;
   std::size_t awaited_ = 0;  // Workers that have not yet sent the tally asked for.
   Series series_;
   std::vector<Tally> reported_;  // The latest tally of each worker, for progress reports.

@@ -262,7 +262,8 @@ constexpr std::array kOptions{
            "--burst, that many)"},
     Option{"burst", "N", OptionScope::run, "1 to 64",
            [](Options& options, std::string_view value) {
-             return set_count(options.given.burst, value, 1, sys::DatagramSocket::kLongestTrain);
+             return set_count(options.given.burst, value, 1,
+                              sys::ClientDatagramSocket::kLongestTrain);
            },
            "UDP, closed loop: datagrams that a socket sends at\nonce, as a train if the kernel can "
            "do that (1)"},

@@ -241,7 +241,7 @@ Json server_json(const Options& options, const LoadResult& result) {
   if (!result.server) {
     return nullptr;
   }
-  const sys::ProcessUsage& server = *result.server;
+  const sys::ServerUsage& server = *result.server;
   const auto cost = cpu_us_per_echo(result);
   return {{"pid", options.plan.server_pid.value_or(0)},
           {"user_s", seconds(server.user)},

@@ -162,13 +162,13 @@ Options options_from(const Source& json) {
   return options;
 }
 
-std::optional<sys::ProcessUsage> server_from(const Source& json, Options& options) {
+std::optional<sys::ServerUsage> server_from(const Source& json, Options& options) {
   const Source& server = json.at("server");
   if (server.is_null()) {
     return std::nullopt;
   }
   options.plan.server_pid = value_at<pid_t>(server, "/pid");
-  return sys::ProcessUsage{
+  return sys::ServerUsage{
       .user = time_at(server, "/user_s"),
       .system = time_at(server, "/system_s"),
       .resident_bytes = value_at<std::uint64_t>(server, "/resident_bytes"),

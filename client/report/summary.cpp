@@ -131,7 +131,7 @@ std::string server_line(const Options& options, const LoadResult& result) {
     return line("server", "process " + std::to_string(*options.plan.server_pid) +
                               " was not there all the time");
   }
-  const sys::ProcessUsage& server = *result.server;
+  const sys::ServerUsage& server = *result.server;
   std::string text = number_text(seconds(server.user), 2) + " s user, " +
                      number_text(seconds(server.system), 2) + " s system";
   if (result.measured >= kLongEnoughForShares) {

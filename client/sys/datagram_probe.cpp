@@ -37,7 +37,7 @@ class Probe {
  private:
   struct Attempt {
     std::size_t route;
-    DatagramSocket socket;
+    ClientDatagramSocket socket;
     TimePoint deadline;
     TimePoint next_send;
   };
@@ -45,7 +45,7 @@ class Probe {
   void begin_next(TimePoint now) {
     const std::size_t route = next_++;
     const SocketAddress& server = routes_[route].server;
-    DatagramSocket socket;
+    ClientDatagramSocket socket;
     result_.errors[route] = socket.open(
         server, routes_[route].source.value_or(any_local_address(server)), kProbeBufferBytes);
     next_begins_ = socket.is_open() ? now + kAttemptDelay : now;

@@ -37,8 +37,8 @@ IoResult connect_datagram(int fd, const SocketAddress& address) noexcept {
 
 }  // namespace
 
-int DatagramSocket::open(const SocketAddress& server, const SocketAddress& local,
-                         int buffer_bytes) noexcept {
+int ClientDatagramSocket::open(const SocketAddress& server, const SocketAddress& local,
+                               int buffer_bytes) noexcept {
   IoResult result = open_connected(server, local, buffer_bytes);
   if (result.ok()) {
     result = open_stray(local);
@@ -49,15 +49,16 @@ int DatagramSocket::open(const SocketAddress& server, const SocketAddress& local
   return result.error();
 }
 
-void DatagramSocket::close() noexcept {
+void ClientDatagramSocket::close() noexcept {
   fd_.reset();
   stray_fd_.reset();
 }
 
 // SO_REUSEADDR is set after bind(2): set before, it would let the kernel choose the port of another
 // such socket.
-IoResult DatagramSocket::open_connected(const SocketAddress& server, const SocketAddress& local,
-                                        int buffer_bytes) noexcept {
+IoResult ClientDatagramSocket::open_connected(const SocketAddress& server,
+                                              const SocketAddress& local,
+                                              int buffer_bytes) noexcept {
   fd_ = udp_socket(server);
   if (!fd_.is_open()) {
     return IoResult::failure(errno);
@@ -75,7 +76,7 @@ IoResult DatagramSocket::open_connected(const SocketAddress& server, const Socke
   return result;
 }
 
-IoResult DatagramSocket::open_stray(const SocketAddress& local) noexcept {
+IoResult ClientDatagramSocket::open_stray(const SocketAddress& local) noexcept {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   const IoResult named =
@@ -94,11 +95,11 @@ IoResult DatagramSocket::open_stray(const SocketAddress& local) noexcept {
   return result;
 }
 
-bool DatagramSocket::set_segment(std::size_t bytes) const noexcept {
+bool ClientDatagramSocket::set_segment(std::size_t bytes) const noexcept {
   return set_int_option(fd_.get(), SOL_UDP, UDP_SEGMENT, static_cast<int>(bytes)).ok();
 }
 
-Stray DatagramSocket::receive_stray(std::span<std::byte> into) const noexcept {
+Stray ClientDatagramSocket::receive_stray(std::span<std::byte> into) const noexcept {
   sockaddr_storage sender{};
   iovec piece{.iov_base = into.data(), .iov_len = into.size()};
   msghdr message{};
@@ -112,7 +113,7 @@ Stray DatagramSocket::receive_stray(std::span<std::byte> into) const noexcept {
   return {.result = result, .sender = SocketAddress::from(sender)};
 }
 
-std::uint32_t DatagramSocket::dropped() const noexcept {
+std::uint32_t ClientDatagramSocket::dropped() const noexcept {
   std::array<std::uint32_t, SK_MEMINFO_VARS> figures{};
   socklen_t length = sizeof figures;
   const int result = calls::getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, figures.data(), &length);

@@ -27,13 +27,13 @@ struct Stray {
   SocketAddress sender;                         // Only if the result is ok.
 };
 
-class DatagramSocket {
+class ClientDatagramSocket {
  public:
   // The most datagrams of a train. Kernels before 6.9 send no more at once.
   static constexpr std::size_t kLongestTrain = 64;
 
   // Not open.
-  DatagramSocket() = default;
+  ClientDatagramSocket() = default;
 
   // Opens both sockets. `local` is the local address; port 0: a free port. Asks for a receive
   // buffer of `buffer_bytes`, which the kernel limits (net.core.rmem_max). Returns 0 or an errno:

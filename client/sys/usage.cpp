@@ -69,9 +69,9 @@ std::uint64_t status_value(const std::string& status, const std::string& name) {
 
 }  // namespace
 
-std::optional<ProcessUsage> process_usage(pid_t pid) {
+std::optional<ServerUsage> process_usage(pid_t pid) {
   const std::string directory = "/proc/" + std::to_string(pid);
-  ProcessUsage usage;
+  ServerUsage usage;
   const auto user = user_time(directory);
   const auto sum = cpu_clock(pid);  // Read second, so that it is not below `user`.
   if (!user || !sum) {

@@ -11,7 +11,7 @@
 
 namespace echod::sys {
 
-struct ProcessUsage {
+struct ServerUsage {
   // CPU time of all threads. The sum is exact. User time is rounded to clock ticks (10 ms) and
   // system time is the rest, so system time may decrease by a tick between two calls.
   std::chrono::nanoseconds user{0};
@@ -22,7 +22,7 @@ struct ProcessUsage {
 };
 
 // Empty if there is no such process. The switches do not include threads that have ended.
-[[nodiscard]] std::optional<ProcessUsage> process_usage(pid_t pid);
+[[nodiscard]] std::optional<ServerUsage> process_usage(pid_t pid);
 
 struct ThreadUsage {
   std::chrono::nanoseconds running{0};  // On a CPU.

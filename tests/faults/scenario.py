@@ -165,6 +165,7 @@ class Play:
             self.start_reading(client)
         self.serve_crowd([*slow, *self.connect_crowd(3)] if self.daemon.is_running() else slow)
         leaked = self.wait_for_descriptors([*before, "socket"])  # That of the client who stays.
+        self.daemon.tell(signal.SIGUSR2, "counters: ")  # On standard error too, if the log file could not be opened.
         self.daemon.signal(signal.SIGTERM)
         self.serve_crowd([talker])
         self.daemon.wait_for_end()

@@ -41,6 +41,20 @@ class ConfigureTest(unittest.TestCase):
         self.assertFalse(Path(self.directory.name, "tests").exists())
 
 
+class OneDefinitionTest(unittest.TestCase):
+    def test_no_class_name_is_used_twice_in_a_namespace(self):
+        """A program that links both would have undefined behaviour, without a word of the compiler."""
+        defined: dict[tuple[str, str], set[Path]] = {}
+        for folder in ("client", "config", "daemon"):
+            for header in (ROOT / folder).rglob("*.hpp"):
+                text = header.read_text(encoding="utf-8")
+                namespace = re.search(r"^namespace ([\w:]+) \{", text, re.MULTILINE)
+                for name in re.findall(r"^(?:class|struct|enum class) (\w+)\b[^;{]*\{", text, re.MULTILINE):
+                    defined.setdefault((namespace[1] if namespace else "", name), set()).add(header)
+        self.assertGreater(len(defined), 100)
+        self.assertEqual({name: files for name, files in defined.items() if len(files) > 1}, {})
+
+
 class InstallTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -220,6 +220,7 @@ class SoakRun:
         self.reloads.upgrade_by_order()
 
     def rotate(self) -> None:
+        self.attend_until("the log file", self.log.file.exists)  # Opened by a thread of its own.
         old = self.log.rename()
         self.daemon.signal(signal.SIGUSR1)
         self.attend_until("a new log file", lambda: "log file reopened" in self.daemon.log_text())

@@ -15,7 +15,7 @@
 namespace echod::test {
 namespace {
 
-using sys::DatagramSocket;
+using sys::ClientDatagramSocket;
 
 constexpr int kBufferBytes = 65536;
 
@@ -71,7 +71,7 @@ class DatagramSocketTest : public testing::Test {
   }
 
   Server server_;
-  DatagramSocket socket_;
+  ClientDatagramSocket socket_;
   std::array<std::byte, 100> buffer_{};
 };
 
@@ -126,9 +126,9 @@ TEST_F(DatagramSocketTest, WhatDoesNotFitIntoTheReceiveBufferIsCounted) {
 // Of so many, two would probably share a port if the kernel could choose one that is in use.
 TEST_F(DatagramSocketTest, EachSocketHasItsOwnPort) {
   constexpr std::size_t kSockets = 400;
-  std::vector<DatagramSocket> sockets(kSockets);
+  std::vector<ClientDatagramSocket> sockets(kSockets);
   std::set<std::uint16_t> ports;
-  for (DatagramSocket& one : sockets) {
+  for (ClientDatagramSocket& one : sockets) {
     ASSERT_EQ(one.open(server_.address(), sys::any_local_address(server_.address()), kBufferBytes),
               0);
     ports.insert(Server::name_of(one.fd()).port());
@@ -138,7 +138,7 @@ TEST_F(DatagramSocketTest, EachSocketHasItsOwnPort) {
 }
 
 TEST_F(DatagramSocketTest, APortInUseIsAnError) {
-  DatagramSocket second;
+  ClientDatagramSocket second;
   EXPECT_EQ(second.open(server_.address(), server_.address(), kBufferBytes), EADDRINUSE);
   EXPECT_FALSE(second.is_open());
 }
