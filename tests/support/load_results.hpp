@@ -54,7 +54,7 @@ inline void add_steps(client::Options& options, client::LoadResult& result) {
   result.steps[1].service = {.messages = 40'000, .total = std::chrono::seconds(50)};
 }
 
-[[nodiscard]] inline sys::ProcessUsage server_usage() {
+[[nodiscard]] inline sys::ServerUsage server_usage() {
   using std::chrono::milliseconds;
   return {.user = milliseconds(500),
           .system = milliseconds(1500),

@@ -18,7 +18,7 @@ namespace {
 
 using std::chrono::nanoseconds;
 
-nanoseconds cpu(const sys::ProcessUsage& usage) {
+nanoseconds cpu(const sys::ServerUsage& usage) {
   return usage.user + usage.system;
 }
 
