@@ -61,6 +61,23 @@ class PatientClient {
   std::string problem_;  // Why the last request without an answer had none.
 };
 
+// Fails soon if echod does not run. Tries twice: an upgrade that somebody else has ordered may cut
+// the first answer.
+void require_running(const Options& options) {
+  const auto try_once = [&options] {
+    (void)accepted_body(
+        ask({.path = options.socket, .timeout = options.timeout}, "GET", kStatusTarget));
+  };
+  try {
+    try_once();
+  } catch (const FatalError& error) {
+    if (error.code() != ExitCode::unavailable) {
+      throw;
+    }
+    try_once();
+  }
+}
+
 Outcome outcome_of_upgrade(const Options& options, const UpgradeEnd& end) {
   Outcome outcome{.text = {}, .warning = {}};
   if (options.wants_json) {
@@ -76,9 +93,7 @@ Outcome outcome_of_upgrade(const Options& options, const UpgradeEnd& end) {
 }  // namespace
 
 Outcome run_upgrade(const Options& options) {
-  // Fails at once if echod does not run.
-  (void)accepted_body(
-      ask({.path = options.socket, .timeout = options.timeout}, "GET", kStatusTarget));
+  require_running(options);
   PatientClient client(options);
   const UpgradeOrder order = parse_upgrade_order(client.answer(request_for(options)));
   for (;;) {

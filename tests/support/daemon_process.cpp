@@ -172,7 +172,9 @@ void DaemonProcess::reload(const std::string& config) {
 }
 
 std::vector<std::string> DaemonProcess::log_lines() const {
-  return lines_of(read_file(log_path()));
+  std::string text = read_file(log_path());
+  text.erase(text.rfind('\n') + 1);  // A line that is still being written.
+  return lines_of(text);
 }
 
 std::size_t DaemonProcess::count_log(const std::string& text) const {
