@@ -17,6 +17,8 @@
 #include <system_error>
 #include <vector>
 
+#include "peer_address.hpp"
+
 namespace echod::test {
 
 namespace {
@@ -25,32 +27,6 @@ constexpr std::size_t kReceiveBytes = 65536;
 
 [[noreturn]] void fail(const char* what, int error) {
   throw std::system_error(error, std::system_category(), std::string("test client: ") + what);
-}
-
-struct Target {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-};
-
-Target target_of(const std::string& host, std::uint16_t port) {
-  Target target;
-  sockaddr_in v4{};
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
-  if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
-    std::memcpy(&target.storage, &v4, sizeof v4);
-    target.length = sizeof v4;
-    return target;
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) != 1) {
-    throw std::invalid_argument(host + " is no address");
-  }
-  std::memcpy(&target.storage, &v6, sizeof v6);
-  target.length = sizeof v6;
-  return target;
 }
 
 void set_option(int fd, int level, int option, int value) {
@@ -62,7 +38,7 @@ void set_option(int fd, int level, int option, int value) {
 }  // namespace
 
 TcpPeer::TcpPeer(const std::string& host, std::uint16_t port, const PeerOptions& options) {
-  const Target target = target_of(host, port);
+  const PeerAddress target = address_at(host, port);
   fd_ = socket(target.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
   if (fd_ < 0) {
     fail("socket", errno);

@@ -14,38 +14,14 @@
 #include <system_error>
 #include <vector>
 
+#include "peer_address.hpp"
+
 namespace echod::test {
 
 namespace {
 
 [[noreturn]] void give_up(const char* what, int error) {
   throw std::system_error(error, std::system_category(), std::string("UDP test client: ") + what);
-}
-
-struct Address {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-};
-
-Address address_at(const std::string& host, std::uint16_t port) {
-  Address address;
-  sockaddr_in v4{};
-  v4.sin_family = AF_INET;
-  v4.sin_port = htons(port);
-  if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
-    std::memcpy(&address.storage, &v4, sizeof v4);
-    address.length = sizeof v4;
-    return address;
-  }
-  sockaddr_in6 v6{};
-  v6.sin6_family = AF_INET6;
-  v6.sin6_port = htons(port);
-  if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) != 1) {
-    throw std::invalid_argument(host + " is no address");
-  }
-  std::memcpy(&address.storage, &v6, sizeof v6);
-  address.length = sizeof v6;
-  return address;
 }
 
 std::string host_in(const sockaddr_storage& storage) {
@@ -70,7 +46,7 @@ UdpPeer::UdpPeer(std::string host, std::uint16_t port, const UdpPeerOptions& opt
   const bool is_v6 = host_.find(':') != std::string::npos;
   fd_ = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   const std::string any = is_v6 ? "::" : "0.0.0.0";
-  const Address own = address_at(options.host.empty() ? any : options.host, options.port);
+  const PeerAddress own = address_at(options.host.empty() ? any : options.host, options.port);
   const int on = 1;
   if (fd_ < 0 ||
       setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &options.receive_buffer_bytes,
@@ -97,7 +73,7 @@ std::uint16_t UdpPeer::own_port() const {
 }
 
 void UdpPeer::send(const std::string& bytes) const {
-  const Address server = address_at(host_, port_);
+  const PeerAddress server = address_at(host_, port_);
   if (sendto(fd_, bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&server.storage),
              server.length) < 0) {
     give_up("sendto", errno);
@@ -105,7 +81,7 @@ void UdpPeer::send(const std::string& bytes) const {
 }
 
 bool UdpPeer::sends_train(const std::string& bytes, std::uint16_t segment) const {
-  const Address server = address_at(host_, port_);
+  const PeerAddress server = address_at(host_, port_);
   const int size = segment;
   const int off = 0;
   if (setsockopt(fd_, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size) != 0) {

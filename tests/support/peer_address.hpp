@@ -1,0 +1,43 @@
+// The address of a server, for the clients of the tests.
+// Thread-safety: a value.
+#pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <cstdint>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace echod::test {
+
+struct PeerAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+};
+
+// Throws std::invalid_argument if `host` is no IP address.
+[[nodiscard]] inline PeerAddress address_at(const std::string& host, std::uint16_t port) {
+  PeerAddress address;
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = htons(port);
+  if (inet_pton(AF_INET, host.c_str(), &v4.sin_addr) == 1) {
+    std::memcpy(&address.storage, &v4, sizeof v4);
+    address.length = sizeof v4;
+    return address;
+  }
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = htons(port);
+  if (inet_pton(AF_INET6, host.c_str(), &v6.sin6_addr) != 1) {
+    throw std::invalid_argument(host + " is no address");
+  }
+  std::memcpy(&address.storage, &v6, sizeof v6);
+  address.length = sizeof v6;
+  return address;
+}
+
+}  // namespace echod::test
