@@ -93,11 +93,10 @@ std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& group
 
 void empty_and_close(const ListenerGroup& open, Workers& workers) {
   for (std::size_t i = 0; i < open.size(); ++i) {
-    sys::DatagramSocket socket = datagram_socket_of(open[i]);
+    const sys::DatagramSocket socket = datagram_socket_of(open[i]);
     if (socket.is_inherited) {
       continue;
     }
-    socket.receive_buffer_bytes = sys::datagram_queue(socket.fd.get()).used_bytes;
     workers.at(i % workers.size()).echo_queued(socket);
   }
 }
