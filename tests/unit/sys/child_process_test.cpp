@@ -161,13 +161,14 @@ TEST_F(RunChildTest, OtherChildrenThatEndMeanwhileAreReapedAgain) {
     (void)pause();
     _exit(0);
   }
-  const std::string process = std::to_string(other);
-  // Ends the other child and waits until it is a zombie.
-  const sys::ChildOutcome outcome =
-      run_script("kill -KILL " + process + "; until grep -q '^State:.Z' /proc/" + process +
-                 "/status; do :; done");
+  const std::string process = "/proc/" + std::to_string(other);
+  // Ends the other child and waits until it is a zombie. The thread that ThreadSanitizer has in
+  // each process must have ended, too: until then the child cannot be reaped.
+  const sys::ChildOutcome outcome = run_script("kill -KILL " + std::to_string(other) +
+                                               "; until [ $(grep -cE '^State:.Z|^Threads:.1$' " +
+                                               process + "/status) = 2 ]; do :; done");
   expect_end(outcome, 0);
-  EXPECT_FALSE(std::filesystem::exists("/proc/" + process));
+  EXPECT_FALSE(std::filesystem::exists(process));
   EXPECT_EQ(std::signal(SIGCHLD, SIG_DFL), SIG_IGN);
 }
 
