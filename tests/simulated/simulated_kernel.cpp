@@ -41,7 +41,7 @@ std::size_t number_of(int fd) {
 std::string name_of(Call call) {
   constexpr std::array kNames{"epoll_ctl ADD", "epoll_ctl MOD", "epoll_wait", "recv",
                               "send",          "shutdown",      "ioctl",      "getsockopt",
-                              "close",         "splice in",     "splice out"};
+                              "setsockopt",    "close",         "splice in",  "splice out"};
   return kNames.at(static_cast<std::size_t>(call));
 }
 
@@ -52,8 +52,11 @@ std::string name_of(Act act) {
 }
 
 SimulatedKernel::SimulatedKernel(Outside& outside, const SocketLimits& limits,
-                                 std::size_t most_owed)
-    : outside_(outside), limits_(limits), most_owed_(most_owed) {
+                                 std::size_t most_owed, CloseRule close_rule)
+    : outside_(outside),
+      limits_(limits),
+      most_owed_(most_owed),
+      close_rule_(std::move(close_rule)) {
   current = this;
 }
 
@@ -413,11 +416,13 @@ std::int64_t SimulatedKernel::on_queue_length(int fd, bool is_receive_queue) noe
     return -EBADF;
   }
   if (!is_receive_queue) {
+    connection->was_all_acknowledged = connection->socket.unacknowledged() == 0;
     return leave(Call::ioctl, fd, connection->socket.unacknowledged());
   }
   if (begins_to_drain_) {
     connection->drain_end = connection->socket.sent();
   }
+  connection->was_all_read = connection->socket.unread() == 0;
   return leave(Call::ioctl, fd, connection->socket.unread());
 }
 
@@ -431,6 +436,15 @@ int SimulatedKernel::on_take_error(int fd) noexcept {
     connection->first_error = error;
   }
   return static_cast<int>(leave(Call::getsockopt, fd, error));
+}
+
+std::int64_t SimulatedKernel::on_reset_on_close(int fd) noexcept {
+  Connection* const connection = enter(Call::setsockopt, fd);
+  if (connection == nullptr) {
+    return -EBADF;
+  }
+  connection->resets_on_close = true;
+  return leave(Call::setsockopt, fd, 0);
 }
 
 SimulatedKernel::Pipe* SimulatedKernel::pipe_of(int fd) noexcept {
@@ -529,7 +543,9 @@ int SimulatedKernel::on_close(int fd) noexcept {
   }
   Connection* const connection = enter(Call::close, fd);
   if (connection != nullptr) {
-    check_close(fd, *connection);
+    if (const std::string rule = close_rule_ ? close_rule_(number_of(fd)) : ""; !rule.empty()) {
+      violate(rule);
+    }
     connection->is_closed = true;
     if (std::exchange(connection->registration, {}).is_listed) {
       std::erase(ready_, fd);
@@ -537,18 +553,6 @@ int SimulatedKernel::on_close(int fd) noexcept {
     (void)leave(Call::close, fd, 0);
   }
   return 0;
-}
-
-void SimulatedKernel::check_close(int fd, const Connection& connection) noexcept {
-  const SimulatedSocket& socket = connection.socket;
-  if (connection.first_error != 0 || socket.is_reset()) {
-    return;
-  }
-  if (!socket.has_fin() || socket.unread() > 0) {
-    violate("it closes a connection that the client has not finished");
-  } else if (socket.written() != owed_end(number_of(fd)) || socket.unacknowledged() > 0) {
-    violate("it closes before the client has everything");
-  }
 }
 
 void SimulatedKernel::on_eventfd_write() noexcept {

@@ -15,8 +15,10 @@
 
 #include <sys/epoll.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,6 +38,7 @@ enum class Call : std::uint8_t {
   shutdown,
   ioctl,
   getsockopt,
+  setsockopt,
   close,
   splice_in,
   splice_out
@@ -69,8 +72,13 @@ class SimulatedKernel {
   static constexpr int kEventFd = 4;
   static constexpr int kFirstFd = 10;  // The descriptor of the first connection; others follow it.
 
+  // Is called when the daemon closes a connection, which is still open then. Returns the rule that
+  // the close violates; "" if there is none.
+  using CloseRule = std::function<std::string(std::size_t connection)>;
+
   // `most_owed`: how many bytes of a connection the daemon may have read and not sent yet.
-  SimulatedKernel(Outside& outside, const SocketLimits& limits, std::size_t most_owed);
+  SimulatedKernel(Outside& outside, const SocketLimits& limits, std::size_t most_owed,
+                  CloseRule close_rule = {});
   ~SimulatedKernel();
   SimulatedKernel(const SimulatedKernel&) = delete;
   SimulatedKernel& operator=(const SimulatedKernel&) = delete;
@@ -83,6 +91,10 @@ class SimulatedKernel {
   [[nodiscard]] bool can(Act act, std::size_t connection) const noexcept;
   void act(Act act, std::size_t connection) noexcept;
   void inject(std::size_t connection, const Fault& fault) noexcept;
+  // The clock stands still otherwise.
+  void advance(std::chrono::milliseconds time) noexcept { now_ += time; }
+  [[nodiscard]] std::chrono::milliseconds now() const noexcept { return now_; }
+  void set_most_owed(std::size_t bytes) noexcept { most_owed_ = bytes; }
   // Ends the run: from now on calls return at once with results that are always allowed, and
   // nothing is checked.
   void stop() noexcept { is_stopped_ = true; }
@@ -107,6 +119,17 @@ class SimulatedKernel {
   }
   [[nodiscard]] bool is_draining(std::size_t connection) const noexcept {
     return connections_[connection].drain_end.has_value();
+  }
+  // Whether nothing was unread, or unacknowledged, when the daemon asked last.
+  [[nodiscard]] bool was_all_read(std::size_t connection) const noexcept {
+    return connections_[connection].was_all_read;
+  }
+  [[nodiscard]] bool was_all_acknowledged(std::size_t connection) const noexcept {
+    return connections_[connection].was_all_acknowledged;
+  }
+  // Whether a close resets the connection.
+  [[nodiscard]] bool resets_on_close(std::size_t connection) const noexcept {
+    return connections_[connection].resets_on_close;
   }
 
   // While set, the daemon asks for the length of a receive queue because it begins to drain. What
@@ -149,6 +172,7 @@ class SimulatedKernel {
   std::int64_t on_shutdown(int fd) noexcept;
   std::int64_t on_queue_length(int fd, bool is_receive_queue) noexcept;
   int on_take_error(int fd) noexcept;
+  std::int64_t on_reset_on_close(int fd) noexcept;
   std::int64_t on_register(int fd, bool is_new, const epoll_event& event) noexcept;
   int on_wait(std::span<epoll_event> events, int timeout_ms) noexcept;
   std::int64_t on_pipe(std::span<int, 2> ends) noexcept;
@@ -181,6 +205,9 @@ class SimulatedKernel {
     std::optional<std::uint64_t> drain_end{};
     std::uint64_t turns = 0;
     int first_error = 0;
+    bool was_all_read = false;
+    bool was_all_acknowledged = false;
+    bool resets_on_close = false;
     bool is_closed = false;
   };
 
@@ -211,13 +238,14 @@ class SimulatedKernel {
   [[nodiscard]] std::uint32_t pending(int fd) noexcept;
   int collect(std::span<epoll_event> events) noexcept;
   void check_read(const Connection& connection) noexcept;
-  void check_close(int fd, const Connection& connection) noexcept;
 
   static SimulatedKernel* current;
 
   Outside& outside_;
   SocketLimits limits_;
   std::size_t most_owed_;
+  CloseRule close_rule_;
+  std::chrono::milliseconds now_ = std::chrono::seconds(1000);
   std::vector<Connection> connections_;
   std::vector<Pipe> pipes_;
   Registration wake_up_;

@@ -66,6 +66,14 @@ int getsockopt(int fd, int /*level*/, int /*option*/, void* value, socklen_t* /*
   return 0;
 }
 
+int setsockopt(int fd, int /*level*/, int option, const void* /*value*/,
+               socklen_t /*length*/) noexcept {
+  if (option != SO_LINGER) {
+    is_not_simulated("setsockopt, except SO_LINGER");
+  }
+  return returned<int>(SimulatedKernel::active().on_reset_on_close(fd));
+}
+
 int epoll_create1(int /*flags*/) noexcept {
   return SimulatedKernel::active().on_epoll_create();
 }
@@ -122,9 +130,10 @@ int close(int fd) noexcept {
   return SimulatedKernel::active().on_close(fd);
 }
 
-// The clock stands still: explored behaviour must not need a timeout.
 int clock_gettime(clockid_t /*clock*/, timespec* time) noexcept {
-  *time = {.tv_sec = 1000, .tv_nsec = 0};
+  const std::chrono::nanoseconds now = SimulatedKernel::active().now();
+  constexpr std::int64_t kSecond = std::chrono::nanoseconds::period::den;
+  *time = {.tv_sec = now.count() / kSecond, .tv_nsec = now.count() % kSecond};
   return 0;
 }
 
@@ -149,9 +158,6 @@ int getsockname(int, sockaddr*, socklen_t*) noexcept {
 }
 int getpeername(int, sockaddr*, socklen_t*) noexcept {
   is_not_simulated("getpeername");
-}
-int setsockopt(int, int, int, const void*, socklen_t) noexcept {
-  is_not_simulated("setsockopt");
 }
 int recvmmsg(int, mmsghdr*, unsigned, int) noexcept {
   is_not_simulated("recvmmsg");

@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -28,8 +29,10 @@ EchoSettings settings_of(const WorldSettings& settings) {
                    .patience = 1,
                    .copies_after_small_pieces = 1};
   result.reads_per_sample = 2;
-  result.timeouts.idle = {};
-  result.timeouts.stalled_write = {};
+  using std::chrono::seconds;
+  result.timeouts = {.idle = seconds(settings.has_timeouts ? 4 : 0),
+                     .stalled_write = seconds(settings.has_timeouts ? 3 : 0),
+                     .linger = seconds(2)};
   return result;
 }
 
@@ -45,8 +48,6 @@ std::shared_ptr<spdlog::logger> silent_logger() {
 // Returns the reason that a connection must be closed for, given its first error.
 CloseReason reason_for(int first_error) {
   switch (first_error) {
-    case 0:
-      return CloseReason::peer_closed;
     case ECONNRESET:
     case EPIPE:
     case ENOTCONN:
@@ -63,9 +64,11 @@ CloseReason reason_for(int first_error) {
 World::World(Outside& outside, const WorldSettings& settings)
     : shared_(settings_of(settings), 1),
       settings_(settings),
-      kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0),
+      kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0,
+              [this](std::size_t connection) { return judge_close(connection); }),
       context_(loop_, settings_of(settings), silent_logger(), shared_.line_limits,
-               {shared_.admission, 0}) {
+               {shared_.admission, 0}),
+      most_buffered_(settings.blocks * settings.block_bytes) {
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     (void)kernel_.connect();
   }
@@ -84,7 +87,7 @@ void World::run() {
   while (!kernel_.is_stopped()) {
     loop_.run_once();
     context_.table.destroy_retired();
-    if (context_.relay.buffered_bytes() > context_.settings.buffer_bytes) {
+    if (context_.relay.buffered_bytes() > most_buffered_) {
       kernel_.violate("it buffers more bytes than allowed");
     }
   }
@@ -94,6 +97,32 @@ void World::drain() {
   kernel_.note("echod is told to drain");
   was_told_to_drain_ = true;
   on_drain_.notify();
+}
+
+void World::abort() {
+  kernel_.note("echod is told to close all connections");
+  was_told_to_abort_ = true;
+  on_abort_.notify();
+}
+
+void World::let_time_pass(std::chrono::milliseconds time) {
+  kernel_.note(std::to_string(time.count()) + " ms pass");
+  kernel_.advance(time);
+  on_timeout_.notify();
+}
+
+void World::set_blocks(std::size_t blocks) {
+  kernel_.note("echod may have " + std::to_string(blocks) + " blocks");
+  settings_.blocks = blocks;
+  if (blocks > 0) {
+    kernel_.set_most_owed(settings_.block_bytes);
+  }
+  most_buffered_ = std::max(most_buffered_, blocks * settings_.block_bytes);
+  on_reload_.notify();
+}
+
+void World::reload() {
+  context_.apply(settings_of(settings_));
 }
 
 bool World::let_all(Act act) {
@@ -145,27 +174,70 @@ void World::check_end() {
   if (context_.table.size() > 0 || shared_.admission.connections() > 0) {
     kernel_.violate("a connection is kept after its end");
   }
-  for (const CloseReason reason : {CloseReason::peer_closed, CloseReason::reset,
-                                   CloseReason::timed_out, CloseReason::io_error}) {
-    if (closed_for(reason) != expected_for(reason)) {
-      kernel_.violate("the counted reason is not that of the first error");
+}
+
+CloseReason World::last_reason() {
+  for (std::size_t i = 0; i < kCloseReasons; ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    if (context_.counters.get(counter_of(reason)) > closed_.at(i)) {
+      ++closed_.at(i);
+      return reason;
     }
   }
+  kernel_.violate("it closes a connection without a reason");
+  return CloseReason::io_error;
 }
 
-std::uint64_t World::closed_for(CloseReason reason) const {
-  const std::uint64_t drained = reason == CloseReason::peer_closed
-                                    ? context_.counters.get(counter_of(CloseReason::drained))
-                                    : 0;
-  return context_.counters.get(counter_of(reason)) + drained;
-}
-
-std::uint64_t World::expected_for(CloseReason reason) const {
-  std::uint64_t expected = 0;
-  for (std::size_t i = 0; i < kernel_.connections(); ++i) {
-    expected += reason_for(kernel_.first_error(i)) == reason ? 1U : 0U;
+std::string World::judge_close(std::size_t connection) {
+  const CloseReason reason = last_reason();
+  if (const int error = kernel_.first_error(connection); error != 0) {
+    return reason == reason_for(error) ? "" : "the counted reason is not that of the first error";
   }
-  return expected;
+  const SimulatedSocket& socket = kernel_.socket(connection);
+  const bool is_finished = reason == CloseReason::peer_closed || reason == CloseReason::drained;
+  const bool keeps_bytes = !socket.is_shut() && socket.read() > socket.written();
+  if (!is_finished && keeps_bytes && !kernel_.resets_on_close(connection)) {
+    return "it sends FIN although bytes are missing";
+  }
+  return judge_close(connection, reason);
+}
+
+const char* World::judge_close(std::size_t connection, CloseReason reason) const {
+  const SimulatedSocket& socket = kernel_.socket(connection);
+  const bool is_all_written = socket.written() == kernel_.owed_end(connection);
+  switch (reason) {
+    case CloseReason::peer_closed:
+    case CloseReason::drained:
+      if (kernel_.is_draining(connection) != (reason == CloseReason::drained)) {
+        return "the counted reason is a drain, or should be";
+      }
+      if (socket.is_reset()) {
+        return "";  // Nobody knows yet.
+      }
+      if (!socket.has_fin() || socket.unread() > 0) {
+        return "it closes a connection that the client has not finished";
+      }
+      return is_all_written && socket.unacknowledged() == 0
+                 ? ""
+                 : "it closes before the client has everything";
+    case CloseReason::idle_timeout:
+      return socket.written() == socket.read() && kernel_.was_all_read(connection)
+                 ? ""
+                 : "it takes a connection for idle that is owed bytes";
+    case CloseReason::stalled_write:
+      return socket.written() < socket.read() || !kernel_.was_all_acknowledged(connection)
+                 ? ""
+                 : "it takes a client for stalled that is owed nothing";
+    case CloseReason::linger_timeout:
+      return kernel_.is_draining(connection) && is_all_written && socket.is_shut() &&
+                     kernel_.was_all_acknowledged(connection)
+                 ? ""
+                 : "it stops to linger before the client has everything";
+    case CloseReason::forced:
+      return was_told_to_abort_ ? "" : "it was not told to close all connections";
+    default:
+      return "an error was counted that no call has returned";
+  }
 }
 
 }  // namespace echod::test

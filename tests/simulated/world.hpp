@@ -4,8 +4,11 @@
 // Thread-safety: none.
 #pragma once
 
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "echo/connection_visit.hpp"
 #include "echo/echo_context.hpp"
@@ -24,7 +27,8 @@ struct WorldSettings {
   std::size_t blocks = 1;  // For all connections together; 0: they are served without a buffer.
   std::size_t turn_bytes = 2;
   std::uint32_t turn_reads = 2;
-  std::size_t pipes = 0;  // 0: no splice. Else two bytes or more are spliced; see world.cpp.
+  std::size_t pipes = 0;      // 0: no splice. Else two bytes or more are spliced; see world.cpp.
+  bool has_timeouts = false;  // If so, those in world.cpp.
 };
 
 class World {
@@ -44,6 +48,12 @@ class World {
   // Makes the daemon drain as a worker does: wakes the loop, which then visits all connections.
   void drain();
   [[nodiscard]] bool was_told_to_drain() const noexcept { return was_told_to_drain_; }
+  // Makes the daemon close all connections at once.
+  void abort();
+  // Advances the clock, and makes the daemon look for timeouts.
+  void let_time_pass(std::chrono::milliseconds time);
+  // Changes the number of blocks, as a reload does.
+  void set_blocks(std::size_t blocks);
 
   // Ends a run; call it from Outside::on_block() until it returns false. The clients take
   // everything that was sent to them, then the state is checked, then they send FIN, and the end is
@@ -54,14 +64,18 @@ class World {
   void describe(Fingerprint& into);
 
  private:
+  void reload();
   bool let_all(Act act);
   // Returns a number that identifies a channel on a ready list.
   [[nodiscard]] std::uint64_t number_of(const Channel& channel) const noexcept;
   void describe_list(IntrusiveList<Channel>& list, Fingerprint& into) const;
   void check_rest();
   void check_end();
-  [[nodiscard]] std::uint64_t closed_for(CloseReason reason) const;
-  [[nodiscard]] std::uint64_t expected_for(CloseReason reason) const;
+  // Returns the reason that was counted since the last call.
+  [[nodiscard]] CloseReason last_reason();
+  // Returns the rule that is violated if the daemon closes the connection now; "" if there is none.
+  [[nodiscard]] std::string judge_close(std::size_t connection);
+  [[nodiscard]] const char* judge_close(std::size_t connection, CloseReason reason) const;
 
   SharedState shared_;
   WorldSettings settings_;
@@ -79,7 +93,18 @@ class World {
                        context_.is_draining = true;
                        drain_visit_.start();
                      }};
+  ConnectionVisit abort_visit_{
+      loop_, context_.table, [](Connection& connection) { connection.abort(CloseReason::forced); },
+      [] {}};
+  Notifier on_abort_{loop_, [this] { abort_visit_.start(); }};
+  ConnectionVisit timeout_visit_{
+      loop_, context_.table, [](Connection& connection) { connection.check_timeouts(); }, [] {}};
+  Notifier on_timeout_{loop_, [this] { timeout_visit_.start(); }};
+  Notifier on_reload_{loop_, [this] { reload(); }};
   bool was_told_to_drain_ = false;
+  bool was_told_to_abort_ = false;
+  std::size_t most_buffered_;                          // Bytes that the daemon may ever buffer.
+  std::array<std::uint64_t, kCloseReasons> closed_{};  // For each reason.
 };
 
 }  // namespace echod::test

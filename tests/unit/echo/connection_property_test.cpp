@@ -8,140 +8,16 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <cstring>
-#include <ostream>
 #include <string>
 #include <vector>
 
+#include "happenings.hpp"
 #include "seed.hpp"
-#include "world.hpp"
 
 namespace echod::test {
-
-// Something that happens, `pause` calls of the daemon after what happened before, or as soon as the
-// daemon waits for something.
-struct Happening {
-  enum class Kind : std::uint8_t { act, drain, interruption, failure, short_write };
-
-  unsigned pause = 0;
-  Kind kind = Kind::act;
-  std::size_t connection = 0;
-  Act act = Act::send;
-  unsigned times = 1;
-  Call call = Call::recv;
-  int error = 0;
-};
-
-std::ostream& operator<<(std::ostream& out, const Happening& happening) {
-  using Kind = Happening::Kind;
-  out << "after " << happening.pause << " calls: ";
-  switch (happening.kind) {
-    case Kind::act:
-      return out << "client " << happening.connection << ' ' << name_of(happening.act) << ", "
-                 << happening.times << " times";
-    case Kind::drain:
-      return out << "drain";
-    case Kind::interruption:
-      return out << "the next " << name_of(happening.call) << " on connection "
-                 << happening.connection << " is interrupted";
-    case Kind::failure:
-      return out << "the next " << name_of(happening.call) << " on connection "
-                 << happening.connection << " fails: " << strerrorname_np(happening.error);
-    case Kind::short_write:
-      return out << "the next " << name_of(happening.call) << " takes " << happening.times
-                 << " bytes on connection " << happening.connection;
-  }
-  return out;
-}
-
-std::ostream& operator<<(std::ostream& out, const WorldSettings& settings) {
-  return out << settings.connections << " connections, queues of " << settings.socket.receive_bytes
-             << " and " << settings.socket.send_bytes << " bytes, " << settings.blocks
-             << " blocks of " << settings.block_bytes << " bytes, turns of " << settings.turn_bytes
-             << " bytes or " << settings.turn_reads << " reads, " << settings.pipes << " pipes";
-}
-
 namespace {
 
 constexpr std::size_t kMostConnections = 3;
-
-class Happenings final : public Outside {
- public:
-  explicit Happenings(const std::vector<Happening>& happenings) : happenings_(happenings) {}
-
-  void in(World& world) { world_ = &world; }
-
-  void on_call(Call /*call*/) noexcept override {
-    while (next_ < happenings_.size() && calls_ >= happenings_[next_].pause) {
-      happen();
-    }
-    ++calls_;
-  }
-
-  bool on_block() noexcept override {
-    if (next_ < happenings_.size()) {
-      happen();
-      return true;
-    }
-    if (world_->let_end()) {
-      return true;
-    }
-    world_->kernel().stop();
-    return false;
-  }
-
- private:
-  void happen() {
-    using Kind = Happening::Kind;
-    const Happening& what = happenings_[next_++];
-    calls_ = 0;
-    SimulatedKernel& kernel = world_->kernel();
-    const std::size_t connection = what.connection % kernel.connections();
-    switch (what.kind) {
-      case Kind::act:
-        for (unsigned i = 0; i < what.times && kernel.can(what.act, connection); ++i) {
-          kernel.act(what.act, connection);
-        }
-        break;
-      case Kind::drain:
-        if (!world_->was_told_to_drain()) {
-          world_->drain();
-        }
-        break;
-      case Kind::interruption:
-        kernel.inject(connection, {.call = what.call, .error = EINTR});
-        break;
-      case Kind::failure:
-        kernel.inject(connection, {.call = what.call, .error = what.error});
-        break;
-      case Kind::short_write:
-        kernel.inject(connection, {.call = what.call, .most = what.times});
-        break;
-    }
-  }
-
-  const std::vector<Happening>& happenings_;
-  World* world_ = nullptr;
-  std::size_t next_ = 0;
-  unsigned calls_ = 0;  // Since something happened last.
-};
-
-// How it ended: "", or what is violated and how it came to that.
-std::string play(const WorldSettings& settings, const std::vector<Happening>& happenings,
-                 bool keeps_trace) {
-  Happenings outside(happenings);
-  World world(outside, settings);
-  outside.in(world);
-  if (keeps_trace) {
-    world.kernel().keep_trace();
-  }
-  world.run();
-  std::string text = world.kernel().violation();
-  for (const std::string& line : world.kernel().trace()) {
-    text += "\n  " + line;
-  }
-  return text;
-}
 
 using Kind = Happening::Kind;
 
@@ -171,9 +47,12 @@ rc::Gen<Happening> a_happening() {
                                              {1, Act::reset}}),
               no_call, no_error)},
       {1, an(Kind::drain, no_act, no_call, no_error)},
-      {2,
-       an(Kind::interruption, no_act,
-          rc::gen::element(Call::recv, Call::send, Call::splice_in, Call::splice_out), no_error)},
+      {1, an(Kind::abort, no_act, no_call, no_error)},
+      {3, an(Kind::time, no_act, no_call, no_error)},
+      {1, an(Kind::other_blocks, no_act, no_call, no_error)},
+      {2, an(Kind::failure, no_act,
+             rc::gen::element(Call::recv, Call::send, Call::splice_in, Call::splice_out),
+             rc::gen::just(EINTR))},
       {3, an(Kind::short_write, no_act, rc::gen::element(Call::send, Call::splice_out), no_error)},
       {1, an(Kind::failure, no_act, rc::gen::just(Call::splice_in), rc::gen::just(EINVAL))},
       {1, an(Kind::failure, no_act,
@@ -202,7 +81,8 @@ rc::Gen<WorldSettings> settings() {
       rc::gen::set(&WorldSettings::turn_bytes,
                    rc::gen::inRange(std::size_t{1}, std::size_t{kMostBytes})),
       rc::gen::set(&WorldSettings::turn_reads, rc::gen::inRange(1U, 4U)),
-      rc::gen::set(&WorldSettings::pipes, rc::gen::inRange(std::size_t{0}, std::size_t{3})));
+      rc::gen::set(&WorldSettings::pipes, rc::gen::inRange(std::size_t{0}, std::size_t{3})),
+      rc::gen::set(&WorldSettings::has_timeouts, rc::gen::arbitrary<bool>()));
 }
 
 TEST(ConnectionPropertyTest, WhateverHappensAnEchoGivesWhatItOwesAndKeepsNothing) {
