@@ -14,6 +14,8 @@
 #include <cstring>
 #include <new>
 
+#include "replaced_new.hpp"
+
 // Defined by the linker: the begin of the executable, and the end of its code.
 extern "C" {
 extern const char __executable_start;  // NOLINT(*-identifier-naming)
@@ -272,6 +274,11 @@ void FaultLayer::raise_again(int fd) noexcept {
       (void)::epoll_ctl(one.epoll, EPOLL_CTL_MOD, fd, &one.event);
     }
   }
+}
+
+bool allocation_must_fail(std::size_t /*bytes*/) noexcept {
+  FaultLayer* const layer = FaultLayer::started();
+  return layer != nullptr && layer->on_allocation();
 }
 
 }  // namespace echod::test

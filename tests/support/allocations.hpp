@@ -1,7 +1,6 @@
-// Replaces global operator new by one that counts, and that fails on demand. For tests that check
-// that a path does not allocate, or that it goes on without memory. A test that uses it links
-// allocations.cpp.
-// Thread-safety: counts and failures belong to the calling thread.
+// Counts the calls of operator new, and makes them fail on demand (replaced_new.hpp). For tests
+// that check that a path does not allocate, or that it goes on without memory. A test that uses it
+// links count_allocations. Thread-safety: counts and failures belong to the calling thread.
 #pragma once
 
 #include <cstddef>

@@ -1,13 +1,12 @@
-// Replaces all forms of operator new. They fail when the plan says so (fault_layer.hpp).
+#include "replaced_new.hpp"
+
 #include <cstdlib>
 #include <new>
-
-#include "fault_layer.hpp"
 
 // NOLINTBEGIN(cppcoreguidelines-no-malloc): this implements operator new.
 namespace {
 
-void* take(std::size_t size, std::size_t alignment) noexcept {
+void* get_memory(std::size_t size, std::size_t alignment) noexcept {
   if (alignment <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
     return std::malloc(size != 0 ? size : 1);
   }
@@ -15,8 +14,7 @@ void* take(std::size_t size, std::size_t alignment) noexcept {
 }
 
 void* allocate(std::size_t size, std::size_t alignment) noexcept {
-  echod::test::FaultLayer* const layer = echod::test::FaultLayer::started();
-  return layer != nullptr && layer->on_allocation() ? nullptr : take(size, alignment);
+  return echod::test::allocation_must_fail(size) ? nullptr : get_memory(size, alignment);
 }
 
 void* allocate_or_throw(std::size_t size, std::size_t alignment) {
@@ -28,7 +26,7 @@ void* allocate_or_throw(std::size_t size, std::size_t alignment) {
     throw std::bad_alloc();
   }
   handler();  // Throws, or frees memory. The second attempt does not fail.
-  return take(size, alignment);
+  return get_memory(size, alignment);
 }
 
 }  // namespace
