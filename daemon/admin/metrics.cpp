@@ -1,6 +1,5 @@
 #include "admin/metrics.hpp"
 
-#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -10,119 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "admin/counter_descriptions.hpp"
 #include "admin/utf8.hpp"
 
 namespace echod {
 
 namespace {
-
-// A counter as a sample. Rows with the same name are one metric; its help is in the first of them.
-struct CounterRow {
-  Counter counter;
-  std::string_view name;
-  std::string_view help;
-  std::string_view label;  // Its only label; empty: none.
-  std::string_view value;
-};
-
-// Every counter but those of CloseReason, in the order of Counter.
-constexpr std::array<CounterRow, kCounters - kCloseReasons> kCounterRows = {{
-    {Counter::accepted, "echod_connections_accepted_total", "Connections that were accepted.", "",
-     ""},
-    {Counter::accepts_declined, "echod_accepts_declined_total",
-     "Times that a worker did not accept and left the clients to a worker with clearly fewer "
-     "connections.",
-     "", ""},
-    {Counter::echoes, "echod_echoes_total", "Reads that returned bytes to echo.", "", ""},
-    {Counter::bytes_received, "echod_received_bytes_total", "Bytes that were read to be echoed.",
-     "", ""},
-    {Counter::bytes_sent, "echod_sent_bytes_total",
-     "Echoed bytes that the kernel accepted for sending.", "", ""},
-    {Counter::bytes_discarded, "echod_discarded_bytes_total",
-     "Bytes that were read and discarded during a stop, after echod had sent end of file.", "", ""},
-    {Counter::empty_connections, "echod_connections_empty_total",
-     "Connections that ended without a byte, such as health checks and port scans.", "", ""},
-    {Counter::flips_to_write, "echod_flips_to_write_total",
-     "Replies that did not fit into the socket, so that the rest was kept in a buffer.", "", ""},
-    {Counter::turns_over_budget, "echod_turns_over_budget_total",
-     "Turns of connections and UDP sockets that reached a limit of [turn] while there was more to "
-     "read.",
-     "", ""},
-    {Counter::unbuffered_reads, "echod_unbuffered_reads_total",
-     "Reads without a buffer, because buffers.total_mib was used up or memory was short.", "", ""},
-    {Counter::splice_rounds, "echod_splice_rounds_total",
-     "Times that bulk was moved through a pipe instead of being copied.", "", ""},
-    {Counter::bytes_spliced, "echod_spliced_bytes_total",
-     "Bytes of echod_received_bytes_total that were moved through a pipe.", "", ""},
-    {Counter::splice_enters, "echod_splice_enters_total",
-     "Times that a connection changed from copying to splicing.", "", ""},
-    {Counter::splice_leaves, "echod_splice_leaves_total",
-     "Times that a connection changed from splicing to copying.", "", ""},
-    {Counter::splice_read_backs, "echod_splice_fallbacks_total",
-     "Times that bulk was copied, because its pieces were too small for a pipe (read_back), no "
-     "pipe was available (no_pipe), or too many bytes were unacknowledged (capped).",
-     "cause", "read_back"},
-    {Counter::splice_no_pipe, "echod_splice_fallbacks_total", "", "cause", "no_pipe"},
-    {Counter::splice_pipe_too_small, "echod_splice_pipes_too_small_total",
-     "Pipes that the kernel made too small, because of fs.pipe-user-pages-soft.", "", ""},
-    {Counter::splice_capped, "echod_splice_fallbacks_total", "", "cause", "capped"},
-    {Counter::paused_full, "echod_accept_pauses_total",
-     "Times that accepting stopped, because limits.max_connections was reached (full), or "
-     "descriptors or memory were used up (resources).",
-     "cause", "full"},
-    {Counter::paused_resources, "echod_accept_pauses_total", "", "cause", "resources"},
-    {Counter::accept_errors, "echod_connections_refused_total",
-     "Connections that were lost while they waited to be accepted (accept_error), or closed at "
-     "once because epoll did not register them (register_failure).",
-     "reason", "accept_error"},
-    {Counter::register_failures, "echod_connections_refused_total", "", "reason",
-     "register_failure"},
-    {Counter::connection_lines_suppressed, "echod_log_lines_suppressed_total",
-     "Log lines about connections that were left out, because there were more than "
-     "log.connection_lines_per_second or memory was short.",
-     "", ""},
-    {Counter::datagrams_received, "echod_datagrams_received_total",
-     "Datagrams that were read from UDP sockets; they were echoed or dropped.", "", ""},
-    {Counter::datagrams_echoed, "echod_datagrams_echoed_total",
-     "Datagrams whose echo the kernel accepted for sending.", "", ""},
-    {Counter::datagram_bytes_received, "echod_datagrams_received_bytes_total",
-     "Bytes of the datagrams that were read.", "", ""},
-    {Counter::datagram_bytes_sent, "echod_datagrams_echoed_bytes_total",
-     "Bytes of the datagrams that were echoed.", "", ""},
-    {Counter::datagram_trains, "echod_datagram_trains_total",
-     "Times that the kernel handed several datagrams of one client over as one train.", "", ""},
-    {Counter::datagram_trains_refused, "echod_datagram_trains_refused_total",
-     "Trains of datagrams that the kernel did not send as one, so that they were sent one by one.",
-     "", ""},
-    {Counter::datagram_receive_errors, "echod_datagram_receive_errors_total",
-     "Times that a UDP socket could not be read and was tried again later.", "", ""},
-    {Counter::datagrams_dropped_incomplete, "echod_datagrams_dropped_total",
-     "Datagrams that were read and not echoed; echod(8) explains each reason.", "reason",
-     "incomplete"},
-    {Counter::datagrams_dropped_port_zero, "echod_datagrams_dropped_total", "", "reason",
-     "port_zero"},
-    {Counter::datagrams_dropped_service_port, "echod_datagrams_dropped_total", "", "reason",
-     "service_port"},
-    {Counter::datagrams_dropped_own_port, "echod_datagrams_dropped_total", "", "reason",
-     "own_port"},
-    {Counter::datagrams_dropped_to_many, "echod_datagrams_dropped_total", "", "reason", "to_many"},
-    {Counter::datagrams_dropped_source_address, "echod_datagrams_dropped_total", "", "reason",
-     "source_address"},
-    {Counter::datagrams_dropped_source_rate, "echod_datagrams_dropped_total", "", "reason",
-     "source_rate"},
-    {Counter::datagrams_dropped_not_sent, "echod_datagrams_dropped_total", "", "reason",
-     "not_sent"},
-}};
-
-constexpr bool are_in_order() {
-  for (std::size_t i = 0; i < kCounterRows.size(); ++i) {
-    if (static_cast<std::size_t>(kCounterRows[i].counter) != i) {
-      return false;
-    }
-  }
-  return true;
-}
-static_assert(are_in_order(), "every counter has its row");
 
 // std::to_chars writes the shortest text that is read back as the same number.
 template <typename Number, typename... Format>
@@ -230,26 +122,30 @@ void write_connections(MetricsText& text, const Snapshot& snapshot) {
               snapshot.service.max_connections);
 }
 
+void write_counter(MetricsText& text, const CounterDescription& description,
+                   const CounterValues& totals) {
+  const std::uint64_t value = totals[static_cast<std::size_t>(description.counter)];
+  if (description.label.empty()) {
+    text.sample(value);
+  } else {
+    text.sample(value, {{description.label, std::string(description.value)}});
+  }
+}
+
 void write_counters(MetricsText& text, const CounterValues& totals) {
-  for (const CounterRow& first : kCounterRows) {
-    if (first.help.empty()) {
-      continue;  // Written with the first row of its metric.
+  for (std::size_t i = 0; i < kCounters; ++i) {
+    const CounterDescription& first = description_of(static_cast<Counter>(i));
+    const std::string help = metric_help(first);
+    if (help.empty()) {
+      continue;  // Written with the first counter of its metric.
     }
-    text.begin(first.name, kCounter, first.help);
-    for (const CounterRow& row : kCounterRows) {
-      if (row.name == first.name) {
-        const std::uint64_t value = totals[static_cast<std::size_t>(row.counter)];
-        row.label.empty() ? text.sample(value)
-                          : text.sample(value, {{row.label, std::string(row.value)}});
+    text.begin(first.metric, kCounter, help);
+    for (std::size_t other = i; other < kCounters; ++other) {
+      const CounterDescription& same = description_of(static_cast<Counter>(other));
+      if (same.metric == first.metric) {
+        write_counter(text, same, totals);
       }
     }
-  }
-  text.begin("echod_connections_closed_total", kCounter,
-             "Connections that ended; echod(8) explains each reason.");
-  for (std::size_t i = 0; i < kCloseReasons; ++i) {
-    const auto reason = static_cast<CloseReason>(i);
-    text.sample(totals[static_cast<std::size_t>(counter_of(reason))],
-                {{"reason", std::string(name_of(reason))}});
   }
 }
 

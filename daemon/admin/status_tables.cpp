@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "admin/counter_descriptions.hpp"
 #include "admin/delay_estimate.hpp"
 #include "admin/figures.hpp"
 #include "admin/html_text.hpp"
@@ -17,60 +18,6 @@
 namespace echod {
 
 namespace {
-
-// What each counter counts, in the order of Counter.
-constexpr std::array<std::string_view, kCounters> kMeanings = {
-    "connections that were accepted",
-    "times that a worker left clients to a worker with clearly fewer connections",
-    "reads that returned bytes to echo",
-    "bytes that were read to be echoed",
-    "echoed bytes that the kernel accepted for sending",
-    "bytes that came during a stop, after our end of file",
-    "connections without a byte: health checks, port scans",
-    "replies that did not fit into the socket; the rest was kept in a buffer",
-    "turns that reached a limit of [turn]",
-    "reads without a buffer: buffers.total_mib is used up, or no memory",
-    "times that bulk was moved through a pipe and not copied",
-    "bytes that were moved through a pipe",
-    "changes of a connection from copying to splicing",
-    "changes of a connection from splicing to copying",
-    "bulk that was copied: its pieces were too small for a pipe",
-    "bulk that was copied: no pipe was available",
-    "pipes that the kernel made too small (fs.pipe-user-pages-soft)",
-    "bulk that was copied: too many bytes were unacknowledged",
-    "accepting stopped at limits.max_connections; clients wait",
-    "accepting stopped, because descriptors or memory were used up; clients wait",
-    "connections that were lost while they waited to be accepted",
-    "connections that were closed at once, because epoll did not register them",
-    "log lines beyond log.connection_lines_per_second",
-    "datagrams that were read; they were echoed or dropped",
-    "datagrams whose echo the kernel accepted for sending",
-    "bytes of the datagrams that were read",
-    "bytes of the datagrams that were echoed",
-    "times that several datagrams of one client came as one train",
-    "trains that the kernel did not send as one; they were sent one by one",
-    "times that a UDP socket could not be read and was tried again",
-    "dropped datagrams: bytes or facts about them did not fit",
-    "dropped datagrams: from port 0",
-    "dropped datagrams: from a port below 1024, or 2049",
-    "dropped datagrams: from a port on which echod serves UDP",
-    "dropped datagrams: to a broadcast or multicast address",
-    "dropped datagrams: from an address that no host has",
-    "dropped datagrams: beyond limits.datagrams_per_source",
-    "dropped datagrams: the kernel did not take the echo",
-    "the client ended its side and has everything",
-    "the client reset the connection",
-    "the client vanished: keepalive or socket.user_timeout_s",
-    "another network error; the log has its text",
-    "timeouts.idle_s without a byte in either direction",
-    "timeouts.stalled_write_s without the client taking a byte",
-    "a stop; the client has everything",
-    "a stop; the client did not end its side within timeouts.linger_s",
-    "a stop; timeouts.drain_s was over",
-    "a stop; a second signal said: now",
-    "an operator closed it through the admin socket",
-};
-static_assert(!kMeanings.back().empty(), "every counter has a meaning");
 
 constexpr auto kRefusals =
     std::to_array<Counter>({Counter::paused_full, Counter::paused_resources, Counter::accept_errors,
@@ -189,7 +136,7 @@ CounterLine counter_line(Counter counter, const CounterValues& now,
   const auto index = static_cast<std::size_t>(counter);
   const ConnectionHistory::Sample* const sample = oldest(history);
   return {.name = name_of(counter),
-          .meaning = kMeanings[index],
+          .meaning = description_of(counter).meaning,
           .now = now[index],
           .before = sample == nullptr ? 0 : sample->counters[index],
           .is_in_bytes = is_in_bytes(counter)};
