@@ -65,6 +65,9 @@ Turn DatagramEcho::on_turn(std::uint32_t /*events*/) noexcept {
       return Turn::wait;
     }
     if (round.received < most && !is_emptying_) {
+      if (round.received > 0 && !retry_.is_running()) {
+        retry_.expire_at(parts_.loop.now() + kRetryInterval);
+      }
       return Turn::wait;
     }
     left -= round.received;
