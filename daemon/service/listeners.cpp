@@ -129,14 +129,14 @@ void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
       add(std::move(carried.sockets));
     } else {
       CarriedListener carried = echod::take_over(open.front(), wanted, options);
-      trouble = std::move(carried.trouble);
+      trouble = carried.trouble.empty() ? "" : kept_options(carried.trouble);
       add(std::move(carried.socket));
     }
   } catch (const std::system_error& error) {
     throw listen_error(wanted, error);
   }
   if (!trouble.empty()) {
-    log.error("upgrade: {} keeps options that it had: {}; an ordered upgrade tries again",
+    log.error("upgrade: {} {}; an ordered upgrade tries again",
               listener_text(wanted.protocol, address), trouble);
   }
 }
