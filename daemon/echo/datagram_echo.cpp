@@ -39,6 +39,7 @@ void DatagramEcho::close() noexcept {
   if (is_closed()) {
     return;
   }
+  sys::note_dropped(*socket_);
   retry_.cancel();
   parts_.loop.remove(*this);
   parts_.loop.forget_descriptor(socket_->fd.get());

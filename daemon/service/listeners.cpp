@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <numeric>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -141,6 +142,13 @@ void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
   }
 }
 
+std::uint64_t Listeners::dropped_datagrams() const noexcept {
+  return std::accumulate(watches_.begin(), watches_.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const sys::DatagramWatch& socket) {
+                           return sum + socket.queue().dropped;
+                         });
+}
+
 void Listeners::announce(const Config& config, spdlog::logger& log) const {
   announce_tcp(listeners_of(config, Protocol::tcp), log);
   announce_udp(sys::datagram_buffers(config.socket.receive_buffer_kib, 0), log);
@@ -187,6 +195,7 @@ void Listeners::add(sys::ListenSocket socket) {
 void Listeners::add(DatagramSockets sockets) {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     workers_.at((datagrams_.size() + i) % workers_.size()).listen(sockets[i]);
+    watches_.emplace_back(sockets[i]);
   }
   datagrams_.push_back(std::move(sockets));
 }

@@ -182,6 +182,39 @@ TEST_F(DatagramTest, AnOverloadIsCountedToTheDatagram) {
   expect_balance();
 }
 
+// So that a client's sent datagrams are always those echoed and those counted as dropped.
+TEST_F(DatagramTest, WhatTheKernelDroppedIsKnownWhileItDrainsAndAtItsEnd) {
+  constexpr std::size_t kSent = 2000;
+  start_udp(
+      "workers = 2\n[socket]\nreceive_buffer_kib = 16\n[[listen]]\naddress = \"127.0.0.1\"\n"
+      "port = 0\n" +
+      udp_config("127.0.0.1"));
+  TcpPeer connection = connect();  // The drain waits for it.
+  ASSERT_TRUE(connection.echoes("hello"));
+  const UdpPeer peer = udp_peer();
+  daemon().freeze();
+  for (std::size_t i = 0; i < kSent; ++i) {
+    peer.send(numbered(i, 100));
+  }
+  daemon().thaw();
+  wait_until("all datagrams to be echoed or dropped",
+             [&] { return daemon().counter("datagrams_echoed") + dropped_by_kernel() == kSent; });
+  const std::uint64_t dropped = dropped_by_kernel();
+  ASSERT_GT(dropped, 0U);
+  daemon().expect_counter("datagram_queue_dropped", dropped);
+  daemon().signal(SIGTERM);
+  wait_until("the UDP sockets to be closed",
+             [&] { return metric("echod_datagram_listener_open") == 0; });
+  EXPECT_EQ(dropped_by_kernel(), dropped);
+  daemon().expect_counter("datagram_queue_dropped", dropped);
+  connection.half_close();
+  daemon().finish_stopped();
+  const std::string totals = daemon().wait_for_log("counters: ");
+  EXPECT_NE(totals.find(" datagram_queue_dropped=" + std::to_string(dropped) + ' '),
+            std::string::npos)
+      << totals;
+}
+
 TEST_F(DatagramTest, ClientsGetTheirOwnBytes) {
   start_udp("workers = 2\n" + udp_config("127.0.0.1"));
   std::vector<UdpPeer> peers;
