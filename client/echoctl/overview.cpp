@@ -110,19 +110,6 @@ Table listener_table(const Status& status) {
   return table;
 }
 
-// Empty if there is no UDP listener.
-std::string datagrams_text(const Status& status, Sizes sizes, const Style& style) {
-  if (status.datagram_listeners.empty()) {
-    return "";
-  }
-  Table table({{"UDP LISTENER", Align::left}, {"QUEUED"}, {"DROPPED"}, {"", Align::left}});
-  for (const DatagramListener& listener : status.datagram_listeners) {
-    table.add({listener.address, size_text(listener.queued_bytes, sizes),
-               client::count_text(listener.dropped), listener.is_open ? "" : "closed"});
-  }
-  return headed(table.lines(), style);
-}
-
 // Up to 16 workers have a row each. With more, only stuck workers have a row, and one line shows
 // how evenly the connections are spread.
 std::string workers_text(const Status& status, Sizes sizes, const Style& style) {
@@ -247,6 +234,15 @@ std::string share_text(std::uint64_t part, std::uint64_t whole) {
          " %";
 }
 
+Table datagram_listener_table(const Status& status, Sizes sizes) {
+  Table table({{"UDP LISTENER", Align::left}, {"QUEUED"}, {"DROPPED"}, {"", Align::left}});
+  for (const DatagramListener& listener : status.datagram_listeners) {
+    table.add({listener.address, size_text(listener.queued_bytes, sizes),
+               client::count_text(listener.dropped), listener.is_open ? "" : "closed"});
+  }
+  return table;
+}
+
 std::string state_line(const Status& status, const Style& style) {
   const bool is_healthy = status.unhealthy_because.empty();
   const bool is_ready = status.not_ready_because.empty();
@@ -281,7 +277,9 @@ std::string overview(const Status& status, Sizes sizes, const Style& style) {
   }
   text += '\n' + figures(status, sizes) + delay_line(status) + config_line(status);
   text += headed(listener_table(status).lines(), style);
-  text += datagrams_text(status, sizes, style);
+  if (!status.datagram_listeners.empty()) {
+    text += headed(datagram_listener_table(status, sizes).lines(), style);
+  }
   text += workers_text(status, sizes, style);
   text += list_text("DATAGRAMS", datagrams(status), style);
   text += list_text("CLOSED CONNECTIONS", closes(status), style);

@@ -22,6 +22,9 @@ enum class Sizes : std::uint8_t {
 // All lines, each with a newline.
 [[nodiscard]] std::string overview(const Status& status, Sizes sizes, const Style& style);
 
+// What waits at the UDP listeners, and what the kernel dropped there.
+[[nodiscard]] Table datagram_listener_table(const Status& status, Sizes sizes);
+
 // "echod 0.1.0 is serving, healthy and ready"
 [[nodiscard]] std::string state_line(const Status& status, const Style& style);
 // What is wrong now: a line for each reason that echod is unhealthy or not ready, and for a refused

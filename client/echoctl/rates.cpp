@@ -12,6 +12,9 @@ namespace echod::ctl {
 
 namespace {
 
+// The prefix of the counters of datagrams that echod read and did not echo.
+constexpr std::string_view kDroppedPrefix = "datagrams_dropped_";
+
 double rate(const Status& before, const Status& now, std::string_view counter, double seconds) {
   return static_cast<double>(growth(before.counter(counter), now.counter(counter))) / seconds;
 }
@@ -30,6 +33,27 @@ void add_closes(Rates& rates, const Status& before, const Status& now) {
   std::ranges::stable_sort(rates.closed_by_reason, [](const auto& one, const auto& other) {
     return one.second > other.second;
   });
+}
+
+std::uint64_t dropped_by_kernel(const Status& status) noexcept {
+  std::uint64_t sum = 0;
+  for (const DatagramListener& listener : status.datagram_listeners) {
+    sum += listener.dropped;
+  }
+  return sum;
+}
+
+void add_datagrams(Rates& rates, const Status& before, const Status& now) {
+  rates.datagrams_received = rate(before, now, "datagrams_received", rates.seconds);
+  rates.datagrams_echoed = rate(before, now, "datagrams_echoed", rates.seconds);
+  for (const auto& [name, value] : now.counters) {
+    if (name.starts_with(kDroppedPrefix)) {
+      rates.datagrams_dropped += rate(before, now, name, rates.seconds);
+    }
+  }
+  rates.datagrams_dropped_by_kernel =
+      static_cast<double>(growth(dropped_by_kernel(before), dropped_by_kernel(now))) /
+      rates.seconds;
 }
 
 Delays delays_between(const Delays& before, const Delays& now) {
@@ -87,6 +111,7 @@ std::optional<Rates> rates_between(const Status& before, const Status& now) {
   rates.bytes_received = rate(before, now, "bytes_received", rates.seconds);
   rates.bytes_sent = rate(before, now, "bytes_sent", rates.seconds);
   add_closes(rates, before, now);
+  add_datagrams(rates, before, now);
   const double cpu_s = now.cpu_user_s + now.cpu_system_s - before.cpu_user_s - before.cpu_system_s;
   rates.cpu_share = std::max(0.0, cpu_s / rates.seconds);
   rates.delays = delays_between(before.server_delay, now.server_delay);

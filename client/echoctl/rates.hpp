@@ -21,6 +21,10 @@ struct Rates {
   double echoes = 0;
   double bytes_received = 0;
   double bytes_sent = 0;
+  double datagrams_received = 0;
+  double datagrams_echoed = 0;
+  double datagrams_dropped = 0;                                  // By echod, for all reasons.
+  double datagrams_dropped_by_kernel = 0;                        // Before echod could read them.
   std::vector<std::pair<std::string, double>> closed_by_reason;  // Only those not 0; largest first.
   double cpu_share = 0;                                          // CPUs that were busy: 1.5.
   Delays delays;                                                 // Those sampled in between.

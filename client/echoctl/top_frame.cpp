@@ -27,6 +27,13 @@ std::string closes_line(const TopFigures& figures) {
   return line;
 }
 
+std::string datagrams_line(const TopFigures& figures) {
+  return "datagrams/s  received " + rate_text(figures, &Rates::datagrams_received) + "   echoed " +
+         rate_text(figures, &Rates::datagrams_echoed) + "   dropped " +
+         rate_text(figures, &Rates::datagrams_dropped) + "   by the kernel " +
+         rate_text(figures, &Rates::datagrams_dropped_by_kernel);
+}
+
 std::string delay_line(const TopFigures& figures) {
   const std::uint64_t samples = figures.rates ? figures.rates->delays.count() : 0;
   return "server delay p50 " + delay_text(figures, 0.5) + "  p99 " + delay_text(figures, 0.99) +
@@ -62,6 +69,9 @@ Lines head(const TopFigures& figures, const Style& style) {
                   speed_text(figures, &Rates::bytes_received) + "   out " +
                   speed_text(figures, &Rates::bytes_sent));
   lines.push_back(closes_line(figures));
+  if (!status.datagram_listeners.empty()) {
+    lines.push_back(datagrams_line(figures));
+  }
   lines.push_back(delay_line(figures));
   return lines;
 }
@@ -129,7 +139,12 @@ void shorten(std::vector<Lines>& sections, std::size_t rows) {
 std::vector<std::string> top_frame(const TopFigures& figures, const ScreenSize& size,
                                    const Style& style) {
   Lines frame = head(figures, style);
-  std::vector<Lines> sections{listeners(figures), workers(figures), busiest(figures)};
+  std::vector<Lines> sections{listeners(figures)};
+  if (!figures.status.datagram_listeners.empty()) {
+    sections.push_back(datagram_listener_table(figures.status, Sizes::readable).lines());
+  }
+  sections.push_back(workers(figures));
+  sections.push_back(busiest(figures));
   shorten(sections, size.rows > frame.size() ? size.rows - frame.size() : 0);
   for (Lines& lines : sections) {
     frame.emplace_back();

@@ -196,12 +196,10 @@ void write_datagram_listeners(MetricsText& text, const Snapshot& snapshot) {
     text.sample(flag(listener.is_open), {{"listener", listener.address}});
   }
   text.begin("echod_datagram_listener_queue_dropped_total", kCounter,
-             "Datagrams that the kernel dropped, nearly always because the receive buffer of an "
-             "open listener was full.");
+             "Datagrams that the kernel dropped, nearly always because the receive buffer of the "
+             "listener was full.");
   for (const DatagramListenerSnapshot& listener : snapshot.datagram_listeners) {
-    if (listener.is_open) {
-      text.sample(listener.dropped, {{"listener", listener.address}});
-    }
+    text.sample(listener.dropped, {{"listener", listener.address}});
   }
 }
 

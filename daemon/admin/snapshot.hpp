@@ -71,7 +71,8 @@ struct ListenerSnapshot {
 struct DatagramListenerSnapshot {
   std::string address;             // "udp [::]:2003".
   std::uint64_t queued_bytes = 0;  // Of its receive buffers that are in use now.
-  std::uint64_t dropped = 0;       // Datagrams that the kernel dropped because a queue was full.
+  std::uint64_t dropped = 0;       // Datagrams that the kernel dropped, nearly always because a
+                                   // queue was full; also by sockets that a drain has released.
   bool is_open = true;             // False once a drain has released one of its sockets.
 };
 

@@ -88,19 +88,16 @@ ListenerSnapshot SnapshotSource::listener(std::size_t number) const {
 }
 
 bool SnapshotSource::DatagramListener::is_open() const noexcept {
-  return std::none_of(sockets.begin(), sockets.end(),
-                      [](const auto& socket) { return socket.expired(); });
+  return std::all_of(sockets.begin(), sockets.end(),
+                     [](const sys::DatagramWatch& socket) { return socket.is_open(); });
 }
 
-// As with a listening socket, it owns each one only for the call.
 DatagramListenerSnapshot SnapshotSource::snapshot_of(const DatagramListener& listener) {
   DatagramListenerSnapshot snapshot{.address = listener.address, .is_open = listener.is_open()};
-  for (const auto& weak : listener.sockets) {
-    if (const auto socket = weak.lock()) {
-      const sys::DatagramQueue queue = sys::datagram_queue(socket->fd.get());
-      snapshot.queued_bytes += queue.used_bytes;
-      snapshot.dropped += queue.dropped - socket->dropped_before;
-    }
+  for (const sys::DatagramWatch& socket : listener.sockets) {
+    const sys::DatagramQueue queue = socket.queue();
+    snapshot.queued_bytes += queue.used_bytes;
+    snapshot.dropped += queue.dropped;
   }
   return snapshot;
 }

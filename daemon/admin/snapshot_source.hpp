@@ -44,7 +44,7 @@ class SnapshotSource {
 
   struct DatagramListener {
     std::string address;
-    std::vector<std::weak_ptr<const sys::DatagramSocket>> sockets;
+    std::vector<sys::DatagramWatch> sockets;
 
     // Whether all of its sockets are open.
     [[nodiscard]] bool is_open() const noexcept;

@@ -92,7 +92,7 @@ std::string datagram_listener_row(const DatagramListenerSnapshot& listener) {
       listener.is_open ? "" : html_element("span", "class=\"soft\"", " (closed)");
   return row("", row_heading(escaped_html(listener.address) + note) + cell("-") + cell("-") +
                      cell(listener.is_open ? size_text(listener.queued_bytes) : "-") +
-                     cell(listener.is_open ? total_text(listener.dropped) : "-"));
+                     cell(total_text(listener.dropped)));
 }
 
 // Workers.

@@ -39,6 +39,7 @@ void DatagramEcho::close() noexcept {
   if (is_closed()) {
     return;
   }
+  sys::note_dropped(*socket_);
   retry_.cancel();
   parts_.loop.remove(*this);
   parts_.loop.forget_descriptor(socket_->fd.get());
@@ -65,6 +66,9 @@ Turn DatagramEcho::on_turn(std::uint32_t /*events*/) noexcept {
       return Turn::wait;
     }
     if (round.received < most && !is_emptying_) {
+      if (round.received > 0 && !retry_.is_running()) {
+        retry_.expire_at(parts_.loop.now() + kRetryInterval);
+      }
       return Turn::wait;
     }
     left -= round.received;

@@ -5,9 +5,10 @@
 //
 // A turn receives at most turn.reads datagrams, where a train counts as one, in batches of at most
 // DatagramBatch::kMost. It ends after the batch in which turn.bytes_kib is reached. A batch that is
-// not full has emptied the queue: then the next datagram raises a new edge. After an error, such as
-// ENOMEM, the queue may not be empty and no edge may come, so the socket is tried again every 250
-// ms.
+// not full has emptied the queue: then the next datagram raises a new edge. There is one exception:
+// after an error, such as ENOMEM, the queue may not be empty and no edge may come. If the error
+// came after the first datagram of a batch, recvmmsg(2) reports it in the next call. So the socket
+// is tried again 250 ms after an error, and within 250 ms after a batch that was not full.
 //
 // Shares the socket with the service. Thread-safety: belongs to the worker's thread. Never blocks.
 // Only the constructor throws.

@@ -53,7 +53,7 @@ CarriedDatagrams take_over_datagrams(const ListenerGroup& open, const ListenConf
     try {
       sys::set_datagram_buffers(*socket, buffers_of(options));
     } catch (const std::system_error& error) {
-      carried.trouble = error.what();
+      carried.trouble = kept_options(error.what());
       socket->receive_buffer_bytes = sys::datagram_receive_buffer(socket->fd.get());
     }
     carried.sockets.push_back(std::move(socket));
@@ -64,9 +64,14 @@ CarriedDatagrams take_over_datagrams(const ListenerGroup& open, const ListenConf
   try {
     add_sockets(carried.sockets, wanted, options, count);
   } catch (const std::system_error& error) {
-    carried.trouble = error.what();
+    carried.trouble = "has " + std::to_string(carried.sockets.size()) + " of " +
+                      std::to_string(count) + " sockets: " + error.what();
   }
   return carried;
+}
+
+std::string kept_options(const std::string& why) {
+  return "keeps options that it had: " + why;
 }
 
 std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states) {

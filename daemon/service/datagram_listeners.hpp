@@ -24,8 +24,12 @@ using ListenerGroup = std::vector<ListenerState>;
 
 struct CarriedDatagrams {
   DatagramSockets sockets;
-  std::string trouble;  // Why it has fewer sockets, or options that it had; "" if nothing failed.
+  // What is not as wanted, and why: "has 1 of 2 sockets: ..."; "" if nothing failed.
+  std::string trouble;
 };
+
+// The trouble of a listener whose options could not be changed. Throws std::bad_alloc.
+[[nodiscard]] std::string kept_options(const std::string& why);
 
 // Takes over the sockets of `open`, with the buffers that are wanted, and opens more until there
 // are `count`. If there are more than `count`, all are kept: closing one would lose its queue. A

@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 
 #include <algorithm>
+#include <numeric>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -129,16 +130,23 @@ void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
       add(std::move(carried.sockets));
     } else {
       CarriedListener carried = echod::take_over(open.front(), wanted, options);
-      trouble = std::move(carried.trouble);
+      trouble = carried.trouble.empty() ? "" : kept_options(carried.trouble);
       add(std::move(carried.socket));
     }
   } catch (const std::system_error& error) {
     throw listen_error(wanted, error);
   }
   if (!trouble.empty()) {
-    log.error("upgrade: {} keeps options that it had: {}; an ordered upgrade tries again",
+    log.error("upgrade: {} {}; an ordered upgrade tries again",
               listener_text(wanted.protocol, address), trouble);
   }
+}
+
+std::uint64_t Listeners::dropped_datagrams() const noexcept {
+  return std::accumulate(watches_.begin(), watches_.end(), std::uint64_t{0},
+                         [](std::uint64_t sum, const sys::DatagramWatch& socket) {
+                           return sum + socket.queue().dropped;
+                         });
 }
 
 void Listeners::announce(const Config& config, spdlog::logger& log) const {
@@ -187,6 +195,7 @@ void Listeners::add(sys::ListenSocket socket) {
 void Listeners::add(DatagramSockets sockets) {
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     workers_.at((datagrams_.size() + i) % workers_.size()).listen(sockets[i]);
+    watches_.emplace_back(sockets[i]);
   }
   datagrams_.push_back(std::move(sockets));
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -53,6 +54,8 @@ class Listeners {
   [[nodiscard]] const std::vector<DatagramSockets>& datagrams() const noexcept {
     return datagrams_;
   }
+  // Datagrams that the kernel dropped at these listeners, also at those that were given up.
+  [[nodiscard]] std::uint64_t dropped_datagrams() const noexcept;
   void announce(const Config& config, spdlog::logger& log) const;
 
  private:
@@ -69,6 +72,7 @@ class Listeners {
   Workers& workers_;
   std::vector<std::shared_ptr<const sys::ListenSocket>> sockets_;
   std::vector<DatagramSockets> datagrams_;
+  std::vector<sys::DatagramWatch> watches_;  // Of all UDP sockets.
 };
 
 }  // namespace echod

@@ -28,10 +28,11 @@ std::uint64_t open_connections(const Counts& counts) noexcept {
 
 }  // namespace
 
-Reports::Reports(EventLoop& loop, const Workers& workers, const WorkerWatch& watch, Logs& logs,
-                 const ReloadFigures& reloads)
+Reports::Reports(EventLoop& loop, const Workers& workers, const Listeners& listeners,
+                 const WorkerWatch& watch, Logs& logs, const ReloadFigures& reloads)
     : loop_(loop),
       workers_(workers),
+      listeners_(listeners),
       watch_(watch),
       logs_(logs),
       reloads_(reloads),
@@ -53,6 +54,7 @@ std::string_view Reports::counters_line() noexcept {
   for (std::size_t i = 0; i < kCounters; ++i) {
     append(name_of(static_cast<Counter>(i)), counts.at(i));
   }
+  append("datagram_queue_dropped", listeners_.dropped_datagrams());
   append("stale_events", workers_.stale_events());
   append("log_lines_dropped", logs_.dropped_lines());
   append("log_write_failures", logs_.write_failures());

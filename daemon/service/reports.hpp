@@ -11,6 +11,7 @@
 #include "echo/workers.hpp"
 #include "loop/event_loop.hpp"
 #include "loop/timer.hpp"
+#include "service/listeners.hpp"
 #include "service/logs.hpp"
 #include "service/worker_watch.hpp"
 
@@ -28,8 +29,8 @@ struct ReloadFigures {
 class Reports {
  public:
   // The references must outlive it. Throws std::bad_alloc.
-  Reports(EventLoop& loop, const Workers& workers, const WorkerWatch& watch, Logs& logs,
-          const ReloadFigures& reloads);
+  Reports(EventLoop& loop, const Workers& workers, const Listeners& listeners,
+          const WorkerWatch& watch, Logs& logs, const ReloadFigures& reloads);
 
   // From now on lines that the log had to drop are reported, at most every 10 s.
   void start() noexcept;
@@ -47,6 +48,7 @@ class Reports {
 
   EventLoop& loop_;
   const Workers& workers_;
+  const Listeners& listeners_;
   const WorkerWatch& watch_;
   Logs& logs_;
   const ReloadFigures& reloads_;

@@ -109,7 +109,7 @@ class Service {
   Timer drain_deadline_;
   WorkerWatch worker_watch_;
   ReloadFigures reload_figures_;
-  Reports reports_{loop_, workers_, worker_watch_, logs_, reload_figures_};
+  Reports reports_{loop_, workers_, listeners_, worker_watch_, logs_, reload_figures_};
   AdminAccess admin_access_;
   Reloads reloads_;
   std::optional<Admin> admin_;  // The thread that it starts reads everything above.

@@ -189,4 +189,19 @@ DatagramQueue datagram_queue(int fd) noexcept {
   return {.used_bytes = memory[SK_MEMINFO_RMEM_ALLOC], .dropped = memory[SK_MEMINFO_DROPS]};
 }
 
+void note_dropped(const DatagramSocket& socket) noexcept {
+  socket.noted_dropped->store(datagram_queue(socket.fd.get()).dropped - socket.dropped_before);
+}
+
+// Owns the socket only for the call: after a drain the last owner closes it.
+DatagramQueue DatagramWatch::queue() const noexcept {
+  const auto socket = socket_.lock();
+  if (socket == nullptr) {
+    return {.used_bytes = 0, .dropped = noted_dropped_->load()};
+  }
+  DatagramQueue queue = datagram_queue(socket->fd.get());
+  queue.dropped -= socket->dropped_before;
+  return queue;
+}
+
 }  // namespace echod::sys

@@ -7,7 +7,9 @@
 // Thread-safety: no shared state. Never blocks.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 
 #include "config/net/socket_address.hpp"
@@ -23,6 +25,9 @@ struct DatagramSocket {
   bool is_inherited = false;     // Another process opened it and may have it open too.
   std::uint32_t receive_buffer_bytes = 0;  // That the kernel has granted, with its own overhead.
   std::uint32_t dropped_before = 0;        // Dropped before this process had it (DatagramQueue).
+  // Dropped by this process until note_dropped(): the kernel forgets the number with the socket.
+  std::shared_ptr<std::atomic<std::uint32_t>> noted_dropped =
+      std::make_shared<std::atomic<std::uint32_t>>(0);
 };
 
 // Sizes of the kernel's buffers, in bytes. The kernel doubles them, for its own overhead.
@@ -72,5 +77,23 @@ struct DatagramQueue {
 
 // What is not known is 0.
 [[nodiscard]] DatagramQueue datagram_queue(int fd) noexcept;
+
+// Must be called before the last owner closes the socket, for DatagramWatch.
+void note_dropped(const DatagramSocket& socket) noexcept;
+
+// Tells about a socket without keeping it open. Thread-safety: any thread may use a const watch.
+class DatagramWatch {
+ public:
+  explicit DatagramWatch(const std::shared_ptr<const DatagramSocket>& socket) noexcept
+      : socket_(socket), noted_dropped_(socket->noted_dropped) {}
+
+  [[nodiscard]] bool is_open() const noexcept { return !socket_.expired(); }
+  // What this process has dropped. If the socket is closed, what it had dropped when it was closed.
+  [[nodiscard]] DatagramQueue queue() const noexcept;
+
+ private:
+  std::weak_ptr<const DatagramSocket> socket_;
+  std::shared_ptr<const std::atomic<std::uint32_t>> noted_dropped_;
+};
 
 }  // namespace echod::sys

@@ -16,6 +16,7 @@ import time
 
 import extras
 import formatting
+import networks
 import plots
 import report
 import rounds
@@ -70,9 +71,10 @@ def main():
         results = Results.load(options.source)
     else:
         results = Results()
-        with tempfile.TemporaryDirectory(prefix="echod-bench-") as work:
+        with tempfile.TemporaryDirectory(prefix="echod-bench-") as work, networks.veth() as (veth, why):
             try:
-                measure(options, results, running.Tools(options.build, pathlib.Path(work), options.seconds))
+                tools = running.Tools(options.build, pathlib.Path(work), options.seconds, veth)
+                measure(options, results, tools, why)
                 results.about["complete"] = True
             except KeyboardInterrupt:
                 rounds.say("interrupted: the report has what was measured so far")
@@ -89,11 +91,11 @@ def write_report(options, results):
     print(path)
 
 
-def measure(options, results, tools):
+def measure(options, results, tools, why_no_veth):
     limit = rounds.open_files()
     asked = [item for item in scenarios.matrix() if item.is_quick or not options.quick]
     asked = [item for item in asked if item.matches(options.scenarios)]
-    results.skipped = rounds.skipped_for_descriptors(asked, limit)
+    results.skipped = rounds.skipped_for_descriptors(asked, limit) + rounds.skipped_for_network(asked, why_no_veth)
     skipped = {item["scenario"] for item in results.skipped}
     asked = [item for item in asked if item.name not in skipped]
     echods, unknown = servers.echods(tools.build, tools.work, options.before)

@@ -18,7 +18,9 @@ import targets
 from results import Ratio, Results
 
 SCENARIO = "64 connections, 64 bytes"
-VARIANTS = (servers.BUSY, servers.ONE_WORKER, servers.TWO_WORKERS)
+TRAINS = "udp: 16 clients, trains of 32 x 1200 bytes"
+RATE = "udp: 10000 a second"
+VARIANTS = (servers.BUSY, servers.ONE_WORKER, servers.TWO_WORKERS, servers.UDP)
 
 
 def results_of(figures, scenario=SCENARIO, figure="cpu_us"):
@@ -123,6 +125,19 @@ class ExclusionTest(unittest.TestCase):
         self.assertEqual(names[servers.BEFORE].command[0], "old/echod")
         self.assertFalse(names[servers.BEFORE].is_correct_peer)
 
+    def test_servers_take_part_in_scenarios_of_their_protocol_only(self):
+        udp = {name for name, scenario in self.matrix.items() if scenario.protocol == "udp"}
+        for name, peer in self.peers.items():
+            takes_part = {item for item in self.matrix if self.part(name, item)}
+            self.assertTrue(takes_part <= udp if peer.protocol == "udp" else not takes_part & udp, name)
+            self.assertTrue(takes_part, name)
+
+    def test_what_needs_a_veth_pair_is_skipped_with_the_reason_why_there_is_none(self):
+        skipped = rounds.skipped_for_network(self.matrix.values(), "needs root")
+        self.assertEqual({item["why"] for item in skipped}, {"needs root"})
+        self.assertEqual({item["scenario"] for item in skipped}, {name for name in self.matrix if " on veth" in name})
+        self.assertEqual(rounds.skipped_for_network(self.matrix.values(), ""), [])
+
     def test_only_the_baselines_are_in_idle_scenarios_alone(self):
         baselines = {"select", "poll"}
         for name, peer in self.peers.items():
@@ -200,6 +215,22 @@ class TargetTest(unittest.TestCase):
         results = results_of(figures, "workers: 64 connections, 64 bytes", "rate")
         verdict = verdict_of(results, "two workers give")
         self.assertEqual((verdict.verdict, verdict.figure), ("MISS", "echod, 1 worker failed in 1 of 6 rounds"))
+
+    def test_of_trains_is_a_tenth_of_the_best_peers_cpu(self):
+        figures = {servers.UDP: [1.0] * 5, "udp-mmsg": [11] * 5, "udp-loop": [9.5, 12, 12, 12, 12]}
+        verdict = verdict_of(results_of(figures, TRAINS), "trains at most")
+        self.assertEqual((verdict.verdict, "of udp-mmsg" in verdict.figure), ("met", True))
+        verdict = verdict_of(results_of({servers.UDP: [1.2] * 5, "udp-mmsg": [11] * 5}, TRAINS), "trains at most")
+        self.assertEqual(verdict.verdict, "MISS")
+
+    def test_of_loss_holds_in_the_rounds_in_which_the_plain_loop_loses_nothing(self):
+        for mine, verdict in ((0, "met"), (0.1, "MISS")):
+            figures = {servers.UDP: [3, mine, 0], servers.PLAIN_UDP: [2, 0, 0]}
+            found = verdict_of(results_of(figures, RATE, "loss_percent"), "no loss where")
+            self.assertEqual(found.verdict, verdict)
+        figures = {servers.UDP: [0], servers.PLAIN_UDP: [2]}
+        found = verdict_of(results_of(figures, RATE, "loss_percent"), "no loss where")
+        self.assertEqual(found.verdict, "not measured")
 
     def test_that_cannot_be_judged_is_not_measured(self):
         self.assertEqual(verdict_of(results_of({"echod": [10] * 5}), "15 000 idle").verdict, "not measured")

@@ -13,6 +13,8 @@ TRACED = (
     "64 connections, 64 bytes, depth 16",
     "8 connections, 256 KiB",
     "connect, echo, close",
+    "udp: 64 clients, 64 bytes",
+    "udp: 16 clients, trains of 32 x 1200 bytes",
 )
 TRACED_QUICKLY = TRACED[:1]
 SHORT_S, LONG_S = 0.2, 0.8
@@ -43,7 +45,7 @@ def traced(tools, server, scenario, seconds):
     strace = ("strace", "-f", "-c", "-U", "calls,name", "-o", str(table))
     with running.serving(tools, server, scenario.connections, prefix=strace) as process:
         words = [tools.echoload, "--json", "-", "--warmup", "0", "--duration", f"{seconds}s"]
-        words += ["--connections", str(scenario.connections), *scenario.arguments, f"127.0.0.1:{process.port}"]
+        words += ["--connections", str(scenario.connections), *scenario.arguments, process.target]
         result = running.echoload_result([*processes.pinned(processes.CLIENT_CPU), *words], seconds)
         # Ends the server. strace is in the same group, but blocks the signal until it has written its table.
         os.killpg(process.pid, signal.SIGTERM)

@@ -17,6 +17,9 @@ SECTIONS = (
     ("A ping beside floods", ("floods",)),
     ("A lone ping", ("ping",)),
     ("Workers", ("workers",)),
+    ("Datagrams", ("datagrams",)),
+    ("Trains of datagrams", ("trains",)),
+    ("Datagrams at a fixed rate", ("rate",)),
 )
 
 
@@ -163,6 +166,7 @@ def scenario_text(results, scenario):
         by_bytes = unit == "MiB"
         heads = ["server", "MB/s" if by_bytes else "echoes/s", f"server CPU per {unit}", "relative to the first"]
         heads += ["user share"] if by_bytes else ["user share", "p50", "p99", "p99.9"]
+        heads += ["lost"] if scenario.get("protocol") == "udp" else []
         text = table(heads, [throughput_row(results, name, server, by_bytes) for server in results.servers_in(name)])
     return f"### {name}\n\n{text}{failures_text(results, name)}"
 
@@ -178,7 +182,9 @@ def throughput_row(results, scenario, server, by_bytes):
         relative(results, scenario, server),
         percent(value("user_share")),
     ]
-    return row if by_bytes else row + [f"{number(value(figure))} us" for figure in ("p50", "p99", "p999")]
+    row += [] if by_bytes else [f"{number(value(figure))} us" for figure in ("p50", "p99", "p999")]
+    lost = value("loss_percent")
+    return row if lost is None else [*row, f"{lost:.3g} %"]
 
 
 def latency_table(results, scenario):

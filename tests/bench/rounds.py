@@ -36,6 +36,11 @@ def skipped_for_descriptors(wanted, limit):
     return found
 
 
+def skipped_for_network(wanted, why):
+    """Returns the scenarios that need a veth pair. `why`: the reason why there is none; "" if there is one."""
+    return [{"scenario": scenario.name, "why": why} for scenario in wanted if why and scenario.network == "veth"]
+
+
 def runnable(tools, wanted):
     """Returns the servers that start, and the others with their error."""
     found, missing = [], []

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 
+import networks
 import processes
 
 WARMUP_S = 0.2
@@ -34,6 +35,10 @@ class Tools:
     build: pathlib.Path
     work: pathlib.Path  # A directory for temporary files.
     seconds: float
+    veth: networks.Network | None = None  # None: it cannot be made here.
+
+    def network(self, name):
+        return self.veth if name == "veth" else networks.LOOPBACK
 
     @property
     def echoload(self):
@@ -51,6 +56,8 @@ class Running:
     forks: bool
     bytes_at_start: int
     stderr: pathlib.Path
+    target: str  # As echoload takes it.
+    client: tuple  # A command prefix for clients.
 
 
 def warmup_s(scenario):
@@ -62,42 +69,59 @@ def measured_s(scenario, seconds):
     return 2 * seconds if scenario.kind == "echo" and scenario.connections >= MANY_CONNECTIONS else seconds
 
 
-def free_port():
-    with socket.socket() as probe:
+def free_port(protocol):
+    with socket.socket(type=socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
 @contextlib.contextmanager
-def serving(tools, server, connections, is_pinned=True, prefix=()):
+def serving(tools, server, connections, is_pinned=True, prefix=(), network=networks.LOOPBACK):
     """Starts a server and waits until it listens; ends it at the end."""
-    port = free_port()
-    words = [word.format(port=port, connections=connections) for word in server.command]
+    port = free_port(server.protocol)
+    config = tools.work / "server.toml"
+    config.write_text(server.config.format(host=network.address, port=port))
+    places = {"host": network.address, "port": port, "connections": connections, "config": config}
+    words = [word.format(**places) for word in server.command]
     pin = processes.pinned(processes.SERVER_CPU) if is_pinned else []
+    target = f"{'udp://' if server.protocol == 'udp' else ''}{network.address}:{port}"
     stderr = tools.work / "server.stderr"
     try:
         with stderr.open("w") as errors:
-            with processes.child([*pin, *prefix, *words], stdout=errors, stderr=errors) as process:
-                wait_until_it_listens(process, port, stderr)
+            with processes.child([*pin, *network.server, *prefix, *words], stdout=errors, stderr=errors) as process:
+                wait_until_it_listens(process, server.protocol, port, stderr)
                 memory = processes.resident_bytes(process.pid, server.forks)
-                yield Running(process.pid, port, server.forks, memory, stderr)
+                yield Running(process.pid, port, server.forks, memory, stderr, target, network.client)
     except FileNotFoundError as error:
         raise CannotRun(f"{error.filename} does not exist") from error
 
 
-def wait_until_it_listens(process, port, stderr):
+def wait_until_it_listens(process, protocol, port, stderr):
     deadline = time.monotonic() + START_PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+        if has_bound_datagrams(process.pid, port) if protocol == "udp" else accepts(port):
             return
-        except OSError:
-            time.sleep(0.01)
+        time.sleep(0.01)
     said = last_line(stderr.read_text()) or "it does not listen"
     # taskset exits with 127 if the program does not exist.
     if process.poll() in (CANNOT_RUN_HERE, 127):
         raise CannotRun(said)
     raise Failure(f"does not start: {said}")
+
+
+def accepts(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    return False
+
+
+def has_bound_datagrams(pid, port):
+    """Returns whether a UDP socket is bound to the port in the network namespace of a process."""
+    with contextlib.suppress(OSError):
+        lines = pathlib.Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]
+        return any(line.split()[1].endswith(f":{port:04X}") for line in lines)
+    return False
 
 
 def last_line(text):
@@ -107,7 +131,8 @@ def last_line(text):
 
 def run(tools, server, scenario):
     """Makes one run and returns its figures. Raises Failure."""
-    with serving(tools, server, scenario.connections, scenario.is_pinned) as running:
+    network = tools.network(scenario.network)
+    with serving(tools, server, scenario.connections, scenario.is_pinned, network=network) as running:
         if scenario.client == "ping":
             figures = run_ping(tools, running, scenario)
         elif scenario.client == "floods":
@@ -122,7 +147,7 @@ def run(tools, server, scenario):
 def echoload_words(tools, running, scenario, *more):
     pin = processes.pinned(processes.CLIENT_CPU) if scenario.is_pinned else []
     words = [tools.echoload, "--json", "-", "--server-pid", str(running.pid), "--warmup", f"{warmup_s(scenario)}s"]
-    return [*pin, *words, *(str(word) for word in more), f"127.0.0.1:{running.port}"]
+    return [*pin, *running.client, *words, *(str(word) for word in more), running.target]
 
 
 def run_echoload(tools, running, scenario):
@@ -190,6 +215,7 @@ def echoload_figures(result, unit):
         "p99": latency.get("p99"),
         "p999": latency.get("p99.9"),
         "max": latency.get("max"),
+        "loss_percent": (result["datagrams"] or {}).get("loss_percent"),
     }
 
 

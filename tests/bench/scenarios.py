@@ -2,11 +2,15 @@
 
 import dataclasses
 import fnmatch
+import itertools
 
 ACTIVE = 100
 IDLE = (0, 1000, 5000, 15000)
 FLOODS = 8
 CONNECT = ("--mode", "connect")
+# A lost datagram is a figure, not a failure; its client sends the next one after the timeout.
+MAY_LOSE = ("--timeout", "500ms", "--slo", "loss=100%")
+SAFE_RATE = 10_000  # Datagrams per second.
 SIZES = {"64 bytes": 64, "1 KiB": 1024, "16 KiB": 16384}
 
 QUICK_ECHO = ((64, "64 bytes", 1), (64, "64 bytes", 16), (64, "16 KiB", 1))
@@ -34,6 +38,8 @@ class Scenario:
     is_quick: bool = False
     is_pinned: bool = True
     only: tuple = ()  # The servers that take part, if not all.
+    protocol: str = "tcp"  # Or "udp": `connections` is the number of clients.
+    network: str = "loopback"  # Or "veth" (networks.py).
 
     def matches(self, patterns):
         name = self.name.lower()
@@ -102,6 +108,35 @@ def worker_scenarios():
     ]
 
 
+def datagram_scenarios(network):
+    """Single datagrams, trains that the client sends by UDP_SEGMENT, and a rate that no server should find too high."""
+    is_loopback = network == "loopback"
+    common = {"protocol": "udp", "network": network}
+    prefix = "udp" if is_loopback else f"udp on {network}"
+    found = []
+    for count, size in itertools.product((1, 64, 1000), (64, 1200)):
+        found.append(
+            Scenario(
+                name=f"{prefix}: {count} client{'' if count == 1 else 's'}, {size} bytes",
+                family="datagrams",
+                kind="datagrams",
+                connections=count,
+                arguments=(*MAY_LOSE, "--size", str(size)),
+                is_core=is_loopback and count < 1000 and size == 64,
+                is_quick=is_loopback and (count, size) == (64, 64),
+                **common,
+            )
+        )
+    trains = (*MAY_LOSE, "--size", "1200", "--burst", "32")
+    rate = (*MAY_LOSE, "--rate", str(SAFE_RATE))
+    name = f"{prefix}: 16 clients, trains of 32 x 1200 bytes"
+    where = {"is_core": is_loopback, "is_quick": is_loopback}
+    found.append(Scenario(name, "trains", "trains", 16, arguments=trains, **where, **common))
+    name = f"{prefix}: {SAFE_RATE} a second"
+    found.append(Scenario(name, "rate", "datagrams", 64, arguments=rate, is_core=False, **common))
+    return found
+
+
 def matrix():
     floods = {"connections": FLOODS + 1, "client": "floods", "unit": "MiB", "is_quick": True}
     return [
@@ -114,6 +149,8 @@ def matrix():
         Scenario("a ping beside 8 floods", "floods", "floods", **floods),
         *ping_scenarios(),
         *worker_scenarios(),
+        *datagram_scenarios("loopback"),
+        *datagram_scenarios("veth"),
     ]
 
 

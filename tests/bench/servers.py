@@ -11,9 +11,12 @@ PEERS = SOURCE / "tests/bench/peers/peers.json"
 BEFORE = "echod before"
 BUSY_SUFFIX = ", busy polling"
 ONE_SUFFIX = ", 1 worker"
+UDP_SUFFIX = ", UDP"
 TWO_SUFFIX = ", 2 workers"
 BUSY = "echod" + BUSY_SUFFIX
 ONE_WORKER = "echod" + ONE_SUFFIX
+UDP = "echod" + UDP_SUFFIX
+PLAIN_UDP = "udp-loop"
 TWO_WORKERS = "echod" + TWO_SUFFIX
 
 
@@ -21,13 +24,15 @@ TWO_WORKERS = "echod" + TWO_SUFFIX
 class Server:
     name: str
     kind: str  # echod, variant (of echod), before (another echod), library, daemon, baseline or floor.
-    command: tuple  # {port} and {connections} are filled in.
+    command: tuple  # {host}, {port}, {connections} and {config} are filled in.
     families: tuple = ()  # The only scenarios of a variant.
     forks: bool = False
     is_quick: bool = False
     core_only: str = ""  # Why it takes part in core scenarios only.
     fails_checks: tuple = ()
     excluded: tuple = ()
+    protocol: str = "tcp"
+    config: str = ""  # The text of the file {config}. Of its placeholders, {host} and {port} are filled in.
 
     @property
     def is_correct_peer(self):
@@ -36,6 +41,8 @@ class Server:
 
 def takes_part(server, scenario, is_quick=False):
     """Returns whether a server is measured in a scenario."""
+    if server.protocol != scenario.protocol:
+        return False
     if scenario.family == "workers" or server.kind == "variant":
         return scenario.family in server.families
     if scenario.only:
@@ -77,12 +84,20 @@ def variants(binary, work, prefix, unknown):
         kind = "variant" if families else "before" if prefix == BEFORE else "echod"
         return Server(name, kind, command, families=families, is_quick=True)
 
-    found = [echod(workers=1)]
+    found = [echod(workers=1), datagram_echod(binary, prefix)]
     if "busy_poll_us" not in unknown:
         found.append(echod(BUSY_SUFFIX, ("ping",), workers=1, busy_poll_us=50))
     if "workers" not in unknown:
         found += [echod(ONE_SUFFIX, ("workers",), workers=1), echod(TWO_SUFFIX, ("workers",), workers=2)]
     return found
+
+
+def datagram_echod(binary, prefix):
+    listen = '[[listen]]\nprotocol = "udp"\naddress = "{host}"\nport = {port}\n'
+    command = (binary, "--config", "{config}", "--log-file", "")
+    config = "workers = 1\n" + listen
+    families = ("datagrams", "trains", "rate")
+    return Server(prefix + UDP_SUFFIX, "variant", command, families, is_quick=True, protocol="udp", config=config)
 
 
 def unknown_keys(binary, work):
@@ -99,7 +114,8 @@ def knows_key(binary, work, key):
 def peers(build):
     """Returns all peers of peers.json. Whether a peer can run here is only known when it is started."""
     found = []
-    places = {"build": str(build), "source": str(SOURCE), "port": "{port}", "connections": "{connections}"}
+    kept = {name: f"{{{name}}}" for name in ("host", "port", "connections")}
+    places = {"build": str(build), "source": str(SOURCE), **kept}
     for peer in json.loads(PEERS.read_text())["peers"]:
         command = tuple(word.format(**places) for word in peer["command"])
         found.append(
@@ -112,6 +128,7 @@ def peers(build):
                 core_only=peer.get("core_only", ""),
                 fails_checks=tuple(peer.get("fails_checks", ())),
                 excluded=tuple(peer["excluded"]),
+                protocol=peer.get("protocol", "tcp"),
             )
         )
     return found

@@ -9,6 +9,7 @@ FLOOR_AIM = 1.15
 IDLE_BOUND = 1.05
 BUSY_BOUND = 0.5
 FLOOD_P99_US, FLOOD_MAX_US = 1000, 5000
+TRAINS_SHARE = 0.1
 WORKERS_GAIN, WORKERS_COST = 1.8, 1.1
 # Two workers and the two threads of their client need a CPU each.
 ENOUGH_CPUS = 4
@@ -36,6 +37,7 @@ def verdicts(results):
         *pings(results),
         *floods(results),
         *workers(results),
+        *datagrams(results),
     ]
     return [unless_failed(results, item) for item in found]
 
@@ -55,9 +57,9 @@ def against_peers(results, target, *families):
     return [peers_verdict(results, target, scenario) for scenario in scenarios]
 
 
-def peers_verdict(results, target, scenario, figure="cpu_us"):
+def peers_verdict(results, target, scenario, figure="cpu_us", server="echod"):
     """Returns the worst verdict against a correct peer, and the highest ratio among the peers with that verdict."""
-    mine = (scenario, "echod")
+    mine = (scenario, server)
     ratios = {peer: results.ratio(figure, mine, (scenario, peer)) for peer in results.correct_peers_in(scenario)}
     words = {peer: ratio.at_most(1) for peer, ratio in ratios.items() if ratio}
     if not words:
@@ -150,6 +152,28 @@ def workers(results):
         found.append(rate)
         found.append(bounded(results, f"{cost} for an echo", "cpu_us", two, one, WORKERS_COST))
     return found
+
+
+def datagrams(results):
+    singles, trains, rate = (
+        [item["name"] for item in results.scenarios_of(family)] for family in ("datagrams", "trains", "rate")
+    )
+    target = "datagrams at or below every correct peer (CPU per echo)"
+    found = [peers_verdict(results, target, name, server=servers.UDP) for name in singles]
+    target = f"trains at most {TRAINS_SHARE} of the best peer's CPU"
+    for name in trains:
+        best = (name, results.best_peer(name, "cpu_us"))
+        found.append(bounded(results, target, "cpu_us", (name, servers.UDP), best, TRAINS_SHARE))
+    return found + [lossless(results, name) for name in rate]
+
+
+def lossless(results, scenario):
+    """Judges the rounds in which the plain loop loses nothing."""
+    mine, plain = (results.by_round(scenario, name, "loss_percent") for name in (servers.UDP, servers.PLAIN_UDP))
+    judged = [mine[number] for number, loss in plain.items() if loss == 0 and number in mine]
+    shown = f"{max(judged, default=0):.3g} % lost in the worst of {len(judged)} rounds"
+    verdict = "not measured" if not judged else "MISS" if any(judged) else "met"
+    return Verdict(f"no loss where {servers.PLAIN_UDP} has none", scenario, shown, verdict, ((scenario, servers.UDP),))
 
 
 def why_not_shown(results, two_workers):

@@ -16,6 +16,7 @@ sys.path.append(str(ROOT / "tests" / "support"))
 import admin_attacks
 import blocked_outputs
 import chaos
+import datagrams
 import network
 import pressure
 import slow_clients
@@ -36,10 +37,10 @@ SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {scenario.__name__: scenar
     pressure.stopped, pressure.cpu_starvation, pressure.full_disk, pressure.memory_cgroup,
     upgrades.upgrade_storm, upgrades.upgrade_memory_cgroup,
     admin_attacks.admin_crowd, admin_attacks.admin_browser,
-    chaos.chaos_gate, *network.SCENARIOS)} | blocked_outputs.SCENARIOS
+    chaos.chaos_gate, *datagrams.SCENARIOS, *network.SCENARIOS)} | blocked_outputs.SCENARIOS
 
 NEED_ROOT = ("raw_scanner", "syn_flood", "memory_cgroup", "upgrade_memory_cgroup",
-             *(scenario.__name__ for scenario in network.SCENARIOS))
+             *(scenario.__name__ for scenario in (*datagrams.NEED_ROOT, *network.SCENARIOS)))
 RUN_ALONE = ("spliced_never_reads",)  # They measure the memory of the system.
 
 

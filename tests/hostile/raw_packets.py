@@ -1,4 +1,4 @@
-"""Sends raw TCP segments, as port scanners and address spoofers do. Needs CAP_NET_RAW."""
+"""Sends raw TCP segments and UDP datagrams, as port scanners and address spoofers do. Needs CAP_NET_RAW."""
 
 import random
 import socket
@@ -29,18 +29,27 @@ def segment(source: Endpoint, target: Endpoint, flags: int, rng: random.Random, 
     return header(checksum(pseudo + header(0) + payload)) + payload
 
 
-class Sender:
-    """Sends segments from any address; the kernel does not check that it is a local one."""
+def datagram(source_port: int, target_port: int, payload: bytes) -> bytes:
+    """Makes a UDP datagram without a checksum, which IPv4 allows."""
+    return struct.pack("!HHHH", source_port, target_port, 8 + len(payload), 0) + payload
 
-    def __init__(self, source: str):
+
+class Sender:
+    """Sends from any address; the kernel does not check that it is a local one."""
+
+    def __init__(self, source: str, protocol: int = socket.IPPROTO_TCP):
         self.source = source
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)  # Incoming packets are not read.
         self.socket.setsockopt(socket.IPPROTO_IP, TRANSPARENT, 1)
         self.socket.bind((source, 0))
 
     def send(self, port: int, target: Endpoint, flags: int, rng: random.Random, payload: bytes = b"") -> None:
         self.socket.sendto(segment((self.source, port), target, flags, rng, payload), (target[0], 0))
+
+    def send_datagram(self, port: int, target: Endpoint, payload: bytes) -> None:
+        """For a sender with IPPROTO_UDP."""
+        self.socket.sendto(datagram(port, target[1], payload), (target[0], 0))
 
     def close(self) -> None:
         self.socket.close()

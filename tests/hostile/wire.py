@@ -5,10 +5,12 @@ It is two network namespaces that are joined by a veth pair and filtered by nfta
 
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import shutil
 import socket
+import struct
 import subprocess
 from collections.abc import Iterator
 from types import TracebackType
@@ -19,6 +21,7 @@ from echod_process import PATIENCE_S, Broken
 from scenario_run import NotPossible
 
 CLONE_NEWNET = 0x40000000  # In linux/sched.h.
+SIOCETHTOOL = 0x8946  # In linux/sockios.h.
 PACKAGES = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux"}
 SERVER, HEALTHY, DOOMED = "192.0.2.1", "192.0.2.2", "192.0.2.3"  # RFC 5737: addresses that no host has.
 BUFFER = 16384  # SO_RCVBUF and SO_SNDBUF of a client's socket; the kernel doubles it.
@@ -97,10 +100,12 @@ class Wire:
 
     echod and the pinger, which are started inside the context, are at that end too. It also has 127.0.0.1, where no
     packet is lost. `rto_min_ms`: the minimum time before TCP sends a segment again; the kernel's default is 200.
+    `keeps_trains`: what was sent as one, by TCP or as a train of datagrams, arrives as one.
     """
 
-    def __init__(self, mtu: int = 1500, rto_min_ms: int = 200) -> None:
+    def __init__(self, mtu: int = 1500, rto_min_ms: int = 200, keeps_trains: bool = False) -> None:
         self._inside = contextlib.ExitStack()
+        self._segments = [] if keeps_trains else ["gso_max_segs", "1"]
         self._rto_min = f"{rto_min_ms}ms"
         for program, package in PACKAGES.items():
             if shutil.which(program) is None:
@@ -119,7 +124,7 @@ class Wire:
             for address in addresses:
                 end.run("ip", "address", "add", f"{address}/24", "dev", "wire")
             # One segment per packet, as on a real wire. Otherwise a lost packet would be up to 64 KiB.
-            end.run("ip", "link", "set", "wire", "up", "gso_max_segs", "1")
+            end.run("ip", "link", "set", "wire", "up", *self._segments)
             self._set_route(end)
 
     def __enter__(self) -> Self:
@@ -145,6 +150,25 @@ class Wire:
         made.settimeout(PATIENCE_S)
         made.connect((SERVER, port))
         return made
+
+    def open_datagrams(self) -> socket.socket:
+        """Returns a UDP socket at the clients' end."""
+        with self.clients.entered():
+            made = socket.socket(type=socket.SOCK_DGRAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * BUFFER)
+        made.bind((HEALTHY, 0))
+        return made
+
+    def switch_offload(self, end: Namespace, feature: int, is_on: bool) -> None:
+        """Switches an offload of the device at this end, as ethtool(8) does. `feature`: ETHTOOL_S... in linux/ethtool.h.
+        """
+        value = ctypes.create_string_buffer(struct.pack("II", feature, is_on))
+        request = struct.pack("16sP16x", b"wire", ctypes.addressof(value))
+        with end.entered(), socket.socket(type=socket.SOCK_DGRAM) as any_socket:
+            try:
+                fcntl.ioctl(any_socket, SIOCETHTOOL, request)
+            except OSError as error:
+                raise NotPossible(f"ethtool: {error}") from error
 
     def unplug(self) -> None:
         self.server.run("ip", "link", "set", "wire", "down")

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 
@@ -33,6 +33,8 @@ class Tally:
     failed: int = 0
     failures: list[str] = field(default_factory=list)
     open: int = 0
+    datagrams_sent: int = 0
+    datagrams_received: int = 0
     longest_turn_s: float = 0.0  # The longest time in which no stream was served: the process was busy or had no CPU.
     sent_hash: str = ""  # A hash of the hashes of all whole streams.
     received_hash: str = ""
@@ -45,9 +47,16 @@ class Tally:
         self.failed += other.failed
         self.failures += other.failures
         self.open += other.open
+        self.datagrams_sent += other.datagrams_sent
+        self.datagrams_received += other.datagrams_received
         self.longest_turn_s = max(self.longest_turn_s, other.longest_turn_s)
         self.sent_hash = hashlib.sha256((self.sent_hash + other.sent_hash).encode()).hexdigest()
         self.received_hash = hashlib.sha256((self.received_hash + other.received_hash).encode()).hexdigest()
+
+    def fail(self, text: str) -> None:
+        self.failed += 1
+        if len(self.failures) < MOST_FAILURES:
+            self.failures.append(text)
 
 
 class Clients:
@@ -117,7 +126,7 @@ class Clients:
         try:
             stream = Stream(name, plan, target, rng)
         except OSError as error:
-            self.fail(f"stream {name}, {plan.kind}: cannot connect: {error}")
+            self.tally.fail(f"stream {name}, {plan.kind}: cannot connect: {error}")
             return
         self.tally.connections[plan.source] += 1
         self.crowd.add(stream)
@@ -128,7 +137,7 @@ class Clients:
         tally.sent[plan.source] += stream.sent
         tally.received[plan.source] += stream.received
         if stream.error:
-            self.fail(f"stream {stream.name}, {plan}, {time.monotonic() - stream.began:.1f} s: {stream.error}")
+            tally.fail(f"stream {stream.name}, {plan}, {time.monotonic() - stream.began:.1f} s: {stream.error}")
         if stream.is_ended and stream.ending in (Ending.SILENCE, Ending.STALL):
             tally.ended_by_server[plan.source] += 1
         if plan.is_whole and not stream.may_be_cut:
@@ -136,20 +145,14 @@ class Clients:
             self.sent_hashes.update(stream.sent_hash.digest())
             self.received_hashes.update(stream.received_hash.digest())
 
-    def fail(self, text: str) -> None:
-        self.tally.failed += 1
-        if len(self.tally.failures) < MOST_FAILURES:
-            self.tally.failures.append(text)
-
 
 class ClientProcess:
-    """Starts and controls a process of clients. `tally` is its last report."""
+    """Starts and controls a process of clients. `run` is called in the process. `tally` is its last report."""
 
-    def __init__(self, number: int, seed: int, targets: Sequence[Address], gate: Address, at_a_time: int):
+    def __init__(self, run: Callable[[Connection], None]):
         self.control, theirs = multiprocessing.Pipe()
         self.tally = Tally()
-        self.process = multiprocessing.Process(
-            target=lambda: Clients(number, seed, targets, gate, at_a_time, theirs).run(), daemon=True)
+        self.process = multiprocessing.Process(target=run, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
 

@@ -7,8 +7,8 @@ import random
 
 Keys = dict[str, int | str]
 
-WORKERS = 3  # More than there are CPUs, so that workers are interrupted anywhere.
-MOST_WORKERS = 4
+WORKERS = 4  # More than there are CPUs, so that workers are interrupted anywhere.
+MOST_WORKERS = WORKERS  # Each more would open a UDP socket, which stays open when there are fewer again.
 IDLE_S = 12  # Much longer than a well-behaved client is silent, even on an overloaded machine.
 STALLED_S = 10
 MOST_TOTAL_MIB = 32
@@ -25,6 +25,10 @@ backlog = {backlog}
 address = "127.0.0.9"
 port = 0
 backlog = 4096
+[[listen]]
+protocol = "udp"
+address = "127.0.0.1"
+port = 0
 {listen}
 [limits]
 max_connections = {max_connections}
@@ -60,7 +64,7 @@ FURTHER_ADDRESS = "127.0.0.10"
 FURTHER_LISTENER = f'[[listen]]\naddress = "{FURTHER_ADDRESS}"\nport = 0\n'
 # The queue of log lines is never so short that lines are dropped.
 BY_UPGRADE: dict[str, tuple[int | str, ...]] = {
-    "workers": (1, 2, WORKERS, MOST_WORKERS), "backlog": (512, 4096), "listen": ("", FURTHER_LISTENER),
+    "workers": (1, 2, 3, WORKERS), "backlog": (512, 4096), "listen": ("", FURTHER_LISTENER),
     "keepalive_idle_s": (60, 90), "send_buffer_kib": (0, 256), "queue_lines": (32768, 65536)}
 
 # Each is refused with an error that has file, line and column.

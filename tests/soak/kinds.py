@@ -18,6 +18,7 @@ STALLED = "127.0.0.5"  # The client reads nothing until echod closes the connect
 GATE_WHOLE = "127.0.0.6"  # As WHOLE and CUT, but through the chaos gate.
 GATE_CUT = "127.0.0.7"
 LOAD = "127.0.0.8"  # Connections of echoload.
+DATAGRAMS = "127.0.0.11"  # UDP; no line of the log is about a datagram.
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -9,7 +9,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing.connection import wait
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,8 +21,9 @@ import kinds
 import soak_verdict
 from admin_watch import AdminWatch
 from chaos_gate import ChaosGate
-from client_process import PATIENCE_S, ClientProcess, Tally
+from client_process import PATIENCE_S, ClientProcess, Clients, Tally
 from daemon_log import DaemonLog
+from datagram_clients import DatagramClients
 from echod_process import Broken, EchodProcess, last_counters, wait_until
 from reloads import News, Reloads
 
@@ -28,7 +31,8 @@ CLIENT_PROCESSES = 2
 REST_S = 1.0
 SAMPLE_S = 1.0
 # Texts that warnings and errors may contain. The last one is in each error of a bad configuration.
-ALLOWED = (soak_verdict.REFUSED, "full on ", "buffers.total_mib leaves", "ulimit -n", "echod.toml")
+ALLOWED = (soak_verdict.REFUSED, "full on ", "buffers.total_mib leaves", "ulimit -n", "net.core.rmem_max",
+           "echod.toml")
 # See mallopt(3). Freed memory goes back to the kernel, so that memory at rest is little more than memory in use.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "4096", "MALLOC_TRIM_THRESHOLD_": "4096"}
 ACTIONS = {"reload": 4, "reload_what_is_bad": 1, "upgrade_by_reload": 2, "upgrade_by_order": 1, "rotate": 2, "count": 1,
@@ -110,8 +114,15 @@ class SoakRun:
         self.threads_at_start = self.threads()
         self.log = DaemonLog(self.daemon.log_file, ALLOWED)
         self.gate = ChaosGate(self.daemon.listeners[0], (kinds.GATE_WHOLE, kinds.GATE_CUT))
-        self.clients = [ClientProcess(number, settings.seed, self.daemon.listeners, self.gate.address,
-                                      settings.at_a_time) for number in range(CLIENT_PROCESSES)]
+        self.clients = [ClientProcess(self.run_datagrams),
+                        *(ClientProcess(partial(self.run_streams, number)) for number in range(CLIENT_PROCESSES))]
+
+    def run_streams(self, number: int, control: Connection) -> None:
+        settings = self.settings
+        Clients(number, settings.seed, self.daemon.listeners, self.gate.address, settings.at_a_time, control).run()
+
+    def run_datagrams(self, control: Connection) -> None:
+        DatagramClients(self.settings.seed, self.daemon.datagram_listeners, control).run()
 
     def __enter__(self) -> Self:
         return self
@@ -277,6 +288,7 @@ class SoakRun:
         self.attend_until("echoload to end", lambda: not self.loads)
         wait_until("the gate to see all streams end", lambda: self.gate.counts()["open"] == 0)
         wait_until("all connections to be closed", lambda: self.daemon.counters()["connections"] == 0)
+        self.wait_for_datagrams()
         self.counters = self.daemon.counters()
         self.add_faults(soak_verdict.judge_admin(self.admin.scrape(), self.admin.status_counters(), self.counters)
                         + self.judge_admin_watch())
@@ -284,6 +296,14 @@ class SoakRun:
         wait_until("the log lines of all closed connections", self.has_all_lines)
         self.add_faults(soak_verdict.judge_rest(self.log, self.counters, self.tally, self.came)
                         + self.judge_complaints() + self.look_at_rest())
+
+    def wait_for_datagrams(self) -> None:
+        """The clients send none any more. Waits until the others have come back or were counted as dropped."""
+        def counters() -> dict[str, int]:
+            return self.counters if self.is_stopped else self.daemon.counters()
+
+        with suppress(Broken):  # The verdict says what is missing.
+            self.attend_until("all datagrams", lambda: not soak_verdict.judge_datagrams(counters(), self.tally))
 
     def judge_admin_watch(self) -> list[str]:
         silent = self.admin.counts["silent_workers"]
@@ -338,8 +358,10 @@ class SoakRun:
         self.attend_until("the clients to see the end", lambda: not any(client.tally.open for client in self.clients))
         self.log.read()
         self.counters = last_counters(self.log.file.read_text("utf-8"))
+        self.wait_for_datagrams()
         self.add_faults(soak_verdict.judge_counts(self.log, self.counters, self.came)
                         + soak_verdict.judge_reloads(self.reloads.done, self.counters, self.log)
+                        + soak_verdict.judge_datagrams(self.counters, self.tally)
                         + soak_verdict.judge_process(self.daemon.stderr_text(), self.daemon.pid,
                                                      self.counters["upgrades"]))
         self.gate_counts = self.gate.stop()

@@ -17,6 +17,7 @@ LEAST_SPAN_S = 600.0  # The slope of a shorter time is not judged.
 MOST_REST_SHARE = 0.02  # Of one CPU.
 MOST_REST_SHARE_SANITIZED = 0.10
 SLACK_KIB = 8 * 1024  # For the allocator, which cannot give back pages that are partly in use.
+SLOTS_KIB = 1024  # Of each worker, for datagrams (daemon/sys/datagram_batch.hpp).
 BLOCKS_KEPT = 16  # Free blocks that each worker keeps (daemon/echo/buffer_pool.hpp).
 REFUSED = "reload: refused"
 STARTED = re.compile(r"started: echod \S+, pid (\d+)")
@@ -49,6 +50,9 @@ SAMPLES = {
     "unbuffered_reads": "echod_unbuffered_reads_total",
     "splice_rounds": "echod_splice_rounds_total",
     "bytes_spliced": "echod_spliced_bytes_total",
+    "datagrams_received": "echod_datagrams_received_total",
+    "datagrams_echoed": "echod_datagrams_echoed_total",
+    "datagram_trains": "echod_datagram_trains_total",
     "paused_full": 'echod_accept_pauses_total{cause="full"}',
     "reloads": 'echod_reloads_total{result="applied"}',
     "reloads_refused": 'echod_reloads_total{result="refused"}',
@@ -104,9 +108,26 @@ def judge_reasons(log: DaemonLog, clients: Tally) -> list[str]:
     return faults
 
 
+def judge_datagrams(counters: dict[str, int], clients: Tally) -> list[str]:
+    """Checks that each datagram came back, or was counted by echod or by the kernel as dropped."""
+    received, echoed = counters["datagrams_received"], counters["datagrams_echoed"]
+    dropped = sum(value for name, value in counters.items() if name.startswith("datagrams_dropped_"))
+    full = counters["datagram_queue_dropped"]
+    faults = []
+    if clients.datagrams_sent != received + full:
+        faults.append(f"{clients.datagrams_sent} datagrams sent, but datagrams_received={received} and "
+                      f"datagram_queue_dropped={full}")
+    if received != echoed + dropped:
+        faults.append(f"datagrams_received={received}, but {echoed} echoed and {dropped} dropped")
+    if clients.datagrams_received != echoed:
+        faults.append(f"datagrams_echoed={echoed}, but {clients.datagrams_received} came back")
+    return faults
+
+
 def judge_rest(log: DaemonLog, counters: dict[str, int], clients: Tally, came: Counter[str]) -> list[str]:
     """Judges a rest, when all clients have left."""
     faults = judge_counts(log, counters, came) + judge_bytes(log, counters, clients) + judge_reasons(log, clients)
+    faults += judge_datagrams(counters, clients)
     faults += [f"{name}={counters[name]}" for name in NEVER if counters[name] != 0]
     if clients.sent_hash != clients.received_hash:
         faults.append(f"the hash of all streams is {clients.sent_hash} sent, {clients.received_hash} received")
@@ -147,7 +168,7 @@ def judge_process(text: str, pid: int, upgrades: int) -> list[str]:
 def peak_bound_kib(at_rest_kib: int) -> int:
     """Returns the most memory that the configurations allow under load."""
     kept = BLOCKS_KEPT * configs.MOST_WORKERS * configs.MOST_BLOCK_KIB
-    return at_rest_kib + configs.MOST_TOTAL_MIB * 1024 + kept + SLACK_KIB
+    return at_rest_kib + configs.MOST_TOTAL_MIB * 1024 + kept + SLOTS_KIB * configs.MOST_WORKERS + SLACK_KIB
 
 
 def slope_kib(samples: Sequence[tuple[float, float]]) -> float:

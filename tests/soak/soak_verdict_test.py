@@ -28,12 +28,13 @@ def lines(source: str, in_bytes: int, out_bytes: int, reason: str) -> list[str]:
 
 def counters(**changes: int) -> dict[str, int]:
     return {**dict.fromkeys(soak_verdict.NEVER, 0), "accepted": 3, "closed_peer_closed": 2, "closed_reset": 1,
-            "bytes_received": 300, "bytes_sent": 250, **changes}
+            "bytes_received": 300, "bytes_sent": 250, "datagrams_received": 9, "datagrams_echoed": 7,
+            "datagrams_dropped_own_port": 2, "datagram_queue_dropped": 4, **changes}
 
 
 def clients(**changes: object) -> Tally:
     tally = Tally(connections=Counter({kinds.WHOLE: 2, kinds.CUT: 1}), sent=Counter({kinds.WHOLE: 200, kinds.CUT: 150}),
-                  received=Counter({kinds.WHOLE: 200, kinds.CUT: 20}))
+                  received=Counter({kinds.WHOLE: 200, kinds.CUT: 20}), datagrams_sent=13, datagrams_received=7)
     for name, value in changes.items():
         setattr(tally, name, value)
     return tally
@@ -71,6 +72,12 @@ class RestTest(unittest.TestCase):
             clients(received=Counter({kinds.WHOLE: 200, kinds.CUT: 51})), counters()))
         self.assertIn("bytes_sent=251", self.judge(clients(), counters(bytes_sent=251)))
         self.assertIn("hash of all", self.judge(clients(sent_hash="a", received_hash="b"), counters()))
+
+    def test_a_datagram_that_nobody_counted_is_found(self):
+        self.assertIn("14 datagrams sent", self.judge(clients(datagrams_sent=14), counters()))
+        self.assertIn("datagrams_received=8", self.judge(clients(), counters(datagrams_received=8)))
+        self.assertIn("and 1 dropped", self.judge(clients(), counters(datagrams_dropped_own_port=1)))
+        self.assertIn("but 6 came back", self.judge(clients(datagrams_received=6), counters()))
 
     def test_a_reason_that_cannot_be_is_found(self):
         wrong = lines(kinds.WHOLE, 0, 0, "idle_timeout")

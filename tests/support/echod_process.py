@@ -21,6 +21,7 @@ PATIENCE_S = 60.0  # Does not measure speed: a test that passes never waits this
 ASK_AGAIN_S = 2.0
 
 LISTENING = re.compile(r"listening on (\S+):(\d+), backlog")
+LISTENING_UDP = re.compile(r"listening on udp (\S+):(\d+), receive buffer")
 TRACER = re.compile(r"^TracerPid:\t([1-9]\d*)$", re.MULTILINE)
 COUNTERS = re.compile(r"counters: (.*)")
 BAD = (" - WARNING - ", " - ERROR - ", " - CRITICAL - ", "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
@@ -56,7 +57,8 @@ class EchodProcess:
     and hard, such as {"nofile": 64, "as": 400 << 20}. `log_file`: the log file that the configuration names, if that is
     not network-server.log. `stderr`: a descriptor for stderr, in place of a file that is read here; the log file must
     then contain the level INFO. `stdin`, `pass_fds`: for subprocess.Popen. `directory`: its directory, which is kept;
-    by default a temporary one. `waits`: False: the constructor returns before it serves, and does not set `listeners`.
+    by default a temporary one. `waits`: False: the constructor returns before it serves, and sets no
+    `listeners`.
     """
 
     def __init__(self, echod: Path, config: str = "", *, wrapper: Sequence[str] = (),
@@ -98,6 +100,8 @@ class EchodProcess:
             self.kill()
             raise Broken(f"{error}\n{said}") from error
         self.listeners = [(host.strip("[]"), int(port)) for host, port in LISTENING.findall(self.report_text())]
+        self.datagram_listeners = [(host.strip("[]"), int(port))
+                                   for host, port in LISTENING_UDP.findall(self.report_text())]
         self.descriptors_at_start = len(self.descriptors())
 
     def __enter__(self) -> Self:

@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <string>
@@ -123,6 +125,27 @@ TEST_F(DatagramListenersTest, MoreWorkersGetMoreSocketsAndFewerKeepAll) {
   }
   const CarriedDatagrams fewer = take_over_datagrams(states(two), wanted_, kSmall, 1);
   EXPECT_EQ(fewer.sockets.size(), 2U);
+}
+
+TEST_F(DatagramListenersTest, SaysHowManySocketsItHasIfMoreCannotBeOpened) {
+  const DatagramSockets one = open_datagram_sockets(wanted_, kSmall, 1);
+  // Without this option no other socket may share the address.
+  const int off = 0;
+  ASSERT_EQ(setsockopt(one.front()->fd.get(), SOL_SOCKET, SO_REUSEPORT, &off, sizeof off), 0);
+  const CarriedDatagrams carried = take_over_datagrams(states(one), wanted_, kSmall, 2);
+  EXPECT_EQ(carried.trouble, "has 1 of 2 sockets: bind: Address already in use");
+  EXPECT_EQ(carried.sockets.size(), 1U);
+}
+
+TEST_F(DatagramListenersTest, SaysThatItKeepsOptionsIfTheyCannotBeChanged) {
+  const DatagramSockets one = open_datagram_sockets(wanted_, kSmall, 1);
+  std::vector<ListenerState> open = states(one);
+  open.front().is_inherited = true;
+  close(open.front().fd);
+  open.front().fd = eventfd(0, EFD_CLOEXEC);  // No socket, so it has no option to set.
+  const CarriedDatagrams carried = take_over_datagrams(open, wanted_, kSmall, 1);
+  EXPECT_EQ(carried.trouble,
+            "keeps options that it had: SO_RCVBUF: Socket operation on non-socket");
 }
 
 TEST_F(DatagramListenersTest, APassedSocketStaysAlone) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -154,6 +155,31 @@ TEST(DatagramSocketTest, TheQueueTellsWhatWaitsAndWhatWasDropped) {
   }
   EXPECT_GT(queue.dropped, 0U);
   EXPECT_EQ(received + queue.dropped, 100U);
+}
+
+// A drain closes the socket while the metrics still ask for what it has dropped.
+TEST(DatagramSocketTest, AWatchTellsWhatWasDroppedAlsoAfterTheSocketWasClosed) {
+  auto server = std::make_shared<sys::DatagramSocket>(
+      sys::open_datagrams(udp_loopback(), false, udp_buffers(4)));
+  const sys::DatagramWatch watch(server);
+  const auto client = sys::UniqueFd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_storage storage{};
+  const socklen_t length = server->address.to(storage);
+  for (int i = 0; i < 100; ++i) {
+    (void)sendto(client.get(), "hello", 5, 0, reinterpret_cast<const sockaddr*>(&storage), length);
+  }
+  const std::uint32_t dropped = sys::datagram_queue(server->fd.get()).dropped;
+  ASSERT_GT(dropped, 1U);
+  EXPECT_TRUE(watch.is_open());
+  EXPECT_EQ(watch.queue().dropped, dropped);
+  EXPECT_GT(watch.queue().used_bytes, 0U);
+  server->dropped_before = 1;  // By another process, from which this one has the socket.
+  EXPECT_EQ(watch.queue().dropped, dropped - 1);
+  sys::note_dropped(*server);
+  server.reset();
+  EXPECT_FALSE(watch.is_open());
+  EXPECT_EQ(watch.queue().dropped, dropped - 1);
+  EXPECT_EQ(watch.queue().used_bytes, 0U);
 }
 
 }  // namespace

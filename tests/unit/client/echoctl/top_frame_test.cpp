@@ -62,6 +62,29 @@ BUSIEST          PER SECOND  RECEIVED  OWED    IDLE  WORKER  STATE
 )");
 }
 
+TEST_F(TopFrameTest, ShowsDatagramsIfThereIsAUdpListener) {
+  EXPECT_EQ(text().find("datagrams"), std::string::npos);
+  TopFigures before = figures_;
+  before.status.datagram_listeners = {
+      {.address = "udp [::]:2003", .queued_bytes = 0, .dropped = 4, .is_open = true}};
+  Status status = before.status;
+  status.now += 2;
+  status.counters["datagrams_received"] += 30;
+  status.counters["datagrams_echoed"] += 20;
+  status.counters["datagrams_dropped_own_port"] += 4;
+  status.counters["datagrams_dropped_port_zero"] += 6;
+  status.datagram_listeners[0] = {
+      .address = "udp [::]:2003", .queued_bytes = 768, .dropped = 18, .is_open = false};
+  figures_ = next_figures(&before, std::move(status), before.busiest);
+  EXPECT_NE(text().find("\ndatagrams/s  received 15   echoed 10   dropped 5   by the kernel 7\n"),
+            std::string::npos)
+      << text();
+  EXPECT_NE(text().find("\n\nUDP LISTENER   QUEUED  DROPPED\n"
+                        "udp [::]:2003   768 B       18  closed\n\n"),
+            std::string::npos)
+      << text();
+}
+
 TEST_F(TopFrameTest, SaysWhenTheProgramWasUpgraded) {
   figures_.status.upgrades.done = 1;
   figures_.status.program_started_at = figures_.status.now - 65;

@@ -1,0 +1,46 @@
+"""Where a server and its client run: on the loopback interface, or in two network namespaces.
+
+Between the namespaces is a veth pair, so packets pass two devices. Needs root.
+"""
+
+import contextlib
+import dataclasses
+import os
+import subprocess
+
+SERVER_ADDRESS, CLIENT_ADDRESS = "10.99.0.1", "10.99.0.2"
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    address: str = "127.0.0.1"  # Of the server.
+    server: tuple = ()  # Command prefixes.
+    client: tuple = ()
+
+
+LOOPBACK = Network()
+
+
+@contextlib.contextmanager
+def veth():
+    """Makes the namespaces and removes them at the end. Yields the network and ""; or None and why there is none."""
+    server, client = (f"echod-bench-{os.getpid()}-{role}" for role in ("server", "client"))
+    with contextlib.ExitStack() as cleanup:
+        try:
+            for name in (server, client):
+                ip("netns", "add", name)
+                cleanup.callback(ip, "netns", "delete", name)
+            ip("-n", server, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", client)
+            for name, address in ((server, SERVER_ADDRESS), (client, CLIENT_ADDRESS)):
+                ip("-n", name, "address", "add", f"{address}/24", "dev", "veth0")
+                ip("-n", name, "link", "set", "lo", "up")
+                ip("-n", name, "link", "set", "veth0", "up")
+        except (OSError, subprocess.CalledProcessError) as error:
+            yield None, f"needs network namespaces: {getattr(error, 'stderr', None) or error}".strip()
+            return
+        inside = (("ip", "netns", "exec", name) for name in (server, client))
+        yield Network(SERVER_ADDRESS, *inside), ""
+
+
+def ip(*words):
+    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
