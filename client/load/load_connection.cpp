@@ -18,17 +18,6 @@ constexpr std::uint32_t kInterest = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP;
 // After these events a short read does not mean that the socket is empty.
 constexpr std::uint32_t kReadOnEvents = EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
-constexpr LoadError error_of(FaultKind kind) noexcept {
-  return static_cast<LoadError>(kind);  // LoadError starts with the values of FaultKind.
-}
-static_assert(error_of(FaultKind::corrupted) == LoadError::corrupted);
-static_assert(error_of(FaultKind::lost) == LoadError::lost);
-static_assert(error_of(FaultKind::duplicated) == LoadError::duplicated);
-static_assert(error_of(FaultKind::reordered) == LoadError::reordered);
-static_assert(error_of(FaultKind::crossed) == LoadError::crossed);
-static_assert(error_of(FaultKind::unsolicited) == LoadError::unsolicited);
-static_assert(static_cast<std::size_t>(LoadError::truncated) == kFaultKinds);
-
 }  // namespace
 
 LoadConnection::LoadConnection(LoadContext& context, std::uint32_t number, std::uint32_t slot)
@@ -403,7 +392,7 @@ void LoadConnection::finish_diagnosis() noexcept {
                                 .sent = messages_.sent(),
                                 .bytes = *evidence_},
                                context_.plan.connections, context_.plan.seed);
-  fail_with_detail(error_of(fault.kind), text_of(fault));
+  fail_with_detail(fault.error, text_of(fault));
 }
 
 void LoadConnection::fail(LoadError error, const std::string& what) noexcept {
