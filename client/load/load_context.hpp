@@ -48,6 +48,12 @@ struct LoadContext {
         send_buffer(kCallBytes) {}
 
   [[nodiscard]] bool is_open_loop() const noexcept { return plan.rate_per_s.has_value(); }
+  // Whether the kernel's time stamps tell when the bytes of a stream arrived. They cost a little,
+  // so only mode echo asks for them: mode stream has no latency, and that of mode connect ends with
+  // the end of file, which has no time stamp. UNIX sockets have none.
+  [[nodiscard]] bool measures_arrivals() const noexcept {
+    return plan.mode == LoadMode::echo && !plan.server.is_local();
+  }
 
   // The step that contains `moment`, which must be in the window. Null if there are no steps.
   [[nodiscard]] StepTally* step_at(sys::TimePoint moment) noexcept {

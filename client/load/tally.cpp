@@ -7,18 +7,6 @@
 
 namespace echod::client {
 
-std::string_view name_of(LoadError error) noexcept {
-  constexpr std::array<std::string_view, kLoadErrors - kFaultKinds> kNames{
-      "truncated", "closed_early",    "reset",         "stalled",   "no_end",        "abandoned",
-      "refused",   "connect_timeout", "no_local_port", "to_itself", "connect_failed"};
-  const auto index = static_cast<std::size_t>(error);
-  return index < kFaultKinds ? name_of(static_cast<FaultKind>(index)) : kNames[index - kFaultKinds];
-}
-
-bool is_mismatch(LoadError error) noexcept {
-  return error <= LoadError::truncated;
-}
-
 void DatagramCounts::add(const DatagramCounts& other) noexcept {
   sent += other.sent;
   lost += other.lost;

@@ -7,41 +7,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "client/measure/histogram.hpp"
-#include "client/stream/origin.hpp"
+#include "client/stream/load_error.hpp"
 #include "sys/clock.hpp"
 
 namespace echod::client {
-
-// What can go wrong with a connection. The first values are those of FaultKind, in the same order.
-enum class LoadError : std::uint8_t {
-  corrupted,
-  lost,
-  duplicated,
-  reordered,
-  crossed,
-  unsolicited,
-  truncated,        // End of file after our half-close, but bytes are missing.
-  closed_early,     // End of file before our half-close.
-  reset,            // RST, or another error of an established connection.
-  stalled,          // Bytes are owed, but none arrived within the timeout.
-  no_end,           // No end of file within the timeout after our half-close.
-  abandoned,        // The run ended while bytes were owed.
-  refused,          // Connection refused: no server listens on the port.
-  connect_timeout,  // Not connected within the timeout.
-  no_local_port,    // All local ports of the source addresses are in use.
-  to_itself,        // The socket connected to itself, because no server listens on the port.
-  connect_failed,   // Not connected for another reason.
-};
-inline constexpr std::size_t kLoadErrors = static_cast<std::size_t>(LoadError::connect_failed) + 1;
-
-// The name in reports: "lost", "connect_timeout", ...
-[[nodiscard]] std::string_view name_of(LoadError error) noexcept;
-// Whether the server sent wrong bytes or too few.
-[[nodiscard]] bool is_mismatch(LoadError error) noexcept;
 
 // Messages of an open loop, and the sum of their times from begin to echo.
 struct ServiceTime {

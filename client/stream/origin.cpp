@@ -120,22 +120,22 @@ bool is_foreign(const KeyedStream& stream, const Evidence& evidence) {
 
 std::string description_of(const Fault& fault) {
   const std::string bytes = bytes_text(fault.bytes);
-  switch (fault.kind) {
-    case FaultKind::corrupted:
+  switch (fault.error) {
+    case LoadError::corrupted:
       return bytes + " corrupted";
-    case FaultKind::lost:
+    case LoadError::lost:
       return bytes + " lost";
-    case FaultKind::duplicated:
+    case LoadError::duplicated:
       return "bytes from " + bytes + " earlier arrived again";
-    case FaultKind::reordered:
+    case LoadError::reordered:
       return "bytes that belong " + bytes + " later arrived first";
-    case FaultKind::crossed:
+    case LoadError::crossed:
       if (!fault.origin) {
         return "bytes of another run of echoload";
       }
       return "bytes of connection " + std::to_string(fault.origin->connection) + ", offset " +
              std::to_string(fault.origin->offset);
-    case FaultKind::unsolicited:
+    default:  // Unsolicited.
       break;
   }
   return bytes + (fault.expected ? " inserted that were not sent" : " more than were sent");
@@ -178,12 +178,6 @@ std::size_t evidence_bytes_needed(std::uint64_t owed) noexcept {
   return owed > 0 ? std::min<std::uint64_t>(owed, kEvidenceBytes) : kEvidenceBytes;
 }
 
-std::string_view name_of(FaultKind kind) noexcept {
-  constexpr std::array<std::string_view, kFaultKinds> kNames{"corrupted", "lost",    "duplicated",
-                                                             "reordered", "crossed", "unsolicited"};
-  return kNames[static_cast<std::size_t>(kind)];
-}
-
 // The most certain findings come first: bytes whose origin is known.
 Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_t seed) {
   const KeyedStream stream(evidence.connection, seed);
@@ -203,18 +197,18 @@ Fault identify(const Evidence& evidence, std::uint32_t connections, std::uint32_
   const auto later = find_expected_later(stream, evidence.offset, missing, evidence.bytes);
   const bool is_own = fault.origin && fault.origin->connection == evidence.connection;
   if (!is_own && (fault.origin || is_foreign(stream, evidence))) {
-    fault.kind = FaultKind::crossed;
+    fault.error = LoadError::crossed;
   } else if (is_own && fault.origin->offset < evidence.offset) {
-    fault.kind = FaultKind::duplicated;
+    fault.error = LoadError::duplicated;
     fault.bytes = evidence.offset - fault.origin->offset;
   } else if (is_own && fault.origin->offset < evidence.sent) {
-    fault.kind = later ? FaultKind::reordered : FaultKind::lost;
+    fault.error = later ? LoadError::reordered : LoadError::lost;
     fault.bytes = fault.origin->offset - evidence.offset;
   } else if (is_beyond || later) {
-    fault.kind = FaultKind::unsolicited;
+    fault.error = LoadError::unsolicited;
     fault.bytes = later.value_or(evidence.bytes.size());
   } else {
-    fault.kind = FaultKind::corrupted;
+    fault.error = LoadError::corrupted;
     fault.bytes = corrupted_bytes(stream, evidence);
   }
   return fault;

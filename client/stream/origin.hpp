@@ -8,9 +8,9 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "client/stream/keyed_stream.hpp"
+#include "client/stream/load_error.hpp"
 
 namespace echod::client {
 
@@ -40,19 +40,6 @@ struct CandidateStreams {
 [[nodiscard]] std::optional<Origin> origin_of(std::span<const std::byte> bytes,
                                               const CandidateStreams& streams);
 
-enum class FaultKind : std::uint8_t {
-  corrupted,    // Bytes were changed, or come from no known stream.
-  lost,         // Bytes are missing; later bytes arrived.
-  duplicated,   // Bytes arrived a second time.
-  reordered,    // Later bytes arrived before earlier ones.
-  crossed,      // Bytes of another connection arrived, perhaps of another run.
-  unsolicited,  // Extra bytes arrived, in the middle or after the last.
-};
-inline constexpr std::size_t kFaultKinds = 6;
-
-// The name in reports: "lost", "duplicated", ...
-[[nodiscard]] std::string_view name_of(FaultKind kind) noexcept;
-
 // What a connection received, from the first wrong byte on.
 struct Evidence {
   std::uint32_t connection = 0;
@@ -69,7 +56,7 @@ inline constexpr std::chrono::milliseconds kEvidenceTime{200};
 [[nodiscard]] std::size_t evidence_bytes_needed(std::uint64_t owed) noexcept;
 
 struct Fault {
-  FaultKind kind = FaultKind::corrupted;
+  LoadError error = LoadError::corrupted;
   std::uint32_t connection = 0;
   std::uint64_t offset = 0;
   std::optional<std::byte> expected;  // Empty if `offset` is beyond what was sent.

@@ -3,45 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <set>
 #include <string>
 
 namespace echod::client {
 namespace {
 
 using std::chrono::milliseconds;
-
-TEST(TallyTest, EachErrorHasItsOwnName) {
-  std::set<std::string_view> names;
-  for (std::size_t i = 0; i < kLoadErrors; ++i) {
-    names.insert(name_of(static_cast<LoadError>(i)));
-  }
-  EXPECT_EQ(names.size(), kLoadErrors);
-  EXPECT_FALSE(names.contains(""));
-  EXPECT_EQ(name_of(LoadError::truncated), "truncated");
-  EXPECT_EQ(name_of(LoadError::connect_failed), "connect_failed");
-}
-
-TEST(TallyTest, ErrorsBeginWithTheKindsOfFaults) {
-  EXPECT_EQ(name_of(LoadError::corrupted), "corrupted");
-  EXPECT_EQ(name_of(LoadError::lost), "lost");
-  EXPECT_EQ(name_of(LoadError::duplicated), "duplicated");
-  EXPECT_EQ(name_of(LoadError::reordered), "reordered");
-  EXPECT_EQ(name_of(LoadError::crossed), "crossed");
-  EXPECT_EQ(name_of(LoadError::unsolicited), "unsolicited");
-}
-
-TEST(TallyTest, WrongAndMissingBytesAreMismatchesAndNothingElseIs) {
-  for (std::size_t i = 0; i < kFaultKinds; ++i) {
-    EXPECT_TRUE(is_mismatch(static_cast<LoadError>(i)));
-  }
-  EXPECT_TRUE(is_mismatch(LoadError::truncated));
-  for (const LoadError error :
-       {LoadError::closed_early, LoadError::reset, LoadError::stalled, LoadError::refused,
-        LoadError::connect_timeout, LoadError::no_local_port, LoadError::connect_failed}) {
-    EXPECT_FALSE(is_mismatch(error)) << name_of(error);
-  }
-}
 
 TEST(TallyTest, CountsErrorsAndMismatches) {
   Tally tally;

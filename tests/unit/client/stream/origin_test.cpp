@@ -145,7 +145,7 @@ TEST_F(OriginTest, LostBytesAreCounted) {
       begin(10'000);
       lose(random_between(0, 5000), lost);
       const Fault fault = identified();
-      EXPECT_EQ(name_of(fault.kind), "lost") << text_of(fault);
+      EXPECT_EQ(name_of(fault.error), "lost") << text_of(fault);
       EXPECT_EQ(fault.bytes, lost);
       expect_place(fault);
     }
@@ -158,7 +158,7 @@ TEST_F(OriginTest, ALostMessageIsDetectedFromTheNextMessageAlone) {
     begin(2 * size);
     lose(0, size);
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "lost") << text_of(fault);
+    EXPECT_EQ(name_of(fault.error), "lost") << text_of(fault);
     EXPECT_EQ(fault.bytes, size);
   }
 }
@@ -169,7 +169,7 @@ TEST_F(OriginTest, ChunksThatArriveTwiceAreDuplicated) {
       begin(10'000);
       duplicate(random_between(twice, 5000), twice);
       const Fault fault = identified();
-      EXPECT_EQ(name_of(fault.kind), "duplicated") << text_of(fault);
+      EXPECT_EQ(name_of(fault.error), "duplicated") << text_of(fault);
       EXPECT_EQ(fault.bytes, twice);
       expect_place(fault);
     }
@@ -180,7 +180,7 @@ TEST_F(OriginTest, ARepeatedLastMessageIsDuplicatedThoughNothingMoreWasSent) {
   begin(640);
   duplicate(640, 64);
   const Fault fault = identified();
-  EXPECT_EQ(name_of(fault.kind), "duplicated");
+  EXPECT_EQ(name_of(fault.error), "duplicated");
   EXPECT_EQ(fault.bytes, 64U);
   EXPECT_EQ(fault.offset, sent_);
   expect_place(fault);
@@ -195,7 +195,7 @@ TEST_F(OriginTest, SwappedChunksAreReordered) {
     const std::size_t position = random_between(0, 1500);
     std::rotate(at(position), at(position + first), at(position + first + second));
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "reordered") << text_of(fault) << ' ' << first << ' ' << second;
+    EXPECT_EQ(name_of(fault.error), "reordered") << text_of(fault) << ' ' << first << ' ' << second;
     EXPECT_EQ(fault.bytes, first);
     expect_place(fault);
   }
@@ -214,7 +214,7 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAreCrossedWithItsNumberAndOffset) {
     if (other == connection_) {
       continue;
     }
-    EXPECT_EQ(name_of(fault.kind), "crossed") << text_of(fault);
+    EXPECT_EQ(name_of(fault.error), "crossed") << text_of(fault);
     ASSERT_TRUE(fault.origin);
     EXPECT_EQ(fault.origin->connection, other);
     EXPECT_EQ(fault.origin->offset, offset + right_ - position);
@@ -230,7 +230,7 @@ TEST_F(OriginTest, SmallMessagesSwappedBetweenConnectionsAreCrossed) {
       KeyedStream(connection_ ^ 1U).fill(received_, begin_);
     } while (received_.front() == KeyedStream(connection_).at(begin_));  // Right by chance.
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "crossed") << text_of(fault) << ' ' << size;
+    EXPECT_EQ(name_of(fault.error), "crossed") << text_of(fault) << ' ' << size;
   }
 }
 
@@ -239,7 +239,7 @@ TEST_F(OriginTest, AFlippedByteIsOneCorruptedByte) {
     begin(random_between(1, 2000));
     received_[random_between(0, received_.size() - 1)] ^= static_cast<std::byte>(1U << round % 8);
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "corrupted") << text_of(fault);
+    EXPECT_EQ(name_of(fault.error), "corrupted") << text_of(fault);
     EXPECT_EQ(fault.bytes, 1U);
     EXPECT_EQ(fault.origin, std::nullopt);
     expect_place(fault);
@@ -252,7 +252,7 @@ TEST_F(OriginTest, AFlippedByteIsCorruptedEvenIfTheOtherBytesAreTooFewToIdentify
   for (int round = 0; round < kManyRounds; ++round) {
     begin(kMinIdentifyingBytes);
     received_.front() ^= std::byte{1};
-    ASSERT_EQ(name_of(identified().kind), "corrupted");
+    ASSERT_EQ(name_of(identified().error), "corrupted");
   }
 }
 
@@ -269,7 +269,7 @@ TEST_F(OriginTest, SeveralFlippedBytesAreCountedFromTheFirstToTheLast) {
       received_[first] ^= std::byte{1};
     }
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "corrupted") << text_of(fault);
+    EXPECT_EQ(name_of(fault.error), "corrupted") << text_of(fault);
     EXPECT_EQ(fault.bytes, last - first + 1);
   }
 }
@@ -284,7 +284,7 @@ TEST_F(OriginTest, EverySecondByteFlippedIsCorruptedAndNotCrossed) {
       received_[i] ^= pattern;
     }
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "corrupted") << text_of(fault) << ' ' << length;
+    EXPECT_EQ(name_of(fault.error), "corrupted") << text_of(fault) << ' ' << length;
   }
 }
 
@@ -292,7 +292,7 @@ TEST_F(OriginTest, AMessageOfZerosIsCorruptedCompletely) {
   begin(1000);
   std::fill(at(100), at(164), std::byte{0});
   const Fault fault = identified();
-  EXPECT_EQ(name_of(fault.kind), "corrupted");
+  EXPECT_EQ(name_of(fault.error), "corrupted");
   EXPECT_LE(fault.bytes, 64U);
   EXPECT_GE(fault.bytes, 60U);  // A zero may be right.
 }
@@ -302,7 +302,7 @@ TEST_F(OriginTest, BytesAfterEverythingWasSentAreUnsolicited) {
     begin(500);
     insert_at(500, random_bytes(extra));
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "unsolicited") << text_of(fault);
+    EXPECT_EQ(name_of(fault.error), "unsolicited") << text_of(fault);
     EXPECT_EQ(fault.bytes, extra);
     EXPECT_EQ(fault.offset, sent_);
     expect_place(fault);
@@ -315,7 +315,7 @@ TEST_F(OriginTest, BytesOfAnotherConnectionAfterEverythingWasSentAreCrossed) {
   KeyedStream(connection_ ^ 1U).fill(others_bytes, 4096);
   insert_at(500, others_bytes);
   const Fault fault = identified();
-  EXPECT_EQ(name_of(fault.kind), "crossed");
+  EXPECT_EQ(name_of(fault.error), "crossed");
   expect_place(fault);
 }
 
@@ -327,7 +327,7 @@ TEST_F(OriginTest, ExtraBytesInTheMiddleAreUnsolicited) {
     const std::size_t position = random_between(0, 900);
     insert_at(position, random_bytes(extra));
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "unsolicited") << text_of(fault);
+    EXPECT_EQ(name_of(fault.error), "unsolicited") << text_of(fault);
     EXPECT_EQ(fault.bytes, extra);
     expect_place(fault);
   }
@@ -338,7 +338,7 @@ TEST_F(OriginTest, BytesOfAnotherRunAreCrossedWithoutAnOrigin) {
     begin(64);
     KeyedStream(connection_, 1 + static_cast<std::uint32_t>(round)).fill(received_, begin_);
     const Fault fault = identified();
-    EXPECT_EQ(name_of(fault.kind), "crossed") << text_of(fault);
+    EXPECT_EQ(name_of(fault.error), "crossed") << text_of(fault);
     EXPECT_EQ(fault.origin, std::nullopt);
     EXPECT_NE(text_of(fault).find("bytes of another run of echoload"), std::string::npos);
   }
@@ -356,7 +356,7 @@ TEST_F(OriginTest, LossAndRepetitionAreDistinguishedAtAnyDistance) {
         true);
     sent_ = begin_ + 100;
     KeyedStream(connection_).fill(received_, begin_ - distance);
-    EXPECT_EQ(identified().kind, FaultKind::duplicated);
+    EXPECT_EQ(identified().error, LoadError::duplicated);
     EXPECT_EQ(identified().bytes, distance);
   }
 }
@@ -365,11 +365,11 @@ TEST_F(OriginTest, EvidenceTooShortToIdentifyIsCorrupted) {
   begin(100);
   lose(50, 10);
   const Fault fault = identified(kMinIdentifyingBytes - 1);
-  EXPECT_EQ(name_of(fault.kind), "corrupted");
+  EXPECT_EQ(name_of(fault.error), "corrupted");
   EXPECT_EQ(fault.origin, std::nullopt);
   EXPECT_GE(fault.bytes, 1U);
   EXPECT_LE(fault.bytes, kMinIdentifyingBytes - 1);
-  EXPECT_EQ(identified(kAlwaysTelling).kind, FaultKind::lost);
+  EXPECT_EQ(identified(kAlwaysTelling).error, LoadError::lost);
 }
 
 TEST_F(OriginTest, BytesBeyondWhatWasSentAreNotLost) {
@@ -380,14 +380,14 @@ TEST_F(OriginTest, BytesBeyondWhatWasSentAreNotLost) {
   received_.resize(50);
   received_.insert(received_.end(), later.begin(), later.end());
   const Fault fault = identified();
-  EXPECT_NE(name_of(fault.kind), "lost") << text_of(fault);
-  EXPECT_NE(name_of(fault.kind), "reordered") << text_of(fault);
+  EXPECT_NE(name_of(fault.error), "lost") << text_of(fault);
+  EXPECT_NE(name_of(fault.error), "reordered") << text_of(fault);
 }
 
 // Texts.
 
-Fault fault_of(FaultKind kind, std::uint64_t bytes) {
-  return {.kind = kind,
+Fault fault_of(LoadError error, std::uint64_t bytes) {
+  return {.error = error,
           .connection = 3,
           .offset = 4096,
           .expected = std::byte{0x1f},
@@ -397,23 +397,23 @@ Fault fault_of(FaultKind kind, std::uint64_t bytes) {
 }
 
 TEST(FaultTextTest, SaysWhereWhatAndWhichBytes) {
-  EXPECT_EQ(text_of(fault_of(FaultKind::lost, 64)),
+  EXPECT_EQ(text_of(fault_of(LoadError::lost, 64)),
             "connection 3, offset 4096: 64 bytes lost (expected 0x1f, got 0xa0)");
-  EXPECT_EQ(text_of(fault_of(FaultKind::lost, 1)),
+  EXPECT_EQ(text_of(fault_of(LoadError::lost, 1)),
             "connection 3, offset 4096: 1 byte lost (expected 0x1f, got 0xa0)");
-  EXPECT_EQ(text_of(fault_of(FaultKind::corrupted, 1)),
+  EXPECT_EQ(text_of(fault_of(LoadError::corrupted, 1)),
             "connection 3, offset 4096: 1 byte corrupted (expected 0x1f, got 0xa0)");
-  EXPECT_EQ(text_of(fault_of(FaultKind::duplicated, 64)),
+  EXPECT_EQ(text_of(fault_of(LoadError::duplicated, 64)),
             "connection 3, offset 4096: bytes from 64 bytes earlier arrived again (expected 0x1f, "
             "got 0xa0)");
-  EXPECT_EQ(text_of(fault_of(FaultKind::reordered, 64)),
+  EXPECT_EQ(text_of(fault_of(LoadError::reordered, 64)),
             "connection 3, offset 4096: bytes that belong 64 bytes later arrived first (expected "
             "0x1f, got "
             "0xa0)");
 }
 
 TEST(FaultTextTest, NamesTheConnectionWhoseBytesCame) {
-  Fault fault = fault_of(FaultKind::crossed, 64);
+  Fault fault = fault_of(LoadError::crossed, 64);
   fault.origin = Origin{.connection = 12, .offset = 77};
   EXPECT_EQ(text_of(fault),
             "connection 3, offset 4096: bytes of connection 12, offset 77 (expected 0x1f, got "
@@ -421,19 +421,10 @@ TEST(FaultTextTest, NamesTheConnectionWhoseBytesCame) {
 }
 
 TEST(FaultTextTest, NamesNoExpectedByteBeyondWhatWasSent) {
-  Fault fault = fault_of(FaultKind::unsolicited, 2);
+  Fault fault = fault_of(LoadError::unsolicited, 2);
   fault.expected = std::nullopt;
   fault.got = std::byte{0};
   EXPECT_EQ(text_of(fault), "connection 3, offset 4096: 2 bytes more than were sent (got 0x00)");
-}
-
-TEST(FaultTextTest, EachKindHasItsOwnName) {
-  EXPECT_EQ(name_of(FaultKind::corrupted), "corrupted");
-  EXPECT_EQ(name_of(FaultKind::lost), "lost");
-  EXPECT_EQ(name_of(FaultKind::duplicated), "duplicated");
-  EXPECT_EQ(name_of(FaultKind::reordered), "reordered");
-  EXPECT_EQ(name_of(FaultKind::crossed), "crossed");
-  EXPECT_EQ(name_of(FaultKind::unsolicited), "unsolicited");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "client/load/messages.hpp"
+#include "client/load/message_counts.hpp"
 
 #include <gtest/gtest.h>
 
@@ -66,12 +66,12 @@ TEST(MessageSizesTest, AreTheSameInEveryRunAndDifferBetweenConnections) {
   EXPECT_EQ(sizes.size_of(9999, 123), 736836U);
 }
 
-// Messages.
+// MessageCounts.
 
 constexpr MessageSizes kTen{.smallest = 10, .largest = 10};
 
-TEST(MessagesTest, AreBegunSentAndAnswered) {
-  Messages messages(kTen, 0);
+TEST(MessageCountsTest, AreBegunSentAndAnswered) {
+  MessageCounts messages(kTen, 0);
   EXPECT_EQ(messages.outstanding(), 0U);
   EXPECT_EQ(messages.unsent_bytes(), 0U);
   EXPECT_FALSE(messages.has_answer());
@@ -96,8 +96,8 @@ TEST(MessagesTest, AreBegunSentAndAnswered) {
   EXPECT_EQ(messages.outstanding(), 0U);
 }
 
-TEST(MessagesTest, SeveralMayBeAnsweredAtOnce) {
-  Messages messages(kTen, 0);
+TEST(MessageCountsTest, SeveralMayBeAnsweredAtOnce) {
+  MessageCounts messages(kTen, 0);
   for (int i = 0; i < 3; ++i) {
     messages.begin();
   }
@@ -110,8 +110,8 @@ TEST(MessagesTest, SeveralMayBeAnsweredAtOnce) {
   EXPECT_EQ(messages.outstanding(), 1U);
 }
 
-TEST(MessagesTest, AbandonedMessagesKeepTheirBytesOfTheStream) {
-  Messages messages(kTen, 0);
+TEST(MessageCountsTest, AbandonedMessagesKeepTheirBytesOfTheStream) {
+  MessageCounts messages(kTen, 0);
   messages.begin();
   messages.begin();
   messages.on_sent(15);
@@ -131,18 +131,18 @@ TEST(MessagesTest, AbandonedMessagesKeepTheirBytesOfTheStream) {
   EXPECT_EQ(messages.answered(), 3U);
 }
 
-TEST(MessagesTest, AbandoningNothingChangesNothing) {
-  Messages messages(kTen, 0);
+TEST(MessageCountsTest, AbandoningNothingChangesNothing) {
+  MessageCounts messages(kTen, 0);
   messages.abandon();
   EXPECT_EQ(messages.begun(), 0U);
   EXPECT_EQ(messages.sent(), 0U);
 }
 
-TEST(MessagesTest, AreAnsweredExactlyWhenTheirLastByteIsBack) {
+TEST(MessageCountsTest, AreAnsweredExactlyWhenTheirLastByteIsBack) {
   std::mt19937_64 random(test::announce_seed());
   const MessageSizes sizes{.smallest = 1, .largest = 100};
   const std::uint32_t connection = static_cast<std::uint32_t>(random() % 1'000'000);
-  Messages messages(sizes, connection);
+  MessageCounts messages(sizes, connection);
   std::uint64_t answered = 0;
   std::uint64_t end = sizes.size_of(connection, 0);  // End of the oldest unanswered message.
   for (int step = 0; step < 100'000; ++step) {

@@ -12,11 +12,13 @@
 
 namespace echod::client {
 
-class Messages {
+class MessageCounts {
  public:
-  Messages(const MessageSizes& sizes, std::uint32_t connection) noexcept
+  MessageCounts(const MessageSizes& sizes, std::uint32_t connection) noexcept
       : sizes_(sizes), connection_(connection), answer_end_(sizes.size_of(connection, 0)) {}
 
+  // The number of the connection.
+  [[nodiscard]] std::uint32_t connection() const noexcept { return connection_; }
   // Counts of messages.
   [[nodiscard]] std::uint64_t begun() const noexcept { return begun_; }
   [[nodiscard]] std::uint64_t answered() const noexcept { return answered_; }
@@ -25,7 +27,10 @@ class Messages {
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
   [[nodiscard]] std::uint64_t unsent_bytes() const noexcept { return begun_end_ - sent_; }
+  // Sent, and not come back yet.
   [[nodiscard]] std::uint64_t owed_bytes() const noexcept { return sent_ - received_; }
+  // Of the messages begun, and not come back yet.
+  [[nodiscard]] std::uint64_t missing_bytes() const noexcept { return begun_end_ - received_; }
 
   // Adds one more message to send.
   void begin() noexcept { begun_end_ += sizes_.size_of(connection_, begun_++); }
