@@ -52,7 +52,7 @@ class Tools:
 @dataclasses.dataclass(frozen=True)
 class Running:
     pid: int
-    port: int
+    port: int  # 0: it has none.
     forks: bool
     bytes_at_start: int
     stderr: pathlib.Path
@@ -70,6 +70,8 @@ def measured_s(scenario, seconds):
 
 
 def free_port(protocol):
+    if protocol == "unix":
+        return 0
     with socket.socket(type=socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -80,26 +82,32 @@ def serving(tools, server, connections, is_pinned=True, prefix=(), network=netwo
     """Starts a server and waits until it listens; ends it at the end."""
     port = free_port(server.protocol)
     config = tools.work / "server.toml"
-    config.write_text(server.config.format(host=network.address, port=port))
-    places = {"host": network.address, "port": port, "connections": connections, "config": config}
+    path = tools.work / "echo.sock"
+    path.unlink(missing_ok=True)  # That of the server before.
+    config.write_text(server.config.format(host=network.address, port=port, path=path))
+    places = {"host": network.address, "port": port, "path": path, "connections": connections, "config": config}
     words = [word.format(**places) for word in server.command]
     pin = processes.pinned(processes.SERVER_CPU) if is_pinned else []
-    target = f"{'udp://' if server.protocol == 'udp' else ''}{network.address}:{port}"
+    target = target_of(server.protocol, network.address, port, path)
     stderr = tools.work / "server.stderr"
     try:
         with stderr.open("w") as errors:
             with processes.child([*pin, *network.server, *prefix, *words], stdout=errors, stderr=errors) as process:
-                wait_until_it_listens(process, server.protocol, port, stderr)
+                wait_until_it_listens(process, lambda: listens(process.pid, server.protocol, port, path), stderr)
                 memory = processes.resident_bytes(process.pid, server.forks)
                 yield Running(process.pid, port, server.forks, memory, stderr, target, network.client)
     except FileNotFoundError as error:
         raise CannotRun(f"{error.filename} does not exist") from error
 
 
-def wait_until_it_listens(process, protocol, port, stderr):
+def target_of(protocol, host, port, path):
+    return {"tcp": f"{host}:{port}", "udp": f"udp://{host}:{port}", "unix": f"unix:{path}"}[protocol]
+
+
+def wait_until_it_listens(process, listens, stderr):
     deadline = time.monotonic() + START_PATIENCE_S
     while process.poll() is None and time.monotonic() < deadline:
-        if has_bound_datagrams(process.pid, port) if protocol == "udp" else accepts(port):
+        if listens():
             return
         time.sleep(0.01)
     said = last_line(stderr.read_text()) or "it does not listen"
@@ -109,9 +117,13 @@ def wait_until_it_listens(process, protocol, port, stderr):
     raise Failure(f"does not start: {said}")
 
 
-def accepts(port):
-    with contextlib.suppress(OSError):
-        socket.create_connection(("127.0.0.1", port), 1).close()
+def listens(pid, protocol, port, path):
+    if protocol == "udp":
+        return has_bound_datagrams(pid, port)
+    family, address = (socket.AF_UNIX, str(path)) if protocol == "unix" else (socket.AF_INET, ("127.0.0.1", port))
+    with contextlib.suppress(OSError), socket.socket(family) as probe:
+        probe.settimeout(1)
+        probe.connect(address)
         return True
     return False
 

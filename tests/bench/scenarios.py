@@ -38,7 +38,7 @@ class Scenario:
     is_quick: bool = False
     is_pinned: bool = True
     only: tuple = ()  # The servers that take part, if not all.
-    protocol: str = "tcp"  # Or "udp": `connections` is the number of clients.
+    protocol: str = "tcp"  # Or "udp", where `connections` is the number of clients; or "unix".
     network: str = "loopback"  # Or "veth" (networks.py).
 
     def matches(self, patterns):
@@ -137,6 +137,19 @@ def datagram_scenarios(network):
     return found
 
 
+def unix_scenarios():
+    """Like those of TCP, on a UNIX stream socket."""
+    common = {"family": "unix", "protocol": "unix"}
+    found = []
+    for count, size in itertools.product((1, 64, 1000), ("64 bytes", "16 KiB")):
+        scenario = echo_scenario(count, size, 1)
+        found.append(dataclasses.replace(scenario, name=f"unix: {scenario.name}", **common))
+    for scenario in bulk_scenarios():
+        found.append(dataclasses.replace(scenario, name=f"unix: {scenario.name}", is_quick=False, **common))
+    connect = {"kind": "connect", "connections": 16, "arguments": CONNECT}
+    return [*found, Scenario("unix: connect, echo, close", **connect, **common)]
+
+
 def matrix():
     floods = {"connections": FLOODS + 1, "client": "floods", "unit": "MiB", "is_quick": True}
     return [
@@ -151,6 +164,7 @@ def matrix():
         *worker_scenarios(),
         *datagram_scenarios("loopback"),
         *datagram_scenarios("veth"),
+        *unix_scenarios(),
     ]
 
 

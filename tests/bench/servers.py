@@ -12,10 +12,12 @@ BEFORE = "echod before"
 BUSY_SUFFIX = ", busy polling"
 ONE_SUFFIX = ", 1 worker"
 UDP_SUFFIX = ", UDP"
+UNIX_SUFFIX = ", UNIX"
 TWO_SUFFIX = ", 2 workers"
 BUSY = "echod" + BUSY_SUFFIX
 ONE_WORKER = "echod" + ONE_SUFFIX
 UDP = "echod" + UDP_SUFFIX
+UNIX = "echod" + UNIX_SUFFIX
 PLAIN_UDP = "udp-loop"
 TWO_WORKERS = "echod" + TWO_SUFFIX
 
@@ -24,7 +26,7 @@ TWO_WORKERS = "echod" + TWO_SUFFIX
 class Server:
     name: str
     kind: str  # echod, variant (of echod), before (another echod), library, daemon, baseline or floor.
-    command: tuple  # {host}, {port}, {connections} and {config} are filled in.
+    command: tuple  # {host}, {port}, {path}, {connections} and {config} are filled in.
     families: tuple = ()  # The only scenarios of a variant.
     forks: bool = False
     is_quick: bool = False
@@ -32,7 +34,7 @@ class Server:
     fails_checks: tuple = ()
     excluded: tuple = ()
     protocol: str = "tcp"
-    config: str = ""  # The text of the file {config}. Of its placeholders, {host} and {port} are filled in.
+    config: str = ""  # The text of the file {config}. Of its placeholders, {host}, {port} and {path} are filled in.
 
     @property
     def is_correct_peer(self):
@@ -84,7 +86,10 @@ def variants(binary, work, prefix, unknown):
         kind = "variant" if families else "before" if prefix == BEFORE else "echod"
         return Server(name, kind, command, families=families, is_quick=True)
 
-    found = [echod(workers=1), datagram_echod(binary, prefix)]
+    found = [echod(workers=1)]
+    listen = 'protocol = "udp"\naddress = "{host}"\nport = {port}\n'
+    found.append(listening(binary, prefix + UDP_SUFFIX, "udp", listen, ("datagrams", "trains", "rate")))
+    found.append(listening(binary, prefix + UNIX_SUFFIX, "unix", 'path = "{path}"\n', ("unix",)))
     if "busy_poll_us" not in unknown:
         found.append(echod(BUSY_SUFFIX, ("ping",), workers=1, busy_poll_us=50))
     if "workers" not in unknown:
@@ -92,12 +97,11 @@ def variants(binary, work, prefix, unknown):
     return found
 
 
-def datagram_echod(binary, prefix):
-    listen = '[[listen]]\nprotocol = "udp"\naddress = "{host}"\nport = {port}\n'
+def listening(binary, name, protocol, listen, families):
+    """Returns an echod with one listener that is not the default one."""
     command = (binary, "--config", "{config}", "--log-file", "")
-    config = "workers = 1\n" + listen
-    families = ("datagrams", "trains", "rate")
-    return Server(prefix + UDP_SUFFIX, "variant", command, families, is_quick=True, protocol="udp", config=config)
+    config = "workers = 1\n[[listen]]\n" + listen
+    return Server(name, "variant", command, families, is_quick=True, protocol=protocol, config=config)
 
 
 def unknown_keys(binary, work):
@@ -114,7 +118,7 @@ def knows_key(binary, work, key):
 def peers(build):
     """Returns all peers of peers.json. Whether a peer can run here is only known when it is started."""
     found = []
-    kept = {name: f"{{{name}}}" for name in ("host", "port", "connections")}
+    kept = {name: f"{{{name}}}" for name in ("host", "port", "path", "connections")}
     places = {"build": str(build), "source": str(SOURCE), **kept}
     for peer in json.loads(PEERS.read_text())["peers"]:
         command = tuple(word.format(**places) for word in peer["command"])

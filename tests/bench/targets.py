@@ -38,6 +38,7 @@ def verdicts(results):
         *floods(results),
         *workers(results),
         *datagrams(results),
+        *unix(results),
     ]
     return [unless_failed(results, item) for item in found]
 
@@ -165,6 +166,12 @@ def datagrams(results):
         best = (name, results.best_peer(name, "cpu_us"))
         found.append(bounded(results, target, "cpu_us", (name, servers.UDP), best, TRAINS_SHARE))
     return found + [lossless(results, name) for name in rate]
+
+
+def unix(results):
+    target = "UNIX sockets at or below every correct peer (CPU per echo, per MiB)"
+    names = [item["name"] for item in results.scenarios_of("unix")]
+    return [peers_verdict(results, target, name, server=servers.UNIX) for name in names]
 
 
 def lossless(results, scenario):

@@ -46,7 +46,7 @@ void serve(int epoll, Client* client) {
 
 int main(int argc, char** argv) {
   peers::raise_open_files();
-  const int listener = peers::listen_on(peers::port_argument(argc, argv), SOCK_NONBLOCK);
+  const int listener = peers::listen_on_argument(argc, argv, SOCK_NONBLOCK);
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   control(epoll, EPOLL_CTL_ADD, listener, EPOLLIN, nullptr);
   std::array<epoll_event, 256> events{};

@@ -1,4 +1,4 @@
-// Code that the C++ peers share, so that each file shows only the use of its library: the PORT
+// Code that the C++ peers share, so that each file shows only the use of its library: their first
 // argument, the limit of open files, and a listener for peers that use sockets directly.
 #pragma once
 
@@ -6,11 +6,13 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace peers {
 
@@ -56,7 +58,22 @@ inline sockaddr_in loopback(std::uint16_t port) {
   return address;
 }
 
-// `flags`: SOCK_NONBLOCK or 0. Accepted sockets inherit TCP_NODELAY.
+// `flags` of these functions: SOCK_NONBLOCK or 0.
+
+inline int listen_at(const char* path, int flags) {
+  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  if (listener < 0 ||
+      bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      listen(listener, kBacklog) != 0) {
+    fail("listen");
+  }
+  return listener;
+}
+
+// Accepted sockets inherit TCP_NODELAY.
 inline int listen_on(std::uint16_t port, int flags) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
   const sockaddr_in address = loopback(port);
@@ -68,6 +85,12 @@ inline int listen_on(std::uint16_t port, int flags) {
     fail("listen");
   }
   return listener;
+}
+
+// The first argument is a port on 127.0.0.1, or the path of a UNIX stream socket.
+inline int listen_on_argument(int argc, char** argv, int flags) {
+  const bool is_path = argc > 1 && argv[1][0] == '/';
+  return is_path ? listen_at(argv[1], flags) : listen_on(port_argument(argc, argv), flags);
 }
 
 }  // namespace peers
