@@ -41,6 +41,11 @@ void Acceptor::add(std::shared_ptr<const sys::ListenSocket> socket) {
   }
 }
 
+void Acceptor::remove_last() noexcept {
+  release(*listeners_.back());
+  listeners_.pop_back();
+}
+
 void Acceptor::poll_again() noexcept {
   if (!listeners_.empty()) {
     loop_.enqueue(*listeners_.front());

@@ -70,6 +70,8 @@ class Acceptor {
   // closes it. Listeners are numbered in the order of these calls, from 0; at most kMostListeners.
   // Throws std::system_error, std::bad_alloc.
   void add(std::shared_ptr<const sys::ListenSocket> socket);
+  // Takes the last add() back.
+  void remove_last() noexcept;
 
   // Polls all accept queues in the next pass, without waiting for an event.
   void poll_again() noexcept;

@@ -99,6 +99,9 @@ class Worker {
   void listen(std::shared_ptr<const sys::DatagramSocket> socket) {
     datagrams_.add(std::move(socket));
   }
+  // Take the last call of listen() back, for a socket of this kind.
+  void unlisten_stream() noexcept { acceptor_.remove_last(); }
+  void unlisten_datagram() noexcept { datagrams_.remove_last(); }
   // Echoes the datagrams that wait in the queue of `socket`. Call it before start(). Throws
   // std::bad_alloc.
   void echo_queued(const sys::DatagramSocket& socket) { datagrams_.echo_queued(socket); }

@@ -24,6 +24,8 @@ class WorkerDatagrams {
 
   // Serves the socket. Throws std::system_error, std::bad_alloc.
   void add(std::shared_ptr<const sys::DatagramSocket> socket);
+  // Takes the last add() back.
+  void remove_last() noexcept { sockets_.pop_back(); }
   // Echoes what is in the queue of a socket that is not served any more. Throws std::bad_alloc.
   void echo_queued(const sys::DatagramSocket& socket);
 

@@ -29,8 +29,28 @@ Workers::~Workers() {
 }
 
 void Workers::listen(const std::shared_ptr<const sys::ListenSocket>& socket) {
-  for (const auto& worker : workers_) {
-    worker->listen(socket);
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    try {
+      workers_[i]->listen(socket);
+    } catch (...) {
+      while (i > 0) {
+        workers_[--i]->unlisten_stream();
+      }
+      throw;
+    }
+  }
+}
+
+void Workers::listen(const DatagramSockets& sockets, std::size_t first) {
+  for (std::size_t i = 0; i < sockets.size(); ++i) {
+    try {
+      at((first + i) % size()).listen(sockets[i]);
+    } catch (...) {
+      while (i > 0) {
+        at((first + --i) % size()).unlisten_datagram();
+      }
+      throw;
+    }
   }
 }
 

@@ -29,12 +29,16 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // As for one worker (worker.hpp).
+  // All workers accept from the socket, or none if it throws (worker.hpp).
   void listen(const std::shared_ptr<const sys::ListenSocket>& socket);
+  // Each worker gets the next socket, the first one goes to worker number `first`; or none gets one
+  // if it throws. Numbers begin anew after the last worker.
+  void listen(const DatagramSockets& sockets, std::size_t first);
   // Says on which ports this daemon serves UDP (datagram_guard.hpp). Call it before start().
   void set_datagram_ports(std::vector<std::uint16_t> ports) noexcept {
     shared_->datagram_ports = std::move(ports);
   }
+  // As for one worker (worker.hpp).
   void start();
   void apply(const EchoSettings& settings) noexcept;
   void drain() noexcept;

@@ -187,15 +187,16 @@ void Listeners::announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger&
 }
 
 void Listeners::add(sys::ListenSocket socket) {
-  sockets_.push_back(std::make_shared<const sys::ListenSocket>(std::move(socket)));
-  workers_.listen(sockets_.back());
+  const auto shared = std::make_shared<const sys::ListenSocket>(std::move(socket));
+  workers_.listen(shared);
+  sockets_.push_back(shared);
 }
 
 // A listener with one socket, which was passed, is served by one worker: the next one for each.
 void Listeners::add(DatagramSockets sockets) {
-  for (std::size_t i = 0; i < sockets.size(); ++i) {
-    workers_.at((datagrams_.size() + i) % workers_.size()).listen(sockets[i]);
-    watches_.emplace_back(sockets[i]);
+  workers_.listen(sockets, datagrams_.size());
+  for (const auto& socket : sockets) {
+    watches_.emplace_back(socket);
   }
   datagrams_.push_back(std::move(sockets));
 }
