@@ -119,8 +119,9 @@ def judge_datagrams(counters: dict[str, int], clients: Tally) -> list[str]:
                       f"datagram_queue_dropped={full}")
     if received != echoed + dropped:
         faults.append(f"datagrams_received={received}, but {echoed} echoed and {dropped} dropped")
-    if clients.datagrams_received != echoed:
-        faults.append(f"datagrams_echoed={echoed}, but {clients.datagrams_received} came back")
+    if clients.datagrams_received + clients.datagrams_dropped != echoed:
+        faults.append(f"datagrams_echoed={echoed}, but {clients.datagrams_received} came back and "
+                      f"{clients.datagrams_dropped} were dropped by the client's kernel")
     return faults
 
 
