@@ -48,6 +48,9 @@ void DatagramFlow::open() noexcept {
   sys::stamp_arrivals(socket_.fd());
   const bool wants_trains = context_.plan.burst > 1;
   sends_trains_ = wants_trains && socket_.set_segment(context_.plan.sizes.largest);
+  if (sends_trains_) {
+    socket_.accept_trains();
+  }
   state_ = State::open;
   ++context_.tally.connected;
   is_writable_ = true;
@@ -247,9 +250,20 @@ void DatagramFlow::read() noexcept {
     } else {
       last_arrival_ = read.arrived;
       context_.silence.on_arrival(read.arrived);
-      handle_datagram(buffer.first(read.result.count()), read);
+      handle_datagrams(buffer.first(read.result.count()), read);
     }
   }
+}
+
+// Cuts a train. A datagram of 0 bytes is handled too.
+void DatagramFlow::handle_datagrams(std::span<const std::byte> bytes,
+                                    const sys::StampedRead& read) noexcept {
+  const std::size_t most = read.segment_bytes == 0 ? bytes.size() : read.segment_bytes;
+  do {
+    const std::size_t length = std::min(most, bytes.size());
+    handle_datagram(bytes.first(length), read);
+    bytes = bytes.subspan(length);
+  } while (!bytes.empty());
 }
 
 Turn DatagramFlow::read_strays() noexcept {

@@ -87,6 +87,7 @@ class DatagramFlow final : public LoadPeer {
 
   void read() noexcept;
   [[nodiscard]] Turn read_strays() noexcept;
+  void handle_datagrams(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
   void handle_datagram(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
   void handle_own(std::uint64_t number, std::span<const std::byte> bytes,
                   const sys::StampedRead& read) noexcept;

@@ -140,7 +140,10 @@ StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
   const TimePoint now = MonotonicClock::now();
   const Duration age =
       timed.arrived ? time_since(*timed.arrived).value_or(Duration(0)) : Duration(0);
-  return {.result = timed.result, .arrived = now - age, .read = now};
+  return {.result = timed.result,
+          .arrived = now - age,
+          .read = now,
+          .segment_bytes = timed.segment_bytes};
 }
 
 std::optional<TcpFigures> tcp_figures(int fd) noexcept {

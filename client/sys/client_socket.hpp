@@ -69,6 +69,7 @@ struct StampedRead {
   // time stamp.
   TimePoint arrived;
   TimePoint read;
+  std::size_t segment_bytes = 0;  // As in TimedRead.
 };
 
 // Like receive_with_time(), on the monotonic clock.

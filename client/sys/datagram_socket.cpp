@@ -99,6 +99,10 @@ bool ClientDatagramSocket::set_segment(std::size_t bytes) const noexcept {
   return set_int_option(fd_.get(), SOL_UDP, UDP_SEGMENT, static_cast<int>(bytes)).ok();
 }
 
+void ClientDatagramSocket::accept_trains() const noexcept {
+  (void)set_int_option(fd_.get(), SOL_UDP, UDP_GRO, 1);
+}
+
 Stray ClientDatagramSocket::receive_stray(std::span<std::byte> into) const noexcept {
   sockaddr_storage sender{};
   iovec piece{.iov_base = into.data(), .iov_len = into.size()};

@@ -51,6 +51,11 @@ class ClientDatagramSocket {
   // be shorter (UDP_SEGMENT). 0: sends are not cut. Returns false if the kernel cannot do this.
   [[nodiscard]] bool set_segment(std::size_t bytes) const noexcept;
 
+  // Lets the kernel hand the datagrams of a train over at once (UDP_GRO, StampedRead). Without it,
+  // the kernel cuts the train; on loopback that costs the server's time. No-op if the kernel cannot
+  // do this.
+  void accept_trains() const noexcept;
+
   // Reads a datagram that another address sent. EAGAIN if there is none.
   [[nodiscard]] Stray receive_stray(std::span<std::byte> into) const noexcept;
   // How many datagrams of the server the kernel has dropped because the receive buffer was full

@@ -197,7 +197,7 @@ void write_datagram_listeners(MetricsText& text, const Snapshot& snapshot) {
   }
   text.begin("echod_datagram_listener_queue_dropped_total", kCounter,
              "Datagrams that the kernel dropped, nearly always because the receive buffer of the "
-             "listener was full.");
+             "listener was full; the kernel counts a train as one.");
   for (const DatagramListenerSnapshot& listener : snapshot.datagram_listeners) {
     text.sample(listener.dropped, {{"listener", listener.address}});
   }

@@ -102,9 +102,10 @@ class Worker {
   // Take the last call of listen() back, for a socket of this kind.
   void unlisten_stream() noexcept { acceptor_.remove_last(); }
   void unlisten_datagram() noexcept { datagrams_.remove_last(); }
-  // Echoes the datagrams that wait in the queue of `socket`. Call it before start(). Throws
-  // std::bad_alloc.
-  void echo_queued(const sys::DatagramSocket& socket) { datagrams_.echo_queued(socket); }
+  // As WorkerDatagrams::echo_queued(). Call it before start().
+  [[nodiscard]] bool echo_queued(const sys::DatagramSocket& socket, sys::TimePoint deadline) {
+    return datagrams_.echo_queued(socket, deadline);
+  }
   // Continue from a parked worker of an earlier program. Call them before start().
   // carry_over() adds counts; `ended` is the number of the listener's connections that have closed.
   // resume() passes open connections: the worker's thread registers them before it serves.

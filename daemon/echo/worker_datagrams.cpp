@@ -15,17 +15,21 @@ void WorkerDatagrams::add(std::shared_ptr<const sys::DatagramSocket> socket) {
                                      std::move(socket)));
 }
 
-void WorkerDatagrams::echo_queued(const sys::DatagramSocket& socket) {
+bool WorkerDatagrams::echo_queued(const sys::DatagramSocket& socket, sys::TimePoint deadline) {
   DatagramRelay& echoes = relay();
   std::size_t left = most_queued(socket);
   while (left > 0) {
+    if (sys::MonotonicClock::now() >= deadline) {
+      return false;
+    }
     const std::size_t most = std::min(left, sys::DatagramBatch::kMost);
     const DatagramRelay::Round round = echoes.echo(socket.fd.get(), most, context_.loop.now());
     if (round.received == 0) {
-      return;  // Also after an error: there is no later.
+      break;  // Also after an error: there is no later.
     }
     left -= round.received;
   }
+  return true;
 }
 
 void WorkerDatagrams::apply() noexcept {

@@ -12,6 +12,7 @@
 #include "echo/datagram_echo.hpp"
 #include "echo/datagram_relay.hpp"
 #include "echo/echo_context.hpp"
+#include "sys/clock.hpp"
 #include "sys/datagram_socket.hpp"
 
 namespace echod {
@@ -26,8 +27,9 @@ class WorkerDatagrams {
   void add(std::shared_ptr<const sys::DatagramSocket> socket);
   // Takes the last add() back.
   void remove_last() noexcept { sockets_.pop_back(); }
-  // Echoes what is in the queue of a socket that is not served any more. Throws std::bad_alloc.
-  void echo_queued(const sys::DatagramSocket& socket);
+  // Echoes what is in the queue of a socket that is not served any more. Returns false if the
+  // deadline came first. Throws std::bad_alloc.
+  [[nodiscard]] bool echo_queued(const sys::DatagramSocket& socket, sys::TimePoint deadline);
 
   // The settings of the context have changed.
   void apply() noexcept;

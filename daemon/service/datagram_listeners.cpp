@@ -96,14 +96,17 @@ std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& group
   return firsts;
 }
 
-void empty_and_close(const ListenerGroup& open, Workers& workers) {
+bool empty_and_close(const ListenerGroup& open, Workers& workers) {
+  const sys::TimePoint deadline = sys::MonotonicClock::now() + kLongestEmptying;
+  bool are_empty = true;
   for (std::size_t i = 0; i < open.size(); ++i) {
     const sys::DatagramSocket socket = datagram_socket_of(open[i]);
     if (socket.is_inherited) {
       continue;
     }
-    workers.at(i % workers.size()).echo_queued(socket);
+    are_empty = workers.at(i % workers.size()).echo_queued(socket, deadline) && are_empty;
   }
+  return are_empty;
 }
 
 std::vector<ListenerState> states_of(const std::vector<DatagramSockets>& listeners,

@@ -4,6 +4,7 @@
 // Thread-safety: functions without shared state; must be called from the main thread. Never blocks.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <vector>
@@ -42,9 +43,13 @@ struct CarriedDatagrams {
 [[nodiscard]] std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states);
 [[nodiscard]] std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& groups);
 
+// Bounds the pause of an upgrade that removes a UDP listener, whatever waits there.
+inline constexpr std::chrono::milliseconds kLongestEmptying{100};
+
 // Echoes what waits at a [[listen]] that is not configured any more, and closes its sockets. Those
-// that the service manager has open too are only closed. Throws std::bad_alloc.
-void empty_and_close(const ListenerGroup& open, Workers& workers);
+// that the service manager has open too are only closed. Returns false if more waited than could be
+// echoed in kLongestEmptying. Throws std::bad_alloc.
+[[nodiscard]] bool empty_and_close(const ListenerGroup& open, Workers& workers);
 
 // Describes the sockets of the UDP listeners of `config`, in the same order.
 [[nodiscard]] std::vector<ListenerState> states_of(const std::vector<DatagramSockets>& listeners,

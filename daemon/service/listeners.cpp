@@ -79,7 +79,7 @@ ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, 
   const std::vector<std::size_t> tcp_numbers = tcp_numbers_of(groups);
   const auto matches = matches_of(config.listen, first_of_each(groups));
   workers_.set_datagram_ports(datagram_ports_of(earlier));
-  close_unmatched(groups, matches);
+  close_unmatched(groups, matches, log);
   ListenerNumbers numbers;
   numbers.fill(ListenerCounts::kRemoved);
   std::vector<ListenConfig> served;
@@ -106,15 +106,21 @@ ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, 
 }
 
 void Listeners::close_unmatched(const std::vector<ListenerGroup>& groups,
-                                const std::vector<std::optional<std::size_t>>& matches) {
+                                const std::vector<std::optional<std::size_t>>& matches,
+                                spdlog::logger& log) {
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (std::find(matches.begin(), matches.end(), i) != matches.end()) {
       continue;
     }
-    if (groups[i].front().protocol == Protocol::udp) {
-      empty_and_close(groups[i], workers_);
+    const ListenerState& first = groups[i].front();
+    if (first.protocol == Protocol::udp) {
+      if (!empty_and_close(groups[i], workers_)) {
+        log.warn(
+            "upgrade: more datagrams waited at {} than could be echoed in {} ms; the rest is lost",
+            listener_text(first.protocol, first.address), kLongestEmptying.count());
+      }
     } else {
-      empty_and_close(groups[i].front(), workers_);
+      empty_and_close(first, workers_);
     }
   }
 }

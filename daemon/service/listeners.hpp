@@ -63,7 +63,7 @@ class Listeners {
   void take_over(const ListenerGroup& open, const ListenConfig& wanted, const TcpOptions& options,
                  spdlog::logger& log);
   void close_unmatched(const std::vector<ListenerGroup>& groups,
-                       const std::vector<std::optional<std::size_t>>& matches);
+                       const std::vector<std::optional<std::size_t>>& matches, spdlog::logger& log);
   void announce_tcp(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const;
   void announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger& log) const;
   void add(sys::ListenSocket socket);

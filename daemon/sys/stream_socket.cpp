@@ -1,6 +1,8 @@
 #include "sys/stream_socket.hpp"
 
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/ioctl.h>
 
 #include <array>
@@ -19,20 +21,22 @@ IoResult queue_length(int fd, unsigned long request) noexcept {
   return result.ok() ? IoResult::of(bytes) : result;
 }
 
-std::optional<WallTime> arrival_of(msghdr& message) noexcept {
-  const cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_level != SOL_SOCKET ||
-      header->cmsg_type != SCM_TIMESTAMPNS) {
-    return std::nullopt;
+void read_control(const cmsghdr& header, TimedRead& read) noexcept {
+  if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_TIMESTAMPNS) {
+    timespec time{};
+    std::memcpy(&time, CMSG_DATA(&header), sizeof time);
+    read.arrived = wall_time_of(time);
+  } else if (header.cmsg_level == IPPROTO_UDP && header.cmsg_type == UDP_GRO) {
+    int bytes = 0;
+    std::memcpy(&bytes, CMSG_DATA(&header), sizeof bytes);
+    read.segment_bytes = static_cast<std::size_t>(bytes);
   }
-  timespec time{};
-  std::memcpy(&time, CMSG_DATA(header), sizeof time);
-  return wall_time_of(time);
 }
 
 TimedRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept {
   iovec piece{.iov_base = into.data(), .iov_len = into.size()};
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec))> control{};
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(int))>
+      control{};
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
@@ -41,7 +45,14 @@ TimedRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept 
     message.msg_controllen = control.size();
     return calls::recvmsg(fd, &message, flags);
   });
-  return {.result = result, .arrived = result.count() > 0 ? arrival_of(message) : std::nullopt};
+  TimedRead read{.result = result};
+  if (result.count() > 0) {
+    for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+         header = CMSG_NXTHDR(&message, header)) {
+      read_control(*header, read);
+    }
+  }
+  return read;
 }
 
 }  // namespace

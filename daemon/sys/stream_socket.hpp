@@ -30,6 +30,9 @@ struct TimedRead {
   IoResult result = IoResult::failure(EAGAIN);
   // When the newest of the bytes arrived. Nothing without bytes, or if the kernel noted no time.
   std::optional<WallTime> arrived = std::nullopt;
+  // On a UDP socket with UDP_GRO (udp(7)): the bytes are a train of datagrams of this size, of
+  // which the last may be shorter. 0: they are a single datagram.
+  std::size_t segment_bytes = 0;
 };
 
 // Like receive() and peek(), with the time. The kernel merges segments in the receive queue, and

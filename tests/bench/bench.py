@@ -33,7 +33,7 @@ def parse_arguments():
     parser.add_argument("--build", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("build/bench-report"), metavar="DIR")
     parser.add_argument("--publish", action="store_true", help="write docs/performance/ instead")
-    parser.add_argument("--quick", action="store_true", help="fewer scenarios, peers and rounds: 4 minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer scenarios, peers and rounds: 5 minutes")
     parser.add_argument("--rounds", type=int, metavar="N", help="number of rounds (9; quick: 5)")
     parser.add_argument("--seconds", type=float, metavar="S", help="duration of each run (0.5; quick: 0.4)")
     parser.add_argument("--peers", nargs="*", default=[], metavar="NAME", help="only these peers; echod: no peer")

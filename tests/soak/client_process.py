@@ -35,6 +35,7 @@ class Tally:
     open: int = 0
     datagrams_sent: int = 0
     datagrams_received: int = 0
+    datagrams_dropped: int = 0  # Answers that came, but did not fit into the client's receive buffer.
     longest_turn_s: float = 0.0  # The longest time in which no stream was served: the process was busy or had no CPU.
     sent_hash: str = ""  # A hash of the hashes of all whole streams.
     received_hash: str = ""
@@ -49,6 +50,7 @@ class Tally:
         self.open += other.open
         self.datagrams_sent += other.datagrams_sent
         self.datagrams_received += other.datagrams_received
+        self.datagrams_dropped += other.datagrams_dropped
         self.longest_turn_s = max(self.longest_turn_s, other.longest_turn_s)
         self.sent_hash = hashlib.sha256((self.sent_hash + other.sent_hash).encode()).hexdigest()
         self.received_hash = hashlib.sha256((self.received_hash + other.received_hash).encode()).hexdigest()

@@ -8,6 +8,7 @@ import random
 import select
 import signal
 import socket
+import struct
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -24,9 +25,11 @@ PAUSE_S = 0.1  # The most between two sends of a socket.
 LOST_AFTER_S = 3.0  # After so long a silence a socket waits no longer. A late answer is still compared.
 SIZES = ((0, 64), (65, 1472), (1473, 9000), (9001, 65507))  # How likely each is: SIZE_WEIGHTS.
 SIZE_WEIGHTS = (10, 10, 3, 1)
+FLOOD_SHARE, FLOOD = 0.002, 1500  # A flood is more than fits into a receive buffer.
 TRAIN_SHARE = 0.1
-TRAIN_SIZES, TRAIN_LENGTHS = (100, 1200), (2, 40)
+TRAIN_SIZES, TRAIN_LENGTHS = (100, 1200), (2, kinds.LONGEST_TRAIN)
 UDP_SEGMENT = 103  # In linux/udp.h.
+SO_MEMINFO, MEMINFO_DROPS = 55, 8  # In asm-generic/socket.h, linux/sock_diag.h.
 RECEIVE_BUFFER = 1 << 20
 
 
@@ -52,7 +55,10 @@ class DatagramSocket:
         if now < self._sends_at or self._waits_for >= WINDOW:
             return
         self._sends_at = now + self._rng.uniform(0, PAUSE_S)
-        if self._rng.random() < TRAIN_SHARE:
+        if self._rng.random() < FLOOD_SHARE:
+            for _ in range(FLOOD):
+                self._send(self._rng.randint(0, 1000), 1)
+        elif self._rng.random() < TRAIN_SHARE:
             self._send(self._rng.randint(*TRAIN_SIZES), self._rng.randint(*TRAIN_LENGTHS))
         else:
             sizes, = self._rng.choices(SIZES, SIZE_WEIGHTS)
@@ -76,6 +82,10 @@ class DatagramSocket:
     def _bytes(self, size: int) -> bytes:
         begin = self._rng.randrange(POOL_BYTES - size)
         return POOL[begin:begin + size]
+
+    def dropped(self) -> int:
+        """Returns how many answers the kernel has dropped because this process did not read them in time."""
+        return int(struct.unpack("9I", self.socket.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, 36))[MEMINFO_DROPS])
 
     def receive_all(self) -> str:
         """Reads what has come. Returns what is wrong with it, or ""."""
@@ -132,4 +142,5 @@ class DatagramClients:
 
     def report(self) -> None:
         self.reports_at = time.monotonic() + REPORT_S
+        self.tally.datagrams_dropped = sum(one.dropped() for one in self.sockets)
         self.control.send(self.tally)

@@ -20,6 +20,7 @@ GATE_CUT = "127.0.0.7"
 LOAD = "127.0.0.8"  # Connections of echoload.
 DATAGRAMS = "127.0.0.11"  # UDP; no line of the log is about a datagram.
 
+LONGEST_TRAIN = 40  # Datagrams that a UDP client sends as one.
 KIB = 1024
 MIB = 1024 * KIB
 

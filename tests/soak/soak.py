@@ -88,6 +88,7 @@ class Soak:
             "streams": dict(tally.kinds.most_common()), "whole_streams": tally.whole,
             "longest_turn_s": round(tally.longest_turn_s, 3), "open_at_the_end": run.open_at_the_end,
             "datagrams_sent": tally.datagrams_sent, "datagrams_received": tally.datagrams_received,
+            "datagrams_dropped_by_client": tally.datagrams_dropped,
             "bytes_sent": tally.sent.total(), "bytes_received": tally.received.total(),
             "sent_hash": tally.sent_hash, "received_hash": tally.received_hash,
             "failed_streams": tally.failed, "echoload": asdict(run.load_totals), "gate": dict(run.gate_counts),
@@ -116,7 +117,8 @@ def show(result: dict[str, Any]) -> None:
     print(f"\n{result['seconds']:.0f} s, seed {result['seed']}{', interrupted' if result['interrupted'] else ''}")
     line("streams", f"{streams}, {result['whole_streams']} had to come back whole, {result['failed_streams']} failed")
     line("", pairs("streams"))
-    line("datagrams", f"{result['datagrams_sent']} sent, {result['datagrams_received']} came back")
+    line("datagrams", f"{result['datagrams_sent']} sent, {result['datagrams_received']} came back, "
+                      f"{result['datagrams_dropped_by_client']} were dropped by the clients' kernel")
     line("bytes", f"{result['bytes_sent']} sent, {result['bytes_received']} received")
     line("hash", f"{result['sent_hash']} sent")
     line("", f"{result['received_hash']} received")

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -24,6 +25,9 @@ class WorkerDatagramsTest : public EchoFixture {
   }
   static std::vector<Datagram> some(std::size_t count) {
     return std::vector<Datagram>(count, Datagram{.bytes = "hello"});
+  }
+  static sys::TimePoint in_a_second() {
+    return sys::MonotonicClock::now() + std::chrono::seconds(1);
   }
   void expect_echo(int fd, std::size_t count) {
     kernel_.expect_recvmmsg(fd, some(count));
@@ -99,10 +103,10 @@ TEST_F(WorkerDatagramsTest, TheQueueOfASocketThatIsNotServedIsEchoed) {
   expect_echo(kFd, kBatch);
   expect_echo(kFd, 3);
   kernel_.expect_recvmmsg_error(kFd, EAGAIN);
-  datagrams_.echo_queued(*socket);
+  EXPECT_TRUE(datagrams_.echo_queued(*socket, in_a_second()));
   EXPECT_EQ(count(Counter::datagrams_echoed), kBatch + 3);
   kernel_.expect_recvmmsg_error(kFd, EIO);
-  datagrams_.echo_queued(*socket);
+  EXPECT_TRUE(datagrams_.echo_queued(*socket, in_a_second()));
 }
 
 // 16384 bytes hold less than 33 datagrams.
@@ -111,7 +115,19 @@ TEST_F(WorkerDatagramsTest, NewcomersDoNotKeepItFromEnding) {
   expect_echo(kFd, kBatch);
   expect_echo(kFd, kBatch);
   expect_echo(kFd, 1);
-  datagrams_.echo_queued(*socket);
+  EXPECT_TRUE(datagrams_.echo_queued(*socket, in_a_second()));
+}
+
+// An upgrade in place waits for it.
+TEST_F(WorkerDatagramsTest, ALongQueueIsEchoedUntilTheDeadline) {
+  const auto socket = socket_of(kFd);
+  expect_echo(kFd, kBatch);
+  kernel_.expect_recvmmsg(kFd, some(kBatch)).then([this] {
+    kernel_.advance(std::chrono::seconds(1));
+  });
+  kernel_.expect_sendmmsg(kFd, some(kBatch));
+  EXPECT_FALSE(datagrams_.echo_queued(*socket, in_a_second()));
+  EXPECT_EQ(count(Counter::datagrams_echoed), 2 * kBatch);
 }
 
 }  // namespace

@@ -170,7 +170,7 @@ TEST_F(DatagramListenersTest, WhatWaitsAtARemovedOneIsEchoedOnce) {
   }
   const std::vector<ListenerState> open = states(sockets);
   sockets.clear();
-  empty_and_close(open, *workers);
+  EXPECT_TRUE(empty_and_close(open, *workers));
   for (const UdpPeer& peer : peers) {
     EXPECT_EQ(peer.receive().bytes, "waiting");
   }
@@ -188,7 +188,7 @@ TEST_F(DatagramListenersTest, WhatWaitsAtARemovedPassedSocketStays) {
   peer.send("waiting");
   std::vector<ListenerState> open = states(sockets);
   open.front().is_inherited = true;
-  empty_and_close(open, *workers);
+  EXPECT_TRUE(empty_and_close(open, *workers));
   EXPECT_FALSE(is_open_descriptor(open.front().fd));
   EXPECT_GT(sys::datagram_queue(sockets.front()->fd.get()).used_bytes, 0U);
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/sys/client_socket.hpp"
 #include "sys/stream_socket.hpp"
 #include "sys/wait_ready.hpp"
 
@@ -47,6 +49,10 @@ class Server {
     EXPECT_EQ(sendto(fd_.get(), bytes.data(), bytes.size(), 0,
                      reinterpret_cast<const sockaddr*>(&storage), length),
               static_cast<ssize_t>(bytes.size()));
+  }
+  // Cuts what is sent from now on into datagrams of `bytes` each.
+  [[nodiscard]] bool cuts(int bytes) const {
+    return setsockopt(fd_.get(), IPPROTO_UDP, UDP_SEGMENT, &bytes, sizeof bytes) == 0;
   }
   void close() { fd_.reset(); }
 
@@ -112,6 +118,25 @@ TEST_F(DatagramSocketTest, ASendIsCutIntoSegments) {
   EXPECT_TRUE(socket_.set_segment(0));
   EXPECT_TRUE(sys::send(socket_.fd(), bytes("onceagain")).ok());
   EXPECT_EQ(server_.read(), "onceagain");
+}
+
+TEST_F(DatagramSocketTest, ATrainIsReadAsAWholeIfItIsAccepted) {
+  if (!server_.cuts(4)) {
+    GTEST_SKIP() << "this kernel has no UDP_SEGMENT";
+  }
+  const auto read = [this] { return sys::receive_stamped(socket_.fd(), buffer_); };
+  server_.send_to(client(), "onceagaiNow");
+  for (const std::size_t bytes : {4U, 4U, 3U}) {
+    const sys::StampedRead part = read();
+    EXPECT_EQ(part.result.count(), bytes);
+    EXPECT_EQ(part.segment_bytes, 0U);
+  }
+  socket_.accept_trains();
+  server_.send_to(client(), "onceagaiNow");
+  const sys::StampedRead train = read();
+  EXPECT_EQ(train.result.count(), 11U);
+  EXPECT_EQ(train.segment_bytes, 4U);
+  EXPECT_TRUE(read().result.would_block());
 }
 
 TEST_F(DatagramSocketTest, WhatDoesNotFitIntoTheReceiveBufferIsCounted) {
