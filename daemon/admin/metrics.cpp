@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "admin/utf8.hpp"
+#include "text/utf8.hpp"
 
 namespace echod {
 

@@ -12,7 +12,7 @@
 
 #include "admin/delay_estimate.hpp"
 #include "admin/figures.hpp"
-#include "admin/html_text.hpp"
+#include "text/html_text.hpp"
 
 namespace echod {
 
