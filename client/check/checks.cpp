@@ -58,7 +58,8 @@ Finding binary(CheckContext& context) {
   peer.exchange(text.size());
   const std::string figure = duration_text(sys::MonotonicClock::now() - begin);
   peer.expect_no_more();
-  return {.figure = figure, .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
+  return {.figure = figure,
+          .reason = "all byte values, NUL, CR and LF, telnet commands, invalid UTF-8"};
 }
 
 Finding byte_by_byte(CheckContext& context) {

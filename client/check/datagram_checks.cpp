@@ -56,7 +56,8 @@ Finding binary_datagram(CheckContext& context) {
   peer.await_all_echoes();
   const std::string figure = duration_text(sys::MonotonicClock::now() - begin);
   peer.expect_no_more();
-  return {.figure = figure, .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
+  return {.figure = figure,
+          .reason = "all byte values, NUL, CR and LF, telnet commands, invalid UTF-8"};
 }
 
 Finding empty_datagram(CheckContext& context) {

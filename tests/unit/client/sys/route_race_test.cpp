@@ -11,8 +11,10 @@
 namespace echod::test {
 namespace {
 
-using std::chrono::hours;
 using std::chrono::milliseconds;
+
+// Longer than the delay between two attempts, so that no test waits for it.
+constexpr std::chrono::seconds kLong{20};
 
 // Ends with `error` when it is advanced; EINPROGRESS: never.
 class FakeAttempt final : public sys::RouteAttempt {
@@ -52,19 +54,19 @@ class RouteRaceTest : public testing::Test {
 };
 
 TEST_F(RouteRaceTest, TheFirstRouteThatWorksWinsAndLaterOnesDoNotBegin) {
-  const sys::RaceResult result = race({0, 0}, hours(1));
+  const sys::RaceResult result = race({0, 0}, kLong);
   EXPECT_EQ(result.winner, 0U);
   EXPECT_EQ(begun_, (std::vector<std::size_t>{0}));
 }
 
 TEST_F(RouteRaceTest, TheNextRouteBeginsAfterAFailure) {
-  const sys::RaceResult result = race({ECONNREFUSED, -ENETUNREACH, 0}, hours(1));
+  const sys::RaceResult result = race({ECONNREFUSED, -ENETUNREACH, 0}, kLong);
   EXPECT_EQ(result.winner, 2U);
   EXPECT_EQ(result.errors, (std::vector<int>{ECONNREFUSED, ENETUNREACH, 0}));
 }
 
 TEST_F(RouteRaceTest, TheNextRouteBeginsWhileTheFirstIsSilent) {
-  const sys::RaceResult result = race({EINPROGRESS, 0}, hours(1));
+  const sys::RaceResult result = race({EINPROGRESS, 0}, kLong);
   EXPECT_EQ(result.winner, 1U);
   EXPECT_EQ(result.errors, (std::vector<int>{0, 0}));
 }
@@ -76,7 +78,7 @@ TEST_F(RouteRaceTest, ASilentRouteFailsAfterTheTimeout) {
 }
 
 TEST_F(RouteRaceTest, WithoutRoutesThereIsNoWinner) {
-  EXPECT_FALSE(race({}, hours(1)).winner);
+  EXPECT_FALSE(race({}, kLong).winner);
 }
 
 }  // namespace
