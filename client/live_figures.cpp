@@ -4,7 +4,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "client/report/summary.hpp"
+#include "client/report/run_lines.hpp"
 
 namespace echod::client {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "client/report/run_record.hpp"
+#include "client/report/run_merge.hpp"
 #include "client/results.hpp"
 #include "client/text/figures.hpp"
 

@@ -19,7 +19,7 @@ namespace echod::client {
 namespace {
 
 constexpr int kFlags = O_WRONLY | O_NOCTTY | O_CLOEXEC;
-constexpr mode_t kMode = 0666;  // Less the umask.
+constexpr mode_t kMode = 0666;  // The umask is subtracted.
 
 // Creates a file with the mode of the open file `mode_of`. Fails if the name exists.
 sys::UniqueFd make(const std::string& name, int mode_of) {
@@ -39,7 +39,7 @@ std::filesystem::path without_links(const std::filesystem::path& name) {
     return existing;
   }
   if (error != std::errc::no_such_file_or_directory) {
-    return name;  // Such as a loop of links. Opening the file reports the error.
+    return name;  // For example, links form a loop. Opening the file reports the error.
   }
   const std::filesystem::path next = std::filesystem::read_symlink(name, error);
   if (!error) {

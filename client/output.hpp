@@ -4,7 +4,7 @@
 //   ------------------------------------  ---------------------------------------------------------
 //   "-", or the file of standard output   to standard output
 //   no file yet, or a regular file        as FILE.PID.tmp in the same directory, then renamed; if
-//                                         the name is a symbolic link, FILE is what it leads to
+//                                         the name is a symbolic link, FILE is its target
 //   anything else, such as a FIFO         in place; opened at the start, which blocks until a FIFO
 //                                         has a reader
 //
@@ -54,7 +54,7 @@ struct PendingWrite {
   std::function<void()> write;  // May throw FatalError.
 };
 
-// Writes all outputs, first those that never wait for a reader. If some cannot be written, writes
+// Writes all outputs, those that never wait for a reader first. If some cannot be written, writes
 // the others and throws a FatalError that names the failed ones.
 void write_all(std::vector<PendingWrite> writes);
 

@@ -22,7 +22,7 @@ namespace echod::client {
 
 namespace {
 
-// The first usable source address of the same family as `server`.
+// The first source that has the family of `server` and is an address of this host.
 std::optional<SocketAddress> source_for(const SocketAddress& server, const Options& options) {
   for (const SocketAddress& source : options.plan.sources) {
     if (source.is_v6() == server.is_v6() && sys::bind_error(source) == 0) {
@@ -46,7 +46,7 @@ std::vector<sys::Route> routes_to(const Options& options) {
   return routes;
 }
 
-// Says more than "Resource temporarily unavailable".
+// EAGAIN gets a text that says more than "Resource temporarily unavailable".
 std::string local_error_text(int error) {
   return error == EAGAIN ? "its accept queue stayed full" : sys::connect_error_text(error);
 }

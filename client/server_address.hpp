@@ -15,7 +15,7 @@ namespace echod::client {
 [[nodiscard]] Endpoint reachable_endpoint(const Options& options);
 
 // Throws FatalError unless all of options.plan.sources are addresses of this host and of the
-// server's family. A UNIX socket has no sources (command_line.cpp).
+// server's family. A UNIX socket has no sources (contradiction.cpp).
 void require_sources(const Options& options);
 
 // Raises the limit on open files to what options.plan.connections need, as far as allowed. Returns

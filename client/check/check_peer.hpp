@@ -52,8 +52,8 @@ class CheckPeer {
   explicit CheckPeer(CheckContext& context, PeerOptions options = {});
 
   // Sends the next `bytes` without reading. Returns false if nothing could be sent for `patience`.
-  // Then the functions that send, await_all_echoes() and expect_end() send the rest first;
-  // half_close(), expect_no_more() and reset() do not.
+  // Then the other functions that send, await_all_echoes() and expect_end() send the rest first.
+  // half_close(), expect_no_more() and reset() do not send it.
   [[nodiscard]] bool send_unread(std::uint64_t bytes, sys::Duration patience = kBlockedTime);
   // Sends the next `bytes`, and reads what comes back meanwhile.
   void send(std::uint64_t bytes);
@@ -72,7 +72,7 @@ class CheckPeer {
   // Half-closes, and fails if surplus bytes arrive within 500 ms. Does not check whether the server
   // closes; other checks do. Must be called only when all bytes are back.
   void expect_no_more() { expect_no_more_on({this, 1}); }
-  // The same for many connections at the same time.
+  // Like expect_no_more(), for many connections at the same time.
   static void expect_no_more_on(std::span<CheckPeer> peers);
   // Closes with an RST.
   void reset();

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "client/check/check_peer.hpp"
-#include "client/check/stopwatch.hpp"
 #include "client/text/figures.hpp"
 #include "sys/clock.hpp"
 #include "sys/open_files.hpp"
@@ -45,9 +44,9 @@ namespace {
 Finding small_message(CheckContext& context) {
   const std::string text = "Hello, echo!\n";
   CheckPeer peer(context, {.text = text});
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   peer.exchange(text.size());
-  const std::string figure = duration_text(watch.elapsed());
+  const std::string figure = duration_text(sys::MonotonicClock::now() - begin);
   peer.expect_no_more();
   return {.figure = figure, .reason = bytes_text(text.size()) + " came back"};
 }
@@ -55,11 +54,12 @@ Finding small_message(CheckContext& context) {
 Finding binary(CheckContext& context) {
   const std::string text = awkward_bytes();
   CheckPeer peer(context, {.text = text});
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   peer.exchange(text.size());
-  const std::string figure = duration_text(watch.elapsed());
+  const std::string figure = duration_text(sys::MonotonicClock::now() - begin);
   peer.expect_no_more();
-  return {.figure = figure, .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
+  return {.figure = figure,
+          .reason = "all byte values, NUL, CR and LF, telnet commands, invalid UTF-8"};
 }
 
 Finding byte_by_byte(CheckContext& context) {
@@ -67,9 +67,9 @@ Finding byte_by_byte(CheckContext& context) {
   CheckPeer peer(context);
   std::vector<std::chrono::nanoseconds> round_trips;
   for (int i = 0; i < kBytes; ++i) {
-    const Stopwatch watch;
+    const sys::TimePoint begin = sys::MonotonicClock::now();
     peer.exchange(1);
-    round_trips.push_back(watch.elapsed());
+    round_trips.push_back(sys::MonotonicClock::now() - begin);
   }
   peer.expect_no_more();
   return {.figure = "median " + duration_text(median(std::move(round_trips))),
@@ -83,9 +83,9 @@ Finding large_late_reader(CheckContext& context) {
   CheckPeer peer(context);
   const bool took_all = peer.send_unread(kBytes, kReadDelay);
   const std::uint64_t unread = peer.sent();
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   peer.expect_end();
-  const std::string rate = rate_text(kBytes - unread, watch.elapsed());
+  const std::string rate = rate_text(kBytes - unread, sys::MonotonicClock::now() - begin);
   if (took_all) {
     return {.figure = size_text(kBytes) + " unread", .reason = "its buffer has no bound"};
   }
@@ -102,9 +102,9 @@ Crowd connect_all(CheckContext& context) {
   Crowd crowd;
   crowd.peers.reserve(context.plan().connections);
   while (crowd.peers.size() < context.plan().connections) {
-    const Stopwatch watch;
+    const sys::TimePoint begin = sys::MonotonicClock::now();
     crowd.peers.emplace_back(context);
-    crowd.longest_connect = std::max(crowd.longest_connect, watch.elapsed());
+    crowd.longest_connect = std::max(crowd.longest_connect, sys::MonotonicClock::now() - begin);
   }
   return crowd;
 }
@@ -119,7 +119,7 @@ Finding in_parallel(CheckContext& context) {
       !reason.empty()) {
     return {.verdict = CheckVerdict::skip, .reason = reason};
   }
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   Crowd crowd = connect_all(context);
   for (const std::uint64_t part : kChunks) {
     for (CheckPeer& peer : crowd.peers) {
@@ -129,7 +129,7 @@ Finding in_parallel(CheckContext& context) {
   for (CheckPeer& peer : crowd.peers) {
     peer.await_all_echoes();
   }
-  const std::string taken = duration_text(watch.elapsed());
+  const std::string taken = duration_text(sys::MonotonicClock::now() - begin);
   CheckPeer::expect_no_more_on(crowd.peers);
   std::string reason = "each got its own 5 parts back, 4100 bytes in all";
   if (crowd.longest_connect >= kRepeatedSyn) {
@@ -144,13 +144,13 @@ Finding pipelining(CheckContext& context) {
   constexpr std::uint64_t kLargest = 4096;
   constexpr std::uint64_t kStride = 2741;  // Prime: the sizes are spread over the range.
   CheckPeer peer(context);
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   for (std::uint64_t i = 0; i < kMessages; ++i) {
     peer.send(1 + i * kStride % kLargest);
   }
   peer.await_all_echoes();
   const std::string figure =
-      size_text(peer.sent()) + " at " + rate_text(peer.sent(), watch.elapsed());
+      size_text(peer.sent()) + " at " + rate_text(peer.sent(), sys::MonotonicClock::now() - begin);
   peer.expect_no_more();
   return {.figure = figure, .reason = "1000 messages of 1 to 4096 bytes without waiting, in order"};
 }
@@ -160,7 +160,7 @@ Finding abrupt_close(CheckContext& context) {
   constexpr int kTimes = 50;
   constexpr std::uint64_t kUnread = 64 * kKib;
   constexpr std::uint64_t kBytes = 1 * kKib;
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   for (int i = 0; i < kTimes; ++i) {
     CheckPeer gone(context);
     (void)gone.send_unread(kUnread);  // Any amount in flight will do.
@@ -169,7 +169,7 @@ Finding abrupt_close(CheckContext& context) {
     next.exchange(kBytes);
     next.expect_no_more();
   }
-  return {.figure = duration_text(watch.elapsed() / kTimes) + " each",
+  return {.figure = duration_text((sys::MonotonicClock::now() - begin) / kTimes) + " each",
           .reason = "50 times reset with 64 KiB under way; the next got its own 1 KiB back"};
 }
 

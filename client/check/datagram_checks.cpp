@@ -1,4 +1,4 @@
-// The checks of UDP. A lost datagram fails its check: an empty path loses none.
+// The checks of UDP. A check fails if a datagram is lost: a path without other traffic loses none.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -11,22 +11,23 @@
 
 #include "client/check/checks.hpp"
 #include "client/check/datagram_peer.hpp"
-#include "client/check/stopwatch.hpp"
 #include "client/text/figures.hpp"
+#include "sys/clock.hpp"
 
 namespace echod::client {
 
 namespace {
 
-// Bytes of a datagram that fills an Ethernet frame over IPv4. One more needs two fragments.
+// The bytes of a datagram that fills an Ethernet frame over IPv4. With one byte more, the datagram
+// is sent in two fragments.
 constexpr std::size_t kEthernetBytes = 1472;
 
-// Sends one datagram of `bytes` and expects it back.
+// Sends a datagram of `bytes` bytes and waits until it is back. Returns how long that took.
 std::string exchange_time(DatagramPeer& peer, std::size_t bytes) {
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   peer.send(bytes);
   peer.await_all_echoes();
-  return duration_text(watch.elapsed());
+  return duration_text(sys::MonotonicClock::now() - begin);
 }
 
 template <std::size_t bytes>
@@ -40,22 +41,23 @@ Finding one_size(CheckContext& context, const std::string& reason) {
 Finding small_datagram(CheckContext& context) {
   const std::string text = "Hello, echo!\n";
   DatagramPeer peer(context);
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   peer.send_text(text);
   peer.await_all_echoes();
-  const std::string figure = duration_text(watch.elapsed());
+  const std::string figure = duration_text(sys::MonotonicClock::now() - begin);
   peer.expect_no_more();
   return {.figure = figure, .reason = bytes_text(text.size()) + " came back"};
 }
 
 Finding binary_datagram(CheckContext& context) {
   DatagramPeer peer(context);
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   peer.send_text(awkward_bytes());
   peer.await_all_echoes();
-  const std::string figure = duration_text(watch.elapsed());
+  const std::string figure = duration_text(sys::MonotonicClock::now() - begin);
   peer.expect_no_more();
-  return {.figure = figure, .reason = "all byte values, NUL, CR and LF, telnet commands, no UTF-8"};
+  return {.figure = figure,
+          .reason = "all byte values, NUL, CR and LF, telnet commands, invalid UTF-8"};
 }
 
 Finding empty_datagram(CheckContext& context) {
@@ -84,18 +86,18 @@ Finding one_by_one(CheckContext& context) {
   DatagramPeer peer(context);
   std::vector<std::chrono::nanoseconds> round_trips;
   for (int i = 0; i < kDatagrams; ++i) {
-    const Stopwatch watch;
+    const sys::TimePoint begin = sys::MonotonicClock::now();
     peer.send(kBytes);
     peer.await_all_echoes();
-    round_trips.push_back(watch.elapsed());
+    round_trips.push_back(sys::MonotonicClock::now() - begin);
   }
   peer.expect_no_more();
   return {.figure = "median " + duration_text(median(std::move(round_trips))),
           .reason = "256 round trips of 64 bytes, each came back once"};
 }
 
-// A server with several addresses must answer from the one that was asked. The kernel hands an
-// answer from another address or port to another socket (datagram_socket.hpp).
+// A server with several addresses must answer from the address that the client sent to. An answer
+// from another address arrives at the second socket (datagram_socket.hpp) and fails the check.
 Finding reply_address(CheckContext& context) {
   DatagramPeer peer(context);
   const std::string figure = exchange_time(peer, DatagramFormat::kHeaderBytes);
@@ -107,14 +109,14 @@ Finding reply_address(CheckContext& context) {
 void await_all_of(std::span<DatagramPeer> peers, std::chrono::nanoseconds timeout) {
   for (DatagramPeer& peer : peers) {
     if (peer.await_echoes(timeout) > 0) {
-      // Fails if another socket has got the datagram, which says more than that it is missing.
+      // Fails if another socket got the datagram: that tells more than a missing datagram.
       DatagramPeer::expect_no_more_on(peers);
       peer.await_all_echoes();
     }
   }
 }
 
-// Two clients do not get each other's datagrams.
+// Each socket must get its own datagrams and no others.
 Finding sockets_in_parallel(CheckContext& context) {
   constexpr std::array<std::size_t, 5> kSizes{16, 64, 256, 1024, kEthernetBytes};
   constexpr std::uint64_t kDescriptorsPerSocket = 2;
@@ -129,34 +131,34 @@ Finding sockets_in_parallel(CheckContext& context) {
   while (peers.size() < sockets) {
     peers.emplace_back(context);
   }
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   for (const std::size_t bytes : kSizes) {
     for (DatagramPeer& peer : peers) {
       peer.send(bytes);
     }
     await_all_of(peers, context.plan().timeout);
   }
-  const std::string taken = duration_text(watch.elapsed());
+  const std::string taken = duration_text(sys::MonotonicClock::now() - begin);
   DatagramPeer::expect_no_more_on(peers);
   return {.figure = what + " in " + taken,
           .reason = "each got its own 5 datagrams back, 16 to 1472 bytes"};
 }
 
-// As many as fit into a receive buffer of the default size.
+// Sends as many datagrams without waiting as fit into a receive buffer of the default size.
 Finding burst(CheckContext& context) {
   constexpr std::size_t kTrains = 2;
   constexpr std::size_t kTrain = 32;
   constexpr std::size_t kBytes = 1200;
   DatagramPeer peer(context);
   bool is_cut_by_kernel = true;
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   for (std::size_t i = 0; i < kTrains; ++i) {
     is_cut_by_kernel = peer.send_train(kTrain, kBytes) && is_cut_by_kernel;
   }
   const std::size_t lost = peer.await_echoes(context.plan().timeout);
   const std::string figure = std::to_string(kTrains * kTrain - lost) + " of " +
                              std::to_string(kTrains * kTrain) + " in " +
-                             duration_text(watch.elapsed());
+                             duration_text(sys::MonotonicClock::now() - begin);
   const std::string sent =
       is_cut_by_kernel ? "2 trains of 32 datagrams" : "64 datagrams without waiting";
   const std::string order = ", " + std::to_string(peer.reordered()) + " out of order";
@@ -173,8 +175,8 @@ Finding burst(CheckContext& context) {
   return {.verdict = CheckVerdict::fail, .figure = figure, .reason = loss + order};
 }
 
-// An echo that answers low ports can be made to answer another service without end
-// (CVE-2024-2169), so a server may refuse them.
+// An attacker can make an echo service and a service on a low port answer each other without end
+// (CVE-2024-2169). So a server may refuse to answer low ports. The check only notes what it does.
 Finding low_source_port(CheckContext& context) {
   constexpr std::uint16_t kFirst = 1023;
   constexpr std::uint16_t kLast = 1000;
@@ -192,14 +194,14 @@ Finding low_source_port(CheckContext& context) {
       return {.verdict = CheckVerdict::note,
               .figure = "not tried",
               .reason = "a port below 1024 needs CAP_NET_BIND_SERVICE"};
-    } catch (const CannotConnect& refusal) {  // A server that is gone has failed other checks.
+    } catch (const CannotConnect& refusal) {  // If no server is there, other checks have failed.
       return {.verdict = CheckVerdict::note, .figure = "refused", .reason = refusal.what()};
     } catch (const DatagramPeer::NetworkFailure& failure) {
       return {.verdict = CheckVerdict::note, .figure = "not answered", .reason = failure.what()};
     } catch (const CheckFailure& failure) {  // The other checks judge wrong answers.
       return {.verdict = CheckVerdict::note, .figure = "answered", .reason = failure.what()};
     } catch (const std::system_error&) {
-      continue;  // In use.
+      continue;  // The port is in use.
     }
   }
   return {.verdict = CheckVerdict::note,

@@ -15,7 +15,7 @@ namespace echod::client {
 
 namespace {
 
-// Room for a train, so that a slow check does not lose the server's answers.
+// Holds a train, so that a slow check does not lose the server's answers.
 constexpr int kReceiveBufferBytes = 1 << 20;
 
 bool is_own_shortage(int error) {
@@ -147,7 +147,7 @@ void DatagramPeer::receive_stray() {
   const sys::Stray stray = socket_.receive_stray(context_.buffer());
   if (stray.result.ok()) {
     fail(": " + bytes_text(stray.result.count()) + " came from " + stray.sender.text() +
-         ", but it asked " + context_.plan().server.address().text());
+         ", and not from " + context_.plan().server.address().text());
   }
 }
 

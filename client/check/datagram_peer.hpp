@@ -1,6 +1,6 @@
 // A UDP socket of a check. Each function is one step of the check and verifies the datagrams that
-// come back meanwhile: each must equal one that was sent, come once, and come from the server's
-// address and port.
+// come back meanwhile: each must equal a datagram that was sent, come once, and come from the
+// server's address and port.
 //
 // Owns the sockets, and keeps what it sent. Thread-safety: none.
 //
@@ -26,16 +26,18 @@ namespace echod::client {
 
 class DatagramPeer {
  public:
-  // `local_port`: 0 for a free port. Throws PortRefused if it needs a privilege.
+  // The local port needs a privilege.
   class PortRefused : public CheckFailure {
    public:
     using CheckFailure::CheckFailure;
   };
-  // A system call failed, but not because of a shortage on this host, nor with ECONNREFUSED.
+  // A system call failed with an error of the network other than ECONNREFUSED.
   class NetworkFailure : public CheckFailure {
    public:
     using CheckFailure::CheckFailure;
   };
+
+  // With `local_port` 0 the kernel chooses a free port. Throws PortRefused.
   explicit DatagramPeer(CheckContext& context, std::uint16_t local_port = 0);
 
   // Sends the next datagram.
@@ -52,7 +54,7 @@ class DatagramPeer {
   [[nodiscard]] std::size_t await_echoes(std::chrono::nanoseconds patience);
   // Fails if another datagram comes within 200 ms.
   void expect_no_more() { expect_no_more_on({this, 1}); }
-  // The same for many sockets at the same time.
+  // Like expect_no_more(), for many sockets at the same time.
   static void expect_no_more_on(std::span<DatagramPeer> peers);
 
   // How many answers came after the answer to a later datagram.

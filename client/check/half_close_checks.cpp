@@ -8,7 +8,6 @@
 
 #include "client/check/check_peer.hpp"
 #include "client/check/checks.hpp"
-#include "client/check/stopwatch.hpp"
 #include "client/text/figures.hpp"
 #include "sys/clock.hpp"
 
@@ -16,26 +15,28 @@ namespace echod::client {
 
 Finding half_close_nothing_sent(CheckContext& context) {
   CheckPeer peer(context);
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   peer.half_close();
   peer.expect_end();
-  return {.figure = duration_text(watch.elapsed()), .reason = "end of file, and no bytes"};
+  return {.figure = duration_text(sys::MonotonicClock::now() - begin),
+          .reason = "end of file, and no bytes"};
 }
 
 Finding half_close_short_message(CheckContext& context) {
   constexpr std::uint64_t kBytes = 64;
   CheckPeer peer(context);
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   (void)peer.send_unread(kBytes);  // Fits into the empty send buffer.
   peer.half_close();
   peer.expect_end();
-  return {.figure = duration_text(watch.elapsed()), .reason = "64 bytes, then end of file"};
+  return {.figure = duration_text(sys::MonotonicClock::now() - begin),
+          .reason = "64 bytes, then end of file"};
 }
 
 Finding half_close_before_reading(CheckContext& context) {
   constexpr std::uint64_t kBytes = 64 * kKib;
   CheckPeer peer(context);
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   if (!peer.send_unread(kBytes)) {
     const std::uint64_t unread = peer.sent();
     peer.expect_end();
@@ -45,7 +46,8 @@ Finding half_close_before_reading(CheckContext& context) {
   }
   peer.half_close();
   peer.expect_end();
-  return {.figure = duration_text(watch.elapsed()), .reason = "64 KiB, then end of file"};
+  return {.figure = duration_text(sys::MonotonicClock::now() - begin),
+          .reason = "64 KiB, then end of file"};
 }
 
 namespace {
@@ -133,13 +135,13 @@ Finding half_close_with_data(CheckContext& context) {
   constexpr int kTimes = 16;
   constexpr std::uint64_t kStep = 1021;
   std::uint64_t bytes = 1;
-  const Stopwatch watch;
+  const sys::TimePoint begin = sys::MonotonicClock::now();
   for (int i = 0; i < kTimes; ++i, bytes += kStep) {
     CheckPeer peer(context);
     peer.send_with_fin(bytes);
     peer.expect_end();
   }
-  return {.figure = duration_text(watch.elapsed() / kTimes) + " each",
+  return {.figure = duration_text((sys::MonotonicClock::now() - begin) / kTimes) + " each",
           .reason = "16 times 1 byte to 15 KiB with the FIN: all of them, then end of file"};
 }
 

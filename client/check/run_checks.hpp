@@ -16,7 +16,7 @@ namespace echod::client {
 
 struct CheckPlan {
   Endpoint server;
-  std::uint32_t connections = 40;  // For the check "in parallel"; of UDP: sockets.
+  std::uint32_t connections = 40;  // In the check "in parallel". UDP: sockets.
   // How long to wait without progress. A check may take many times as long in total.
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);
   std::uint32_t seed = 0;  // Seed of the bytes sent (keyed_stream.hpp).
@@ -29,7 +29,7 @@ enum class CheckVerdict : std::uint8_t {
   pass,
   fail,
   skip,  // The check could not be made.
-  note,  // Tells a fact that is neither right nor wrong.
+  note,  // Shows a fact that is neither right nor wrong.
 };
 
 // "pass", "fail", "skip", "note".

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kSocketAt = 8;
 constexpr std::size_t kHashAt = 12;
 constexpr int kBitsPerByte = 8;
-// The parts of a stream that two datagrams have do not overlap.
+// The distance between the parts of the stream that two datagrams use, so that they do not overlap.
 constexpr std::uint64_t kStreamBytesOfDatagram = 65536;
 
 void put(std::span<std::byte> into, std::uint64_t value) noexcept {

@@ -1,5 +1,5 @@
-// The bytes of the datagrams of a run. They are computed from the number of the socket, the number
-// of the datagram and the seed, so nothing that was sent is stored.
+// Computes the bytes of each datagram of a run from the number of the socket, the number of the
+// datagram and the seed. So sent datagrams need not be stored.
 //
 //   bytes 0 to 7    number of the datagram, little-endian
 //   bytes 8 to 11   number of the socket, little-endian
@@ -7,8 +7,8 @@
 //   the rest        a part of the stream of the socket (keyed_stream.hpp), which depends on the
 //                   number of the datagram
 //
-// A datagram of fewer than kHeaderBytes has no header, only the part of the stream: what comes back
-// can be compared, but not be told from another datagram of its size.
+// A datagram with fewer than kHeaderBytes bytes has no header, only the part of the stream. Then
+// the answer can be compared with one datagram, but does not tell which datagram it answers.
 //
 // Thread-safety: a value type.
 #pragma once
@@ -34,13 +34,13 @@ class DatagramFormat {
 
   explicit DatagramFormat(std::uint32_t seed) noexcept : seed_(seed) {}
 
-  // Writes the datagram `id` of out.size() bytes.
+  // Writes the datagram `id`, with out.size() bytes.
   void fill(std::span<std::byte> out, const DatagramId& id) const noexcept;
-  // Reads the header. Returns nothing if the bytes are too few or their hash is wrong: then they
-  // were changed, or are not of this run. The chance that wrong bytes have a right hash is 1 in
-  // 2^32.
+  // Reads the header. Returns nothing if there are too few bytes or the hash is wrong: then the
+  // bytes were changed or belong to another run. Wrong bytes have a right hash with a chance of 1
+  // in 2^32.
   [[nodiscard]] std::optional<DatagramId> id_of(std::span<const std::byte> bytes) const noexcept;
-  // The index of the first byte that differs from the datagram `id`; bytes.size() if none does.
+  // Returns how many leading bytes of `bytes` equal the datagram `id`.
   [[nodiscard]] std::size_t count_matching(std::span<const std::byte> bytes,
                                            const DatagramId& id) const noexcept;
 

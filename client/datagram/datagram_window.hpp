@@ -1,11 +1,12 @@
-// The datagrams that one socket has sent: which are outstanding, and what an answer means.
+// Keeps which datagrams of one socket are outstanding, and tells what an answer means.
 //
-//   outstanding --answer--> answered      an answer that comes again is a duplicate
-//   outstanding --time----> given up      an answer that comes then is late, and once
+//   outstanding --answer--> answered   a further answer is a duplicate
+//   outstanding --time----> given up   the first answer is late, a further one is a duplicate
 //
 // An answer is reordered if an answer to a later datagram came before it (RFC 4737, section 3.3).
-// Memory grows with the datagrams since the oldest outstanding one, and with those given up, of
-// which the newest kRemembered are known. An answer to one before those is late.
+// The memory grows with the number of datagrams since the oldest outstanding one, and with the
+// number of those given up. Only the newest kRemembered of those are kept. Any answer to an older
+// one is late.
 //
 // Thread-safety: none. Running out of memory ends the process (client/main.cpp).
 #pragma once
@@ -30,15 +31,16 @@ class DatagramWindow {
   static constexpr std::size_t kRemembered = 65536;
 
   enum class Meaning : std::uint8_t {
-    answer,     // The first to an outstanding datagram.
-    duplicate,  // Not the first.
-    late,       // To a datagram that was given up.
-    unknown,    // To no datagram that was sent.
+    answer,     // The first answer to an outstanding datagram.
+    duplicate,  // A further answer to a datagram.
+    late,       // An answer to a datagram that was given up.
+    unknown,    // No datagram with this number was sent yet.
   };
   struct Answer {
     Meaning meaning = Meaning::unknown;
-    bool is_reordered = false;  // Only of an `answer`.
-    DatagramTimes times = {};   // Only of an `answer`.
+    // Set if the meaning is `answer`.
+    bool is_reordered = false;
+    DatagramTimes times = {};
   };
 
   // The next datagram was sent. Numbers count from 0.
@@ -60,14 +62,14 @@ class DatagramWindow {
     bool is_answered = false;
   };
 
-  // Makes the first entry an outstanding one.
+  // Drops answered entries from the front until the first entry is outstanding.
   void drop_answered() noexcept;
 
   std::uint64_t first_ = 0;  // The number of the first entry.
   std::deque<Entry> entries_;
   std::uint64_t outstanding_ = 0;
   std::uint64_t after_latest_ = 0;      // The number after the latest that was answered.
-  std::deque<std::uint64_t> given_up_;  // Numbers, in order, without those answered late.
+  std::deque<std::uint64_t> given_up_;  // Their numbers, in order, except those answered late.
   std::uint64_t after_forgotten_ = 0;   // The number after the latest dropped from given_up_.
 };
 

@@ -6,7 +6,7 @@
 //   }
 //   use request.take_answer();
 //
-// ask() does that for callers that have nothing else to wait for.
+// ask() does this for callers that wait for nothing else.
 //
 // Owns the connection. Thread-safety: none. Only ask() blocks. Failures are a FatalError whose line
 // says what to do.
@@ -31,14 +31,14 @@ struct AdminSocket {
 
 class AdminRequest {
  public:
-  // `method` is GET, POST or DELETE. `target` is a path with its query, percent-encoded. The time
-  // starts to count now.
+  // `method` is GET, POST or DELETE. `target` is a path with its query, percent-encoded. The
+  // timeout begins now.
   AdminRequest(const AdminSocket& socket, std::string_view method, std::string_view target);
 
   // Does what can be done without blocking. Returns whether the answer is complete. Throws
-  // FatalError if there will be none, also when the time is over.
+  // FatalError if the request failed or its time is over.
   bool advance();
-  // Until one of these events, or wake_at(), advance() can do nothing. `fd` is negative while the
+  // The events after which advance() must be called, as at wake_at(). `fd` is negative while the
   // accept queue of echod is full.
   [[nodiscard]] pollfd wanted() const noexcept;
   [[nodiscard]] sys::TimePoint wake_at() const noexcept { return wake_at_; }
@@ -65,7 +65,7 @@ class AdminRequest {
 [[nodiscard]] HttpAnswer ask(const AdminSocket& socket, std::string_view method,
                              std::string_view target);
 
-// The answer's body. Throws FatalError with echod's own words if echod refused the request.
+// Returns the body. Throws FatalError with echod's reason if echod refused the request.
 [[nodiscard]] std::string accepted_body(HttpAnswer answer);
 
 }  // namespace echod::ctl

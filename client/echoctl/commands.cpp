@@ -39,8 +39,7 @@ std::string levels_text(const LogLevels& levels) {
   return "log file:       " + levels.file + "\nstandard error: " + levels.standard_error + '\n';
 }
 
-// Without a level the answer is the status, from which the same object is made that a change
-// returns.
+// A request with a level is answered with the levels, one without a level with the whole status.
 LogLevels levels_of(const Options& options, const std::string& body) {
   if (!options.level.empty()) {
     return parse_log_levels(body);

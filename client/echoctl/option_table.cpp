@@ -17,23 +17,27 @@ constexpr CommandSet kEvery{
     Command::metrics, Command::health, Command::ready,       Command::drain, Command::upgrade};
 
 constexpr std::array kCommands{
-    CommandRow{Command::status, "status", "", "show the state, listeners, workers and troubles"},
+    CommandRow{Command::status, "status", "", "show the state, limits, listeners and workers"},
     CommandRow{Command::top, "top", "",
-               "show rates and the busiest connections, again and again;\nq or Ctrl-C ends it"},
+               "show rates and the busiest connections, and refresh them;\n"
+               "q or Ctrl-C ends it"},
     CommandRow{Command::connections, "connections", "", "list connections"},
     CommandRow{Command::close, "close", "ID",
-               "close a connection, or with --network NET all of a\nnetwork"},
+               "close a connection, or with --network NET all connections\n"
+               "of a network"},
     CommandRow{Command::log_level, "log-level", "[LEVEL]",
-               "change the lowest level of the log until the next reload;\nwithout LEVEL print the "
-               "levels"},
+               "change the lowest level of the log until the next reload;\n"
+               "without LEVEL print the levels"},
     CommandRow{Command::metrics, "metrics", "", "print the metrics for Prometheus"},
     CommandRow{Command::health, "health", "", "succeed if every worker of echod answers"},
     CommandRow{Command::ready, "ready", "", "succeed if echod is ready for clients"},
     CommandRow{Command::drain, "drain", "",
-               "stop echod when every client has its bytes back, as\nSIGTERM does"},
+               "stop echod as SIGTERM does: every client gets its bytes\n"
+               "back first"},
     CommandRow{Command::upgrade, "upgrade", "",
-               "reload as SIGHUP does, with an upgrade in place if the\nprogram or a key that "
-               "needs one has changed;\nwait for the end"},
+               "reload as SIGHUP does, with an upgrade in place if the\n"
+               "program or a key that needs one has changed;\n"
+               "wait for the end"},
 };
 
 constexpr std::array<std::string_view, 7> kLevelNames{"trace", "debug",    "info", "warning",
@@ -101,8 +105,8 @@ constexpr std::array kOptions{
              options.network = value;
              return !value.empty();
            },
-           "only connections of peers in this network, such as\n192.0.2.0/24; 0.0.0.0/0 and ::/0 "
-           "are all"},
+           "only connections of peers in this network, such as\n"
+           "192.0.2.0/24; 0.0.0.0/0 and ::/0 are all"},
     Option{"state",
            "STATE",
            {Command::connections},
@@ -110,7 +114,8 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_name(options.state, value, kStates);
            },
-           "only connections in this state: echoing, flushing,\ndelivering or lingering"},
+           "only connections in this state: echoing, flushing,\n"
+           "delivering or lingering"},
     Option{"worker",
            "N",
            {Command::connections},
@@ -126,7 +131,8 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_name(options.sort, value, kOrders);
            },
-           "age (the default), idle, bytes or owed, the largest\nfirst; or peer"},
+           "age (the default), idle, bytes or owed, the largest\n"
+           "first; or peer"},
     Option{"limit",
            "N",
            {Command::connections},
@@ -142,7 +148,7 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_count(options.offset, value, 0, kMostOffset);
            },
-           "leave out this many first (0)"},
+           "skip this many (0)"},
     Option{"interval",
            "TIME",
            {Command::top},
@@ -150,7 +156,7 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_duration(options.interval, value, std::chrono::milliseconds(100));
            },
-           "the time between two pictures or lines (2s)"},
+           "the time between two screens or lines (2s)"},
     Option{"count",
            "N",
            {Command::top},
@@ -251,7 +257,7 @@ bool is_log_level(std::string_view name) noexcept {
 
 std::string help() {
   std::string text =
-      "echoctl shows and steers a running echod through its admin socket.\n\n"
+      "echoctl inspects and controls a running echod over its admin socket.\n\n"
       "Usage: echoctl COMMAND [OPTION]...\n\n"
       "Commands:\n";
   for (const CommandRow& row : kCommands) {
@@ -267,7 +273,7 @@ std::string help() {
          "  64  wrong command line\n"
          "  69  no answer: echod is not running, is stopping, or is stuck\n"
          "  71  the operating system refused descriptors, memory or output\n"
-         "  76  what answers at the socket is not echod\n"
+         "  76  the answer did not come from echod\n"
          "  77  no permission to use the socket\n\n"
          "See echoctl(1).\n";
 }

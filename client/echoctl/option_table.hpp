@@ -46,7 +46,7 @@ class CommandSet {
 struct Option {
   const char* name = nullptr;     // Without the two dashes.
   const char* value = nullptr;    // The value's name in --help. Null if the option takes no value.
-  CommandSet commands = {};       // That have the option.
+  CommandSet commands = {};       // The commands that have the option.
   const char* expects = nullptr;  // Which values are allowed, for the error message.
   // Returns false if the value is not allowed.
   bool (*set)(Options& options, std::string_view value) = nullptr;

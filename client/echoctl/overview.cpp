@@ -177,8 +177,8 @@ Counts closes(const Status& status) {
   return counts;
 }
 
-// What should not happen, or happens because a limit was reached. The names are those of the log
-// and of echod(8).
+// The counters of events that should not happen, or that mean that a limit was reached. The log and
+// echod(8) use the same names.
 Counts limits_and_refusals(const Status& status) {
   constexpr std::array<const char*, 6> kNames{"paused_full",      "paused_resources",
                                               "accept_errors",    "register_failures",

@@ -1,5 +1,5 @@
-// What people see of echod: the overview of `echoctl status`, and parts of it that `echoctl top`
-// shows too. The overview fits into 80 columns unless a name in it is long.
+// The overview that `echoctl status` shows, and parts of it that `echoctl top` shows too. The
+// overview fits into 80 columns unless a name in it is long.
 // Thread-safety: stateless functions.
 #pragma once
 
@@ -32,7 +32,7 @@ enum class Sizes : std::uint8_t {
 [[nodiscard]] std::vector<std::string> complaints(const Status& status);
 // "12 of 1 000"
 [[nodiscard]] std::string part_text(std::uint64_t part, std::uint64_t whole);
-// "25 %"; "-" of nothing.
+// "25 %"; "-" if `whole` is 0.
 [[nodiscard]] std::string share_text(std::uint64_t part, std::uint64_t whole);
 
 }  // namespace echod::ctl

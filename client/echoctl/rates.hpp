@@ -13,11 +13,11 @@
 
 namespace echod::ctl {
 
-// All except `seconds`, `delays` and `cpu_share` are per second. None is negative.
+// Counts per second, except for `seconds`, `delays` and `cpu_share`. No value is negative.
 struct Rates {
   double seconds = 0;  // Between the two answers, by echod's clock.
   double accepted = 0;
-  double closed = 0;  // For all reasons.
+  double closed = 0;  // The sum of all reasons.
   double echoes = 0;
   double bytes_received = 0;
   double bytes_sent = 0;
@@ -25,9 +25,9 @@ struct Rates {
   double datagrams_echoed = 0;
   double datagrams_dropped = 0;                                  // By echod, for all reasons.
   double datagrams_dropped_by_kernel = 0;                        // Before echod could read them.
-  std::vector<std::pair<std::string, double>> closed_by_reason;  // Only those not 0; largest first.
+  std::vector<std::pair<std::string, double>> closed_by_reason;  // Without zeros; largest first.
   double cpu_share = 0;                                          // CPUs that were busy: 1.5.
-  Delays delays;                                                 // Those sampled in between.
+  Delays delays;                                                 // Sampled between the answers.
 };
 
 // Empty if echod was started again in between, or if its clock did not advance.
@@ -39,9 +39,10 @@ struct Rates {
 // The prefix of the counters of closes: "closed_reset".
 inline constexpr std::string_view kClosedPrefix = "closed_";
 
-// The delay below which this share of the samples is: 0.99 for the 99th percentile. The samples of
-// a range are taken as evenly distributed, as Prometheus does (histogram_quantile). Empty without
-// samples. In the range without a bound the result is the bound of the range before.
+// The delay that the share `share` of the samples does not exceed: 0.99 for the 99th percentile.
+// Assumes that the samples of a range are evenly distributed, as Prometheus does
+// (histogram_quantile). Empty without samples. In the range without a bound the result is the bound
+// of the range before.
 [[nodiscard]] std::optional<double> quantile(const Delays& delays, double share) noexcept;
 // "18 us"; "> 1 s" in the range without a bound; "-" without samples.
 [[nodiscard]] std::string quantile_text(const Delays& delays, double share);

@@ -113,7 +113,7 @@ ScreenSize Screen::size() const {
   return is_known ? ScreenSize{.columns = size.ws_col, .rows = size.ws_row} : ScreenSize();
 }
 
-// Every picture is complete, so one that was cut off is repaired by the next.
+// Draws the whole screen, so the next call repairs an incomplete picture.
 bool Screen::show(const std::vector<std::string>& lines) const {
   std::string picture(kHome);
   for (std::size_t i = 0; i < lines.size(); ++i) {

@@ -1,4 +1,4 @@
-// What echod answers to requests, as values.
+// The answers of echod as values.
 //
 // All text is on one line and without control characters, because it goes to terminals.
 // Thread-safety: plain values.
@@ -66,8 +66,8 @@ struct UpgradeState {
   std::uint64_t refused = 0;
   std::uint64_t failed = 0;
   double last_pause_s = 0;
-  std::uint64_t last_connections = 0;  // That went on after the last one.
-  std::string earlier_version;         // Empty: none was done.
+  std::uint64_t last_connections = 0;  // How many the last one kept.
+  std::string earlier_version;         // Empty if no upgrade was done.
   std::string last_error;  // Why the last one was refused or failed; empty if it was done.
 };
 
@@ -125,7 +125,7 @@ struct Connection {
 };
 
 struct ConnectionList {
-  std::uint64_t total = 0;  // That match the filter.
+  std::uint64_t total = 0;  // How many match the filter.
   std::uint64_t offset = 0;
   std::vector<std::uint64_t> silent_workers;  // Their connections are missing.
   std::vector<Connection> connections;
@@ -141,9 +141,9 @@ struct ClosedConnections {
 
 [[nodiscard]] ClosedConnections parse_closed(const std::string& json);
 
-// What echod answers to POST /upgrade: its counts before.
+// The answer to POST /upgrade: the counts before the upgrade.
 struct UpgradeOrder {
-  double started_at = 0;  // Of the process.
+  double started_at = 0;  // When the process started.
   std::uint64_t reloads_applied = 0;
   std::uint64_t reloads_refused = 0;
   std::uint64_t upgrades_done = 0;

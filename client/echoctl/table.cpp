@@ -15,14 +15,14 @@ namespace echod::ctl {
 
 namespace {
 
-// Bytes after the first of a character in UTF-8.
+// Whether `byte` is in a character of UTF-8, but not its first byte.
 bool is_continuation(char byte) noexcept {
   constexpr unsigned kMask = 0xC0;
   constexpr unsigned kMark = 0x80;
   return (static_cast<unsigned char>(byte) & kMask) == kMark;
 }
 
-// Follows a text byte by byte.
+// Counts columns in a text, byte by byte.
 class ColumnCounter {
  public:
   // Whether a character that needs a column begins with this byte.

@@ -37,7 +37,7 @@ class PatientClient {
     }
   }
 
-  // Until the next request. Throws FatalError if the time is over.
+  // Waits before the next request. Throws FatalError if the time is over.
   void wait() const {
     constexpr std::chrono::milliseconds kInterval{50};
     const sys::TimePoint now = sys::MonotonicClock::now();
@@ -58,10 +58,10 @@ class PatientClient {
 
   const Options& options_;
   sys::TimePoint deadline_ = sys::MonotonicClock::now() + kUpgradeTime;
-  std::string problem_;  // Why the last request without an answer had none.
+  std::string problem_;  // Why the last unanswered request failed.
 };
 
-// Fails soon if echod does not run. Tries twice: an upgrade that somebody else has ordered may cut
+// Fails soon if echod does not run. Tries twice, because the upgrade of another operator may cut
 // the first answer.
 void require_running(const Options& options) {
   const auto try_once = [&options] {

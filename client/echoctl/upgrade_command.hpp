@@ -1,4 +1,4 @@
-// The command `upgrade` of echoctl: orders an upgrade and waits for its end.
+// The command `upgrade` of echoctl: requests an upgrade and waits for its end.
 // Thread-safety: none. Blocks until the end, or for kUpgradeTime.
 #pragma once
 
@@ -13,7 +13,7 @@ namespace echod::ctl {
 // already in progress comes first.
 inline constexpr std::chrono::seconds kUpgradeTime{30};
 
-// Throws FatalError if echod does not take the order or does not say how the upgrade ended.
+// Throws FatalError if echod refuses the request or does not show how the upgrade ended.
 [[nodiscard]] Outcome run_upgrade(const Options& options);
 
 }  // namespace echod::ctl

@@ -1,4 +1,4 @@
-// How an upgrade that was ordered ended, from what echod shows of itself.
+// Finds out from the status of echod how an upgrade ended.
 // Thread-safety: plain values, and functions without state.
 #pragma once
 
@@ -15,15 +15,15 @@ struct UpgradeEnd {
   enum class Result : std::uint8_t {
     done,     // The new program runs.
     applied,  // The configuration was applied, without an upgrade.
-    refused,  // The configuration, or the new program, or by the new program.
+    refused,  // echod or the new program refused the upgrade or its configuration.
     failed,   // A step of the upgrade failed. The old program runs.
     stopped,  // echod stops.
   };
 
   Result result = Result::done;
-  std::string version;               // Of the program that runs now.
-  std::string earlier_version = {};  // done: of the program that it replaced.
-  std::uint64_t connections = 0;     // done: that went on.
+  std::string version;               // The version of the program that runs now.
+  std::string earlier_version = {};  // done: the version of the program that it replaced.
+  std::uint64_t connections = 0;     // done: how many were kept.
   double pause_s = 0;                // done
   std::string error = {};            // refused, failed, stopped: why.
 

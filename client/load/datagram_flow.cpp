@@ -27,7 +27,7 @@ bool is_refused_train(int error) noexcept {
 }  // namespace
 
 DatagramFlow::DatagramFlow(LoadContext& context, std::uint32_t number, std::uint32_t slot)
-    : context_(context), number_(number), slot_(slot), format_(context.plan.seed) {}
+    : context_(context), number_(number), messages_(context, number, slot < context.active) {}
 
 DatagramFlow::~DatagramFlow() {
   context_.loop.remove(stray_watch_);
@@ -85,8 +85,7 @@ void DatagramFlow::close() noexcept {
 }
 
 void DatagramFlow::linger_if_done() noexcept {
-  const bool is_done = context_.is_stopping && window_.outstanding() == 0 && due_.empty();
-  if (state_ == State::open && is_done) {
+  if (state_ == State::open && messages_.are_done()) {
     state_ = State::lingering;
     ++context_.half_closed;
     lingers_until_ = context_.loop.now() + kLingerTime;
@@ -96,40 +95,28 @@ void DatagramFlow::linger_if_done() noexcept {
 // Sending.
 
 void DatagramFlow::start() noexcept {
-  is_started_ = true;
+  messages_.start();
   if (!context_.is_open_loop()) {
     send_datagrams();
   }
 }
 
 void DatagramFlow::message_due(sys::TimePoint due) noexcept {
-  due_.push_back(due);
-  ++context_.unbegun;
+  messages_.add_due(due);
   send_datagrams();
-}
-
-std::uint32_t DatagramFlow::next_count() const noexcept {
-  if (state_ != State::open || !is_started_ || !is_writable_ || slot_ >= context_.active) {
-    return 0;
-  }
-  if (context_.is_open_loop()) {
-    return due_.empty() ? 0 : 1;
-  }
-  const std::uint32_t burst = context_.plan.burst;
-  const bool has_room = window_.outstanding() + burst <= context_.plan.depth;
-  return has_room && !context_.is_stopping ? burst : 0;
 }
 
 void DatagramFlow::send_datagrams() noexcept {
   for (std::uint32_t sent = 0; sent < kTurnDatagrams;) {
-    const std::uint32_t count = next_count();
+    const bool may_send = state_ == State::open && is_writable_;
+    const std::uint32_t count = may_send ? messages_.next_count() : 0;
     if (count == 0 || !send(count)) {
       linger_if_done();
       return;
     }
     sent += count;
   }
-  context_.loop.enqueue(*this);  // Others go first; no event would come.
+  context_.loop.enqueue(*this);  // Other sockets get their turns first. No event would come.
 }
 
 bool DatagramFlow::send(std::uint32_t count) noexcept {
@@ -138,7 +125,7 @@ bool DatagramFlow::send(std::uint32_t count) noexcept {
       return true;
     }
     if (sends_trains_) {
-      return false;  // Only later.
+      return false;  // The socket is full. Try again when it is writable.
     }
   }
   context_.tally.datagrams.split_bursts += count > 1 ? 1U : 0U;
@@ -152,81 +139,49 @@ bool DatagramFlow::send(std::uint32_t count) noexcept {
 
 // Clears sends_trains_ if trains cannot be sent to this server.
 bool DatagramFlow::send_train(std::uint32_t count) noexcept {
-  const std::size_t size = size_of(0);  // All are of one size (command_line.cpp).
-  const std::span<std::byte> train = std::span(context_.send_buffer).first(count * size);
-  for (std::uint32_t i = 0; i < count; ++i) {
-    format_.fill(train.subspan(i * size, size), {.socket = number_, .number = window_.next() + i});
-  }
-  const sys::TimePoint begun = sys::MonotonicClock::now();
-  const sys::IoResult sent = transmit(train);
-  if (sent.ok()) {
-    for (std::uint32_t i = 0; i < count; ++i) {
-      record_sent(begun, size);
-    }
-    return true;
-  }
-  if (is_refused_train(sent.error())) {
+  const int error = transmit(count);
+  if (is_refused_train(error)) {
     sends_trains_ = !socket_.set_segment(0);
-  } else if (!sent.would_block()) {
-    count_network_error("send", sent.error());
+  } else if (error != 0 && error != EAGAIN) {
+    count_network_error("send", error);
   }
-  return false;
+  return error == 0;
 }
 
 bool DatagramFlow::send_one() noexcept {
-  const std::uint64_t number = window_.next();
-  const std::span<std::byte> bytes = std::span(context_.send_buffer).first(size_of(number));
-  format_.fill(bytes, {.socket = number_, .number = number});
-  const sys::TimePoint begun = sys::MonotonicClock::now();
-  const sys::IoResult sent = transmit(bytes);
-  if (sent.ok()) {
-    record_sent(begun, bytes.size());
-    return true;
+  const int error = transmit(1);
+  if (error == 0 || error == EAGAIN) {
+    return error == 0;
   }
-  if (sent.would_block()) {
-    return false;
-  }
-  count_network_error("send", sent.error());
+  count_network_error("send", error);
   if (!context_.is_open_loop()) {
     return false;  // check_timeouts() tries again.
   }
-  give_up_due(due_.front());
-  due_.pop_front();
-  --context_.unbegun;
+  messages_.give_up_due();
   return true;
 }
 
+// Sends the next `count` datagrams in one call. Returns 0 or an errno.
+//
 // The kernel may report that an earlier datagram was refused. Then it did not send these bytes, so
 // they are sent again.
-sys::IoResult DatagramFlow::transmit(std::span<const std::byte> bytes) noexcept {
+int DatagramFlow::transmit(std::uint32_t count) noexcept {
+  const std::span<const std::byte> bytes = messages_.fill_next(context_.send_buffer, count);
+  const sys::TimePoint begun = sys::MonotonicClock::now();
   sys::IoResult sent = sys::send(socket_.fd(), bytes);
   if (sent.error() == ECONNREFUSED) {
     count_network_error("send", sent.error());
     sent = sys::send(socket_.fd(), bytes);
   }
   is_writable_ = !sent.would_block();
-  return sent;
-}
-
-void DatagramFlow::record_sent(sys::TimePoint begun, std::size_t bytes) noexcept {
-  DatagramTimes times{.start = begun, .sent = begun};
-  if (context_.is_open_loop()) {
-    times.start = due_.front();
-    due_.pop_front();
-    --context_.unbegun;
+  if (!sent.ok()) {
+    return sent.error();
   }
-  window_.add(times);
-  context_.silence.on_sent(begun);
-  ++context_.in_flight;
-  ++context_.tally.datagrams.sent;
-  context_.tally.bytes_sent += context_.window.contains(context_.loop.now()) ? bytes : 0U;
+  messages_.on_sent(count, begun);
+  return 0;
 }
 
-std::size_t DatagramFlow::size_of(std::uint64_t number) const noexcept {
-  return context_.plan.sizes.size_of(number_, number);
-}
-
-// Answers.
+// Receiving.
 
 Turn DatagramFlow::on_turn(std::uint32_t events) noexcept {
   is_readable_ = is_readable_ || (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
@@ -280,92 +235,20 @@ Turn DatagramFlow::read_strays() noexcept {
 
 void DatagramFlow::handle_datagram(std::span<const std::byte> bytes,
                                    const sys::StampedRead& read) noexcept {
-  const bool is_measured = context_.window.contains(context_.loop.now());
-  context_.tally.bytes_received += is_measured ? bytes.size() : 0U;
-  const auto id = format_.id_of(bytes);
-  if (!id) {
-    count_error(LoadError::corrupted,
-                bytes_text(bytes.size()) + " that are no datagram of this run: " + preview(bytes));
-  } else if (id->socket != number_) {
-    count_error(LoadError::crossed, "got datagram " + std::to_string(id->number) + " of socket " +
-                                        std::to_string(id->socket));
-  } else {
-    handle_own(id->number, bytes, read);
+  if (const auto wrong = messages_.on_received(bytes, read)) {
+    count_error(wrong->error, wrong->what);
   }
   linger_if_done();
 }
 
-void DatagramFlow::handle_own(std::uint64_t number, std::span<const std::byte> bytes,
-                              const sys::StampedRead& read) noexcept {
-  DatagramWindow::Answer answer = window_.on_answer(number);
-  if (answer.meaning == DatagramWindow::Meaning::answer &&
-      read.arrived - answer.times.sent > context_.plan.timeout) {
-    record_lost(answer.times);  // It arrived before check_timeouts() could give it up.
-    answer = {.meaning = DatagramWindow::Meaning::late};
-  }
-  const bool is_answer = answer.meaning == DatagramWindow::Meaning::answer;
-  context_.in_flight -= is_answer ? 1U : 0U;
-  if (answer.meaning == DatagramWindow::Meaning::unknown) {
-    count_error(LoadError::unsolicited,
-                "got datagram " + std::to_string(number) + ", which was not sent yet");
-    return;
-  }
-  const std::size_t size = size_of(number);
-  const std::size_t right = format_.count_matching(bytes, {.socket = number_, .number = number});
-  if (bytes.size() != size || right < size) {
-    const std::string what = bytes.size() == size ? "byte " + std::to_string(right) + " is wrong"
-                                                  : bytes_text(bytes.size()) +
-                                                        " came back, sent were " + bytes_text(size);
-    count_error(LoadError::corrupted, "datagram " + std::to_string(number) + ": " + what);
-    if (is_answer) {
-      record_failure(answer.times.start);
-    }
-    return;
-  }
-  DatagramCounts& counts = context_.tally.datagrams;
-  counts.duplicated += answer.meaning == DatagramWindow::Meaning::duplicate ? 1U : 0U;
-  counts.late += answer.meaning == DatagramWindow::Meaning::late ? 1U : 0U;
-  counts.reordered += answer.is_reordered ? 1U : 0U;
-  if (is_answer) {
-    record_answer(answer.times, read);
-  }
-}
-
-void DatagramFlow::record_answer(const DatagramTimes& times,
-                                 const sys::StampedRead& read) noexcept {
-  context_.record_latency(times.start, read.arrived - times.start);
-  if (!context_.window.contains(read.arrived)) {
-    return;
-  }
-  ++context_.tally.echoes;
-  if (StepTally* const step = context_.step_at(read.arrived); step != nullptr) {
-    ++step->echoes;
-  }
-  context_.tally.receive_lag.record(read.read - read.arrived);
-}
-
-// Failures.
-
-// A datagram without an answer is no fast answer: it counts as the timeout at least.
-void DatagramFlow::record_failure(sys::TimePoint start) noexcept {
-  const sys::TimePoint until = std::max(context_.loop.now(), start + context_.plan.timeout);
-  context_.record_latency(start, until - start);
-}
-
-void DatagramFlow::record_lost(const DatagramTimes& times) noexcept {
-  --context_.in_flight;
-  ++context_.tally.datagrams.lost;
-  context_.silence.on_lost(times.sent + context_.plan.timeout);
-  context_.tally.silence = context_.silence.longest();
-  record_failure(times.start);
-}
+// The end, and failures.
 
 // An answer that arrived in time may wait in the receive queue, also if no event has told of it
 // yet. Answers are read in the order of their arrival, so datagrams are given up only as far as the
 // reading has come.
 void DatagramFlow::give_up_lost() noexcept {
   sys::TimePoint sent_by = context_.loop.now() - context_.plan.timeout;
-  if (!window_.has_sent_by(sent_by)) {
+  if (!messages_.has_sent_by(sent_by)) {
     return;
   }
   is_readable_ = true;
@@ -374,9 +257,7 @@ void DatagramFlow::give_up_lost() noexcept {
     sent_by = std::min(sent_by, last_arrival_ - context_.plan.timeout - sys::Duration(1));
     context_.loop.enqueue(*this);
   }
-  while (const auto lost = window_.give_up_sent_by(sent_by)) {
-    record_lost(*lost);
-  }
+  messages_.lose_sent_by(sent_by);
 }
 
 void DatagramFlow::check_timeouts() noexcept {
@@ -389,35 +270,23 @@ void DatagramFlow::check_timeouts() noexcept {
   }
 }
 
-void DatagramFlow::give_up_due(sys::TimePoint due) noexcept {
-  context_.tally.not_sent += context_.window.contains(due) ? 1U : 0U;
-  record_failure(due);
-}
-
 void DatagramFlow::stop() noexcept {
   linger_if_done();
 }
 
 void DatagramFlow::give_up_unbegun() noexcept {
-  for (const sys::TimePoint due : due_) {
-    give_up_due(due);
-  }
-  context_.unbegun -= due_.size();
-  due_.clear();
+  messages_.give_up_all_due();
   stop();
 }
 
 void DatagramFlow::abandon() noexcept {
   give_up_unbegun();
-  if (window_.outstanding() > 0) {
+  if (messages_.outstanding() > 0) {
     count_error(LoadError::abandoned, "the run was over before " +
-                                          std::to_string(window_.outstanding()) +
+                                          std::to_string(messages_.outstanding()) +
                                           " datagrams came back");
   }
-  while (const auto left = window_.give_up_sent_by(sys::TimePoint::max())) {
-    --context_.in_flight;
-    record_failure(left->start);
-  }
+  messages_.fail_outstanding();
   if (state_ != State::closed) {
     close();
   }

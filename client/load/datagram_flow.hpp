@@ -7,15 +7,13 @@
 //                                                   closed     abandoned
 //   lingering  reads and compares                   closed     after kLingerTime
 //
-// Closed loop: at most plan.depth datagrams are outstanding, and plan.burst are sent at once. Open
-// loop: each is sent when it is due. A datagram whose answer has not arrived after plan.timeout is
-// lost; the kernel's time stamp decides, not when the answer is read. A datagram that cannot be
-// sent is an error: a closed loop sends it later, an open loop counts it as not sent. While it
-// lingers, surplus answers are still noticed.
-//
-// Wrong answers are errors (tally.hpp): `corrupted`; `crossed`, a datagram of another socket of the
-// run; `unsolicited`, one that was not sent, or that comes from another address than the server's.
-// What a network may do is counted and is no error (DatagramCounts).
+// DatagramMessages decides what is sent and what an answer means. In a closed loop at most
+// plan.depth datagrams are outstanding, and plan.burst are sent at once. In an open loop each is
+// sent when it is due. A datagram whose answer has not arrived after plan.timeout is lost: the
+// kernel's time stamp decides, not when the answer is read. A datagram that cannot be sent is an
+// error: a closed loop sends it later, an open loop counts it as not sent. A lingering socket still
+// notices surplus answers. What comes from another address than the server's is an error
+// (LoadError::unsolicited).
 //
 // Thread-safety: used only by its worker's thread. Never blocks. Running out of memory ends the
 // process (client/main.cpp), so functions that allocate may be noexcept.
@@ -23,12 +21,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <span>
 #include <string>
 
-#include "client/datagram/datagram_format.hpp"
-#include "client/datagram/datagram_window.hpp"
+#include "client/load/datagram_messages.hpp"
 #include "client/load/load_context.hpp"
 #include "client/load/load_peer.hpp"
 #include "client/sys/client_socket.hpp"
@@ -75,47 +71,32 @@ class DatagramFlow final : public LoadPeer {
   void close() noexcept;
 
   void send_datagrams() noexcept;
-  // How many datagrams to send next, 0 if none.
-  [[nodiscard]] std::uint32_t next_count() const noexcept;
   // Sends `count` datagrams. Returns false if none could be sent.
   [[nodiscard]] bool send(std::uint32_t count) noexcept;
   [[nodiscard]] bool send_train(std::uint32_t count) noexcept;
   [[nodiscard]] bool send_one() noexcept;
-  [[nodiscard]] sys::IoResult transmit(std::span<const std::byte> bytes) noexcept;
-  void record_sent(sys::TimePoint begun, std::size_t bytes) noexcept;
-  [[nodiscard]] std::size_t size_of(std::uint64_t number) const noexcept;
+  [[nodiscard]] int transmit(std::uint32_t count) noexcept;
 
   void read() noexcept;
   [[nodiscard]] Turn read_strays() noexcept;
   void handle_datagrams(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
   void handle_datagram(std::span<const std::byte> bytes, const sys::StampedRead& read) noexcept;
-  void handle_own(std::uint64_t number, std::span<const std::byte> bytes,
-                  const sys::StampedRead& read) noexcept;
-  void record_answer(const DatagramTimes& times, const sys::StampedRead& read) noexcept;
-  void record_failure(sys::TimePoint start) noexcept;
-  void record_lost(const DatagramTimes& times) noexcept;
   void give_up_lost() noexcept;
-  // Open loop: the datagram that was due at `due` is not sent.
-  void give_up_due(sys::TimePoint due) noexcept;
   void linger_if_done() noexcept;
   void count_network_error(const char* call, int error) noexcept;
   void count_error(LoadError error, const std::string& what) noexcept;
 
   LoadContext& context_;
   std::uint32_t number_;
-  std::uint32_t slot_;
-  DatagramFormat format_;
-  DatagramWindow window_;
+  DatagramMessages messages_;
   sys::ClientDatagramSocket socket_;
   StrayWatch stray_watch_{*this};
   State state_ = State::closed;
-  bool is_started_ = false;
   bool is_readable_ = false;
   bool is_writable_ = false;
   bool sends_trains_ = false;
   sys::TimePoint lingers_until_{};
-  sys::TimePoint last_arrival_{};   // Of what was read last.
-  std::deque<sys::TimePoint> due_;  // Open loop: when the datagrams that were not sent were due.
+  sys::TimePoint last_arrival_{};  // When the datagram that was read last arrived.
 };
 
 }  // namespace echod::client

@@ -82,7 +82,7 @@ struct LoadContext {
   Tally tally;
   Silence silence;               // UDP.
   Histogram interval_latency;    // Like tally.latency, but of the current interval.
-  std::vector<StepTally> steps;  // Not in the tally, because that is copied often.
+  std::vector<StepTally> steps;  // Apart from the tally, which is copied often.
   Window window;
   std::uint32_t active = 0;       // How many connections of this worker send messages.
   bool is_stopping = false;       // No more messages will become due or, in a closed loop, begin.

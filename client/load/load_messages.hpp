@@ -52,7 +52,7 @@ class LoadMessages {
   // message begun was sent.
   [[nodiscard]] std::span<const std::byte> fill_unsent(std::span<std::byte> buffer) const noexcept;
   void on_sent(std::size_t bytes) noexcept;
-  // So many right bytes came back in `read`. Returns how many messages they complete.
+  // `bytes` bytes came back in `read`, all of them right. Returns how many messages were answered.
   std::uint64_t on_received(std::size_t bytes, const sys::StampedRead& read) noexcept;
   // The end of file was read at `moment`, and no byte is missing.
   void on_end_of_file(sys::TimePoint moment) noexcept;

@@ -189,7 +189,7 @@ void LoadWorker::start_connections() noexcept {
   }
 }
 
-// A worker that was delayed may finish several intervals at once. The first of them gets all
+// A worker that was delayed may finish several intervals at once. Then the first one gets all
 // counts.
 void LoadWorker::end_interval() {
   events_.on_interval(interval_, collect_interval(), false);
@@ -245,7 +245,7 @@ void LoadWorker::end_connections() noexcept {
     connections_[stopped_++]->stop();
   }
   if (stopped_ == connections_.size()) {
-    // Stalled connections time out on their own. This ends those that never finish.
+    // Stalled connections time out by themselves. This ends connections that never finish.
     constexpr int kMostTimeouts = 10;
     abandon_timer_.expire_at(loop_.now() + kMostTimeouts * plan_.timeout);
   }

@@ -96,7 +96,7 @@ class LoadWorker {
   EventLoop loop_;
   TaskQueue tasks_{loop_};
   LoadContext context_;
-  std::vector<std::unique_ptr<LoadPeer>> connections_;  // Or UDP sockets.
+  std::vector<std::unique_ptr<LoadPeer>> connections_;  // UDP: sockets.
   std::size_t opened_ = 0;    // How many connections were opened at first.
   std::size_t stopped_ = 0;   // How many connections were stopped.
   std::size_t swept_ = 0;     // How many the current sweep has checked.

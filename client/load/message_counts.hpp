@@ -29,7 +29,7 @@ class MessageCounts {
   [[nodiscard]] std::uint64_t unsent_bytes() const noexcept { return begun_end_ - sent_; }
   // Sent, and not come back yet.
   [[nodiscard]] std::uint64_t owed_bytes() const noexcept { return sent_ - received_; }
-  // Of the messages begun, and not come back yet.
+  // Begun, and not come back yet.
   [[nodiscard]] std::uint64_t missing_bytes() const noexcept { return begun_end_ - received_; }
 
   // Adds one more message to send.
@@ -48,7 +48,7 @@ class MessageCounts {
     answer_end_ += sizes_.size_of(connection_, ++answered_);
     return true;
   }
-  // Treats all outstanding messages as answered.
+  // Counts all outstanding messages as answered, and their bytes as sent and received.
   void abandon() noexcept {
     sent_ = received_ = begun_end_;
     while (count_answer()) {

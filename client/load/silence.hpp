@@ -1,9 +1,9 @@
-// How long nothing came back on all UDP sockets of a worker while datagrams were lost.
+// Measures silences: times in which nothing came back on any UDP socket of a worker while datagrams
+// were lost.
 //
-// A closed loop sends nothing more while it waits, so a server that hangs loses few datagrams. The
-// silence shows it. Sockets that wait for lost datagrams may all be silent for one timeout, and a
-// single socket for two, without a fault of the server. So a silence counts from the third lost
-// datagram.
+// A closed loop sends nothing while it waits. So few datagrams are lost while a server hangs, but
+// the silence is long. Without a fault of the server, all sockets may wait for lost datagrams for
+// one timeout, and a single socket for two. So a silence counts from its third lost datagram.
 //
 // Thread-safety: none.
 #pragma once
@@ -21,7 +21,7 @@ class Silence {
  public:
   // The first datagram begins the first silence.
   void on_sent(sys::TimePoint moment) noexcept { begin_ = begin_.value_or(moment); }
-  // A datagram arrived, of whatever kind.
+  // Any datagram arrived.
   void on_arrival(sys::TimePoint moment) noexcept {
     begin_ = std::max(begin_.value_or(moment), moment);
     lost_ = 0;
@@ -38,7 +38,7 @@ class Silence {
 
  private:
   std::optional<sys::TimePoint> begin_;
-  std::uint64_t lost_ = 0;  // In the silence that lasts.
+  std::uint64_t lost_ = 0;  // Since the current silence began.
   std::chrono::nanoseconds longest_{0};
 };
 

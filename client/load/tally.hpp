@@ -35,11 +35,12 @@ struct StepTally {
   void add(const StepTally& other) noexcept;
 };
 
-// What happened to datagrams and is no error of the server: a network may do it. The whole run.
+// What happened to the datagrams of the whole run. A network may cause all of it, so it is no error
+// of the server.
 struct DatagramCounts {
   std::uint64_t sent = 0;
   std::uint64_t lost = 0;          // Not answered within plan.timeout.
-  std::uint64_t late = 0;          // Of those lost: answered later.
+  std::uint64_t late = 0;          // Lost, and answered later.
   std::uint64_t duplicated = 0;    // Answers that came again.
   std::uint64_t reordered = 0;     // Answers that came after the answer to a later datagram.
   std::uint64_t dropped_here = 0;  // Answers that this host dropped: its receive buffer was full.
@@ -69,7 +70,7 @@ struct Tally {
   Histogram round_trip;         // The smoothed round-trip time.
   std::vector<Detail> details;  // The first errors, oldest first.
   DatagramCounts datagrams;     // UDP.
-  // UDP: the longest silence (silence.hpp). Of several workers, the shortest of theirs.
+  // UDP: the longest silence (silence.hpp). After add(): the shortest of the workers' silences.
   std::chrono::nanoseconds silence{0};
 
   // The measuring window.

@@ -26,8 +26,8 @@ struct Limit {
   double number = 0;
 };
 
-// Options whose values are completed after parsing, because their defaults depend on other options
-// or on chance, or because they contradict others. Empty if the option was not given.
+// Options that are needed as given after parsing: their defaults depend on other options or on
+// chance, or they contradict others. Empty if the option was not given.
 struct GivenOptions {
   std::optional<std::uint32_t> connections;
   std::optional<std::uint32_t> active;
@@ -47,17 +47,18 @@ struct Options {
   Transport transport = Transport::tcp;
   std::string host;  // A name or an address. Empty for a UNIX socket.
   std::uint16_t port = 0;
-  std::string path;         // Of a UNIX socket; otherwise empty.
+  std::string path;         // The path of a UNIX socket. Empty for TCP and UDP.
   bool is_verbose = false;  // check
   bool wants_json = false;  // check: on standard output, instead of the table
   // Without the server. `check` uses only connections, timeout and seed.
   LoadPlan plan;
   GivenOptions given;
-  std::vector<std::string> files;             // merge: results of runs
-  std::optional<std::string> json_file;       // run, merge: "-" is standard output
-  std::optional<std::string> histogram_file;  // run, merge: likewise
-  std::optional<std::string> html_file;       // run: likewise
-  std::optional<std::string> interval_file;   // run: likewise
+  std::vector<std::string> files;  // merge: results of runs
+  // Files for results. "-" is standard output.
+  std::optional<std::string> json_file;       // run, merge
+  std::optional<std::string> histogram_file;  // run, merge
+  std::optional<std::string> html_file;       // run
+  std::optional<std::string> interval_file;   // run
   std::uint64_t max_errors = 0;
   std::vector<Limit> limits;
   std::chrono::nanoseconds ramp{0};

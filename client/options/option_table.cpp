@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
-#include <cmath>
 #include <optional>
 #include <utility>
 
+#include "client/options/option_values.hpp"
 #include "client/sys/datagram_socket.hpp"
 #include "client/text/moments.hpp"
 #include "client/text/units.hpp"
@@ -36,12 +35,10 @@ bool set_count(std::optional<Number>& into, std::string_view value, std::uint64_
   return set_count(into.emplace(), value, least, most);
 }
 
-constexpr std::chrono::hours kLongest{24 * 365};
-
 bool set_duration(std::chrono::nanoseconds& into, std::string_view value,
                   std::chrono::nanoseconds least) {
   const auto duration = parse_duration(value);
-  if (!duration || *duration < least || *duration > kLongest) {
+  if (!duration || *duration < least || *duration > kLongestTime) {
     return false;
   }
   into = *duration;
@@ -57,7 +54,6 @@ constexpr std::uint64_t kMostConnections = 10'000'000;
 constexpr std::uint64_t kMostBytes = 64 << 20;
 constexpr std::uint64_t kMostDepth = 65536;
 constexpr std::uint64_t kMostThreads = 256;
-constexpr std::chrono::milliseconds kShortest{1};
 constexpr std::chrono::milliseconds kShortestInterval{10};
 
 bool set_sizes(Options& options, std::string_view value) {
@@ -92,35 +88,7 @@ bool set_moment(std::optional<Moment>& into, std::string_view value) {
   const Moment now = std::chrono::system_clock::now();
   const auto wait = value.starts_with('+') ? parse_duration(value.substr(1)) : std::nullopt;
   into = wait ? std::optional(now + *wait) : parse_moment(value);
-  return into && *into <= now + kLongest;
-}
-
-// "1k:10k:1k@5s": first rate, last rate, increment, and how long each rate lasts.
-std::optional<RateSteps> parse_steps(std::string_view value) {
-  constexpr std::size_t kMostSteps = 100;
-  constexpr double kRounding = 1e-9;
-  const std::size_t first = value.find(':');
-  const std::size_t second = value.find(':', std::min(first, value.size() - 1) + 1);
-  const std::size_t at = value.find('@');
-  if (second == std::string_view::npos || at == std::string_view::npos || at < second) {
-    return std::nullopt;
-  }
-  const auto from = parse_rate(value.substr(0, first));
-  const auto to = parse_rate(value.substr(first + 1, second - first - 1));
-  const auto by = parse_rate(value.substr(second + 1, at - second - 1));
-  const auto time = parse_duration(value.substr(at + 1));
-  if (!from || !to || !by || !time || *from > *to || *time < kShortest || *time > kLongest) {
-    return std::nullopt;
-  }
-  const double further = std::floor((*to - *from) / *by * (1 + kRounding));
-  if (further >= kMostSteps) {
-    return std::nullopt;
-  }
-  RateSteps steps{.rates_per_s = {}, .time = *time};
-  for (std::size_t step = 0; step <= static_cast<std::size_t>(further); ++step) {
-    steps.rates_per_s.push_back(*from + static_cast<double>(step) * *by);
-  }
-  return steps;
+  return into && *into <= now + kLongestTime;
 }
 
 bool set_rate_or_steps(Options& options, std::string_view value) {
@@ -141,69 +109,6 @@ bool add_source(Options& options, std::string_view value) {
     options.plan.sources.push_back(*address);
   }
   return address.has_value();
-}
-
-// "p99", "p99.9" or "max"; returns the percentage.
-std::optional<double> parse_percentile(std::string_view text) {
-  constexpr double kAll = 100;
-  if (text == "max") {
-    return kAll;
-  }
-  double percent = 0;
-  const char* const end = text.data() + text.size();
-  if (!text.starts_with('p')) {
-    return std::nullopt;
-  }
-  const auto [stop, error] = std::from_chars(text.data() + 1, end, percent);
-  const bool is_percent = error == std::errc{} && stop == end && percent > 0 && percent < kAll;
-  return is_percent ? std::optional(percent) : std::nullopt;
-}
-
-// "0.1%"; returns 0.1.
-std::optional<double> parse_percent(std::string_view text) {
-  constexpr double kAll = 100;
-  if (!text.ends_with('%')) {
-    return std::nullopt;
-  }
-  double percent = 0;
-  const char* const end = text.data() + text.size() - 1;
-  const auto [stop, error] = std::from_chars(text.data(), end, percent);
-  const bool is_percent = error == std::errc{} && stop == end && percent >= 0 && percent <= kAll;
-  return is_percent ? std::optional(percent) : std::nullopt;
-}
-
-std::optional<Limit> parse_limit(std::string_view value) {
-  constexpr std::string_view kRate = "rate>=";
-  constexpr std::string_view kErrors = "errors<=";
-  constexpr std::string_view kLoss = "loss=";
-  Limit limit{.text = std::string(value)};
-  if (value.starts_with(kRate)) {
-    const auto rate = parse_rate(value.substr(kRate.size()));
-    limit.kind = Limit::Kind::rate;
-    limit.number = rate.value_or(0);
-    return rate ? std::optional(limit) : std::nullopt;
-  }
-  if (value.starts_with(kErrors)) {
-    const auto errors = parse_count(value.substr(kErrors.size()));
-    limit.kind = Limit::Kind::errors;
-    limit.number = static_cast<double>(errors.value_or(0));
-    return errors ? std::optional(limit) : std::nullopt;
-  }
-  if (value.starts_with(kLoss)) {
-    const auto percent = parse_percent(value.substr(kLoss.size()));
-    limit.kind = Limit::Kind::loss;
-    limit.number = percent.value_or(0);
-    return percent ? std::optional(limit) : std::nullopt;
-  }
-  const std::size_t equals = value.find('=');
-  if (equals == std::string_view::npos) {
-    return std::nullopt;
-  }
-  const auto percent = parse_percentile(value.substr(0, equals));
-  const auto most = parse_duration(value.substr(equals + 1));
-  limit.percent = percent.value_or(0);
-  limit.most = most.value_or(std::chrono::nanoseconds(0));
-  return percent && most ? std::optional(limit) : std::nullopt;
 }
 
 bool add_limit(Options& options, std::string_view value) {
@@ -229,62 +134,67 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_count(options.given.connections, value, 1, kMostConnections);
            },
-           "run: number of connections (64); check: number in the\ncheck \"in parallel\" "
-           "(40)"},
+           "run: number of connections (64); check: number in the\n"
+           "check \"in parallel\" (40)"},
     Option{"timeout", "TIME", OptionScope::run_and_check, "a time of at least 1ms, such as 5s",
            [](Options& options, std::string_view value) {
-             return set_duration(options.plan.timeout, value, kShortest);
+             return set_duration(options.plan.timeout, value, kShortestTime);
            },
-           "how long to wait for a connection or for bytes that\nare owed (5s)"},
+           "how long to wait for a connection or for bytes that are\n"
+           "owed (5s)"},
     Option{"seed", "N", OptionScope::run_and_check, "0 to 4294967295",
            [](Options& options, std::string_view value) {
              return set_count(options.given.seed, value, 0, UINT32_MAX);
            },
-           "send the same bytes as the run with this seed (a new\nseed for each run)"},
-    Option{
-        "mode", "MODE", OptionScope::run, "echo, connect or stream", &set_mode,
-        "echo: exchange messages on connections that stay open\n(the default);\nconnect: connect, "
-        "send "
-        "one message, half-close, read\nits echo and the end of file, and repeat;\nstream: send as "
-        "many bytes as possible in both\ndirections at once"},
+           "send the same bytes as the run with this seed (a new\n"
+           "seed for each run)"},
+    Option{"mode", "MODE", OptionScope::run, "echo, connect or stream", &set_mode,
+           "echo: exchange messages on connections that stay open\n"
+           "(the default);\n"
+           "connect: connect, send one message, half-close, read\n"
+           "its echo and the end of file, and repeat;\n"
+           "stream: send as many bytes as possible in both\n"
+           "directions at once"},
     Option{"active", "N", OptionScope::run, "0 to 10000000",
            [](Options& options, std::string_view value) {
              return set_count(options.given.active, value, 0, kMostConnections);
            },
-           "how many connections exchange messages (all); the\nothers are only open"},
+           "how many connections exchange messages (all); the\n"
+           "others only stay open"},
     Option{"size", "BYTES", OptionScope::run, "1 to 64M bytes, or a range such as 64-4k",
-           &set_sizes, "bytes in a message, or a range of them (64;\nstream: 64k)"},
+           &set_sizes,
+           "bytes in a message, or a range of them (64;\n"
+           "stream: 64k)"},
     Option{"depth", "N", OptionScope::run, "1 to 65536",
            [](Options& options, std::string_view value) {
              return set_count(options.given.depth, value, 1, kMostDepth);
            },
-           "maximum number of outstanding messages on a connection\n(1; stream: 16; with "
-           "--burst, that many)"},
+           "maximum number of outstanding messages on a connection\n"
+           "(1; stream: 16; with --burst, that many)"},
     Option{"burst", "N", OptionScope::run, "1 to 64",
            [](Options& options, std::string_view value) {
              return set_count(options.given.burst, value, 1,
                               sys::ClientDatagramSocket::kLongestTrain);
            },
-           "UDP, closed loop: datagrams that a socket sends at\nonce, as a train if the kernel can "
-           "do that (1)"},
-    Option{
-        "rate", "N", OptionScope::run,
-        "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
-        &set_rate_or_steps,
-        "open loop: total number of messages per second, due\nindependent of the server; latency "
-        "is measured from the\ntime at which a message was due; 1k:10k:1k@5s: from\n1k to 10k in "
-        "steps of 1k, for 5 s each"},
+           "UDP, closed loop: datagrams that a socket sends at\n"
+           "once, as a train if the kernel can do that (1)"},
+    Option{"rate", "N", OptionScope::run,
+           "messages per second, such as 500 or 20k, or up to 100 steps, such as 1k:10k:1k@5s",
+           &set_rate_or_steps,
+           "open loop: total number of messages per second, due\n"
+           "independent of the server; latency is measured from the\n"
+           "time at which a message was due; 1k:10k:1k@5s: from\n"
+           "1k to 10k in steps of 1k, for 5 s each"},
     Option{"arrivals", "MODEL", OptionScope::run, "constant or poisson", &set_arrivals,
-           "constant: messages are due at equal distances (the\ndefault); poisson: the gaps are "
-           "random, "
-           "as if very many\nindependent users sent them"},
+           "constant: messages are due at equal distances (the\n"
+           "default); poisson: the gaps are random, as if very many\n"
+           "independent users sent them"},
     Option{"messages", "N", OptionScope::run, "1 or more",
            [](Options& options, std::string_view value) {
              return set_count(options.plan.messages, value, 1, UINT64_MAX);
            },
-           "open loop: send at most this many messages in all;\nthen all connections are idle "
-           "until the "
-           "time is over"},
+           "open loop: send at most this many messages in all;\n"
+           "then all connections are idle until the time is over"},
     Option{"threads", "N", OptionScope::run, "1 to 256",
            [](Options& options, std::string_view value) {
              return set_count(options.plan.threads, value, 1, kMostThreads);
@@ -295,71 +205,79 @@ constexpr std::array kOptions{
            [](Options& options, std::string_view value) {
              return set_moment(options.plan.start_at, value);
            },
-           "start sending messages at this time, so that several\nmachines start together: such as "
-           "2026-11-21T09:30:00Z,\nseconds since the epoch, or +10s; the connections are\nopened "
-           "before"},
+           "start sending messages at this time, so that several\n"
+           "machines start together: a date such as\n"
+           "2026-11-21T09:30:00Z, seconds since the epoch, or +10s;\n"
+           "the connections are opened before"},
     Option{"duration", "TIME", OptionScope::run, "a time of at least 1ms, such as 10s",
            [](Options& options, std::string_view value) {
-             return set_duration(options.given.duration, value, kShortest);
+             return set_duration(options.given.duration, value, kShortestTime);
            },
            "how long to measure (10s)"},
     Option{"warmup", "TIME", OptionScope::run, "a time, such as 1s or 0",
            [](Options& options, std::string_view value) {
              return set_duration(options.given.warmup, value, std::chrono::nanoseconds(0));
            },
-           "how long to run before the measurement (1s; with\n--messages 0)"},
+           "how long to run before the measurement (1s; with\n"
+           "--messages 0)"},
     Option{"connect-rate", "N", OptionScope::run, "connections per second, such as 1k",
            [](Options& options, std::string_view value) {
              return set_rate(options.plan.connect_rate_per_s, value);
            },
-           "number of connections to open per second (each thread\nopens 128 at a time)"},
+           "number of connections to open per second (by default\n"
+           "each thread opens 128 at a time)"},
     Option{"ramp", "TIME", OptionScope::run, "a time of at least 1ms, such as 30s",
            [](Options& options, std::string_view value) {
-             return set_duration(options.ramp, value, kShortest);
+             return set_duration(options.ramp, value, kShortestTime);
            },
            "the time in which to open all connections"},
-    Option{
-        "source", "ADDRESS", OptionScope::run, "an IP address of this host", &add_source,
-        "connect from this address of the host; if given several\ntimes, the connections use the "
-        "addresses in turn"},
+    Option{"source", "ADDRESS", OptionScope::run, "an IP address of this host", &add_source,
+           "connect from this address of the host; if given several\n"
+           "times, the connections use the addresses in turn"},
     Option{"server-pid", "PID", OptionScope::run, "a process id", &set_pid,
-           "report CPU time, memory and context switches of this\nprocess on the same host"},
+           "report CPU time, memory and context switches of this\n"
+           "process on the same host"},
     Option{"max-errors", "N", OptionScope::run, "a number of errors",
            [](Options& options, std::string_view value) {
              return set_count(options.max_errors, value, 0, UINT64_MAX);
            },
-           "succeed with at most this many errors (0); wrong bytes,\nand bytes missing after our "
-           "half-close, always fail"},
+           "succeed with at most this many errors (0); wrong bytes,\n"
+           "and bytes missing after our half-close, always fail"},
     Option{"slo", "LIMIT", OptionScope::run_and_merge,
            "a limit, such as p99=2ms, max=1s, rate>=9900, errors<=5 or loss=0.1%", &add_limit,
-           "fail if the result is outside this limit: p99=2ms,\np99.9=10ms, max=1s, 'rate>=9900' "
-           "(echoes per second),\n'errors<=5', loss=0.1% (lost datagrams); may be given\nseveral "
-           "times"},
+           "fail if the result is outside this limit: p99=2ms,\n"
+           "p99.9=10ms, max=1s, 'rate>=9900' (echoes per second),\n"
+           "'errors<=5', loss=0.1% (lost datagrams); may be given\n"
+           "several times"},
     Option{
         "json", "FILE", OptionScope::run_and_merge, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.json_file, value); },
-        "write the whole result to FILE; - is standard output\nand replaces the summary"},
+        "write the whole result to FILE; - is standard output\n"
+        "and replaces the summary"},
     Option{"histogram", "FILE", OptionScope::run_and_merge, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.histogram_file, value);
            },
-           "write the latencies as an HdrHistogram percentile\ntable; - likewise"},
+           "write the latencies as an HdrHistogram percentile\n"
+           "table; - is standard output and replaces the summary"},
     Option{
         "html", "FILE", OptionScope::run, "a file name",
         [](Options& options, std::string_view value) { return set_file(options.html_file, value); },
-        "write a page with charts for a browser, a single file;\n- is standard output"},
+        "write a page with charts for a browser, a single file;\n"
+        "- is standard output and replaces the summary"},
     Option{"interval", "TIME", OptionScope::run, "a time of at least 10ms, such as 1s",
            [](Options& options, std::string_view value) {
              return set_duration(options.given.interval, value, kShortestInterval);
            },
-           "show the figures of each interval on standard error as\nit ends, and use intervals of "
-           "this "
-           "length in the\nresults (1s; longer in a run of over an hour)"},
+           "show the figures of each interval on standard error as\n"
+           "it ends, and use intervals of this length in the\n"
+           "results (1s; longer in a run of over an hour)"},
     Option{"interval-json", "FILE", OptionScope::run, "a file name",
            [](Options& options, std::string_view value) {
              return set_file(options.interval_file, value);
            },
-           "write each interval to FILE as it ends, as a line of\nJSON; - is standard output"},
+           "write each interval to FILE as it ends, as a line of\n"
+           "JSON; - is standard output"},
     Option{"json", nullptr, OptionScope::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
            "print the results as JSON instead of the table"},

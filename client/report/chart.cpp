@@ -4,8 +4,8 @@
 #include <array>
 #include <cmath>
 
-#include "client/report/html_page.hpp"
 #include "client/text/figures.hpp"
+#include "text/html_text.hpp"
 
 namespace echod::client {
 
@@ -55,7 +55,7 @@ double y_of(const Chart& chart, double value) {
 
 std::string label(double x, double y, const std::string& style, const std::string& text) {
   return "<text class=\"" + style + "\" x=\"" + text_of(x) + "\" y=\"" + text_of(y) + "\">" +
-         escaped(text) + "</text>\n";
+         escaped_html(text) + "</text>\n";
 }
 
 std::string straight_line(double x1, double y1, double x2, double y2, const std::string& style) {
@@ -67,7 +67,7 @@ std::string title(const std::string& text) {
   if (text.empty()) {
     return "";
   }
-  return "<title>" + escaped(text) + "</title>";
+  return "<title>" + escaped_html(text) + "</title>";
 }
 
 std::string axes(const Chart& chart) {
@@ -182,7 +182,7 @@ Scale log_scale(double low, double high, const TickText& text) {
 
 std::string svg(const Chart& chart) {
   return R"(<svg viewBox="0 0 )" + number_text(kWidth, 0) + ' ' + number_text(kHeight, 0) +
-         R"(" role="img" aria-label=")" + escaped(chart.name) + "\">\n" + axes(chart) +
+         R"(" role="img" aria-label=")" + escaped_html(chart.name) + "\">\n" + axes(chart) +
          svg_of_all(chart, chart.lines) + svg_of_all(chart, chart.spans) +
          svg_of_all(chart, chart.marks) + "</svg>\n";
 }

@@ -60,7 +60,7 @@ struct Span {
 };
 
 struct Chart {
-  std::string name;  // For screen readers (aria-label).
+  std::string name;  // Screen readers read it (aria-label).
   std::string x_name;
   Scale x;
   Scale y;

@@ -1,9 +1,6 @@
 #include "client/report/html_page.hpp"
 
-#include <cstddef>
-#include <nlohmann/json.hpp>
-
-#include "client/text/figures.hpp"
+#include "text/html_text.hpp"
 
 namespace echod::client {
 
@@ -74,55 +71,10 @@ pre { margin: 8px 0 0; font: 13px/1.5 ui-monospace, monospace; white-space: pre;
 )";
 
 std::string cell(const std::string& name, const std::string& text) {
-  return '<' + name + '>' + escaped(text) + "</" + name + '>';
-}
-
-// `text` with each part that is not valid UTF-8 replaced by U+FFFD.
-std::string valid_utf8(const std::string& text) {
-  using Json = nlohmann::json;
-  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
-}
-
-// XML allows neither most control characters, even as references, nor U+FFFE and U+FFFF (section
-// 2.2). They are replaced by C escapes and by U+FFFD.
-std::string valid_xml(const std::string& text) {
-  std::string valid;
-  for (const char character : valid_utf8(text)) {
-    const bool is_control = character >= '\0' && character < ' ' && character != '\n';
-    const std::string one(1, character);
-    valid += is_control ? one_line(one) : one;
-    if (valid.ends_with("\xEF\xBF\xBE") || valid.ends_with("\xEF\xBF\xBF")) {
-      valid.back() = '\xBD';
-    }
-  }
-  return valid;
+  return '<' + name + '>' + escaped_html(text) + "</" + name + '>';
 }
 
 }  // namespace
-
-std::string escaped(const std::string& text) {
-  std::string safe;
-  for (const char character : valid_xml(text)) {
-    switch (character) {
-      case '&':
-        safe += "&amp;";
-        break;
-      case '<':
-        safe += "&lt;";
-        break;
-      case '>':
-        safe += "&gt;";
-        break;
-      case '"':
-        safe += "&quot;";
-        break;
-      default:
-        safe += character;
-        break;
-    }
-  }
-  return safe;
-}
 
 std::string element(const std::string& name, const std::string& style, const std::string& inside) {
   std::string start = '<' + name;
@@ -158,8 +110,8 @@ std::string page(const std::string& title, const std::string& body) {
          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
          "'unsafe-inline'\"/>\n" +
-         element("title", "", escaped(title)) + "<style>" + kStyle + "</style>\n</head>\n<body>\n" +
-         body + "</body>\n</html>\n";
+         element("title", "", escaped_html(title)) + "<style>" + kStyle +
+         "</style>\n</head>\n<body>\n" + body + "</body>\n</html>\n";
 }
 
 }  // namespace echod::client

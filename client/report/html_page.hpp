@@ -1,5 +1,5 @@
 // Builds an HTML page that needs no other file: no scripts, fonts or images. The page is also
-// well-formed XML.
+// well-formed XML. escaped_html() (text/html_text.hpp) makes HTML of plain text.
 // Thread-safety: stateless functions.
 #pragma once
 
@@ -8,10 +8,6 @@
 #include <vector>
 
 namespace echod::client {
-
-// Escapes `text` for use between tags or in an attribute. Control characters other than newlines
-// become C escapes, such as \x01, and invalid UTF-8 becomes U+FFFD.
-[[nodiscard]] std::string escaped(const std::string& text);
 
 // <name class="style">inside</name>
 [[nodiscard]] std::string element(const std::string& name, const std::string& style,

@@ -2,15 +2,17 @@
 
 #include "client/report/html_page.hpp"
 #include "client/report/result_charts.hpp"
+#include "client/report/run_lines.hpp"
 #include "client/report/summary.hpp"
 #include "client/text/figures.hpp"
+#include "text/html_text.hpp"
 
 namespace echod::client {
 
 namespace {
 
 std::string paragraph(const std::string& text) {
-  return element("p", "soft", escaped(text));
+  return element("p", "soft", escaped_html(text));
 }
 
 // The word for the outcome, and its CSS class.
@@ -35,7 +37,8 @@ std::string notes(const std::vector<std::string>& lines, const std::string& what
                   const std::string& style) {
   std::string text;
   for (const std::string& line : lines) {
-    text += element("p", "note " + style, what + ": <span>" + escaped(one_line(line)) + "</span>");
+    text +=
+        element("p", "note " + style, what + ": <span>" + escaped_html(one_line(line)) + "</span>");
   }
   return text;
 }
@@ -47,16 +50,16 @@ std::string heading(const Options& options, const LoadResult& result,
   return element(
              "header", "",
              element("div", "",
-                     element("h1", "", escaped(where)) +
+                     element("h1", "", escaped_html(where)) +
                          paragraph("echoload " + environment.version + ", " + environment.time)) +
                  element("div", "verdict " + style, word)) +
          notes(verdict.failures, "Failed", "bad") + notes(verdict.warnings, "Warning", "middling");
 }
 
 std::string tile(const std::string& name, const std::string& value, const std::string& style = "") {
-  return element(
-      "div", "tile",
-      element("div", "soft", escaped(name)) + element("div", "value " + style, escaped(value)));
+  return element("div", "tile",
+                 element("div", "soft", escaped_html(name)) +
+                     element("div", "value " + style, escaped_html(value)));
 }
 
 std::string tiles(const Options& options, const LoadResult& result) {
@@ -157,7 +160,7 @@ std::string html_report(const Options& options, const LoadResult& result,
     const std::string text = summary(options, result, environment, verdict);
     body += tiles(options, result) + charts(options, result, verdict) + latencies(result.tally) +
             errors_table(result.tally) +
-            section("Summary", element("div", "wide", element("pre", "", escaped(text))));
+            section("Summary", element("div", "wide", element("pre", "", escaped_html(text))));
   }
   return page("echoload, " + word + ": " + one_line(options.target),
               body + parameters(options, environment));

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/report/json_names.hpp"
+#include "client/report/run_merge.hpp"
 #include "client/text/figures.hpp"
 
 namespace echod::client {

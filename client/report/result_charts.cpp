@@ -6,8 +6,9 @@
 
 #include "client/report/chart.hpp"
 #include "client/report/html_page.hpp"
-#include "client/report/summary.hpp"
+#include "client/report/run_lines.hpp"
 #include "client/text/figures.hpp"
+#include "text/html_text.hpp"
 
 namespace echod::client {
 
@@ -29,10 +30,10 @@ using Legend = std::vector<std::pair<std::string, std::string>>;
 std::string section(const std::string& name, const Legend& legend, const Chart& chart) {
   std::string entries;
   for (const auto& [style, text] : legend) {
-    entries += element("span", "legend " + style, escaped(text));
+    entries += element("span", "legend " + style, escaped_html(text));
   }
   return element("section", "",
-                 element("h2", "", escaped(name)) + element("p", "soft", entries) +
+                 element("h2", "", escaped_html(name)) + element("p", "soft", entries) +
                      element("div", "wide", svg(chart)));
 }
 

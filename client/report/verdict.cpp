@@ -88,8 +88,9 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
-// Without a limit on the loss, every lost datagram counts. A silence of one timeout is no failure:
-// all sockets may be waiting for lost datagrams. One that lasts longer lost the next datagrams too.
+// Without a limit on the loss, every lost datagram is a failure. A silence of one timeout is none:
+// all sockets may be waiting for lost datagrams. In a longer silence the next datagrams were lost
+// too.
 void judge_datagrams(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kMostSilence = 1.5;  // Timeouts.
   const DatagramCounts& counts = result.tally.datagrams;
@@ -101,7 +102,7 @@ void judge_datagrams(const Options& options, const LoadResult& result, Verdict& 
   }
   if (!options.plan.rate_per_s && result.tally.silence > kMostSilence * options.plan.timeout) {
     verdict.failures.push_back("nothing came back for " + duration_text(result.tally.silence) +
-                               ": a closed loop sends little meanwhile, so the loss hides it");
+                               ": a closed loop sends little in such a time, so few are lost");
   }
   if (counts.duplicated > options.max_errors) {
     verdict.failures.push_back("duplicated answers: " + count_text(counts.duplicated) +

@@ -5,14 +5,13 @@
 
 #include <span>
 
-#include "client/sys/connect_race.hpp"
+#include "client/sys/route_race.hpp"
 
 namespace echod::sys {
 
-// Begins with the first route, and with the next one after kAttemptDelay, or at once if the
-// previous one has failed. Repeats the datagram to each address every kAttemptDelay. Any datagram
-// that comes to its port, from any address, is an answer. Each route fails after `timeout` with
-// ETIMEDOUT, or before with the error that an ICMP message gives.
+// Sends a datagram to each address, and repeats it every kAttemptDelay. Any datagram that comes to
+// its port, from any address, is an answer. A route fails after `timeout`, or earlier with the
+// error that an ICMP message gives.
 [[nodiscard]] RaceResult probe_datagrams(std::span<const Route> routes, Duration timeout);
 
 }  // namespace echod::sys

@@ -1,7 +1,7 @@
-// A UDP port of the client (udp(7)): a socket connected to the server, and a second socket on the
-// same port, which gets what any other address sends there. The kernel prefers the connected
-// socket. So an answer from a wrong address is noticed, and an ICMP error is reported by send() and
-// receive() of sys/stream_socket.hpp, which work for both sockets.
+// A UDP port of the client (udp(7)). It has two sockets: one connected to the server, and a second
+// one that receives what all other addresses send to the port. So an answer from a wrong address is
+// detected. send() and receive() of sys/stream_socket.hpp work for both sockets; on the connected
+// one they report ICMP errors.
 //
 // Owns both sockets. Thread-safety: none. Never blocks.
 #pragma once
@@ -21,10 +21,10 @@ namespace echod::sys {
 // The most bytes of a datagram over IPv4.
 inline constexpr std::size_t kLongestDatagram = 65507;
 
-// A datagram that another address than the server's sent.
+// A datagram that did not come from the server's address.
 struct Stray {
   IoResult result = IoResult::failure(EAGAIN);  // Its size.
-  SocketAddress sender;                         // Only if the result is ok.
+  SocketAddress sender;                         // Set if the result is ok.
 };
 
 class ClientDatagramSocket {
@@ -32,12 +32,12 @@ class ClientDatagramSocket {
   // The most datagrams of a train. Kernels before 6.9 send no more at once.
   static constexpr std::size_t kLongestTrain = 64;
 
-  // Not open.
+  // Opens nothing.
   ClientDatagramSocket() = default;
 
-  // Opens both sockets. `local` is the local address; port 0: a free port. Asks for a receive
-  // buffer of `buffer_bytes`, which the kernel limits (net.core.rmem_max). Returns 0 or an errno:
-  // EACCES if the port needs CAP_NET_BIND_SERVICE.
+  // Opens both sockets. `local` is the local address; with port 0 the kernel chooses a free port.
+  // Asks for a receive buffer of `buffer_bytes`, which the kernel limits (net.core.rmem_max).
+  // Returns 0 or an errno: EACCES if the port needs CAP_NET_BIND_SERVICE.
   [[nodiscard]] int open(const SocketAddress& server, const SocketAddress& local,
                          int buffer_bytes) noexcept;
   void close() noexcept;
@@ -47,8 +47,9 @@ class ClientDatagramSocket {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] int stray_fd() const noexcept { return stray_fd_.get(); }
 
-  // Makes the kernel cut what is sent at once into datagrams of `bytes` each, of which the last may
-  // be shorter (UDP_SEGMENT). 0: sends are not cut. Returns false if the kernel cannot do this.
+  // Makes the kernel cut the bytes of each send into datagrams of `bytes` bytes; the last one may
+  // be shorter (UDP_SEGMENT). With 0, sends are not cut. Returns false if the kernel cannot do
+  // this.
   [[nodiscard]] bool set_segment(std::size_t bytes) const noexcept;
 
   // Lets the kernel hand the datagrams of a train over at once (UDP_GRO, StampedRead). Without it,
@@ -58,8 +59,8 @@ class ClientDatagramSocket {
 
   // Reads a datagram that another address sent. EAGAIN if there is none.
   [[nodiscard]] Stray receive_stray(std::span<std::byte> into) const noexcept;
-  // How many datagrams of the server the kernel has dropped because the receive buffer was full
-  // (SO_MEMINFO). 0 if the kernel does not tell.
+  // How many datagrams from the server the kernel has dropped because the receive buffer was full
+  // (SO_MEMINFO). 0 if the kernel does not count them.
   [[nodiscard]] std::uint32_t dropped() const noexcept;
 
  private:

@@ -3,41 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdio>
 #include <string_view>
 #include <system_error>
 
 namespace echod::client {
 
 namespace {
-
-// At most three digits unless the integer part has more, without trailing zeros after the point:
-// 1234, 410, 64.3, 3.2, 5.
-std::string three_digits(double value) {
-  constexpr double kTwoDecimalsBelow = 9.995;  // Above, the value rounds to 10.
-  constexpr double kOneDecimalBelow = 99.95;
-  const int decimals = value < kTwoDecimalsBelow ? 2 : value < kOneDecimalBelow ? 1 : 0;
-  std::string digits = number_text(value, decimals);
-  while (decimals > 0 && digits.back() == '0') {
-    digits.pop_back();
-  }
-  if (digits.back() == '.') {
-    digits.pop_back();
-  }
-  return digits;
-}
-
-// Uses the largest of `units` in which the value is at least 1. Each unit is `step` times the one
-// before.
-std::string scaled(double value, double step, std::span<const std::string_view> units) {
-  constexpr double kRounding = 0.9995;  // 999.6 us are 1 ms.
-  std::size_t unit = 0;
-  while (unit + 1 < units.size() && value >= step * kRounding) {
-    value /= step;
-    ++unit;
-  }
-  return three_digits(value) + ' ' + std::string(units[unit]);
-}
 
 bool is_printable(unsigned char character) {
   return character >= ' ' && character <= '~';
@@ -68,34 +39,21 @@ std::string escaped(std::byte byte) {
 std::string duration_text(std::chrono::nanoseconds duration) {
   constexpr std::array<std::string_view, 4> kUnits{"ns", "us", "ms", "s"};
   constexpr double kStep = 1000;
-  return scaled(static_cast<double>(duration.count()), kStep, kUnits);
+  return scaled_text(static_cast<double>(duration.count()), kStep, kUnits);
 }
 
 std::string size_text(std::uint64_t bytes) {
   constexpr std::array<std::string_view, 5> kUnits{"bytes", "KiB", "MiB", "GiB", "TiB"};
   constexpr double kStep = 1024;
-  return bytes == 1 ? bytes_text(bytes) : scaled(static_cast<double>(bytes), kStep, kUnits);
+  return bytes == 1 ? bytes_text(bytes) : scaled_text(static_cast<double>(bytes), kStep, kUnits);
 }
 
 std::string bytes_text(std::uint64_t bytes) {
   return std::to_string(bytes) + (bytes == 1 ? " byte" : " bytes");
 }
 
-std::string count_text(std::uint64_t count) {
-  constexpr std::size_t kGroup = 3;
-  std::string text = std::to_string(count);
-  for (std::size_t left = text.size(); left > kGroup;) {
-    left -= kGroup;
-    text.insert(left, 1, ' ');
-  }
-  return text;
-}
-
-std::string number_text(double number, int decimals) {
-  constexpr std::size_t kMost = 64;
-  std::array<char, kMost> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.*f", decimals, number);
-  return text.data();
+std::string plural(std::uint64_t count, std::string_view noun) {
+  return count_text(count) + ' ' + std::string(noun) + (count == 1 ? "" : "s");
 }
 
 std::string short_number_text(double number) {
@@ -111,7 +69,7 @@ std::string rate_text(std::uint64_t bytes, std::chrono::nanoseconds duration) {
   constexpr double kBytesPerMegabyte = 1e6;
   const double seconds = std::chrono::duration<double>(duration).count();
   const double megabytes = static_cast<double>(bytes) / kBytesPerMegabyte;
-  return three_digits(seconds > 0 ? megabytes / seconds : 0) + " MB/s";
+  return three_digits_text(seconds > 0 ? megabytes / seconds : 0) + " MB/s";
 }
 
 std::string hex_text(std::byte byte) {

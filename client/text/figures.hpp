@@ -1,4 +1,4 @@
-// Formats numbers, bytes and errors for people.
+// Writes numbers, bytes and errors for people. text/numbers.hpp has what echod writes too.
 // Thread-safety: stateless functions.
 #pragma once
 
@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/numbers.hpp"
+
 namespace echod::client {
 
 inline constexpr std::uint64_t kKib = 1024;
@@ -20,14 +22,14 @@ inline constexpr double kPercent = 100;
 // At most three significant digits, in a suitable unit: "31.4 us", "3.2 ms", "5 s". Whole digits
 // are never dropped: "1234 s".
 [[nodiscard]] std::string duration_text(std::chrono::nanoseconds duration);
-// Likewise: "12 bytes", "64 KiB", "1.5 MiB".
+// At most three significant digits, in a suitable unit: "12 bytes", "64 KiB", "1.5 MiB".
 [[nodiscard]] std::string size_text(std::uint64_t bytes);
 // Exact: "1 byte", "65536 bytes".
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
-// With groups of three: "1 234 567".
-[[nodiscard]] std::string count_text(std::uint64_t count);
-// With `decimals` decimals.
-[[nodiscard]] std::string number_text(double number, int decimals);
+using echod::count_text;
+using echod::number_text;
+// A count with a noun: "1 error", "2 000 errors".
+[[nodiscard]] std::string plural(std::uint64_t count, std::string_view noun);
 // A number that may be large or small: "12 346", "12.5", "9.50", "0.33". Whole numbers have no
 // decimals: "9".
 [[nodiscard]] std::string short_number_text(double number);
@@ -45,7 +47,7 @@ inline constexpr double kPercent = 100;
 // The message for an errno.
 [[nodiscard]] std::string errno_text(int error);
 
-// With an even number of values, the lower of the two in the middle. 0 if there are no values.
+// The median. With an even number of values, the lower of the two in the middle. 0 without values.
 [[nodiscard]] std::chrono::nanoseconds median(std::vector<std::chrono::nanoseconds> values);
 
 }  // namespace echod::client

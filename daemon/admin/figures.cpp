@@ -3,49 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstddef>
-#include <cstdio>
 #include <ctime>
-#include <span>
 #include <string_view>
 
 namespace echod {
 
 namespace {
-
-std::string with_decimals(double number, int decimals) {
-  constexpr std::size_t kMost = 340;  // The largest double has 309 digits.
-  std::array<char, kMost> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.*f", decimals, number);
-  return text.data();
-}
-
-// At most three digits unless the integer part has more, without zeros at the end: 410, 64.3, 3.2.
-std::string three_digits(double number) {
-  constexpr double kTwoDecimalsBelow = 9.995;  // Above, the number rounds to 10.
-  constexpr double kOneDecimalBelow = 99.95;
-  const int decimals = number < kTwoDecimalsBelow ? 2 : number < kOneDecimalBelow ? 1 : 0;
-  std::string digits = with_decimals(number, decimals);
-  while (decimals > 0 && digits.back() == '0') {
-    digits.pop_back();
-  }
-  if (digits.back() == '.') {
-    digits.pop_back();
-  }
-  return digits;
-}
-
-// In the largest of `units` in which the value is at least 1. Each unit is `step` times the one
-// before.
-std::string scaled(double value, double step, std::span<const std::string_view> units) {
-  constexpr double kRounding = 0.9995;  // 999.6 us are 1 ms.
-  std::size_t unit = 0;
-  while (unit + 1 < units.size() && value >= step * kRounding) {
-    value /= step;
-    ++unit;
-  }
-  return three_digits(value) + ' ' + std::string(units[unit]);
-}
 
 struct TimeUnit {
   std::uint64_t seconds;
@@ -54,29 +17,19 @@ struct TimeUnit {
 
 }  // namespace
 
-std::string count_text(std::uint64_t count) {
-  constexpr std::size_t kGroup = 3;
-  std::string text = std::to_string(count);
-  for (std::size_t left = text.size(); left > kGroup;) {
-    left -= kGroup;
-    text.insert(left, 1, ' ');
-  }
-  return text;
-}
-
 std::string total_text(std::uint64_t count) {
   constexpr std::uint64_t kInexactFrom = 10'000'000;
   constexpr std::array<std::string_view, 5> kUnits{"M", "G", "T", "P", "E"};
   constexpr double kMillion = 1e6;
   constexpr double kStep = 1000;
   return count < kInexactFrom ? count_text(count)
-                              : scaled(static_cast<double>(count) / kMillion, kStep, kUnits);
+                              : scaled_text(static_cast<double>(count) / kMillion, kStep, kUnits);
 }
 
 std::string size_text(std::uint64_t bytes) {
   constexpr std::array<std::string_view, 6> kUnits{"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
   constexpr double kStep = 1024;
-  return scaled(static_cast<double>(bytes), kStep, kUnits);
+  return scaled_text(static_cast<double>(bytes), kStep, kUnits);
 }
 
 std::string figure_text(double number) {
@@ -85,7 +38,7 @@ std::string figure_text(double number) {
   if (number >= kNoDecimalsFrom && number < kMostExact) {
     return count_text(static_cast<std::uint64_t>(std::llround(number)));
   }
-  return three_digits(number);
+  return three_digits_text(number);
 }
 
 std::string throughput_text(double bytes_per_s) {
@@ -97,7 +50,7 @@ std::string delay_text(double seconds) {
   constexpr std::array<std::string_view, 3> kUnits{"us", "ms", "s"};
   constexpr double kPerSecond = 1e6;
   constexpr double kStep = 1000;
-  return scaled(seconds * kPerSecond, kStep, kUnits);
+  return scaled_text(seconds * kPerSecond, kStep, kUnits);
 }
 
 std::string age_text(double seconds) {

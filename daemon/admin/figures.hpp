@@ -1,4 +1,4 @@
-// Writes numbers for people.
+// Writes the figures of the status page for people. text/numbers.hpp has the common ones.
 //
 // Thread-safety: stateless functions.
 #pragma once
@@ -7,11 +7,10 @@
 #include <string>
 
 #include "admin/snapshot.hpp"
+#include "text/numbers.hpp"
 
 namespace echod {
 
-// With groups of three: "1 234 567".
-[[nodiscard]] std::string count_text(std::uint64_t count);
 // Exact below ten million: "1 234 567", then "12.3 M", "6.24 G".
 [[nodiscard]] std::string total_text(std::uint64_t count);
 // At most three significant digits, in a suitable unit: "12 B", "64 KiB", "1.5 MiB".

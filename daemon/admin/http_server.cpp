@@ -22,7 +22,7 @@ namespace {
 constexpr std::chrono::milliseconds kRetryInterval{250};
 constexpr std::string_view kReadOnlyMethods = "GET, HEAD";
 
-// Connections of a lower rank make room first.
+// The connection with the lowest rank is closed first to make room.
 enum class Rank : std::uint8_t { unused, answered, without_request, with_request };
 
 Rank rank_of(const HttpConnection& connection) noexcept {
@@ -62,7 +62,7 @@ class HttpServer::Listener final : public Channel {
 
   const int fd;
   const Access access;
-  Timer retry;            // Runs while clients may wait in the queue without an edge to come.
+  Timer retry;            // Runs while clients may wait in the queue but no edge will come.
   bool is_short = false;  // The last attempt failed for lack of descriptors or memory.
 
  private:
@@ -145,7 +145,7 @@ Turn HttpServer::after_error(Listener& listener, int error) noexcept {
   return Turn::wait;
 }
 
-// The connection of this kind that is unused, or that makes room first.
+// Returns an unused connection of this kind, or the one to close to make room.
 HttpConnection& HttpServer::next_to_use(Access access) const noexcept {
   const std::span all(connections_);
   const auto kind =
@@ -217,7 +217,7 @@ void HttpServer::fail(RequestId id) noexcept {
   }
 }
 
-// Null if nobody waits for this response any more.
+// Returns null if the connection is gone or already has its response.
 HttpConnection* HttpServer::waiting_as(RequestId id) const noexcept {
   const auto found =
       std::find_if(connections_.begin(), connections_.end(),

@@ -1,22 +1,21 @@
-// An HTTP server for operators and their tools, on one event loop. It receives requests, has a
-// handler answer them, and sends the responses.
+// An HTTP server for operators and their tools, on one event loop. It receives requests, passes
+// them to a handler, and sends the responses.
 //
-// A connection carries one request (http_connection.hpp says what happens to it, and when). Each
-// kind of access has kConnectionsOfAKind connections of its own, so that no client over TCP keeps
-// an operator from the UNIX socket. If a new one comes when all of its kind are in use, one of them
-// is closed to make room: the oldest that has its response already; else the oldest without a
-// complete request; else the oldest. So silent and slow clients keep nobody out. A connection
-// without its response is closed kGraceTime after its accept at the earliest, so that its client
-// can send the request. New ones wait in the accept queue until then.
+// A connection carries one request (http_connection.hpp has its states). Each kind of access has
+// kConnectionsOfAKind connections of its own, so clients over TCP cannot use up those of the UNIX
+// socket. If a client connects while all connections of its kind are in use, the server closes one
+// of them: the oldest that already has its response; else the oldest without a complete request;
+// else the oldest. So silent and slow clients do not block others. A connection without a response
+// stays open for at least kGraceTime after its accept, so that its client can send the request.
+// Meanwhile new clients wait in the accept queue.
 //
-// The server itself refuses, with a line of text that says why:
+// The server refuses some requests itself, with a line of text that says why:
 // - malformed and too large requests (http_request_parser.hpp)
-// - over a listener with read-only access: methods other than GET and HEAD (405), and a Host that
-//   is neither an IP address nor "localhost" nor this host's name (403). Otherwise a web page could
-//   reach the server through the browser of somebody who is near it: its script may send requests
-//   to its own domain, and the domain's name server may then say that this is 127.0.0.1 (DNS
-//   rebinding).
-// - over one with full access: methods other than GET, HEAD, POST and DELETE (501)
+// - with read-only access: methods other than GET and HEAD (405), and a Host that is neither an IP
+//   address nor "localhost" nor this host's name (403). The check of the Host prevents DNS
+//   rebinding: a web page may send requests to its own domain, and the domain's name server may
+//   then give 127.0.0.1 as its address. So the page would reach this server.
+// - with full access: methods other than GET, HEAD, POST and DELETE (501)
 //
 // Ownership: borrows the loop, the handler and the listening sockets, which must outlive it; owns
 // the connections. Thread-safety: belongs to the loop's thread. Never blocks. After the constructor
@@ -63,8 +62,7 @@ class HttpServer {
   void fail(RequestId id) noexcept;
 
   [[nodiscard]] std::size_t connections() const noexcept;
-  // Whether no client waits for a response or may still be reading one, so that the program may
-  // end.
+  // Whether no client waits for a response or may still be reading one. Then the program may end.
   [[nodiscard]] bool is_idle() const noexcept;
   [[nodiscard]] const HttpCounters& counters() const noexcept { return counters_; }
 
@@ -85,7 +83,8 @@ class HttpServer {
   HttpCounters counters_;
   // The number of the last connection. A request has the number of its connection as its id.
   std::uint64_t last_number_ = 0;
-  // For the whole life: kConnectionsOfAKind with full access, then as many with read-only access.
+  // Created once and reused: kConnectionsOfAKind with full access, then as many with read-only
+  // access.
   std::vector<std::unique_ptr<HttpConnection>> connections_;
   std::vector<std::unique_ptr<Listener>> listeners_;
 };

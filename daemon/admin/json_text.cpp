@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "admin/utf8.hpp"
+#include "text/utf8.hpp"
 
 namespace echod {
 

@@ -1,11 +1,10 @@
 // Writes JSON (RFC 8259) into a string, front to back.
 //
-// It takes the place of a library that keeps a document in memory: nlohmann::json allocates when it
-// frees a document, so a shortage of memory would end the process.
+// nlohmann::json is not used, because it allocates memory when it frees a document: a shortage of
+// memory would end the process.
 //
-// The caller balances begin and end, and writes a key before each value in an object. Text that is
-// not printable UTF-8 is changed as printable_utf8() does; a number that JSON cannot express is
-// null.
+// The caller must end what it begins, and write a key before each value in an object. Text that is
+// not printable is changed by printable_utf8(). A number that JSON cannot express becomes null.
 //
 // Thread-safety: none. Never blocks. All functions may throw std::bad_alloc.
 #pragma once
@@ -56,7 +55,7 @@ class JsonText {
   void separate();
 
   std::string text_;
-  bool is_first_ = true;  // What comes next is the first in its brackets, or follows its key.
+  bool is_first_ = true;  // The next value needs no comma: it comes after a bracket or a key.
 };
 
 }  // namespace echod

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "admin/counter_descriptions.hpp"
-#include "admin/utf8.hpp"
+#include "text/utf8.hpp"
 
 namespace echod {
 

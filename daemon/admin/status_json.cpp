@@ -15,26 +15,33 @@ double in_seconds(DelayHistogram::Delay delay) noexcept {
   return std::chrono::duration<double>(delay).count();
 }
 
+void write_reload_counts(JsonText& json, const ServiceFacts& service) {
+  json.member("reloads_applied", service.reloads_applied)
+      .member("reloads_refused", service.reloads_refused);
+}
+
+void write_upgrade_counts(JsonText& json, const UpgradeFigures& upgrades) {
+  json.member("done", upgrades.done)
+      .member("refused", upgrades.refused)
+      .member("failed", upgrades.failed);
+}
+
 void write_config(JsonText& json, const ServiceFacts& service) {
   json.key("config")
       .begin_object()
       .member("name", service.config_name)
-      .member("loaded_at", service.config_loaded_at)
-      .member("reloads_applied", service.reloads_applied)
-      .member("reloads_refused", service.reloads_refused)
-      .member("reload_error", service.reload_error)
+      .member("loaded_at", service.config_loaded_at);
+  write_reload_counts(json, service);
+  json.member("reload_error", service.reload_error)
       .member("is_reload_in_progress", service.is_reload_in_progress)
       .member("text", service.config_text)
       .end_object();
 }
 
 void write_upgrades(JsonText& json, const UpgradeFigures& upgrades) {
-  json.key("upgrades")
-      .begin_object()
-      .member("done", upgrades.done)
-      .member("refused", upgrades.refused)
-      .member("failed", upgrades.failed)
-      .member("last_pause_s", upgrades.last_pause_s)
+  json.key("upgrades").begin_object();
+  write_upgrade_counts(json, upgrades);
+  json.member("last_pause_s", upgrades.last_pause_s)
       .member("last_connections", upgrades.last_connections)
       .member("earlier_version", upgrades.earlier_version)
       .member("last_error", upgrades.last_error)
@@ -167,17 +174,11 @@ std::string status_json(const Snapshot& snapshot) {
 std::string reload_counts_json(const ServiceFacts& service) {
   JsonText json;
   json.begin_object().member("started_at", service.process_started_at);
-  json.key("config")
-      .begin_object()
-      .member("reloads_applied", service.reloads_applied)
-      .member("reloads_refused", service.reloads_refused)
-      .end_object();
-  json.key("upgrades")
-      .begin_object()
-      .member("done", service.upgrades.done)
-      .member("refused", service.upgrades.refused)
-      .member("failed", service.upgrades.failed)
-      .end_object();
+  json.key("config").begin_object();
+  write_reload_counts(json, service);
+  json.end_object().key("upgrades").begin_object();
+  write_upgrade_counts(json, service.upgrades);
+  json.end_object();
   return json.end_object().take();
 }
 

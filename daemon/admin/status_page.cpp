@@ -9,10 +9,10 @@
 
 #include "admin/delay_estimate.hpp"
 #include "admin/figures.hpp"
-#include "admin/html_text.hpp"
 #include "admin/status_style.hpp"
 #include "admin/status_tables.hpp"
 #include "admin/time_chart.hpp"
+#include "text/html_text.hpp"
 
 namespace echod {
 

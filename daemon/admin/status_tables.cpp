@@ -13,7 +13,7 @@
 #include "admin/counter_descriptions.hpp"
 #include "admin/delay_estimate.hpp"
 #include "admin/figures.hpp"
-#include "admin/html_text.hpp"
+#include "text/html_text.hpp"
 
 namespace echod {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "admin/figures.hpp"
-#include "admin/html_text.hpp"
+#include "text/html_text.hpp"
 
 namespace echod {
 

@@ -121,7 +121,7 @@ TEST_F(EcholoadCheckUdpTest, AnAnswerFromAnotherPortIsFound) {
   const auto results = check(server, std::chrono::seconds(2));
   EXPECT_EQ(failing(results), all_but({}));
   expect_reason(results, "reply address",
-                "^socket [0-9]+: 16 bytes came from 127.0.0.1:[0-9]+, but it asked 127.0.0.1:" +
+                "^socket [0-9]+: 16 bytes came from 127.0.0.1:[0-9]+, and not from 127.0.0.1:" +
                     std::to_string(server.port()) + "$");
 }
 

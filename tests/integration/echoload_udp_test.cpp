@@ -181,7 +181,7 @@ TEST_F(EcholoadUdpRunTest, ALimitDecidesHowManyMayBeLost) {
   EXPECT_EQ(met.json["slo"][0]["met"], true);
   EXPECT_EQ(met.json["slo"][0]["measured"], met.json["datagrams"]["loss_percent"]);
   EXPECT_TRUE(matches(met.out,
-                      "\npassed: the datagrams that came back are those that were sent; "
+                      "\npassed: all datagrams that came back are right; "
                       "[0-9 ]+ lost \\([0-9.]+ %\\)\n$"))
       << met.out;
   const LoadOutcome missed = load_impatiently(server, {"--slo", "loss=0.001%"});

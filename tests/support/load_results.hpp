@@ -6,6 +6,9 @@
 #include "client/load/load_run.hpp"
 #include "client/options/command_line.hpp"
 #include "client/report/environment.hpp"
+#include "client/report/json_report.hpp"
+#include "client/report/verdict.hpp"
+#include "client/text/moments.hpp"
 
 namespace echod::test {
 
@@ -74,5 +77,23 @@ inline void add_steps(client::Options& options, client::LoadResult& result) {
   environment.local_ports = {32768, 60999};
   return environment;
 }
+
+inline constexpr client::Moment kBegan(std::chrono::seconds(1'795'857'858));
+
+// The result of a run as one machine writes it.
+struct MachineRun {
+  client::Options options = good_options();
+  client::LoadResult result = good_result();
+  client::Environment environment = some_environment();
+
+  MachineRun() {
+    static std::uint32_t runs = 0;
+    options.plan.seed = ++runs;  // No two runs are the same.
+    result.measured_from = kBegan;
+  }
+  [[nodiscard]] std::string json() const {
+    return client::run_json(options, result, environment, client::verdict_on(options, result));
+  }
+};
 
 }  // namespace echod::test

@@ -9,14 +9,6 @@ namespace {
 
 constexpr auto kMost = std::numeric_limits<std::uint64_t>::max();
 
-TEST(FiguresTest, CountsAreExactInGroupsOfThree) {
-  EXPECT_EQ(count_text(0), "0");
-  EXPECT_EQ(count_text(999), "999");
-  EXPECT_EQ(count_text(1000), "1 000");
-  EXPECT_EQ(count_text(1'234'567), "1 234 567");
-  EXPECT_EQ(count_text(kMost), "18 446 744 073 709 551 615");
-}
-
 TEST(FiguresTest, TotalsAreExactUpToTenMillion) {
   EXPECT_EQ(total_text(9'999'999), "9 999 999");
   EXPECT_EQ(total_text(10'000'000), "10 M");

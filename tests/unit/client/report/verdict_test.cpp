@@ -54,9 +54,10 @@ TEST_F(VerdictTest, ASilenceFailsAClosedLoopWhateverLossIsAllowed) {
   result_.tally.silence = milliseconds(1500);
   EXPECT_EQ(verdict().failures, Lines());
   result_.tally.silence = milliseconds(2000);
-  EXPECT_EQ(verdict().failures,
-            Lines{"nothing came back for 2 s: a closed loop sends little meanwhile, so the loss "
-                  "hides it"});
+  EXPECT_EQ(
+      verdict().failures,
+      Lines{"nothing came back for 2 s: a closed loop sends little in such a time, so few are "
+            "lost"});
   options_.plan.rate_per_s = 10'000;
   EXPECT_EQ(verdict().failures, Lines()) << "an open loop goes on sending";
 }

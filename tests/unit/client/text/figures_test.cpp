@@ -12,9 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using client::bytes_text;
-using client::count_text;
 using client::duration_text;
-using client::number_text;
 using client::one_line;
 using client::rate_text;
 using client::size_text;

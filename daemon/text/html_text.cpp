@@ -1,6 +1,6 @@
-#include "admin/html_text.hpp"
+#include "text/html_text.hpp"
 
-#include "admin/utf8.hpp"
+#include "text/utf8.hpp"
 
 namespace echod {
 
