@@ -24,21 +24,25 @@ def main():
     parser = argparse.ArgumentParser(prog="instructions", description=__doc__.splitlines()[0])
     parser.add_argument("build", type=pathlib.Path)
     build = parser.parse_args().build.resolve()
-    for connections, short, long in ((1, 1000, 11000), (64, 20, 120)):
-        difference = counted(build, connections, long) - counted(build, connections, short)
-        echoes = connections * (long - short)
-        print(f"{connections} at a time: {difference / echoes:.1f} instructions for an echo of {len(MESSAGE)} bytes")
+    for protocol in ("tcp", "udp"):
+        for connections, short, long in ((1, 1000, 11000), (64, 20, 120)):
+            difference = counted(build, protocol, connections, long) - counted(build, protocol, connections, short)
+            figure = difference / (connections * (long - short))
+            print(f"{protocol}, {connections} at a time: {figure:.1f} instructions for an echo of {len(MESSAGE)} bytes")
 
 
-def counted(build, connections, rounds):
+def counted(build, protocol, connections, rounds):
     """Returns the instructions of the whole process. In each round all messages arrive before echod continues."""
     with tempfile.TemporaryDirectory(prefix="echod-instructions-") as folder:
         tools = running.Tools(build=build, work=pathlib.Path(folder), seconds=0)
         output = tools.work / "callgrind.out"
         valgrind = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={output}")
-        server = servers.echods(tools.build, tools.work)[0][0]
+        server = next(one for one in servers.echods(tools.build, tools.work)[0] if one.protocol == protocol)
         with running.serving(tools, server, connections, prefix=valgrind) as process:
-            peers = [socket.create_connection(("127.0.0.1", process.port)) for _ in range(connections)]
+            kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
+            peers = [socket.socket(type=kind) for _ in range(connections)]
+            for peer in peers:
+                peer.connect(("127.0.0.1", process.port))
             for _ in range(rounds):
                 echo(process.pid, peers)
             for peer in peers:
