@@ -20,11 +20,12 @@ void WorkerDatagrams::echo_queued(const sys::DatagramSocket& socket) {
   std::size_t left = most_queued(socket);
   while (left > 0) {
     const std::size_t most = std::min(left, sys::DatagramBatch::kMost);
-    const DatagramRelay::Round round = echoes.echo(socket.fd.get(), most, context_.loop.now());
-    if (round.received == 0) {
+    const DatagramRelay::BatchResult batch =
+        echoes.echo(socket.fd.get(), most, context_.loop.now());
+    if (batch.received == 0) {
       return;  // Also after an error: there is no later.
     }
-    left -= round.received;
+    left -= batch.received;
   }
 }
 
