@@ -24,9 +24,10 @@ class HttpHandler {
   HttpHandler(const HttpHandler&) = delete;
   HttpHandler& operator=(const HttpHandler&) = delete;
 
-  // Must lead to one call of HttpServer::respond(id, ...), at once or later. The method is `get`,
-  // `post` or `del`: a HEAD comes as `get`, and the server leaves out the body of its response.
-  // With read-only access it is always `get`. If this throws, the server answers with status 503.
+  // Must lead to one call of HttpServer::respond(id, ...), immediately or later. The method is
+  // `get`, `post` or `del`: a HEAD comes as `get`, and the server leaves out the body of its
+  // response. With read-only access it is always `get`. If this throws, the server answers with
+  // status 503.
   virtual void on_request(RequestId id, Access access, const HttpRequest& request) = 0;
 
   // The two below must not call the server.

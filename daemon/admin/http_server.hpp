@@ -5,7 +5,7 @@
 // kind of access has kConnectionsOfAKind connections of its own, so that no client over TCP keeps
 // an operator from the UNIX socket. If a new one comes when all of its kind are in use, one of them
 // is closed to make room: the oldest that has its response already; else the oldest without a
-// complete request; else the oldest. So silent and slow clients keep nobody out. A connection
+// complete request; else the oldest. So a silent or slow client cannot block others. A connection
 // without its response is closed kGraceTime after its accept at the earliest, so that its client
 // can send the request. New ones wait in the accept queue until then.
 //
@@ -13,9 +13,9 @@
 // - malformed and too large requests (http_request_parser.hpp)
 // - over a listener with read-only access: methods other than GET and HEAD (405), and a Host that
 //   is neither an IP address nor "localhost" nor this host's name (403). Otherwise a web page could
-//   reach the server through the browser of somebody who is near it: its script may send requests
-//   to its own domain, and the domain's name server may then say that this is 127.0.0.1 (DNS
-//   rebinding).
+//   reach the server through the browser of a user on the same network: its script may send
+//   requests to its own domain, and the domain's name server may then say that this is 127.0.0.1
+//   (DNS rebinding).
 // - over one with full access: methods other than GET, HEAD, POST and DELETE (501)
 //
 // Ownership: borrows the loop, the handler and the listening sockets, which must outlive it; owns
@@ -59,7 +59,7 @@ class HttpServer {
   // Sends the response to a request. No-op if its connection is gone or has a response already.
   // May be called within HttpHandler::on_request().
   void respond(RequestId id, HttpResponse response) noexcept;
-  // Sends status 503 in place of a response for which there is no memory.
+  // Sends status 503 instead of a response for which there is no memory.
   void fail(RequestId id) noexcept;
 
   [[nodiscard]] std::size_t connections() const noexcept;

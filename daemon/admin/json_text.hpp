@@ -56,7 +56,7 @@ class JsonText {
   void separate();
 
   std::string text_;
-  bool is_first_ = true;  // What comes next is the first in its brackets, or follows its key.
+  bool is_first_ = true;  // The next item needs no comma before it.
 };
 
 }  // namespace echod
