@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
         UpgradeRefusal{UpgradeFault::directory, "Directory", "Permission denied"},
         UpgradeRefusal{UpgradeFault::exits, "Exits", "/echod: no luck today"},
         UpgradeRefusal{UpgradeFault::prints_nothing, "PrintsNothing", "printed no configuration"},
-        UpgradeRefusal{UpgradeFault::killed, "Killed", "was ended by SIGSEGV"},
+        UpgradeRefusal{UpgradeFault::killed, "Killed", "was killed by SIGSEGV"},
         UpgradeRefusal{UpgradeFault::hangs, "Hangs", "gave no answer within 10 s"}),
     [](const auto& tested) { return tested.param.name; });
 
