@@ -113,7 +113,7 @@ TEST_F(ReloadTest, ASyntaxErrorIsRefused) {
 TEST_F(ReloadTest, AKeyOfTooManyPartsIsRefused) {
   start();
   daemon().expect_log("reload: refused");
-  daemon().expect_log(" dots, allowed are 10000");
+  daemon().expect_log(" dots; use at most 10000");
   TcpPeer peer = connect();
   std::string key = "a";
   for (int part = 0; part < 200'000; ++part) {
