@@ -212,8 +212,8 @@ TEST_F(UpgradeFailedTest, AReloadWhileItStopsAppliesNothingIfAKeyNeedsAnUpgrade)
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("hello"));
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_err("stopping: SIGTERM");
-  daemon().expect_log("upgrade: changed: workers, but echod stops and is not upgraded");
+  (void)daemon().wait_for_err("stopping because of SIGTERM");
+  daemon().expect_log("upgrade: workers has changed, but echod is stopping: not upgraded");
   daemon().expect_log("reload: refused");
   write_config("workers = 3\n[limits]\nmax_connections = 7\n" + timeouts);
   EXPECT_EQ(request_reload(), kReloadRefused);
