@@ -18,7 +18,7 @@ namespace {
 
 // Written by hand, because the format of CLI11's help differs between its versions.
 constexpr const char* kHelp =
-    R"(echod sends back every byte it receives: the TCP echo service of RFC 862.
+    R"(echod is a TCP and UDP echo server (RFC 862): it sends back what it receives.
 
 Usage: echod [OPTION]...
 
@@ -31,7 +31,9 @@ Configuration:
 
 Overrides of the configuration:
   --address A        Listen on this IP address only, such as ::, 0.0.0.0 or ::1.
-  --port P           Listen on this port only; 0 means any free one.
+                     The protocol is that of the first [[listen]].
+  --port P           Listen on this port only, with the protocol of the first
+                     [[listen]]; 0 means any free port.
   --log-file F       Write the log to F; an empty name means no file.
   --log-level L      Lowest level in the log file: trace, debug, info,
                      warning, error, critical or off.
@@ -50,7 +52,7 @@ Information:
 
 Signals:
   TERM, INT  stop when every client has its bytes back; a second one, at least
-             one second later, stops at once
+             one second later, closes all connections
   HUP        reload the configuration
   USR1       reopen the log file
   USR2       log all counters
@@ -144,7 +146,7 @@ std::optional<std::string> misuse(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->count() > 1) {
       return option->get_name() + " is given " + std::to_string(option->count()) +
-             " times, allowed is once";
+             " times; give it once";
     }
   }
   return std::nullopt;
@@ -228,8 +230,7 @@ std::optional<std::string> check_reload(Request& request) {
   }
   const auto pid = parse_number<pid_t>(*request.reload);
   if (!pid || *pid <= 0) {
-    return "--reload: " + value_text(*request.reload, kShownBytes) +
-           " given, allowed are process IDs";
+    return "--reload: " + value_text(*request.reload, kShownBytes) + " given; use a process ID";
   }
   request.options.reload = *pid;
   return std::nullopt;
@@ -247,7 +248,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
       return final_text(kHelp);
     }
     if (request.options.config_file == "") {
-      return usage_error("--config: \"\" given, allowed are names of files");
+      return usage_error("--config: \"\" given; use the name of a file");
     }
     if (request.wants_version) {
       return final_text("echod " ECHOD_VERSION "\n");

@@ -41,7 +41,8 @@ struct ListenConfig {
 struct LimitsConfig {
   std::uint32_t max_connections = 0;  // 0: as many as open_files allows, minus a reserve.
   std::uint32_t open_files = 0;       // RLIMIT_NOFILE to set at start; 0: the hard limit.
-  // Datagrams of one source address that a worker echoes in a second; 0: no limit.
+  // Datagrams per second from one source (an IPv4 address or an IPv6 /64) that a worker echoes; 0:
+  // no limit.
   std::uint32_t datagrams_per_source = 0;
 
   bool operator==(const LimitsConfig&) const = default;
@@ -60,7 +61,7 @@ struct BuffersConfig {
 struct TurnConfig {
   std::uint32_t bytes_kib = 128;  // Bytes echoed, of one connection or UDP socket.
   std::uint32_t reads = 16;    // Calls of recv(2) of one connection, or datagrams of a UDP socket.
-  std::uint32_t accepts = 64;  // Connections accepted, from all listeners.
+  std::uint32_t accepts = 64;  // Connections that a worker accepts, from all listeners.
 
   bool operator==(const TurnConfig&) const = default;
 };

@@ -9,7 +9,7 @@
 namespace echod {
 
 // Has at least one line. An error in the contents of a file is "file:line:column: key: what is
-// wrong, what is allowed". An error about a whole file or an option has no position.
+// wrong; what to use". An error about a whole file or an option has no position.
 class ConfigErrors : public std::runtime_error {
  public:
   enum class Begin : std::uint8_t { position, words };

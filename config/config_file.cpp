@@ -125,8 +125,7 @@ void Reader::read_section(std::string_view section, const toml::node& node) {
   if (const toml::table* table = node.as_table()) {
     (void)read_keys(section, *table, 0);  // It reports its errors itself.
   } else {
-    report(node.source(), name,
-           found_text(node) + " instead of a table, allowed is one [" + name + ']');
+    report(node.source(), name, found_text(node) + " instead of a table; use one [" + name + ']');
   }
 }
 
@@ -135,12 +134,12 @@ void Reader::read_listeners(const toml::node& node) {
   const toml::array* array = node.as_array();
   if (array == nullptr) {
     report(node.source(), name,
-           found_text(node) + " instead of an array of tables, allowed are [[listen]] entries");
+           found_text(node) + " instead of an array of tables; use [[listen]] entries");
     return;
   }
   if (array->empty() || array->size() > kMostListeners) {
     report(node.source(), name,
-           "has " + std::to_string(array->size()) + " entries, allowed are 1 to " +
+           "has " + std::to_string(array->size()) + " entries; use 1 to " +
                std::to_string(kMostListeners));
     return;
   }
@@ -151,7 +150,7 @@ void Reader::read_listeners(const toml::node& node) {
     const toml::table* table = element.as_table();
     if (table == nullptr) {
       report(element.source(), name,
-             found_text(element) + " instead of a table, allowed are [[listen]] entries");
+             found_text(element) + " instead of a table; use [[listen]] entries");
     }
     const bool is_good = table != nullptr && read_keys(name, *table, entry);
     listeners.push_back(is_good ? &element : nullptr);
@@ -217,8 +216,8 @@ void Reader::check_buffers(const toml::table& root) {
   node = node != nullptr ? node : section["per_connection_kib"].node();
   report(node->source(), "buffers.total_mib",
          std::to_string(buffers.total_mib) + " is smaller than one buffer (per_connection_kib = " +
-             std::to_string(buffers.per_connection_kib) + "), allowed are " +
-             std::to_string(least_mib) + " and more");
+             std::to_string(buffers.per_connection_kib) + "); use at least " +
+             std::to_string(least_mib));
 }
 
 void Reader::report(const toml::source_region& where, const std::string& key,
@@ -270,8 +269,8 @@ toml::table parse_toml(std::string_view text) {
 Config parse_config(std::string_view text, const std::string& path) {
   const std::string name = shown_name(path);
   if (const auto dots = std::count(text.begin(), text.end(), '.'); dots > kMaxDots) {
-    throw ConfigErrors({name + ": has " + std::to_string(dots) + " dots, allowed are " +
-                        std::to_string(kMaxDots) + ", which bounds how deep tables nest"},
+    throw ConfigErrors({name + ": has " + std::to_string(dots) + " dots; use at most " +
+                        std::to_string(kMaxDots) + ", so that tables cannot nest too deeply"},
                        ConfigErrors::Begin::words);
   }
   try {

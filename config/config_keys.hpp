@@ -63,7 +63,7 @@ struct Key {
 [[nodiscard]] std::vector<std::string> keys_needing_upgrade(const Config& running,
                                                             const Config& wanted);
 
-// `running` with those values of `wanted` that are applied at once.
+// `running` with the values in `wanted` of all keys that a reload applies in the running process.
 [[nodiscard]] Config reloaded(const Config& running, const Config& wanted);
 
 }  // namespace echod

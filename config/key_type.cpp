@@ -81,11 +81,11 @@ std::string_view address_fault(const std::string& text) {
     return "is a multicast or broadcast address, from which no echo can be sent";
   }
   if (given->is_v6_link_local() && !given->has_scope()) {
-    return "lacks its interface, which a link-local address needs, such as \"fe80::1%eth0\"";
+    return "is link-local and needs an interface, such as \"fe80::1%eth0\"";
   }
   // The kernel ignores the interface: the listener would be open on all of them, or open twice.
   if (!given->is_v6_link_local() && given->has_scope()) {
-    return "names an interface, which only a link-local address (fe80::/10) may";
+    return "must not name an interface, because it is not link-local (fe80::/10)";
   }
   return "";
 }
@@ -155,14 +155,14 @@ std::optional<std::string> fault_of(const Value& value, const Allowed& allowed) 
     return wrong_type_text((shown + " is ").append(type_name(value)), allowed);
   }
   if (const std::string_view fault = plain_fault(value, allowed); !fault.empty()) {
-    return (shown + ' ').append(fault) + ", allowed are " + allowed_text(allowed);
+    return (shown + ' ').append(fault) + "; use " + allowed_text(allowed);
   }
   return std::nullopt;
 }
 
 std::string wrong_type_text(std::string_view found, const Allowed& allowed) {
-  return std::string(found).append(" instead of ").append(wanted_type(allowed.type)) +
-         ", allowed are " + allowed_text(allowed);
+  return std::string(found).append(" instead of ").append(wanted_type(allowed.type)) + "; use " +
+         allowed_text(allowed);
 }
 
 std::string_view level_name(LogLevel level) noexcept {

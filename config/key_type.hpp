@@ -1,4 +1,4 @@
-// Checks the values of keys, and the texts for wrong values.
+// Checks the values of keys, and writes the error texts.
 //
 // Thread-safety: functions without state.
 #pragma once
@@ -28,7 +28,7 @@ struct Allowed {
   bool or_none = false;  // The empty string is allowed although it is no address.
 };
 
-// The text after "allowed are", such as "0 to 65535".
+// The text after "use", such as "0 to 65535".
 [[nodiscard]] std::string allowed_text(const Allowed& allowed);
 
 // Returns nothing if `value` is allowed; else an error text that names the allowed values.

@@ -9,19 +9,19 @@ std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
     return std::nullopt;
   }
   if (earlier.address == later.address) {
-    return "a duplicate, allowed is one listener for an address and port";
+    return "both have the same address and port; remove one";
   }
   if (earlier.address.is_v6() == later.address.is_v6()) {
     if (!earlier.address.is_any() && !later.address.is_any()) {
       return std::nullopt;
     }
-    return "one of them has all addresses, allowed is that one alone or single addresses";
+    return "one of them listens on all addresses; keep only that one, or only single addresses";
   }
   const ListenConfig& v6 = earlier.address.is_v6() ? earlier : later;
   if (!v6.address.is_any() || v6.v6only) {
     return std::nullopt;
   }
-  return "\"::\" serves IPv4 too, allowed are both if it has v6only = true";
+  return "\"::\" serves IPv4 too; set v6only = true in that [[listen]] to keep both";
 }
 
 }  // namespace echod

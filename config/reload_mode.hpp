@@ -14,7 +14,7 @@ enum class ReloadMode : std::uint8_t {
   forced,     // With an upgrade in any case.
 };
 
-// One reload in place of two that wait.
+// Merges two waiting reloads: forced if either is.
 [[nodiscard]] constexpr ReloadMode merged(std::optional<ReloadMode> waiting,
                                           ReloadMode next) noexcept {
   return std::max(waiting.value_or(next), next);

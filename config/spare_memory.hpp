@@ -1,5 +1,5 @@
-// A memory reserve for toml++. toml++ reports a syntax error in noexcept constructors that
-// allocate: if such an allocation failed, the process would abort, also at a reload.
+// A memory reserve for toml++. toml++ allocates memory in noexcept constructors when it reports a
+// syntax error. If that allocation failed, the process would abort, even at a reload.
 //
 // While an object exists, a failed allocation of its thread frees a piece of the reserve and is
 // tried again. Allocations of other threads fail as usual.
@@ -27,7 +27,7 @@ class SpareMemory {
 
  private:
   static constexpr std::size_t kPieces = 24;
-  static constexpr std::size_t kPieceBytes = 8192;  // More than a small file needs at once.
+  static constexpr std::size_t kPieceBytes = 8192;  // Larger than any allocation for a small file.
 
   static void give_back_a_piece();
 

@@ -53,7 +53,7 @@ std::string syntax_error_text(std::string_view line, std::size_t column,
     return "a number has no comma: write 0.5 or 10000";
   }
   if (key != nullptr && is_word && value != "true" && value != "false") {
-    return std::string(parser_words) + ", allowed are " + allowed_text(key->allowed);
+    return std::string(parser_words) + "; use " + allowed_text(key->allowed);
   }
   return std::string(parser_words);
 }

@@ -84,7 +84,8 @@ ExitCode run(CommandLine options, ProgramFile program) {
     std::optional<InheritedState> earlier = InheritedState::receive();
     if (options.check_upgrade) {
       if (!earlier) {
-        throw StartupError(ExitCode::usage, "--check-upgrade is for echod itself");
+        throw StartupError(ExitCode::usage,
+                           "--check-upgrade is internal: echod runs it during an upgrade");
       }
       return print(dump_config(config_for_upgrade(options, earlier->values().service)));
     }
@@ -135,7 +136,7 @@ int main(int argc, char** argv) try {
   echod::sys::fill_standard_descriptors();
   echod::sys::ignore_write_signals();
   echod::sys::reap_children();
-  echod::sys::use_small_pages();
+  echod::sys::disable_huge_pages();
   echod::sys::drop_empty_variables();
   const echod::ParsedCommandLine parsed = echod::parse_command_line(argc, argv);
   if (parsed.is_final && parsed.exit_code != 0) {

@@ -47,7 +47,7 @@ class SocketAddress {
   [[nodiscard]] bool is_v6() const noexcept { return is_v6_; }
   // Whether it is 0.0.0.0 or ::
   [[nodiscard]] bool is_any() const noexcept;
-  // Whether it is neither multicast nor 255.255.255.255, to which no TCP connection can be made.
+  // False for a multicast address and 255.255.255.255.
   [[nodiscard]] bool is_unicast() const noexcept;
   // Whether it is in fe80::/10. Such an address needs an interface.
   [[nodiscard]] bool is_v6_link_local() const noexcept;

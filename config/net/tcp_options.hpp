@@ -1,4 +1,4 @@
-// The options of a TCP socket that an operator can set.
+// The options of the section [socket]. The sizes of the buffers apply to UDP sockets too.
 // Thread-safety: a value.
 #pragma once
 
@@ -8,9 +8,9 @@
 namespace echod {
 
 // Options of a listener. Accepted connections inherit them, so accepting needs one system call
-// only. 0 keeps the kernel's default.
+// only. 0 keeps the kernel's default; for the buffers of a UDP socket it means 1024 KiB.
 struct TcpOptions {
-  bool no_delay = true;                         // TCP_NODELAY: send small segments at once.
+  bool no_delay = true;                         // TCP_NODELAY: send small segments immediately.
   bool keepalive = true;                        // SO_KEEPALIVE: probe silent peers.
   std::chrono::seconds keepalive_idle{60};      // TCP_KEEPIDLE: silence before the first probe.
   std::chrono::seconds keepalive_interval{10};  // TCP_KEEPINTVL: time between probes.

@@ -35,7 +35,7 @@ Admin::Admin(Workers& workers, ServiceAccess& service,
                .service = service,
                .listeners = listeners}),
       server_(loop_, routes_, host_name()),
-      history_timer_(loop_.timers(), [this] { remember(); }) {
+      history_timer_(loop_.timers(), [this] { add_history_sample(); }) {
   routes_.set_server(server_);
 }
 
@@ -88,13 +88,13 @@ void Admin::start() {
 
 void Admin::run() noexcept {
   sys::name_this_thread("admin");
-  remember();
+  add_history_sample();
   while (!must_end_.load()) {
     loop_.run_once();
   }
 }
 
-void Admin::remember() noexcept {
+void Admin::add_history_sample() noexcept {
   try {
     history_.add(snapshots_.take_without_open_files());
   } catch (const std::bad_alloc&) {

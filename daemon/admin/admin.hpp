@@ -67,7 +67,7 @@ class Admin {
 
  private:
   void run() noexcept;
-  void remember() noexcept;
+  void add_history_sample() noexcept;
 
   EventLoop loop_;
   SnapshotSource snapshots_;

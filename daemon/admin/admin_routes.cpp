@@ -45,7 +45,7 @@ HttpResponse probe(const std::string& reason, std::string_view otherwise) {
 LogLevel level(std::string_view name, std::string_view value) {
   const auto parsed = parse_level(value);
   if (!parsed) {
-    throw QueryError(std::string(name) + '=' + one_line(value, kShownBytes) + ": allowed are " +
+    throw QueryError(std::string(name) + '=' + one_line(value, kShownBytes) + ": use " +
                      allowed_text({.type = KeyType::level}));
   }
   return *parsed;
@@ -59,8 +59,8 @@ LogLevels log_levels(const HttpRequest& request) {
     } else if (name == "stderr") {
       levels.stderr_level = level(name, value);
     } else {
-      throw QueryError("no such parameter: " + one_line(name, kShownBytes) +
-                       "; there are file, stderr");
+      throw QueryError("unknown parameter " + one_line(name, kShownBytes) +
+                       "; known parameters: file, stderr");
     }
   }
   if (!levels.file && !levels.stderr_level) {
@@ -73,10 +73,11 @@ ReloadMode reload_mode(const HttpRequest& request) {
   ReloadMode mode = ReloadMode::as_needed;
   for (const auto& [name, value] : request.query) {
     if (name != "force") {
-      throw QueryError("no such parameter: " + one_line(name, kShownBytes) + "; there is force");
+      throw QueryError("unknown parameter " + one_line(name, kShownBytes) +
+                       "; known parameter: force");
     }
     if (value != "true" && value != "false") {
-      throw QueryError("force=" + one_line(value, kShownBytes) + ": allowed are true or false");
+      throw QueryError("force=" + one_line(value, kShownBytes) + ": use true or false");
     }
     mode = value == "true" ? ReloadMode::forced : ReloadMode::as_needed;
   }
@@ -187,7 +188,7 @@ void AdminRoutes::on_accept_paused(Access /*access*/, int error) noexcept {
     return;
   }
   next_report_ = now + kReportInterval;
-  service_.report("cannot accept a connection of the admin socket; tries again", error);
+  service_.report("cannot accept an admin connection; retrying every 250 ms", error);
 }
 
 void AdminRoutes::on_listener_lost(Access access, int error) noexcept {
@@ -294,12 +295,12 @@ void AdminRoutes::drain(RequestId id, const HttpRequest& /*request*/) {
   respond(id, json("{\"phase\":\"draining\"}\n", 202));
 }
 
-// The counts are read before the order is given, so that a client which sees one of them grow knows
-// that this was later.
+// The counts are read before the request is made, so that a client which sees one of them grow
+// knows that this was later.
 void AdminRoutes::upgrade(RequestId id, const HttpRequest& request) {
   const ReloadMode mode = reload_mode(request);
   if (service_.phase() == Phase::draining) {
-    return respond(id, http_error(409, "echod stops, and is not upgraded"));
+    return respond(id, http_error(409, "echod is stopping: not upgraded"));
   }
   std::string counts = reload_counts_json(service_.facts());
   service_.reload(mode);

@@ -6,16 +6,16 @@
 //   GET     /metrics          any     metrics for Prometheus (metrics.hpp)
 //   GET     /healthz          any     200, or 503 and the reason: restart this process
 //   GET     /readyz           any     200, or 503 and the reason: send no new clients here
-//   GET     /status           any     all figures in JSON (status_json.hpp)
+//   GET     /status           any     the status in JSON (status_json.hpp)
 //   GET     /connections      full    connections in JSON: filtered, sorted, one page of them
 //   DELETE  /connections/ID   full    closes one connection
 //   DELETE  /connections      full    closes the connections of a network
 //   POST    /log-level        full    changes log levels until the next reload
 //   POST    /drain            full    stops as SIGTERM does
 //   POST    /upgrade          full    reloads as SIGHUP does; force=true: always with an upgrade.
-//                                     Answers with the counts before
+//                                     Answers with the counts of reloads before it
 //
-// Thread-safety: belongs to the admin thread. Never blocks.
+// Thread-safety: belongs to the admin thread. Blocks only as service_access.hpp says.
 #pragma once
 
 #include <memory>
@@ -36,7 +36,8 @@ namespace echod {
 
 class AdminRoutes final : public HttpHandler {
  public:
-  // What it uses. All of it must outlive it, except the sockets: it keeps only their addresses.
+  // The objects that AdminRoutes uses. They must outlive it, except the sockets: only their
+  // addresses are kept.
   struct Parts {
     const SnapshotSource& snapshots;
     const ConnectionHistory& history;
@@ -82,7 +83,7 @@ class AdminRoutes final : public HttpHandler {
   ServiceAccess& service_;
   std::vector<std::string> listeners_;  // Their addresses, by number.
   HttpServer* server_ = nullptr;
-  sys::TimePoint next_report_{};  // Of a shortage.
+  sys::TimePoint next_report_{};  // When the next shortage may be reported.
 };
 
 }  // namespace echod

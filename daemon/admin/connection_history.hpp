@@ -23,7 +23,7 @@ class ConnectionHistory {
   struct Sample {
     UnixSeconds time = 0;
     std::uint64_t connections = 0;  // Open ones.
-    std::uint64_t dropped = 0;      // By the kernel, from full accept queues; sum of all listeners.
+    std::uint64_t dropped = 0;      // By the kernel (ListenerSnapshot), of all listeners.
     std::uint64_t worker_stalls = 0;
     double cpu_s = 0;
     CounterValues counters{};  // Sums over all workers.

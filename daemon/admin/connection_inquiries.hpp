@@ -1,8 +1,8 @@
-// Asks all workers about their connections, or to close some, and collects what they answer.
+// Asks all workers to list or to close connections, and collects their answers.
 //
 // One inquiry is in progress at a time; at most kMostWaiting others wait in a queue. A worker that
-// is stuck, or has not answered within kTimeout, is silent: its part is missing from the result,
-// and it stops carrying out the inquiry.
+// is stuck, or has not answered within kTimeout, is in silent_workers: its part is missing from the
+// result, and it stops carrying out the inquiry.
 //
 // Thread-safety: belongs to the admin thread. Never blocks: the workers go through their
 // connections in slices.
@@ -29,7 +29,7 @@ namespace echod {
 
 struct ConnectionList {
   std::uint64_t total = 0;                   // Connections that match.
-  std::vector<ConnectionFacts> connections;  // Those of the page, in order.
+  std::vector<ConnectionFacts> connections;  // The requested part of the list, sorted.
   std::vector<std::size_t> silent_workers;   // Their connections are missing.
 };
 
@@ -50,8 +50,8 @@ class ConnectionInquiries {
   ConnectionInquiries& operator=(const ConnectionInquiries&) = delete;
 
   // Return false, and do nothing, if too many inquiries wait. Otherwise one of the callbacks runs
-  // in the loop's thread, later. The first one may throw std::bad_alloc; then the second one runs
-  // too. The functions throw std::bad_alloc.
+  // in the loop's thread, later. If the first one throws std::bad_alloc, the second one is called.
+  // The functions throw std::bad_alloc.
   [[nodiscard]] bool list(const ConnectionQuery& query,
                           std::function<void(ConnectionList)> on_listed,
                           std::function<void()> on_no_memory);

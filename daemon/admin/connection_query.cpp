@@ -28,7 +28,7 @@ constexpr std::size_t kFilterParameters = 3;  // The first so many.
 [[noreturn]] void refuse_value(std::string_view parameter, std::string_view value,
                                std::string_view allowed) {
   std::string text(parameter);
-  text.append("=").append(one_line(value, kShownBytes)).append(": allowed are ").append(allowed);
+  text.append("=").append(one_line(value, kShownBytes)).append(": use ").append(allowed);
   throw QueryError(text);
 }
 
@@ -75,8 +75,8 @@ bool take_filter(ConnectionFilter& filter, std::string_view name, const std::str
 }
 
 [[noreturn]] void refuse_parameter(std::string_view name, std::span<const std::string_view> known) {
-  throw QueryError("no such parameter: " + one_line(name, kShownBytes) + "; there are " +
-                   joined(known));
+  throw QueryError("unknown parameter " + one_line(name, kShownBytes) +
+                   "; known parameters: " + joined(known));
 }
 
 void refuse_repeated_parameters(const HttpRequest& request) {

@@ -26,7 +26,7 @@ struct ConnectionFilter {
   [[nodiscard]] bool matches(const ConnectionFacts& connection) const noexcept;
 };
 
-// By which figure a list is sorted. The largest comes first; by peer, the lowest address.
+// By which value a list is sorted. The largest comes first; by peer, the lowest address.
 enum class ConnectionOrder : std::uint8_t { age, idle, bytes, owed, peer };
 
 [[nodiscard]] bool comes_before(const ConnectionFacts& left, const ConnectionFacts& right,
@@ -34,7 +34,8 @@ enum class ConnectionOrder : std::uint8_t { age, idle, bytes, owed, peer };
 
 struct ConnectionQuery {
   static constexpr std::size_t kMostListed = 1000;
-  static constexpr std::size_t kMostSorted = 10000;  // offset + limit: what the workers remember.
+  static constexpr std::size_t kMostSorted =
+      10000;  // Of offset + limit. Each worker keeps so many.
 
   ConnectionFilter filter;
   ConnectionOrder order = ConnectionOrder::age;

@@ -16,9 +16,9 @@ namespace echod {
 [[nodiscard]] DelayHistogram::Values growth(const DelayHistogram::Values& now,
                                             const DelayHistogram::Values& before) noexcept;
 
-// The delay in seconds that `quantile` (0 to 1) of all delays do not exceed, if the delays of a
-// range are spread evenly over it, as histogram_quantile() of Prometheus assumes. In the range
-// without a bound it is the largest bound. Empty if nothing was counted.
+// Estimates the `quantile` (0 to 1) of the delays, in seconds. Assumes that the delays of a range
+// are spread evenly over it, as histogram_quantile() of Prometheus does. In the range without a
+// bound it is the largest bound. Empty if nothing was counted.
 [[nodiscard]] std::optional<double> estimated_delay_s(const DelayHistogram::Values& values,
                                                       double quantile) noexcept;
 

@@ -1,4 +1,4 @@
-// Decides whether the Host of an HTTP request means this host and nothing that others can choose.
+// Checks the field Host of HTTP requests, against DNS rebinding (http_server.hpp).
 #pragma once
 
 #include <string_view>

@@ -9,8 +9,8 @@
 //   sending    room in the kernel's send queue   5 s after the accept: reset
 //   lingering  the client's FIN                  1 s after the last byte was sent: closed
 //
-// The deadlines are absolute: a byte now and then does not move them (slow clients otherwise hold a
-// connection for ever). A long list needs a client that reads it within its 5 s.
+// The deadlines are absolute: a slow client cannot extend them by sending a byte now and then. A
+// long list needs a client that reads it within its 5 s.
 //
 // lingering: a close with unread bytes would send RST, and RST can destroy the response before the
 // client has read it. So the server sends its FIN first, and reads and discards what still comes.
@@ -54,7 +54,7 @@ class HttpConnection final : public Channel {
   ~HttpConnection() override;
 
   // Takes over an accepted socket. The connection must be unused. Each call needs another `number`.
-  // Closes the socket at once if memory runs out.
+  // Closes the socket immediately if memory runs out.
   void open(sys::UniqueFd fd, Access access, std::uint64_t number) noexcept;
   // Sends the response. The state must be `handling`.
   void respond(HttpResponse response) noexcept;

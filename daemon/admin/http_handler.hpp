@@ -24,8 +24,8 @@ class HttpHandler {
   HttpHandler(const HttpHandler&) = delete;
   HttpHandler& operator=(const HttpHandler&) = delete;
 
-  // Must call HttpServer::respond(id, ...) once, at once or later. The method is `get`, `post` or
-  // `del`: the server passes a HEAD as `get` and does not send the body of the response. With
+  // Must call HttpServer::respond(id, ...) once, immediately or later. The method is `get`, `post`
+  // or `del`: the server passes a HEAD as `get` and does not send the body of the response. With
   // read-only access it is always `get`. If this throws, the server answers with status 503.
   virtual void on_request(RequestId id, Access access, const HttpRequest& request) = 0;
 

@@ -58,7 +58,7 @@ class HttpServer {
   // Sends the response to a request. No-op if its connection is gone or has a response already.
   // May be called within HttpHandler::on_request().
   void respond(RequestId id, HttpResponse response) noexcept;
-  // Sends status 503 in place of a response for which there is no memory.
+  // Sends status 503 instead of a response for which there is no memory.
   void fail(RequestId id) noexcept;
 
   [[nodiscard]] std::size_t connections() const noexcept;

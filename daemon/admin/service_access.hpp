@@ -1,7 +1,7 @@
-// What the admin thread sees of the service, and what it may order.
+// What the admin thread sees of the service, and what it may request.
 //
-// Thread-safety: the admin thread calls everything. Nothing blocks for longer than it takes to copy
-// the facts.
+// Thread-safety: the admin thread calls everything. Reading takes a lock briefly; log() may also
+// read the time zone from the disk. The three requests block while an upgrade replaces the program.
 #pragma once
 
 #include <cstddef>
@@ -34,16 +34,16 @@ class ServiceAccess {
   [[nodiscard]] virtual Phase phase() const noexcept = 0;
   [[nodiscard]] virtual bool is_stuck(std::size_t worker) const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t worker_stalls() const noexcept = 0;
-  // These two throw std::bad_alloc. An order shows in them at once: log() has the levels that were
-  // ordered last, and facts() has a reload in progress.
+  // These two throw std::bad_alloc. They show a request immediately: log() has the levels that were
+  // requested last, and facts() has a reload in progress.
   [[nodiscard]] virtual ServiceFacts facts() const = 0;
   [[nodiscard]] virtual LogSnapshot log() const = 0;
 
   // Logs a problem of the admin sockets. `error` is an errno.
   virtual void report(std::string_view problem, int error) noexcept = 0;
-  // Orders. The service's thread carries them out soon after. They block from the moment when an
-  // upgrade writes the state. If the upgrade fails, they go on. If it succeeds, this thread ends in
-  // the call, and the operator gets no answer.
+  // Requests. The service's thread carries them out soon after. They block from the moment when an
+  // upgrade writes the state. If the upgrade fails, the calls continue. If it succeeds, the program
+  // is replaced while this thread waits, so the operator gets no answer.
   virtual void set_log_levels(const LogLevels& levels) noexcept = 0;
   virtual void drain() noexcept = 0;
   // What SIGHUP starts.

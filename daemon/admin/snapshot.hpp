@@ -52,7 +52,7 @@ struct ServiceFacts {
   std::uint64_t buffer_bytes_limit = 0;  // All reply buffers together (buffers.total_mib).
 };
 
-// In place of an address: the listeners that reloads have removed, together.
+// Stands for the address of all removed listeners.
 inline constexpr std::string_view kRemovedListeners = "removed";
 
 struct ListenerSnapshot {
@@ -60,7 +60,7 @@ struct ListenerSnapshot {
   std::uint64_t accepted = 0;     // Connections accepted from it.
   std::uint64_t waiting = 0;      // Connections in its accept queue now.
   std::uint64_t queue_limit = 0;  // The backlog that the kernel granted.
-  std::uint64_t dropped = 0;      // Connections that the kernel dropped because the queue was full.
+  std::uint64_t dropped = 0;      // By the kernel, mostly because the queue was full.
   bool is_open = true;            // False once a drain has released it; the three above are 0 then.
   // Stands for the removed listeners. It is the last one, and only there while they have
   // connections.

@@ -1,6 +1,6 @@
 // Takes snapshots of the daemon, and decides whether it is healthy and ready.
 //
-// Thread-safety: the admin thread. Never blocks.
+// Thread-safety: the admin thread. Never waits for a worker; ServiceAccess::log() may block.
 #pragma once
 
 #include <memory>
@@ -17,8 +17,8 @@ namespace echod {
 
 class SnapshotSource {
  public:
-  // `listeners` are numbered as the workers number them; `datagrams` are the UDP listeners. It does
-  // not keep them open. The references must outlive it. Throws std::bad_alloc.
+  // `listeners` are numbered as the workers number them; `datagrams` are the UDP listeners. The
+  // sockets are not kept open. The references must outlive it. Throws std::bad_alloc.
   SnapshotSource(Workers& workers, ServiceAccess& service,
                  const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
                  const std::vector<DatagramSockets>& datagrams);

@@ -142,7 +142,7 @@ CounterLine counter_line(Counter counter, const CounterValues& now,
           .is_in_bytes = is_in_bytes(counter)};
 }
 
-// With spaces in place of underscores, so that it breaks between words.
+// With spaces instead of underscores, so that it breaks between words.
 std::string words_of(std::string_view name) {
   std::string words(name);
   std::replace(words.begin(), words.end(), '_', ' ');

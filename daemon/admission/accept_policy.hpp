@@ -8,14 +8,16 @@ namespace echod {
 
 enum class AcceptVerdict : std::uint8_t {
   done,   // The queue is empty: wait for the next edge.
-  retry,  // That one connection is lost: go on with the next.
-  pause,  // No descriptors, no memory, a rule that forbids it, or an unknown errno: the queue stays
-          // it is, and the next call would say the same. Try later, and on every close.
+  retry,  // That one connection is lost: accept the next one.
+  // No descriptor (EMFILE, ENFILE), no memory (ENOMEM, ENOBUFS), a rule that forbids it (EPERM), or
+  // an unknown errno. The client stays in the queue, and the next call would fail too: try again
+  // later, and when a connection ends.
+  pause,
   fatal,  // This socket will never accept again.
 };
 
-// `error` is the errno of a failed accept4(2). Source: accept(2), "Error handling": Linux passes
-// pending network errors of the new socket, to be treated like EAGAIN by retrying.
+// `error` is the errno of a failed accept4(2). Source: accept(2), "Error handling": Linux also
+// returns network errors of the new connection. They lose only that connection.
 [[nodiscard]] constexpr AcceptVerdict verdict_on_accept(int error) noexcept {
   switch (error) {
     case EAGAIN:

@@ -52,7 +52,7 @@ void Acceptor::poll_again() noexcept {
   }
 }
 
-// Accepts at once instead of in the next pass, because the waking worker waits for that.
+// Accepts immediately instead of in the next pass, because the waking worker waits for that.
 void Acceptor::on_woken() noexcept {
   if (accept_some() == Turn::again) {
     poll_again();

@@ -3,8 +3,8 @@
 //
 // Every worker registers every listening socket with EPOLLEXCLUSIVE (epoll_ctl(2)): for a new
 // client the kernel wakes at least one sleeping worker. A worker that should not or cannot accept
-// stops and leaves the client in the kernel's accept queue, although its edge is used up. So each
-// reason to stop names the worker that polls the queues later (admission.hpp):
+// stops, and the client stays in the kernel's accept queue. No further event reports that client.
+// So for each reason to stop, another event makes a worker poll the queues (admission.hpp):
 //
 //   reason to stop               polls the queues later
 //   ---------------------------  ---------------------------------------------------------------
@@ -16,7 +16,7 @@
 //   descriptors or the kernel's  the worker in which the next connection ends; this one, every 250
 //   memory are used up           ms
 //
-// Sockets take turns, so that one whose queue is never empty cannot keep the others out.
+// The sockets are served round-robin: one whose queue is never empty cannot keep the others out.
 //
 // Thread-safety: belongs to its worker's thread. Never blocks. Only the constructor and add()
 // throw.
@@ -49,7 +49,7 @@ class Acceptor {
   // When to retry after a shortage of descriptors or memory, which other processes may end.
   static constexpr std::chrono::milliseconds kRetryInterval{250};
 
-  // What it uses. All of it must outlive the acceptor.
+  // The objects that the acceptor uses. They must outlive it.
   struct Parts {
     EventLoop& loop;
     WorkerAdmission admission;
@@ -78,10 +78,11 @@ class Acceptor {
   // Connections of this worker have ended: accepts clients that wait for a slot.
   void on_connections_ended() noexcept;
 
-  // Accepts every client that waits in a queue, whatever the limit and the worker's share, and then
-  // releases the socket: closing it earlier would reset these clients. If descriptors run short, it
-  // goes on as connections end. An inherited socket is released at once: its queue is for the
-  // process that serves it next.
+  // Accepts the clients that wait in the queues, at most one full backlog of each, and then
+  // releases the sockets: closing them earlier would reset these clients. Ignores
+  // limits.max_connections and how connections are spread. If descriptors run short, it tries again
+  // every 250 ms and when a connection ends. A passed socket is released immediately: its queue is
+  // for the process that serves it next.
   void accept_waiting_then_close() noexcept;
   // Releases all sockets now.
   void close() noexcept;
@@ -89,7 +90,7 @@ class Acceptor {
   [[nodiscard]] bool is_closed() const noexcept;
 
  private:
-  // One listening socket. A turn of any of them is a turn for all.
+  // One listening socket. An event of any of them makes the worker accept from all.
   class Listener final : public Channel {
    public:
     Listener(Acceptor& acceptor, std::shared_ptr<const sys::ListenSocket> listen_socket,
@@ -99,8 +100,8 @@ class Acceptor {
 
     std::shared_ptr<const sys::ListenSocket> socket;  // nullptr: released.
     const std::uint8_t number;
-    bool may_have_clients = true;  // It has not said EAGAIN in this turn.
-    int left_to_empty = 0;
+    bool may_have_clients = true;  // accept4(2) has not failed with EAGAIN in this turn.
+    int left_to_empty = 0;         // Clients that may still be accepted while emptying.
 
    private:
     Acceptor& acceptor_;
@@ -140,9 +141,9 @@ class Acceptor {
   std::function<void(int)> on_lost_;
   Notifier on_wake_;
   Timer retry_;
-  std::optional<Woken> woken_;  // The worker that should accept in place of this one; retry_ runs.
+  std::optional<Woken> woken_;  // The worker that should accept instead of this one; retry_ runs.
   std::vector<std::unique_ptr<Listener>> listeners_;
-  std::size_t next_ = 0;  // Index in listeners_ of the socket whose turn it is.
+  std::size_t next_ = 0;  // Index in listeners_ of the socket to accept from next.
   // Stopped by the limit or a shortage. Cleared by an accept or an empty queue.
   bool is_paused_ = false;
   bool is_emptying_ = false;

@@ -39,7 +39,7 @@ std::optional<std::size_t> Admission::other_than(std::size_t worker,
                                                  sys::TimePoint now) const noexcept {
   std::optional<std::size_t> fewest;
   for (std::size_t other = 0; other < workers_.size(); ++other) {
-    const WorkerState& state = workers_[other];
+    const WorkerEntry& state = workers_[other];
     const sys::TimePoint woken_at = state.woken_at.load(std::memory_order_relaxed);
     const bool is_unresponsive = woken_at != kNotWoken && now - woken_at > kWakeTimeout;
     if (other != worker && state.can_accept.load() && !is_unresponsive &&
@@ -68,7 +68,7 @@ void Admission::set_can_accept(std::size_t worker, bool can_accept) noexcept {
 }
 
 sys::TimePoint Admission::wake(std::size_t worker) noexcept {
-  WorkerState& state = workers_[worker];
+  WorkerEntry& state = workers_[worker];
   sys::TimePoint woken_at = kNotWoken;
   const sys::TimePoint now = sys::MonotonicClock::now();
   if (!state.woken_at.compare_exchange_strong(woken_at, now)) {

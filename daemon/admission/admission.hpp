@@ -6,8 +6,8 @@
 // The kernel's accept queue is the only queue: every worker may accept from it, and a connection
 // belongs to the worker that accepted it. A worker that should not accept wakes another one. Two
 // kinds of worker are skipped: those that have not answered such a wake-up within kWakeTimeout, and
-// those that have no memory for a connection. If no worker can accept, the waiting clients are
-// noted here, and the worker in which the next connection ends accepts them (acceptor.hpp).
+// those that have no memory for a connection. If no worker can accept, a flag is set here, and the
+// worker in which the next connection ends accepts the waiting clients (acceptor.hpp).
 // docs/spreading.md compares this with the alternatives.
 //
 // Thread-safety: any thread, unless a function says otherwise. Never blocks, takes no lock.
@@ -52,8 +52,8 @@ class Admission {
   void take_slot() noexcept { connections_.fetch_add(1); }
   // Returns the slot: there was no client to accept.
   void return_slot() noexcept { connections_.fetch_sub(1); }
-  // Counts the accepted connection as `worker`'s. Call it only after accept4(2) succeeded, so that
-  // a worker that finds the queue empty never seems to have more connections than it has.
+  // Counts the accepted connection as `worker`'s. Call it only after accept4(2) succeeded, or a
+  // worker that finds the queue empty would look more loaded than it is.
   void count_connection(std::size_t worker) noexcept {
     workers_[worker].connections.fetch_add(1, std::memory_order_relaxed);
   }
@@ -69,8 +69,8 @@ class Admission {
   }
 
   // Returns the worker with the fewest connections, which should accept the next client, if
-  // `worker` has more and the difference is over 1/32 of the mean (rounded). `now` may be out of
-  // date; then a worker that does not answer is skipped later.
+  // `worker` has more and the difference is over 1/32 of the mean (rounded). If `now` is old, a
+  // worker that does not answer is skipped later.
   [[nodiscard]] std::optional<std::size_t> less_loaded_than(std::size_t worker,
                                                             sys::TimePoint now) const noexcept;
   // Returns the worker with the fewest connections among the others that can accept.
@@ -98,7 +98,7 @@ class Admission {
   static constexpr std::size_t kCacheLine = 64;
   static constexpr sys::TimePoint kNotWoken{};
 
-  struct alignas(kCacheLine) WorkerState {
+  struct alignas(kCacheLine) WorkerEntry {
     std::atomic<std::uint32_t> connections{0};
     std::atomic<bool> can_accept{false};
     std::atomic<sys::TimePoint> woken_at{kNotWoken};  // Not answered yet.
@@ -108,7 +108,7 @@ class Admission {
   alignas(kCacheLine) std::atomic<std::uint32_t> connections_{0};  // Slots taken.
   std::atomic<std::uint32_t> max_connections_;
   std::atomic<bool> are_clients_waiting_{false};
-  std::vector<WorkerState> workers_;
+  std::vector<WorkerEntry> workers_;
 };
 
 // The admission and the number of a worker that uses it. Thread-safety: as Admission.

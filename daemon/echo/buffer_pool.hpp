@@ -1,10 +1,10 @@
-// Reply buffers: blocks of equal size, and a limit on the bytes in the blocks that connections
-// hold.
+// Reply buffers: blocks of equal size, with a limit on the bytes in all blocks that connections
+// hold, in the reading block and in the cached blocks.
 //
 // A worker reads into the pool's reading block. If the kernel does not accept all of a reply, that
 // block moves, without a copy, to the connection that owes the rest, and the next read gets another
-// block. At the limit, or without memory, there is no reading block, and the caller serves the
-// connection without one. So every byte that is read has memory to be kept in.
+// block. At the limit, or if memory runs out, there is no reading block, and the caller serves the
+// connection without one. So there is always memory for the bytes that were read.
 //
 // Thread-safety: one pool for each worker, used by its thread; any thread may call bytes_held().
 #pragma once
@@ -77,27 +77,28 @@ class CarriedBytes final : public Reply {
   BufferPool& pool_;
   const std::size_t held_bytes_;
   std::span<const std::byte> owed_;
-  const std::span<std::byte> own_memory_;  // What restore() got.
+  const std::span<std::byte> own_memory_;  // The argument of restore().
   std::shared_ptr<const void> memory_;     // Keeps the bytes.
 };
 
 class BufferPool {
  public:
-  // `total_bytes` limits the blocks that connections hold and the reading block together.
+  // `total_bytes` limits all blocks together.
   BufferPool(std::size_t block_bytes, std::size_t total_bytes) noexcept
       : block_bytes_(block_bytes), total_bytes_(total_bytes) {}
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
 
-  // Returns the block for the next read, or nullptr at the limit or without memory.
+  // Returns the block for the next read, or nullptr at the limit or if memory runs out.
   [[nodiscard]] Block* reading_block() noexcept;
-  // Moves the block that reading_block() just returned to the caller, who owes its bytes.
+  // Moves the block that reading_block() just returned to the caller, which then owes its bytes.
   [[nodiscard]] ReplyPtr detach_reading_block() noexcept;
 
-  // Returns a reply that owes `bytes`, which `memory` keeps, even beyond the limit: they were
-  // received already. `own_memory` is the same bytes if nothing else needs them; then their pages
-  // go back to the kernel with the reply. Returns nullptr without memory.
+  // Returns a reply that owes `bytes`; `memory` keeps them alive. May exceed the limit, because the
+  // bytes were received already. `own_memory` is the same bytes, or empty if something else uses
+  // that memory: its pages are given back to the kernel when the reply ends. Returns nullptr if
+  // memory runs out.
   [[nodiscard]] ReplyPtr restore(std::span<const std::byte> bytes, std::span<std::byte> own_memory,
                                  std::shared_ptr<const void> memory) noexcept;
 
@@ -125,7 +126,7 @@ class BufferPool {
   std::size_t block_bytes_;
   std::size_t total_bytes_;
   std::atomic<std::size_t> bytes_held_{0};  // Written by the worker only.
-  Block* cached_ = nullptr;                 // The first of them is the reading block.
+  Block* cached_ = nullptr;                 // Free blocks; the first one is the reading block.
   std::size_t cached_count_ = 0;
 };
 

@@ -3,8 +3,8 @@
 //   state       registered for  kept   a turn does              next state
 //   ----------  --------------  -----  -----------------------  ---------------------------------
 //   echoing     IN PRI RDHUP    -      rounds (relay.hpp), to   flushing    send buffer is full
-//                                      EAGAIN or the budget     delivering  FIN read, tail unacked
-//                                                               lingering   draining, all sent back
+//                                      a short read, EAGAIN or  delivering  FIN read, tail unacked
+//                                      the budget               lingering   draining, all sent back
 //   flushing    OUT             bytes  send, no read            echoing     all bytes are sent
 //   delivering  IN PRI RDHUP    -      ask what is acked        closed      all bytes are acked
 //   lingering   IN PRI RDHUP    -      read and discard         delivering  FIN read, tail unacked
@@ -13,13 +13,13 @@
 // "Kept" bytes are received and not sent yet. Sent bytes may still be unacknowledged in any state.
 //
 // Any state changes to closed on an error of the socket or of epoll, on a FIN when everything is
-// acknowledged, on a timeout, at the drain deadline, and on a second stop signal. The first reason
-// is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP do not close: they cause the next call, whose result
-// decides.
+// acknowledged, on a timeout, at the drain deadline, on a second stop signal, and when an operator
+// closes it. The first reason is final. EPOLLHUP, EPOLLERR and EPOLLRDHUP do not close: they cause
+// the next call, whose result decides.
 //
-// Flushing: the kept bytes are in a reply (reply.hpp), a block of memory or a pipe. Without a
-// reply, the reply buffers are used up and the bytes are still in the receive queue; then the
-// turn that OUT causes has nothing to send and changes back to echoing.
+// Flushing: the kept bytes are in a reply (reply.hpp), a block of memory or a pipe. If all reply
+// buffers are in use there is no reply: the bytes stay in the receive queue, and the next OUT
+// changes the state back to echoing.
 //
 // Delivering: close(2) would leave the tail to an orphaned socket. The kernel drops orphans if
 // there are too many, and after some minutes of a closed window, and counts neither
@@ -59,7 +59,7 @@ class Connection final : public Channel {
  public:
   enum class State : std::uint8_t { echoing, flushing, delivering, lingering, closed };
 
-  // Where the table keeps a connection, and the number of the listener that it came from.
+  // The index of the connection in the table, and the number of its listener.
   struct Place {
     static constexpr std::uint32_t kLargestIndex = 0xFFFFFF;
 
@@ -70,7 +70,7 @@ class Connection final : public Channel {
   // Takes over a connected, non-blocking socket.
   Connection(EchoContext& context, Place place, sys::UniqueFd fd,
              const SocketAddress& peer) noexcept;
-  // Takes over the socket of a parked connection and goes on where that one stopped. `reply` is
+  // Takes over the socket of a parked connection and continues where that one stopped. `reply` is
   // what it owes.
   Connection(EchoContext& context, Place place, const ParkedConnection& parked,
              ReplyPtr reply) noexcept;
@@ -88,9 +88,9 @@ class Connection final : public Channel {
   // Sends back what the receive queue holds now and nothing after that, then sends our FIN and
   // waits for the peer's. No-op if it drains already or the peer's FIN was read.
   void begin_drain() noexcept;
-  // Closes the connection at once.
+  // Closes the connection immediately, by a reset if received bytes were not sent.
   void abort(CloseReason reason) noexcept;
-  // Closes it at once, by a reset if bytes are owed, so that the kernel keeps none of them.
+  // Closes it immediately, by a reset if bytes are owed, so that the kernel does not keep them.
   void close_by_operator() noexcept;
 
   [[nodiscard]] std::uint32_t table_index() const noexcept { return place_.table_index; }
@@ -124,7 +124,7 @@ class Connection final : public Channel {
   void await_writable() noexcept;
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
-  // `unsent` bytes were read and are lost. Ignored if there is a reply, whose bytes are counted.
+  // `unsent`: bytes that were read and are lost. If there is a reply, its size counts instead.
   void fail(int error, std::size_t unsent = 0) noexcept;
   void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
   [[nodiscard]] sys::Duration age() const noexcept;

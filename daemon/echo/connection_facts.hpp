@@ -11,8 +11,8 @@
 
 namespace echod {
 
-// Names a connection. Another one in the same place of the table was opened at another time, unless
-// both were opened within the same millisecond.
+// Identifies a connection. A later connection at the same index has another `opened_ms`, unless
+// both were opened in the same millisecond.
 struct ConnectionId {
   std::uint32_t worker = 0;
   std::uint32_t table_index = 0;

@@ -1,7 +1,7 @@
-// A question about the connections of a worker, or an order to some of them, from another thread.
+// Visits all connections of a worker for another thread, to list or to close them.
 //
-// Thread-safety: made by another thread, which hands it to Worker::inquire(). From then on it
-// belongs to the worker's thread, until end() is called.
+// Thread-safety: made by another thread, which hands it to Worker::inquire(). Then only the
+// worker's thread uses it, until end() is called or the worker drops it.
 #pragma once
 
 namespace echod {

@@ -1,6 +1,6 @@
 // Owns the connections of a worker. They are allocated in chunks of 64, which never move and are
 // kept until the table is destroyed; slots of ended connections are used again. So a connection
-// costs its own size only.
+// costs its own size only, and the memory of a peak of connections is not given back.
 //
 // A connection that ends is retired, and destroyed after the iteration of the loop. So a pointer to
 // it stays valid within the iteration.
@@ -31,8 +31,8 @@ class ConnectionTable {
 
   // Makes sure that there is a free slot for the next create(); false if there is no memory.
   [[nodiscard]] bool reserve() noexcept;
-  // Makes a connection of `parts`, the arguments of its constructor after the place. Must follow a
-  // reserve() that returned true.
+  // Constructs a connection with the arguments (context, place, parts...). Must follow a reserve()
+  // that returned true.
   template <typename... Parts>
   Connection& create(EchoContext& context, std::uint8_t listener, Parts&&... parts) noexcept {
     const std::uint32_t index = take_index();

@@ -55,24 +55,24 @@ Turn DatagramEcho::on_turn(std::uint32_t /*events*/) noexcept {
   std::size_t bytes = 0;
   while (left > 0 && bytes < settings.turn_bytes) {
     const std::size_t most = std::min(left, sys::DatagramBatch::kMost);
-    const DatagramRelay::Round round =
+    const DatagramRelay::BatchResult batch =
         parts_.relay.echo(socket_->fd.get(), most, parts_.loop.now());
-    if (round.error != 0) {
-      return after_error(round.error);
+    if (batch.error != 0) {
+      return after_error(batch.error);
     }
-    left_to_empty_ -= std::min(left_to_empty_, round.received);
-    if (is_emptying_ && (round.received == 0 || left_to_empty_ == 0)) {
+    left_to_empty_ -= std::min(left_to_empty_, batch.received);
+    if (is_emptying_ && (batch.received == 0 || left_to_empty_ == 0)) {
       close();
       return Turn::wait;
     }
-    if (round.received < most && !is_emptying_) {
-      if (round.received > 0 && !retry_.is_running()) {
+    if (batch.received < most && !is_emptying_) {
+      if (batch.received > 0 && !retry_.is_running()) {
         retry_.expire_at(parts_.loop.now() + kRetryInterval);
       }
       return Turn::wait;
     }
-    left -= round.received;
-    bytes += round.bytes;
+    left -= batch.received;
+    bytes += batch.bytes;
   }
   parts_.counters.add(Counter::turns_over_budget);
   return Turn::again;

@@ -37,12 +37,12 @@ DatagramVerdict verdict_on(const sys::ReceivedDatagrams& datagrams,
   if (!datagrams.is_unicast) {
     return DatagramVerdict::to_many;
   }
-  return is_of_a_host(datagrams.peer) ? DatagramVerdict::answer : DatagramVerdict::source_address;
+  return is_of_a_host(datagrams.peer) ? DatagramVerdict::echo : DatagramVerdict::source_address;
 }
 
 Counter counter_of(DatagramVerdict verdict) noexcept {
   switch (verdict) {
-    case DatagramVerdict::answer:
+    case DatagramVerdict::echo:
       break;
     case DatagramVerdict::incomplete:
       return Counter::datagrams_dropped_incomplete;

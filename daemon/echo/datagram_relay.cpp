@@ -30,16 +30,18 @@ bool is_refused_train(const DatagramReply& reply, int error) noexcept {
 DatagramRelay::DatagramRelay(Counters& counters, const std::vector<std::uint16_t>& own_ports)
     : counters_(counters), own_ports_(own_ports) {}
 
-DatagramRelay::Round DatagramRelay::echo(int fd, std::size_t most, sys::TimePoint now) noexcept {
+DatagramRelay::BatchResult DatagramRelay::echo(int fd, std::size_t most,
+                                               sys::TimePoint now) noexcept {
   const sys::IoResult received = batch_.receive(fd, most);
-  Round round{.received = received.count(), .error = received.would_block() ? 0 : received.error()};
-  for (std::size_t slot = 0; slot < round.received; ++slot) {
+  BatchResult result{.received = received.count(),
+                     .error = received.would_block() ? 0 : received.error()};
+  for (std::size_t slot = 0; slot < result.received; ++slot) {
     const sys::ReceivedDatagrams datagrams = batch_.at(slot);
-    round.bytes += datagrams.bytes.size();
+    result.bytes += datagrams.bytes.size();
     handle(fd, datagrams, now);
   }
   flush(fd, now);
-  return round;
+  return result;
 }
 
 void DatagramRelay::handle(int fd, const sys::ReceivedDatagrams& datagrams,
@@ -51,9 +53,9 @@ void DatagramRelay::handle(int fd, const sys::ReceivedDatagrams& datagrams,
     counters_.add(Counter::datagram_trains);
   }
   const DatagramVerdict verdict = verdict_on(datagrams, own_ports_);
-  if (verdict != DatagramVerdict::answer) {
+  if (verdict != DatagramVerdict::echo) {
     counters_.add(counter_of(verdict), count);
-  } else if (!rates_.admits(datagrams.peer, count, now)) {
+  } else if (!rates_.take_tokens(datagrams.peer, count, now)) {
     counters_.add(Counter::datagrams_dropped_source_rate, count);
   } else {
     add_replies(fd, datagrams, now);

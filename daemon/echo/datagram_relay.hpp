@@ -4,8 +4,8 @@
 //            --> over the rate of its source ------> dropped and counted
 //            --> sent, or not taken by the kernel ---> counted as echoed or as dropped
 //
-// Nothing is kept for later: what the kernel does not take at once is dropped. So datagrams that
-// were received are those echoed and those dropped, exactly.
+// Nothing is kept for later: what the kernel does not take immediately is dropped. So received =
+// echoed + dropped.
 //
 // A train of datagrams (sys/datagram_batch.hpp) goes back as a train. If the kernel refuses it, its
 // datagrams are sent one by one: the path may be unable to cut trains (no checksum offload), or the
@@ -29,7 +29,7 @@ namespace echod {
 
 class DatagramRelay {
  public:
-  // After so many refused trains without one that was sent, trains are cut here.
+  // After this many refused trains in a row, datagrams are sent one by one for kTimeWithoutTrains.
   static constexpr unsigned kMostRefusals = 3;
   static constexpr std::chrono::seconds kTimeWithoutTrains{60};
 
@@ -39,15 +39,15 @@ class DatagramRelay {
 
   void set_per_source(std::uint32_t datagrams) noexcept { rates_.set_per_second(datagrams); }
 
-  struct Round {
+  struct BatchResult {
     std::size_t received = 0;  // Datagrams and trains.
     std::size_t bytes = 0;
     int error = 0;  // errno of the receive, if it failed for another reason than an empty queue.
   };
 
-  // Receives at most `most` datagrams or trains, at most DatagramBatch::kMost, and echoes them.
-  // Fewer than asked for, without an error: the queue was empty.
-  Round echo(int fd, std::size_t most, sys::TimePoint now) noexcept;
+  // Receives at most `most` datagrams or trains, at most DatagramBatch::kMost, and echoes them. If
+  // fewer than `most` were received and `error` is 0, the queue was empty.
+  BatchResult echo(int fd, std::size_t most, sys::TimePoint now) noexcept;
 
  private:
   void handle(int fd, const sys::ReceivedDatagrams& datagrams, sys::TimePoint now) noexcept;

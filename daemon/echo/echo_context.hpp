@@ -29,8 +29,8 @@ struct EchoContext final : public ConnectionSink {
 
   [[nodiscard]] bool reserve() noexcept override { return table.reserve() && loop.reserve(); }
   void adopt(sys::Accepted accepted, std::uint8_t listener) noexcept override;
-  // Goes on with a parked connection, whose descriptors it takes over; `memory` keeps the bytes
-  // that it owes. Without memory for the connection, resets it instead.
+  // Continues a parked connection, whose descriptors it takes over; `memory` keeps the bytes that
+  // it owes. If memory runs out, resets the connection instead.
   void resume(const ParkedConnection& parked, const std::shared_ptr<const void>& memory) noexcept;
 
   // Counts an accepted connection that is closed because there is no memory for it.

@@ -1,4 +1,5 @@
-// What a worker needs of the configuration, resolved: no value here means "work it out".
+// The configuration as a worker uses it. Values that mean "automatic" (workers = 0, max_connections
+// = 0) are replaced by numbers.
 // Thread-safety: a value.
 #pragma once
 
@@ -16,7 +17,7 @@ struct SpliceSettings {
   std::size_t pipe_bytes = std::size_t{256} * 1024;  // Size of a pipe.
   std::size_t least_bytes = std::size_t{64} * 1024;  // Smaller rounds are copied.
   std::size_t unacknowledged_bytes = std::size_t{1}
-                                     << 20;  // Limit of one connection; above it rounds copy.
+                                     << 20;  // Rounds of a connection with more copy.
   std::size_t pins = 0;                      // Limit of all connections, in units of relay.hpp.
   std::uint8_t patience = 3;                 // After so many small rounds the relay stops asking.
   std::uint8_t copies_after_small_pieces = 64;  // Then so many rounds copy.
@@ -32,7 +33,7 @@ struct SpliceSettings {
 struct EchoSettings {
   std::uint32_t max_connections = 0;  // Of all workers together.
   std::size_t block_bytes = 0;  // Reply buffer of one connection, and the most that one read takes.
-  std::size_t buffer_bytes = 0;  // All its reply buffers.
+  std::size_t buffer_bytes = 0;  // All reply buffers of one worker.
   std::size_t turn_bytes = 0;
   std::uint32_t turn_reads = 0;
   std::uint32_t turn_accepts = 0;

@@ -1,7 +1,7 @@
-// A connection that no thread serves, as values: what a connection is made again from, in this
-// process or in the program that replaces it (docs/upgrade.md).
+// The values of a parked connection. The program that replaces this one makes the connection again
+// from them (docs/upgrade.md).
 //
-// The descriptors are borrowed: the connection that was parked owns them, until another takes over.
+// The descriptors are borrowed: the parked connection owns them, until a new program takes over.
 //
 // Thread-safety: a value.
 #pragma once
@@ -16,7 +16,7 @@
 namespace echod {
 
 struct ParkedConnection {
-  // The states of connection.hpp that can be parked. A connection that lingers is drained, and
+  // The states of connection.hpp that can be parked. A connection that lingers is draining, and
   // echod does not park while it drains.
   enum class State : std::uint8_t { echoing, flushing, delivering };
 
@@ -28,7 +28,7 @@ struct ParkedConnection {
   std::uint64_t bytes_received = 0;
   // Times of CLOCK_MONOTONIC.
   std::chrono::milliseconds opened{0};
-  std::chrono::milliseconds progress{0};  // The last one (progress.hpp).
+  std::chrono::milliseconds progress{0};  // Of the last progress (progress.hpp).
   // What the peer had not acknowledged when the kernel was last asked; UINT32_MAX: not asked since
   // bytes were sent.
   std::uint32_t unacknowledged = 0;
@@ -36,7 +36,8 @@ struct ParkedConnection {
 
   // The owed bytes of a flushing connection: in memory, or in a pipe.
   std::span<const std::byte> owed{};
-  // `owed`, if nothing else needs that memory while the connection is parked.
+  // The same bytes as `owed`, if their memory may be given back to the kernel once they are written
+  // to the state; else empty.
   std::span<std::byte> own_memory{};
   int pipe_read_end = -1;  // -1: no pipe.
   int pipe_write_end = -1;

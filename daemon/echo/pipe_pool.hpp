@@ -63,7 +63,7 @@ class PipePool {
 
   // Returns the pipe for the next round, which is empty, or nullptr if there is none.
   [[nodiscard]] PooledPipe* round_pipe(sys::TimePoint now) noexcept;
-  // Moves the pipe that round_pipe() just returned to the caller, who owes its bytes.
+  // Moves the pipe that round_pipe() just returned to the caller, which then owes its bytes.
   [[nodiscard]] ReplyPtr detach_round_pipe() noexcept;
 
   // Takes over a pipe that holds `bytes` and returns it as a reply that is owed. It may exceed the
@@ -85,7 +85,7 @@ class PipePool {
   std::size_t most_ = 0;
   std::size_t pipe_bytes_ = 0;
   std::size_t open_ = 0;
-  PooledPipe* free_ = nullptr;  // The first of them is the round pipe.
+  PooledPipe* free_ = nullptr;  // Free pipes; the first one is the round pipe.
   sys::TimePoint next_attempt_{};
 };
 

@@ -40,7 +40,7 @@ class Progress {
   // The last result of has_unacknowledged(); true if bytes were sent since.
   [[nodiscard]] bool had_unacknowledged() const noexcept { return unacknowledged_ != 0; }
 
-  // A time of CLOCK_MONOTONIC, rounded down to kTick.
+  // A time of CLOCK_MONOTONIC modulo 497 days, rounded down to kTick.
   [[nodiscard]] std::chrono::milliseconds last_progress() const noexcept { return last_; }
   [[nodiscard]] std::uint32_t unacknowledged() const noexcept { return unacknowledged_; }
 

@@ -4,30 +4,31 @@
 //   way       used when                               system calls
 //   --------  --------------------------------------  -------------------------------------------
 //   copy      usually                                 recv into a block, send from it
-//   splice    the receive queue holds much            splice into a pipe, splice out of it
+//   splice    the queue holds much (buffers.splice)   splice into a pipe, splice out of it
 //   in place  there is no block: buffers.total_mib    recv(MSG_PEEK), send, recv(MSG_TRUNC);
 //             is reached, or there is no memory       unsent bytes stay in the receive queue
 //
-// When to splice. Splicing is cheaper only for many bytes at once. After a round that read at least
-// `least_bytes`, the relay asks before each round of the connection how many bytes wait, and
-// splices if there are again as many. After `patience` rounds in a row that moved less, it stops
-// asking. A pipe has a limited number of slots, one for each piece of memory. If a splice moves
-// less than `least_bytes` although more waited, the pieces are small. Then the bytes are read back
-// out of the pipe and sent, and the next `copies_after_small_pieces` rounds that would splice copy
-// instead.
+// When to splice. Splicing is cheaper only for many bytes in one call. After a round that read at
+// least `least_bytes`, the relay asks before each round of the connection how many bytes wait. It
+// splices if at least `least_bytes` wait. After `patience` smaller rounds in a row it stops asking.
+// A pipe has a limited number of slots, one for each piece of memory. If a splice moves less than
+// `least_bytes` although more waited, the pieces are small. Then the bytes are read back out of the
+// pipe and sent. After that, or after a splice that the kernel refused, the next
+// `copies_after_small_pieces` rounds that would splice copy instead.
 //
-// Memory. A spliced byte that the peer has not acknowledged may pin a whole page of 32 KiB, which
-// TCP does not count. A round splices at least `least_bytes` in at most 64 slots. So unacknowledged
-// bytes pin at most 64 pages for each `least_bytes`, and 64 more for a round that is partly
-// acknowledged. The relay counts these units of 64 pages for all its connections. It copies a round
-// that would take a connection over `unacknowledged_bytes`, or all connections over `pins` units.
+// Memory. A spliced byte that the peer has not acknowledged may pin a group of 8 pages (32 KiB),
+// which TCP does not count. A round splices at least `least_bytes` in at most 64 slots. So
+// unacknowledged bytes pin at most 64 groups for each `least_bytes`, and 64 more for a round that
+// is partly acknowledged. The relay counts these units of 64 groups for all its connections. It
+// copies a round that would take a connection over `unacknowledged_bytes`, or all connections over
+// `pins` units. Exceptions: larger groups, and clients on this host (docs/performance.md).
 //
 // Delay. The relay measures the server's own share of a round trip: the time from the arrival of
 // the newest byte of a round in the kernel (SO_TIMESTAMPNS) until the kernel has accepted all bytes
 // of the round for sending. It times one read in `reads_per_sample`; the other reads cost nothing.
 // The kernel's times are those of the wall clock. These rounds have no sample:
-//   - Rounds that the kernel accepts only in part, and rounds that may have bytes which arrived
-//     while the connection waited to send: that is the peer's delay.
+//   - Rounds that do not fit into the send buffer, and rounds with bytes that may have arrived
+//     while the connection waited to send: the peer caused that delay.
 //   - Spliced rounds: splice(2) gives no time.
 //   - Rounds whose time is negative or longer than a minute, because the wall clock was set.
 //
@@ -59,12 +60,12 @@ namespace echod {
 struct Round {
   // Result of the read. After an error, or 0 for the peer's FIN, nothing else happened.
   sys::IoResult received;
-  std::size_t taken = 0;   // Bytes that left the receive queue, or were to leave it before `error`.
-  std::size_t sent = 0;    // Bytes of `taken` that the kernel accepted for sending.
-  int error = 0;           // errno of sending, or 0.
-  bool was_short = false;  // The read returned less than it asked for.
+  std::size_t taken = 0;     // Bytes removed from the queue; with `error`, those to be sent.
+  std::size_t sent = 0;      // Bytes of `taken` that the kernel accepted for sending.
+  int error = 0;             // errno of sending, or 0.
+  bool was_short = false;    // The read returned less than it asked for.
   bool is_blocked = false;   // The send buffer is full.
-  ReplyPtr reply = nullptr;  // Bytes that were taken and can still be sent. Null if there are none.
+  ReplyPtr reply = nullptr;  // The unsent bytes, if they are kept.
 };
 
 // What the relay remembers of one connection, in three bytes: a connection has no space for more.
@@ -100,7 +101,7 @@ class Relay {
   [[nodiscard]] std::optional<ReplyPtr> restore(const ParkedConnection& parked,
                                                 std::shared_ptr<const void> memory) noexcept;
 
-  // Updates what the connection pins. `held` bytes are in its reply.
+  // Counts again what the connection pins. `held`: bytes in its reply.
   void count_pins(int socket, std::size_t held, RelayState& state) noexcept;
   // The connection is closed and pins nothing.
   void forget(RelayState& state) noexcept { set_pins(state, 0); }

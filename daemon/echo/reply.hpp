@@ -30,7 +30,7 @@ class Reply {
   // Sends as much as the kernel accepts. If size() is not 0 after a success, the send buffer of the
   // socket is full. An error may come after some bytes were sent; size() is what is left.
   virtual sys::IoResult send(int socket) noexcept = 0;
-  // Writes to `parked` where the bytes are. They stay in this reply.
+  // Sets the members of `parked` that describe the bytes. The reply keeps them.
   virtual void describe(ParkedConnection& parked) noexcept = 0;
 
  protected:

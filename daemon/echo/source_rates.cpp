@@ -39,8 +39,8 @@ SourceRates::SourceRates() : SourceRates(random_key()) {}
 SourceRates::SourceRates(std::array<std::uint64_t, 2> key)
     : key_{key[0] | 1U, key[1] | 1U}, full_at_(kBuckets) {}
 
-bool SourceRates::admits(const SocketAddress& source, std::size_t datagrams,
-                         sys::TimePoint now) noexcept {
+bool SourceRates::take_tokens(const SocketAddress& source, std::size_t datagrams,
+                              sys::TimePoint now) noexcept {
   constexpr sys::Duration kSecond = std::chrono::seconds(1);
   if (per_second_ == 0) {
     return true;

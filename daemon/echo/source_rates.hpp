@@ -1,11 +1,12 @@
-// Limits how many datagrams of one source address are echoed in a second (limits.
-// datagrams_per_source). A backstop against loops that datagram_guard.hpp cannot see, such as one
-// with an echo of another program.
+// Limits how many datagrams of one source are echoed in a second: limits.datagrams_per_source. A
+// backstop against loops that datagram_guard.hpp cannot see, such as one with an echo service of
+// another program.
 //
-// Each source has a token bucket for one second: it may use the datagrams of a second at once. For
-// IPv6 a source is a network of 64 bits, because a host can use all addresses of its network. The
-// table has a fixed size; sources whose hashes collide share a bucket. The key of the hash is
-// random, so that nobody can choose addresses that collide with another's.
+// Each source has a token bucket that holds the tokens of one second. So a source may send the
+// datagrams of a second in one burst. For IPv6 a source is a network of 64 bits, because a host can
+// use all addresses of its network. The table has a fixed size; sources whose hashes collide share
+// a bucket. The key of the hash is random, so that a sender cannot choose addresses that share the
+// bucket of another source.
 //
 // Thread-safety: none; each worker has its own. Never blocks. Only the constructor allocates.
 #pragma once
@@ -33,9 +34,9 @@ class SourceRates {
   void set_per_second(std::uint32_t datagrams) noexcept { per_second_ = datagrams; }
 
   // Takes tokens for `datagrams` of one train and returns true, unless the bucket is empty. A train
-  // is echoed as a whole, so it may take more tokens than are left; the bucket fills up later then.
-  [[nodiscard]] bool admits(const SocketAddress& source, std::size_t datagrams,
-                            sys::TimePoint now) noexcept;
+  // is echoed as a whole, so it may take more tokens than are left; its source then waits longer.
+  [[nodiscard]] bool take_tokens(const SocketAddress& source, std::size_t datagrams,
+                                 sys::TimePoint now) noexcept;
 
   // The number of the bucket of `source`.
   [[nodiscard]] std::size_t bucket_of(const SocketAddress& source) const noexcept;
@@ -43,7 +44,8 @@ class SourceRates {
  private:
   std::array<std::uint64_t, 2> key_;
   std::uint32_t per_second_ = 0;
-  // When each bucket will be full again. A second later than now: it is empty now.
+  // The time at which each bucket is full again. If it is a second or more from now, the bucket is
+  // empty.
   std::vector<sys::TimePoint> full_at_;
 };
 

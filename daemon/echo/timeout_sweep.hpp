@@ -1,11 +1,12 @@
 // Checks the timeouts of all connections periodically.
 //
 // A timer for each connection would cost memory, and work for every echo. The sweep asks the kernel
-// at most once per connection and sweep. The interval is a sixteenth of the shortest timeout.
+// at most once per connection and sweep. See sweep_interval().
 //
-// A connection is never closed too early. It is closed late by up to two intervals, because the
-// sweep may notice an acknowledgement one interval late, and the end of the timeout one more
-// interval late. That is up to an eighth of the shortest timeout, at least 40 ms and at most 20 s.
+// A connection is never closed too early. It may be closed late, by up to two intervals and 20 ms:
+// the sweep may notice an acknowledgement one interval late, then the end of the timeout one
+// interval late, and Progress has a resolution of 10 ms. That is about an eighth of the shortest
+// timeout, and never more than 20.02 s.
 //
 // Thread-safety: belongs to its worker's thread.
 #pragma once
@@ -20,7 +21,8 @@ namespace echod {
 
 struct EchoContext;
 
-// The time between two sweeps: a sixteenth of the shortest timeout, at most 10 s.
+// The time between two sweeps: a sixteenth of the shortest timeout, but at least 10 ms and at most
+// 10 s. A timeout of 0 does not count; timeouts.linger_s counts only while draining.
 [[nodiscard]] std::chrono::milliseconds sweep_interval(const TimeoutsConfig& timeouts,
                                                        bool is_draining) noexcept;
 

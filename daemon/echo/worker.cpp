@@ -58,19 +58,19 @@ void Worker::start() {
 }
 
 void Worker::apply(const EchoSettings& settings) noexcept {
-  order([&settings](Orders& orders) { orders.settings = settings; });
+  request([&settings](Requests& requests) { requests.settings = settings; });
 }
 
 void Worker::drain() noexcept {
-  order([](Orders& orders) { orders.drain = true; });
+  request([](Requests& requests) { requests.drain = true; });
 }
 
 void Worker::abort_connections(CloseReason reason) noexcept {
-  order([reason](Orders& orders) { orders.abort = reason; });
+  request([reason](Requests& requests) { requests.abort = reason; });
 }
 
 void Worker::inquire(std::shared_ptr<ConnectionInquiry> inquiry) noexcept {
-  order([&inquiry](Orders& orders) { orders.inquiry.swap(inquiry); });
+  request([&inquiry](Requests& requests) { requests.inquiry.swap(inquiry); });
 }
 
 void Worker::set_parking(Parking parking) noexcept {
@@ -102,47 +102,47 @@ void Worker::visit_parked(const std::function<void(const ParkedConnection&)>& vi
 void Worker::end() noexcept {
   if (thread_.joinable()) {
     set_parking(Parking::ending);
-    order([](Orders& orders) { orders.end = true; });
+    request([](Requests& requests) { requests.end = true; });
     thread_.join();
   }
 }
 
 template <typename Change>
-void Worker::order(Change change) noexcept {
+void Worker::request(Change change) noexcept {
   {
-    const std::scoped_lock lock(orders_mutex_);
-    change(orders_);
+    const std::scoped_lock lock(requests_mutex_);
+    change(requests_);
   }
-  on_orders_.notify();
+  on_requests_.notify();
 }
 
-void Worker::carry_out_orders() noexcept {
-  Orders orders;
+void Worker::carry_out_requests() noexcept {
+  Requests requests;
   {
-    const std::scoped_lock lock(orders_mutex_);
-    orders = std::exchange(orders_, {});
+    const std::scoped_lock lock(requests_mutex_);
+    requests = std::exchange(requests_, {});
   }
-  if (orders.settings) {
-    context_.apply(*orders.settings);
+  if (requests.settings) {
+    context_.apply(*requests.settings);
     datagrams_.apply();
     sweep_.restart();
     acceptor_.set_accepts_in_a_turn(context_.settings.turn_accepts);
     acceptor_.poll_again();  // The limit may be higher now.
   }
-  if (orders.drain) {
+  if (requests.drain) {
     begin_drain();
   }
-  if (orders.abort) {
-    abort_reason_ = *orders.abort;
+  if (requests.abort) {
+    abort_reason_ = *requests.abort;
     acceptor_.close();
     datagrams_.close();
     abort_visit_.start();
   }
-  if (orders.inquiry != nullptr) {
-    inquiry_ = std::move(orders.inquiry);
+  if (requests.inquiry != nullptr) {
+    inquiry_ = std::move(requests.inquiry);
     inquiry_visit_.start();
   }
-  must_end_ = must_end_ || orders.end;
+  must_end_ = must_end_ || requests.end;
 }
 
 void Worker::run() noexcept {

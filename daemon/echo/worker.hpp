@@ -1,16 +1,14 @@
 // One thread that echoes, with its own event loop, connections, acceptor and counters. A connection
 // stays in the worker that accepted it, and the data path shares nothing with other threads.
 //
-//   created --start()--> serving --drain()--> draining --all is closed--> ended
+//   created --start()--> serving --drain()--> draining --nothing is left--> ended
+//                        serving --park()--> parking --the turn ends--> parked
+//                                            parking, parked --unpark()--> serving
 //
-// All is closed when the listening sockets and UDP sockets are released and no connection is left.
-// abort_connections() closes all in any state.
-//
-// A serving worker can be parked: its thread stops between two turns and waits.
-// Meanwhile the service's thread may read the connections, and the kernel keeps what peers send.
-//
-//   serving --park()--> parking --the turn ends--> parked --unpark()--> serving
-//                       parking --unpark()--> serving
+// Nothing is left when all sockets are released and all connections are closed, by drain() or
+// abort_connections(), which may be called in any state. While a worker is parked, its thread waits
+// between two turns. Then the service's thread may read the connections, and the kernel keeps what
+// peers send.
 //
 // Thread-safety: one other thread, the service's, may call the members. apply(), drain(),
 // abort_connections(), inquire() and park() only post a request, which the worker's thread carries
@@ -87,7 +85,7 @@ class Worker {
   // std::bad_alloc.
   Worker(const EchoSettings& settings, WorkerLogs logs, SharedState& shared, std::size_t number,
          WorkerEvents events);
-  // First end() all workers that share `shared`.
+  // Call end() on all workers that share `shared` before the first of these destructors.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -106,13 +104,15 @@ class Worker {
   [[nodiscard]] bool echo_queued(const sys::DatagramSocket& socket, sys::TimePoint deadline) {
     return datagrams_.echo_queued(socket, deadline);
   }
-  // Continue from a parked worker of an earlier program. Call them before start().
-  // carry_over() adds counts; `ended` is the number of the listener's connections that have closed.
-  // resume() passes open connections: the worker's thread registers them before it serves.
+  // Adds the counts of a parked worker of an earlier program. Call it before start().
   void carry_over(const WorkerTotals& totals) noexcept;
+  // Adds the connections of a listener that have ended in an earlier program. Call it before
+  // start().
   void carry_over(ListenerCounts::Listener listener, std::uint64_t ended) noexcept {
     context_.listener_counts.carry_over(listener, ended);
   }
+  // Passes the open connections of an earlier program, which the worker's thread registers before
+  // it serves. Call it before start().
   void resume(ParkedConnections connections) noexcept { to_resume_ = std::move(connections); }
   // Serves a connection that the caller has accepted. Call it before start().
   void adopt(sys::Accepted accepted, ListenerCounts::Listener listener) noexcept;
@@ -122,7 +122,7 @@ class Worker {
   void park() noexcept;
   // Ends the parking, also before the worker is parked.
   void unpark() noexcept;
-  // Whether its thread has called events.on_serving.
+  // Whether its thread has resumed the connections and serves.
   [[nodiscard]] bool is_serving() const noexcept { return is_serving_.load(); }
   // Whether its thread waits.
   [[nodiscard]] bool is_parked() const noexcept { return parking_ == Parking::parked; }
@@ -136,18 +136,18 @@ class Worker {
   void drain() noexcept;
   // Releases the listening and UDP sockets and closes all connections.
   void abort_connections(CloseReason reason) noexcept;
-  // Asks all connections. An inquiry that has not ended yet is dropped: its end() is not called.
-  // Nor is it called if the worker has ended, or ends meanwhile. Any thread, but only one: an
-  // inquiry drops that of another.
+  // Starts `inquiry`. Drops an earlier inquiry that has not ended: its end() is never called. end()
+  // is not called either if the worker ends first. Must always be called from the same thread,
+  // which may be any.
   void inquire(std::shared_ptr<ConnectionInquiry> inquiry) noexcept;
-  // Ends the thread at once, even if connections are left, and waits for it. A parked worker does
-  // not touch its connections again.
+  // Ends the thread immediately, even if connections are left, and waits for it. A parked worker
+  // does not touch its connections again.
   void end() noexcept;
 
-  // Makes the loop run once: turns() grows unless the thread is stuck. Any thread.
-  void wake_up() noexcept { loop_.wake_up(); }
+  // Asks for a sign of life: turns() grows unless the thread is stuck. Any thread.
+  void probe() noexcept { loop_.wake_up(); }
   [[nodiscard]] std::uint64_t turns() const noexcept { return loop_.turns(); }
-  // Whether its thread has ended as it was told to. Any thread.
+  // Whether its thread has left its loop for good. Any thread.
   [[nodiscard]] bool has_ended() const noexcept { return has_ended_.load(); }
 
   // Any thread may call these.
@@ -164,7 +164,7 @@ class Worker {
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return loop_.stale_events(); }
 
  private:
-  struct Orders {
+  struct Requests {
     std::optional<EchoSettings> settings;
     std::optional<CloseReason> abort;
     std::shared_ptr<ConnectionInquiry> inquiry;
@@ -174,9 +174,9 @@ class Worker {
   enum class Parking : std::uint8_t { none, wanted, parked, ending };
 
   template <typename Change>
-  void order(Change change) noexcept;
+  void request(Change change) noexcept;
   void set_parking(Parking parking) noexcept;
-  void carry_out_orders() noexcept;
+  void carry_out_requests() noexcept;
   void run() noexcept;
   void begin_drain() noexcept;
   void resume_connections() noexcept;
@@ -204,9 +204,9 @@ class Worker {
   std::mutex parking_mutex_;
   std::condition_variable on_unparked_;
   std::atomic<Parking> parking_{Parking::none};  // Written under parking_mutex_.
-  std::mutex orders_mutex_;
-  Orders orders_;  // Not carried out yet. Guarded by orders_mutex_.
-  Notifier on_orders_{loop_, [this] { carry_out_orders(); }};
+  std::mutex requests_mutex_;
+  Requests requests_;  // Not carried out yet. Guarded by requests_mutex_.
+  Notifier on_requests_{loop_, [this] { carry_out_requests(); }};
   std::atomic<bool> is_serving_{false};
   std::atomic<bool> has_ended_{false};
   std::thread thread_;

@@ -23,11 +23,12 @@ bool WorkerDatagrams::echo_queued(const sys::DatagramSocket& socket, sys::TimePo
       return false;
     }
     const std::size_t most = std::min(left, sys::DatagramBatch::kMost);
-    const DatagramRelay::Round round = echoes.echo(socket.fd.get(), most, context_.loop.now());
-    if (round.received == 0) {
+    const DatagramRelay::BatchResult batch =
+        echoes.echo(socket.fd.get(), most, context_.loop.now());
+    if (batch.received == 0) {
       break;  // Also after an error: there is no later.
     }
-    left -= round.received;
+    left -= batch.received;
   }
   return true;
 }

@@ -1,7 +1,7 @@
-// The UDP sockets of one worker, and what they share: the slots for datagrams and the rates of
-// sources, which take a MiB of memory and are only there if the worker has a socket.
+// The UDP sockets of one worker, and what they share: the slots for datagrams (1 MiB) and the rates
+// of sources. The shared memory is allocated with the first socket.
 //
-// Thread-safety: add() and echo_and_close() before the worker's thread starts; then the members
+// Thread-safety: call add() and echo_queued() before the worker's thread starts; then the members
 // belong to that thread. Never blocks.
 #pragma once
 

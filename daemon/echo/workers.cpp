@@ -101,7 +101,7 @@ bool Workers::are_serving() const noexcept {
                      [](const auto& worker) { return worker->is_serving(); });
 }
 
-void Workers::relieve(std::size_t stuck) noexcept {
+void Workers::wake_others_to_accept(std::size_t stuck) noexcept {
   for (std::size_t number = 0; number < workers_.size(); ++number) {
     if (number != stuck) {
       (void)shared_->admission.wake(number);

@@ -24,7 +24,7 @@ class Workers {
   // `events.on_ended` is called once, when the last worker ends. Throws std::system_error.
   Workers(std::size_t count, const EchoSettings& settings, const WorkerLogs& logs,
           const WorkerEvents& events);
-  // Ends running workers at once, and waits for their threads.
+  // Ends running workers immediately, and waits for their threads.
   ~Workers();
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
@@ -43,7 +43,7 @@ class Workers {
   void apply(const EchoSettings& settings) noexcept;
   void drain() noexcept;
   void abort_connections(CloseReason reason) noexcept;
-  // Parks all (worker.hpp). `events.on_parked` is called for each that is.
+  // Parks all (worker.hpp). `events.on_parked` is called for each worker once it is parked.
   void park() noexcept;
   void unpark() noexcept;
   [[nodiscard]] bool are_parked() const noexcept;
@@ -53,11 +53,11 @@ class Workers {
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
   [[nodiscard]] Worker& at(std::size_t number) noexcept { return *workers_[number]; }
 
-  // Makes all workers but `stuck`, which makes no turns, poll the accept queues: the kernel may
-  // have woken `stuck` for a client.
-  void relieve(std::size_t stuck) noexcept;
+  // Wakes all workers except `stuck`, which makes no turns, so that they poll the accept queues:
+  // the kernel may have woken only `stuck` for a client.
+  void wake_others_to_accept(std::size_t stuck) noexcept;
 
-  // Sums over all workers. A connection is never counted as closed but not as accepted.
+  // Sums over all workers. Every connection that is counted as closed is also counted as accepted.
   [[nodiscard]] std::array<std::uint64_t, kCounters> counters() const noexcept;
   [[nodiscard]] std::uint64_t buffered_bytes() const noexcept {
     return sum([](const Worker& worker) { return worker.buffered_bytes(); });

@@ -1,11 +1,10 @@
 // Decides whether a loop spins (polls for events without blocking) before it sleeps.
 //
 // Waking a sleeping thread on a sleeping core takes longer than an echo. So spinning is faster if
-// the next message is about to come, and a waste if it is not. Which of the two it is cannot be
-// known, so the loop tries. After a spin without events the next sleep comes without a spin; after
-// the next such spin 2 sleeps do, then 4, ... up to 64. If a spin finds events, the loop
-// spins before the next sleep too. So a loop with dense traffic always spins, and a loop with
-// sparse traffic before one sleep in 65.
+// the next message is about to come, and a waste if it is not. The loop cannot know, so it tries. A
+// spin that finds no event doubles the number of sleeps without a spin that follow: 1, 2, 4, ...
+// 64. A spin that finds an event resets the number to 0. So with dense traffic the loop spins
+// before every sleep, and with sparse traffic before one sleep in 65.
 //
 // Thread-safety: none.
 #pragma once

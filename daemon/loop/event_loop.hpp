@@ -2,7 +2,7 @@
 //
 // An iteration has these steps:
 // 1. Wait for events; only poll if a channel is ready. The wait may spin first (busy_poll.hpp).
-// 2. Read the clock once.
+// 2. Read the clock. (A spin reads it more often.)
 // 3. Merge the events that the kernel returned into their channels.
 // 4. Make one pass over the ready list.
 // 5. Run the timers that are due.
@@ -67,23 +67,24 @@ class EventLoop {
   // The number of events for removed channels. Any thread.
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return stale_events_.load(); }
 
-  // `events` stale ones of an earlier program.
+  // Adds the stale events of an earlier program.
   void carry_over_stale_events(std::uint64_t events) noexcept { stale_events_ += events; }
-  // `turns` of an earlier program. Call it before the loop runs.
+  // Adds the turns of an earlier program. Call it before the loop runs.
   void carry_over_turns(std::uint64_t turns) noexcept { turns_ += turns; }
 
   // How long to spin before sleeping; 0: never spin.
   void set_busy_poll(sys::Duration time) noexcept { busy_poll_.set_time(time); }
 
-  // Ends the current or the next wait with a turn, so that turns() grows. Any thread; never blocks.
+  // Wakes the loop and gives it a turn that does nothing. If turns() does not grow then, the loop
+  // is stuck. Any thread; never blocks.
   void wake_up() noexcept { wake_up_fd_.signal(); }
-  // Ends the current pass, or else the next one, before its next turn, and wakes the loop up: the
-  // run_once() that runs, or else the next one, returns soon. Any thread; never blocks.
+  // Makes run_once() return soon. If a pass runs, it ends after the current turn; otherwise the
+  // next pass is empty. Any thread; never blocks.
   void interrupt() noexcept {
     is_interrupted_.store(true);
     wake_up();
   }
-  // The number of turns so far. If it does not grow after wake_up(), the loop is stuck. Any thread.
+  // The number of turns so far. Any thread.
   [[nodiscard]] std::uint64_t turns() const noexcept {
     return turns_.load(std::memory_order_relaxed);
   }
@@ -112,7 +113,7 @@ class EventLoop {
 
   sys::Epoll epoll_;
   sys::TimePoint now_ = sys::MonotonicClock::now();
-  // Channels that had no turn in the last pass. All are ready, unless a pass was interrupted.
+  // Channels that had no turn in the last pass. After an interrupted pass some are not ready.
   IntrusiveList<Channel> ready_;
   // Channels that had a turn in the last pass, in the order of the turns, ready or not.
   IntrusiveList<Channel> served_;

@@ -11,12 +11,11 @@
 
 namespace echod {
 
-AdminAccess::AdminAccess(EventLoop& loop, const Logs& logs, const WorkerWatch& workers,
-                         Orders orders)
+AdminAccess::AdminAccess(EventLoop& loop, const Logs& logs, const WorkerWatch& workers, Hooks hooks)
     : logs_(logs),
       workers_(workers),
-      orders_(std::move(orders)),
-      on_orders_(loop, [this] { carry_out_orders(); }) {}
+      hooks_(std::move(hooks)),
+      on_requests_(loop, [this] { carry_out_requests(); }) {}
 
 void AdminAccess::publish(ServiceFacts facts) noexcept {
   const std::scoped_lock lock(mutex_);
@@ -28,19 +27,19 @@ void AdminAccess::set_reloading(bool is_reloading) noexcept {
   is_reloading_ = is_reloading;
 }
 
-void AdminAccess::hold_orders() noexcept {
+void AdminAccess::hold_requests() noexcept {
   if (!hold_.owns_lock()) {
     hold_.lock();
   }
 }
 
-void AdminAccess::accept_orders() noexcept {
+void AdminAccess::accept_requests() noexcept {
   if (hold_.owns_lock()) {
     hold_.unlock();
   }
 }
 
-std::optional<ReloadMode> AdminAccess::ordered_reload() const noexcept {
+std::optional<ReloadMode> AdminAccess::requested_reload() const noexcept {
   const std::scoped_lock lock(mutex_);
   return wanted_reload_;
 }
@@ -52,9 +51,9 @@ ServiceFacts AdminAccess::facts() const {
   return facts;
 }
 
-// Levels that were ordered count as set, so that whoever ordered them sees them. The lock is held
-// while the levels are read: an order is forgotten only when they are set. The lines are formatted
-// before, because that may wait for the disk.
+// Levels that were requested count as set, so that the operator sees them. The lock is held while
+// the levels are read: a request is removed only when they are set. The lines are formatted before,
+// because that may wait for the disk.
 LogSnapshot AdminAccess::log() const {
   std::vector<std::string> trouble = logs_.trouble();
   const std::scoped_lock lock(mutex_);
@@ -74,32 +73,32 @@ void AdminAccess::report(std::string_view problem, int error) noexcept {
 }
 
 void AdminAccess::set_log_levels(const LogLevels& levels) noexcept {
-  const std::scoped_lock order(orders_mutex_);
+  const std::scoped_lock request(requests_mutex_);
   {
     const std::scoped_lock lock(mutex_);
     wanted_levels_.file = levels.file ? levels.file : wanted_levels_.file;
     wanted_levels_.stderr_level =
         levels.stderr_level ? levels.stderr_level : wanted_levels_.stderr_level;
   }
-  on_orders_.notify();
+  on_requests_.notify();
 }
 
 void AdminAccess::drain() noexcept {
-  const std::scoped_lock order(orders_mutex_);
+  const std::scoped_lock request(requests_mutex_);
   must_drain_.store(true);
-  on_orders_.notify();
+  on_requests_.notify();
 }
 
 void AdminAccess::reload(ReloadMode mode) noexcept {
-  const std::scoped_lock order(orders_mutex_);
+  const std::scoped_lock request(requests_mutex_);
   {
     const std::scoped_lock lock(mutex_);
     wanted_reload_ = merged(wanted_reload_, mode);
   }
-  on_orders_.notify();
+  on_requests_.notify();
 }
 
-void AdminAccess::carry_out_orders() noexcept {
+void AdminAccess::carry_out_requests() noexcept {
   LogLevels levels;
   std::optional<ReloadMode> reload;
   {
@@ -109,17 +108,17 @@ void AdminAccess::carry_out_orders() noexcept {
     is_reloading_ = is_reloading_ || reload.has_value();
   }
   if (levels.file || levels.stderr_level) {
-    orders_.on_log_levels(levels);
+    hooks_.on_log_levels(levels);
     const std::scoped_lock lock(mutex_);
     if (wanted_levels_ == levels) {
       wanted_levels_ = {};
-    }  // Else there is a later order, and another notification.
+    }  // Else there is a later request, and another notification.
   }
   if (must_drain_.exchange(false)) {
-    orders_.on_drain();
+    hooks_.on_drain();
   }
   if (reload) {
-    orders_.on_reload(*reload);
+    hooks_.on_reload(*reload);
   }
 }
 

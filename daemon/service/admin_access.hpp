@@ -1,5 +1,4 @@
-// What the admin thread sees of the service and may order: the service publishes, the admin thread
-// reads.
+// The service publishes values here. The admin thread reads them and sends requests back.
 //
 // Thread-safety: as service_access.hpp says, except the functions marked "Service".
 #pragma once
@@ -23,28 +22,28 @@ namespace echod {
 class AdminAccess final : public ServiceAccess {
  public:
   // Run in the loop's thread, the service's.
-  struct Orders {
+  struct Hooks {
     std::function<void(const LogLevels&)> on_log_levels;
     std::function<void()> on_drain;
     std::function<void(ReloadMode)> on_reload;
   };
 
   // The references must outlive it. Throws std::bad_alloc.
-  AdminAccess(EventLoop& loop, const Logs& logs, const WorkerWatch& workers, Orders orders);
+  AdminAccess(EventLoop& loop, const Logs& logs, const WorkerWatch& workers, Hooks hooks);
 
   // Service.
   void set_phase(Phase phase) noexcept { phase_.store(phase); }
   void publish(ServiceFacts facts) noexcept;
   // Whether a reload is in progress, whatever started it.
   void set_reloading(bool is_reloading) noexcept;
-  // hold_orders() makes the admin thread block in its next order, until accept_orders(). So no
-  // order is lost between the two functions below and an exec: they return the orders that came
-  // before and are not carried out yet, and the next program carries them out. No-ops if called
+  // hold_requests() blocks the admin thread at its next request until accept_requests(). Call it
+  // before is_drain_requested() and requested_reload(): what they return is written to the state,
+  // and the next program carries it out. A request that came later would be lost. No-ops if called
   // again.
-  void hold_orders() noexcept;
-  void accept_orders() noexcept;
-  [[nodiscard]] bool is_drain_ordered() const noexcept { return must_drain_.load(); }
-  [[nodiscard]] std::optional<ReloadMode> ordered_reload() const noexcept;
+  void hold_requests() noexcept;
+  void accept_requests() noexcept;
+  [[nodiscard]] bool is_drain_requested() const noexcept { return must_drain_.load(); }
+  [[nodiscard]] std::optional<ReloadMode> requested_reload() const noexcept;
 
   [[nodiscard]] Phase phase() const noexcept override { return phase_.load(); }
   [[nodiscard]] bool is_stuck(std::size_t worker) const noexcept override {
@@ -59,21 +58,22 @@ class AdminAccess final : public ServiceAccess {
   void reload(ReloadMode mode) noexcept override;
 
  private:
-  void carry_out_orders() noexcept;
+  void carry_out_requests() noexcept;
 
   const Logs& logs_;
   const WorkerWatch& workers_;
-  const Orders orders_;
+  const Hooks hooks_;
   std::atomic<Phase> phase_{Phase::starting};
   std::atomic<bool> must_drain_{false};
-  std::mutex orders_mutex_;  // Held by each order and by hold_orders(). Lock it before mutex_.
-  std::unique_lock<std::mutex> hold_{orders_mutex_, std::defer_lock};  // Service.
-  mutable std::mutex mutex_;                                           // Guards the four below.
+  // Held by each request and by hold_requests(). Lock it before mutex_.
+  std::mutex requests_mutex_;
+  std::unique_lock<std::mutex> hold_{requests_mutex_, std::defer_lock};  // Service.
+  mutable std::mutex mutex_;                                             // Guards the four below.
   ServiceFacts facts_;
   LogLevels wanted_levels_;
   std::optional<ReloadMode> wanted_reload_;
   bool is_reloading_ = false;
-  Notifier on_orders_;
+  Notifier on_requests_;
 };
 
 }  // namespace echod

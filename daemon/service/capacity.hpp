@@ -1,7 +1,8 @@
-// What this process can hold: its open files, its workers, and the limits and settings that follow
-// from them for a configuration.
+// Computes for a configuration how many open files, workers, connections and pipes this process can
+// have.
 //
-// Thread-safety: belongs to the main thread. Only the constructor blocks, on /proc.
+// Thread-safety: belongs to the main thread. Only the constructor and unknown_descriptors() block,
+// on /proc.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ namespace echod {
 class Capacity {
  public:
   // Sets the limit on open files as `config` says. `inherited`: descriptors that are open and that
-  // echod does not use. Throws StartupError if none is left for a connection.
+  // echod does not use. Throws StartupError if no descriptor is left for a connection.
   Capacity(const Config& config, std::size_t inherited);
 
   [[nodiscard]] std::size_t workers() const noexcept { return workers_; }

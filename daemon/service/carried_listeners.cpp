@@ -15,7 +15,8 @@ namespace echod {
 namespace {
 
 constexpr const char* kHowToAgreeLater =
-    "change [[listen]], or ListenStream= and ListenDatagram= of the socket unit and restart it";
+    "change [[listen]], or ListenStream= and ListenDatagram= of the socket unit, and restart the "
+    "unit";
 
 void require_bindable(const ListenConfig& wanted) {
   const auto require =

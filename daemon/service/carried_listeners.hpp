@@ -27,8 +27,8 @@ namespace echod {
 [[nodiscard]] std::vector<ListenerState> states_of(
     const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners, const Config& config);
 
-// Throws StartupError if a [[listen]] of `config` could not be served beside, or in place of, the
-// `states`: the open listeners. With socket activation the two must agree.
+// Throws StartupError if a [[listen]] of `config` could not be served beside, or instead of, the
+// `states`: the open listeners. With socket activation, both must have the same listeners.
 void require_listenable(const Config& config, const std::vector<ListenerState>& states);
 
 struct CarriedListener {

@@ -1,8 +1,9 @@
 // Carries the workers over to the program that replaces this one: their counts and connections as
 // values of upgrade/state.hpp, and back.
 //
-// If the number of workers has changed, the connections are dealt to the new workers in turn, and
-// the counts of all old workers go to the first new one, so that the sums stay the same.
+// If the number of workers has changed, the connections are distributed round-robin over the new
+// workers, and the counts of all old workers go to the first new one, so that the sums stay the
+// same.
 //
 // Thread-safety: the main thread, while the workers are parked or before they start.
 #pragma once
@@ -27,8 +28,8 @@ void visit_parked(Workers& workers, const std::function<void(const ParkedConnect
 // one, or ListenerCounts::kRemoved.
 using ListenerNumbers = std::array<ListenerCounts::Listener, kMostListeners + 1>;
 
-// Makes the workers go on with the counts and connections of `state`, whose descriptors they take
-// over; `memory` keeps what the state points into. Call it before they start. Throws
+// Makes the workers continue with the counts and connections of `state`, whose descriptors they
+// take over; `memory` keeps what the state points into. Call it before they start. Throws
 // std::bad_alloc.
 void carry_over(Workers& workers, const UpgradeState& state, const ListenerNumbers& listeners,
                 const std::shared_ptr<const void>& memory);

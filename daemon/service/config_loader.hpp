@@ -21,11 +21,11 @@ namespace echod {
 
 class EventLoop;
 
-// What a reload finds: a changed program, or a configuration, or its errors. Without any of them
-// there was not enough memory.
+// The result of a load. One of program_change, config and errors is set; none if memory ran out.
 struct LoadedConfig {
   ReloadMode mode = ReloadMode::as_needed;
-  // Empty, or what has changed: then only the new program can read its configuration.
+  // What has changed in the program. If it is set, the configuration was not read: only the new
+  // program can read it.
   std::string program_change{};
   std::optional<Config> config{};
   std::vector<std::string> errors{};

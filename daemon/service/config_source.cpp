@@ -31,7 +31,7 @@ std::string read_file(const std::string& path, Reading reading) {
   const auto unreadable = [&refuse, &path](int error) {
     const bool dangles = error == ENOENT && name_exists(path);
     return refuse("cannot be read: " + std::generic_category().message(error) +
-                  (dangles ? ", it is a link that leads nowhere" : ""));
+                  (dangles ? "; it is a dangling symbolic link" : ""));
   };
   // O_NONBLOCK: opening a FIFO without a writer would block a reload.
   const int non_blocking = reading == Reading::at_every_reload ? O_NONBLOCK : 0;
@@ -46,7 +46,7 @@ std::string read_file(const std::string& path, Reading reading) {
     throw unreadable(errno);
   }
   if (S_ISFIFO(status.st_mode) && reading == Reading::at_every_reload) {
-    throw refuse("is a pipe, allowed are files: it is read again at every reload");
+    throw refuse("is a pipe; use a regular file, because every reload reads it again");
   }
   std::string text;
   std::array<char, 16384> block{};
@@ -61,7 +61,7 @@ std::string read_file(const std::string& path, Reading reading) {
     }
     text.append(block.data(), read.count());
     if (text.size() > kMaxFileBytes) {
-      throw refuse("is too large, allowed are " + std::to_string(kMaxFileBytes) + " bytes");
+      throw refuse("is larger than 1 MiB");
     }
   }
 }

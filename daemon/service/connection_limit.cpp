@@ -52,7 +52,8 @@ SpliceSettings splice_settings(const Config& config, std::uint64_t usable,
   }
   const std::size_t unacknowledged = (std::size_t{config.buffers.total_mib} << 20U) / kPartOfMemory;
   splice.pins = unacknowledged / workers / splice.least_bytes;
-  splice.pipes = std::min({splice.pins / splice.pins_of(splice.pipe_bytes), kMostPipes / workers,
+  splice.pipes = std::min({splice.pins / splice.pins_of(splice.pipe_bytes),
+                           std::max<std::size_t>(kMostPipes / workers, 1),
                            usable / kPartOfDescriptors / kDescriptorsPerPipe / workers});
   return splice;
 }

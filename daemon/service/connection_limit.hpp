@@ -14,7 +14,7 @@ namespace echod {
 
 struct ConnectionLimit {
   std::uint32_t max_connections = 0;
-  std::string warning;  // Empty, or that `ulimit -n` allows few connections and how to raise it.
+  std::string warning;  // Says that `ulimit -n` allows few connections; empty if it does not.
 };
 
 // Reserved for standard streams, logs, signals, the main thread's loop and libraries, with a
@@ -40,14 +40,14 @@ inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
                                                std::uint64_t reserved);
 
 // The splice settings of each worker (relay.hpp). A worker gets enough pipes for the memory that it
-// may pin. The pipes of all workers together use at most 1/32 of the usable descriptors. They use
-// at most half of the pipe memory that the kernel gives to a user without privileges
-// (pipe-user-pages-soft, pipe(7)). There are no pipes if buffers.splice is off, or if a buffer or a
-// turn is smaller than the smallest round.
+// may pin. The pipes of all workers together use at most 1/32 of the usable descriptors. They are
+// at most 128: half of the default of fs.pipe-user-pages-soft (pipe(7)). But each worker gets at
+// least one. There are no pipes if buffers.splice is off, or if a buffer or a turn is smaller than
+// the smallest round.
 [[nodiscard]] SpliceSettings splice_settings(const Config& config, std::uint64_t usable,
                                              std::size_t workers) noexcept;
 
-// `usable`: usable_descriptors() without those of the pipes.
+// `usable`: descriptors that are left after the pipes.
 [[nodiscard]] ConnectionLimit connection_limit(const LimitsConfig& limits,
                                                const sys::OpenFilesLimit& open_files,
                                                std::uint64_t usable);

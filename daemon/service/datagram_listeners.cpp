@@ -71,7 +71,7 @@ CarriedDatagrams take_over_datagrams(const ListenerGroup& open, const ListenConf
 }
 
 std::string kept_options(const std::string& why) {
-  return "keeps options that it had: " + why;
+  return "keeps its old options: " + why;
 }
 
 std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states) {

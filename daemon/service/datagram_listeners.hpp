@@ -16,7 +16,7 @@
 
 namespace echod {
 
-// The sockets of one [[listen]] that a program hands over; a listening TCP socket is alone.
+// The sockets of one [[listen]] that a program hands over; a TCP listener is a group of one.
 using ListenerGroup = std::vector<ListenerState>;
 
 // Throws std::system_error.
@@ -25,7 +25,7 @@ using ListenerGroup = std::vector<ListenerState>;
 
 struct CarriedDatagrams {
   DatagramSockets sockets;
-  // What is not as wanted, and why: "has 1 of 2 sockets: ..."; "" if nothing failed.
+  // What failed: "has 1 of 2 sockets: ...", or kept_options(); "" if nothing.
   std::string trouble;
 };
 
@@ -39,7 +39,8 @@ struct CarriedDatagrams {
                                                    const ListenConfig& wanted,
                                                    const TcpOptions& options, std::size_t count);
 
-// Puts the states of each [[listen]] together, in the order of the first of each.
+// Groups the sockets by their [[listen]]. The groups have the order in which their first sockets
+// appear.
 [[nodiscard]] std::vector<ListenerGroup> groups_of(const std::vector<ListenerState>& states);
 [[nodiscard]] std::vector<ListenerState> first_of_each(const std::vector<ListenerGroup>& groups);
 

@@ -97,7 +97,7 @@ ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, 
       }
       served.push_back(wanted);
     } catch (const StartupError& error) {
-      log.error("upgrade: {}; reload to try again", error.what());
+      log.error("upgrade: {}; that [[listen]] is not served; reload to try again", error.what());
     }
   }
   config.listen = std::move(served);
@@ -143,7 +143,7 @@ void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
     throw listen_error(wanted, error);
   }
   if (!trouble.empty()) {
-    log.error("upgrade: {} {}; an ordered upgrade tries again",
+    log.error("upgrade: {} {}; run 'echoctl upgrade' to try again",
               listener_text(wanted.protocol, address), trouble);
   }
 }

@@ -35,7 +35,7 @@ class Listeners {
   void open(std::vector<PassedSocket> passed, const Config& config);
   // Takes over those of an earlier program that are configured, opens the others, and closes the
   // rest. A [[listen]] that cannot be opened is logged and removed from `config`: the clients of
-  // the others are worth more than a clean start. Returns the numbers that the listeners of the
+  // the others must be served. Returns the numbers that the listeners of the
   // earlier program have now. Call it before the workers start. Throws std::bad_alloc.
   [[nodiscard]] ListenerNumbers take_over(const std::vector<ListenerState>& earlier, Config& config,
                                           spdlog::logger& log);

@@ -1,9 +1,9 @@
 // Writes log lines to a file that can be reopened at any time, as log rotation requires. Each line
 // is one write(2) and is not buffered, so a crash of echod loses no line that was written.
 //
-// If the file cannot be opened or written, that is reported to the `reports` sink, once until the
-// file can be written again, which is reported too. Meanwhile lines go to the file that was open
-// before, if there is one. New lines retry opening the file, at most once a second.
+// If the file cannot be opened or written, the failure is reported once to the `reports` sink, and
+// the recovery once. Meanwhile lines go to the file that was open before, if there is one. New
+// lines retry opening the file, at most once a second.
 //
 // Thread-safety: one thread at a time. Blocks for as long as the disk does, so it needs a thread of
 // its own (log_thread.hpp).

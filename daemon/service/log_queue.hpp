@@ -1,5 +1,5 @@
 // A bounded queue of log lines, in a ring buffer that is allocated once. Queueing a line allocates
-// nothing, so a process without memory can still log that.
+// nothing, so echod can log that memory ran out.
 //
 // If a new line does not fit, the oldest lines are dropped and counted.
 //

@@ -2,8 +2,8 @@
 // its own bounded queue and its own writing thread (log_thread.hpp). Logging never blocks, and a
 // slow sink does not delay the other.
 //
-// There are two loggers of the same name. Lines of notices() go to standard error whatever its
-// level is: start, addresses, limits, reload, stop.
+// There are two loggers of the same name. notices() writes to standard error too, whatever the
+// level of standard error is. Use it for start, addresses, limits, reload and stop.
 //
 // Thread-safety: the loggers may be used by any thread; all other members by the service's thread,
 // unless a member says otherwise.
@@ -70,8 +70,8 @@ class Logs {
 
   // Levels and losses. Any thread. Throws std::bad_alloc.
   [[nodiscard]] LogSnapshot figures() const;
-  // The last lines about trouble. Any thread. May block on the disk, because the time zone of a
-  // line may have to be read. Throws std::bad_alloc.
+  // The last lines of level warning or above. Any thread. May block on the disk, because the time
+  // zone of a line may have to be read. Throws std::bad_alloc.
   [[nodiscard]] std::vector<std::string> trouble() const;
 
   // `dropped` lines and `failures` of an earlier program count too. Call it before others count.

@@ -19,7 +19,7 @@ namespace {
 
 // Runs in the loader's thread.
 std::string change_of(const ProgramFile& program, ReloadMode mode) {
-  return mode == ReloadMode::forced ? "an operator asked for it" : program.change();
+  return mode == ReloadMode::forced ? "an operator requested it" : program.change();
 }
 
 // Why a reload needs an upgrade; empty if it does not.
@@ -29,7 +29,7 @@ std::string upgrade_cause(const Config& running, const LoadedConfig& loaded) {
   }
   const auto keys =
       loaded.config ? keys_needing_upgrade(running, *loaded.config) : std::vector<std::string>();
-  return keys.empty() ? "" : "changed: " + joined(keys);
+  return keys.empty() ? "" : joined(keys) + (keys.size() == 1 ? " has changed" : " have changed");
 }
 
 }  // namespace
@@ -101,12 +101,13 @@ void Reloads::on_loaded(LoadedConfig loaded) noexcept {
   try {
     const std::string cause = upgrade_cause(parts_.running.config, loaded);
     if (!cause.empty() && !is_stopping_) {
-      parts_.logs.notices().info("upgrade: {}; checking {}", cause, parts_.program.path());
+      parts_.logs.notices().info("upgrading in place because {}; checking {}", cause,
+                                 parts_.program.path());
       upgrade_.begin();
       return;
     }
     if (!cause.empty()) {
-      refuse({"upgrade: " + cause + ", but echod stops and is not upgraded"});
+      refuse({"upgrade: " + cause + ", but echod is stopping: not upgraded"});
     } else if (loaded.config) {
       apply(*loaded.config);
     } else {
@@ -164,14 +165,14 @@ void Reloads::refuse(std::vector<std::string> errors) noexcept {
   notices.error("reload: refused, the running configuration is kept");
 }
 
-// An operator's order that comes after this would be lost, so it has to wait.
+// A request of an operator that comes after this would be lost, so it has to wait.
 ServiceState Reloads::describe() {
   if (upgrade_.is_parking()) {
-    parts_.admin.hold_orders();
+    parts_.admin.hold_requests();
   }
   std::optional<ReloadMode> next = pending_;
-  if (const auto ordered = parts_.admin.ordered_reload()) {
-    next = merged(next, *ordered);
+  if (const auto requested = parts_.admin.requested_reload()) {
+    next = merged(next, *requested);
   }
   ServiceState state = hooks_.describe();
   state.reload_requester = requester_;
@@ -215,7 +216,7 @@ void Reloads::before_exec() noexcept {
 }
 
 void Reloads::on_upgrade_failed(Upgrade::Result result, std::string why) noexcept {
-  parts_.admin.accept_orders();
+  parts_.admin.accept_requests();
   UpgradeFigures& upgrades = parts_.figures.upgrades;
   ++(result == Upgrade::Result::refused ? upgrades.refused : upgrades.failed);
   try {

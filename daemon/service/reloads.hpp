@@ -1,9 +1,10 @@
-// Carries out reloads. A reload applies a changed configuration at once, or by an upgrade in place
-// if a key or the program needs that (upgrade.hpp). It applies everything or changes nothing.
+// Carries out reloads. A reload applies a changed configuration in this process, or by an upgrade
+// in place if a key or the program needs that (upgrade.hpp). It applies everything or changes
+// nothing.
 //
 //   idle --request()--> loading --no upgrade needed--> applied or refused --> idle
 //                       loading --upgrade needed--> upgrading --failed--> refused --> idle
-//                                                   upgrading --> another program goes on
+//                                                   upgrading --execve(2)--> the new program
 //
 // A request while another reload is in progress starts one more reload after it.
 //
@@ -36,7 +37,7 @@ namespace echod {
 
 class Reloads {
  public:
-  // What it uses. All of it must outlive the object.
+  // The objects that it uses. They must outlive it.
   struct Parts {
     EventLoop& loop;
     const ProgramFile& program;

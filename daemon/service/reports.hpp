@@ -1,4 +1,4 @@
-// The lines in which echod sums up what it did: its counters, its status, its totals.
+// Builds the summary lines of echod: counters, status, totals.
 //
 // Thread-safety: belongs to the main thread.
 #pragma once

@@ -59,7 +59,7 @@ Service::Service(CommandLine options, Config config, ProgramFile program,
                      .on_drain =
                          [this] {
                            if (!is_stopping_) {  // A second one must not end all connections.
-                             stop("an operator");
+                             stop("a request of an operator");
                            }
                          },
                      .on_reload = [this](ReloadMode mode) { reloads_.request(mode); }}),
@@ -145,7 +145,7 @@ void Service::go_on_after(const InheritedState& earlier) {
   takeover.pause_began = sys::TimePoint(std::chrono::milliseconds(service.pause_began_ms));
 }
 
-// After an upgrade the clients are worth more than a socket for operators.
+// After an upgrade, a failure is only logged: the clients must be served.
 void Service::open_admin(OpenAdminSockets earlier) {
   if (!wants_admin(running_.config.admin)) {
     return;
@@ -157,7 +157,8 @@ void Service::open_admin(OpenAdminSockets earlier) {
     if (!takeover_) {
       throw;
     }
-    logs_.notices().error("upgrade: {}; reload to try again", error.what());
+    logs_.notices().error("upgrade: {}; operators cannot connect there; reload to try again",
+                          error.what());
   }
   admin_->start();
 }
@@ -177,13 +178,13 @@ void Service::on_workers_serving() noexcept {
   upgrades.earlier_version = takeover.version;
   publish_facts();
   logs_.notices().info(
-      "upgrade: echod {} has replaced echod {}: {} connections with {} owed bytes went on after a "
-      "pause of {} ms",
+      "upgrade: echod {} has replaced echod {}: kept {} connections and {} owed bytes; the "
+      "pause took {} ms",
       ECHOD_VERSION, takeover.version, takeover.connections, takeover.owed_bytes,
       static_cast<std::uint64_t>(upgrades.last_pause_s * 1000));
   reloads_.on_taken_over();
   if (std::exchange(is_drain_pending_, false) && !is_stopping_) {
-    stop("an operator");
+    stop("a request of an operator");
   }
 }
 
@@ -222,7 +223,7 @@ void Service::handle_signal(int signal) {
   switch (signal) {
     case SIGHUP:
       if (terminal_.has_hung_up(signals_.info())) {
-        stop("the terminal was closed");
+        stop("the closed terminal");
       } else {
         reloads_.request(signals_.info());
       }
@@ -244,7 +245,7 @@ void Service::stop(std::string_view cause) noexcept {
     return;
   }
   if (is_stopping_) {
-    logs_.notices().info("stopping: {} while draining, closing all connections now", cause);
+    logs_.notices().info("closing all connections now because of a second stop request: {}", cause);
     workers_.abort_connections(CloseReason::forced);
     return;
   }
@@ -253,7 +254,7 @@ void Service::stop(std::string_view cause) noexcept {
   admin_access_.set_phase(Phase::draining);
   manager_.stopping();
   manager_.extend_timeout(kStopExtension);
-  logs_.notices().info("stopping: {}, draining for at most {} s", cause,
+  logs_.notices().info("stopping because of {}; connections may finish for at most {} s", cause,
                        std::chrono::duration<double>(deadline).count());
   listeners_.release();
   workers_.drain();
@@ -280,7 +281,7 @@ void Service::on_workers_checked() noexcept {
 // Called after each iteration, because the iteration may have sent notifications.
 void Service::check_service_manager() noexcept {
   if (const int error = manager_.take_error(); error != 0) {
-    logs_.notices().error("cannot notify the service manager: {}; echod goes on and tries again",
+    logs_.notices().error("cannot notify the service manager: {}; echod continues and retries",
                           sys::error_text(error));
   }
   if (manager_.has_unsent() && !manager_retry_.is_running()) {
@@ -307,7 +308,7 @@ void Service::exit_if_only_stuck_left() noexcept {
   logs_.notices().critical("{} of {} workers are stuck and do not end; exiting without them",
                            workers_.running(), workers_.size());
   reports_.log_totals();
-  manager_.failed("exited without workers that are stuck", 0);
+  manager_.failed("exited with stuck workers", 0);
   (void)finish();
   std::_Exit(static_cast<int>(ExitCode::internal));
 }
@@ -315,7 +316,7 @@ void Service::exit_if_only_stuck_left() noexcept {
 void Service::on_listener_lost() {
   exit_code_ = ExitCode::system;
   if (!is_stopping_) {
-    stop("a listening socket failed");
+    stop("a failed listening socket");
   }
 }
 
@@ -335,7 +336,7 @@ ServiceState Service::describe() {
   state.counts = {{"worker_stalls", worker_watch_.stalls()},
                   {"log_lines_dropped", logs_.dropped_lines()},
                   {"log_write_failures", logs_.write_failures()},
-                  {"drain_pending", admin_access_.is_drain_ordered() ? 1U : 0U}};
+                  {"drain_pending", admin_access_.is_drain_requested() ? 1U : 0U}};
   state.inherited_descriptors = capacity_.inherited_descriptors();
   state.listeners = states_of(listeners_.sockets(), running_.config);
   const auto datagrams = states_of(listeners_.datagrams(), running_.config);
@@ -363,7 +364,8 @@ void Service::publish_facts() noexcept {
          .open_files_limit = capacity_.open_files(),
          .buffer_bytes_limit = std::uint64_t{running_.config.buffers.total_mib} << 20U});
   } catch (const std::bad_alloc&) {
-    logs_.notices().error("not enough memory to show operators the new configuration");
+    logs_.notices().error(
+        "not enough memory to show operators the new configuration; they see the previous one");
   }
   admin_access_.set_reloading(reloads_.is_in_progress());
 }

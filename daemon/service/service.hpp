@@ -3,11 +3,11 @@
 // The main thread runs the Service: it handles signals, reloads, the log file and the drain
 // deadline, and never touches a connection. The workers serve the connections. While serving, the
 // main thread blocks only in its event loop: never on the service manager, a terminal, a disk or a
-// lock that is held during such a call. Members are destroyed in reverse order, so each member may
-// use those declared above it.
+// lock that is held during such a call. Only the last step of an upgrade may block (upgrade.hpp).
+// Members are destroyed in reverse order, so each member may use those declared above it.
 //
 //   serving --SIGTERM, SIGINT, standard input--> stopping --workers ended--> stopped
-//   serving --upgrade (upgrade.hpp)--> another program goes on in the same process
+//   serving --upgrade (upgrade.hpp)--> the new program, in the same process
 //
 // Thread-safety: one thread.
 #pragma once
@@ -53,7 +53,7 @@ namespace echod {
 // What this program took over from an earlier one.
 struct Takeover {
   std::string version;
-  std::vector<int> descriptors;  // Their CLOEXEC is not set yet.
+  std::vector<int> descriptors;  // Descriptors without CLOEXEC.
   std::uint64_t connections = 0;
   std::uint64_t owed_bytes = 0;
   sys::TimePoint pause_began;
@@ -61,7 +61,7 @@ struct Takeover {
 
 class Service {
  public:
-  // Sets the limit on open files, opens the logs and the listeners. Goes on with the listeners,
+  // Sets the limit on open files, opens the logs and the listeners. Continues with the listeners,
   // connections and counts of the `earlier` program, if there is one. Must be called before any
   // other thread starts. Throws StartupError, std::system_error or std::bad_alloc.
   Service(CommandLine options, Config config, ProgramFile program, std::vector<PassedSocket> passed,
@@ -116,7 +116,7 @@ class Service {
   const UnixSeconds program_started_at_ = sys::unix_seconds();
   UnixSeconds process_started_at_;    // Earlier, after an upgrade.
   std::optional<Takeover> takeover_;  // Until the workers serve.
-  bool is_drain_pending_ = false;     // An operator ordered it during the upgrade.
+  bool is_drain_pending_ = false;     // A drain was requested during the upgrade.
   sys::TimePoint stop_began_;
   bool is_stopping_ = false;
   bool are_workers_ended_ = false;

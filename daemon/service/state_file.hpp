@@ -1,8 +1,8 @@
 // The file in memory with which the parked workers are handed over to the next program.
 //
-// The bytes that connections owe are never in memory twice: the memory of each, also in the file of
-// an earlier upgrade, is given back to the kernel as soon as this file has them. If the next
-// program does not start, the destructor reads them back.
+// Owed bytes are never in memory twice. As soon as the bytes of a connection are in this file,
+// their old memory is given back to the kernel, also that in the file of an earlier upgrade. If the
+// next program does not start, the destructor copies the bytes back.
 //
 // Thread-safety: the main thread, while the workers are parked.
 #pragma once

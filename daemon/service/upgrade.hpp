@@ -1,5 +1,6 @@
-// Replaces the running program, in the same process, by the program that its file has now
-// (docs/upgrade.md). No connection is closed, and no client notices more than a pause.
+// Replaces the running program in the same process by the file that is now at its path
+// (docs/upgrade.md). Connections stay open; clients see a pause. A connection is lost only if the
+// new program has no memory for it or cannot register it with epoll.
 //
 //   idle --begin()--> checking --accepted--> parking --all workers are parked--> the new program
 //   checking, parking --refused, failed--> idle, on_failed()
@@ -61,14 +62,14 @@ class Upgrade {
 
   // Starts an upgrade. No-op if one is in progress.
   void begin() noexcept;
-  // The service stops instead. on_failed() is not called. A program that is being checked is
-  // killed; wait while is_cancelling(), or it may outlive this process.
+  // Cancels the upgrade because the service stops. Does not call on_failed(). A program that is
+  // being checked is killed; wait while is_cancelling(), or it may outlive this process.
   void cancel() noexcept;
   [[nodiscard]] bool is_cancelling() const noexcept { return phase_ == Phase::cancelling; }
   [[nodiscard]] bool is_in_progress() const noexcept {
     return phase_ == Phase::checking || phase_ == Phase::parking;
   }
-  // In describe(): whether it is for the new program, not for a check.
+  // In describe(): true if the state is for the new program, false if it is for a check.
   [[nodiscard]] bool is_parking() const noexcept { return phase_ == Phase::parking; }
   // While true, the destructor blocks: a process that must exit now has to skip destructors.
   [[nodiscard]] bool is_checking() const noexcept { return check_.is_running(); }
@@ -94,7 +95,7 @@ class Upgrade {
   const Hooks hooks_;
   Phase phase_ = Phase::idle;
   std::chrono::milliseconds park_began_{0};  // Of CLOCK_MONOTONIC.
-  sys::EventFd cancel_check_;                // Readable once the check is cancelled, for ever.
+  sys::EventFd cancel_check_;                // Becomes readable when the check is cancelled.
   CheckResult checked_;                      // Owned by the thread of check_ while it runs.
   Notifier parked_;
   Timer deadline_;  // Of parking, or of cancelling.

@@ -39,10 +39,11 @@ std::uint64_t open_connections(const ServiceState& state) noexcept {
 void require_descriptors(std::uint64_t open, std::uint64_t before, std::uint64_t usable) {
   if (open > usable && usable < before) {
     throw StartupError(ExitCode::configuration,
-                       std::to_string(open) + " connections are open, but only " +
+                       std::to_string(open) +
+                           " connections are open, but the new configuration allows only " +
                            std::to_string(usable) +
-                           " could be with these limits.open_files, workers and listeners; raise "
-                           "limits.open_files, or upgrade when connections have ended");
+                           "; raise limits.open_files, lower workers, or upgrade when fewer "
+                           "connections are open");
   }
 }
 

@@ -70,19 +70,19 @@ void WorkerWatch::check(std::size_t number) noexcept {
     return;
   }
   watched.silent_for += kInterval;
-  workers_.relieve(number);
+  workers_.wake_others_to_accept(number);
   if (watched.silent_for == kStuckAfter) {
     watched.is_stuck.store(true);
     ++stalls_;
     log_.error("worker {} has not answered for {} s: its {} connections are stalled{}", number,
                watched.silent_for.count(), workers_.connections_of(number),
-               watched_.size() > 1 ? "; the other workers go on serving" : "");
+               watched_.size() > 1 ? "; the other workers continue to serve" : "");
   }
 }
 
 void WorkerWatch::wake_up(std::size_t number) noexcept {
   watched_[number].turns = workers_.at(number).turns();
-  workers_.at(number).wake_up();
+  workers_.at(number).probe();
 }
 
 }  // namespace echod

@@ -1,6 +1,6 @@
 // Detects stuck workers. Every 2 s it checks each worker and wakes it up; a worker that made no
 // turn for 6 s is stuck. A busy worker is not stuck, because each turn counts. The connections of a
-// stuck worker are stalled; the other workers go on serving and accepting.
+// stuck worker are stalled; the other workers continue to serve and to accept.
 //
 // Time is counted in checks and not read from a clock, so that no worker counts as stuck after the
 // whole process was stopped or the machine slept.

@@ -15,9 +15,8 @@ namespace echod::sys {
 class AppendFile {
  public:
   // Opens `path`, or creates it with mode 0640, and closes the file that was open before. On
-  // failure the old file stays open. Fails with EMLINK if the last part of `path` is a link,
-  // symbolic or hard, in a directory that is writable for others than root and the user of this
-  // process.
+  // failure the old file stays open. Fails with EMLINK if the file is a symbolic or hard link, and
+  // users other than root and the user of this process can write its directory.
   IoResult open(const std::string& path) noexcept;
   [[nodiscard]] bool is_open() const noexcept { return fd_.is_open(); }
   // Writes all of `line`. Fails with EBADF if no file is open. Waits for at most 100 ms while a

@@ -24,7 +24,7 @@ namespace echod::sys {
 namespace {
 
 // Makes the kernel keep ended children until they are waited for. While SIGCHLD is ignored it reaps
-// them at once, and their exit codes are lost.
+// them immediately, and their exit codes are lost.
 class KeptChildren {
  public:
   KeptChildren() noexcept {

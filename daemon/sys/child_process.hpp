@@ -24,7 +24,7 @@ inline constexpr int kPassedDescriptor = 3;
 struct ChildOutcome {
   const char* failed_call = nullptr;  // The call that failed in this process, with `error`.
   int error = 0;               // If posix_spawn failed: mostly why the file cannot be executed.
-  bool is_cancelled = false;   // The child was killed, because that was asked for.
+  bool is_cancelled = false;   // The child was killed, because `cancel` became readable.
   bool has_timed_out = false;  // The child was killed at the deadline.
   bool is_output_cut = false;  // The child was killed, because its output was too long.
   int signal = 0;              // The signal that ended it.
@@ -37,8 +37,8 @@ struct ChildOutcome {
 // error are pipes, and kPassedDescriptor is a duplicate of `passed`. The child has no other
 // descriptor. No signal is blocked, and SIGPIPE, SIGXFSZ and SIGCHLD have their default action.
 //
-// Once the descriptor `cancel` is readable, the child is killed and the call returns. Negative:
-// never.
+// Once the descriptor `cancel` is readable, the child is killed and the call returns. Pass a
+// negative value if the call cannot be cancelled.
 //
 // The exit code is known even after reap_children() (process.hpp): children are kept as zombies
 // during the call. Processes that the child leaves behind are neither waited for nor killed.

@@ -1,4 +1,4 @@
-// Opens UDP sockets that echo, several on one address: one for each worker.
+// Opens the UDP sockets of a [[listen]]: one for each worker, all on one address.
 //
 // The kernel spreads the flows over the sockets of an address (SO_REUSEPORT, socket(7)): all
 // datagrams from one port to one address reach the same socket. A socket that is opened later takes
@@ -23,7 +23,7 @@ struct DatagramSocket {
   SocketAddress address;         // The bound address, with the real port if port 0 was requested.
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
   bool is_inherited = false;     // Another process opened it and may have it open too.
-  std::uint32_t receive_buffer_bytes = 0;  // That the kernel has granted, with its own overhead.
+  std::uint32_t receive_buffer_bytes = 0;  // As the kernel reports it: twice the size in force.
   std::uint32_t dropped_before = 0;        // Dropped before this process had it (DatagramQueue).
   // Dropped by this process until note_dropped(): the kernel forgets the number with the socket.
   std::shared_ptr<std::atomic<std::uint32_t>> noted_dropped =
@@ -36,8 +36,8 @@ struct DatagramBuffers {
   int send_bytes = 0;
 };
 
-// The sizes for socket.receive_buffer_kib and send_buffer_kib. 0 means 1024: the kernel's default
-// buffers hold 256 small datagrams, or three trains.
+// The sizes for socket.receive_buffer_kib and send_buffer_kib. 0 means 1024 KiB: the kernel's
+// default buffers hold only 256 small datagrams, or three trains.
 [[nodiscard]] DatagramBuffers datagram_buffers(std::uint32_t receive_kib,
                                                std::uint32_t send_kib) noexcept;
 

@@ -1,6 +1,6 @@
 // Opens listening TCP sockets and accepts connections.
 //
-// Thread-safety: no shared state; accept() may run in several threads at once. Never blocks.
+// Thread-safety: no shared state; several threads may call accept() at the same time. Never blocks.
 #pragma once
 
 #include <chrono>
@@ -60,7 +60,7 @@ void replace_tcp_options(int fd, const TcpOptions& options);
 void set_backlog(int fd, int backlog);
 
 struct Accepted {
-  UniqueFd fd;  // Open exactly if `error` is 0; non-blocking, close-on-exec.
+  UniqueFd fd;  // Open if and only if `error` is 0; non-blocking, close-on-exec.
   SocketAddress peer;
   int error = 0;  // errno of accept4(2).
 };

@@ -2,7 +2,7 @@
 // process left behind, but never that of a live one, nor that of a file of another type.
 //
 // - A lock (flock(2)) on the file PATH.lock decides between processes that open the same path. The
-//   kernel releases it when its owner ends, whatever way. The file stays, because another process
+//   kernel releases the lock when its owner ends, even by a crash. The file stays: another process
 //   may be about to lock it.
 // - A connection attempt finds a live server that does not use the lock, such as a service manager.
 // - The socket is made as PATH.new and renamed when it has its mode and owner and listens. So the

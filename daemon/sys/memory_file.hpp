@@ -29,7 +29,7 @@ class MemoryFile {
   void read(std::span<std::byte> into, std::uint64_t offset) const;
   // Forbids all later changes of content and length, for every process that has the file.
   void seal();
-  // Forbids changes of the length only: a mapping can give memory of the file back.
+  // Forbids changes of the length only, so that drop_pages() still works on a mapping.
   void seal_length();
 
  private:

@@ -16,15 +16,16 @@ struct OpenFilesLimit {
 
 [[nodiscard]] OpenFilesLimit open_files_limit() noexcept;
 
-// fs.nr_open: the kernel refuses a higher limit, even to root. Returns the kernel's default if
-// /proc cannot be read.
+// The default of fs.nr_open.
 inline constexpr std::uint64_t kUsualMostOpenFiles = std::uint64_t{1024} * 1024;
+// fs.nr_open: the kernel refuses a higher limit, even to root. Returns the default if /proc cannot
+// be read.
 [[nodiscard]] std::uint64_t most_open_files();
 
 // Sets the soft limit to `wanted` descriptors (0: to the hard limit). Raises the hard limit too if
-// `wanted` is higher and the process has the privilege. If that fails, a hard limit above `most` is
-// lowered to `most`, because the kernel refuses all other changes then. Returns the limits that are
-// in force afterwards; the soft limit is below `wanted` if the system refused.
+// `wanted` is higher and the process has the privilege. If the kernel refuses that, lowers a hard
+// limit above `most` to `most`: otherwise the kernel refuses every change. Returns the limits that
+// are in force afterwards; the soft limit is below `wanted` if the system refused.
 OpenFilesLimit set_open_files(std::uint64_t wanted,
                               std::uint64_t most = most_open_files()) noexcept;
 

@@ -45,7 +45,7 @@ void drop_empty_variables() noexcept {
   *std::remove_if(environ, end, is_empty) = nullptr;
 }
 
-void use_small_pages() noexcept {
+void disable_huge_pages() noexcept {
   (void)prctl(PR_SET_THP_DISABLE, 1UL, 0UL, 0UL, 0UL);
 }
 

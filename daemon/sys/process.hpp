@@ -1,4 +1,5 @@
-// Settings of the process, which main() makes before it starts a thread, and the name of a thread.
+// Settings of the process, which main() applies before it starts a thread, and the name of a
+// thread.
 //
 // Thread-safety: only name_this_thread() and reap_children() may be called while other threads run.
 #pragma once
@@ -24,8 +25,8 @@ void fill_standard_descriptors() noexcept;
 void drop_empty_variables() noexcept;
 
 // Disables transparent huge pages (prctl(2), PR_SET_THP_DISABLE). If they are on for all programs,
-// the first byte used of a page costs 2 MiB of memory. No-op if the kernel has no huge pages.
-void use_small_pages() noexcept;
+// touching one byte costs 2 MiB of memory. No-op if the kernel has no huge pages.
+void disable_huge_pages() noexcept;
 
 // Sets the name of the calling thread that tools such as top -H show. The kernel keeps 15 bytes.
 void name_this_thread(const std::string& name) noexcept;

@@ -16,7 +16,7 @@ struct ProcessUsage {
 
 [[nodiscard]] ProcessUsage process_usage() noexcept;
 
-// The seconds since 1970 at which this moment is (CLOCK_REALTIME).
+// The current time in seconds since 1970 (CLOCK_REALTIME).
 [[nodiscard]] double unix_seconds() noexcept;
 
 }  // namespace echod::sys

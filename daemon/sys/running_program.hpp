@@ -18,7 +18,8 @@ inline constexpr const char* kRunningProgram = "/proc/self/exe";
 // replaced since. Returns "" if /proc cannot be read. Throws std::bad_alloc.
 [[nodiscard]] std::string path_of_running_program();
 
-// Two files with equal values have the same content, unless somebody sets the time of modification.
+// Two files with equal values have the same content, unless the modification time was set by hand
+// (touch(1)).
 struct FileVersion {
   dev_t device = 0;
   ino_t inode = 0;
@@ -32,8 +33,8 @@ struct FileVersion {
 [[nodiscard]] std::optional<FileVersion> version_of(const std::string& path);
 
 // The path of a file whose code this process runs but which is deleted or replaced by another file,
-// such as an updated library. Returns "" if there is none, or no /proc. Throws std::system_error if
-// /proc cannot be read, std::bad_alloc.
+// such as an updated library. Returns "" if there is none, or if /proc is not mounted. Throws
+// std::system_error if /proc/self/maps exists and cannot be read, std::bad_alloc.
 [[nodiscard]] std::string deleted_code_file();
 
 // The same for the text of a /proc/PID/maps, proc_pid_maps(5).

@@ -42,10 +42,11 @@ bool is_ignored(int signal) noexcept {
 
 }  // namespace
 
-Terminal::Terminal() noexcept : was_there_(has_terminal().value_or(false) && !is_ignored(SIGHUP)) {}
+Terminal::Terminal() noexcept
+    : had_terminal_(has_terminal().value_or(false) && !is_ignored(SIGHUP)) {}
 
 bool Terminal::has_hung_up(const signalfd_siginfo& signal) const noexcept {
-  if (!was_there_) {
+  if (!had_terminal_) {
     return false;
   }
   const auto sender = static_cast<pid_t>(signal.ssi_pid);  // 0: the kernel, or another container.

@@ -20,7 +20,7 @@ class Terminal {
   [[nodiscard]] bool has_hung_up(const signalfd_siginfo& signal) const noexcept;
 
  private:
-  bool was_there_;
+  bool had_terminal_;
 };
 
 }  // namespace echod::sys

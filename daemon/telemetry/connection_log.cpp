@@ -17,10 +17,25 @@ double seconds(sys::Duration duration) noexcept {
   return std::chrono::duration<double>(duration).count();
 }
 
+// What to do about an error of accept4(2); may be empty.
+const char* remedy_of(int error) noexcept {
+  switch (error) {
+    case EMFILE:
+      return "; raise ulimit -n or LimitNOFILE=, or lower limits.max_connections";
+    case ENFILE:
+      return "; raise fs.file-max";
+    case ENOBUFS:
+    case ENOMEM:
+      return "; free memory on this host, or raise the memory limit of echod";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 // Formatting allocates memory for long lines and addresses. Without memory the line is lost, and
-// the connection goes on.
+// the connection continues.
 template <typename Write>
 bool ConnectionLog::unless_out_of_memory(Write write) noexcept {
   try {
@@ -89,9 +104,7 @@ void ConnectionLog::paused_resources(const SocketAddress& listener, int error,
   log_rarely(RareLine::resources, now, [&] {
     notices_->error(
         "cannot accept on {}: {}; {} connections stay open, new clients wait in the backlog{}",
-        listener.text(), sys::error_text(error), connections,
-        error == EMFILE ? "; raise ulimit -n or LimitNOFILE=, or lower limits.max_connections"
-                        : "");
+        listener.text(), sys::error_text(error), connections, remedy_of(error));
   });
 }
 

@@ -68,9 +68,9 @@ class ConnectionLog {
                    sys::TimePoint now) noexcept;
   void paused_resources(const SocketAddress& listener, int error, std::uint32_t connections,
                         sys::TimePoint now) noexcept;
-  // Clients no longer wait. Logged once, a minute or more after one of the two lines above.
+  // Logs that no client waits: once, a minute or more after paused_full() or paused_resources().
   void accepts_again(std::uint32_t connections, sys::TimePoint now) noexcept;
-  // As paused_resources(), but while stopping: the operator need do nothing, because all clients
+  // As paused_resources(), but while stopping: no action is needed, because all clients
   // are served as connections end.
   void paused_emptying(const SocketAddress& listener, int error, std::uint32_t connections,
                        sys::TimePoint now) noexcept;

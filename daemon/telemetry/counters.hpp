@@ -18,14 +18,14 @@ enum class CloseReason : std::uint8_t {
   peer_closed,     // The peer sent its FIN and has everything that was owed.
   reset,           // The peer sent RST, or took no more (ECONNRESET, EPIPE).
   timed_out,       // The kernel gave up: keepalive or TCP_USER_TIMEOUT (ETIMEDOUT).
-  io_error,        // Any other error of the socket, such as EHOSTUNREACH, or of epoll.
+  io_error,        // Any other error of the socket (EHOSTUNREACH) or of epoll, or no memory for it.
   idle_timeout,    // The peer neither sent nor acknowledged a byte for timeouts.idle_s.
-  stalled_write,   // timeouts.stalled_write_s without the peer taking a byte that it was owed.
-  drained,         // We were stopping; the peer has everything that was owed.
-  linger_timeout,  // We were stopping; the peer has everything that was owed, but its FIN did not
+  stalled_write,   // The peer took no owed byte for timeouts.stalled_write_s.
+  drained,         // While stopping: the peer has everything that was owed.
+  linger_timeout,  // While stopping: the peer has everything that was owed, but its FIN did not
                    // come within timeouts.linger_s.
-  drain_deadline,  // We were stopping; timeouts.drain_s was over.
-  forced,          // We were stopping; a second signal said: now.
+  drain_deadline,  // While stopping: timeouts.drain_s was over.
+  forced,          // While stopping: a second stop request.
   by_operator,     // The operator closed it (echoctl close).
 };
 inline constexpr std::size_t kCloseReasons = 11;
@@ -49,20 +49,19 @@ enum class Counter : std::uint8_t {
   splice_leaves,      // Times a connection changed from splicing to copying.
   splice_read_backs,  // Rounds whose bytes were in pieces too small for a pipe, and were copied.
   splice_no_pipe,     // Rounds that copied because there was no pipe.
-  splice_pipe_too_small,  // Pipes that the kernel gave too little room: pipe-user-pages-soft.
+  splice_pipe_too_small,  // Pipes that the kernel made too small: pipe-user-pages-soft.
   splice_capped,          // Rounds that copied because too much was unacknowledged.
   paused_full,            // Accepting stopped at limits.max_connections.
   paused_resources,       // Accepting stopped because descriptors or memory were used up.
   accept_errors,          // Connections that were lost while they waited to be accepted.
   register_failures,  // Accepted connections that had to be closed: refused by epoll(7), because of
                       // fs.epoll.max_user_watches or because the kernel had no memory.
-  connection_lines_suppressed,  // Log lines beyond log.connection_lines_per_second, or without
-                                // memory.
-  // Datagrams that were received are those echoed and those dropped.
-  datagrams_received,
-  datagrams_echoed,         // Handed to the kernel.
-  datagram_bytes_received,  // Their bytes.
-  datagram_bytes_sent,
+  connection_lines_suppressed,   // Log lines beyond log.connection_lines_per_second, or without
+                                 // memory.
+  datagrams_received,            // datagrams_echoed and all datagrams_dropped_... together.
+  datagrams_echoed,              // Handed to the kernel.
+  datagram_bytes_received,       // Bytes of datagrams_received, those of dropped ones too.
+  datagram_bytes_sent,           // Bytes of datagrams_echoed.
   datagram_trains,               // Trains of datagrams that the kernel handed over as one.
   datagram_trains_refused,       // Trains that the kernel did not send as one; sent one by one.
   datagram_receive_errors,       // Times a UDP socket could not be read, and was tried again later.
@@ -85,7 +84,7 @@ inline constexpr std::size_t kCounters = static_cast<std::size_t>(Counter::close
 
 // The name under which it is reported, such as "flips_to_write" or "closed_reset".
 [[nodiscard]] std::string_view name_of(Counter counter) noexcept;
-// With it begin the names of the counters of closed connections.
+// The names of the counters of closed connections begin with it.
 inline constexpr std::string_view kClosedPrefix = "closed_";
 
 class Counters {

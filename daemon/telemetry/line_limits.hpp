@@ -1,5 +1,5 @@
 // Limits the log lines about connections of all workers together: a number of lines in a second
-// about single connections, and one line a minute of each kind about accepting.
+// about single connections, and one line a minute of each other kind.
 //
 // Thread-safety: any thread. Takes a lock, so ask only if the line would be written.
 #pragma once
@@ -18,7 +18,7 @@ class LineLimits {
  public:
   struct Verdict {
     bool admits = false;
-    std::uint64_t suppressed = 0;      // Lines of the previous second, which the caller reports.
+    std::uint64_t suppressed = 0;      // Lines suppressed earlier; the caller must log the number.
     bool is_first_suppressed = false;  // In this second: the caller reports at its end.
     sys::TimePoint end_of_second{};
   };
@@ -42,12 +42,12 @@ class LineLimits {
   };
   // Whether a line of this kind may be written: the first one in a minute.
   [[nodiscard]] bool admits_rare(RareLine kind, sys::TimePoint now) noexcept;
-  // Undoes the last admits_rare(), which was of this kind, because the line could not be written.
+  // Call it if the line that admits_rare() allowed could not be written: the next one is allowed.
   void readmit_rare(RareLine kind) noexcept;
 
   // Whether to log that clients no longer wait: once after a line of the kind `full` or
-  // `resources`, and only when the next line of these kinds would be admitted. So the last line in
-  // the log is true. Takes no lock.
+  // `resources`, and not before the next line of these kinds may be written. Otherwise a new
+  // shortage could not be logged, and the log would end with "accepting again". Takes no lock.
   [[nodiscard]] bool admits_end_of_shortage(sys::TimePoint now) noexcept {
     return now >= shortage_silence_end_.load() && shortage_silence_end_.exchange(kNever) != kNever;
   }

@@ -1,5 +1,5 @@
 // Counts the connections of a worker by listener. Listeners are numbered in the order of the
-// configuration, from 0. Connections of listeners that a reload removed have one number together.
+// configuration, from 0. All listeners that reloads have removed share one number, kRemoved.
 //
 // Thread-safety: only the worker that owns it adds; any thread may read at any time.
 #pragma once
@@ -22,10 +22,11 @@ class ListenerCounts {
   void accepted(Listener listener) noexcept { accepted_[listener].add(); }
   void closed(Listener listener) noexcept { closed_[listener].add(); }
 
-  // `total` connections of an earlier program were accepted, and are not counted here otherwise.
-  void carry_over(Listener listener, std::uint64_t total) noexcept {
-    accepted_[listener].add(total);
-    closed_[listener].add(total);
+  // Adds the connections of an earlier program that have ended. Its open ones are counted when they
+  // are resumed.
+  void carry_over(Listener listener, std::uint64_t ended) noexcept {
+    accepted_[listener].add(ended);
+    closed_[listener].add(ended);
   }
 
   // Connections accepted since the start.

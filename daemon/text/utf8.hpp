@@ -9,7 +9,7 @@
 
 namespace echod {
 
-// `text` with U+FFFD in place of each sequence that is not valid UTF-8 (RFC 3629), and of each
+// `text` with U+FFFD instead of each sequence that is not valid UTF-8 (RFC 3629), and of each
 // character that XML 1.0 does not allow (section 2.2): U+FFFE, U+FFFF and control characters other
 // than tab, newline and carriage return. DEL and the control characters U+0080 to U+009F, which XML
 // discourages, are replaced too.

@@ -74,7 +74,7 @@ std::string refusal_of(const ProgramFile& program, const sys::ChildOutcome& outc
     return name + " printed more than 1 MiB instead of its configuration";
   }
   if (outcome.signal != 0) {
-    return name + " was ended by " + sys::signal_name(outcome.signal) + explanation;
+    return name + " was killed by " + sys::signal_name(outcome.signal) + explanation;
   }
   if (outcome.exit_code != 0) {
     return words.empty() ? name + " exited with code " + std::to_string(outcome.exit_code)

@@ -23,8 +23,8 @@ struct CheckResult {
 // Runs the program at its path with its arguments and kCheckOption. It reads the state of this
 // service from a duplicate of `state_fd`, whose number is in kStateVariable, and has no other
 // descriptor of this process. A program accepts if it prints its configuration and exits with 0
-// within `limit`. Afterwards it is killed, or as soon as the descriptor `cancel` is readable.
-// Throws std::bad_alloc.
+// within `limit`. After `limit`, or as soon as the descriptor `cancel` is readable, the program is
+// killed and counts as refusing. Throws std::bad_alloc.
 [[nodiscard]] CheckResult check_program(const ProgramFile& program, int state_fd,
                                         sys::Duration limit, int cancel = -1);
 

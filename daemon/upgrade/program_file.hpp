@@ -31,7 +31,7 @@ class ProgramFile {
   // What has changed since the program was started, as words for a log line: "/usr/sbin/echod has
   // changed", "the library /usr/lib/libspdlog.so.1 was replaced". Returns "" if nothing has
   // changed. A file that is gone counts as changed. Blocks on the disk. Throws std::system_error if
-  // it cannot be found out, std::bad_alloc.
+  // a file cannot be examined, std::bad_alloc.
   [[nodiscard]] std::string change() const;
   [[nodiscard]] bool has_changed() const { return !change().empty(); }
 

@@ -85,7 +85,7 @@ struct ServiceState {
   std::vector<ListenerState> listeners;
   AdminState admin;
   std::vector<WorkerState> workers;
-  std::uint64_t connections = 0;  // The number that follows.
+  std::uint64_t connections = 0;  // Number of connection records in the state.
 
   bool operator==(const ServiceState&) const = default;
 };

@@ -264,7 +264,7 @@ class StateReader {
     if ((type == RecordType::service) != (position_ == 1)) {
       throw StateError("record " + std::to_string(position_) + " of the state (" +
                        state_format::record_name(record.number) +
-                       "): the first record, and no other, must be the service");
+                       "): the first record, and only it, must be the service record");
     }
     switch (type) {
       case RecordType::service: {
@@ -312,13 +312,13 @@ class StateReader {
     const bool owes_memory = !connection.owed.empty();
     const bool owes_pipe = connection.pipe_bytes > 0;
     if (owes_pipe && !has_pipe) {
-      fields.fail("there are bytes in a pipe, and no pipe");
+      fields.fail("has bytes in a pipe, but no pipe");
     }
     if (owes_memory && owes_pipe) {
       fields.fail("bytes are owed both in memory and in a pipe");
     }
     if ((owes_memory || owes_pipe) && connection.state != ParkedConnection::State::flushing) {
-      fields.fail("bytes are owed, and the state is not flushing");
+      fields.fail("has owed bytes, but its state is not flushing");
     }
   }
 
@@ -334,7 +334,8 @@ class StateReader {
     const ServiceState& service = state_.service;
     if (state_.connections.size() != service.connections) {
       throw StateError("the state has " + std::to_string(state_.connections.size()) +
-                       " connections and announces " + std::to_string(service.connections));
+                       " connections, but its service record says " +
+                       std::to_string(service.connections));
     }
     for (const ParkedConnection& connection : state_.connections) {
       if (connection.worker >= service.workers.size()) {

@@ -27,7 +27,7 @@ import plots
 from echod_process import EchodProcess, wait_until
 
 CONFIG = "workers = {}\n[limits]\nopen_files = {}\n[log]\nfile_level = \"info\"\n"
-PAUSE = re.compile(r"went on after a pause of (\d+) ms")
+PAUSE = re.compile(r"the pause took (\d+) ms")
 INTERVAL_S = 0.05
 BEFORE_S = 0.5  # Messages from this long before an upgrade ...
 AFTER_S = 1.0   # ... until this long after its begin are counted as those around it.
@@ -81,7 +81,7 @@ def run(options: argparse.Namespace, json_file: Path) -> tuple[dict, list[float]
                 daemon.config_file.write_text(CONFIG.format(1 + (number + 1) % 2, 0), encoding="utf-8")
                 moments.append(time.time())
                 daemon.signal(signal.SIGHUP)
-                daemon.wait_for_log("went on after a pause of", number + 1)
+                daemon.wait_for_log("the pause took", number + 1)
                 time.sleep(AFTER_S - BEFORE_S)
         finally:
             client.wait()

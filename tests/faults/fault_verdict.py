@@ -73,7 +73,7 @@ def is_last_line(run: Run) -> bool:
     """
     dated = [line for line in run.text.splitlines() if line[:1].isdigit()]  # Lines for the journal have no date.
     by_time = "\n".join(sorted(dated))
-    at_end = by_time.partition("- stopping: ")[2]
+    at_end = by_time.partition("- stopping because of ")[2]
     return "- stopped: " in at_end and ("stopped: " not in run.stderr or "- counters: " not in at_end)
 
 

@@ -233,7 +233,7 @@ class TorturedEchod(EchodProcess):
         for line in (b"x" * 5000 + b"\n", b"\n", b"\n"):  # The first is longer than one read.
             os.write(self.process.stdin.fileno(), line)
             try:
-                self.wait_until("the stop", lambda: not self.is_running() or "stopping: " in self.text(), REACTION_S)
+                self.wait_until("the stop", lambda: not self.is_running() or "stopping because of " in self.text(), REACTION_S)
                 return
             except Broken:
                 self.retries += 1

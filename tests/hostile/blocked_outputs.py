@@ -333,7 +333,7 @@ def stop(setting: Setting, output: BlockedOutput) -> None:
         start = time.monotonic()
         run.daemon.signal(signal.SIGTERM)
         if setting.moment == "draining":
-            wait_until("the drain", lambda: "stopping: " in run.daemon.text())
+            wait_until("the drain", lambda: "stopping because of " in run.daemon.text())
             output.block()
             run.daemon.signal(signal.SIGUSR1)
             run.daemon.signal(signal.SIGHUP)

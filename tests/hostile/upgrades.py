@@ -15,7 +15,7 @@ from slow_clients import SMALLEST
 from streams import run_flood
 
 UPGRADED = "has replaced echod"
-OWED = re.compile(r"connections with (\d+) owed bytes went on")
+OWED = re.compile(r"connections and (\d+) owed bytes;")
 # Each start reports it. The backlog is a key that needs an upgrade.
 BACKLOG = re.compile(r"listening on \S+, backlog (\d+)")
 CONFIG = """

@@ -147,7 +147,10 @@ TEST_F(AdminSocketTest, DrainsOnRequest) {
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
   peer.close();
   EXPECT_EQ(daemon().wait(), 0);
-  EXPECT_EQ(daemon().count_log("stopping: an operator, draining for at most 30 s"), 1U);
+  EXPECT_EQ(
+      daemon().count_log(
+          "stopping because of a request of an operator; connections may finish for at most 30 s"),
+      1U);
 }
 
 TEST_F(AdminSocketTest, ChangesLogLevelsUntilTheNextReload) {
@@ -335,7 +338,8 @@ TEST_F(AdminUpgradeTest, ShowsAnUpgradeThatWasOrdered) {
   EXPECT_NE(ask("/").body.find("1 upgrade in all, the last with a pause of "), std::string::npos);
   EXPECT_NE(ask("/metrics").body.find("\nechod_upgrades_total{result=\"done\"} 1\n"),
             std::string::npos);
-  EXPECT_EQ(daemon().count_log("upgrade: an operator asked for it; checking "), 1U);
+  EXPECT_EQ(daemon().count_log("upgrading in place because an operator requested it; checking "),
+            1U);
   EXPECT_TRUE(peer.echoes("after"));
   peer.close();
   daemon().finish();
@@ -399,7 +403,7 @@ TEST_F(AdminUpgradeTest, KeepsTheOrderToDrain) {
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.echoes("before"));
   EXPECT_EQ(ask("/upgrade?force=true", "POST").status, 202);
-  (void)daemon().wait_for_log("upgrade: an operator asked for it; checking ");
+  (void)daemon().wait_for_log("upgrading in place because an operator requested it; checking ");
   wait_until("the order to drain to be taken", [this] {
     try {
       return ask("/drain", "POST").status == 202;
@@ -410,7 +414,7 @@ TEST_F(AdminUpgradeTest, KeepsTheOrderToDrain) {
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
   peer.close();
   EXPECT_EQ(daemon().wait(), 0);
-  EXPECT_EQ(daemon().count_log("stopping: an operator, draining"), 1U);
+  EXPECT_EQ(daemon().count_log("stopping because of a request of an operator"), 1U);
 }
 
 TEST_F(AdminSocketTest, IsNotOpenedWithoutARuntimeDirectory) {

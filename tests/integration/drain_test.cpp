@@ -101,9 +101,9 @@ TEST_F(DrainTest, AnIdleDaemonStopsAtOnce) {
   daemon().signal(SIGTERM);
   EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   daemon().finish_stopped();
-  EXPECT_EQ(daemon().count_log("stopping: "), 1U);
+  EXPECT_EQ(daemon().count_log("stopping because of "), 1U);
   EXPECT_EQ(daemon().count_log("stopped: "), 1U);
-  EXPECT_NE(daemon().child().err().find("stopping: "), std::string::npos);
+  EXPECT_NE(daemon().child().err().find("stopping because of "), std::string::npos);
   EXPECT_NE(daemon().child().err().find("stopped: "), std::string::npos);
 }
 
@@ -398,7 +398,7 @@ TEST_F(DrainTest, TwoStopSignalsAtOnceAreOneStop) {
   peer.half_close();
   expect_reason(peer.name(), "drained");
   daemon().finish_stopped();
-  EXPECT_EQ(daemon().count_log("stopping: "), 1U);
+  EXPECT_EQ(daemon().count_log("stopping because of "), 1U);
 }
 
 TEST_F(DrainTest, AReloadedDrainDeadlineAppliesAtOnce) {
@@ -406,7 +406,7 @@ TEST_F(DrainTest, AReloadedDrainDeadlineAppliesAtOnce) {
   TcpPeer peer = connect(kLateReader);
   send_until_blocked(peer);
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_log("stopping: ");
+  (void)daemon().wait_for_log("stopping because of ");
   daemon().reload("[timeouts]\nlinger_s = 600\ndrain_s = 0.5\n");
   EXPECT_TRUE(daemon().wait(Deadline(kAtOnce)));
   expect_reason(peer.name(), "drain_deadline");

@@ -131,7 +131,7 @@ TEST_F(EchoctlTest, TheConnectionsOfANetworkAreClosedAndNoOthers) {
 TEST_F(EchoctlTest, ARefusalIsInTheWordsOfEchod) {
   const ChildResult result = ctl({"connections", "--network", "nonsense"});
   EXPECT_EQ(result.exit_code, kRefused);
-  EXPECT_TRUE(result.err.starts_with("echoctl: echod refused: network=nonsense: allowed are "))
+  EXPECT_TRUE(result.err.starts_with("echoctl: echod refused: network=nonsense: use "))
       << result.err;
 }
 
@@ -240,7 +240,7 @@ TEST_F(EchoctlTest, ThereIsNoUpgradeDuringADrain) {
   (void)out({"drain"});
   wait_until("the drain", [&] { return json({"status"})["phase"] == "draining"; });
   expect_failure({"upgrade"}, kRefused,
-                 "echod refused: echod stops, and is not upgraded (HTTP status 409)");
+                 "echod refused: echod is stopping: not upgraded (HTTP status 409)");
   slow.close();
   EXPECT_EQ(daemon().wait(), 0);
 }

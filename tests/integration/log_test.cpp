@@ -88,7 +88,7 @@ TEST_F(LogTest, StderrShowsOnlyStartAndStopAtLevelOff) {
   const std::string err = daemon().child().err();
   for (const char* const part :
        {" - INFO - listening on 127.0.0.1:", " - INFO - limits: ", " - INFO - started: echod ",
-        " - INFO - stopping: ", " - INFO - stopped: "}) {
+        " - INFO - stopping because of ", " - INFO - stopped: "}) {
     EXPECT_NE(err.find(part), std::string::npos) << part;
   }
   EXPECT_EQ(err.find(" - DEBUG - "), std::string::npos);

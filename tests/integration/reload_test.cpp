@@ -113,7 +113,7 @@ TEST_F(ReloadTest, ASyntaxErrorIsRefused) {
 TEST_F(ReloadTest, AKeyOfTooManyPartsIsRefused) {
   start();
   daemon().expect_log("reload: refused");
-  daemon().expect_log(" dots, allowed are 10000");
+  daemon().expect_log(" dots; use at most 10000");
   TcpPeer peer = connect();
   std::string key = "a";
   for (int part = 0; part < 200'000; ++part) {
@@ -161,10 +161,11 @@ TEST_F(ReloadTest, KeysThatNeedAnUpgradeAreAppliedByOneTogetherWithTheOthers) {
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("before"));
   daemon().reload(listen + "backlog = 7\n[socket]\nno_delay = false\n[timeouts]\nidle_s = 0.2\n");
-  const std::string line = daemon().wait_for_err("upgrade: changed: ");
-  EXPECT_NE(line.find("upgrade: changed: listen, socket.no_delay; checking "), std::string::npos)
+  const std::string line = daemon().wait_for_err("upgrading in place because ");
+  EXPECT_NE(line.find("upgrading in place because listen, socket.no_delay have changed; checking "),
+            std::string::npos)
       << line;
-  (void)daemon().wait_for_err(": 1 connections with 0 owed bytes went on");
+  (void)daemon().wait_for_err(": kept 1 connections and 0 owed bytes");
   EXPECT_TRUE(peer.has_news(Deadline(kAtOnce))) << "idle_s is applied too";
 }
 

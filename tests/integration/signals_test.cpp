@@ -19,7 +19,7 @@ TEST_F(SignalsTest, SigintStopsAsSigtermDoes) {
   start();
   daemon().signal(SIGINT);
   daemon().finish_stopped();
-  EXPECT_NE(daemon().wait_for_log("stopping: ").find("SIGINT"), std::string::npos);
+  EXPECT_NE(daemon().wait_for_log("stopping because of ").find("SIGINT"), std::string::npos);
 }
 
 TEST_F(SignalsTest, SigpipeDoesNothing) {
@@ -174,14 +174,14 @@ class TerminalTest : public testing::Test {
         Deadline(std::chrono::seconds(20)));
   }
   void expect_stop() {
-    EXPECT_TRUE(says("stopping: the terminal was closed")) << child_->err();
+    EXPECT_TRUE(says("stopping because of the closed terminal")) << child_->err();
     EXPECT_TRUE(says("stopped: ")) << child_->err();
     EXPECT_EQ(child_->err().find("reload: "), std::string::npos) << child_->err();
   }
   void expect_reload() {
     EXPECT_TRUE(says("reload: applied")) << child_->err();
     EXPECT_EQ(kill(echod_, SIGTERM), 0);
-    EXPECT_TRUE(says("stopping: SIGTERM")) << child_->err();
+    EXPECT_TRUE(says("stopping because of SIGTERM")) << child_->err();
   }
 
   static constexpr const char* kEchod =
@@ -282,7 +282,7 @@ TEST_F(QuitOnStdinTest, PartOfALineDoesNotStopTheDaemon) {
   TcpPeer peer = connect();
   EXPECT_TRUE(peer.echoes("hello"));
   daemon().expect_counter("connections", 1);  // So the main thread is not blocked in a read.
-  EXPECT_EQ(daemon().count_log("stopping: "), 0U);
+  EXPECT_EQ(daemon().count_log("stopping because of "), 0U);
   peer.close();
   daemon().child().write_stdin("def\n");
   daemon().finish_stopped();
@@ -308,7 +308,7 @@ TEST_F(QuitOnStdinTest, InTheBackgroundOfATerminalALineDoesNotStopIt) {
   terminal.type("a line\n");
   ASSERT_EQ(kill(echod, SIGUSR2), 0);
   EXPECT_TRUE(says("counters: ")) << shell.err();  // So it still runs.
-  EXPECT_EQ(shell.err().find("stopping: "), std::string::npos);
+  EXPECT_EQ(shell.err().find("stopping because of "), std::string::npos);
   ASSERT_EQ(kill(echod, SIGTERM), 0);
   EXPECT_TRUE(says("stopped: ")) << shell.err();
 }

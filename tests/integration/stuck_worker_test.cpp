@@ -65,7 +65,7 @@ TEST_F(StuckWorkerTest, DoesNotPreventAStop) {
   }
   constexpr int kInternalError = 70;
   daemon().finish_stopped(kInternalError);
-  (void)manager.wait_for("STATUS=exited without workers that are stuck");
+  (void)manager.wait_for("STATUS=exited with stuck workers");
 }
 
 }  // namespace

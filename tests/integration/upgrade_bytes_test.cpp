@@ -159,7 +159,7 @@ class UpgradeOwedTest : public UpgradeFixture {
   // Returns how many owed bytes the last upgrade carried over.
   [[nodiscard]] std::uint64_t carried_bytes() {
     const std::string line = daemon().wait_for_err(kUpgraded);
-    const std::string words = " connections with ";
+    const std::string words = " connections and ";
     return std::stoull(line.substr(line.find(words) + words.size()));
   }
   [[nodiscard]] std::set<std::string> pipes() {

@@ -71,7 +71,7 @@ TEST_F(UpgradeKeysTest, open_files) {
 TEST_F(UpgradeKeysTest, open_files_for_fewer_than_the_open_connections_is_refused) {
   start_replaceable("workers = 1\n[limits]\nopen_files = 500\n");
   daemon().expect_log("upgrade: " + daemon().program_path() +
-                      ": 100 connections are open, but only ");
+                      ": 100 connections are open, but the new configuration allows only ");
   daemon().expect_log("reload: refused");
   std::vector<TcpPeer> peers;
   for (int i = 0; i < 100; ++i) {

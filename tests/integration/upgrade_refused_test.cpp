@@ -139,7 +139,7 @@ INSTANTIATE_TEST_SUITE_P(
         UpgradeRefusal{UpgradeFault::directory, "Directory", "Permission denied"},
         UpgradeRefusal{UpgradeFault::exits, "Exits", "/echod: no luck today"},
         UpgradeRefusal{UpgradeFault::prints_nothing, "PrintsNothing", "printed no configuration"},
-        UpgradeRefusal{UpgradeFault::killed, "Killed", "was ended by SIGSEGV"},
+        UpgradeRefusal{UpgradeFault::killed, "Killed", "was killed by SIGSEGV"},
         UpgradeRefusal{UpgradeFault::hangs, "Hangs", "gave no answer within 10 s"}),
     [](const auto& tested) { return tested.param.name; });
 
@@ -212,8 +212,8 @@ TEST_F(UpgradeFailedTest, AReloadWhileItStopsAppliesNothingIfAKeyNeedsAnUpgrade)
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("hello"));
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_err("stopping: SIGTERM");
-  daemon().expect_log("upgrade: changed: workers, but echod stops and is not upgraded");
+  (void)daemon().wait_for_err("stopping because of SIGTERM");
+  daemon().expect_log("upgrade: workers has changed, but echod is stopping: not upgraded");
   daemon().expect_log("reload: refused");
   write_config("workers = 3\n[limits]\nmax_connections = 7\n" + timeouts);
   EXPECT_EQ(request_reload(), kReloadRefused);

@@ -91,7 +91,7 @@ TEST_F(UpgradeTest, ANewerVersionIsNamedInTheLog) {
   EXPECT_EQ(request_reload(), 0);
   const std::string line = daemon().wait_for_err(kUpgraded);
   EXPECT_NE(line.find("upgrade: echod " + next_version_ +
-                      " has replaced echod " ECHOD_TEST_VERSION ": 1"),
+                      " has replaced echod " ECHOD_TEST_VERSION ": kept 1 connections"),
             std::string::npos)
       << line;
   (void)daemon().wait_for_err("started: echod " + next_version_ + ", pid " +
@@ -299,7 +299,7 @@ TEST_F(UpgradeStormTest, AStopRightAfterItIsNotLost) {
   open_connections(5);
   for (int round = 0; round < 3; ++round) {
     hang_up(10 * (round + 1));
-    daemon().allow_log("but echod stops and is not upgraded");  // The stop may come first.
+    daemon().allow_log("but echod is stopping: not upgraded");  // The stop may come first.
     daemon().allow_log("reload: refused");
     daemon().signal(SIGTERM);
     for (TcpPeer& peer : peers_) {

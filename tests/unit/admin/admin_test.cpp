@@ -326,9 +326,9 @@ TEST_F(AdminTest, OrdersLogLevelsAndSaysWhichAreInForce) {
 TEST_F(AdminTest, RefusesWrongLogLevels) {
   EXPECT_EQ(ask("/log-level", "POST").body, "echod: give file=LEVEL, stderr=LEVEL or both\n");
   EXPECT_EQ(ask("/log-level?file=loud", "POST").body,
-            "echod: file=loud: allowed are trace, debug, info, warning, error, critical or off\n");
+            "echod: file=loud: use trace, debug, info, warning, error, critical or off\n");
   EXPECT_EQ(ask("/log-level?console=info", "POST").body,
-            "echod: no such parameter: console; there are file, stderr\n");
+            "echod: unknown parameter console; known parameters: file, stderr\n");
 }
 
 TEST_F(AdminTest, RefusesALevelForALogFileThatDoesNotExist) {
@@ -368,15 +368,14 @@ TEST_F(AdminTest, OrdersAnUpgradeAndAnswersWithTheCountsBefore) {
 }
 
 TEST_F(AdminTest, RefusesAWrongUpgradeAndOneDuringADrain) {
-  EXPECT_EQ(ask("/upgrade?force=yes", "POST").body,
-            "echod: force=yes: allowed are true or false\n");
+  EXPECT_EQ(ask("/upgrade?force=yes", "POST").body, "echod: force=yes: use true or false\n");
   EXPECT_EQ(ask("/upgrade?now=true", "POST").body,
-            "echod: no such parameter: now; there is force\n");
+            "echod: unknown parameter now; known parameter: force\n");
   EXPECT_EQ(ask_read_only("/upgrade", "POST").status, 405);
   service_.phase_ = Phase::draining;
   const AdminAnswer answer = ask("/upgrade", "POST");
   EXPECT_EQ(answer.status, 409);
-  EXPECT_EQ(answer.body, "echod: echod stops, and is not upgraded\n");
+  EXPECT_EQ(answer.body, "echod: echod is stopping: not upgraded\n");
   EXPECT_EQ(service_.reload_, StandInService::kNoReload);
 }
 

@@ -67,17 +67,18 @@ TEST(ConnectionQueryTest, TakesAllParameters) {
 }
 
 TEST(ConnectionQueryTest, SaysWhatIsWrongAndWhatIsAllowed) {
-  EXPECT_EQ(error_of({{"sort", "size"}}), "sort=size: allowed are age, idle, bytes, owed, peer");
+  EXPECT_EQ(error_of({{"sort", "size"}}), "sort=size: use age, idle, bytes, owed, peer");
   EXPECT_EQ(error_of({{"state", "closed"}}),
-            "state=closed: allowed are echoing, flushing, delivering, lingering");
-  EXPECT_EQ(error_of({{"limit", "0"}}), "limit=0: allowed are 1 to 1000");
-  EXPECT_EQ(error_of({{"limit", "1001"}}), "limit=1001: allowed are 1 to 1000");
-  EXPECT_EQ(error_of({{"limit", "1x"}}), "limit=1x: allowed are 1 to 1000");
-  EXPECT_EQ(error_of({{"worker", "-1"}}), "worker=-1: allowed are 0 to 4294967295");
+            "state=closed: use echoing, flushing, delivering, lingering");
+  EXPECT_EQ(error_of({{"limit", "0"}}), "limit=0: use 1 to 1000");
+  EXPECT_EQ(error_of({{"limit", "1001"}}), "limit=1001: use 1 to 1000");
+  EXPECT_EQ(error_of({{"limit", "1x"}}), "limit=1x: use 1 to 1000");
+  EXPECT_EQ(error_of({{"worker", "-1"}}), "worker=-1: use 0 to 4294967295");
   EXPECT_EQ(error_of({{"network", "example.org"}}),
-            "network=example.org: allowed are networks such as 192.0.2.0/24, 2001:db8::/32 or ::1");
-  EXPECT_EQ(error_of({{"page", "2"}}),
-            "no such parameter: page; there are network, state, worker, sort, limit, offset");
+            "network=example.org: use networks such as 192.0.2.0/24, 2001:db8::/32 or ::1");
+  EXPECT_EQ(
+      error_of({{"page", "2"}}),
+      "unknown parameter page; known parameters: network, state, worker, sort, limit, offset");
   EXPECT_EQ(error_of({{"offset", "9901"}}),
             "offset and limit are more than 10000 together; choose fewer connections with network, "
             "state or worker");
@@ -95,7 +96,7 @@ TEST(ConnectionFilterTest, OfAnOrderTakesNothingThatOnlyAListHas) {
     (void)connection_filter(request);
     ADD_FAILURE() << "limit was ignored";
   } catch (const QueryError& error) {
-    EXPECT_STREQ(error.what(), "no such parameter: limit; there are network, state, worker");
+    EXPECT_STREQ(error.what(), "unknown parameter limit; known parameters: network, state, worker");
   }
 }
 

@@ -65,7 +65,7 @@ TEST(CommandLine, AcceptsTheProcessToReload) {
   EXPECT_EQ(options({"--reload", "4711"}).reload, 4711);
   for (const char* pid : {"0", "-1", "", "x", "1x", "99999999999"}) {
     EXPECT_EQ(usage_error({"--reload", pid}),
-              "--reload: \"" + std::string(pid) + "\" given, allowed are process IDs");
+              "--reload: \"" + std::string(pid) + "\" given; use a process ID");
   }
 }
 
@@ -157,15 +157,14 @@ TEST(CommandLine, RefusesAValueOfAFlag) {
 }
 
 TEST(CommandLine, RefusesAnEmptyConfigurationName) {
-  EXPECT_EQ(usage_error({"--config", ""}), "--config: \"\" given, allowed are names of files");
+  EXPECT_EQ(usage_error({"--config", ""}), "--config: \"\" given; use the name of a file");
   EXPECT_EQ(usage_error({"--config=", "--version"}), usage_error({"--config", ""}));
 }
 
 TEST(CommandLine, RefusesAnOptionGivenTwice) {
-  EXPECT_EQ(usage_error({"--port", "1", "--port", "2"}),
-            "--port is given 2 times, allowed is once");
+  EXPECT_EQ(usage_error({"--port", "1", "--port", "2"}), "--port is given 2 times; give it once");
   EXPECT_EQ(usage_error({"--quit-on-stdin", "--quit-on-stdin", "--quit-on-stdin"}),
-            "--quit-on-stdin is given 3 times, allowed is once");
+            "--quit-on-stdin is given 3 times; give it once");
 }
 
 TEST(CommandLine, RefusesCheckAndDumpTogether) {
@@ -175,24 +174,23 @@ TEST(CommandLine, RefusesCheckAndDumpTogether) {
 }
 
 TEST(CommandLine, RefusesValuesAsTheConfigurationDoes) {
-  EXPECT_EQ(usage_error({"--port", "70000"}),
-            "--port: 70000 is out of range, allowed are 0 to 65535");
-  EXPECT_EQ(usage_error({"--port", "-1"}), "--port: -1 is out of range, allowed are 0 to 65535");
+  EXPECT_EQ(usage_error({"--port", "70000"}), "--port: 70000 is out of range; use 0 to 65535");
+  EXPECT_EQ(usage_error({"--port", "-1"}), "--port: -1 is out of range; use 0 to 65535");
   EXPECT_EQ(usage_error({"--port", "http"}),
-            "--port: \"http\" given instead of an integer, allowed are 0 to 65535");
+            "--port: \"http\" given instead of an integer; use 0 to 65535");
   EXPECT_EQ(usage_error({"--port", "7x"}),
-            "--port: \"7x\" given instead of an integer, allowed are 0 to 65535");
+            "--port: \"7x\" given instead of an integer; use 0 to 65535");
   EXPECT_EQ(usage_error({"--address", "localhost"}),
-            "--address: \"localhost\" is not an IP address, allowed are IP addresses such as "
+            "--address: \"localhost\" is not an IP address; use IP addresses such as "
             "\"::\" or \"192.0.2.1\"");
   EXPECT_EQ(usage_error({"--log-file", "a\nb"}),
-            "--log-file: \"a\\u000Ab\" holds a control character, allowed are paths, or \"\" for "
+            "--log-file: \"a\\u000Ab\" holds a control character; use paths, or \"\" for "
             "none");
   EXPECT_EQ(usage_error({"--log-level", "loud"}),
-            "--log-level: \"loud\" is not a log level, allowed are trace, debug, info, warning, "
+            "--log-level: \"loud\" is not a log level; use trace, debug, info, warning, "
             "error, critical or off");
   EXPECT_EQ(usage_error({"--stderr-level", ""}),
-            "--stderr-level: \"\" is not a log level, allowed are trace, debug, info, warning, "
+            "--stderr-level: \"\" is not a log level; use trace, debug, info, warning, "
             "error, critical or off");
 }
 

@@ -107,13 +107,13 @@ TEST(ConfigFile, ReportsEveryErrorWithItsPositionInTheOrderOfTheFile) {
                       "\n"
                       "[[listen]]\n"
                       "port    = 70000\n"),
-            (Lines{"echod.toml:2:10: timeouts.idle_s: -1 is out of range, allowed are 0 or 0.1 to "
+            (Lines{"echod.toml:2:10: timeouts.idle_s: -1 is out of range; use 0 or 0.1 to "
                    "31536000",
-                   "echod.toml:3:11: timeouts.drain_s: \"soon\" is a string instead of a number, "
-                   "allowed are 0 to 3600",
+                   "echod.toml:3:11: timeouts.drain_s: \"soon\" is a string instead of a number; "
+                   "use 0 to 3600",
                    "echod.toml:6:1: limits.max_conections: unknown key, did you mean "
                    "limits.max_connections?",
-                   "echod.toml:9:11: listen.port: 70000 is out of range, allowed are 0 to 65535"}));
+                   "echod.toml:9:11: listen.port: 70000 is out of range; use 0 to 65535"}));
 }
 
 TEST(ConfigFile, ReportsASyntaxErrorAloneWithItsPosition) {
@@ -145,10 +145,10 @@ TEST(ConfigFile, ReportsASyntaxErrorOnOneShortLine) {
 
 TEST(ConfigFile, ReportsNanAndInfinity) {
   EXPECT_EQ(errors_in("[timeouts]\nidle_s = nan\nlinger_s = inf\ndrain_s = -inf\n"),
-            (Lines{"echod.toml:2:10: timeouts.idle_s: nan is out of range, allowed are 0 or 0.1 to "
+            (Lines{"echod.toml:2:10: timeouts.idle_s: nan is out of range; use 0 or 0.1 to "
                    "31536000",
-                   "echod.toml:3:12: timeouts.linger_s: inf is out of range, allowed are 0 to 3600",
-                   "echod.toml:4:11: timeouts.drain_s: -inf is out of range, allowed are 0 to "
+                   "echod.toml:3:12: timeouts.linger_s: inf is out of range; use 0 to 3600",
+                   "echod.toml:4:11: timeouts.drain_s: -inf is out of range; use 0 to "
                    "3600"}));
 }
 
@@ -162,7 +162,7 @@ TEST(ConfigFile, ReportsTypesThatNoKeyHas) {
   for (const auto& [value, type] : values) {
     const std::string text = "[turn]\nreads = " + value + "\n";
     EXPECT_EQ(errors_in(text), (Lines{"echod.toml:2:9: turn.reads: is " + type +
-                                      " instead of an integer, allowed are 1 to 1024"}));
+                                      " instead of an integer; use 1 to 1024"}));
   }
 }
 
@@ -175,42 +175,42 @@ TEST(ConfigFile, ReportsUnknownSectionsAndKeysOutsideOfSections) {
 
 TEST(ConfigFile, ReportsASectionThatIsNotATable) {
   EXPECT_EQ(errors_in("limits = 5\n[[log]]\n"),
-            (Lines{"echod.toml:1:10: limits: 5 is an integer instead of a table, allowed is one "
+            (Lines{"echod.toml:1:10: limits: 5 is an integer instead of a table; use one "
                    "[limits]",
-                   "echod.toml:2:1: log: is an array instead of a table, allowed is one [log]"}));
+                   "echod.toml:2:1: log: is an array instead of a table; use one [log]"}));
 }
 
 TEST(ConfigFile, ReportsAListenTableThatIsNotAnArray) {
   EXPECT_EQ(errors_in("[listen]\nport = 7\n"),
-            (Lines{"echod.toml:1:1: listen: is a table instead of an array of tables, allowed are "
+            (Lines{"echod.toml:1:1: listen: is a table instead of an array of tables; use "
                    "[[listen]] entries"}));
   EXPECT_EQ(errors_in("listen = [{}, 7]\n"),
-            (Lines{"echod.toml:1:15: listen: 7 is an integer instead of a table, allowed are "
+            (Lines{"echod.toml:1:15: listen: 7 is an integer instead of a table; use "
                    "[[listen]] entries"}));
 }
 
 TEST(ConfigFile, ReportsNoListenersAndTooManyListeners) {
   EXPECT_EQ(errors_in("listen = []\n"),
-            (Lines{"echod.toml:1:10: listen: has 0 entries, allowed are 1 to 255"}));
+            (Lines{"echod.toml:1:10: listen: has 0 entries; use 1 to 255"}));
   std::string many;
   for (int i = 0; i < 257; ++i) {
     many += "[[listen]]\nport = 0\n";
   }
-  EXPECT_EQ(errors_in(many),
-            (Lines{"echod.toml:1:1: listen: has 257 entries, allowed are 1 to 255"}));
+  EXPECT_EQ(errors_in(many), (Lines{"echod.toml:1:1: listen: has 257 entries; use 1 to 255"}));
 }
 
 TEST(ConfigFile, ReportsConflictingListenersWithBothPositions) {
   EXPECT_EQ(
       errors_in("[[listen]]\n\n[[listen]]\naddress = '0.0.0.0'\n\n[[listen]]\nport = 2003\n"),
       (Lines{"echod.toml:3:1: listen: 0.0.0.0:2003 cannot be opened beside [::]:2003 (line 1, "
-             "column 1): \"::\" serves IPv4 too, allowed are both if it has v6only = true",
+             "column 1): \"::\" serves IPv4 too; set v6only = true in that "
+             "[[listen]] to keep both",
              "echod.toml:6:1: listen: [::]:2003 cannot be opened beside [::]:2003 (line 1, "
-             "column 1): a duplicate, allowed is one listener for an address and port"}));
+             "column 1): both have the same address and port; remove one"}));
   EXPECT_EQ(errors_in("[[listen]]\naddress = '127.0.0.1'\n[[listen]]\naddress = '0.0.0.0'\n"),
             (Lines{"echod.toml:3:1: listen: 0.0.0.0:2003 cannot be opened beside 127.0.0.1:2003 "
-                   "(line 1, column 1): one of them has all addresses, allowed is that one alone "
-                   "or single addresses"}));
+                   "(line 1, column 1): one of them listens on all addresses; keep only that one, "
+                   "or only single addresses"}));
 }
 
 TEST(ConfigFile, ReportsTheSameListenerInDifferentSpellings) {
@@ -236,14 +236,14 @@ TEST(ConfigFile, AcceptsListenersOnPortsThatTheKernelChooses) {
 TEST(ConfigFile, ReportsATotalThatIsSmallerThanOneBuffer) {
   EXPECT_EQ(errors_in("[buffers]\nper_connection_kib = 2049\ntotal_mib = 2\n"),
             (Lines{"echod.toml:3:13: buffers.total_mib: 2 is smaller than one buffer "
-                   "(per_connection_kib = 2049), allowed are 3 and more"}));
+                   "(per_connection_kib = 2049); use at least 3"}));
   EXPECT_EQ(errors_in("[buffers]\nper_connection_kib = 2048\ntotal_mib = 2\n"), Lines{});
 }
 
 TEST(ConfigFile, ReportsAnyStringOnOneShortLine) {
   EXPECT_EQ(errors_in("[log]\nfile = \"a\\u0000\\nb\"\n"),
-            (Lines{"echod.toml:2:8: log.file: \"a\\u0000\\u000Ab\" holds a control character, "
-                   "allowed are paths, or \"\" for none"}));
+            (Lines{"echod.toml:2:8: log.file: \"a\\u0000\\u000Ab\" holds a control character; "
+                   "use paths, or \"\" for none"}));
   const Lines errors = errors_in("[log]\nfile_level = \"" + std::string(100000, 'x') + "\"\n");
   ASSERT_EQ(errors.size(), 1U);
   EXPECT_LT(errors[0].size(), 300U);

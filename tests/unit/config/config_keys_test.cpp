@@ -100,31 +100,29 @@ TEST(ConfigKeys, SayWhatIsWrongAndWhatIsAllowed) {
                                const Value& value) {
     return assign(*find_key(section, name), config, value).value_or("none");
   };
-  EXPECT_EQ(fault("listen", "port", std::int64_t{70000}),
-            "70000 is out of range, allowed are 0 to 65535");
+  EXPECT_EQ(fault("listen", "port", std::int64_t{70000}), "70000 is out of range; use 0 to 65535");
   EXPECT_EQ(fault("limits", "open_files", std::int64_t{63}),
-            "63 is out of range, allowed are 0 or 64 to 1073741816");
-  EXPECT_EQ(fault("timeouts", "idle_s", 0.05),
-            "0.05 is out of range, allowed are 0 or 0.1 to 31536000");
+            "63 is out of range; use 0 or 64 to 1073741816");
+  EXPECT_EQ(fault("timeouts", "idle_s", 0.05), "0.05 is out of range; use 0 or 0.1 to 31536000");
   EXPECT_EQ(fault("listen", "port", std::string("http")),
-            "\"http\" is a string instead of an integer, allowed are 0 to 65535");
+            "\"http\" is a string instead of an integer; use 0 to 65535");
   EXPECT_EQ(fault("timeouts", "idle_s", true),
-            "true is a boolean instead of a number, allowed are 0 or 0.1 to 31536000");
+            "true is a boolean instead of a number; use 0 or 0.1 to 31536000");
   EXPECT_EQ(fault("socket", "no_delay", std::int64_t{1}),
-            "1 is an integer instead of a boolean, allowed are true or false");
+            "1 is an integer instead of a boolean; use true or false");
   EXPECT_EQ(fault("log", "file", 1.5),
-            "1.5 is a float instead of a string, allowed are paths, or \"\" for none");
+            "1.5 is a float instead of a string; use paths, or \"\" for none");
   EXPECT_EQ(fault("log", "file_level", std::string("warn")),
-            "\"warn\" is not a log level, allowed are trace, debug, info, warning, error, critical "
+            "\"warn\" is not a log level; use trace, debug, info, warning, error, critical "
             "or off");
   EXPECT_EQ(fault("listen", "protocol", std::string("UDP")),
-            "\"UDP\" is not a protocol, allowed are tcp or udp");
+            "\"UDP\" is not a protocol; use tcp or udp");
   EXPECT_EQ(fault("listen", "address", std::string("localhost")),
-            "\"localhost\" is not an IP address, allowed are IP addresses such as \"::\" or "
+            "\"localhost\" is not an IP address; use IP addresses such as \"::\" or "
             "\"192.0.2.1\"");
   EXPECT_EQ(fault("listen", "address", std::string("fe80::1%no-such-interface")),
-            "\"fe80::1%no-such-interface\" is not an IP address on an interface of this host, "
-            "allowed are IP addresses such as \"::\" or \"192.0.2.1\"");
+            "\"fe80::1%no-such-interface\" is not an IP address on an interface of this host; "
+            "use IP addresses such as \"::\" or \"192.0.2.1\"");
 }
 
 TEST(ConfigKeys, NameTheEmptyTextOnlyWhereItIsAllowed) {
@@ -138,17 +136,17 @@ TEST(ConfigKeys, RefuseAddressesOnWhichNoConnectionCanArrive) {
   const auto fault = [](const std::string& address) {
     Config config;
     const std::string text = assign(*find_key("listen", "address"), config, address).value_or("");
-    return text.substr(0, text.find(", allowed are IP addresses such as"));
+    return text.substr(0, text.find("; use IP addresses such as"));
   };
   for (const std::string address : {"fe80::1", "febf::1", "fe80::1%0"}) {
     EXPECT_EQ(fault(address), '"' + address +
-                                  "\" lacks its interface, which a link-local address "
-                                  "needs, such as \"fe80::1%eth0\"");
+                                  "\" is link-local and needs an interface, such as "
+                                  "\"fe80::1%eth0\"");
   }
   for (const std::string address : {"::1%lo", "::%lo", "2001:db8::1%1", "::ffff:127.0.0.1%lo"}) {
     EXPECT_EQ(fault(address), '"' + address +
-                                  "\" names an interface, which only a link-local "
-                                  "address (fe80::/10) may");
+                                  "\" must not name an interface, because it is not "
+                                  "link-local (fe80::/10)");
   }
   for (const std::string address : {"224.0.0.1", "239.255.255.255", "255.255.255.255", "ff02::1",
                                     "ff02::1%lo", "::ffff:224.0.0.1", "::ffff:255.255.255.255"}) {

@@ -36,7 +36,7 @@ TEST(TomlDepth, TheDotsOfAllLinesTogetherAreBounded) {
   const std::string most = '#' + repeated(".", kMaxDots) + '\n';
   EXPECT_NO_THROW((void)parse_config(most, "echod.toml"));
   EXPECT_EQ(refusal_line(most + "timeouts.idle_s = 1\n"),
-            "echod.toml: has 10001 dots, allowed are 10000, which bounds how deep tables nest");
+            "echod.toml: has 10001 dots; use at most 10000, so that tables cannot nest too deeply");
 }
 
 TEST(TomlDepth, AKeyWithAllAllowedDotsDoesNotOverflowTheParser) {

@@ -51,9 +51,9 @@ TEST(SyntaxError, SaysThatAStringNeedsQuotesIfTheParserNamesBooleansOrNumbers) {
 
 TEST(SyntaxError, NamesTheAllowedValuesForAWordThatIsNoValue) {
   const std::vector<std::pair<std::string, std::string>> slips{
-      {"[socket]\nno_delay = yes\n", ", allowed are true or false"},
-      {"[socket]\nno_delay = True\n", ", allowed are true or false"},
-      {"[turn]\nreads = many\n", ", allowed are 1 to 1024"},
+      {"[socket]\nno_delay = yes\n", "; use true or false"},
+      {"[socket]\nno_delay = True\n", "; use true or false"},
+      {"[turn]\nreads = many\n", "; use 1 to 1024"},
       {"[timeouts]\nidle_s = 1,5\n", ": a number has no comma: write 0.5 or 10000"},
       {"[limits]\nmax_connections = 10,000 # x\n", ": a number has no comma: write 0.5 or 10000"}};
   for (const auto& [text, end] : slips) {
@@ -70,14 +70,14 @@ TEST(SyntaxError, KeepsTheTextOfTheParserIfItIsClear) {
                                  "port =\n", "[log]\n[log]\n"}) {
     const std::string error = error_in(text);
     EXPECT_NE(error.find(": not TOML: Error while parsing "), std::string::npos) << error;
-    EXPECT_EQ(error.find("allowed are"), std::string::npos) << error;
+    EXPECT_EQ(error.find("; use "), std::string::npos) << error;
   }
 }
 
 // Such a position could come from a text that is not UTF-8 or from another version of the parser.
 TEST(SyntaxError, KeepsTheTextOfTheParserIfThePositionIsOutsideTheText) {
   EXPECT_EQ(syntax_error_text("", 1, "words"), "words");
-  EXPECT_EQ(syntax_error_text("port = many", 0, "words"), "words, allowed are 0 to 65535");
+  EXPECT_EQ(syntax_error_text("port = many", 0, "words"), "words; use 0 to 65535");
   EXPECT_EQ(syntax_error_text("port = 1,", 1000, "words"), "words");
 }
 

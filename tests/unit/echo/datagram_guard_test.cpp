@@ -27,8 +27,8 @@ DatagramVerdict verdict(const sys::ReceivedDatagrams& datagrams) {
 TEST(DatagramGuardTest, AnswersTheHighPortsOfAHost) {
   for (const char* host :
        {"192.0.2.1", "127.0.0.1", "10.255.255.255", "2001:db8::1", "fe80::1%1"}) {
-    EXPECT_EQ(verdict(from(host, 1024)), DatagramVerdict::answer) << host;
-    EXPECT_EQ(verdict(from(host, 65535)), DatagramVerdict::answer) << host;
+    EXPECT_EQ(verdict(from(host, 1024)), DatagramVerdict::echo) << host;
+    EXPECT_EQ(verdict(from(host, 65535)), DatagramVerdict::echo) << host;
   }
 }
 
@@ -40,8 +40,8 @@ TEST(DatagramGuardTest, RefusesPortsOfServices) {
   for (const std::uint16_t port : std::to_array<std::uint16_t>({1, 7, 19, 53, 1023, 2049})) {
     EXPECT_EQ(verdict(from("192.0.2.1", port)), DatagramVerdict::service_port) << port;
   }
-  EXPECT_EQ(verdict(from("192.0.2.1", 2048)), DatagramVerdict::answer);
-  EXPECT_EQ(verdict(from("192.0.2.1", 2050)), DatagramVerdict::answer);
+  EXPECT_EQ(verdict(from("192.0.2.1", 2048)), DatagramVerdict::echo);
+  EXPECT_EQ(verdict(from("192.0.2.1", 2050)), DatagramVerdict::echo);
 }
 
 // The source may be another echod, or one that was named by whoever forged the datagram.

@@ -51,10 +51,10 @@ std::vector<Datagram> datagrams_of(const Datagram& whole) {
 
 class DatagramRelayTest : public testing::Test {
  protected:
-  DatagramRelay::Round echo(std::size_t most = kMost) {
-    const DatagramRelay::Round round = relay_.echo(kFd, most, now_);
+  DatagramRelay::BatchResult echo(std::size_t most = kMost) {
+    const DatagramRelay::BatchResult batch = relay_.echo(kFd, most, now_);
     kernel_.verify();
-    return round;
+    return batch;
   }
   [[nodiscard]] std::uint64_t count(Counter counter) const { return counters_.get(counter); }
   // Each datagram that was received was echoed or dropped.
@@ -86,10 +86,10 @@ TEST_F(DatagramRelayTest, EchoesABatchInOneCall) {
   const std::vector<Datagram> batch{single("one"), single("two"), single("three")};
   kernel_.expect_recvmmsg(kFd, batch, kMost);
   kernel_.expect_sendmmsg(kFd, batch);
-  const DatagramRelay::Round round = echo();
-  EXPECT_EQ(round.received, 3U);
-  EXPECT_EQ(round.bytes, 11U);
-  EXPECT_EQ(round.error, 0);
+  const DatagramRelay::BatchResult result = echo();
+  EXPECT_EQ(result.received, 3U);
+  EXPECT_EQ(result.bytes, 11U);
+  EXPECT_EQ(result.error, 0);
   EXPECT_EQ(count(Counter::datagrams_received), 3U);
   EXPECT_EQ(count(Counter::datagrams_echoed), 3U);
   EXPECT_EQ(count(Counter::datagram_bytes_received), 11U);
@@ -181,9 +181,9 @@ TEST_F(DatagramRelayTest, DropsWhatExceedsTheRateOfItsSource) {
 
 TEST_F(DatagramRelayTest, AnEmptyQueueIsNoError) {
   kernel_.expect_recvmmsg_error(kFd, EAGAIN);
-  const DatagramRelay::Round round = echo();
-  EXPECT_EQ(round.received, 0U);
-  EXPECT_EQ(round.error, 0);
+  const DatagramRelay::BatchResult result = echo();
+  EXPECT_EQ(result.received, 0U);
+  EXPECT_EQ(result.error, 0);
 }
 
 TEST_F(DatagramRelayTest, ReceivesAndSendsAgainAfterASignal) {

@@ -22,7 +22,7 @@ class SourceRatesTest : public testing::Test {
   std::size_t admitted(const SocketAddress& source, std::size_t tries) {
     std::size_t count = 0;
     for (std::size_t i = 0; i < tries; ++i) {
-      count += rates_.admits(source, 1, now_) ? 1U : 0U;
+      count += rates_.take_tokens(source, 1, now_) ? 1U : 0U;
     }
     return count;
   }
@@ -69,12 +69,12 @@ TEST_F(SourceRatesTest, AnIpv6NetworkIsOneSource) {
 // Else a train of 64 could never be echoed with a limit of 10.
 TEST_F(SourceRatesTest, ATrainIsAdmittedAsAWholeAndPaidForLater) {
   rates_.set_per_second(10);
-  EXPECT_TRUE(rates_.admits(host("192.0.2.1"), 64, now_));
-  EXPECT_FALSE(rates_.admits(host("192.0.2.1"), 1, now_));
+  EXPECT_TRUE(rates_.take_tokens(host("192.0.2.1"), 64, now_));
+  EXPECT_FALSE(rates_.take_tokens(host("192.0.2.1"), 1, now_));
   now_ += 5s;
-  EXPECT_FALSE(rates_.admits(host("192.0.2.1"), 1, now_));
+  EXPECT_FALSE(rates_.take_tokens(host("192.0.2.1"), 1, now_));
   now_ += 1s;
-  EXPECT_TRUE(rates_.admits(host("192.0.2.1"), 1, now_));
+  EXPECT_TRUE(rates_.take_tokens(host("192.0.2.1"), 1, now_));
 }
 
 TEST_F(SourceRatesTest, AReloadChangesTheLimit) {

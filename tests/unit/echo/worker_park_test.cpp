@@ -43,8 +43,8 @@ TEST_F(WorkerParkTest, AParkedWorkerServesNobodyUntilItIsUnparked) {
   peer.send_all("meanwhile");
   TcpPeer second = connect();
   second.send_all("waits");
-  workers->at(0).wake_up();
-  workers->at(1).wake_up();
+  workers->at(0).probe();
+  workers->at(1).probe();
   EXPECT_FALSE(peer.has_news());
   EXPECT_EQ(workers->at(0).turns() + workers->at(1).turns(), turns);
   workers->unpark();

@@ -166,7 +166,7 @@ TEST_F(WorkerTest, OrdersTakeNoMemory) {
     worker_->apply(same);
     worker_->drain();
     worker_->abort_connections(CloseReason::forced);
-    worker_->wake_up();
+    worker_->probe();
   }
   EXPECT_TRUE(comes(ended_));
 }
@@ -175,7 +175,7 @@ TEST_F(WorkerTest, MakesATurnWhenItIsWokenUp) {
   start();
   for (int i = 0; i < 3; ++i) {
     const std::uint64_t before = worker_->turns();
-    worker_->wake_up();
+    worker_->probe();
     wait_until("a turn", [this, before] { return worker_->turns() > before; });
   }
 }

@@ -120,7 +120,7 @@ TEST_F(WorkersTest, AreCalledWhenOneOfThemIsStuck) {
   start();
   const auto peers = connect_many(1);
   const std::uint64_t turns_before = workers_->at(1).turns();
-  workers_->relieve(0);
+  workers_->wake_others_to_accept(0);
   wait_until("a turn", [this, turns_before] { return workers_->at(1).turns() > turns_before; });
 }
 

@@ -20,9 +20,9 @@ class AdminAccessTest : public testing::Test {
     const LogSnapshot log = access_.log();
     return log.file_level + ' ' + log.stderr_level;
   }
-  // What the service does with an order.
+  // What the service does with a request.
   void apply(const LogLevels& levels) {
-    orders_.push_back(levels);
+    requests_.push_back(levels);
     config_.file_level = levels.file.value_or(config_.file_level);
     config_.stderr_level = levels.stderr_level.value_or(config_.stderr_level);
     logs_.apply(config_);
@@ -39,7 +39,7 @@ class AdminAccessTest : public testing::Test {
                    WorkerEvents{.on_ended = [] {}, .on_listener_lost = [](int) {}}};
   std::vector<ReloadMode> reloads_;
   WorkerWatch watch_{loop_, workers_, logs_.notices(), [] {}};
-  std::vector<LogLevels> orders_;
+  std::vector<LogLevels> requests_;
   std::function<void()> while_applied_ = [] {};
   AdminAccess access_{loop_,
                       logs_,
@@ -49,7 +49,7 @@ class AdminAccessTest : public testing::Test {
                        .on_reload = [this](ReloadMode mode) { reloads_.push_back(mode); }}};
 };
 
-TEST_F(AdminAccessTest, LevelsCountAsSetFromTheOrderOn) {
+TEST_F(AdminAccessTest, LevelsCountAsSetFromTheRequestOn) {
   EXPECT_EQ(levels(), "debug critical");
   access_.set_log_levels({.file = LogLevel::info, .stderr_level = {}});
   EXPECT_EQ(levels(), "info critical");
@@ -57,13 +57,13 @@ TEST_F(AdminAccessTest, LevelsCountAsSetFromTheOrderOn) {
   EXPECT_EQ(levels(), "info off");
   loop_.run_once();
   EXPECT_EQ(levels(), "info off");
-  ASSERT_EQ(orders_.size(), 1U);
-  EXPECT_EQ(orders_[0], (LogLevels{.file = LogLevel::info, .stderr_level = LogLevel::off}));
+  ASSERT_EQ(requests_.size(), 1U);
+  EXPECT_EQ(requests_[0], (LogLevels{.file = LogLevel::info, .stderr_level = LogLevel::off}));
 }
 
-TEST_F(AdminAccessTest, AnOrderDuringAnotherIsCarriedOutNext) {
+TEST_F(AdminAccessTest, ARequestDuringAnotherIsCarriedOutNext) {
   while_applied_ = [this] {
-    if (orders_.size() == 1) {
+    if (requests_.size() == 1) {
       access_.set_log_levels({.file = LogLevel::error, .stderr_level = {}});
     }
   };
@@ -72,12 +72,12 @@ TEST_F(AdminAccessTest, AnOrderDuringAnotherIsCarriedOutNext) {
   EXPECT_EQ(levels(), "error critical");
   loop_.run_once();
   EXPECT_EQ(levels(), "error critical");
-  ASSERT_EQ(orders_.size(), 2U);
-  EXPECT_EQ(orders_[1].file, LogLevel::error);
+  ASSERT_EQ(requests_.size(), 2U);
+  EXPECT_EQ(requests_[1].file, LogLevel::error);
 }
 
 // A reload sets other levels.
-TEST_F(AdminAccessTest, AnOrderThatWasCarriedOutIsForgotten) {
+TEST_F(AdminAccessTest, ARequestThatWasCarriedOutIsForgotten) {
   access_.set_log_levels({.file = LogLevel::info, .stderr_level = {}});
   loop_.run_once();
   config_.file_level = LogLevel::trace;
@@ -85,7 +85,7 @@ TEST_F(AdminAccessTest, AnOrderThatWasCarriedOutIsForgotten) {
   EXPECT_EQ(levels(), "trace critical");
 }
 
-TEST_F(AdminAccessTest, AReloadIsInProgressFromItsOrderUntilTheServiceSaysThatItIsOver) {
+TEST_F(AdminAccessTest, AReloadIsInProgressFromItsRequestUntilTheServiceSaysThatItIsOver) {
   EXPECT_FALSE(access_.facts().is_reload_in_progress);
   access_.reload(ReloadMode::as_needed);
   EXPECT_TRUE(access_.facts().is_reload_in_progress);
@@ -96,36 +96,36 @@ TEST_F(AdminAccessTest, AReloadIsInProgressFromItsOrderUntilTheServiceSaysThatIt
   EXPECT_FALSE(access_.facts().is_reload_in_progress);
 }
 
-TEST_F(AdminAccessTest, TheEndOfAnEarlierReloadDoesNotEndOneThatWasOrderedLater) {
+TEST_F(AdminAccessTest, TheEndOfAnEarlierReloadDoesNotEndOneThatWasRequestedLater) {
   access_.set_reloading(true);
   access_.reload(ReloadMode::as_needed);
   access_.set_reloading(false);
   EXPECT_TRUE(access_.facts().is_reload_in_progress);
 }
 
-TEST_F(AdminAccessTest, OrdersToReloadAreMerged) {
+TEST_F(AdminAccessTest, RequestsToReloadAreMerged) {
   access_.reload(ReloadMode::as_needed);
   access_.reload(ReloadMode::forced);
   access_.reload(ReloadMode::as_needed);
-  EXPECT_EQ(access_.ordered_reload(), ReloadMode::forced);
+  EXPECT_EQ(access_.requested_reload(), ReloadMode::forced);
   loop_.run_once();
   EXPECT_EQ(reloads_, std::vector{ReloadMode::forced});
-  EXPECT_EQ(access_.ordered_reload(), std::nullopt);
+  EXPECT_EQ(access_.requested_reload(), std::nullopt);
 }
 
-// Another program carries out what was ordered before, and nobody else would carry out the rest.
-TEST_F(AdminAccessTest, AnOrderWaitsWhileOrdersAreHeld) {
+// Another program carries out what was requested before, and nobody else would carry out the rest.
+TEST_F(AdminAccessTest, ARequestWaitsWhileRequestsAreHeld) {
   access_.drain();
-  access_.hold_orders();
-  EXPECT_TRUE(access_.is_drain_ordered());
-  EXPECT_EQ(access_.ordered_reload(), std::nullopt);
-  std::future<void> order =
+  access_.hold_requests();
+  EXPECT_TRUE(access_.is_drain_requested());
+  EXPECT_EQ(access_.requested_reload(), std::nullopt);
+  std::future<void> request =
       std::async(std::launch::async, [this] { access_.reload(ReloadMode::forced); });
-  EXPECT_EQ(order.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  EXPECT_EQ(request.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
   EXPECT_FALSE(access_.facts().is_reload_in_progress);
-  access_.accept_orders();
-  order.get();
-  EXPECT_EQ(access_.ordered_reload(), ReloadMode::forced);
+  access_.accept_requests();
+  request.get();
+  EXPECT_EQ(access_.requested_reload(), ReloadMode::forced);
 }
 
 }  // namespace

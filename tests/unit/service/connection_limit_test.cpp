@@ -137,6 +137,12 @@ TEST(SplicePipesTest, TakeAPartOfTheUsableDescriptors) {
   EXPECT_EQ(pipes_of(640, 1, false), 0U);
 }
 
+TEST(SplicePipesTest, AreAtLeastOneForEachOfMoreThan128Workers) {
+  EXPECT_EQ(pipes_of(1'000'000, 128), 128U);
+  EXPECT_EQ(pipes_of(1'000'000, 129), 129U);
+  EXPECT_EQ(pipes_of(1'000'000, 1024), 1024U);
+}
+
 // So a reload that switches splicing on cannot leave no descriptor for a connection.
 TEST(SplicePipesTest, NeverTakeTheLastDescriptors) {
   for (std::uint64_t usable = 1; usable <= 1000; ++usable) {

@@ -144,8 +144,7 @@ TEST_F(DatagramListenersTest, SaysThatItKeepsOptionsIfTheyCannotBeChanged) {
   close(open.front().fd);
   open.front().fd = eventfd(0, EFD_CLOEXEC);  // No socket, so it has no option to set.
   const CarriedDatagrams carried = take_over_datagrams(open, wanted_, kSmall, 1);
-  EXPECT_EQ(carried.trouble,
-            "keeps options that it had: SO_RCVBUF: Socket operation on non-socket");
+  EXPECT_EQ(carried.trouble, "keeps its old options: SO_RCVBUF: Socket operation on non-socket");
 }
 
 TEST_F(DatagramListenersTest, APassedSocketStaysAlone) {

@@ -120,9 +120,9 @@ TEST_F(UpgradeCheckTest, WithMoreConnectionsThanDescriptorsItIsRefused) {
   EXPECT_EQ(refusal_of(limited_to(kLimit, "workers = 1\n")), "");
   const std::string open = std::to_string(kLimit - reserved);
   const std::string refusal = refusal_of(limited_to(kLimit, "workers = 2\n"));
-  EXPECT_TRUE(refusal.starts_with(open + " connections are open, but only " +
-                                  std::to_string(kLimit - reserved_descriptors(1, 2, 0)) +
-                                  " could be"))
+  EXPECT_TRUE(refusal.starts_with(open +
+                                  " connections are open, but the new configuration allows only " +
+                                  std::to_string(kLimit - reserved_descriptors(1, 2, 0)) + ";"))
       << refusal;
   EXPECT_NE(refusal_of(limited_to(kLimit - 1, "workers = 1\n")), "");
 }

@@ -73,7 +73,7 @@ TEST_F(WorkerWatchTest, LogsAWorkerOnceAfterThreeChecksWithoutATurn) {
   EXPECT_FALSE(watch_.are_only_stuck_left());
   check();
   EXPECT_NE(log_.str().find("error worker 0 has not answered for 6 s: its 0 connections are "
-                            "stalled; the other workers go on serving\n"),
+                            "stalled; the other workers continue to serve\n"),
             std::string::npos)
       << log_.str();
   EXPECT_TRUE(watch_.are_only_stuck_left());

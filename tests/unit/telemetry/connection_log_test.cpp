@@ -110,9 +110,18 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheAddressTheErrorTheConsequenceAndThe
       "that a restart can open it again\n");
 }
 
-TEST_F(ConnectionLogTest, OfAcceptingNamesTheKnobOnlyIfThatIsShort) {
-  log_.paused_resources(listener_, ENOMEM, 900, kNow);
-  EXPECT_TRUE(said().ends_with("new clients wait in the backlog\n"));
+TEST_F(ConnectionLogTest, OfAcceptingNamesTheKnobForWhatIsShort) {
+  log_.paused_resources(listener_, ENFILE, 900, kNow);
+  EXPECT_TRUE(said().ends_with("; raise fs.file-max\n"));
+  for (const int error : {ENOMEM, ENOBUFS}) {
+    limits_.readmit_rare(LineLimits::RareLine::resources);
+    log_.paused_resources(listener_, error, 900, kNow);
+    EXPECT_TRUE(
+        said().ends_with("; free memory on this host, or raise the memory limit of echod\n"));
+  }
+  limits_.readmit_rare(LineLimits::RareLine::resources);
+  log_.paused_resources(listener_, EPERM, 900, kNow);
+  EXPECT_TRUE(said().ends_with("new clients wait in the backlog\n")) << "no key changes this";
 }
 
 TEST_F(ConnectionLogTest, WhatKeepsClientsFromBeingServedIsANotice) {
@@ -299,7 +308,8 @@ TEST_F(ConnectionLogTest, AShortageOfMemoryItselfTakesNoneToTell) {
   }
   EXPECT_TRUE(said().starts_with(
       "error cannot accept on [::]:2003: Cannot allocate memory; 1 connections stay open, "
-      "new clients wait in the backlog\n"));
+      "new clients wait in the backlog; free memory on this host, or raise the memory limit of "
+      "echod\n"));
 }
 
 TEST_F(ConnectionLogTest, TheFirstLineOfAMinuteThatThereWasNoMemoryForIsMadeUpForByTheNext) {

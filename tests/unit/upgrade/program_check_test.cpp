@@ -117,7 +117,7 @@ TEST_F(ProgramCheckTest, ATruncatedProgramIsRefused) {
   for (const std::uint64_t part : {2U, 3U, 10U}) {
     std::filesystem::resize_file(path, loaded / part);
     const CheckResult result = check(path, {"echod", "descriptors"});
-    EXPECT_TRUE(result.refusal.starts_with(path + " was ended by SIG") ||
+    EXPECT_TRUE(result.refusal.starts_with(path + " was killed by SIG") ||
                 result.refusal.starts_with(path + " cannot be executed: ") ||
                 result.refusal.starts_with(path + ": error while loading"))
         << result.refusal;
@@ -141,13 +141,13 @@ TEST_F(ProgramCheckTest, AProgramThatHangsIsRefusedAtTheDeadline) {
 }
 
 TEST_F(ProgramCheckTest, AProgramThatCrashesIsRefused) {
-  expect_refusal(check_script("echo 'workers = 2'; kill -SEGV $$"), " was ended by SIGSEGV");
+  expect_refusal(check_script("echo 'workers = 2'; kill -SEGV $$"), " was killed by SIGSEGV");
   expect_refusal(check_script("echo 'echod: invariant violated' >&2; kill -ABRT $$"),
-                 " was ended by SIGABRT: invariant violated");
+                 " was killed by SIGABRT: invariant violated");
 }
 
 TEST_F(ProgramCheckTest, ASignalWithoutANameIsANumber) {
-  expect_refusal(check_script("kill -40 $$"), " was ended by signal 40");
+  expect_refusal(check_script("kill -40 $$"), " was killed by signal 40");
 }
 
 TEST_F(ProgramCheckTest, AProgramThatPrintsTooMuchIsRefused) {

@@ -176,7 +176,7 @@ TEST_F(StateDamageTest, ADescriptorThatAppearsTwiceIsRefused) {
 }
 
 TEST_F(StateDamageTest, TheServiceMustComeFirstAndOnce) {
-  const std::string end = "): the first record, and no other, must be the service";
+  const std::string end = "): the first record, and only it, must be the service record";
   StateParts changed = parts_;
   changed.insert_record(2, parts_.records()[0].number, parts_.records()[0].content);
   EXPECT_EQ(state_refusal(changed.bytes()), "record 3 of the state (service" + end);
@@ -197,10 +197,11 @@ TEST_F(StateDamageTest, ASecondAdminRecordIsRefused) {
 TEST_F(StateDamageTest, AnotherNumberOfConnectionsIsRefused) {
   StateParts changed = parts_;
   changed.remove_record(at(RecordType::connection));
-  EXPECT_EQ(state_refusal(changed.bytes()), "the state has 2 connections and announces 3");
+  EXPECT_EQ(state_refusal(changed.bytes()),
+            "the state has 2 connections, but its service record says 3");
   // The number alone must not make the reader reserve memory.
   EXPECT_EQ(refusal_with(RecordType::service, 7, number_field(UINT64_MAX)),
-            "the state has 3 connections and announces 18446744073709551615");
+            "the state has 3 connections, but its service record says 18446744073709551615");
 }
 
 TEST_F(StateDamageTest, AWorkerThatDoesNotExistIsRefused) {
@@ -211,9 +212,9 @@ TEST_F(StateDamageTest, AWorkerThatDoesNotExistIsRefused) {
 TEST_F(StateDamageTest, OwedBytesThatContradictTheStateAreRefused) {
   const std::string first = "record 9 of the state (connection): ";  // It is echoing.
   EXPECT_EQ(refusal_with(RecordType::connection, 14, "owed"),
-            first + "bytes are owed, and the state is not flushing");
+            first + "has owed bytes, but its state is not flushing");
   EXPECT_EQ(refusal_with(RecordType::connection, 13, number_field(std::uint64_t{1})),
-            first + "there are bytes in a pipe, and no pipe");
+            first + "has bytes in a pipe, but no pipe");
   EXPECT_EQ(refusal_with(RecordType::connection, 11, number_field(100)),
             first + "the pipe has only one end");
   EXPECT_EQ(refusal_with(RecordType::connection, 12, number_field(100)),
