@@ -29,7 +29,8 @@ REFUSALS = 3  # So many trains are refused before echod sends none for a minute.
 
 
 def config(host: str = "127.0.0.1") -> str:
-    listen = "".join(f'[[listen]]\nprotocol = "{protocol}"\naddress = "{host}"\nport = 0\n' for protocol in ("tcp", "udp"))
+    listen = "".join(f'[[listen]]\nprotocol = "{protocol}"\naddress = "{host}"\nport = 0\n'
+                     for protocol in ("tcp", "udp"))
     return f"workers = {WORKERS}\n[socket]\nreceive_buffer_kib = {RECEIVE_BUFFER_KIB}\n{listen}"
 
 
@@ -66,8 +67,8 @@ def echoes(client: socket.socket, target: tuple[str, int], payload: bytes, secon
 
 
 def datagram_flood(run: ScenarioRun) -> None:
-    """Floods of datagrams of all sizes, whose senders do not read: TCP pings are answered meanwhile, and other datagrams
-    come back or were counted as dropped.
+    """Floods of datagrams of all sizes, whose senders do not read: TCP pings are answered meanwhile, and other
+    datagrams come back or were counted as dropped.
     """
     floods, pings = 2, 300
     run.start(config())

@@ -10,71 +10,19 @@
 #include <array>
 #include <csignal>
 #include <cstdint>
-#include <set>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include "admin_client.hpp"
-#include "daemon_test.hpp"
+#include "datagram_fixture.hpp"
 #include "ipv6.hpp"
 #include "passed_listener.hpp"
 #include "reserved_port.hpp"
-#include "udp_peer.hpp"
-#include "upgrade_fixture.hpp"
 
 namespace echod::test {
 namespace {
 
-std::string udp_config(const std::string& address, std::uint16_t port = 0) {
-  return "[[listen]]\nprotocol = \"udp\"\naddress = \"" + address +
-         "\"\nport = " + std::to_string(port) + '\n';
-}
-
-std::string numbered(std::size_t number, std::size_t bytes) {
-  std::string text = std::to_string(number) + ' ';
-  text.resize(std::max(bytes, text.size()), static_cast<char>('a' + number % 26));
-  return text;
-}
-
-class DatagramTest : public UpgradeFixture {
- protected:
-  DaemonProcess& start_udp(const std::string& config) {
-    DaemonProcess& started = start_replaceable(DaemonOptions{
-        .config = config, .environment = {"RUNTIME_DIRECTORY=" + runtime_.path().string()}});
-    started.allow_log("raise net.core.rmem_max");
-    return started;
-  }
-  [[nodiscard]] UdpPeer udp_peer(const std::string& host = "127.0.0.1",
-                                 const UdpPeerOptions& options = {}) {
-    return {host, daemon().datagram_port(), options};
-  }
-  [[nodiscard]] std::uint64_t dropped_by_kernel() {
-    return metric("echod_datagram_listener_queue_dropped_total");
-  }
-  [[nodiscard]] std::uint64_t metric(const std::string& name) {
-    const AdminClient admin(runtime_.file("admin.sock"));
-    std::istringstream lines(admin.get("/metrics").body);
-    for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with(name + '{') || line.starts_with(name + ' ')) {
-        return std::stoull(line.substr(line.rfind(' ')));
-      }
-    }
-    ADD_FAILURE() << "no metric " << name;
-    return 0;
-  }
-  // Each datagram that was received was echoed or dropped.
-  void expect_balance() {
-    const auto counters = daemon().counters();
-    std::uint64_t dropped = 0;
-    for (const auto& [name, value] : counters) {
-      dropped += name.starts_with("datagrams_dropped_") ? value : 0;
-    }
-    EXPECT_EQ(counters.at("datagrams_received"), counters.at("datagrams_echoed") + dropped);
-  }
-
-  const TemporaryDirectory runtime_;
-};
+class DatagramTest : public DatagramFixture {};
 
 TEST_F(DatagramTest, EverySizeComesBack) {
   start_udp(udp_config("::"));
@@ -356,7 +304,7 @@ TEST_F(DatagramTest, WhatAPassedSocketGotBeforeTheStartIsEchoed) {
 }
 
 // Forged datagrams, by a raw socket.
-class DatagramRootTest : public DatagramTest {
+class DatagramRootTest : public DatagramFixture {
  protected:
   // Sends a datagram from `source` to the daemon, whoever has that address.
   void forge(const std::string& source, std::uint16_t source_port, const std::string& target) {
@@ -409,87 +357,6 @@ TEST_F(DatagramRootTest, SourcePortsOfServicesAndPortZeroAreNotAnswered) {
   daemon().expect_counter("datagrams_dropped_service_port", 5);
   daemon().expect_counter("datagrams_dropped_port_zero", 1);
   daemon().expect_counter("datagrams_echoed", 0);
-}
-
-class DatagramUpgradeTest : public DatagramTest {
- protected:
-  void TearDown() override {
-    if (!daemon().is_finished()) {
-      stop_daemon();
-    }
-    DatagramTest::TearDown();
-  }
-  [[nodiscard]] std::size_t upgrades_done() {
-    const std::vector<std::string> lines = daemon().err_lines();
-    return static_cast<std::size_t>(std::count_if(
-        lines.begin(), lines.end(),
-        [](const std::string& line) { return line.find(kUpgraded) != std::string::npos; }));
-  }
-};
-
-// Not one datagram may be lost, so what waits must wait in a queue that stays.
-TEST_F(DatagramUpgradeTest, AnUpgradeUnderLoadLosesNothing) {
-  const std::string listen = udp_config("127.0.0.1");
-  start_udp("workers = 2\n" + listen);
-  std::vector<UdpPeer> peers;
-  for (int i = 0; i < 6; ++i) {
-    peers.push_back(udp_peer());
-  }
-  // What each peer has sent and not got back. So much of it fits into the receive buffers.
-  constexpr std::size_t kMostOwed = 20;
-  std::vector<std::set<std::string>> owed(peers.size());
-  std::size_t number = 0;
-  const auto receive_until = [&](std::size_t most) {
-    for (std::size_t i = 0; i < peers.size(); ++i) {
-      while (owed[i].size() > most) {
-        EXPECT_EQ(owed[i].erase(peers[i].receive().bytes), 1U);
-      }
-    }
-  };
-  const auto send_round = [&] {
-    for (std::size_t i = 0; i < peers.size(); ++i) {
-      peers[i].send(numbered(number, 64));
-      owed[i].insert(numbered(number, 64));
-    }
-    ++number;
-    receive_until(kMostOwed);
-  };
-  // The same sockets, more workers, and fewer workers.
-  for (const char* workers : {"workers = 2\n", "workers = 4\n", "workers = 1\n"}) {
-    write_config(workers + listen);
-    replace_program();
-    daemon().signal(SIGHUP);
-    ++upgrades_;
-    while (upgrades_done() < upgrades_) {
-      send_round();
-    }
-    for (int i = 0; i < 20; ++i) {
-      send_round();
-    }
-    receive_until(0);
-  }
-  EXPECT_EQ(dropped_by_kernel(), 0U);
-  expect_balance();
-}
-
-TEST_F(DatagramUpgradeTest, AnAddedOneIsServedAndARemovedOneIsNot) {
-  start_udp("workers = 2\n" + udp_config("127.0.0.1"));
-  const std::uint16_t first = daemon().datagram_port();
-  const UdpPeer peer("127.0.0.1", first);
-  ASSERT_TRUE(peer.echoes("before"));
-  std::uint16_t second = 0;
-  {
-    const PassedListener reserved(SOCK_DGRAM);
-    second = reserved.port();
-  }
-  upgrade_to("workers = 2\n" + udp_config("127.0.0.1") + udp_config("127.0.0.1", second));
-  EXPECT_TRUE(peer.echoes("still"));
-  EXPECT_TRUE(UdpPeer("127.0.0.1", second).echoes("new"));
-  upgrade_to("workers = 2\n" + udp_config("127.0.0.1", second));
-  EXPECT_TRUE(UdpPeer("127.0.0.1", second).echoes("stays"));
-  // Its port is free, and no longer one of echod's own.
-  const UdpPeer takes("127.0.0.1", second, {.host = "127.0.0.1", .port = first});
-  EXPECT_TRUE(takes.echoes("taken"));
 }
 
 }  // namespace

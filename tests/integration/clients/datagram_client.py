@@ -13,7 +13,8 @@ LONGEST = 8000
 
 class Client(asyncio.DatagramProtocol):
     def __init__(self, count):
-        self.left = [number.to_bytes(4, "big") + random.randbytes(random.randint(0, LONGEST)) for number in range(count)]
+        self.left = [number.to_bytes(4, "big") + random.randbytes(random.randint(0, LONGEST))
+                     for number in range(count)]
         self.outstanding = set()
         self.received = 0
         self.result = asyncio.get_running_loop().create_future()
