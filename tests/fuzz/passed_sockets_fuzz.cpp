@@ -170,11 +170,11 @@ void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
   const std::size_t count = passed.size();
   try {
     const PassedListeners listeners = adopt_passed_sockets(std::move(passed), config);
-    require(listeners.tcp.size() + listeners.udp.size() == config.listen.size() &&
+    require(listeners.streams.size() + listeners.datagrams.size() == config.listen.size() &&
                 config.listen.size() == count,
             "passed sockets and configuration agree one to one");
-    check_sockets(listeners.tcp, listeners_of(config, Protocol::tcp));
-    check_sockets(listeners.udp, listeners_of(config, Protocol::udp));
+    check_sockets(listeners.streams, listeners_of(config, Protocol::tcp));
+    check_sockets(listeners.datagrams, listeners_of(config, Protocol::udp));
   } catch (const StartupError& error) {
     check_refusal(error);
   }

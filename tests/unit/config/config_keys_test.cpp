@@ -38,7 +38,7 @@ TEST(ConfigKeys, HaveUniqueNames) {
     EXPECT_TRUE(names.insert(key.dotted_name()).second) << key.dotted_name();
     EXPECT_EQ(find_key(key.section, key.name), &key);
   }
-  EXPECT_EQ(names.size(), 36U);
+  EXPECT_EQ(names.size(), 40U);
   EXPECT_EQ(find_key("limits", "port"), nullptr);
 }
 

@@ -95,7 +95,7 @@ class CarriedListenersTest : public WorkersFixture {
   [[nodiscard]] ListenerState state() const {
     Config config;
     config.listen = {{.address = address_of("127.0.0.1", 0)}};
-    return states_of({socket_}, config).front();
+    return states_of({socket_}, {}, config).front();
   }
   // The same, with a descriptor that the caller owns.
   [[nodiscard]] ListenerState state_of_a_duplicate() const {
@@ -134,7 +134,8 @@ TEST_F(CarriedListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
                              .is_inherited = true,
                              .fell_back_to_v4 = true,
                              .dropped_before = 3};
-  EXPECT_EQ(states_of({socket_, inherited}, config), (std::vector<ListenerState>{first, second}));
+  EXPECT_EQ(states_of({socket_, inherited}, {}, config),
+            (std::vector<ListenerState>{first, second}));
 }
 
 TEST_F(CarriedListenersTest, AFreeAddressCanBeServed) {
@@ -188,7 +189,7 @@ TEST_F(CarriedListenersTest, WithSocketActivationALeavingAddressIsRefused) {
   open.is_inherited = true;
   const std::string refusal = refusal_of({}, {open}, ExitCode::configuration);
   EXPECT_TRUE(
-      refusal.starts_with("socket activation: no [[listen]] has the address of the passed socket "
+      refusal.starts_with("socket activation: no [[listen]] is for the passed socket "
                           "127.0.0.1:" +
                           std::to_string(port())))
       << refusal;

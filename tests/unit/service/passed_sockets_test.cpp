@@ -48,7 +48,7 @@ std::vector<sys::ListenSocket> adopt(PassedSocket socket, const ListenConfig& wa
   config.listen = {wanted};
   std::vector<PassedSocket> passed;
   passed.push_back(std::move(socket));
-  return adopt_passed_sockets(std::move(passed), config).tcp;
+  return adopt_passed_sockets(std::move(passed), config).streams;
 }
 
 // A socket without options, as systemd passes it unless the unit sets some.
@@ -89,7 +89,7 @@ TEST(PassedSocketsTest, AnAdoptedSocketIsSetUpLikeOneOfOurOwn) {
   config.listen = {{.address = address_of("127.0.0.1", listener.port()), .backlog = 17}};
   std::vector<PassedSocket> passed;
   passed.push_back(bare(listener));
-  const auto adopted = adopt_passed_sockets(std::move(passed), config).tcp;
+  const auto adopted = adopt_passed_sockets(std::move(passed), config).streams;
   ASSERT_EQ(adopted.size(), 1U);
   const sys::ListenSocket own =
       sys::open_listener(address_of("127.0.0.1", 0), 17, false, config.socket);
@@ -162,12 +162,12 @@ TEST(PassedSocketsTest, UdpSocketsAreMatchedByProtocolAndAddress) {
   passed.push_back({.fd = std::move(other.fd), .name = "other"});
   passed.push_back(tcp.take());
   const PassedListeners adopted = adopt_passed_sockets(std::move(passed), config);
-  ASSERT_EQ(adopted.tcp.size(), 1U);
-  ASSERT_EQ(adopted.udp.size(), 2U);
-  EXPECT_EQ(adopted.udp[0].address, other.address);
-  EXPECT_EQ(adopted.udp[1].address, same.address);
-  EXPECT_TRUE(adopted.udp[0].is_inherited);
-  EXPECT_EQ(adopted.udp[0].receive_buffer_bytes, 2U * 20 * 1024);
+  ASSERT_EQ(adopted.streams.size(), 1U);
+  ASSERT_EQ(adopted.datagrams.size(), 2U);
+  EXPECT_EQ(adopted.datagrams[0].address, other.address);
+  EXPECT_EQ(adopted.datagrams[1].address, same.address);
+  EXPECT_TRUE(adopted.datagrams[0].is_inherited);
+  EXPECT_EQ(adopted.datagrams[0].receive_buffer_bytes, 2U * 20 * 1024);
 }
 
 TEST(PassedSocketsTest, ATcpSocketIsNotForUdp) {
@@ -181,7 +181,7 @@ TEST(PassedSocketsTest, ATcpSocketIsNotForUdp) {
                 "socket unit");
 }
 
-TEST(PassedSocketsTest, AUnixSocketIsRefused) {
+TEST(PassedSocketsTest, AUnixSocketWithoutAPathIsRefused) {
   PassedSocket local{.fd = sys::UniqueFd::adopt(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
                      .name = "local"};
   sockaddr_un any{};
@@ -190,9 +190,9 @@ TEST(PassedSocketsTest, AUnixSocketIsRefused) {
             0);
   ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
   EXPECT_EQ(refusal_of(std::move(local), {}),
-            "socket activation: local is not a listening TCP socket or a bound UDP socket; its "
-            "unit needs ListenStream= or ListenDatagram= with a port, Accept=no, and no "
-            "SocketProtocol=");
+            "socket activation: local is not a listening TCP or UNIX socket or a bound UDP socket; "
+            "its unit needs ListenStream= with a port or path, or ListenDatagram= with a port, "
+            "Accept=no, and no SocketProtocol=");
 }
 
 }  // namespace
