@@ -44,12 +44,7 @@ TcpPeer::TcpPeer(const std::string& host, std::uint16_t port, const PeerOptions&
     fail("socket", errno);
   }
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options.receive_buffer_bytes > 0) {
-    set_option(fd_, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
-  }
-  if (options.send_buffer_bytes > 0) {
-    set_option(fd_, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
-  }
+  set_buffers(options);
   const auto* const address = reinterpret_cast<const sockaddr*>(&target.storage);
   int error = ::connect(fd_, address, target.length) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
@@ -60,6 +55,29 @@ TcpPeer::TcpPeer(const std::string& host, std::uint16_t port, const PeerOptions&
   if (error != 0) {
     close();
     fail("connect", error);
+  }
+}
+
+TcpPeer::TcpPeer(const std::string& path, const PeerOptions& options)
+    : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  if (fd_ < 0) {
+    fail("socket", errno);
+  }
+  set_buffers(options);
+  const sockaddr_un address = local_address(path);
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    const int error = errno;
+    close();
+    fail("connect", error);
+  }
+}
+
+void TcpPeer::set_buffers(const PeerOptions& options) const {
+  if (options.receive_buffer_bytes > 0) {
+    set_option(fd_, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
+  }
+  if (options.send_buffer_bytes > 0) {
+    set_option(fd_, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
   }
 }
 

@@ -15,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "files.hpp"
 #include "ipv6.hpp"
+#include "local_socket.hpp"
 #include "passed_listener.hpp"
 #include "service/exit_codes.hpp"
 #include "socket_option.hpp"
@@ -193,6 +195,36 @@ TEST(PassedSocketsTest, AUnixSocketWithoutAPathIsRefused) {
             "socket activation: local is not a listening TCP or UNIX socket or a bound UDP socket; "
             "its unit needs ListenStream= with a port or path, or ListenDatagram= with a port, "
             "Accept=no, and no SocketProtocol=");
+}
+
+TEST(PassedSocketsTest, AUnixSocketIsMatchedByItsPathAndKeepsIt) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("a.sock");
+  const ListenConfig wanted{.backlog = 17, .path = path};
+  const auto listeners = adopt({.fd = bound_to_path(path), .name = "echo"}, wanted);
+  ASSERT_EQ(listeners.size(), 1U);
+  EXPECT_EQ(listeners[0].path, path);
+  EXPECT_EQ(listeners[0].name, "unix:" + path);
+  EXPECT_EQ(listeners[0].backlog, 17);
+  EXPECT_TRUE(listeners[0].is_inherited);
+  EXPECT_NE(fcntl(listeners[0].fd.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(refusal_of({.fd = bound_to_path(directory.file("b.sock")), .name = "echo"}, wanted),
+            "socket activation: [[listen]] unix:" + path +
+                " is not among the passed sockets: unix:" + directory.file("b.sock") +
+                " (echo); change [[listen]], or ListenStream= and ListenDatagram= of the "
+                "socket unit");
+}
+
+TEST(PassedSocketsTest, AUnixSocketIsNotForAnAddress) {
+  const TemporaryDirectory directory;
+  EXPECT_NE(refusal_of({.fd = bound_to_path(directory.file("a.sock")), .name = "echo"},
+                       {.address = SocketAddress::any_v4(0)})
+                .find("is not among the passed sockets"),
+            std::string::npos);
+  Passed tcp("127.0.0.1");
+  EXPECT_NE(refusal_of(tcp.take(), {.path = directory.file("a.sock")})
+                .find("is not among the passed sockets"),
+            std::string::npos);
 }
 
 }  // namespace
