@@ -338,7 +338,7 @@ std::int64_t SimulatedKernel::on_recv(int fd, std::span<std::byte> into, bool is
   return bytes < 0 ? fail(*connection, Call::recv, fd, bytes) : leave(Call::recv, fd, bytes);
 }
 
-std::int64_t SimulatedKernel::on_discard(int fd, std::size_t bytes) noexcept {
+std::int64_t SimulatedKernel::on_discard(int fd, std::span<std::byte> scratch) noexcept {
   Connection* const connection = enter(Call::recv, fd);
   if (connection == nullptr) {
     return -EBADF;
@@ -348,7 +348,7 @@ std::int64_t SimulatedKernel::on_discard(int fd, std::size_t bytes) noexcept {
   }
   check_read(*connection);
   const SimulatedSocket& socket = connection->socket;
-  const std::int64_t discarded = connection->socket.discard(bytes);
+  const std::int64_t discarded = connection->socket.discard(scratch);
   if (socket.read() > socket.written() && !socket.is_shut()) {
     violate("it discards bytes that it owes");
   }
@@ -413,7 +413,7 @@ std::int64_t SimulatedKernel::on_queue_length(int fd, bool is_receive_queue) noe
     return -EBADF;
   }
   if (!is_receive_queue) {
-    return leave(Call::ioctl, fd, connection->socket.unacknowledged());
+    return leave(Call::ioctl, fd, connection->socket.send_queue());
   }
   if (begins_to_drain_) {
     connection->drain_end = connection->socket.sent();
@@ -461,6 +461,9 @@ std::int64_t SimulatedKernel::splice_in(int fd, Pipe& pipe, std::size_t most) no
   Connection* const connection = enter(Call::splice_in, fd);
   if (connection == nullptr) {
     return -EBADF;
+  }
+  if (limits_.is_local) {
+    violate("it splices from a UNIX socket");
   }
   if (pipe.begin != pipe.end) {
     violate("it splices into a pipe that is not empty");
@@ -546,7 +549,8 @@ void SimulatedKernel::check_close(int fd, const Connection& connection) noexcept
   }
   if (!socket.has_fin() || socket.unread() > 0) {
     violate("it closes a connection that the client has not finished");
-  } else if (socket.written() != owed_end(number_of(fd)) || socket.unacknowledged() > 0) {
+  } else if (socket.written() != owed_end(number_of(fd)) ||
+             (socket.unacknowledged() > 0 && !limits_.is_local)) {
     violate("it closes before the client has everything");
   }
 }

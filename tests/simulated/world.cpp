@@ -72,7 +72,8 @@ World::World(Outside& outside, const WorldSettings& settings)
 }
 
 void World::run() {
-  static const SocketAddress peer = *SocketAddress::parse("192.0.2.1", 5555);
+  const SocketAddress peer = settings_.socket.is_local ? SocketAddress::of_process(4711, 1000)
+                                                       : *SocketAddress::parse("192.0.2.1", 5555);
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     shared_.admission.take_slot();
     shared_.admission.count_connection(context_.admission.worker);

@@ -55,10 +55,11 @@ std::ostream& operator<<(std::ostream& out, const Happening& happening) {
 }
 
 std::ostream& operator<<(std::ostream& out, const WorldSettings& settings) {
-  return out << settings.connections << " connections, queues of " << settings.socket.receive_bytes
-             << " and " << settings.socket.send_bytes << " bytes, " << settings.blocks
-             << " blocks of " << settings.block_bytes << " bytes, turns of " << settings.turn_bytes
-             << " bytes or " << settings.turn_reads << " reads, " << settings.pipes << " pipes";
+  return out << settings.connections << (settings.socket.is_local ? " UNIX" : " TCP")
+             << " connections, queues of " << settings.socket.receive_bytes << " and "
+             << settings.socket.send_bytes << " bytes, " << settings.blocks << " blocks of "
+             << settings.block_bytes << " bytes, turns of " << settings.turn_bytes << " bytes or "
+             << settings.turn_reads << " reads, " << settings.pipes << " pipes";
 }
 
 namespace {
@@ -195,7 +196,8 @@ rc::Gen<WorldSettings> settings() {
                        rc::gen::set(&SocketLimits::receive_bytes, rc::gen::inRange(1U, kMostBytes)),
                        rc::gen::set(&SocketLimits::send_bytes, rc::gen::inRange(1U, kMostBytes)),
                        rc::gen::set(&SocketLimits::pipe_slots,
-                                    rc::gen::inRange(std::size_t{1}, std::size_t{5})))),
+                                    rc::gen::inRange(std::size_t{1}, std::size_t{5})),
+                       rc::gen::set(&SocketLimits::is_local, rc::gen::arbitrary<bool>()))),
       rc::gen::set(&WorldSettings::block_bytes,
                    rc::gen::inRange(std::size_t{1}, std::size_t{kMostBytes})),
       rc::gen::set(&WorldSettings::blocks, rc::gen::inRange(std::size_t{0}, std::size_t{3})),

@@ -17,6 +17,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "tcp_peer.hpp"
 
@@ -149,7 +150,10 @@ class SimulatedPair : private Outside {
   std::int64_t receive(std::size_t bytes, int flags = 0) {
     return socket().receive(std::span(buffer_).first(bytes), flags == MSG_PEEK);
   }
-  std::int64_t discard(std::size_t bytes) { return socket().discard(bytes); }
+  std::int64_t discard(std::size_t bytes) {
+    std::vector<std::byte> scratch(bytes);
+    return socket().discard(scratch);
+  }
   std::int64_t send(std::size_t bytes) { return socket().send(bytes, bytes); }
   void fill() {
     while (send(kMany) > 0) {
