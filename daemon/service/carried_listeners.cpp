@@ -171,7 +171,7 @@ CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
   return carried;
 }
 
-void empty_and_close(const ListenerState& open, Workers& workers) noexcept {
+void empty_and_close(const ListenerState& open, Workers& workers) {
   const auto fd = sys::UniqueFd::adopt(open.fd);
   if (open.is_inherited) {
     return;

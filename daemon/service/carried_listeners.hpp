@@ -48,8 +48,8 @@ struct CarriedListener {
 
 // Accepts the clients that wait at a listener that is not configured any more, for the workers in
 // turn, and closes it. A path is removed before. A socket that the service manager has open too is
-// only closed.
-void empty_and_close(const ListenerState& open, Workers& workers) noexcept;
+// only closed. Throws std::bad_alloc.
+void empty_and_close(const ListenerState& open, Workers& workers);
 
 // How the path of `wanted` is opened.
 [[nodiscard]] sys::LocalListenerOptions local_options(const ListenConfig& wanted);

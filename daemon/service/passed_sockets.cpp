@@ -176,8 +176,7 @@ PassedListeners adopt_passed_sockets(std::vector<PassedSocket> passed, const Con
     unmatched.erase(match);
   }
   if (!unmatched.empty()) {
-    throw activation_error("no [[listen]] is for: " + text_of(unmatched) +
-                           kHowToAgree);
+    throw activation_error("no [[listen]] is for: " + text_of(unmatched) + kHowToAgree);
   }
   return listeners;
 }

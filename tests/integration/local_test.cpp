@@ -1,11 +1,8 @@
 // Connections over a UNIX socket: what comes back, how they end, and what operators see of them.
 // upgrade_local_test is about the path.
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
-#include <cstring>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -47,24 +44,6 @@ class LocalTest : public LocalFixture {
 
 bool is_in(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
-}
-
-// Sends one byte with a descriptor.
-void send_with_descriptor(const TcpPeer& peer, char byte) {
-  const int fd = STDERR_FILENO;
-  iovec piece{.iov_base = &byte, .iov_len = 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd)> control{};
-  msghdr message{};
-  message.msg_iov = &piece;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof fd);
-  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  ASSERT_EQ(sendmsg(peer.fd(), &message, MSG_NOSIGNAL), 1);
 }
 
 TEST_F(LocalTest, EveryByteOfManyConnectionsComesBack) {
@@ -120,9 +99,9 @@ TEST_F(LocalTest, BytesAroundDescriptorsComeBackAndDescriptorsAreDropped) {
   const std::size_t before = daemon().open_descriptors();
   daemon().freeze();
   peer.send_all("ab");
-  send_with_descriptor(peer, 'c');
+  peer.send_with_descriptor('c');
   peer.send_all("de");
-  send_with_descriptor(peer, 'f');
+  peer.send_with_descriptor('f');
   peer.send_all("gh");
   daemon().thaw();
   EXPECT_EQ(peer.receive_exactly(8), "abcdefgh");
@@ -134,7 +113,7 @@ TEST_F(LocalTest, NoDescriptorOfAClientEntersTheProcess) {
   start_local("[limits]\nopen_files = 150\n");
   TcpPeer peer = connect_local();
   for (int i = 0; i < 500; ++i) {
-    send_with_descriptor(peer, 'x');
+    peer.send_with_descriptor('x');
     ASSERT_EQ(peer.receive_exactly(1), "x");
   }
   TcpPeer other = connect_local();

@@ -123,6 +123,25 @@ void TcpPeer::send_urgent(char byte) const {
   }
 }
 
+void TcpPeer::send_with_descriptor(char byte) const {
+  iovec piece{.iov_base = &byte, .iov_len = 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd_)> control{};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof STDERR_FILENO);
+  const int descriptor = STDERR_FILENO;
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  if (sendmsg(fd_, &message, MSG_NOSIGNAL) != 1) {
+    fail("send with a descriptor", errno);
+  }
+}
+
 void TcpPeer::half_close() const {
   if (shutdown(fd_, SHUT_WR) != 0) {
     fail("shutdown", errno);

@@ -48,6 +48,8 @@ class TcpPeer {
 
   void send_all(std::string_view bytes);
   void send_urgent(char byte) const;
+  // Over a UNIX socket: sends one byte with a descriptor (SCM_RIGHTS, unix(7)).
+  void send_with_descriptor(char byte) const;
   // Sends FIN. Reading goes on.
   void half_close() const;
   // Bytes that were sent and that the daemon's kernel has not acknowledged, so they are not in its
