@@ -269,6 +269,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
 void override_config(Config& config, const CommandLine& options) {
   if (options.address || options.port) {
     config.listen.resize(1);
+    if (config.listen.front().is_local()) {
+      config.listen.front() = {};
+    }
   }
   if (options.port) {
     config.listen.front().address.set_port(*options.port);

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,10 +31,17 @@ inline constexpr std::uint16_t kDefaultAdminPort = 9862;
 
 // One [[listen]] entry.
 struct ListenConfig {
-  Protocol protocol = Protocol::tcp;
+  Protocol protocol = Protocol::tcp;  // Also of a UNIX socket, which is a stream, too.
   SocketAddress address = SocketAddress::any_v6(kDefaultPort);
-  int backlog = kDefaultBacklog;  // Length of the kernel's accept queue (listen(2)). TCP only.
+  int backlog = kDefaultBacklog;  // Length of the kernel's accept queue (listen(2)). Not for UDP.
   bool v6only = false;            // If false, an IPv6 address accepts IPv4 connections too.
+  std::string path{};             // Of a UNIX stream socket, absolute. Empty: TCP or UDP.
+  std::uint32_t mode = 0660;      // Of the path. To connect, write permission is needed.
+  // Of the path. Nothing: those of a file that echod creates.
+  std::optional<std::uint32_t> owner{};
+  std::optional<std::uint32_t> group{};
+
+  [[nodiscard]] bool is_local() const noexcept { return !path.empty(); }
 
   bool operator==(const ListenConfig&) const = default;
 };
@@ -119,7 +127,7 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-// The [[listen]] entries of one protocol, in their order.
+// The [[listen]] entries of UDP, or those of TCP and UNIX sockets, in their order.
 [[nodiscard]] inline std::vector<ListenConfig> listeners_of(const Config& config,
                                                             Protocol protocol) {
   std::vector<ListenConfig> found;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <span>
 #include <tuple>
 #include <utility>
 
@@ -14,6 +13,7 @@
 #include "config/listener_text.hpp"
 #include "config/spare_memory.hpp"
 #include "config/syntax_error.hpp"
+#include "config/unit_directory.hpp"
 
 namespace echod {
 
@@ -88,7 +88,9 @@ class Reader {
   void read_listeners(const toml::node& node);
   bool read_keys(std::string_view section, const toml::table& table, std::size_t entry);
   bool read_key(const Key& key, const toml::node& node, std::size_t entry);
-  void compare_listeners(std::span<const toml::node* const> listeners);
+  [[nodiscard]] bool refuses_what_a_path_excludes(const toml::table& table);
+  void compare_listeners();
+  [[nodiscard]] std::string conflict_of(std::size_t listener) const;
   void check_buffers(const toml::table& root);
   void report(const toml::source_region& where, const std::string& key, std::string_view what);
   [[nodiscard]] ConfigErrors sorted_errors();
@@ -96,6 +98,7 @@ class Reader {
   std::string file_;
   Config config_;
   std::vector<Error> errors_;
+  std::vector<const toml::node*> listeners_;  // Null for an entry with an error.
 };
 
 Config Reader::read(const toml::table& root) {
@@ -113,6 +116,7 @@ Config Reader::read(const toml::table& root) {
              is_section_like(node) ? unknown_section_text(name) : unknown_key_text("", name));
     }
   }
+  compare_listeners();
   check_buffers(root);
   if (!errors_.empty()) {
     throw sorted_errors();
@@ -144,7 +148,6 @@ void Reader::read_listeners(const toml::node& node) {
     return;
   }
   config_.listen.assign(array->size(), ListenConfig{});
-  std::vector<const toml::node*> listeners;  // Null for an entry with an error.
   for (std::size_t entry = 0; entry < array->size(); ++entry) {
     const toml::node& element = (*array)[entry];
     const toml::table* table = element.as_table();
@@ -152,10 +155,26 @@ void Reader::read_listeners(const toml::node& node) {
       report(element.source(), name,
              found_text(element) + " instead of a table; use [[listen]] entries");
     }
-    const bool is_good = table != nullptr && read_keys(name, *table, entry);
-    listeners.push_back(is_good ? &element : nullptr);
+    bool is_good = table != nullptr && read_keys(name, *table, entry);
+    if (is_good && config_.listen[entry].is_local()) {
+      is_good = !refuses_what_a_path_excludes(*table);
+    }
+    listeners_.push_back(is_good ? &element : nullptr);
   }
-  compare_listeners(listeners);
+}
+
+// Returns whether there is such a key.
+bool Reader::refuses_what_a_path_excludes(const toml::table& table) {
+  bool is_any = false;
+  for (const auto& [name, node] : table) {
+    const Key* const key = find_key(kListenSection, name.str());
+    if (key != nullptr && key->is_of_addresses) {
+      report(node.source(), key->dotted_name(),
+             "is for IP addresses, allowed with path are backlog, mode, owner and group");
+      is_any = true;
+    }
+  }
+  return is_any;
 }
 
 // Returns whether the values of all known keys are valid.
@@ -183,25 +202,35 @@ bool Reader::read_key(const Key& key, const toml::node& node, std::size_t entry)
   return !fault;
 }
 
-void Reader::compare_listeners(std::span<const toml::node* const> listeners) {
-  for (std::size_t later = 1; later < listeners.size(); ++later) {
-    for (std::size_t earlier = 0; earlier < later; ++earlier) {
-      if (listeners[earlier] == nullptr || listeners[later] == nullptr) {
-        continue;
-      }
-      const ListenConfig& first = config_.listen[earlier];
-      const ListenConfig& second = config_.listen[later];
-      if (const auto conflict = listener_conflict(first, second)) {
-        const toml::source_position where = listeners[earlier]->source().begin;
-        report(listeners[later]->source(), std::string(kListenSection),
-               listener_text(second.protocol, second.address) + " cannot be opened beside " +
-                   listener_text(first.protocol, first.address) + " (line " +
-                   std::to_string(where.line) + ", column " + std::to_string(where.column) +
-                   "): " + std::string(*conflict));
-        break;  // One error for each listener is enough.
-      }
+void Reader::compare_listeners() {
+  for (std::size_t entry = 0; entry < listeners_.size(); ++entry) {
+    if (listeners_[entry] == nullptr) {
+      continue;
+    }
+    if (const std::string conflict = conflict_of(entry); !conflict.empty()) {
+      report(listeners_[entry]->source(), std::string(kListenSection),
+             listener_text(config_.listen[entry]) + " cannot be opened beside " + conflict);
     }
   }
+}
+
+// What comes in the way of a listener, and why; empty if nothing does.
+std::string Reader::conflict_of(std::size_t listener) const {
+  const ListenConfig& later = config_.listen[listener];
+  for (std::size_t earlier = 0; earlier < listener; ++earlier) {
+    if (listeners_[earlier] == nullptr) {
+      continue;
+    }
+    if (const auto conflict = listener_conflict(config_.listen[earlier], later)) {
+      const toml::source_position where = listeners_[earlier]->source().begin;
+      return listener_text(config_.listen[earlier]) + " (line " + std::to_string(where.line) +
+             ", column " + std::to_string(where.column) + "): " + std::string(*conflict);
+    }
+  }
+  if (later.is_local() && later.path == in_runtime_directory(config_.admin.socket)) {
+    return "admin.socket: a duplicate, allowed is another path";
+  }
+  return "";
 }
 
 // A refused value has left the default, which is valid with every value of the other key.

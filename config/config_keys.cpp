@@ -5,6 +5,9 @@
 #include <cmath>
 #include <concepts>
 
+#include "config/unit_directory.hpp"
+#include "config/user_id.hpp"
+
 namespace echod {
 
 namespace {
@@ -105,6 +108,32 @@ void store_port(Config& config, std::size_t entry, const Value& value) {
   config.listen[entry].address.set_port(port);
 }
 
+Value load_path(const Config& config, std::size_t entry) {
+  return load(config.listen[entry].path);
+}
+void store_path(Config& config, std::size_t entry, const Value& value) {
+  config.listen[entry].path = in_runtime_directory(std::get<std::string>(value));
+}
+Value load_mode(const Config& config, std::size_t entry) {
+  return mode_text(config.listen[entry].mode);
+}
+void store_mode(Config& config, std::size_t entry, const Value& value) {
+  config.listen[entry].mode = parse_mode(std::get<std::string>(value)).value();
+}
+
+// A user or group. The value that is read back is its number: a program that takes over from this
+// one, with clients waiting, does not look up the name again.
+template <auto kField, auto kFind>
+constexpr Member kIdMember{[](const Config& config, std::size_t entry) {
+                             const std::optional<std::uint32_t>& id = config.listen[entry].*kField;
+                             return load(id ? std::to_string(*id) : "");
+                           },
+                           [](Config& config, std::size_t entry, const Value& value) {
+                             const std::string& text = std::get<std::string>(value);
+                             config.listen[entry].*kField =
+                                 text.empty() ? std::nullopt : std::optional(kFind(text).value());
+                           }};
+
 constexpr bool kOrZero = true;
 constexpr Allowed integer(double min, double max, bool or_zero = false) {
   return {KeyType::integer, min, max, or_zero};
@@ -117,9 +146,14 @@ constexpr Allowed kAddress{KeyType::address};
 constexpr Allowed kAddressOrNone{.type = KeyType::address, .or_none = true};
 constexpr Allowed kLevel{KeyType::level};
 constexpr Allowed kProtocol{KeyType::protocol};
-constexpr Allowed kPath{KeyType::path};
+constexpr Allowed kPathOrNone{.type = KeyType::path, .or_none = true};
+constexpr Allowed kSocketPathOrNone{.type = KeyType::socket_path, .or_none = true};
+constexpr Allowed kMode{KeyType::mode};
+constexpr Allowed kUserOrNone{.type = KeyType::user, .or_none = true};
+constexpr Allowed kGroupOrNone{.type = KeyType::group, .or_none = true};
 constexpr auto kAtOnce = Reload::at_once;
 constexpr auto kByUpgrade = Reload::by_upgrade;
+constexpr bool kOfAddresses = true;
 
 // The maximum of open_files is the value to which systemd raises fs.nr_open. The maxima of
 // keepalive_* are the kernel's (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
@@ -127,12 +161,18 @@ constexpr auto kKeys = std::to_array<Key>({
     {kTopSection, "workers", integer(0, 1024), kByUpgrade, kMember<&Config::workers>},
     {kTopSection, "busy_poll_us", integer(0, 1000000), kAtOnce, kMember<&Config::busy_poll>},
 
-    {kListenSection, "protocol", kProtocol, kByUpgrade, kListenMember<&ListenConfig::protocol>},
-    {kListenSection, "address", kAddress, kByUpgrade, {load_address, store_address}},
-    {kListenSection, "port", integer(0, 65535), kByUpgrade, {load_port, store_port}},
+    {kListenSection, "protocol", kProtocol, kByUpgrade, kListenMember<&ListenConfig::protocol>,
+     kOfAddresses},
+    {kListenSection, "address", kAddress, kByUpgrade, {load_address, store_address}, kOfAddresses},
+    {kListenSection, "port", integer(0, 65535), kByUpgrade, {load_port, store_port}, kOfAddresses},
     {kListenSection, "backlog", integer(1, 1048576), kByUpgrade,
      kListenMember<&ListenConfig::backlog>},
-    {kListenSection, "v6only", kBoolean, kByUpgrade, kListenMember<&ListenConfig::v6only>},
+    {kListenSection, "v6only", kBoolean, kByUpgrade, kListenMember<&ListenConfig::v6only>,
+     kOfAddresses},
+    {kListenSection, "path", kSocketPathOrNone, kByUpgrade, {load_path, store_path}},
+    {kListenSection, "mode", kMode, kByUpgrade, {load_mode, store_mode}},
+    {kListenSection, "owner", kUserOrNone, kByUpgrade, kIdMember<&ListenConfig::owner, &user_id>},
+    {kListenSection, "group", kGroupOrNone, kByUpgrade, kIdMember<&ListenConfig::group, &group_id>},
 
     {"limits", "max_connections", integer(0, 10000000), kAtOnce,
      kMember<&Config::limits, &LimitsConfig::max_connections>},
@@ -176,7 +216,7 @@ constexpr auto kKeys = std::to_array<Key>({
     {"socket", "send_buffer_kib", integer(0, 1048576), kByUpgrade,
      kMember<&Config::socket, &TcpOptions::send_buffer_kib>},
 
-    {"log", "file", kPath, kAtOnce, kMember<&Config::log, &LogConfig::file>},
+    {"log", "file", kPathOrNone, kAtOnce, kMember<&Config::log, &LogConfig::file>},
     {"log", "file_level", kLevel, kAtOnce, kMember<&Config::log, &LogConfig::file_level>},
     {"log", "stderr_level", kLevel, kAtOnce, kMember<&Config::log, &LogConfig::stderr_level>},
     {"log", "connection_lines_per_second", integer(0, 1000000), kAtOnce,
@@ -184,7 +224,7 @@ constexpr auto kKeys = std::to_array<Key>({
     {"log", "queue_lines", integer(16, 1048576), kByUpgrade,
      kMember<&Config::log, &LogConfig::queue_lines>},
 
-    {"admin", "socket", kPath, kByUpgrade, kMember<&Config::admin, &AdminConfig::socket>},
+    {"admin", "socket", kPathOrNone, kByUpgrade, kMember<&Config::admin, &AdminConfig::socket>},
     {"admin", "address", kAddressOrNone, kByUpgrade,
      kMember<&Config::admin, &AdminConfig::address>},
     {"admin", "port", integer(1, 65535), kByUpgrade, kMember<&Config::admin, &AdminConfig::port>},
@@ -230,6 +270,10 @@ const Key* find_key(std::string_view section, std::string_view name) noexcept {
     return key.section == section && key.name == name;
   });
   return found == kKeys.end() ? nullptr : found;
+}
+
+bool applies(const Key& key, const Config& config, std::size_t entry) noexcept {
+  return !key.is_of_addresses || !config.listen[entry].is_local();
 }
 
 std::optional<std::string> assign(const Key& key, Config& config, const Value& value,

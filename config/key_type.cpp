@@ -2,7 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <span>
+
+#include "config/net/local_path.hpp"
+#include "config/unit_directory.hpp"
+#include "config/user_id.hpp"
 
 namespace echod {
 
@@ -100,8 +105,22 @@ std::string_view path_fault(const std::string& text) noexcept {
   return has_control ? "holds a control character" : "";
 }
 
+std::string_view socket_path_fault(const std::string& text) {
+  if (const std::string_view fault = path_fault(text); !fault.empty()) {
+    return fault;
+  }
+  const std::string path = in_runtime_directory(text);
+  if (!text.empty() && !path.starts_with('/')) {
+    return "is relative to $RUNTIME_DIRECTORY, which is not set";
+  }
+  return path.size() > kLongestLocalPath ? "is too long for a socket" : "";
+}
+
 // What is wrong with a value of the right type; empty if nothing is.
 std::string_view plain_fault(const Value& value, const Allowed& allowed) {
+  if (allowed.or_none && std::get<std::string>(value).empty()) {
+    return "";
+  }
   switch (allowed.type) {
     case KeyType::boolean:
       break;
@@ -112,12 +131,18 @@ std::string_view plain_fault(const Value& value, const Allowed& allowed) {
       return parse_level(std::get<std::string>(value)) ? "" : "is not a log level";
     case KeyType::protocol:
       return parse_protocol(std::get<std::string>(value)) ? "" : "is not a protocol";
-    case KeyType::address: {
-      const auto& text = std::get<std::string>(value);
-      return allowed.or_none && text.empty() ? "" : address_fault(text);
-    }
+    case KeyType::address:
+      return address_fault(std::get<std::string>(value));
     case KeyType::path:
       return path_fault(std::get<std::string>(value));
+    case KeyType::socket_path:
+      return socket_path_fault(std::get<std::string>(value));
+    case KeyType::mode:
+      return parse_mode(std::get<std::string>(value)) ? "" : "is not a mode";
+    case KeyType::user:
+      return user_id(std::get<std::string>(value)) ? "" : "is not a user of this host";
+    case KeyType::group:
+      return group_id(std::get<std::string>(value)) ? "" : "is not a group of this host";
   }
   return "";
 }
@@ -129,6 +154,7 @@ bool is_text(KeyType type) noexcept {
 }
 
 std::string allowed_text(const Allowed& allowed) {
+  const std::string or_none = allowed.or_none ? R"(, or "" for none)" : "";
   switch (allowed.type) {
     case KeyType::boolean:
       return "true or false";
@@ -141,12 +167,19 @@ std::string allowed_text(const Allowed& allowed) {
     case KeyType::protocol:
       return joined_names(kProtocols);
     case KeyType::address:
-      return std::string(R"(IP addresses such as "::" or "192.0.2.1")") +
-             (allowed.or_none ? R"(, or "" for none)" : "");
+      return R"(IP addresses such as "::" or "192.0.2.1")" + or_none;
     case KeyType::path:
       break;
+    case KeyType::socket_path:
+      return "paths of at most " + std::to_string(kLongestLocalPath) + " bytes" + or_none;
+    case KeyType::mode:
+      return R"(octal digits, "0000" to "0777")";
+    case KeyType::user:
+      return "names and numbers of users" + or_none;
+    case KeyType::group:
+      return "names and numbers of groups" + or_none;
   }
-  return R"(paths, or "" for none)";
+  return "paths" + or_none;
 }
 
 std::optional<std::string> fault_of(const Value& value, const Allowed& allowed) {
@@ -179,6 +212,23 @@ std::string_view protocol_name(Protocol protocol) noexcept {
 
 std::optional<Protocol> parse_protocol(std::string_view name) noexcept {
   return value_named<Protocol>(name, kProtocols);
+}
+
+std::string mode_text(std::uint32_t mode) {
+  std::string digits = "0000";
+  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, mode /= 8) {
+    *digit = static_cast<char>('0' + mode % 8);
+  }
+  return digits;
+}
+
+std::optional<std::uint32_t> parse_mode(std::string_view text) noexcept {
+  constexpr std::uint32_t kMost = 0777;
+  constexpr int kOctal = 8;
+  std::uint32_t mode = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, kOctal);
+  const bool is_mode = error == std::errc{} && end == text.data() + text.size() && mode <= kMost;
+  return is_mode ? std::optional(mode) : std::nullopt;
 }
 
 std::optional<SocketAddress> parse_address(const std::string& text, std::uint16_t port) noexcept {

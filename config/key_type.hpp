@@ -14,7 +14,19 @@
 namespace echod {
 
 // `seconds` may have a fraction, `integer` may not.
-enum class KeyType : std::uint8_t { boolean, integer, seconds, level, protocol, address, path };
+enum class KeyType : std::uint8_t {
+  boolean,
+  integer,
+  seconds,
+  level,
+  protocol,
+  address,
+  path,
+  socket_path,
+  mode,
+  user,
+  group
+};
 
 // Whether values of this type are TOML strings.
 [[nodiscard]] bool is_text(KeyType type) noexcept;
@@ -25,7 +37,7 @@ struct Allowed {
   double min = 0;
   double max = 0;
   bool or_zero = false;  // 0 is allowed although it is below `min`.
-  bool or_none = false;  // The empty string is allowed although it is no address.
+  bool or_none = false;  // The empty string is allowed although it is no such value.
 };
 
 // The text after "use", such as "0 to 65535".
@@ -42,6 +54,10 @@ struct Allowed {
 
 [[nodiscard]] std::string_view protocol_name(Protocol protocol) noexcept;
 [[nodiscard]] std::optional<Protocol> parse_protocol(std::string_view name) noexcept;
+
+// The mode of a file in octal digits: "0660". Nothing if `text` is anything else.
+[[nodiscard]] std::string mode_text(std::uint32_t mode);
+[[nodiscard]] std::optional<std::uint32_t> parse_mode(std::string_view text) noexcept;
 
 // Returns nothing if `text` is not an IP address. An IPv4-mapped IPv6 address (::ffff:192.0.2.1)
 // becomes the IPv4 address, so that equal listeners compare equal.

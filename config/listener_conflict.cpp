@@ -4,8 +4,11 @@ namespace echod {
 
 std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
                                                   const ListenConfig& later) noexcept {
-  if (earlier.protocol != later.protocol || earlier.address.port() != later.address.port() ||
-      later.address.port() == 0) {
+  if (earlier.is_local() && earlier.path == later.path) {
+    return "a duplicate, allowed is one listener for a path";
+  }
+  if (earlier.is_local() || later.is_local() || earlier.protocol != later.protocol ||
+      earlier.address.port() != later.address.port() || later.address.port() == 0) {
     return std::nullopt;
   }
   if (earlier.address == later.address) {

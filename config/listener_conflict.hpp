@@ -1,4 +1,4 @@
-// Finds listeners that the kernel cannot open together (tcp(7), udp(7), ipv6(7)).
+// Finds listeners that cannot be open together (tcp(7), udp(7), ipv6(7), unix(7)).
 //
 // Thread-safety: a function without state.
 #pragma once
@@ -11,8 +11,8 @@
 namespace echod {
 
 // Returns why `later` cannot be opened beside `earlier`, and what is allowed; nothing if it can be.
-// The text follows the two addresses. Port 0 never conflicts: the kernel chooses a free port. TCP
-// and UDP have ports of their own.
+// The text follows the two addresses or paths. Port 0 never conflicts: the kernel chooses a free
+// port. TCP and UDP have ports of their own.
 [[nodiscard]] std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
                                                                 const ListenConfig& later) noexcept;
 

@@ -48,7 +48,7 @@ std::string interval_headings() {
 std::string interval_line(const TopFigures& figures) {
   std::uint64_t waiting = 0;
   for (const Listener& listener : figures.status.listeners) {
-    waiting += listener.waiting;
+    waiting += listener.waiting.value_or(0);
   }
   return interval_text(
       {std::to_string(figures.status.connections), rate_text(figures, &Rates::accepted),

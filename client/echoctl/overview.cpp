@@ -103,8 +103,8 @@ Table listener_table(const Status& status) {
                {"", Align::left}});
   for (const Listener& listener : status.listeners) {
     table.add({listener.address, client::count_text(listener.connections),
-               client::count_text(listener.accepted), client::count_text(listener.waiting),
-               client::count_text(listener.queue_limit), client::count_text(listener.dropped),
+               client::count_text(listener.accepted), known_count_text(listener.waiting),
+               known_count_text(listener.queue_limit), known_count_text(listener.dropped),
                listener.is_open ? "" : "closed"});
   }
   return table;
@@ -189,7 +189,7 @@ Counts limits_and_refusals(const Status& status) {
   }
   std::uint64_t dropped = 0;
   for (const Listener& listener : status.listeners) {
-    dropped += listener.dropped;
+    dropped += listener.dropped.value_or(0);
   }
   counts.emplace_back("dropped from accept queues", dropped);
   counts.emplace_back("worker_stalls", status.worker_stalls);

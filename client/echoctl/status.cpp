@@ -21,6 +21,10 @@ std::uint64_t count_of(const Json& json, const char* name) {
   return json.at(name).get<std::uint64_t>();
 }
 
+std::optional<std::uint64_t> count_if_known(const Json& json, const char* name) {
+  return json.at(name).is_null() ? std::nullopt : std::optional(count_of(json, name));
+}
+
 double number_of(const Json& json, const char* name) {
   return json.at(name).get<double>();
 }
@@ -29,9 +33,9 @@ Listener listener_of(const Json& json) {
   return {.address = text_of(json, "address"),
           .connections = count_of(json, "connections"),
           .accepted = count_of(json, "accepted"),
-          .waiting = count_of(json, "waiting"),
-          .queue_limit = count_of(json, "queue_limit"),
-          .dropped = count_of(json, "dropped"),
+          .waiting = count_if_known(json, "waiting"),
+          .queue_limit = count_if_known(json, "queue_limit"),
+          .dropped = count_if_known(json, "dropped"),
           .is_open = json.at("is_open").get<bool>()};
 }
 

@@ -143,6 +143,10 @@ std::string age_text(double seconds) {
   return two_units(whole / kDay, 'd', whole % kDay / kHour, 'h');
 }
 
+std::string known_count_text(std::optional<std::uint64_t> count) {
+  return count ? client::count_text(*count) : "-";
+}
+
 std::string local_time_text(double unix_seconds) {
   constexpr std::size_t kMostBytes = 64;
   constexpr double kMost = 1e11;  // The year 5138.

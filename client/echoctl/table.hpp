@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,6 +58,8 @@ class Style {
 
 // "0.01 s", "12.5 s", "12m 05s", "3h 05m", "4d 07h".
 [[nodiscard]] std::string age_text(double seconds);
+// "1 234", or "-" if the number is not known.
+[[nodiscard]] std::string known_count_text(std::optional<std::uint64_t> count);
 // "2026-11-21 02:50:20", in the local time zone.
 [[nodiscard]] std::string local_time_text(double unix_seconds);
 

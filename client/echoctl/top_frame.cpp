@@ -88,8 +88,8 @@ Lines listeners(const TopFigures& figures) {
     const Listener& listener = figures.status.listeners[i];
     table.add({listener.address, client::count_text(listener.connections),
                i < figures.accepted.size() ? client::short_number_text(figures.accepted[i]) : "-",
-               client::count_text(listener.waiting), client::count_text(listener.queue_limit),
-               client::count_text(listener.dropped), listener.is_open ? "" : "closed"});
+               known_count_text(listener.waiting), known_count_text(listener.queue_limit),
+               known_count_text(listener.dropped), listener.is_open ? "" : "closed"});
   }
   return table.lines();
 }

@@ -46,7 +46,7 @@ std::optional<IpNetwork> IpNetwork::parse(std::string_view text) noexcept {
 }
 
 bool IpNetwork::contains(const SocketAddress& address) const noexcept {
-  if (address.is_v6() != address_.is_v6()) {
+  if (address.kind() != address_.kind()) {
     return false;
   }
   const auto ours = address_.bytes();

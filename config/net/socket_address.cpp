@@ -12,6 +12,8 @@ namespace echod {
 
 namespace {
 
+constexpr std::size_t kLocalBytes = sizeof(std::int32_t) + sizeof(std::uint32_t);
+
 // Copies `text` to a C string of at most `capacity` bytes with the final 0, so that parsing
 // allocates nothing. Returns nothing if it does not fit.
 template <std::size_t capacity>
@@ -50,7 +52,7 @@ std::optional<SocketAddress> SocketAddress::parse(std::string_view text,
       inet_pton(AF_INET, host->data(), address.bytes_.data()) == 1) {
     return address;
   }
-  address.is_v6_ = true;
+  address.kind_ = Kind::v6;
   if (percent != std::string_view::npos) {
     const auto scope = scope_of(text.substr(percent + 1));
     if (!scope) {
@@ -81,9 +83,17 @@ SocketAddress SocketAddress::from(const sockaddr_storage& storage) noexcept {
     } else {
       std::memcpy(address.bytes_.data(), &v6.sin6_addr, sizeof v6.sin6_addr);
       address.scope_id_ = v6.sin6_scope_id;
-      address.is_v6_ = true;
+      address.kind_ = Kind::v6;
     }
   }
+  return address;
+}
+
+SocketAddress SocketAddress::of_process(std::int32_t pid, std::uint32_t uid) noexcept {
+  SocketAddress address;
+  address.kind_ = Kind::local;
+  std::memcpy(address.bytes_.data(), &pid, sizeof pid);
+  std::memcpy(&address.bytes_[sizeof pid], &uid, sizeof uid);
   return address;
 }
 
@@ -91,9 +101,17 @@ std::optional<SocketAddress> SocketAddress::from_parts(std::span<const std::uint
                                                        std::uint32_t scope_id,
                                                        std::uint16_t port) noexcept {
   SocketAddress address;
-  address.is_v6_ = bytes.size() != sizeof(in_addr);
-  if (address.is_v6_ && bytes.size() != sizeof(in6_addr)) {
-    return std::nullopt;
+  switch (bytes.size()) {
+    case sizeof(in_addr):
+      break;
+    case kLocalBytes:
+      address.kind_ = Kind::local;
+      break;
+    case sizeof(in6_addr):
+      address.kind_ = Kind::v6;
+      break;
+    default:
+      return std::nullopt;
   }
   std::copy(bytes.begin(), bytes.end(), address.bytes_.begin());
   address.scope_id_ = scope_id;
@@ -103,7 +121,7 @@ std::optional<SocketAddress> SocketAddress::from_parts(std::span<const std::uint
 
 socklen_t SocketAddress::to(sockaddr_storage& storage) const noexcept {
   storage = {};
-  if (is_v6_) {
+  if (is_v6()) {
     sockaddr_in6 v6{};
     v6.sin6_family = AF_INET6;
     v6.sin6_port = htons(port_);
@@ -120,12 +138,25 @@ socklen_t SocketAddress::to(sockaddr_storage& storage) const noexcept {
   return sizeof v4;
 }
 
+std::span<const std::uint8_t> SocketAddress::bytes() const noexcept {
+  const std::span<const std::uint8_t> all(bytes_);
+  switch (kind_) {
+    case Kind::v4:
+      return all.first(sizeof(in_addr));
+    case Kind::local:
+      return all.first(kLocalBytes);
+    case Kind::v6:
+      break;
+  }
+  return all;
+}
+
 bool SocketAddress::is_any() const noexcept {
   return std::all_of(bytes_.begin(), bytes_.end(), [](std::uint8_t byte) { return byte == 0; });
 }
 
 bool SocketAddress::is_unicast() const noexcept {
-  if (is_v6_) {
+  if (is_v6()) {
     return bytes_[0] != 0xFF;  // RFC 4291 section 2.7.
   }
   in_addr v4{};
@@ -134,13 +165,20 @@ bool SocketAddress::is_unicast() const noexcept {
 }
 
 bool SocketAddress::is_v6_link_local() const noexcept {
-  return is_v6_ && bytes_[0] == 0xFE && (bytes_[1] & 0xC0) == 0x80;
+  return is_v6() && bytes_[0] == 0xFE && (bytes_[1] & 0xC0) == 0x80;
 }
 
 std::string SocketAddress::host() const {
+  if (is_local()) {
+    std::int32_t pid = 0;
+    std::uint32_t uid = 0;
+    std::memcpy(&pid, bytes_.data(), sizeof pid);
+    std::memcpy(&uid, &bytes_[sizeof pid], sizeof uid);
+    return "pid=" + std::to_string(pid) + ",uid=" + std::to_string(uid);
+  }
   std::array<char, INET6_ADDRSTRLEN> buffer{};
   // Cannot fail: the family is known and the buffer is large enough for either.
-  (void)inet_ntop(is_v6_ ? AF_INET6 : AF_INET, bytes_.data(), buffer.data(), buffer.size());
+  (void)inet_ntop(is_v6() ? AF_INET6 : AF_INET, bytes_.data(), buffer.data(), buffer.size());
   std::string host(buffer.data());
   if (scope_id_ != 0) {
     host += '%' + std::to_string(scope_id_);
@@ -154,8 +192,11 @@ std::string SocketAddress::interface() const {
 }
 
 std::string SocketAddress::text() const {
+  if (is_local()) {
+    return "unix:" + host();
+  }
   const std::string port = std::to_string(port_);
-  return is_v6_ ? '[' + host() + "]:" + port : host() + ':' + port;
+  return is_v6() ? '[' + host() + "]:" + port : host() + ':' + port;
 }
 
 }  // namespace echod

@@ -134,7 +134,7 @@ AdminRoutes::AdminRoutes(const Parts& parts)
       inquiries_(parts.inquiries),
       service_(parts.service) {
   for (const auto& listener : parts.listeners) {
-    listeners_.push_back(listener->address.text());
+    listeners_.push_back(listener->name);
   }
 }
 

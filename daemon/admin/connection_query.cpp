@@ -88,10 +88,11 @@ void refuse_repeated_parameters(const HttpRequest& request) {
   }
 }
 
-// Negative if `left` comes first: IPv4 before IPv6, then by the bytes. Ports are ignored.
+// Negative if `left` comes first: IPv4, then IPv6, then peers of UNIX sockets, each by the bytes.
+// Ports are ignored.
 int compare_addresses(const SocketAddress& left, const SocketAddress& right) noexcept {
-  if (left.is_v6() != right.is_v6()) {
-    return left.is_v6() ? 1 : -1;
+  if (left.kind() != right.kind()) {
+    return left.kind() < right.kind() ? -1 : 1;
   }
   return std::memcmp(left.bytes().data(), right.bytes().data(), left.bytes().size());
 }

@@ -149,39 +149,41 @@ void write_counters(MetricsText& text, const CounterValues& totals) {
   }
 }
 
-// A sample for each listener, or for each that is open. The removed ones have none.
+// A sample for each listener, or for each whose accept queue is known. The removed ones have none.
 template <typename ValueOf>
-void write_listeners(MetricsText& text, const Snapshot& snapshot, bool only_open,
+void write_listeners(MetricsText& text, const Snapshot& snapshot, bool only_with_queue,
                      ValueOf value_of) {
   for (const ListenerSnapshot& listener : snapshot.listeners) {
-    if ((listener.is_open || !only_open) && !listener.is_removed) {
+    const bool has_queue = listener.is_open && listener.has_queue;
+    if ((has_queue || !only_with_queue) && !listener.is_removed) {
       text.sample(value_of(listener), {{"listener", listener.address}});
     }
   }
 }
 
 void write_listeners(MetricsText& text, const Snapshot& snapshot) {
-  constexpr bool kOnlyOpen = true;
+  constexpr bool kOnlyWithQueue = true;
   text.begin("echod_listener_open", kGauge, "Whether the listening socket is open.");
-  write_listeners(text, snapshot, !kOnlyOpen,
+  write_listeners(text, snapshot, !kOnlyWithQueue,
                   [](const ListenerSnapshot& listener) { return flag(listener.is_open); });
   text.begin("echod_listener_connections_accepted_total", kCounter,
              "Connections that were accepted from this listener.");
-  write_listeners(text, snapshot, !kOnlyOpen,
+  write_listeners(text, snapshot, !kOnlyWithQueue,
                   [](const ListenerSnapshot& listener) { return listener.accepted; });
   text.begin("echod_listener_queue_length", kGauge,
-             "Clients that wait in the accept queue of an open listener.");
-  write_listeners(text, snapshot, kOnlyOpen,
+             "Clients that wait in the accept queue of an open TCP listener.");
+  write_listeners(text, snapshot, kOnlyWithQueue,
                   [](const ListenerSnapshot& listener) { return listener.waiting; });
-  text.begin("echod_listener_queue_limit", kGauge,
-             "Clients that may wait in the accept queue of an open listener: the backlog that the "
-             "kernel granted.");
-  write_listeners(text, snapshot, kOnlyOpen,
+  text.begin(
+      "echod_listener_queue_limit", kGauge,
+      "Clients that may wait in the accept queue of an open TCP listener: the backlog that the "
+      "kernel granted.");
+  write_listeners(text, snapshot, kOnlyWithQueue,
                   [](const ListenerSnapshot& listener) { return listener.queue_limit; });
   text.begin("echod_listener_queue_dropped_total", kCounter,
              "Segments of connecting clients that the kernel dropped, nearly always because the "
-             "accept queue of an open listener was full.");
-  write_listeners(text, snapshot, kOnlyOpen,
+             "accept queue of an open TCP listener was full.");
+  write_listeners(text, snapshot, kOnlyWithQueue,
                   [](const ListenerSnapshot& listener) { return listener.dropped; });
 }
 

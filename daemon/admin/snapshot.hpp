@@ -56,12 +56,13 @@ struct ServiceFacts {
 inline constexpr std::string_view kRemovedListeners = "removed";
 
 struct ListenerSnapshot {
-  std::string address;            // "[::]:2003", or kRemovedListeners.
+  std::string address;            // "[::]:2003", "unix:/run/a.sock" or kRemovedListeners.
   std::uint64_t accepted = 0;     // Connections accepted from it.
   std::uint64_t waiting = 0;      // Connections in its accept queue now.
   std::uint64_t queue_limit = 0;  // The backlog that the kernel granted.
   std::uint64_t dropped = 0;      // By the kernel, mostly because the queue was full.
   bool is_open = true;            // False once a drain has released it; the three above are 0 then.
+  bool has_queue = true;          // False for a UNIX socket: the kernel does not tell the three.
   // Stands for the removed listeners. It is the last one, and only there while they have
   // connections.
   bool is_removed = false;

@@ -26,9 +26,10 @@ SnapshotSource::SnapshotSource(
     const std::vector<DatagramSockets>& datagrams)
     : workers_(workers), service_(service) {
   for (const auto& socket : listeners) {
-    listeners_.push_back({.address = socket->address.text(),
+    listeners_.push_back({.address = socket->name,
                           .socket = socket,
-                          .dropped_before = socket->dropped_before});
+                          .dropped_before = socket->dropped_before,
+                          .has_queue = socket->path.empty()});
   }
   for (const DatagramSockets& sockets : datagrams) {
     datagrams_.push_back({.address = listener_text(Protocol::udp, sockets.front()->address),
@@ -78,7 +79,8 @@ ListenerSnapshot SnapshotSource::listener(std::size_t number) const {
                             .accepted = accepted(static_cast<ListenerCounts::Listener>(number))};
   const auto socket = listener.socket.lock();
   snapshot.is_open = socket != nullptr;
-  if (socket != nullptr) {
+  snapshot.has_queue = listener.has_queue;
+  if (socket != nullptr && listener.has_queue) {
     const sys::AcceptQueue queue = sys::accept_queue(socket->fd.get());
     snapshot.waiting = queue.waiting;
     snapshot.queue_limit = queue.limit;

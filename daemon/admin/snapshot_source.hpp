@@ -40,6 +40,7 @@ class SnapshotSource {
     std::string address;
     std::weak_ptr<const sys::ListenSocket> socket;
     std::uint32_t dropped_before = 0;  // By an inherited socket, before this process had it.
+    bool has_queue = true;
   };
 
   struct DatagramListener {

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "admin/delay_estimate.hpp"
 #include "admin/json_text.hpp"
@@ -48,6 +49,13 @@ void write_upgrades(JsonText& json, const UpgradeFigures& upgrades) {
       .end_object();
 }
 
+// null: the kernel does not tell it.
+void write_queue_count(JsonText& json, const ListenerSnapshot& listener, std::string_view name,
+                       std::uint64_t count) {
+  json.key(name);
+  listener.has_queue ? json.value(count) : json.null();
+}
+
 void write_listeners(JsonText& json, const Snapshot& snapshot) {
   json.key("listeners").begin_array();
   for (std::size_t i = 0; i < snapshot.listeners.size(); ++i) {
@@ -55,12 +63,11 @@ void write_listeners(JsonText& json, const Snapshot& snapshot) {
     json.begin_object()
         .member("address", listener.address)
         .member("connections", connections_of_listener(snapshot, i))
-        .member("accepted", listener.accepted)
-        .member("waiting", listener.waiting)
-        .member("queue_limit", listener.queue_limit)
-        .member("dropped", listener.dropped)
-        .member("is_open", listener.is_open)
-        .end_object();
+        .member("accepted", listener.accepted);
+    write_queue_count(json, listener, "waiting", listener.waiting);
+    write_queue_count(json, listener, "queue_limit", listener.queue_limit);
+    write_queue_count(json, listener, "dropped", listener.dropped);
+    json.member("is_open", listener.is_open).end_object();
   }
   json.end_array();
 }

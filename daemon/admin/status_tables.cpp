@@ -69,7 +69,7 @@ std::string bar(unsigned width_percent, std::string_view style = "bar") {
 
 std::string queue_cell(const ListenerSnapshot& listener) {
   constexpr unsigned kNearlyFull = 80;
-  if (!listener.is_open) {
+  if (!listener.is_open || !listener.has_queue) {
     return cell("-");
   }
   const unsigned filled = percent(listener.waiting, listener.queue_limit);
@@ -81,10 +81,11 @@ std::string listener_row(const Snapshot& snapshot, std::size_t number) {
   const ListenerSnapshot& listener = snapshot.listeners[number];
   const std::string note =
       listener.is_open ? "" : html_element("span", "class=\"soft\"", " (closed)");
-  return row("", row_heading(escaped_html(listener.address) + note) +
-                     cell(count_text(connections_of_listener(snapshot, number))) +
-                     cell(total_text(listener.accepted)) + queue_cell(listener) +
-                     cell(listener.is_open ? total_text(listener.dropped) : "-"));
+  return row("",
+             row_heading(escaped_html(listener.address) + note) +
+                 cell(count_text(connections_of_listener(snapshot, number))) +
+                 cell(total_text(listener.accepted)) + queue_cell(listener) +
+                 cell(listener.is_open && listener.has_queue ? total_text(listener.dropped) : "-"));
 }
 
 std::string datagram_listener_row(const DatagramListenerSnapshot& listener) {

@@ -161,7 +161,7 @@ Acceptor::Result Acceptor::after_error(Listener& listener, int error) noexcept {
       return Result::next;
     case AcceptVerdict::retry:
       counters_.add(Counter::accept_errors);
-      log_.accept_failed(listener.socket->address, error, loop_.now());
+      log_.accept_failed(listener.socket->name, error, loop_.now());
       return Result::next;
     case AcceptVerdict::pause:
       wait_for_resources(listener, error);
@@ -169,7 +169,7 @@ Acceptor::Result Acceptor::after_error(Listener& listener, int error) noexcept {
     case AcceptVerdict::fatal:
       break;
   }
-  log_.listener_lost(listener.socket->address, error);
+  log_.listener_lost(listener.socket->name, error);
   release(listener);
   on_lost_(error);
   return Result::next;
@@ -182,7 +182,7 @@ bool Acceptor::take_slot(const Listener& listener) noexcept {
     admission_.note_waiting_clients();
     if (admission_.is_full()) {
       count_pause(Counter::paused_full);
-      log_.paused_full(listener.socket->address, admission_.max_connections(), loop_.now());
+      log_.paused_full(listener.socket->name, admission_.max_connections(), loop_.now());
       return false;
     }
   }
@@ -209,7 +209,7 @@ void Acceptor::wait_for_resources(const Listener& listener, int error) noexcept 
   count_pause(Counter::paused_resources);
   const auto log =
       is_emptying_ ? &ConnectionLog::paused_emptying : &ConnectionLog::paused_resources;
-  (log_.*log)(listener.socket->address, error, admission_.connections(), loop_.now());
+  (log_.*log)(listener.socket->name, error, admission_.connections(), loop_.now());
   woken_.reset();
   retry_.expire_at(loop_.now() + kRetryInterval);
 }

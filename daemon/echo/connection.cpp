@@ -75,12 +75,15 @@ bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds
 
 Connection::Connection(EchoContext& context, Place place, sys::UniqueFd fd,
                        const SocketAddress& peer) noexcept
-    : fd_(std::move(fd)),
+    : must_read_to_eagain_(peer.is_local()),
+      fd_(std::move(fd)),
       context_(context),
       opened_ms_(milliseconds_of(context.loop.now()) & kTimeBits),
       peer_(peer),
       progress_(context.loop.now()),
-      place_(place) {}
+      place_(place) {
+  relay_state_.is_local = is_local();
+}
 
 // The registration will report every event that is pending, so none has to be carried over. A FIN
 // may have been reported before.
@@ -96,6 +99,7 @@ Connection::Connection(EchoContext& context, Place place, const ParkedConnection
       peer_(parked.peer),
       progress_(parked.progress, parked.unacknowledged),
       place_(place) {
+  relay_state_.is_local = is_local();
   relay_state_.was_blocked = state_ == State::flushing;
   if (parked.pins_memory) {
     context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, relay_state_);
@@ -205,7 +209,7 @@ Connection::Step Connection::after(Round round) noexcept {
 
 Connection::Step Connection::after_empty_read(sys::IoResult received) noexcept {
   if (received.would_block()) {
-    must_read_to_eagain_ = false;
+    must_read_to_eagain_ = is_local();
     return Step::would_block;
   }
   if (!received.ok()) {
@@ -282,12 +286,14 @@ Turn Connection::await_delivery(std::uint32_t events) noexcept {
   return Turn::wait;
 }
 
-// Closes the connection if the peer, whose FIN was read, has acknowledged everything. Closing sends
-// our FIN unless it is sent already.
+// Closes the connection if the peer, whose FIN was read, has everything. Closing sends our FIN
+// unless it is sent already.
 bool Connection::closes_if_delivered() noexcept {
-  const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
-  if (!unacknowledged.ok() || unacknowledged.count() > 0) {
-    return false;
+  if (!is_local()) {
+    const sys::IoResult unacknowledged = sys::unacknowledged_bytes(fd_.get());
+    if (!unacknowledged.ok() || unacknowledged.count() > 0) {
+      return false;
+    }
   }
   close(is_draining() ? CloseReason::drained : CloseReason::peer_closed);
   return true;
@@ -305,9 +311,8 @@ Turn Connection::linger() noexcept {
 }
 
 Turn Connection::discard_input() noexcept {
-  constexpr std::size_t kAtOnce = std::size_t{1} << 20;
   for (std::uint32_t reads = 0; reads < context_.settings.turn_reads; ++reads) {
-    const sys::IoResult discarded = sys::discard(fd_.get(), kAtOnce);
+    const sys::IoResult discarded = context_.relay.discard(fd_.get());
     if (discarded.would_block()) {
       return Turn::wait;
     }
@@ -480,7 +485,8 @@ ConnectionFacts Connection::facts() const noexcept {
 }
 
 std::uint64_t Connection::owed_bytes() const noexcept {
-  return (reply_ != nullptr ? reply_->size() : 0) + sys::unacknowledged_bytes(fd_.get()).count();
+  return (reply_ != nullptr ? reply_->size() : 0) +
+         (is_local() ? 0 : sys::unacknowledged_bytes(fd_.get()).count());
 }
 
 bool Connection::has_unacknowledged() noexcept {

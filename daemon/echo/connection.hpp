@@ -1,4 +1,5 @@
-// One TCP connection. It sends back every byte that it receives, once, in order.
+// One connection, over TCP or a UNIX socket. It sends back every byte that it receives, once, in
+// order.
 //
 //   state       registered for  kept   a turn does              next state
 //   ----------  --------------  -----  -----------------------  ---------------------------------
@@ -30,6 +31,12 @@
 // destroys what the peer has not read yet. So the connection sends its FIN and discards what
 // arrives. The linger time starts when the peer has acknowledged everything; until then the other
 // timeouts apply.
+//
+// UNIX sockets (unix(7)): sent bytes are in the peer's receive queue, so they have no orphans and
+// are not delivered: after the FIN the connection closes at once. What recv(2) returns may be short
+// although more waits, so only EAGAIN ends a series of reads. The peer has read all if SIOCOUTQ is
+// 0; other values are no numbers of bytes. There is no reset: after a timeout the peer reads what
+// was sent, then the end of file.
 //
 // Timeouts: without progress (progress.hpp) a connection ends after the idle timeout, and if it
 // owes bytes also after the stalled-write timeout. It owes what it keeps and what the peer has not
@@ -96,7 +103,8 @@ class Connection final : public Channel {
   [[nodiscard]] std::uint32_t table_index() const noexcept { return place_.table_index; }
   // What an operator sees of it (connection_facts.hpp). Makes no system call.
   [[nodiscard]] ConnectionFacts facts() const noexcept;
-  // Bytes that were received and that the peer has not acknowledged. Asks the kernel.
+  // Bytes that were received and that the peer has not acknowledged, or, of a UNIX socket, that
+  // were not sent. Asks the kernel.
   [[nodiscard]] std::uint64_t owed_bytes() const noexcept;
 
  private:
@@ -129,11 +137,13 @@ class Connection final : public Channel {
   void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
   [[nodiscard]] sys::Duration age() const noexcept;
   [[nodiscard]] bool has_unacknowledged() noexcept;
+  [[nodiscard]] bool is_local() const noexcept { return peer_.is_local(); }
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }
 
   State state_ : 7 = State::echoing;
   // Set by RDHUP, HUP, ERR or PRI, cleared by EAGAIN of recv. In between a short read does not mean
   // that the queue is empty: recv stops at an urgent mark, and the edge of the FIN may be used up.
+  // Always set for a UNIX socket, because recv stops at a message with descriptors, too.
   bool must_read_to_eagain_ : 1 = false;
   sys::UniqueFd fd_;
   EchoContext& context_;

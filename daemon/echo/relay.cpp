@@ -26,18 +26,6 @@ bool is_refusal(int error) noexcept {
   }
 }
 
-// Removes `bytes` from the receive queue. Returns 0 or an errno.
-int discard_all(int socket, std::size_t bytes) noexcept {
-  while (bytes > 0) {
-    const sys::IoResult discarded = sys::discard(socket, bytes);
-    if (discarded.count() == 0) {
-      return discarded.ok() ? ECONNRESET : discarded.error();
-    }
-    bytes -= discarded.count();
-  }
-  return 0;
-}
-
 }  // namespace
 
 // NOLINTNEXTLINE(*-member-init): peek_buffer_ is written before it is read.
@@ -99,7 +87,7 @@ PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, Re
 
 Round Relay::copy(int socket, Block& block, std::size_t most, RelayState& state) noexcept {
   const std::span<std::byte> into = block.memory().first(std::min(block.capacity(), most));
-  const sys::TimedRead read = sampling_.takes_next()
+  const sys::TimedRead read = times_next(state)
                                   ? sys::receive_with_time(socket, into)
                                   : sys::TimedRead{.result = sys::receive(socket, into)};
   const sys::IoResult received = read.result;
@@ -181,7 +169,7 @@ Round Relay::send_back(int socket, Block& block, std::size_t bytes) noexcept {
 Round Relay::in_place(int socket, std::size_t most, const RelayState& state) noexcept {
   const std::span<std::byte> buffer =
       std::span(peek_buffer_).first(std::min(peek_buffer_.size(), most));
-  const sys::TimedRead read = sampling_.takes_next()
+  const sys::TimedRead read = times_next(state)
                                   ? sys::peek_with_time(socket, buffer)
                                   : sys::TimedRead{.result = sys::peek(socket, buffer)};
   const sys::IoResult peeked = read.result;
@@ -201,6 +189,26 @@ Round Relay::in_place(int socket, std::size_t most, const RelayState& state) noe
   round.taken = round.sent = sent.count();
   round.error = discard_all(socket, sent.count());
   return round;
+}
+
+sys::IoResult Relay::discard(int socket) noexcept {
+  return sys::discard(socket, peek_buffer_);
+}
+
+// Removes `bytes`, at most kPeekBytes, from the receive queue. Returns 0 or an errno.
+int Relay::discard_all(int socket, std::size_t bytes) noexcept {
+  while (bytes > 0) {
+    const sys::IoResult discarded = sys::discard(socket, std::span(peek_buffer_).first(bytes));
+    if (discarded.count() == 0) {
+      return discarded.ok() ? ECONNRESET : discarded.error();
+    }
+    bytes -= discarded.count();
+  }
+  return 0;
+}
+
+bool Relay::times_next(const RelayState& state) noexcept {
+  return !state.is_local && sampling_.takes_next();
 }
 
 std::optional<ReplyPtr> Relay::restore(const ParkedConnection& parked,

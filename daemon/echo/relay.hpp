@@ -31,6 +31,7 @@
 //     while the connection waited to send: the peer caused that delay.
 //   - Spliced rounds: splice(2) gives no time.
 //   - Rounds whose time is negative or longer than a minute, because the wall clock was set.
+//   - Rounds of UNIX sockets: reading a time would also accept descriptors that the peer sends.
 //
 // Thread-safety: one relay for each worker, used by its thread; any thread may call
 // buffered_bytes(). Never blocks.
@@ -70,11 +71,12 @@ struct Round {
 
 // What the relay remembers of one connection, in three bytes: a connection has no space for more.
 struct RelayState {
-  static constexpr std::uint8_t kMostPatience = 63;
+  static constexpr std::uint8_t kMostPatience = 31;
 
   std::uint8_t pins = 0;          // Its part of Relay::pins_.
   std::uint8_t copies_left = 0;   // Rounds that still copy instead of splicing.
-  std::uint8_t patience : 6 = 0;  // How many more rounds begin by asking how many bytes wait.
+  std::uint8_t patience : 5 = 0;  // How many more rounds begin by asking how many bytes wait.
+  bool is_local : 1 = false;      // The connection is a UNIX socket. Set once.
   bool is_spliced : 1 = false;    // Set by a spliced round, cleared by a copied one.
   // Set when the send buffer is full, cleared by the next read that empties the receive queue. In
   // between a read may have bytes that arrived while the connection waited to send.
@@ -92,9 +94,13 @@ class Relay {
   void apply(const EchoSettings& settings) noexcept;
 
   // Makes a round of at most `most` bytes. `may_splice` must be false if an urgent mark or a FIN
-  // may be in the queue, which splice(2) does not report as recv(2) does. `now` is the loop's.
+  // may be in the queue, which splice(2) does not report as recv(2) does, and for a UNIX socket.
+  // `now` is the loop's.
   [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, RelayState& state,
                             sys::TimePoint now) noexcept;
+
+  // Removes at most kPeekBytes from the receive queue.
+  [[nodiscard]] sys::IoResult discard(int socket) noexcept;
 
   // The reply of a parked connection; nullptr if it has none. Takes over its pipe; `memory` keeps
   // its bytes. Returns nothing without memory.
@@ -120,6 +126,9 @@ class Relay {
   [[nodiscard]] PooledPipe* pipe_for(int socket, const Block& block, std::size_t most,
                                      RelayState& state, sys::TimePoint now) noexcept;
   [[nodiscard]] bool may_pin(int socket, RelayState& state) noexcept;
+  // Whether to time the next read.
+  [[nodiscard]] bool times_next(const RelayState& state) noexcept;
+  [[nodiscard]] int discard_all(int socket, std::size_t bytes) noexcept;
   // Counts the delay of a round whose read was timed.
   void count_delay(const sys::TimedRead& read, std::size_t sent, const RelayState& state) noexcept;
   void set_pins(RelayState& state, std::size_t pins) noexcept;
@@ -130,8 +139,8 @@ class Relay {
   SpliceSettings settings_;
   BufferPool blocks_{0, 0};
   PipePool pipes_{counters_};
-  std::size_t pins_ = 0;  // In units of 64 pages, see above.
-  std::array<std::byte, kPeekBytes> peek_buffer_;
+  std::size_t pins_ = 0;                           // In units of 64 pages, see above.
+  std::array<std::byte, kPeekBytes> peek_buffer_;  // Also for bytes that are discarded.
 };
 
 }  // namespace echod

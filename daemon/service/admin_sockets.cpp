@@ -1,53 +1,20 @@
 #include "service/admin_sockets.hpp"
 
-#include <cerrno>
 #include <optional>
 #include <system_error>
 #include <utility>
 
 #include "config/key_type.hpp"
 #include "config/toml_value.hpp"
+#include "config/unit_directory.hpp"
 #include "service/exit_codes.hpp"
 #include "service/listen_error.hpp"
-#include "service/unit_directory.hpp"
 
 namespace echod {
 
 namespace {
 
 constexpr std::size_t kSockets = 2;
-
-// What to do about an error of sys::LocalListener; may be empty.
-std::pair<ExitCode, std::string> meaning_of(int error) {
-  switch (error) {
-    case EADDRINUSE:
-      return {ExitCode::cannot_listen,
-              "another process serves it; stop that one, or choose another admin.socket"};
-    case ENOTSOCK:
-      return {ExitCode::cannot_listen,
-              "a file of this name exists and is no socket; choose another admin.socket"};
-    case ENAMETOOLONG:
-      return {ExitCode::configuration, "at most " + std::to_string(sys::kLongestLocalPath) +
-                                           " bytes are allowed; choose a shorter admin.socket"};
-    case ENOENT:
-    case ENOTDIR:
-      return {ExitCode::configuration, "its directory does not exist, and echod creates none"};
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return {ExitCode::no_permission, "echod's user must be able to write to its directory"};
-    default:
-      return {ExitCode::system, ""};
-  }
-}
-
-StartupError socket_error(const std::string& path, const std::system_error& error) {
-  const auto [code, hint] = meaning_of(error.code().value());
-  return {code,
-          "cannot open the admin socket " + shown_name(path) + ": " + error.what() +
-              (hint.empty() ? "" : "; " + hint),
-          error.code().value()};
-}
 
 std::optional<SocketAddress> admin_address(const AdminConfig& config) {
   return parse_address(config.address, config.port);
@@ -64,11 +31,7 @@ bool is_served_by(SocketAddress wanted, const SocketAddress& bound) {
 }  // namespace
 
 std::string admin_socket_path(const AdminConfig& config) {
-  if (config.socket.empty() || config.socket.front() == '/') {
-    return config.socket;
-  }
-  const std::string directory = unit_directory("RUNTIME_DIRECTORY");
-  return directory.empty() ? "" : directory + '/' + config.socket;
+  return in_runtime_directory(config.socket);
 }
 
 bool wants_admin(const AdminConfig& config) {
@@ -82,8 +45,9 @@ std::size_t admin_descriptors(const AdminConfig& config) {
 OpenAdminSockets take_over(const AdminState& state) {
   OpenAdminSockets open;
   if (state.unix_fd >= 0) {
-    open.local = sys::LocalListener(state.unix_path, sys::UniqueFd::adopt(state.unix_fd),
-                                    sys::UniqueFd::adopt(state.unix_lock_fd));
+    open.local = sys::LocalListener(
+        state.unix_path, {.device = state.unix_device, .inode = state.unix_inode},
+        sys::UniqueFd::adopt(state.unix_fd), sys::UniqueFd::adopt(state.unix_lock_fd));
   }
   if (state.tcp_fd >= 0) {
     open.tcp =
@@ -100,7 +64,8 @@ void open_admin_sockets(Admin& admin, const AdminConfig& config, OpenAdminSocket
     try {
       admin.listen(path);
     } catch (const std::system_error& error) {
-      throw socket_error(path, error);
+      throw local_socket_error("cannot open the admin socket " + shown_name(path), "admin.socket",
+                               error);
     }
   }
   const auto address = admin_address(config);
@@ -122,6 +87,8 @@ AdminState state_of(const Admin& admin) {
     state.unix_fd = local->fd();
     state.unix_lock_fd = local->lock_fd();
     state.unix_path = local->path();
+    state.unix_device = local->file().device;
+    state.unix_inode = local->file().inode;
   }
   if (const sys::ListenSocket* const tcp = admin.tcp_socket()) {
     state.tcp_fd = tcp->fd.get();

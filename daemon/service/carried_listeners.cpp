@@ -19,21 +19,38 @@ constexpr const char* kHowToAgreeLater =
     "unit";
 
 void require_bindable(const ListenConfig& wanted) {
+  if (wanted.is_local()) {
+    sys::require_local_listenable(wanted.path);
+    return;
+  }
   const auto require =
       wanted.protocol == Protocol::udp ? sys::require_datagrams_bindable : sys::require_bindable;
   require(wanted.address, wanted.v6only);
 }
 
 bool serves(const ListenerState& open, const ListenConfig& wanted) {
+  if (wanted.is_local() || !open.path.empty()) {
+    return open.path == wanted.path;
+  }
   return open.protocol == wanted.protocol && open.wanted == wanted.address &&
          (!wanted.address.is_v6() || open.v6only == wanted.v6only);
 }
 
 // Whether a listener that will be closed may be what keeps `wanted` from being bound.
 bool is_freed(const ListenConfig& wanted, const std::vector<ListenerState>& leaving) {
-  return std::any_of(leaving.begin(), leaving.end(), [&wanted](const ListenerState& open) {
-    return open.protocol == wanted.protocol && open.address.port() == wanted.address.port();
-  });
+  return !wanted.is_local() &&
+         std::any_of(leaving.begin(), leaving.end(), [&wanted](const ListenerState& open) {
+           return open.path.empty() && open.protocol == wanted.protocol &&
+                  open.address.port() == wanted.address.port();
+         });
+}
+
+// The path and the lock of a UNIX socket.
+sys::LocalListener path_of(const ListenerState& open) {
+  return {open.path,
+          {.device = open.file_device, .inode = open.file_inode},
+          sys::UniqueFd(),
+          sys::UniqueFd::adopt(open.lock_fd)};
 }
 
 }  // namespace
@@ -58,7 +75,8 @@ std::vector<std::optional<std::size_t>> matches_of(const std::vector<ListenConfi
 }
 
 std::vector<ListenerState> states_of(
-    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners, const Config& config) {
+    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
+    const std::vector<sys::LocalListener>& paths, const Config& config) {
   const std::vector<ListenConfig> wanted = listeners_of(config, Protocol::tcp);
   std::vector<ListenerState> states;
   for (std::size_t i = 0; i < listeners.size(); ++i) {
@@ -69,7 +87,16 @@ std::vector<ListenerState> states_of(
                       .v6only = wanted[i].v6only,
                       .is_inherited = listener.is_inherited,
                       .fell_back_to_v4 = listener.fell_back_to_v4,
-                      .dropped_before = listener.dropped_before});
+                      .dropped_before = listener.dropped_before,
+                      .path = listener.path});
+    const auto path = std::find_if(paths.begin(), paths.end(), [&listener](const auto& one) {
+      return one.path() == listener.path;
+    });
+    if (path != paths.end()) {
+      states.back().lock_fd = path->lock_fd();
+      states.back().file_device = path->file().device;
+      states.back().file_inode = path->file().inode;
+    }
   }
   return states;
 }
@@ -92,8 +119,7 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
     }
     if (is_activated) {
       throw StartupError(ExitCode::configuration,
-                         "socket activation: [[listen]] " +
-                             listener_text(wanted.protocol, wanted.address) +
+                         "socket activation: [[listen]] " + listener_text(wanted) +
                              " is not among the passed sockets; " + kHowToAgreeLater);
     }
     try {
@@ -106,21 +132,26 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
   }
   if (is_activated && !leaving.empty()) {
     throw StartupError(ExitCode::configuration,
-                       "socket activation: no [[listen]] has the address of the passed socket " +
-                           listener_text(leaving.front().protocol, leaving.front().address) + "; " +
-                           kHowToAgreeLater);
+                       "socket activation: no [[listen]] is for the passed socket " +
+                           listener_text(leaving.front()) + "; " + kHowToAgreeLater);
   }
 }
 
 CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
                           const TcpOptions& options) {
   CarriedListener carried{.socket = {.fd = sys::UniqueFd::adopt(open.fd),
+                                     .name = listener_text(open),
                                      .address = open.address,
+                                     .path = open.path,
                                      .backlog = wanted.backlog,
                                      .fell_back_to_v4 = open.fell_back_to_v4,
                                      .is_inherited = open.is_inherited,
                                      .dropped_before = open.dropped_before},
+                          .path = {},
                           .trouble = ""};
+  if (open.lock_fd >= 0) {
+    carried.path = path_of(open);
+  }
   try {
     sys::set_backlog(carried.socket.fd.get(), wanted.backlog);
   } catch (const std::system_error& error) {
@@ -130,20 +161,30 @@ CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
     carried.trouble = error.what();
   }
   try {
-    sys::replace_tcp_options(carried.socket.fd.get(), options);
+    if (open.path.empty()) {
+      sys::replace_tcp_options(carried.socket.fd.get(), options);
+    } else {
+      carried.path.set_access(local_options(wanted));
+    }
   } catch (const std::system_error& error) {
     carried.trouble = error.what();
   }
   return carried;
 }
 
-void empty_and_close(const ListenerState& open, Workers& workers) noexcept {
+void empty_and_close(const ListenerState& open, Workers& workers) {
   const auto fd = sys::UniqueFd::adopt(open.fd);
   if (open.is_inherited) {
     return;
   }
-  // Bounds the work: newcomers could keep the queue from ever being empty.
-  const std::size_t most = std::size_t{sys::accept_queue(fd.get()).limit} + 1;
+  // Bounds the work: newcomers could keep the queue from ever being empty. Without a path there are
+  // none.
+  std::size_t most = SIZE_MAX;
+  if (open.path.empty()) {
+    most = std::size_t{sys::accept_queue(fd.get()).limit} + 1;
+  } else {
+    path_of(open).close();
+  }
   for (std::size_t i = 0; i < most; ++i) {
     sys::Accepted accepted = sys::accept(fd.get());
     if (accepted.error == EAGAIN) {
@@ -153,6 +194,14 @@ void empty_and_close(const ListenerState& open, Workers& workers) noexcept {
       workers.at(i % workers.size()).adopt(std::move(accepted), ListenerCounts::kRemoved);
     }
   }
+}
+
+sys::LocalListenerOptions local_options(const ListenConfig& wanted) {
+  return {.path = wanted.path,
+          .backlog = wanted.backlog,
+          .mode = wanted.mode,
+          .owner = wanted.owner,
+          .group = wanted.group};
 }
 
 }  // namespace echod

@@ -14,18 +14,21 @@
 #include "echo/workers.hpp"
 #include "service/carried_workers.hpp"
 #include "sys/listen_socket.hpp"
+#include "sys/local_listener.hpp"
 #include "upgrade/state.hpp"
 
 namespace echod {
 
-// Returns for each of `wanted` the index of the open listener with the same address; nothing if
-// there is none. No open listener is returned twice.
+// Returns for each of `wanted` the index of the open listener with the same address or path;
+// nothing if there is none. No open listener is returned twice.
 [[nodiscard]] std::vector<std::optional<std::size_t>> matches_of(
     const std::vector<ListenConfig>& wanted, const std::vector<ListenerState>& open);
 
-// Describes `listeners`, which serve the TCP entries of `config` in the same order.
+// Describes `listeners`, which serve the entries of `config` for TCP and UNIX sockets in the same
+// order. `paths` are those of the UNIX sockets, except for inherited ones.
 [[nodiscard]] std::vector<ListenerState> states_of(
-    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners, const Config& config);
+    const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
+    const std::vector<sys::LocalListener>& paths, const Config& config);
 
 // Throws StartupError if a [[listen]] of `config` could not be served beside, or instead of, the
 // `states`: the open listeners. With socket activation, both must have the same listeners.
@@ -33,16 +36,22 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
 
 struct CarriedListener {
   sys::ListenSocket socket;
-  std::string trouble;  // Why it keeps options that it had; "" if all were set.
+  sys::LocalListener path;  // Of a UNIX socket, without the socket; else empty.
+  std::string trouble;      // Why it keeps options that it had; "" if all were set.
 };
 
-// Takes over the listener `open`, with the backlog and options that are wanted. It stays open even
-// if they cannot be set: its clients are worth more. Throws std::system_error if it is no listener.
+// Takes over the listener `open`, with the backlog and options that are wanted, or with the mode
+// and owner of the path. It stays open even if they cannot be set: its clients are worth more.
+// Throws std::system_error if it is no listener.
 [[nodiscard]] CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
                                         const TcpOptions& options);
 
 // Accepts the clients that wait at a listener that is not configured any more, for the workers in
-// turn, and closes it. A socket that the service manager has open too is only closed.
-void empty_and_close(const ListenerState& open, Workers& workers) noexcept;
+// turn, and closes it. A path is removed before. A socket that the service manager has open too is
+// only closed. Throws std::bad_alloc.
+void empty_and_close(const ListenerState& open, Workers& workers);
+
+// How the path of `wanted` is opened.
+[[nodiscard]] sys::LocalListenerOptions local_options(const ListenConfig& wanted);
 
 }  // namespace echod

@@ -17,7 +17,9 @@ constexpr const char* kHowToRaise = "; raise it with ulimit -n, or LimitNOFILE= 
 std::size_t descriptors_of_listeners(const Config& config, std::size_t workers) noexcept {
   return std::accumulate(config.listen.begin(), config.listen.end(), std::size_t{0},
                          [workers](std::size_t sum, const ListenConfig& listener) {
-                           return sum + (listener.protocol == Protocol::udp ? workers : 1);
+                           const std::size_t sockets =
+                               listener.protocol == Protocol::udp ? workers : 1;
+                           return sum + sockets + (listener.is_local() ? 1 : 0);
                          });
 }
 

@@ -23,7 +23,8 @@ inline constexpr std::uint32_t kReservedDescriptors = 30;
 inline constexpr std::uint32_t kDescriptorsPerWorker = 2;  // Its epoll instance and its eventfd.
 inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 
-// How many descriptors the listeners have: a UDP listener has one for each worker.
+// How many descriptors the listeners have: a UDP listener has one for each worker, a UNIX listener
+// has two, because of its lock.
 [[nodiscard]] std::size_t descriptors_of_listeners(const Config& config,
                                                    std::size_t workers) noexcept;
 

@@ -2,8 +2,10 @@
 
 #include <cerrno>
 #include <string>
+#include <string_view>
 
 #include "config/listener_text.hpp"
+#include "config/net/local_path.hpp"
 #include "sys/kernel_setting.hpp"
 
 namespace echod {
@@ -59,15 +61,58 @@ Meaning meaning_of(int error, const ListenConfig& listener) {
   }
 }
 
+// lchown(2) needs a right that the other calls do not need.
+Meaning local_meaning_of(const std::system_error& error, const std::string& key) {
+  const bool is_chown = std::string_view(error.what()).starts_with("lchown");
+  switch (error.code().value()) {
+    case EADDRINUSE:
+      return {ExitCode::cannot_listen,
+              "another process serves it; stop that one, or choose another " + key};
+    case ENOTSOCK:
+      return {ExitCode::cannot_listen,
+              "a file of this name exists and is no socket; choose another " + key};
+    case ENAMETOOLONG:
+      return {ExitCode::configuration, "at most " + std::to_string(kLongestLocalPath) +
+                                           " bytes are allowed; choose a shorter " + key};
+    case ENOENT:
+    case ENOTDIR:
+      return {ExitCode::configuration, "its directory does not exist, and echod creates none"};
+    case EINVAL:
+      return {ExitCode::system,
+              is_chown ? "echod's user namespace does not have that owner or group, for example "
+                         "because of PrivateUsers= of the unit"
+                       : ""};
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return {ExitCode::no_permission,
+              is_chown ? "another owner needs CAP_CHOWN; another group needs that too, or echod's "
+                         "user as a member"
+                       : "echod's user must be able to write to its directory"};
+    default:
+      return {ExitCode::system, ""};
+  }
+}
+
+StartupError startup_error(const std::string& what, const std::system_error& error,
+                           const Meaning& meaning) {
+  return {meaning.code,
+          what + ": " + error.what() + (meaning.hint.empty() ? "" : "; " + meaning.hint),
+          error.code().value()};
+}
+
 }  // namespace
 
 StartupError listen_error(const ListenConfig& listener, const std::system_error& error) {
-  const int number = error.code().value();
-  const auto [code, hint] = meaning_of(number, listener);
-  return {code,
-          "cannot listen on " + listener_text(listener.protocol, listener.address) + ": " +
-              error.what() + (hint.empty() ? "" : "; " + hint),
-          number};
+  const std::string what = "cannot listen on " + listener_text(listener);
+  return listener.is_local()
+             ? local_socket_error(what, "path", error)
+             : startup_error(what, error, meaning_of(error.code().value(), listener));
+}
+
+StartupError local_socket_error(const std::string& what, const std::string& key,
+                                const std::system_error& error) {
+  return startup_error(what, error, local_meaning_of(error, key));
 }
 
 }  // namespace echod

@@ -11,16 +11,13 @@
 #include "config/listener_text.hpp"
 #include "service/carried_listeners.hpp"
 #include "service/listen_error.hpp"
+#include "sys/kernel_setting.hpp"
 
 namespace echod {
 
 namespace {
 
 constexpr std::uint32_t kKib = 1024;
-
-sys::ListenSocket opened(const ListenConfig& wanted, const TcpOptions& options) {
-  return sys::open_listener(wanted.address, wanted.backlog, wanted.v6only, options);
-}
 
 std::string_view ipv4_only_note(bool fell_back_to_v4, bool is_inherited) {
   if (!fell_back_to_v4) {
@@ -30,8 +27,8 @@ std::string_view ipv4_only_note(bool fell_back_to_v4, bool is_inherited) {
                       : " (IPv4 only: this host has no IPv6)";
 }
 
-// A number for each group: how many listening TCP sockets come before it.
-std::vector<std::size_t> tcp_numbers_of(const std::vector<ListenerGroup>& groups) {
+// A number for each group: how many listening sockets come before it.
+std::vector<std::size_t> stream_numbers_of(const std::vector<ListenerGroup>& groups) {
   std::vector<std::size_t> numbers;
   std::size_t next = 0;
   for (const ListenerGroup& group : groups) {
@@ -41,15 +38,25 @@ std::vector<std::size_t> tcp_numbers_of(const std::vector<ListenerGroup>& groups
   return numbers;
 }
 
+// A UNIX socket does not tell what the kernel has granted.
+int granted_backlog(const sys::ListenSocket& socket, int wanted) {
+  const std::uint64_t granted =
+      socket.path.empty()
+          ? sys::accept_queue(socket.fd.get()).limit
+          : sys::kernel_setting("net/core/somaxconn", static_cast<std::uint64_t>(wanted));
+  return granted > 0 && granted < static_cast<std::uint64_t>(wanted) ? static_cast<int>(granted)
+                                                                     : wanted;
+}
+
 }  // namespace
 
 void Listeners::open(std::vector<PassedSocket> passed, const Config& config) {
   if (!passed.empty()) {
     PassedListeners adopted = adopt_passed_sockets(std::move(passed), config);
-    for (sys::ListenSocket& socket : adopted.tcp) {
+    for (sys::ListenSocket& socket : adopted.streams) {
       add(std::move(socket));
     }
-    for (sys::DatagramSocket& socket : adopted.udp) {
+    for (sys::DatagramSocket& socket : adopted.datagrams) {
       add({std::make_shared<const sys::DatagramSocket>(std::move(socket))});
     }
   } else {
@@ -64,8 +71,16 @@ void Listeners::open(const ListenConfig& wanted, const TcpOptions& options) {
   try {
     if (wanted.protocol == Protocol::udp) {
       add(open_datagram_sockets(wanted, options, workers_.size()));
+    } else if (wanted.is_local()) {
+      sys::LocalListener path(local_options(wanted));
+      sys::ListenSocket socket;
+      socket.fd = path.release_socket();
+      socket.name = listener_text(wanted);
+      socket.path = wanted.path;
+      socket.backlog = wanted.backlog;
+      add(std::move(socket), std::move(path));
     } else {
-      add(opened(wanted, options));
+      add(sys::open_listener(wanted.address, wanted.backlog, wanted.v6only, options));
     }
   } catch (const std::system_error& error) {
     throw listen_error(wanted, error);
@@ -76,7 +91,7 @@ void Listeners::open(const ListenConfig& wanted, const TcpOptions& options) {
 ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, Config& config,
                                      spdlog::logger& log) {
   const std::vector<ListenerGroup> groups = groups_of(earlier);
-  const std::vector<std::size_t> tcp_numbers = tcp_numbers_of(groups);
+  const std::vector<std::size_t> stream_numbers = stream_numbers_of(groups);
   const auto matches = matches_of(config.listen, first_of_each(groups));
   workers_.set_datagram_ports(datagram_ports_of(earlier));
   close_unmatched(groups, matches, log);
@@ -93,7 +108,7 @@ ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, 
         open(wanted, config.socket);
       }
       if (matches[i] && wanted.protocol == Protocol::tcp) {
-        numbers.at(tcp_numbers[*matches[i]]) = static_cast<ListenerCounts::Listener>(number);
+        numbers.at(stream_numbers[*matches[i]]) = static_cast<ListenerCounts::Listener>(number);
       }
       served.push_back(wanted);
     } catch (const StartupError& error) {
@@ -127,7 +142,6 @@ void Listeners::close_unmatched(const std::vector<ListenerGroup>& groups,
 
 void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
                           const TcpOptions& options, spdlog::logger& log) {
-  const SocketAddress& address = open.front().address;
   std::string trouble;
   try {
     if (wanted.protocol == Protocol::udp) {
@@ -137,14 +151,14 @@ void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
     } else {
       CarriedListener carried = echod::take_over(open.front(), wanted, options);
       trouble = carried.trouble.empty() ? "" : kept_options(carried.trouble);
-      add(std::move(carried.socket));
+      add(std::move(carried.socket), std::move(carried.path));
     }
   } catch (const std::system_error& error) {
     throw listen_error(wanted, error);
   }
   if (!trouble.empty()) {
-    log.error("upgrade: {} {}; run 'echoctl upgrade' to try again",
-              listener_text(wanted.protocol, address), trouble);
+    log.error("upgrade: {} {}; run 'echoctl upgrade' to try again", listener_text(open.front()),
+              trouble);
   }
 }
 
@@ -156,20 +170,21 @@ std::uint64_t Listeners::dropped_datagrams() const noexcept {
 }
 
 void Listeners::announce(const Config& config, spdlog::logger& log) const {
-  announce_tcp(listeners_of(config, Protocol::tcp), log);
+  announce_streams(listeners_of(config, Protocol::tcp), log);
   announce_udp(sys::datagram_buffers(config.socket.receive_buffer_kib, 0), log);
 }
 
-void Listeners::announce_tcp(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const {
+void Listeners::announce_streams(const std::vector<ListenConfig>& wanted,
+                                 spdlog::logger& log) const {
   for (std::size_t i = 0; i < sockets_.size(); ++i) {
     const sys::ListenSocket& socket = *sockets_[i];
     const int backlog = wanted[i].backlog;
-    log.info("listening on {}, backlog {}{}", socket.address.text(), backlog,
+    log.info("listening on {}, backlog {}{}", socket.name, backlog,
              ipv4_only_note(socket.fell_back_to_v4, socket.is_inherited));
-    const auto granted = static_cast<int>(sys::accept_queue(socket.fd.get()).limit);
-    if (granted > 0 && granted < backlog) {
+    const int granted = granted_backlog(socket, backlog);
+    if (granted < backlog) {
       log.warn("the kernel cuts the backlog of {} from {} to {}; raise net.core.somaxconn",
-               socket.address.text(), backlog, granted);
+               socket.name, backlog, granted);
     }
   }
 }
@@ -192,10 +207,20 @@ void Listeners::announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger&
   }
 }
 
-void Listeners::add(sys::ListenSocket socket) {
+std::vector<ListenerState> Listeners::states(const Config& config) const {
+  std::vector<ListenerState> states = states_of(sockets_, paths_, config);
+  const std::vector<ListenerState> datagrams = states_of(datagrams_, config);
+  states.insert(states.end(), datagrams.begin(), datagrams.end());
+  return states;
+}
+
+void Listeners::add(sys::ListenSocket socket, sys::LocalListener path) {
   const auto shared = std::make_shared<const sys::ListenSocket>(std::move(socket));
   workers_.listen(shared);
   sockets_.push_back(shared);
+  if (path.lock_fd() >= 0) {
+    paths_.push_back(std::move(path));
+  }
 }
 
 // A listener with one socket, which was passed, is served by one worker: the next one for each.

@@ -1,5 +1,6 @@
-// The sockets of echod. A [[listen]] for TCP has one listening socket, which the workers share. A
-// [[listen]] for UDP has a socket for each worker, or a single one if it was passed.
+// The sockets of echod. A [[listen]] for TCP or with a path has one listening socket, which the
+// workers share. A [[listen]] for UDP has a socket for each worker, or a single one if it was
+// passed.
 //
 // Thread-safety: belongs to the main thread.
 #pragma once
@@ -17,6 +18,7 @@
 #include "service/passed_sockets.hpp"
 #include "sys/datagram_socket.hpp"
 #include "sys/listen_socket.hpp"
+#include "sys/local_listener.hpp"
 #include "upgrade/state.hpp"
 
 namespace spdlog {
@@ -39,13 +41,17 @@ class Listeners {
   // earlier program have now. Call it before the workers start. Throws std::bad_alloc.
   [[nodiscard]] ListenerNumbers take_over(const std::vector<ListenerState>& earlier, Config& config,
                                           spdlog::logger& log);
-  // Gives the sockets up. The workers close each when its queue is empty.
+  // Describes the sockets, for the program that replaces this one. `config` is the one in force.
+  [[nodiscard]] std::vector<ListenerState> states(const Config& config) const;
+  // Gives the sockets up. The workers close each when its queue is empty. Paths are removed at
+  // once, so that no client connects meanwhile.
   void release() noexcept {
+    paths_.clear();
     sockets_.clear();
     datagrams_.clear();
   }
 
-  // The listening TCP sockets, in the order of the configuration.
+  // The listening sockets, in the order of the configuration.
   [[nodiscard]] const std::vector<std::shared_ptr<const sys::ListenSocket>>& sockets()
       const noexcept {
     return sockets_;
@@ -64,13 +70,14 @@ class Listeners {
                  spdlog::logger& log);
   void close_unmatched(const std::vector<ListenerGroup>& groups,
                        const std::vector<std::optional<std::size_t>>& matches, spdlog::logger& log);
-  void announce_tcp(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const;
+  void announce_streams(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const;
   void announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger& log) const;
-  void add(sys::ListenSocket socket);
+  void add(sys::ListenSocket socket, sys::LocalListener path = {});
   void add(DatagramSockets sockets);
 
   Workers& workers_;
   std::vector<std::shared_ptr<const sys::ListenSocket>> sockets_;
+  std::vector<sys::LocalListener> paths_;  // Without their sockets, which are in sockets_.
   std::vector<DatagramSockets> datagrams_;
   std::vector<sys::DatagramWatch> watches_;  // Of all UDP sockets.
 };

@@ -10,12 +10,12 @@
 #include <utility>
 
 #include "config/key_type.hpp"
+#include "config/unit_directory.hpp"
 #include "service/line_format.hpp"
 #include "service/log_file.hpp"
 #include "service/log_thread.hpp"
 #include "service/recent_lines.hpp"
 #include "service/standard_error.hpp"
-#include "service/unit_directory.hpp"
 #include "sys/shared_stream.hpp"
 
 namespace echod {

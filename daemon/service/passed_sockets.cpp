@@ -32,15 +32,25 @@ bool may_serve_v4(const SocketAddress& address) {
   return address.is_v6() && address.is_any();
 }
 
-std::string text_of(Protocol protocol, const SocketAddress& address, bool v6only) {
-  return listener_text(protocol, address) + (v6only && may_serve_v4(address) ? " (v6only)" : "");
+std::string v6only_note(const SocketAddress& address, bool v6only) {
+  return v6only && may_serve_v4(address) ? " (v6only)" : "";
+}
+
+std::string text_of(const ListenConfig& wanted) {
+  return listener_text(wanted) + v6only_note(wanted.address, wanted.v6only);
+}
+
+std::string text_of(const Candidate& candidate) {
+  const auto& [socket, protocol, binding] = candidate;
+  return binding.path.empty() ? listener_text(protocol, binding.address) +
+                                    v6only_note(binding.address, binding.v6only)
+                              : listener_text(binding.path);
 }
 
 std::string text_of(const std::vector<Candidate>& candidates) {
   std::string text;
-  for (const auto& [socket, protocol, binding] : candidates) {
-    text += (text.empty() ? "" : ", ") + text_of(protocol, binding.address, binding.v6only) + " (" +
-            socket.name + ')';
+  for (const Candidate& candidate : candidates) {
+    text += (text.empty() ? "" : ", ") + text_of(candidate) + " (" + candidate.socket.name + ')';
   }
   return text;
 }
@@ -66,8 +76,9 @@ Candidate candidate_of(PassedSocket socket) {
     throw system_error(socket.name, error);
   }
   throw activation_error(
-      socket.name + " is not a listening TCP socket or a bound UDP socket; its unit needs " +
-      "ListenStream= or ListenDatagram= with a port, Accept=no, and no " + "SocketProtocol=");
+      socket.name +
+      " is not a listening TCP or UNIX socket or a bound UDP socket; its unit needs ListenStream= "
+      "with a port or path, or ListenDatagram= with a port, Accept=no, and no SocketProtocol=");
 }
 
 std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
@@ -80,6 +91,9 @@ std::vector<Candidate> candidates_of(std::vector<PassedSocket> passed) {
 }
 
 bool is_for(const Candidate& candidate, const ListenConfig& wanted) {
+  if (wanted.is_local() || !candidate.binding.path.empty()) {
+    return candidate.binding.path == wanted.path;
+  }
   return candidate.protocol == wanted.protocol && candidate.binding.address == wanted.address &&
          (!may_serve_v4(wanted.address) || candidate.binding.v6only == wanted.v6only);
 }
@@ -87,7 +101,8 @@ bool is_for(const Candidate& candidate, const ListenConfig& wanted) {
 // On a host without IPv6, systemd binds a plain port number to 0.0.0.0, and open_listener() does
 // the same with "::".
 bool is_fallback_for(const Candidate& candidate, const ListenConfig& wanted) {
-  return candidate.protocol == wanted.protocol && may_serve_v4(wanted.address) && !wanted.v6only &&
+  return !wanted.is_local() && candidate.binding.path.empty() &&
+         candidate.protocol == wanted.protocol && may_serve_v4(wanted.address) && !wanted.v6only &&
          candidate.binding.address == SocketAddress::any_v4(wanted.address.port());
 }
 
@@ -103,15 +118,17 @@ void adopt(PassedSocket socket, const ListenConfig& wanted, const TcpOptions& op
     if (wanted.protocol == Protocol::udp) {
       const auto buffers =
           sys::datagram_buffers(options.receive_buffer_kib, options.send_buffer_kib);
-      listeners.udp.push_back(
+      listeners.datagrams.push_back(
           with_fallback(sys::adopt_datagrams(std::move(socket.fd), buffers), wanted));
+    } else if (wanted.is_local()) {
+      listeners.streams.push_back(
+          sys::adopt_local_listener(std::move(socket.fd), wanted.path, wanted.backlog));
     } else {
-      listeners.tcp.push_back(with_fallback(
+      listeners.streams.push_back(with_fallback(
           sys::adopt_listener(std::move(socket.fd), wanted.backlog, options), wanted));
     }
   } catch (const std::system_error& error) {
-    throw system_error(listener_text(wanted.protocol, wanted.address) + " (" + socket.name + ')',
-                       error);
+    throw system_error(listener_text(wanted) + " (" + socket.name + ')', error);
   }
 }
 
@@ -152,15 +169,14 @@ PassedListeners adopt_passed_sockets(std::vector<PassedSocket> passed, const Con
       });
     }
     if (match == unmatched.end()) {
-      throw activation_error("[[listen]] " +
-                             text_of(wanted.protocol, wanted.address, wanted.v6only) +
+      throw activation_error("[[listen]] " + text_of(wanted) +
                              " is not among the passed sockets: " + all + kHowToAgree);
     }
     adopt(std::move(match->socket), wanted, config.socket, listeners);
     unmatched.erase(match);
   }
   if (!unmatched.empty()) {
-    throw activation_error("no [[listen]] has the address of: " + text_of(unmatched) + kHowToAgree);
+    throw activation_error("no [[listen]] is for: " + text_of(unmatched) + kHowToAgree);
   }
   return listeners;
 }

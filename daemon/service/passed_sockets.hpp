@@ -24,15 +24,16 @@ struct PassedSocket {
 // StartupError.
 [[nodiscard]] std::vector<PassedSocket> receive_passed_sockets();
 
-// The sockets of each protocol, in the order of the configuration.
+// In the order of the configuration.
 struct PassedListeners {
-  std::vector<sys::ListenSocket> tcp;
-  std::vector<sys::DatagramSocket> udp;
+  std::vector<sys::ListenSocket> streams;  // TCP and UNIX sockets.
+  std::vector<sys::DatagramSocket> datagrams;
 };
 
-// Returns a socket for each [[listen]]: the passed one with that protocol and address, set up with
-// the backlog and the socket options of `config`. Throws StartupError unless each [[listen]]
-// matches exactly one passed socket and no socket is left.
+// Returns a socket for each [[listen]]: the passed one with that protocol and address, or with that
+// path, set up with the backlog and the socket options of `config`. A path keeps its mode and
+// owner, and is never removed: it belongs to the service manager. Throws StartupError unless each
+// [[listen]] matches exactly one passed socket and no socket is left.
 [[nodiscard]] PassedListeners adopt_passed_sockets(std::vector<PassedSocket> passed,
                                                    const Config& config);
 

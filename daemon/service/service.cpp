@@ -338,9 +338,7 @@ ServiceState Service::describe() {
                   {"log_write_failures", logs_.write_failures()},
                   {"drain_pending", admin_access_.is_drain_requested() ? 1U : 0U}};
   state.inherited_descriptors = capacity_.inherited_descriptors();
-  state.listeners = states_of(listeners_.sockets(), running_.config);
-  const auto datagrams = states_of(listeners_.datagrams(), running_.config);
-  state.listeners.insert(state.listeners.end(), datagrams.begin(), datagrams.end());
+  state.listeners = listeners_.states(running_.config);
   if (admin_) {
     state.admin = state_of(*admin_);
   }

@@ -64,6 +64,7 @@ std::vector<int> descriptors_of(const ServiceState& service) {
   std::vector<int> descriptors;
   for (const ListenerState& listener : service.listeners) {
     append_if_open(listener.fd, descriptors);
+    append_if_open(listener.lock_fd, descriptors);
   }
   append_if_open(service.admin.unix_fd, descriptors);
   append_if_open(service.admin.unix_lock_fd, descriptors);

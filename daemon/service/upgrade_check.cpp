@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "service/admin_sockets.hpp"
 #include "service/capacity.hpp"
@@ -16,6 +17,12 @@
 namespace echod {
 
 namespace {
+
+std::size_t descriptors_of(const std::vector<ListenerState>& listeners) noexcept {
+  const auto locks = std::count_if(listeners.begin(), listeners.end(),
+                                   [](const auto& listener) { return listener.lock_fd >= 0; });
+  return listeners.size() + static_cast<std::size_t>(locks);
+}
 
 std::uint64_t open_connections(const ServiceState& state) noexcept {
   std::uint64_t accepted = 0;
@@ -53,7 +60,7 @@ Config config_for_upgrade(const CommandLine& options, const ServiceState& state)
   Config config = effective_config(options);
   const std::uint64_t soft_limit_before = sys::open_files_limit().soft;
   const std::uint64_t reserved_before =
-      admin_descriptors(config.admin) + reserved_descriptors(state.listeners.size(),
+      admin_descriptors(config.admin) + reserved_descriptors(descriptors_of(state.listeners),
                                                              state.workers.size(),
                                                              state.inherited_descriptors);
   const Capacity capacity(config, state.inherited_descriptors);

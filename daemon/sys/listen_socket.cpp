@@ -3,8 +3,11 @@
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/un.h>
 
 #include <array>
+#include <iterator>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -44,16 +47,32 @@ ListenSocket open_bound_or_fall_back(const SocketAddress& address, bool v6only) 
   return listener;
 }
 
-bool is_tcp_listener(int fd) {
+bool is_listener(int fd) {
   try {
-    return int_option(fd, SOL_SOCKET, SO_PROTOCOL, "SO_PROTOCOL") == IPPROTO_TCP &&
-           int_option(fd, SOL_SOCKET, SO_ACCEPTCONN, "SO_ACCEPTCONN") == 1;
+    return int_option(fd, SOL_SOCKET, SO_ACCEPTCONN, "SO_ACCEPTCONN") == 1;
   } catch (const std::system_error& error) {
     if (error.code().value() == ENOTSOCK) {
       return false;
     }
     throw;
   }
+}
+
+// Empty if the UNIX socket has an abstract name.
+std::string bound_path(int fd) {
+  sockaddr_un address{};
+  socklen_t length = sizeof address;
+  require(calls::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length), "getsockname");
+  const std::string_view bytes(std::begin(address.sun_path), sizeof address.sun_path);
+  return std::string(bytes.substr(0, bytes.find('\0')));
+}
+
+// If the kernel does not tell, the process and the user are 0.
+SocketAddress connected_process(int fd) noexcept {
+  ucred credentials{};
+  socklen_t length = sizeof credentials;
+  (void)calls::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length);
+  return SocketAddress::of_process(credentials.pid, credentials.uid);
 }
 
 }  // namespace
@@ -69,15 +88,25 @@ ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6onl
   set_backlog(listener.fd.get(), backlog);
   listener.backlog = backlog;
   listener.address = bound_address(listener.fd.get());
+  listener.name = listener.address.text();
   return listener;
 }
 
 std::optional<Binding> binding_of(int fd) {
-  if (!is_tcp_listener(fd)) {
+  if (!is_listener(fd)) {
     return std::nullopt;
   }
   // The family of the socket: bound_address() makes an IPv4-mapped address an IPv4 address.
-  const bool is_v6 = int_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN") == AF_INET6;
+  const int family = int_option(fd, SOL_SOCKET, SO_DOMAIN, "SO_DOMAIN");
+  if (family == AF_UNIX && int_option(fd, SOL_SOCKET, SO_TYPE, "SO_TYPE") == SOCK_STREAM) {
+    std::string path = bound_path(fd);
+    return path.empty() ? std::nullopt
+                        : std::optional(Binding{.address = {}, .path = std::move(path)});
+  }
+  if (int_option(fd, SOL_SOCKET, SO_PROTOCOL, "SO_PROTOCOL") != IPPROTO_TCP) {
+    return std::nullopt;
+  }
+  const bool is_v6 = family == AF_INET6;
   return Binding{.address = bound_address(fd),
                  .v6only = is_v6 && int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY") == 1};
 }
@@ -94,8 +123,21 @@ ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options)
   set_backlog(listener.fd.get(), backlog);
   listener.backlog = backlog;
   listener.address = bound_address(listener.fd.get());
+  listener.name = listener.address.text();
   listener.dropped_before = accept_queue(listener.fd.get()).dropped;
   return listener;
+}
+
+ListenSocket adopt_local_listener(UniqueFd fd, std::string path, int backlog) {
+  int on = 1;
+  require(calls::ioctl(fd.get(), FIONBIO, &on), "FIONBIO");
+  set_backlog(fd.get(), backlog);
+  return {.fd = std::move(fd),
+          .name = "unix:" + path,
+          .address = {},
+          .path = std::move(path),
+          .backlog = backlog,
+          .is_inherited = true};
 }
 
 void set_tcp_options(int fd, const TcpOptions& options) {
@@ -168,7 +210,11 @@ Accepted accept(int listener) noexcept {
                                                  &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     accepted.error = accepted.fd.is_open() ? 0 : errno;
   } while (accepted.error == EINTR);
-  if (accepted.error == 0) {
+  if (accepted.error == 0 && storage.ss_family == AF_UNIX) {
+    accepted.peer = connected_process(accepted.fd.get());
+    const int on = 1;
+    (void)calls::setsockopt(accepted.fd.get(), SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
+  } else if (accepted.error == 0) {
     accepted.peer = SocketAddress::from(storage);
   }
   return accepted;

@@ -1,4 +1,5 @@
-// Opens listening TCP sockets and accepts connections.
+// Opens listening TCP sockets, and accepts connections of TCP and UNIX sockets
+// (sys/local_listener.hpp opens those).
 //
 // Thread-safety: no shared state; several threads may call accept() at the same time. Never blocks.
 #pragma once
@@ -6,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "config/net/socket_address.hpp"
 #include "config/net/tcp_options.hpp"
@@ -16,7 +18,9 @@ namespace echod::sys {
 
 struct ListenSocket {
   UniqueFd fd;
+  std::string name{};            // Its address or path, in messages and for operators.
   SocketAddress address;         // The bound address, with the real port if port 0 was requested.
+  std::string path{};            // Of a UNIX socket, which has no address; else empty.
   int backlog = 0;               // As requested; the kernel may have reduced it (accept_queue()).
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
   bool is_inherited = false;     // Another process opened it and may have it open too.
@@ -34,18 +38,22 @@ struct ListenSocket {
 // connect meanwhile.
 void require_bindable(const SocketAddress& address, bool v6only);
 
-// The address of a listening TCP socket that another process opened.
+// The address of a listening socket that another process opened.
 struct Binding {
   SocketAddress address;
   bool v6only = false;
+  std::string path{};  // Of a UNIX socket.
 };
 
-// Returns nothing if `fd` is not a listening TCP socket. Throws std::system_error.
+// Returns nothing if `fd` is not a listening socket of TCP, nor a listening UNIX stream socket with
+// a path. Throws std::system_error.
 [[nodiscard]] std::optional<Binding> binding_of(int fd);
 
 // Takes over a listening socket that another process opened, and may still have open, and sets it
 // up like one of open_listener(). Throws std::system_error.
 [[nodiscard]] ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options);
+// The same for a UNIX socket.
+[[nodiscard]] ListenSocket adopt_local_listener(UniqueFd fd, std::string path, int backlog);
 
 // Sets `options` on an open listener. Connections accepted from now on inherit them. Throws
 // std::system_error.
@@ -65,7 +73,9 @@ struct Accepted {
   int error = 0;  // errno of accept4(2).
 };
 
-// Accepts one connection. Fails with EAGAIN if the accept queue is empty; retries after EINTR.
+// Accepts one connection. Fails with EAGAIN if the accept queue is empty; retries after EINTR. The
+// peer of a UNIX socket is the process that connected, and SO_OOBINLINE, which is not inherited
+// there, is set.
 [[nodiscard]] Accepted accept(int listener) noexcept;
 
 // Whether a connection is in the accept queue. Another thread may accept it first.
@@ -81,7 +91,7 @@ struct AcceptQueue {
                               // because the queue was full (SO_MEMINFO, SK_MEMINFO_DROPS).
 };
 
-// What is not known is 0.
+// What is not known is 0; of a UNIX socket nothing is known.
 [[nodiscard]] AcceptQueue accept_queue(int fd) noexcept;
 
 }  // namespace echod::sys

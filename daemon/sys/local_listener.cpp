@@ -5,6 +5,7 @@
 #include <sys/un.h>
 
 #include <cerrno>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -115,8 +116,8 @@ UniqueFd bind_at(const std::string& path, mode_t mode) {
   return fd;
 }
 
-// Gives the file at `path` its mode and owner. Clients cannot connect yet.
-void set_access(const std::string& path, const LocalListenerOptions& options) {
+// Sets the mode, and owner and group if they are wanted, of the file at `path`.
+void set_access_of(const std::string& path, const LocalListenerOptions& options) {
   require_success(calls::chmod(path.c_str(), options.mode), "chmod", path);
   if (options.owner || options.group) {
     constexpr auto kKeepOwner = static_cast<uid_t>(-1);
@@ -127,25 +128,42 @@ void set_access(const std::string& path, const LocalListenerOptions& options) {
   }
 }
 
+// Returns nothing if there is no file.
+std::optional<FileId> file_at(const std::string& path) noexcept {
+  struct stat status {};
+  if (calls::lstat(path.c_str(), &status) != 0) {
+    return std::nullopt;
+  }
+  return FileId{.device = status.st_dev, .inode = status.st_ino};
+}
+
+// Returns the lock on `path`, at which no live socket is.
+UniqueFd reserve(const std::string& path) {
+  require_usable(path);
+  UniqueFd lock = lock_beside(path);
+  if (has_socket(path)) {
+    require_dead(path);
+  }
+  return lock;
+}
+
 }  // namespace
 
 LocalListener::LocalListener(const LocalListenerOptions& options) : path_(options.path) {
-  require_usable(path_);
-  lock_ = lock_beside(path_);
-  if (has_socket(path_)) {
-    require_dead(path_);
-  }
+  lock_ = reserve(path_);
   const std::string temporary = path_ + std::string(kTemporarySuffix);
   if (has_socket(temporary)) {  // A process has ended between bind and rename.
+    require_dead(temporary);
     require_success(calls::unlink(temporary.c_str()), "unlink", temporary);
   }
   socket_ = bind_at(temporary, options.mode);
   try {
-    set_access(temporary, options);
-    struct stat status {};
-    require_success(calls::lstat(temporary.c_str(), &status), "lstat", temporary);
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
+    set_access_of(temporary, options);  // No client can connect yet.
+    const std::optional<FileId> file = file_at(temporary);
+    if (!file) {
+      throw_error(errno, "lstat " + temporary);
+    }
+    file_ = *file;
     require_success(calls::listen(socket_.get(), options.backlog), "listen", temporary);
     require_success(calls::rename(temporary.c_str(), path_.c_str()), "rename to", path_);
   } catch (const std::system_error&) {
@@ -154,14 +172,8 @@ LocalListener::LocalListener(const LocalListenerOptions& options) : path_(option
   }
 }
 
-LocalListener::LocalListener(std::string path, UniqueFd socket, UniqueFd lock) noexcept
-    : path_(std::move(path)), lock_(std::move(lock)), socket_(std::move(socket)) {
-  struct stat status {};
-  if (calls::lstat(path_.c_str(), &status) == 0) {  // Else close() leaves the path alone.
-    device_ = status.st_dev;
-    inode_ = status.st_ino;
-  }
-}
+LocalListener::LocalListener(std::string path, FileId file, UniqueFd socket, UniqueFd lock) noexcept
+    : path_(std::move(path)), file_(file), lock_(std::move(lock)), socket_(std::move(socket)) {}
 
 LocalListener::~LocalListener() {
   close();
@@ -169,31 +181,41 @@ LocalListener::~LocalListener() {
 
 LocalListener::LocalListener(LocalListener&& other) noexcept
     : path_(std::move(other.path_)),
+      file_(other.file_),
       lock_(std::move(other.lock_)),
-      socket_(std::move(other.socket_)),
-      device_(other.device_),
-      inode_(other.inode_) {}
+      socket_(std::move(other.socket_)) {}
 
 LocalListener& LocalListener::operator=(LocalListener&& other) noexcept {
   if (this != &other) {
     close();
     path_ = std::move(other.path_);
+    file_ = other.file_;
     lock_ = std::move(other.lock_);
     socket_ = std::move(other.socket_);
-    device_ = other.device_;
-    inode_ = other.inode_;
   }
   return *this;
 }
 
+bool LocalListener::has_path() const noexcept {
+  return lock_.is_open() && file_at(path_) == file_;
+}
+
+void LocalListener::set_access(const LocalListenerOptions& options) const {
+  if (has_path()) {
+    set_access_of(path_, options);
+  }
+}
+
 void LocalListener::close() noexcept {
-  struct stat status {};
-  if (socket_.is_open() && calls::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
-      status.st_ino == inode_) {
+  if (has_path()) {
     (void)calls::unlink(path_.c_str());  // The next process replaces it if this fails.
   }
   socket_.reset();
   lock_.reset();
+}
+
+void require_local_listenable(const std::string& path) {
+  (void)reserve(path);
 }
 
 }  // namespace echod::sys

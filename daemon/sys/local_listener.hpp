@@ -9,15 +9,19 @@
 //   path always leads to a server that accepts, also during a change from one server to another.
 // - At the end the path is removed only if it still leads to this socket.
 //
-// Owns the sockets and the lock. Thread-safety: none. Blocks on the file system of the path only.
+// Owns the path, the lock and the socket. Thread-safety: none. Blocks on the file system of the
+// path only.
 #pragma once
 
 #include <sys/types.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "config/net/local_path.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace echod::sys {
@@ -26,13 +30,18 @@ struct LocalListenerOptions {
   std::string path;    // Absolute; at most kLongestLocalPath bytes.
   int backlog = 1024;  // When it is full, a connection attempt fails with EAGAIN.
   mode_t mode = 0660;  // To connect, write permission is needed. The umask is not used.
-  // By default those of any file that this process creates.
+  // By default those of any file that this process creates, or those that the file has.
   std::optional<uid_t> owner = std::nullopt;
   std::optional<gid_t> group = std::nullopt;
 };
 
-// The longest path: its temporary name must fit into a sockaddr_un.
-inline constexpr std::size_t kLongestLocalPath = 103;
+// Tells a file from another one that is put in its place.
+struct FileId {
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+
+  bool operator==(const FileId&) const noexcept = default;
+};
 
 class LocalListener {
  public:
@@ -42,8 +51,8 @@ class LocalListener {
   // that callers may tell apart: EADDRINUSE if another process serves the path, ENOTSOCK if a file
   // of another type is there, ENAMETOOLONG.
   explicit LocalListener(const LocalListenerOptions& options);
-  // Takes over the socket and the lock of a listener of another program that served `path`.
-  LocalListener(std::string path, UniqueFd socket, UniqueFd lock) noexcept;
+  // Takes over what a listener of another program had. The file at `path` was `file`.
+  LocalListener(std::string path, FileId file, UniqueFd socket, UniqueFd lock) noexcept;
   ~LocalListener();
   LocalListener(LocalListener&& other) noexcept;
   LocalListener& operator=(LocalListener&& other) noexcept;
@@ -54,16 +63,29 @@ class LocalListener {
   [[nodiscard]] int fd() const noexcept { return socket_.get(); }
   [[nodiscard]] int lock_fd() const noexcept { return lock_.get(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  [[nodiscard]] FileId file() const noexcept { return file_; }
 
-  // Removes the path if it is still that of this socket, and closes the socket.
+  // Gives the socket to the caller. The path and the lock stay, until close().
+  [[nodiscard]] UniqueFd release_socket() noexcept { return std::move(socket_); }
+
+  // Gives the path the mode, and the owner and group if they are set. No-op if the path does not
+  // lead to this socket any more. Throws std::system_error.
+  void set_access(const LocalListenerOptions& options) const;
+
+  // Removes the path if it still leads to this socket, gives up the lock, and closes the socket.
   void close() noexcept;
 
  private:
+  [[nodiscard]] bool has_path() const noexcept;
+
   std::string path_;
+  FileId file_;  // At the path.
   UniqueFd lock_;
   UniqueFd socket_;
-  dev_t device_ = 0;  // Device and inode of the path.
-  ino_t inode_ = 0;
 };
+
+// Throws the std::system_error that opening a LocalListener at `path` would throw now, except for
+// those of its last steps. No client can connect meanwhile.
+void require_local_listenable(const std::string& path);
 
 }  // namespace echod::sys

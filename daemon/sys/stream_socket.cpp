@@ -65,8 +65,8 @@ IoResult peek(int fd, std::span<std::byte> into) noexcept {
   return restarting([&] { return calls::recv(fd, into.data(), into.size(), MSG_PEEK); });
 }
 
-IoResult discard(int fd, std::size_t bytes) noexcept {
-  return restarting([&] { return calls::recv(fd, nullptr, bytes, MSG_TRUNC); });
+IoResult discard(int fd, std::span<std::byte> scratch) noexcept {
+  return restarting([&] { return calls::recv(fd, scratch.data(), scratch.size(), MSG_TRUNC); });
 }
 
 void stamp_arrivals(int fd) noexcept {

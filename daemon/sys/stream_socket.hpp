@@ -1,4 +1,4 @@
-// Operations on a connected, non-blocking TCP socket.
+// Operations on a connected, non-blocking stream socket: TCP or UNIX.
 //
 // The functions borrow the descriptor. Thread-safety: that of the system calls. Never blocks, never
 // raises SIGPIPE, retries after EINTR.
@@ -19,8 +19,9 @@ namespace echod::sys {
 IoResult receive(int fd, std::span<std::byte> into) noexcept;
 // Like receive(), but the bytes stay in the receive queue.
 IoResult peek(int fd, std::span<std::byte> into) noexcept;
-// Removes up to `bytes` from the receive queue without copying them (MSG_TRUNC, tcp(7)).
-IoResult discard(int fd, std::size_t bytes) noexcept;
+// Removes up to `scratch.size()` bytes from the receive queue. TCP does not copy them (MSG_TRUNC,
+// tcp(7)), a UNIX socket copies them into `scratch`.
+IoResult discard(int fd, std::span<std::byte> scratch) noexcept;
 
 // Makes the kernel note when bytes arrive, for the two functions below (SO_TIMESTAMPNS, socket(7)).
 // A connection inherits it from its listener. If the kernel does not support it, nothing changes.
@@ -37,7 +38,8 @@ struct TimedRead {
 
 // Like receive() and peek(), with the time. The kernel merges segments in the receive queue, and
 // keeps the time of the last one: if a read takes only a part of such a segment, the time may be
-// that of later bytes.
+// that of later bytes. Not for UNIX sockets: a peer could put descriptors into the process that
+// way.
 [[nodiscard]] TimedRead receive_with_time(int fd, std::span<std::byte> into) noexcept;
 [[nodiscard]] TimedRead peek_with_time(int fd, std::span<std::byte> into) noexcept;
 
@@ -47,12 +49,13 @@ IoResult send(int fd, std::span<const std::byte> bytes) noexcept;
 IoResult shut_write(int fd) noexcept;
 
 // Makes close(2) send RST at once and discard the send queue (SO_LINGER with a time of 0,
-// socket(7)).
+// socket(7)). No effect on a UNIX socket.
 void reset_on_close(int fd) noexcept;
 
 // The number of bytes in the receive queue (SIOCINQ).
 IoResult unread_bytes(int fd) noexcept;
-// The number of bytes that the peer has not acknowledged; the FIN counts as one (SIOCOUTQ).
+// The number of bytes that the peer has not acknowledged; the FIN counts as one (SIOCOUTQ). For a
+// UNIX socket, how much memory holds what the peer has not read; only 0 tells a number of bytes.
 IoResult unacknowledged_bytes(int fd) noexcept;
 // Returns and clears the pending error of the socket (SO_ERROR); 0 if there is none.
 [[nodiscard]] int take_error(int fd) noexcept;

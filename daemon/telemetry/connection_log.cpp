@@ -89,22 +89,22 @@ void ConnectionLog::echoed(const SocketAddress& peer, int fd, std::size_t in, st
   }
 }
 
-void ConnectionLog::paused_full(const SocketAddress& listener, std::uint32_t max_connections,
+void ConnectionLog::paused_full(std::string_view listener, std::uint32_t max_connections,
                                 sys::TimePoint now) noexcept {
   log_rarely(RareLine::full, now, [&] {
     notices_->warn(
         "full on {}: the limit of {} connections is reached; new clients wait in the backlog until "
         "one closes; raise limits.max_connections (0: as many as ulimit -n or LimitNOFILE= allows)",
-        listener.text(), max_connections);
+        listener, max_connections);
   });
 }
 
-void ConnectionLog::paused_resources(const SocketAddress& listener, int error,
+void ConnectionLog::paused_resources(std::string_view listener, int error,
                                      std::uint32_t connections, sys::TimePoint now) noexcept {
   log_rarely(RareLine::resources, now, [&] {
     notices_->error(
         "cannot accept on {}: {}; {} connections stay open, new clients wait in the backlog{}",
-        listener.text(), sys::error_text(error), connections, remedy_of(error));
+        listener, sys::error_text(error), connections, remedy_of(error));
   });
 }
 
@@ -116,23 +116,23 @@ void ConnectionLog::accepts_again(std::uint32_t connections, sys::TimePoint now)
   }
 }
 
-void ConnectionLog::paused_emptying(const SocketAddress& listener, int error,
-                                    std::uint32_t connections, sys::TimePoint now) noexcept {
+void ConnectionLog::paused_emptying(std::string_view listener, int error, std::uint32_t connections,
+                                    sys::TimePoint now) noexcept {
   log_rarely(RareLine::emptying, now, [&] {
     logger_->info(
         "stopping: clients wait in the backlog of {} ({}); they are served as the {} connections "
         "end",
-        listener.text(), sys::error_text(error), connections);
+        listener, sys::error_text(error), connections);
   });
 }
 
-void ConnectionLog::accept_failed(const SocketAddress& listener, int error,
+void ConnectionLog::accept_failed(std::string_view listener, int error,
                                   sys::TimePoint now) noexcept {
   log_rarely(RareLine::accept_failed, now, [&] {
     logger_->warn(
         "a connection to {} was lost before it was accepted: {}; other connections are not "
         "affected",
-        listener.text(), sys::error_text(error));
+        listener, sys::error_text(error));
   });
 }
 
@@ -153,11 +153,11 @@ void ConnectionLog::datagrams_failed(const SocketAddress& listener, int error,
   });
 }
 
-void ConnectionLog::listener_lost(const SocketAddress& listener, int error) noexcept {
+void ConnectionLog::listener_lost(std::string_view listener, int error) noexcept {
   unless_out_of_memory([&] {
     notices_->critical(
         "the listening socket {} failed: {}; stopping, so that a restart can open it again",
-        listener.text(), sys::error_text(error));
+        listener, sys::error_text(error));
   });
 }
 

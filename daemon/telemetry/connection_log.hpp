@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "config/net/socket_address.hpp"
@@ -63,22 +64,22 @@ class ConnectionLog {
   void report_suppressed() noexcept;
 
   // Lines about accepting, each kind at most once a minute except listener_lost(). What keeps
-  // clients from being served is a notice.
-  void paused_full(const SocketAddress& listener, std::uint32_t max_connections,
+  // clients from being served is a notice. `listener` is its name.
+  void paused_full(std::string_view listener, std::uint32_t max_connections,
                    sys::TimePoint now) noexcept;
-  void paused_resources(const SocketAddress& listener, int error, std::uint32_t connections,
+  void paused_resources(std::string_view listener, int error, std::uint32_t connections,
                         sys::TimePoint now) noexcept;
   // Logs that no client waits: once, a minute or more after paused_full() or paused_resources().
   void accepts_again(std::uint32_t connections, sys::TimePoint now) noexcept;
   // As paused_resources(), but while stopping: no action is needed, because all clients
   // are served as connections end.
-  void paused_emptying(const SocketAddress& listener, int error, std::uint32_t connections,
+  void paused_emptying(std::string_view listener, int error, std::uint32_t connections,
                        sys::TimePoint now) noexcept;
-  void accept_failed(const SocketAddress& listener, int error, sys::TimePoint now) noexcept;
+  void accept_failed(std::string_view listener, int error, sys::TimePoint now) noexcept;
   void register_failed(const SocketAddress& peer, int error, sys::TimePoint now) noexcept;
   // A UDP socket could not be read, and is tried again.
   void datagrams_failed(const SocketAddress& listener, int error, sys::TimePoint now) noexcept;
-  void listener_lost(const SocketAddress& listener, int error) noexcept;
+  void listener_lost(std::string_view listener, int error) noexcept;
 
  private:
   using RareLine = LineLimits::RareLine;

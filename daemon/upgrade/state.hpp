@@ -34,18 +34,23 @@ struct NamedCount {
   return found == counts.end() ? 0 : found->value;
 }
 
-// A listening TCP socket, or one of the UDP sockets of a [[listen]]: each of them has the same
-// addresses.
+// A listening TCP or UNIX socket, or one of the UDP sockets of a [[listen]]: each of them has the
+// same addresses.
 struct ListenerState {
   int fd = -1;
-  SocketAddress wanted;   // As configured.
-  SocketAddress address;  // As bound.
+  SocketAddress wanted{};   // As configured.
+  SocketAddress address{};  // As bound.
   bool v6only = false;
   bool is_inherited = false;     // Another process opened it and may have it open too.
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
   // Connections or datagrams that an inherited socket had dropped before the first program had it.
   std::uint32_t dropped_before = 0;
   Protocol protocol = Protocol::tcp;
+  std::string path{};  // Of a UNIX socket, which has no addresses.
+  int lock_fd = -1;    // The lock on the path; -1: an inherited socket has none.
+  // The file at the path (sys::FileId).
+  std::uint64_t file_device = 0;
+  std::uint64_t file_inode = 0;
 
   bool operator==(const ListenerState&) const = default;
 };
@@ -55,6 +60,8 @@ struct AdminState {
   int unix_fd = -1;
   int unix_lock_fd = -1;
   std::string unix_path;
+  std::uint64_t unix_device = 0;
+  std::uint64_t unix_inode = 0;
   int tcp_fd = -1;
   SocketAddress tcp_address;
 

@@ -82,6 +82,10 @@ void visit_listener(Visitor& visitor, Listener& listener) {
   visitor.field(6, "fallback to IPv4", listener.fell_back_to_v4);
   visitor.field(7, "dropped before", listener.dropped_before);
   visitor.field(8, "protocol", listener.protocol);
+  visitor.field(9, "path", listener.path);
+  visitor.optional_descriptor(10, "lock", listener.lock_fd);
+  visitor.field(11, "device of the path", listener.file_device);
+  visitor.field(12, "inode of the path", listener.file_inode);
 }
 
 template <typename Visitor, typename Admin>
@@ -91,6 +95,8 @@ void visit_admin(Visitor& visitor, Admin& admin) {
   visitor.field(3, "path", admin.unix_path);
   visitor.optional_descriptor(4, "TCP socket", admin.tcp_fd);
   visitor.field(5, "TCP address", admin.tcp_address);
+  visitor.field(6, "device of the path", admin.unix_device);
+  visitor.field(7, "inode of the path", admin.unix_inode);
 }
 
 template <typename Visitor, typename Worker>

@@ -120,12 +120,28 @@ class Play:
                 with contextlib.suppress(TimeoutError):
                     echoes += client.recv(100) == b"datagram"
 
+    def echo_over_the_path(self) -> None:
+        """Echoes over the UNIX socket, if there is one, until an echo was whole: a fault may end a connection."""
+        data = self.rng.randbytes(150_000)  # The send buffer takes all of it.
+        deadline = time.monotonic() + CLIENT_S
+        while not self.daemon.manager and self.daemon.is_running():
+            if time.monotonic() > deadline:
+                raise Broken("no whole echo comes back over the UNIX socket")
+            with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+                client.settimeout(CLIENT_S)
+                client.connect(str(self.daemon.echo_socket))
+                client.sendall(data)
+                client.shutdown(socket.SHUT_WR)
+                if b"".join(iter(lambda: client.recv(65536), b"")) == data:
+                    return
+
     def act(self) -> str:
         """Plays the life of a daemon that serves. Returns the descriptors that it leaked."""
         self.admin = AdminVisit(str(self.daemon.admin_socket), self.daemon.admin_port, self.port,
                                 self.daemon.is_running)
         before = self.daemon.descriptors()
         self.echo_datagrams()
+        self.echo_over_the_path()
         self.serve_crowd(self.connect_crowd(self.size // 3))
         self.daemon.tell(signal.SIGUSR2, "counters: ")
         # These clients read late and use up all reply buffers, so the next clients are served without a buffer.
@@ -154,6 +170,7 @@ class Play:
         """Plays an upgrade in place while clients are owed bytes. Returns the descriptors that echod leaked."""
         before = self.daemon.descriptors()
         self.echo_datagrams()
+        self.echo_over_the_path()
         slow = [self.connect(size, **READS_LATE) for size in (400_000, 400_000, 120_000)]
         talker = self.connect(1000, ending=Ending.SILENCE, parting=b"x" * 100)
         self.serve_until(lambda: all(client.is_over or client.sent == client.total for client in [*slow, talker]))

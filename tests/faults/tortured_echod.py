@@ -70,6 +70,7 @@ def listeners(*hosts: int) -> str:
 
 
 DATAGRAMS = f'[[listen]]\nprotocol = "udp"\naddress = "{MAPPED}1"\nport = 0\n'
+LOCAL = f'[[listen]]\npath = "echo.sock"\ngroup = "{os.getgid()}"\n'
 
 
 @dataclass
@@ -116,12 +117,12 @@ class TorturedEchod(EchodProcess):
         (directory / LOGS).mkdir()
         (directory / RUNTIME).mkdir()
         self.admin_socket = directory / RUNTIME / "admin.sock"
-        if manager:
-            self.leave_sockets_behind()
+        self.echo_socket = directory / RUNTIME / "echo.sock"
+        self.leave_sockets_behind(self.admin_socket if manager else self.echo_socket)
         self._reserved = contextlib.ExitStack()
         self.admin_port = self._reserved.enter_context(stream_sockets.reserved_port())
         config = CONFIG.format(address=f"{MAPPED}1" if manager else "::", logs=LOGS,
-                               further="" if manager else listeners(2, 3) + DATAGRAMS,
+                               further="" if manager else listeners(2, 3) + DATAGRAMS + LOCAL,
                                level="trace" if manager else "debug", mapped=MAPPED, admin_port=self.admin_port,
                                port=manager.listener.getsockname()[1] if manager else 0)
         environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "ECHOD_FAULTS": str(self.record_file),
@@ -148,9 +149,10 @@ class TorturedEchod(EchodProcess):
                          stdin=subprocess.PIPE if manager else subprocess.DEVNULL,
                          log_file=directory / LOGS / "network-server.log")
 
-    def leave_sockets_behind(self) -> None:
+    @staticmethod
+    def leave_sockets_behind(path: Path) -> None:
         """Leaves the sockets of a daemon that was killed: one that it served, and one that it was about to rename."""
-        for name in (self.admin_socket, f"{self.admin_socket}.new"):
+        for name in (path, f"{path}.new"):
             with socket.socket(socket.AF_UNIX) as left:
                 left.bind(str(name))
 

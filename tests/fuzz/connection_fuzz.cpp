@@ -32,7 +32,9 @@ WorldSettings settings_from(FuzzInput& input) {
   settings.turn_bytes = some_of(input, 8);
   settings.turn_reads = some_of(input, 3);
   settings.pipes = some_of(input, 3) - 1;
-  settings.has_timeouts = input.byte() % 2 == 0;
+  const std::uint8_t flags = input.byte();
+  settings.has_timeouts = (flags & 1U) == 0;
+  settings.socket.is_local = (flags & 2U) != 0;
   return settings;
 }
 

@@ -83,14 +83,28 @@ Kind of(int fd) {
   return {.fd = high(sys::UniqueFd::adopt(fd)), .listen = {}};
 }
 
-sys::UniqueFd listening_on_unix() {
+// Without a path the kernel chooses a name.
+sys::UniqueFd listening_on_unix(const std::string& path = "") {
   auto fd = sys::UniqueFd::adopt(socket(AF_UNIX, SOCK_STREAM, 0));
-  const sockaddr_un any{.sun_family = AF_UNIX, .sun_path = {}};  // The kernel chooses a name.
-  const bool listens =
-      bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any.sun_family) == 0 &&
-      listen(fd.get(), 1) == 0;
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto length =
+      static_cast<socklen_t>(path.empty() ? sizeof address.sun_family : sizeof address);
+  const bool listens = bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0 &&
+                       listen(fd.get(), 1) == 0;
   require(listens, "a UNIX socket listens");
   return fd;
+}
+
+Kind listening_at(const std::string& name) {
+  Kind kind;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread.
+  const char* const directory = std::getenv("TMPDIR");
+  kind.listen.path = std::string(directory != nullptr ? directory : "/tmp") + "/echod-fuzz-" +
+                     std::to_string(getpid()) + '-' + name;
+  kind.fd = high(listening_on_unix(kind.listen.path));
+  (void)unlink(kind.listen.path.c_str());  // The socket keeps the name of the path.
+  return kind;
 }
 
 std::map<char, Kind> make_kinds() {
@@ -104,6 +118,8 @@ std::map<char, Kind> make_kinds() {
   // [[listen]] on "::" with the port of 'z': without IPv6, systemd makes a socket like 'z', not
   // 'd'.
   kinds['D'].listen.address = SocketAddress::any_v6(kinds['z'].listen.address.port());
+  kinds['p'] = listening_at("p");
+  kinds['q'] = listening_at("q");
   kinds['a'] = datagrams("127.0.0.1");
   kinds['b'] = datagrams("::");
   kinds['c'] = datagrams("::", true);
@@ -160,7 +176,10 @@ void check_sockets(const std::vector<Socket>& sockets, const std::vector<ListenC
     const SocketAddress& address = wanted[i].address;
     const Socket& got = sockets[i];
     require(got.fd.is_open() && got.is_inherited, "a listener has its socket");
-    require(got.address == address ||
+    if constexpr (requires { got.path; }) {
+      require(got.path == wanted[i].path, "a listener has its path", got.path);
+    }
+    require(wanted[i].is_local() || got.address == address ||
                 (got.fell_back_to_v4 && got.address == SocketAddress::any_v4(address.port())),
             "a listener has its address", got.address.text());
   }
@@ -170,11 +189,11 @@ void check_adoption(std::vector<PassedSocket> passed, const Config& config) {
   const std::size_t count = passed.size();
   try {
     const PassedListeners listeners = adopt_passed_sockets(std::move(passed), config);
-    require(listeners.tcp.size() + listeners.udp.size() == config.listen.size() &&
+    require(listeners.streams.size() + listeners.datagrams.size() == config.listen.size() &&
                 config.listen.size() == count,
             "passed sockets and configuration agree one to one");
-    check_sockets(listeners.tcp, listeners_of(config, Protocol::tcp));
-    check_sockets(listeners.udp, listeners_of(config, Protocol::udp));
+    check_sockets(listeners.streams, listeners_of(config, Protocol::tcp));
+    check_sockets(listeners.datagrams, listeners_of(config, Protocol::udp));
   } catch (const StartupError& error) {
     check_refusal(error);
   }

@@ -28,6 +28,9 @@ void require_safe(const UpgradeState& state) {
   };
   for (const ListenerState& listener : state.service.listeners) {
     require_new(listener.fd);
+    if (listener.lock_fd != -1) {
+      require_new(listener.lock_fd);
+    }
     require(listener.protocol <= Protocol::udp, "a listener has a protocol");
   }
   const AdminState& admin = state.service.admin;

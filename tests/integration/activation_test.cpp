@@ -143,11 +143,11 @@ TEST_F(ActivationTest, APassedSocketThatIsNotConfiguredIsAnError) {
   const PassedListener second;
   const ChildResult result = refuse(first.config(), {first.fd(), second.fd()}, "echo:more");
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(result.err,
-            "echod: socket activation: no [[listen]] has the address of: 127.0.0.1:" +
-                std::to_string(second.port()) +
-                " (more); change [[listen]], or ListenStream= and ListenDatagram= of the "
-                "socket unit\n");
+  EXPECT_EQ(
+      result.err,
+      "echod: socket activation: no [[listen]] is for: 127.0.0.1:" + std::to_string(second.port()) +
+          " (more); change [[listen]], or ListenStream= and ListenDatagram= of the "
+          "socket unit\n");
 }
 
 TEST_F(ActivationTest, AUdpSocketForATcpListenerIsAnError) {
@@ -167,12 +167,10 @@ TEST_F(ActivationTest, AnErrorIsOneLineForAnyNameOfASocket) {
   const ChildResult result = refuse(PassedListener().config(), {unbound}, "two\nlines\x1b[2J");
   (void)close(unbound);
   EXPECT_EQ(result.exit_code, kConfiguration);
-  EXPECT_EQ(
-      result.err,
-      "echod: socket activation: two\\u000Alines\\u001B[2J is not a listening TCP socket or a "
-      "bound "
-      "UDP socket; its unit needs ListenStream= or ListenDatagram= with a port, Accept=no, and no "
-      "SocketProtocol=\n");
+  EXPECT_EQ(result.err,
+            "echod: socket activation: two\\u000Alines\\u001B[2J is not a listening TCP or UNIX "
+            "socket or a bound UDP socket; its unit needs ListenStream= with a port or path, or "
+            "ListenDatagram= with a port, Accept=no, and no SocketProtocol=\n");
 }
 
 }  // namespace

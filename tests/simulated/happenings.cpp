@@ -99,10 +99,11 @@ std::ostream& operator<<(std::ostream& out, const Happening& happening) {
 }
 
 std::ostream& operator<<(std::ostream& out, const WorldSettings& settings) {
-  return out << settings.connections << " connections, queues of " << settings.socket.receive_bytes
-             << " and " << settings.socket.send_bytes << " bytes, " << settings.blocks
-             << " blocks of " << settings.block_bytes << " bytes, turns of " << settings.turn_bytes
-             << " bytes or " << settings.turn_reads << " reads, " << settings.pipes << " pipes, "
+  return out << settings.connections << (settings.socket.is_local ? " UNIX" : " TCP")
+             << " connections, queues of " << settings.socket.receive_bytes << " and "
+             << settings.socket.send_bytes << " bytes, " << settings.blocks << " blocks of "
+             << settings.block_bytes << " bytes, turns of " << settings.turn_bytes << " bytes or "
+             << settings.turn_reads << " reads, " << settings.pipes << " pipes, "
              << (settings.has_timeouts ? "with" : "without") << " timeouts";
 }
 

@@ -341,7 +341,7 @@ std::int64_t SimulatedKernel::on_recv(int fd, std::span<std::byte> into, bool is
   return bytes < 0 ? fail(*connection, Call::recv, fd, bytes) : leave(Call::recv, fd, bytes);
 }
 
-std::int64_t SimulatedKernel::on_discard(int fd, std::size_t bytes) noexcept {
+std::int64_t SimulatedKernel::on_discard(int fd, std::span<std::byte> scratch) noexcept {
   Connection* const connection = enter(Call::recv, fd);
   if (connection == nullptr) {
     return -EBADF;
@@ -351,7 +351,7 @@ std::int64_t SimulatedKernel::on_discard(int fd, std::size_t bytes) noexcept {
   }
   check_read(*connection);
   const SimulatedSocket& socket = connection->socket;
-  const std::int64_t discarded = connection->socket.discard(bytes);
+  const std::int64_t discarded = connection->socket.discard(scratch);
   if (socket.read() > socket.written() && !socket.is_shut()) {
     violate("it discards bytes that it owes");
   }
@@ -416,8 +416,8 @@ std::int64_t SimulatedKernel::on_queue_length(int fd, bool is_receive_queue) noe
     return -EBADF;
   }
   if (!is_receive_queue) {
-    connection->was_all_acknowledged = connection->socket.unacknowledged() == 0;
-    return leave(Call::ioctl, fd, connection->socket.unacknowledged());
+    connection->was_all_acknowledged = connection->socket.send_queue() == 0;
+    return leave(Call::ioctl, fd, connection->socket.send_queue());
   }
   if (begins_to_drain_) {
     connection->drain_end = connection->socket.sent();
@@ -475,6 +475,9 @@ std::int64_t SimulatedKernel::splice_in(int fd, Pipe& pipe, std::size_t most) no
   Connection* const connection = enter(Call::splice_in, fd);
   if (connection == nullptr) {
     return -EBADF;
+  }
+  if (limits_.is_local) {
+    violate("it splices from a UNIX socket");
   }
   if (pipe.begin != pipe.end) {
     violate("it splices into a pipe that is not empty");

@@ -139,6 +139,12 @@ class SimulatedKernel {
   void violate(const std::string& rule);
   // Turns the rules off. For tests of the kernel itself, which do not echo.
   void allow_everything() noexcept { has_rules_ = false; }
+  // recvmsg(2) accepts descriptors that come over a UNIX socket.
+  void check_control_data() noexcept {
+    if (limits_.is_local) {
+      violate("it accepts descriptors of the client");
+    }
+  }
   [[nodiscard]] const std::string& violation() const noexcept { return violation_; }
   [[nodiscard]] std::uint64_t calls() const noexcept { return calls_; }
   // A run that makes so many calls violates a rule: it is taken for an endless one.
@@ -167,7 +173,7 @@ class SimulatedKernel {
   // For simulated_syscalls.cpp. As the system calls, but a negative result is a negative errno.
   [[nodiscard]] static SimulatedKernel& active() noexcept;
   std::int64_t on_recv(int fd, std::span<std::byte> into, bool is_peek) noexcept;
-  std::int64_t on_discard(int fd, std::size_t bytes) noexcept;
+  std::int64_t on_discard(int fd, std::span<std::byte> scratch) noexcept;
   std::int64_t on_send(int fd, std::span<const std::byte> bytes) noexcept;
   std::int64_t on_shutdown(int fd) noexcept;
   std::int64_t on_queue_length(int fd, bool is_receive_queue) noexcept;

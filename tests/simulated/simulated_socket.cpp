@@ -30,7 +30,7 @@ std::uint32_t SimulatedSocket::client_finishes() noexcept {
 }
 
 std::uint32_t SimulatedSocket::client_resets() noexcept {
-  error_ = has_fin_ && !is_shut_ ? EPIPE : ECONNRESET;
+  error_ = has_fin_ && !is_shut_ && !limits_.is_local ? EPIPE : ECONNRESET;
   is_reset_ = true;
   return kEverything;
 }
@@ -38,24 +38,27 @@ std::uint32_t SimulatedSocket::client_resets() noexcept {
 std::uint32_t SimulatedSocket::client_takes() noexcept {
   if (untaken() == 0) {
     is_fin_taken_ = true;
-    return kEverything;
+    return limits_.is_local ? kNothing : kEverything;
   }
   ++taken_;
-  if (wants_room_ && is_writable()) {
+  if ((wants_room_ || limits_.is_local) && is_writable()) {
     wants_room_ = false;
     return EPOLLOUT;
   }
   return kNothing;
 }
 
-// As sk_stream_is_writeable(): the free space is at least half of what is queued. send(2) takes
-// bytes with less free space too.
+// As sk_stream_is_writeable(): the free space is at least half of what is queued; or as
+// unix_writable(). send(2) takes bytes with less free space too.
 bool SimulatedSocket::is_writable() const noexcept {
+  if (limits_.is_local) {
+    return 4 * untaken() <= limits_.send_bytes;
+  }
   return 2 * (limits_.send_bytes - untaken()) >= untaken();
 }
 
 std::int64_t SimulatedSocket::nothing_to_read() noexcept {
-  if (has_fin_) {
+  if (has_fin_ && !(limits_.is_local && error_ != 0)) {
     return 0;
   }
   if (error_ != 0) {
@@ -67,6 +70,9 @@ std::int64_t SimulatedSocket::nothing_to_read() noexcept {
 std::int64_t SimulatedSocket::readable(std::size_t most) noexcept {
   if (unread() == 0) {
     return nothing_to_read();
+  }
+  if (limits_.is_local) {
+    return std::min<std::int64_t>(1, static_cast<std::int64_t>(most));
   }
   auto bytes = std::min<std::int64_t>(unread(), static_cast<std::int64_t>(most));
   if (mark_ && *mark_ > read_) {
@@ -93,23 +99,30 @@ std::int64_t SimulatedSocket::receive(std::span<std::byte> into, bool is_peek) n
   return bytes;
 }
 
-std::int64_t SimulatedSocket::discard(std::size_t bytes) noexcept {
-  const std::int64_t discarded = readable(bytes);
-  if (discarded > 0) {
-    read_past(discarded);
+std::int64_t SimulatedSocket::remove(std::size_t most) noexcept {
+  const std::int64_t removed = readable(most);
+  if (removed > 0) {
+    read_past(removed);
   }
-  return discarded;
+  return removed;
+}
+
+std::int64_t SimulatedSocket::discard(std::span<std::byte> scratch) noexcept {
+  if (limits_.is_local) {
+    return scratch.data() == nullptr ? -EFAULT : receive(scratch, false);
+  }
+  return remove(scratch.size());
 }
 
 std::int64_t SimulatedSocket::splice(std::size_t most) noexcept {
   if (mark_ && *mark_ == read_) {
     return nothing_to_read();
   }
-  return discard(most);
+  return remove(most);
 }
 
 std::int64_t SimulatedSocket::send(std::size_t bytes, std::size_t most) noexcept {
-  if (error_ != 0) {
+  if (error_ != 0 && !limits_.is_local) {
     return -std::exchange(error_, 0);
   }
   if (is_shut_ || is_reset_) {
@@ -125,7 +138,7 @@ std::int64_t SimulatedSocket::send(std::size_t bytes, std::size_t most) noexcept
 
 std::int64_t SimulatedSocket::shut_write(std::uint32_t& wakes) noexcept {
   wakes = kEverything;
-  if (is_reset_ || is_over_both_ways()) {
+  if (!limits_.is_local && (is_reset_ || is_over_both_ways())) {
     return -ENOTCONN;
   }
   is_shut_ = true;

@@ -1,5 +1,7 @@
-// A simulated TCP socket of the daemon, with the client at the other end. Its results follow
-// net/ipv4/tcp.c: tcp_poll(), tcp_recvmsg(), tcp_sendmsg(), tcp_reset(), inet_shutdown().
+// A simulated TCP or UNIX socket of the daemon, with the client at the other end. Its results
+// follow net/ipv4/tcp.c: tcp_poll(), tcp_recvmsg(), tcp_sendmsg(), tcp_reset(), inet_shutdown();
+// and net/unix/af_unix.c. Each byte that comes over a UNIX socket has a descriptor, at which
+// recv(2) stops. A reset there is a close(2) with unread bytes.
 // tests/unit/support/simulated_kernel_test.cpp checks behaviour that was measured on a real kernel.
 //
 // Bytes are counted, not stored: byte n of a connection is byte_at(n). So an echo is right if and
@@ -28,6 +30,7 @@ struct SocketLimits {
   std::uint32_t receive_bytes = 2;  // The size of the receive queue.
   std::uint32_t send_bytes = 2;     // The size of the send queue.
   std::size_t pipe_slots = 2;       // The number of pieces that a pipe holds.
+  bool is_local = false;            // UNIX sockets instead of TCP.
 };
 
 class SimulatedSocket {
@@ -47,7 +50,8 @@ class SimulatedSocket {
 
   // Calls of the daemon. A negative result is a negative errno.
   std::int64_t receive(std::span<std::byte> into, bool is_peek) noexcept;
-  std::int64_t discard(std::size_t bytes) noexcept;
+  // With TCP nothing is written to `scratch`.
+  std::int64_t discard(std::span<std::byte> scratch) noexcept;
   // splice(2) into a pipe. At an urgent mark it behaves as if the queue were empty.
   std::int64_t splice(std::size_t most) noexcept;
   // Takes at most `most` of the bytes, as if memory were short although the queue is not full.
@@ -67,9 +71,14 @@ class SimulatedSocket {
   [[nodiscard]] std::uint32_t untaken() const noexcept {
     return static_cast<std::uint32_t>(written_ - taken_);
   }
-  // As SIOCOUTQ: the FIN counts as one byte.
+  // The FIN counts as one byte.
   [[nodiscard]] std::uint32_t unacknowledged() const noexcept {
     return untaken() + (is_shut_ && !is_fin_taken_ ? 1 : 0);
+  }
+  // SIOCOUTQ. For a UNIX socket it counts memory.
+  [[nodiscard]] std::uint32_t send_queue() const noexcept {
+    constexpr std::uint32_t kMemoryOfAByte = 768;
+    return limits_.is_local ? kMemoryOfAByte * untaken() : unacknowledged();
   }
   [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
   [[nodiscard]] std::uint64_t read() const noexcept { return read_; }
@@ -88,6 +97,7 @@ class SimulatedSocket {
   // The result of a read of at most `most` bytes.
   [[nodiscard]] std::int64_t readable(std::size_t most) noexcept;
   void read_past(std::int64_t bytes) noexcept;
+  std::int64_t remove(std::size_t most) noexcept;
 
   SocketLimits limits_;
   std::uint64_t sent_ = 0;

@@ -34,14 +34,15 @@ T returned(std::int64_t result) noexcept {
 
 ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
   SimulatedKernel& kernel = SimulatedKernel::active();
-  return returned<ssize_t>(
-      (flags & MSG_TRUNC) != 0
-          ? kernel.on_discard(fd, length)
-          : kernel.on_recv(fd, {static_cast<std::byte*>(data), length}, (flags & MSG_PEEK) != 0));
+  const std::span into(static_cast<std::byte*>(data), length);
+  return returned<ssize_t>((flags & MSG_TRUNC) != 0
+                               ? kernel.on_discard(fd, into)
+                               : kernel.on_recv(fd, into, (flags & MSG_PEEK) != 0));
 }
 
 // Has one buffer. The kernel noted no time.
 ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
+  SimulatedKernel::active().check_control_data();
   message->msg_controllen = 0;
   return recv(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
 }

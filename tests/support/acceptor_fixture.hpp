@@ -15,7 +15,7 @@ inline constexpr int kListenerBacklog = 16;
 inline std::shared_ptr<const sys::ListenSocket> listening_on(int fd) {
   sys::ListenSocket socket;
   socket.fd = sys::UniqueFd::adopt(fd);
-  socket.address = *SocketAddress::parse("192.0.2.9", 2003);
+  socket.name = "192.0.2.9:2003";
   socket.backlog = kListenerBacklog;
   return std::make_shared<const sys::ListenSocket>(std::move(socket));
 }

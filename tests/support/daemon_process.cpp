@@ -36,6 +36,7 @@ rlimit both(rlim_t limit) {
 
 constexpr const char* kListening = "listening on ";
 constexpr const char* kListeningOnUdp = "listening on udp ";
+constexpr const char* kListeningOnPath = "listening on unix:";
 
 // Parses "... listening on 127.0.0.1:40001, backlog 1024", or the same with "[::]:40001", or with
 // kListeningOnUdp as `words`.
@@ -136,14 +137,17 @@ void DaemonProcess::wait_for_start(bool from_log) {
         child_->wait_for_err([&](const std::string& err) { return contains(err, started); });
   }
   const std::vector<std::string> lines = from_log ? log_lines() : err_lines();
+  bool has_path = false;
   for (const std::string& line : lines) {
     if (contains(line, kListeningOnUdp)) {
       datagram_listeners_.push_back(parse_listening(line, kListeningOnUdp));
+    } else if (contains(line, kListeningOnPath)) {
+      has_path = true;
     } else if (contains(line, kListening)) {
       listeners_.push_back(parse_listening(line, kListening));
     }
   }
-  if (!is_started || (listeners_.empty() && datagram_listeners_.empty())) {
+  if (!is_started || (listeners_.empty() && datagram_listeners_.empty() && !has_path)) {
     const std::optional<int> exit_code = child_->wait(Deadline(std::chrono::seconds(1)));
     throw std::runtime_error("echod did not start (exit code " +
                              (exit_code ? std::to_string(*exit_code) : "none") + ")" +

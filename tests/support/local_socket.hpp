@@ -4,22 +4,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <string>
 
+#include "peer_address.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace echod::test {
-
-inline sockaddr_un local_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  EXPECT_LT(path.size(), sizeof address.sun_path);
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
-  return address;
-}
 
 // A blocking socket, bound to `path`. With a negative backlog it does not listen.
 inline sys::UniqueFd bound_to_path(const std::string& path, int backlog = 16) {

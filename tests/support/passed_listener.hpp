@@ -12,6 +12,9 @@
 #include <cstdint>
 #include <string>
 #include <system_error>
+#include <utility>
+
+#include "peer_address.hpp"
 
 namespace echod::test {
 
@@ -29,6 +32,15 @@ class PassedListener {
     }
     port_ = ntohs(address.sin_port);
   }
+  // A UNIX socket.
+  explicit PassedListener(std::string path)
+      : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), path_(std::move(path)) {
+    const sockaddr_un address = local_address(path_);
+    if (bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        listen(fd_, kBacklog) != 0) {
+      throw std::system_error(errno, std::system_category(), "listening socket of the test");
+    }
+  }
   ~PassedListener() { (void)close(fd_); }
   PassedListener(const PassedListener&) = delete;
   PassedListener& operator=(const PassedListener&) = delete;
@@ -39,7 +51,10 @@ class PassedListener {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   // Returns the configuration with which echod takes the socket.
   [[nodiscard]] std::string config(const std::string& more = "") const {
-    return "[[listen]]\naddress = \"127.0.0.1\"\nport = " + std::to_string(port_) + '\n' + more;
+    return "[[listen]]\n" +
+           (path_.empty() ? "address = \"127.0.0.1\"\nport = " + std::to_string(port_)
+                          : "path = \"" + path_ + '"') +
+           '\n' + more;
   }
   // Returns the backlog that the last listen(2) set.
   [[nodiscard]] int backlog() const {
@@ -52,6 +67,7 @@ class PassedListener {
  private:
   int fd_;
   std::uint16_t port_ = 0;
+  std::string path_{};  // Empty: the socket has a port.
 };
 
 }  // namespace echod::test

@@ -1,10 +1,11 @@
 // The address of a server, for the clients of the tests.
-// Thread-safety: a value.
+// Thread-safety: values.
 #pragma once
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <cstdint>
 #include <cstring>
@@ -37,6 +38,17 @@ struct PeerAddress {
   }
   std::memcpy(&address.storage, &v6, sizeof v6);
   address.length = sizeof v6;
+  return address;
+}
+
+// Throws std::invalid_argument if `path` is too long.
+[[nodiscard]] inline sockaddr_un local_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    throw std::invalid_argument(path + " is too long for a socket");
+  }
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
   return address;
 }
 

@@ -44,12 +44,7 @@ TcpPeer::TcpPeer(const std::string& host, std::uint16_t port, const PeerOptions&
     fail("socket", errno);
   }
   set_option(fd_, IPPROTO_TCP, TCP_NODELAY, 1);
-  if (options.receive_buffer_bytes > 0) {
-    set_option(fd_, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
-  }
-  if (options.send_buffer_bytes > 0) {
-    set_option(fd_, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
-  }
+  set_buffers(options);
   const auto* const address = reinterpret_cast<const sockaddr*>(&target.storage);
   int error = ::connect(fd_, address, target.length) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
@@ -60,6 +55,29 @@ TcpPeer::TcpPeer(const std::string& host, std::uint16_t port, const PeerOptions&
   if (error != 0) {
     close();
     fail("connect", error);
+  }
+}
+
+TcpPeer::TcpPeer(const std::string& path, const PeerOptions& options)
+    : fd_(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)) {
+  if (fd_ < 0) {
+    fail("socket", errno);
+  }
+  set_buffers(options);
+  const sockaddr_un address = local_address(path);
+  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    const int error = errno;
+    close();
+    fail("connect", error);
+  }
+}
+
+void TcpPeer::set_buffers(const PeerOptions& options) const {
+  if (options.receive_buffer_bytes > 0) {
+    set_option(fd_, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes);
+  }
+  if (options.send_buffer_bytes > 0) {
+    set_option(fd_, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes);
   }
 }
 
@@ -102,6 +120,25 @@ void TcpPeer::send_all(std::string_view bytes) {
 void TcpPeer::send_urgent(char byte) const {
   if (::send(fd_, &byte, 1, MSG_OOB | MSG_NOSIGNAL) != 1) {
     fail("send urgent", errno);
+  }
+}
+
+void TcpPeer::send_with_descriptor(char byte) const {
+  iovec piece{.iov_base = &byte, .iov_len = 1};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof fd_)> control{};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof STDERR_FILENO);
+  const int descriptor = STDERR_FILENO;
+  std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  if (sendmsg(fd_, &message, MSG_NOSIGNAL) != 1) {
+    fail("send with a descriptor", errno);
   }
 }
 

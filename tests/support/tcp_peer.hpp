@@ -1,4 +1,5 @@
-// A TCP client that the test controls step by step: half-close, reset, urgent data, small buffers.
+// A client over TCP or a UNIX socket that the test controls step by step: half-close, reset, urgent
+// data, small buffers.
 // Calls block, but every wait has a deadline. On an error they throw, which ends the test case.
 // Thread-safety: none; distinct peers may be used from distinct threads.
 #pragma once
@@ -29,6 +30,8 @@ class TcpPeer {
  public:
   // Connects. Returns when the handshake is done, whether or not the server has accepted.
   TcpPeer(const std::string& host, std::uint16_t port, const PeerOptions& options = {});
+  // Connects to a UNIX socket. Throws if its accept queue is full.
+  explicit TcpPeer(const std::string& path, const PeerOptions& options = {});
   ~TcpPeer() { close(); }
   TcpPeer(TcpPeer&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   TcpPeer& operator=(TcpPeer&& other) noexcept {
@@ -45,6 +48,8 @@ class TcpPeer {
 
   void send_all(std::string_view bytes);
   void send_urgent(char byte) const;
+  // Over a UNIX socket: sends one byte with a descriptor (SCM_RIGHTS, unix(7)).
+  void send_with_descriptor(char byte) const;
   // Sends FIN. Reading goes on.
   void half_close() const;
   // Bytes that were sent and that the daemon's kernel has not acknowledged, so they are not in its
@@ -63,6 +68,7 @@ class TcpPeer {
   [[nodiscard]] bool has_news(const Deadline& deadline = Deadline(std::chrono::milliseconds(0)));
 
  private:
+  void set_buffers(const PeerOptions& options) const;
   void wait_for(short events, const char* what, const Deadline& deadline) const;
 
   int fd_ = -1;

@@ -69,13 +69,15 @@ using state_format::RecordType;
                         .dropped_before = 19,
                         .protocol = Protocol::udp},
                        {.fd = 17,
-                        .wanted = address_in("192.0.2.9", 0),
-                        .address = address_in("192.0.2.9", 2005),
-                        .dropped_before = 20,
-                        .protocol = Protocol::udp}};
+                        .path = "/run/echod/echo.sock",
+                        .lock_fd = 15,
+                        .file_device = 0x123456789B,
+                        .file_inode = 0x123456789C}};
   service.admin = {.unix_fd = 7,
                    .unix_lock_fd = 8,
                    .unix_path = "/run/echod/admin.sock",
+                   .unix_device = 0x123456789D,
+                   .unix_inode = 0x123456789E,
                    .tcp_fd = 9,
                    .tcp_address = address_in("127.0.0.1", 9862)};
   service.workers.resize(2);
@@ -97,7 +99,7 @@ using state_format::RecordType;
   state.connections.resize(3);
   ParkedConnection& echoing = state.connections[0];
   echoing.fd = 20;
-  echoing.peer = address_in("192.0.2.1", 40001);
+  echoing.peer = SocketAddress::of_process(4711, 1000);
   echoing.opened = milliseconds(86300001);
   echoing.progress = milliseconds(86300002);
   echoing.unacknowledged = UINT32_MAX;

@@ -1,10 +1,11 @@
 """Socket activation."""
 
+import grp
 import os
 
 from guest_commands import (Journal, Log, as_installed, backlog, capabilities, configure, drop_in, expect, exposure,
                             main_pid, run, show, systemctl, use_example, wait_until)
-from peers import Load, connect, datagram_peer, echo, echo_datagram, is_refused
+from peers import Load, connect, datagram_peer, echo, echo_datagram, is_refused, ping
 
 
 def listen_on(port):
@@ -123,6 +124,55 @@ def datagrams_are_served_too():
     echo()
 
 
+def unix_sockets_are_served_too():
+    """with ListenStream=/path a client starts it beside TCP and UDP, and the path stays through an upgrade and a stop"""
+    as_installed()
+    path = "/run/echo-test.sock"
+    added = f'[[listen]]\nprotocol = "udp"\n[[listen]]\npath = "{path}"\n'
+    configure(added=added)
+    drop_in(f"[Socket]\nListenDatagram=2003\nListenStream={path}\nSocketMode=0600\n", unit="echod.socket")
+    systemctl("start", "echod.socket")
+    expect(show("ActiveState") == "inactive", "echod runs already")
+    echo(path)
+    inode = os.stat(path).st_ino
+    pid = main_pid()
+    log = Log()
+    with connect(path) as peer:
+        ping(peer)
+        configure(workers=3, added=added)
+        systemctl("reload", "echod.service")
+        log.wait_for("has replaced echod")
+        ping(peer)
+    expect(main_pid() == pid, "it is another process")
+    systemctl("restart", "echod.service")
+    echo(path)
+    echo()
+    with datagram_peer() as peer:
+        echo_datagram(peer, b"and datagrams")
+    systemctl("stop", "echod.socket", "echod.service")
+    status = os.stat(path)
+    expect(status.st_ino == inode and status.st_mode & 0o777 == 0o600, "the path has changed")
+    os.unlink(path)
+
+
+def serves_a_path_of_its_own():
+    """a relative path is in /run/echod, members of the group may connect, and after kill -9 it is served again"""
+    as_installed()
+    path = "/run/echod/echo.sock"
+    configure(added='[[listen]]\npath = "echo.sock"\n')
+    systemctl("restart", "echod.service")
+    echo(path)
+    status = os.stat(path)
+    expect(status.st_mode & 0o777 == 0o660 and status.st_gid == grp.getgrnam("echod").gr_gid,
+           f"its mode is {status.st_mode:o}, its group {status.st_gid}")
+    pid = main_pid()
+    systemctl("kill", "--signal=KILL", "echod.service")
+    wait_until(lambda: main_pid() not in (0, pid) and show("ActiveState") == "active", "another process")
+    echo(path)
+    systemctl("stop", "echod.service")
+    expect(not os.path.exists(path), "the path is still there")
+
+
 def restarts_after_a_kill():
     """after kill -9 with an open socket unit echod is restarted, and the port stays open"""
     as_installed()
@@ -136,4 +186,4 @@ def restarts_after_a_kill():
 
 CHECKS = [first_connection_starts_it, mismatch_is_named, mismatch_is_not_tried_for_ever, restart_refuses_no_connection,
           stopping_both_closes_the_port, needs_no_network_of_its_own, datagrams_are_served_too,
-          restarts_after_a_kill]
+          unix_sockets_are_served_too, serves_a_path_of_its_own, restarts_after_a_kill]

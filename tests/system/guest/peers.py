@@ -15,6 +15,12 @@ TIMEOUT_S = 20
 
 
 def connect(port=2003, host="127.0.0.1"):
+    """`port` is a number, or the path of a UNIX socket."""
+    if isinstance(port, str):
+        peer = socket.socket(socket.AF_UNIX)
+        peer.settimeout(TIMEOUT_S)
+        peer.connect(port)
+        return peer
     return socket.create_connection((host, port), timeout=TIMEOUT_S)
 
 

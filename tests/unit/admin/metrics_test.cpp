@@ -196,6 +196,18 @@ TEST(MetricsTest, AClosedListenerHasNoQueue) {
   }
 }
 
+TEST(MetricsTest, AListenerWhoseQueueIsUnknownHasNone) {
+  Snapshot snapshot = filled_snapshot();
+  snapshot.listeners[0].has_queue = false;
+  auto samples = all_samples(snapshot);
+  EXPECT_EQ(samples["echod_listener_open{listener=\"[::]:2003\"}"], "1");
+  for (const char* const name : {"length", "limit", "dropped_total"}) {
+    EXPECT_EQ(
+        samples.count("echod_listener_queue_" + std::string(name) + "{listener=\"[::]:2003\"}"),
+        0U);
+  }
+}
+
 // An alert on closed listeners must not fire for those that an operator has removed.
 TEST(MetricsTest, RemovedListenersHaveConnectionsAndNothingElse) {
   Snapshot snapshot = filled_snapshot();

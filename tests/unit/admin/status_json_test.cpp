@@ -57,6 +57,16 @@ TEST(StatusJsonTest, HasEverything) {
   EXPECT_EQ(ranges.back(), Json::parse(R"({"le_s": null, "count": 334})"));
 }
 
+TEST(StatusJsonTest, AQueueThatIsUnknownIsNull) {
+  Snapshot snapshot = filled_snapshot();
+  snapshot.listeners[0].has_queue = false;
+  const Json listener = Json::parse(status_json(snapshot))["listeners"][0];
+  EXPECT_EQ(listener["accepted"], 7000);
+  for (const char* const name : {"waiting", "queue_limit", "dropped"}) {
+    EXPECT_TRUE(listener[name].is_null()) << name;
+  }
+}
+
 TEST(StatusJsonTest, SaysWhyItIsNotReady) {
   Snapshot snapshot = filled_snapshot();
   snapshot.phase = Phase::draining;

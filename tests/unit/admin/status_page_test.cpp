@@ -108,6 +108,8 @@ TEST_F(StatusPageTest, HasListenersWithTheirQueues) {
   expect("[::]:2003 30 7 000 20 of 1 024 40 [::]:2004 32 7 001 21 of 1 025 41 ");
   snapshot_.listeners[0].is_open = false;
   expect("[::]:2003 (closed) 30 7 000 - - [::]:2004 ");
+  snapshot_.listeners[1].has_queue = false;
+  expect("[::]:2004 32 7 001 - - ");
 }
 
 TEST_F(StatusPageTest, HasWorkersInTablesOfSixteen) {

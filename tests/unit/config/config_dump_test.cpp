@@ -68,6 +68,14 @@ Value random_value(Random& random, const Allowed& allowed) {
                  : one_of(random, addresses);
     case KeyType::path:
       break;
+    case KeyType::socket_path:
+      return one_of(random, {"", "", "/run/a.sock", "/run/gr\xC3\xB6\xC3\x9F \"1\"",
+                             "/" + std::string(102, 'a')});
+    case KeyType::mode:
+      return mode_text(static_cast<std::uint32_t>(between(random, 0, 0777)));
+    case KeyType::user:
+    case KeyType::group:
+      return one_of(random, {"", "root", "0", "4711", "4294967294"});
   }
   return one_of(random, paths);
 }
@@ -92,6 +100,14 @@ Config random_config(Random& random) {
     const std::size_t entries = key.section == kListenSection ? config.listen.size() : 1;
     for (std::size_t entry = 0; entry < entries; ++entry) {
       EXPECT_EQ(assign(key, config, random_value(random, key.allowed), entry), std::nullopt);
+    }
+  }
+  for (ListenConfig& listener : config.listen) {
+    if (listener.is_local()) {  // Then the file cannot set the other keys.
+      const ListenConfig defaults;
+      listener.protocol = defaults.protocol;
+      listener.address = defaults.address;
+      listener.v6only = defaults.v6only;
     }
   }
   drop_conflicts(config.listen);

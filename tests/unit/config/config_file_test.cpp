@@ -262,5 +262,37 @@ TEST(ConfigFile, PutsAllErrorsIntoTheMessageOfTheException) {
   }
 }
 
+TEST(ConfigFile, ReadsAPathWithItsKeys) {
+  const Config config = parse_config(
+      "[[listen]]\npath = '/run/a.sock'\nmode = '0600'\nowner = 'root'\nbacklog = 5\n", "x");
+  ListenConfig expected;
+  expected.path = "/run/a.sock";
+  expected.mode = 0600;
+  expected.owner = 0;
+  expected.backlog = 5;
+  EXPECT_EQ(config.listen, std::vector{expected});
+}
+
+TEST(ConfigFile, RefusesEachKeyOfAddressesBesideAPath) {
+  const std::string what =
+      ": is for IP addresses, allowed with path are backlog, mode, owner and group";
+  EXPECT_EQ(
+      errors_in("[[listen]]\npath = '/run/a.sock'\naddress = '::'\nport = 7\nv6only = "
+                "true\nprotocol = 'udp'\n"),
+      (Lines{"echod.toml:3:11: listen.address" + what, "echod.toml:4:8: listen.port" + what,
+             "echod.toml:5:10: listen.v6only" + what, "echod.toml:6:12: listen.protocol" + what}));
+  EXPECT_EQ(errors_in("[[listen]]\npath = ''\naddress = '::'\n"), Lines{});
+}
+
+TEST(ConfigFile, RefusesAPathThatIsUsedTwice) {
+  EXPECT_EQ(errors_in("[[listen]]\npath = '/run/a.sock'\n[[listen]]\npath = '/run/a.sock'\n"),
+            Lines{"echod.toml:3:1: listen: unix:/run/a.sock cannot be opened beside "
+                  "unix:/run/a.sock (line 1, column 1): a duplicate, allowed is one listener for a "
+                  "path"});
+  EXPECT_EQ(errors_in("[[listen]]\npath = '/run/a.sock'\n[admin]\nsocket = '/run/a.sock'\n"),
+            Lines{"echod.toml:1:1: listen: unix:/run/a.sock cannot be opened beside admin.socket: "
+                  "a duplicate, allowed is another path"});
+}
+
 }  // namespace
 }  // namespace echod

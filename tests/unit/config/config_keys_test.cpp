@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <set>
 #include <string>
@@ -38,7 +39,7 @@ TEST(ConfigKeys, HaveUniqueNames) {
     EXPECT_TRUE(names.insert(key.dotted_name()).second) << key.dotted_name();
     EXPECT_EQ(find_key(key.section, key.name), &key);
   }
-  EXPECT_EQ(names.size(), 36U);
+  EXPECT_EQ(names.size(), 40U);
   EXPECT_EQ(find_key("limits", "port"), nullptr);
 }
 
@@ -257,6 +258,53 @@ TEST(ConfigReload, NamesChangedListenersOnce) {
   wanted.listen = {ListenConfig{}};
   wanted.listen[0].address.set_port(7);
   EXPECT_EQ(keys_needing_upgrade(Config{}, wanted), listen);
+}
+
+TEST(ConfigKeys, SayWhatIsWrongWithAPathItsModeAndItsOwner) {
+  unsetenv("RUNTIME_DIRECTORY");
+  Config config;
+  const auto fault = [&config](std::string_view name, const std::string& value) {
+    return assign(*find_key("listen", name), config, value).value_or("");
+  };
+  EXPECT_EQ(fault("path", "/" + std::string(102, 'a')), "");
+  EXPECT_EQ(fault("path", "a.sock"),
+            "\"a.sock\" is relative to $RUNTIME_DIRECTORY, which is not set, allowed are paths of "
+            "at most 103 bytes, or \"\" for none");
+  EXPECT_TRUE(fault("path", "/" + std::string(103, 'a')).find("is too long for a socket") !=
+              std::string::npos);
+  EXPECT_NE(fault("path", "/a\nb"), "");
+  for (const std::string mode : {"0", "660", "0660", "0777"}) {
+    EXPECT_EQ(fault("mode", mode), "") << mode;
+  }
+  EXPECT_EQ(fault("mode", "1777"),
+            "\"1777\" is not a mode, allowed are octal digits, \"0000\" to \"0777\"");
+  for (const std::string mode : {"", "0668", "-1", "0660 ", "rw", "0x1"}) {
+    EXPECT_NE(fault("mode", mode), "") << mode;
+  }
+  EXPECT_EQ(fault("owner", "no-such-user"),
+            "\"no-such-user\" is not a user of this host, allowed are names and numbers of users, "
+            "or \"\" for none");
+  EXPECT_EQ(fault("group", "4294967295"),
+            "\"4294967295\" is not a group of this host, allowed are names and numbers of groups, "
+            "or \"\" for none");
+}
+
+TEST(ConfigKeys, PutARelativePathIntoTheRuntimeDirectory) {
+  setenv("RUNTIME_DIRECTORY", "/run/echod", 1);
+  EXPECT_EQ(with("listen", "path", std::string("a.sock")).listen[0].path, "/run/echod/a.sock");
+  Config config;
+  EXPECT_NE(assign(*find_key("listen", "path"), config, std::string(93, 'a')), std::nullopt);
+  EXPECT_EQ(assign(*find_key("listen", "path"), config, std::string(92, 'a')), std::nullopt);
+  unsetenv("RUNTIME_DIRECTORY");
+}
+
+// So that a program that takes over does not look for the name again.
+TEST(ConfigKeys, ReadBackTheNumberOfAnOwner) {
+  const Config config = with("listen", "owner", std::string("root"));
+  EXPECT_EQ(config.listen[0].owner, 0U);
+  EXPECT_EQ(find_key("listen", "owner")->member.get(config, 0), Value(std::string("0")));
+  EXPECT_EQ(with("listen", "group", std::string("7")).listen[0].group, 7U);
+  EXPECT_EQ(with("listen", "group", std::string()).listen[0].group, std::nullopt);
 }
 
 }  // namespace

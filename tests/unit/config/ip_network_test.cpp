@@ -53,5 +53,10 @@ TEST(IpNetworkTest, RefusesOtherTexts) {
   }
 }
 
+TEST(IpNetworkTest, HasNoProcesses) {
+  EXPECT_FALSE(IpNetwork::parse("0.0.0.0/0")->contains(SocketAddress::of_process(1, 0)));
+  EXPECT_FALSE(IpNetwork::parse("::/0")->contains(SocketAddress::of_process(1, 0)));
+}
+
 }  // namespace
 }  // namespace echod::test

@@ -56,7 +56,8 @@ TEST(KeySuggestion, ListsTheKnownKeysIfNoneIsNear) {
   EXPECT_EQ(unknown_key_text("turn", "colour"),
             "unknown key, known keys are bytes_kib, reads, accepts");
   EXPECT_EQ(unknown_key_text("listen", "host"),
-            "unknown key, known keys are protocol, address, port, backlog, v6only");
+            "unknown key, known keys are protocol, address, port, backlog, v6only, path, mode, "
+            "owner, group");
   EXPECT_EQ(unknown_key_text("", "colour"),
             "unknown key, known keys are workers, busy_poll_us, known sections are listen, limits, "
             "buffers, turn, timeouts, socket, log, admin");

@@ -65,5 +65,15 @@ TEST(ListenerConflict, DoesNotExistBetweenTcpAndUdp) {
   EXPECT_TRUE(conflict(udp, udp));
 }
 
+TEST(ListenerConflict, IsTheSamePathTwice) {
+  ListenConfig path;
+  path.path = "/run/a.sock";
+  ListenConfig other = path;
+  EXPECT_TRUE(conflict(path, other));
+  other.path = "/run/b.sock";
+  EXPECT_FALSE(conflict(path, other));
+  EXPECT_FALSE(conflict(path, ListenConfig{}));
+}
+
 }  // namespace
 }  // namespace echod

@@ -188,5 +188,21 @@ TEST(SocketAddressTest, DiffersByHostPortAndFamily) {
   EXPECT_EQ(round_trip(moved).port(), 65535);
 }
 
+TEST(SocketAddressTest, OfAProcessHasItsNumbersAsText) {
+  const SocketAddress process = SocketAddress::of_process(4711, 1000);
+  EXPECT_TRUE(process.is_local());
+  EXPECT_FALSE(process.is_v6());
+  EXPECT_EQ(process.text(), "unix:pid=4711,uid=1000");
+  EXPECT_EQ(SocketAddress::of_process(0, UINT32_MAX).text(), "unix:pid=0,uid=4294967295");
+  EXPECT_FALSE(SocketAddress().is_local());
+}
+
+TEST(SocketAddressTest, OfAProcessIsMadeAgainFromItsParts) {
+  const SocketAddress process = SocketAddress::of_process(4711, 1000);
+  EXPECT_EQ(process.bytes().size(), 8U);
+  EXPECT_EQ(SocketAddress::from_parts(process.bytes(), 0, 0), process);
+  EXPECT_EQ(SocketAddress::from_parts(process.bytes().first(7), 0, 0), std::nullopt);
+}
+
 }  // namespace
 }  // namespace echod::test

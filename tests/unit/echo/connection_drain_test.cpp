@@ -11,7 +11,7 @@
 namespace echod::test {
 namespace {
 
-constexpr std::size_t kDiscardAtOnce = std::size_t{1} << 20;
+constexpr std::size_t kDiscardAtOnce = Relay::kPeekBytes;
 
 class ConnectionDrainTest : public EchoFixture {
  protected:

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "files.hpp"
+#include "local_socket.hpp"
 #include "reserved_port.hpp"
 #include "service/exit_codes.hpp"
 #include "socket_option.hpp"
@@ -95,7 +99,7 @@ class CarriedListenersTest : public WorkersFixture {
   [[nodiscard]] ListenerState state() const {
     Config config;
     config.listen = {{.address = address_of("127.0.0.1", 0)}};
-    return states_of({socket_}, config).front();
+    return states_of({socket_}, {}, config).front();
   }
   // The same, with a descriptor that the caller owns.
   [[nodiscard]] ListenerState state_of_a_duplicate() const {
@@ -134,7 +138,8 @@ TEST_F(CarriedListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
                              .is_inherited = true,
                              .fell_back_to_v4 = true,
                              .dropped_before = 3};
-  EXPECT_EQ(states_of({socket_, inherited}, config), (std::vector<ListenerState>{first, second}));
+  EXPECT_EQ(states_of({socket_, inherited}, {}, config),
+            (std::vector<ListenerState>{first, second}));
 }
 
 TEST_F(CarriedListenersTest, AFreeAddressCanBeServed) {
@@ -188,7 +193,7 @@ TEST_F(CarriedListenersTest, WithSocketActivationALeavingAddressIsRefused) {
   open.is_inherited = true;
   const std::string refusal = refusal_of({}, {open}, ExitCode::configuration);
   EXPECT_TRUE(
-      refusal.starts_with("socket activation: no [[listen]] has the address of the passed socket "
+      refusal.starts_with("socket activation: no [[listen]] is for the passed socket "
                           "127.0.0.1:" +
                           std::to_string(port())))
       << refusal;
@@ -278,6 +283,80 @@ TEST_F(CarriedListenersTest, ALeavingOneThatAnotherProcessHasOpenIsOnlyClosed) {
   EXPECT_EQ(count_of(*workers, Counter::accepted), 0U);
   start(*workers);  // With socket_: the other process.
   EXPECT_EQ(client.receive_exactly(5), "hello");
+}
+
+// UNIX sockets.
+
+TEST(ListenerMatchTest, APathIsServedByTheSamePathOnly) {
+  const ListenerState open{.path = "/run/a.sock"};
+  ListenConfig wanted;
+  EXPECT_EQ(matches_of({wanted}, {open}), Matches{std::nullopt});
+  wanted.path = "/run/a.sock";
+  EXPECT_EQ(matches_of({wanted}, {open}), Matches{0});
+  EXPECT_EQ(matches_of({wanted}, {open_at("::", kDefaultPort)}), Matches{std::nullopt});
+  wanted.path = "/run/b.sock";
+  EXPECT_EQ(matches_of({wanted}, {open}), Matches{std::nullopt});
+}
+
+class CarriedPathTest : public CarriedListenersTest {
+ protected:
+  CarriedPathTest() { paths_.emplace_back(local_options(wanted_)); }
+
+  // The state, with descriptors that the caller owns.
+  [[nodiscard]] ListenerState local_state() {
+    sys::ListenSocket socket;
+    socket.fd = sys::UniqueFd::adopt(fcntl(paths_[0].fd(), F_DUPFD_CLOEXEC, 0));
+    socket.path = wanted_.path;
+    Config config;
+    config.listen = {wanted_};
+    ListenerState state =
+        states_of({std::make_shared<const sys::ListenSocket>(std::move(socket))}, paths_, config)
+            .front();
+    state.fd = fcntl(paths_[0].fd(), F_DUPFD_CLOEXEC, 0);
+    state.lock_fd = fcntl(paths_[0].lock_fd(), F_DUPFD_CLOEXEC, 0);
+    return state;
+  }
+
+  const TemporaryDirectory directory_;
+  const ListenConfig wanted_{.path = directory_.file("a.sock")};
+  std::vector<sys::LocalListener> paths_;
+};
+
+TEST_F(CarriedPathTest, IsTakenOverWithItsModeAndStays) {
+  ListenConfig changed = wanted_;
+  changed.mode = 0602;
+  {
+    const CarriedListener carried = take_over(local_state(), changed, {});
+    EXPECT_EQ(carried.trouble, "");
+    EXPECT_EQ(carried.socket.name, "unix:" + wanted_.path);
+    EXPECT_EQ(carried.path.path(), wanted_.path);
+    EXPECT_EQ(carried.path.file(), paths_[0].file());
+    EXPECT_EQ(std::filesystem::status(wanted_.path).permissions(), std::filesystem::perms(0602));
+    EXPECT_TRUE(connected_to_path(wanted_.path).is_open());
+  }
+  EXPECT_FALSE(std::filesystem::exists(wanted_.path));
+}
+
+TEST_F(CarriedPathTest, IsRemovedBeforeItsWaitingClientsAreServed) {
+  const auto workers = make(1);
+  std::vector<TcpPeer> waiting;
+  for (int i = 0; i < 5; ++i) {
+    waiting.emplace_back(wanted_.path);
+    waiting.back().send_all("waiting");
+  }
+  empty_and_close(local_state(), *workers);
+  EXPECT_FALSE(std::filesystem::exists(wanted_.path));
+  paths_.clear();
+  workers->start();
+  for (TcpPeer& peer : waiting) {
+    EXPECT_EQ(peer.receive_exactly(7), "waiting");
+  }
+}
+
+TEST_F(CarriedPathTest, OneThatAnotherProcessServesIsRefused) {
+  EXPECT_EQ(refusal_of({wanted_}, {local_state()}), "");
+  const std::string refusal = refusal_of({wanted_}, {});
+  EXPECT_TRUE(refusal.starts_with("cannot listen on unix:" + wanted_.path)) << refusal;
 }
 
 }  // namespace

@@ -122,6 +122,12 @@ TEST(ConnectionLimitTest, AUdpListenerHasADescriptorForEachWorker) {
   EXPECT_EQ(descriptors_of_listeners(config, 8), 10U);
 }
 
+TEST(ConnectionLimitTest, AUnixListenerHasALockToo) {
+  Config config;
+  config.listen[0].path = "/run/a.sock";
+  EXPECT_EQ(descriptors_of_listeners(config, 8), 2U);
+}
+
 // The pipes of all workers, if each may pin as much memory as it wants.
 std::size_t pipes_of(std::uint64_t usable, std::size_t workers, bool splice = true) {
   Config config;

@@ -151,5 +151,22 @@ TEST(ListenErrorTest, NamesTheLimitOnOpenFilesAndAddsNothingToOtherErrors) {
                "cannot listen on 127.0.0.1:2003: bind: Cannot allocate memory");
 }
 
+TEST(ListenErrorTest, OfAPathSaysWhatToDo) {
+  const auto message = [](int error, const std::string& call) {
+    return std::string(listen_error({.path = "/run/a.sock"},
+                                    std::system_error(error, std::system_category(), call))
+                           .what());
+  };
+  EXPECT_EQ(message(EADDRINUSE, "flock /run/a.sock.lock"),
+            "cannot listen on unix:/run/a.sock: flock /run/a.sock.lock: Address already in use; "
+            "another process serves it; stop that one, or choose another path");
+  EXPECT_TRUE(message(EPERM, "lchown /run/a.sock.new")
+                  .ends_with("another owner needs CAP_CHOWN; "
+                             "another group needs that too, or echod's user as a member"));
+  EXPECT_TRUE(message(EACCES, "open /run/a.sock.lock")
+                  .ends_with("echod's user must be able to write to its directory"));
+  EXPECT_TRUE(message(EINVAL, "lchown /run/a.sock.new").ends_with("PrivateUsers= of the unit"));
+}
+
 }  // namespace
 }  // namespace echod::test

@@ -15,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "files.hpp"
 #include "ipv6.hpp"
+#include "local_socket.hpp"
 #include "passed_listener.hpp"
 #include "service/exit_codes.hpp"
 #include "socket_option.hpp"
@@ -48,7 +50,7 @@ std::vector<sys::ListenSocket> adopt(PassedSocket socket, const ListenConfig& wa
   config.listen = {wanted};
   std::vector<PassedSocket> passed;
   passed.push_back(std::move(socket));
-  return adopt_passed_sockets(std::move(passed), config).tcp;
+  return adopt_passed_sockets(std::move(passed), config).streams;
 }
 
 // A socket without options, as systemd passes it unless the unit sets some.
@@ -89,7 +91,7 @@ TEST(PassedSocketsTest, AnAdoptedSocketIsSetUpLikeOneOfOurOwn) {
   config.listen = {{.address = address_of("127.0.0.1", listener.port()), .backlog = 17}};
   std::vector<PassedSocket> passed;
   passed.push_back(bare(listener));
-  const auto adopted = adopt_passed_sockets(std::move(passed), config).tcp;
+  const auto adopted = adopt_passed_sockets(std::move(passed), config).streams;
   ASSERT_EQ(adopted.size(), 1U);
   const sys::ListenSocket own =
       sys::open_listener(address_of("127.0.0.1", 0), 17, false, config.socket);
@@ -162,12 +164,12 @@ TEST(PassedSocketsTest, UdpSocketsAreMatchedByProtocolAndAddress) {
   passed.push_back({.fd = std::move(other.fd), .name = "other"});
   passed.push_back(tcp.take());
   const PassedListeners adopted = adopt_passed_sockets(std::move(passed), config);
-  ASSERT_EQ(adopted.tcp.size(), 1U);
-  ASSERT_EQ(adopted.udp.size(), 2U);
-  EXPECT_EQ(adopted.udp[0].address, other.address);
-  EXPECT_EQ(adopted.udp[1].address, same.address);
-  EXPECT_TRUE(adopted.udp[0].is_inherited);
-  EXPECT_EQ(adopted.udp[0].receive_buffer_bytes, 2U * 20 * 1024);
+  ASSERT_EQ(adopted.streams.size(), 1U);
+  ASSERT_EQ(adopted.datagrams.size(), 2U);
+  EXPECT_EQ(adopted.datagrams[0].address, other.address);
+  EXPECT_EQ(adopted.datagrams[1].address, same.address);
+  EXPECT_TRUE(adopted.datagrams[0].is_inherited);
+  EXPECT_EQ(adopted.datagrams[0].receive_buffer_bytes, 2U * 20 * 1024);
 }
 
 TEST(PassedSocketsTest, ATcpSocketIsNotForUdp) {
@@ -181,7 +183,7 @@ TEST(PassedSocketsTest, ATcpSocketIsNotForUdp) {
                 "socket unit");
 }
 
-TEST(PassedSocketsTest, AUnixSocketIsRefused) {
+TEST(PassedSocketsTest, AUnixSocketWithoutAPathIsRefused) {
   PassedSocket local{.fd = sys::UniqueFd::adopt(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)),
                      .name = "local"};
   sockaddr_un any{};
@@ -190,9 +192,39 @@ TEST(PassedSocketsTest, AUnixSocketIsRefused) {
             0);
   ASSERT_EQ(::listen(local.fd.get(), kPassedBacklog), 0);
   EXPECT_EQ(refusal_of(std::move(local), {}),
-            "socket activation: local is not a listening TCP socket or a bound UDP socket; its "
-            "unit needs ListenStream= or ListenDatagram= with a port, Accept=no, and no "
-            "SocketProtocol=");
+            "socket activation: local is not a listening TCP or UNIX socket or a bound UDP socket; "
+            "its unit needs ListenStream= with a port or path, or ListenDatagram= with a port, "
+            "Accept=no, and no SocketProtocol=");
+}
+
+TEST(PassedSocketsTest, AUnixSocketIsMatchedByItsPathAndKeepsIt) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("a.sock");
+  const ListenConfig wanted{.backlog = 17, .path = path};
+  const auto listeners = adopt({.fd = bound_to_path(path), .name = "echo"}, wanted);
+  ASSERT_EQ(listeners.size(), 1U);
+  EXPECT_EQ(listeners[0].path, path);
+  EXPECT_EQ(listeners[0].name, "unix:" + path);
+  EXPECT_EQ(listeners[0].backlog, 17);
+  EXPECT_TRUE(listeners[0].is_inherited);
+  EXPECT_NE(fcntl(listeners[0].fd.get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_EQ(refusal_of({.fd = bound_to_path(directory.file("b.sock")), .name = "echo"}, wanted),
+            "socket activation: [[listen]] unix:" + path +
+                " is not among the passed sockets: unix:" + directory.file("b.sock") +
+                " (echo); change [[listen]], or ListenStream= and ListenDatagram= of the "
+                "socket unit");
+}
+
+TEST(PassedSocketsTest, AUnixSocketIsNotForAnAddress) {
+  const TemporaryDirectory directory;
+  EXPECT_NE(refusal_of({.fd = bound_to_path(directory.file("a.sock")), .name = "echo"},
+                       {.address = SocketAddress::any_v4(0)})
+                .find("is not among the passed sockets"),
+            std::string::npos);
+  Passed tcp("127.0.0.1");
+  EXPECT_NE(refusal_of(tcp.take(), {.path = directory.file("a.sock")})
+                .find("is not among the passed sockets"),
+            std::string::npos);
 }
 
 }  // namespace

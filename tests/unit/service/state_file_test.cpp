@@ -102,7 +102,7 @@ TEST_F(StateFileTest, NamesEveryDescriptorThatTheNextProgramNeeds) {
   park(*workers_);
   const echod::StateFile file(full_service(), *workers_);
   std::vector<int> wanted = descriptors_of(full_service());
-  EXPECT_EQ(wanted.size(), 7U);
+  EXPECT_EQ(wanted.size(), 8U);
   wanted.push_back(parked().front().fd);
   wanted.push_back(file.fd());
   std::vector<int> got = file.descriptors();

@@ -17,7 +17,10 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
+#include "files.hpp"
+#include "passed_listener.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -30,7 +33,12 @@ constexpr std::size_t kMany = std::size_t{64} * 1024;
 // The daemon's end of a connection, and the client at the other. A negative result is an errno.
 class RealPair {
  public:
-  RealPair() {
+  RealPair() : RealPair(false) {}
+  explicit RealPair(bool is_local) {
+    if (is_local) {
+      connect_local();
+      return;
+    }
     const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -65,6 +73,8 @@ class RealPair {
     return result(::recv(fd_, buffer_.data(), bytes, flags));
   }
   std::int64_t discard(std::size_t bytes) { return result(::recv(fd_, nullptr, bytes, MSG_TRUNC)); }
+  std::int64_t discard_nowhere() { return discard(1); }
+  std::int64_t discard_into(std::size_t bytes) { return receive(bytes, MSG_TRUNC); }
   std::int64_t send(std::size_t bytes) {
     return result(::send(fd_, buffer_.data(), bytes, MSG_NOSIGNAL));
   }
@@ -87,6 +97,11 @@ class RealPair {
   int unread() { return queued(SIOCINQ); }
   int unacknowledged() { return queued(SIOCOUTQ); }
 
+  void client_sends_with_descriptors(int bytes) {
+    for (int i = 0; i < bytes; ++i) {
+      client_->send_with_descriptor('x');
+    }
+  }
   void client_sends(int bytes) {
     const int wanted = unread() + bytes;
     client_->send_all(std::string(static_cast<std::size_t>(bytes), 'x'));
@@ -114,6 +129,12 @@ class RealPair {
   }
 
  private:
+  void connect_local() {
+    const TemporaryDirectory directory;
+    const PassedListener listener(directory.file("a.sock"));
+    client_ = std::make_unique<TcpPeer>(directory.file("a.sock"));
+    fd_ = ::accept4(listener.fd(), nullptr, nullptr, SOCK_NONBLOCK);
+  }
   static std::int64_t result(ssize_t returned) { return returned < 0 ? -errno : returned; }
   void control(int operation, std::uint32_t mask) {
     epoll_event event{};
@@ -138,7 +159,11 @@ class RealPair {
 
 class SimulatedPair : private Outside {
  public:
-  SimulatedPair() { kernel_.allow_everything(); }
+  SimulatedPair() : SimulatedPair(false) {}
+  explicit SimulatedPair(bool is_local)
+      : kernel_(*this, {.receive_bytes = 100, .send_bytes = 100, .is_local = is_local}, 100) {
+    kernel_.allow_everything();
+  }
 
   void add(std::uint32_t mask) { control(true, mask); }
   void modify(std::uint32_t mask) { control(false, mask); }
@@ -149,7 +174,12 @@ class SimulatedPair : private Outside {
   std::int64_t receive(std::size_t bytes, int flags = 0) {
     return socket().receive(std::span(buffer_).first(bytes), flags == MSG_PEEK);
   }
-  std::int64_t discard(std::size_t bytes) { return socket().discard(bytes); }
+  std::int64_t discard(std::size_t bytes) {
+    std::vector<std::byte> scratch(bytes);
+    return socket().discard(scratch);
+  }
+  std::int64_t discard_nowhere() { return socket().discard(std::span<std::byte>()); }
+  std::int64_t discard_into(std::size_t bytes) { return discard(bytes); }
   std::int64_t send(std::size_t bytes) { return socket().send(bytes, bytes); }
   void fill() {
     while (send(kMany) > 0) {
@@ -158,8 +188,9 @@ class SimulatedPair : private Outside {
   std::int64_t shut_write() { return kernel_.on_shutdown(fd_); }
   int take_error() { return socket().take_error(); }
   int unread() { return static_cast<int>(socket().unread()); }
-  int unacknowledged() { return static_cast<int>(socket().unacknowledged()); }
+  int unacknowledged() { return static_cast<int>(socket().send_queue()); }
 
+  void client_sends_with_descriptors(int bytes) { client_sends(bytes); }
   void client_sends(int bytes) {
     for (int i = 0; i < bytes; ++i) {
       kernel_.act(Act::send, 0);
@@ -185,7 +216,7 @@ class SimulatedPair : private Outside {
     ASSERT_EQ(kernel_.on_register(fd_, is_new, event), 0);
   }
 
-  SimulatedKernel kernel_{*this, {.receive_bytes = 100, .send_bytes = 100}, 100};
+  SimulatedKernel kernel_;
   int fd_ = kernel_.connect();
   std::array<std::byte, kMany> buffer_{};
 };
@@ -464,6 +495,87 @@ TYPED_TEST(KernelCrowdTest, EventsThatDidNotFitAreReportedBeforeThoseThatCameLat
   crowd.send_to(3);
   EXPECT_EQ(crowd.wait(2), "32");
   EXPECT_EQ(crowd.wait(2), "1");
+}
+
+// UNIX sockets.
+
+class RealLocalPair : public RealPair {
+ public:
+  RealLocalPair() : RealPair(true) {}
+};
+class SimulatedLocalPair : public SimulatedPair {
+ public:
+  SimulatedLocalPair() : SimulatedPair(true) {}
+};
+
+template <typename Pair>
+class LocalKernelTest : public KernelTest<Pair> {};
+using LocalPairs = testing::Types<SimulatedLocalPair, RealLocalPair>;
+TYPED_TEST_SUITE(LocalKernelTest, LocalPairs);
+
+TYPED_TEST(LocalKernelTest, AReadStopsAtADescriptorAndNoEventTellsOfTheRest) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.client_sends_with_descriptors(3);
+  EXPECT_EQ(pair.events(), EPOLLIN);
+  EXPECT_EQ(pair.receive(10), 1);
+  EXPECT_EQ(pair.events(), 0U);
+  EXPECT_EQ(pair.receive(10), 1);
+  EXPECT_EQ(pair.receive(10), 1);
+  EXPECT_EQ(pair.receive(10), -EAGAIN);
+}
+
+TYPED_TEST(LocalKernelTest, ADiscardNeedsMemory) {
+  auto& pair = this->pair_;
+  pair.client_sends_with_descriptors(1);
+  EXPECT_EQ(pair.discard_nowhere(), -EFAULT);
+  EXPECT_EQ(pair.unread(), 1);
+  EXPECT_EQ(pair.discard_into(10), 1);
+  EXPECT_EQ(pair.unread(), 0);
+}
+
+TYPED_TEST(LocalKernelTest, TheSendQueueIsCountedInMemoryAndIsZeroWhenAllIsTaken) {
+  auto& pair = this->pair_;
+  EXPECT_EQ(pair.unacknowledged(), 0);
+  EXPECT_EQ(pair.send(1), 1);
+  EXPECT_GT(pair.unacknowledged(), 1);
+  pair.client_takes_all();
+  EXPECT_EQ(pair.unacknowledged(), 0);
+}
+
+TYPED_TEST(LocalKernelTest, NoEventTellsThatTheClientHasTakenAll) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  EXPECT_EQ(pair.send(1), 1);
+  pair.client_finishes();
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP);
+  EXPECT_EQ(pair.receive(1), 0);
+  EXPECT_EQ(pair.shut_write(), 0);
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+  pair.client_takes_all();
+  EXPECT_EQ(pair.events(), 0U);
+}
+
+TYPED_TEST(LocalKernelTest, AClientThatClosesWithUnreadBytesIsAResetEvenBehindItsFin) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  EXPECT_EQ(pair.send(1), 1);
+  pair.client_finishes();
+  pair.client_resets();
+  EXPECT_EQ(pair.events(), EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR);
+  EXPECT_EQ(pair.send(1), -EPIPE);
+  EXPECT_EQ(pair.receive(1), -ECONNRESET);
+  EXPECT_EQ(pair.receive(1), 0);
+}
+
+TYPED_TEST(LocalKernelTest, AFullSendQueueIsWritableWhenAllIsTaken) {
+  auto& pair = this->pair_;
+  pair.add(kIn);
+  pair.fill();
+  pair.modify(kOut);
+  EXPECT_EQ(pair.events(), 0U);
+  pair.client_takes_all();
+  EXPECT_EQ(pair.events(), EPOLLOUT);
 }
 
 }  // namespace

@@ -5,16 +5,20 @@
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
 #include <system_error>
 
 #include "deadline.hpp"
+#include "files.hpp"
 #include "ipv6.hpp"
+#include "local_socket.hpp"
 #include "passed_listener.hpp"
 #include "reserved_port.hpp"
 #include "socket_option.hpp"
+#include "sys/local_listener.hpp"
 #include "tcp_peer.hpp"
 
 namespace echod::test {
@@ -211,6 +215,39 @@ TEST(ListenSocketTest, BindingOfReturnsNothingForOtherSockets) {
   const PassedListener listener;
   const TcpPeer peer("127.0.0.1", listener.port());
   EXPECT_FALSE(sys::binding_of(peer.fd()));
+}
+
+TEST(LocalListenSocketTest, AnAcceptedConnectionHasItsProcessAndEchoesUrgentBytes) {
+  const TemporaryDirectory directory;
+  const sys::LocalListener listener({.path = directory.file("a.sock")});
+  const sys::UniqueFd client = connected_to_path(listener.path());
+  const sys::Accepted accepted = sys::accept(listener.fd());
+  ASSERT_EQ(accepted.error, 0);
+  EXPECT_EQ(accepted.peer, SocketAddress::of_process(getpid(), getuid()));
+  EXPECT_EQ(option_of(accepted.fd.get(), SOL_SOCKET, SO_OOBINLINE), 1);
+}
+
+TEST(LocalListenSocketTest, TheKernelTellsNothingOfItsQueue) {
+  const TemporaryDirectory directory;
+  const sys::LocalListener listener({.path = directory.file("a.sock")});
+  const sys::UniqueFd client = connected_to_path(listener.path());
+  const sys::AcceptQueue queue = sys::accept_queue(listener.fd());
+  EXPECT_EQ(queue.waiting, 0U);
+  EXPECT_EQ(queue.limit, 0U);
+  EXPECT_TRUE(sys::has_client(listener.fd()));
+}
+
+TEST(LocalListenSocketTest, IsRecognizedByItsPath) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.file("a.sock");
+  const sys::UniqueFd listening = bound_to_path(path);
+  const auto binding = sys::binding_of(listening.get());
+  ASSERT_TRUE(binding.has_value());
+  EXPECT_EQ(binding->path, path);
+  const sys::UniqueFd bound = bound_to_path(directory.file("b.sock"), -1);
+  EXPECT_FALSE(sys::binding_of(bound.get()).has_value()) << "it does not listen";
+  const sys::UniqueFd client = connected_to_path(path);
+  EXPECT_FALSE(sys::binding_of(client.get()).has_value());
 }
 
 }  // namespace

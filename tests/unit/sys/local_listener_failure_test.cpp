@@ -27,6 +27,9 @@ class LocalListenerFailureTest : public testing::Test {
   }
   void expect_dead_server() {
     kernel_.expect_lstat(kPath, S_IFSOCK);
+    expect_nobody_listens();
+  }
+  void expect_nobody_listens() {
     kernel_.expect_socket(kProbe);
     kernel_.expect_connect(kProbe, ECONNREFUSED);
     kernel_.expect_close(kProbe);
@@ -100,6 +103,7 @@ TEST_F(LocalListenerFailureTest, ATemporarySocketThatStaysIsReported) {
   expect_lock();
   expect_dead_server();
   kernel_.expect_lstat(kTemporary, S_IFSOCK);
+  expect_nobody_listens();
   kernel_.expect_on_path(Call::unlink, kTemporary, EPERM);
   expect_failure("unlink " + kTemporary, EPERM);
 }

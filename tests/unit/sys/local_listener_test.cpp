@@ -43,6 +43,12 @@ class LocalListenerTest : public testing::Test {
     EXPECT_EQ(lstat(path.c_str(), &status), 0) << path;
     return status;
   }
+  // What the next program takes over, with descriptors of its own.
+  [[nodiscard]] static LocalListener taken_over(const LocalListener& listener) {
+    return {listener.path(), listener.file(),
+            sys::UniqueFd::adopt(fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0)),
+            sys::UniqueFd::adopt(fcntl(listener.lock_fd(), F_DUPFD_CLOEXEC, 0))};
+  }
   [[nodiscard]] static mode_t mode_of(const std::string& path) {
     return status_of(path).st_mode & 07777U;
   }
@@ -205,7 +211,8 @@ TEST_F(LocalListenerTest, IsTakenOverByAnotherProgram) {
     std::optional<LocalListener> first(opened());
     const int socket = fcntl(first->fd(), F_DUPFD_CLOEXEC, 0);
     const int lock = fcntl(first->lock_fd(), F_DUPFD_CLOEXEC, 0);
-    adopted = LocalListener(path_, sys::UniqueFd::adopt(socket), sys::UniqueFd::adopt(lock));
+    adopted = LocalListener(path_, first->file(), sys::UniqueFd::adopt(socket),
+                            sys::UniqueFd::adopt(lock));
     EXPECT_EQ(adopted.fd(), socket);
     EXPECT_EQ(adopted.lock_fd(), lock);
     EXPECT_EQ(adopted.path(), path_);
@@ -223,10 +230,61 @@ TEST_F(LocalListenerTest, IsTakenOverByAnotherProgram) {
   EXPECT_TRUE(opened().is_open()) << "the lock is free";
 }
 
+// The path is that of a socket unit, for example, since before the change of the program.
+TEST_F(LocalListenerTest, TakenOverItLeavesThePathToThatWhichHadReplacedItBefore) {
+  LocalListener first = opened();
+  const sys::UniqueFd successor = bound_to_path(directory_.file("successor"));
+  std::filesystem::rename(directory_.file("successor"), path_);
+  LocalListener adopted = taken_over(first);
+  adopted.set_access({.path = path_, .mode = 0600});
+  EXPECT_NE(mode_of(path_), 0600U);
+  adopted.close();
+  first.close();
+  EXPECT_TRUE(has_live_server());
+}
+
+TEST_F(LocalListenerTest, WithoutItsSocketItKeepsThePathAndTheLock) {
+  LocalListener listener = opened();
+  sys::UniqueFd socket = listener.release_socket();
+  EXPECT_FALSE(listener.is_open());
+  const sys::UniqueFd client = connected_to_path(path_);
+  ASSERT_TRUE(client.is_open());
+  EXPECT_EQ(error_of(path_), EADDRINUSE);
+  listener.close();
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_EQ(sys::accept(socket.get()).error, 0) << "the client that came before";
+  EXPECT_TRUE(opened().is_open()) << "the lock is free";
+}
+
+TEST_F(LocalListenerTest, AnOpenOneGetsAnotherMode) {
+  const LocalListener listener = opened();
+  listener.set_access({.path = path_, .mode = 0602});
+  EXPECT_EQ(mode_of(path_), 0602U);
+  EXPECT_TRUE(has_live_server());
+}
+
+TEST_F(LocalListenerTest, WhetherItCouldBeOpenedIsFoundOutWithoutAServer) {
+  sys::require_local_listenable(path_);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  const LocalListener listener = opened();
+  try {
+    sys::require_local_listenable(path_);
+    FAIL();
+  } catch (const std::system_error& error) {
+    EXPECT_EQ(error.code().value(), EADDRINUSE);
+  }
+  EXPECT_TRUE(has_live_server());
+}
+
+TEST_F(LocalListenerTest, ALiveServerAtTheTemporaryNameIsNotReplaced) {
+  const sys::UniqueFd other = bound_to_path(path_ + ".new");
+  EXPECT_EQ(error_of(path_), EADDRINUSE);
+  EXPECT_TRUE(connected_to_path(path_ + ".new").is_open());
+}
+
 TEST_F(LocalListenerTest, TakenOverItLeavesThePathToASuccessor) {
   LocalListener first = opened();
-  LocalListener adopted(path_, sys::UniqueFd::adopt(fcntl(first.fd(), F_DUPFD_CLOEXEC, 0)),
-                        sys::UniqueFd::adopt(fcntl(first.lock_fd(), F_DUPFD_CLOEXEC, 0)));
+  LocalListener adopted = taken_over(first);
   const sys::UniqueFd successor = bound_to_path(directory_.file("successor"));
   std::filesystem::rename(directory_.file("successor"), path_);
   adopted.close();
@@ -237,8 +295,7 @@ TEST_F(LocalListenerTest, TakenOverItLeavesThePathToASuccessor) {
 TEST_F(LocalListenerTest, TakenOverWithoutItsPathItLeavesALaterOneAlone) {
   LocalListener first = opened();
   std::filesystem::remove(path_);
-  LocalListener adopted(path_, sys::UniqueFd::adopt(fcntl(first.fd(), F_DUPFD_CLOEXEC, 0)),
-                        sys::UniqueFd::adopt(fcntl(first.lock_fd(), F_DUPFD_CLOEXEC, 0)));
+  LocalListener adopted = taken_over(first);
   const sys::UniqueFd successor = bound_to_path(path_);
   adopted.close();
   EXPECT_TRUE(has_live_server());
@@ -246,7 +303,7 @@ TEST_F(LocalListenerTest, TakenOverWithoutItsPathItLeavesALaterOneAlone) {
 
 TEST_F(LocalListenerTest, TheLongestPathWorksAndALongerOneIsRefused) {
   const std::size_t taken = directory_.path().string().size() + 1;
-  const std::string longest = directory_.file(std::string(sys::kLongestLocalPath - taken, 'x'));
+  const std::string longest = directory_.file(std::string(kLongestLocalPath - taken, 'x'));
   EXPECT_EQ(error_of(longest), 0);
   EXPECT_EQ(error_of(longest + 'x'), ENAMETOOLONG);
 }

@@ -39,7 +39,9 @@ bool is_repeated(std::uint16_t type, std::uint16_t tag) {
 bool is_optional(std::uint16_t type, std::uint16_t tag) {
   const bool is_admin = type == static_cast<std::uint16_t>(RecordType::admin);
   const bool is_connection = type == static_cast<std::uint16_t>(RecordType::connection);
-  return is_repeated(type, tag) || (is_admin && (tag == 1 || tag == 2 || tag == 4)) ||
+  const bool is_listener = type == static_cast<std::uint16_t>(RecordType::listener);
+  return is_repeated(type, tag) || (is_listener && tag == 10) ||
+         (is_admin && (tag == 1 || tag == 2 || tag == 4)) ||
          (is_connection && (tag == 11 || tag == 12 || tag == 14));
 }
 
@@ -191,6 +193,9 @@ TEST_F(StateDamageTest, ASecondAdminRecordIsRefused) {
   parts_.insert_record(at(RecordType::admin), static_cast<std::uint16_t>(RecordType::admin), "");
   parts_.set_field(at(RecordType::admin), 3, "/path");
   parts_.set_field(at(RecordType::admin), 5, std::string(10, '1'));
+  for (std::uint16_t tag = 6; tag <= 7; ++tag) {
+    parts_.set_field(at(RecordType::admin), tag, number_field(std::uint64_t{1}));
+  }
   EXPECT_EQ(refusal(), "record 7 of the state (admin): there is another one before");
 }
 

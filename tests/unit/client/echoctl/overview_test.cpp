@@ -133,6 +133,14 @@ TEST_F(OverviewTest, ShowsLimitsAndRefusalsThatHappened) {
       << text();
 }
 
+TEST_F(OverviewTest, ShowsNoQueueIfItIsUnknown) {
+  status_.listeners[0].address = "unix:/run/a.sock";
+  status_.listeners[0].waiting = status_.listeners[0].queue_limit =
+      status_.listeners[0].dropped = {};
+  EXPECT_TRUE(has("\nunix:/run/a.sock           12       100        -        -        -\n"))
+      << text();
+}
+
 TEST_F(OverviewTest, ShowsDatagramsIfThereAreAny) {
   EXPECT_FALSE(has("UDP LISTENER"));
   EXPECT_FALSE(has("DATAGRAMS"));

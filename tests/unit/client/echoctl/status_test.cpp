@@ -41,6 +41,17 @@ TEST(StatusTest, UdpListenersMayBeMissing) {
   EXPECT_FALSE(status.datagram_listeners[0].is_open);
 }
 
+TEST(StatusTest, TheQueueOfAListenerMayBeUnknown) {
+  Json example = status_example();
+  for (const char* const name : {"waiting", "queue_limit", "dropped"}) {
+    example["listeners"][0][name] = nullptr;
+  }
+  const Listener listener = parse_status(example.dump()).listeners.at(0);
+  EXPECT_EQ(listener.waiting, std::nullopt);
+  EXPECT_EQ(listener.queue_limit, std::nullopt);
+  EXPECT_EQ(listener.dropped, std::nullopt);
+}
+
 void parse_a_status(const std::string& json) {
   (void)parse_status(json);
 }
