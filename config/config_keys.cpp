@@ -129,7 +129,7 @@ constexpr Member kIdMember{[](const Config& config, std::size_t entry) {
                              return load(id ? std::to_string(*id) : "");
                            },
                            [](Config& config, std::size_t entry, const Value& value) {
-                             const std::string& text = std::get<std::string>(value);
+                             const auto& text = std::get<std::string>(value);
                              config.listen[entry].*kField =
                                  text.empty() ? std::nullopt : std::optional(kFind(text).value());
                            }};

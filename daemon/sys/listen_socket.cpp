@@ -132,12 +132,13 @@ ListenSocket adopt_local_listener(UniqueFd fd, std::string path, int backlog) {
   int on = 1;
   require(calls::ioctl(fd.get(), FIONBIO, &on), "FIONBIO");
   set_backlog(fd.get(), backlog);
-  return {.fd = std::move(fd),
-          .name = "unix:" + path,
-          .address = {},
-          .path = std::move(path),
-          .backlog = backlog,
-          .is_inherited = true};
+  ListenSocket listener;
+  listener.fd = std::move(fd);
+  listener.name = "unix:" + path;
+  listener.path = std::move(path);
+  listener.backlog = backlog;
+  listener.is_inherited = true;
+  return listener;
 }
 
 void set_tcp_options(int fd, const TcpOptions& options) {

@@ -66,9 +66,12 @@ TEST(DocumentOfMetrics, HasARowForEachMetricAndNoOther) {
 }
 
 std::size_t number_of_series(std::size_t listeners, std::size_t workers,
-                             std::size_t datagram_listeners = 0) {
-  std::istringstream lines(
-      metrics_text(filled_snapshot(listeners, workers, datagram_listeners), HttpCounters{}));
+                             std::size_t datagram_listeners = 0, bool is_local = false) {
+  Snapshot snapshot = filled_snapshot(listeners, workers, datagram_listeners);
+  for (ListenerSnapshot& listener : snapshot.listeners) {
+    listener.has_queue = !is_local;
+  }
+  std::istringstream lines(metrics_text(snapshot, HttpCounters{}));
   std::size_t count = 0;
   for (std::string line; std::getline(lines, line);) {
     count += line.starts_with('#') ? 0U : 1U;
@@ -83,10 +86,11 @@ TEST(DocumentOfMetrics, SaysHowManyTimeSeriesThereAre) {
   const std::string words =
       "it is " + std::to_string(alone) + ", " + std::to_string(number_of_series(1, 0) - alone) +
       " for each TCP listener, " + std::to_string(number_of_series(0, 0, 1) - alone) +
-      " for each UDP listener, " + std::to_string(number_of_series(0, 1) - alone) +
-      " for each worker, and 1 for each pair of TCP listener and worker.";
+      " for each UNIX or UDP listener, " + std::to_string(number_of_series(0, 1) - alone) +
+      " for each worker, and 1 for each pair of worker and TCP or UNIX listener.";
   EXPECT_NE(document.find(words), std::string::npos) << words;
   EXPECT_EQ(number_of_series(2, 3), alone + 5 * 2 + 2 * 3 + 2 * 3);
+  EXPECT_EQ(number_of_series(2, 3, 0, true), alone + 2 * 2 + 2 * 3 + 2 * 3);
 }
 
 }  // namespace
