@@ -170,7 +170,7 @@ bool Reader::refuses_what_a_path_excludes(const toml::table& table) {
     const Key* const key = find_key(kListenSection, name.str());
     if (key != nullptr && key->is_of_addresses) {
       report(node.source(), key->dotted_name(),
-             "is for IP addresses, allowed with path are backlog, mode, owner and group");
+             "is for IP addresses; with path, use backlog, mode, owner and group");
       is_any = true;
     }
   }
@@ -228,7 +228,7 @@ std::string Reader::conflict_of(std::size_t listener) const {
     }
   }
   if (later.is_local() && later.path == in_runtime_directory(config_.admin.socket)) {
-    return "admin.socket: a duplicate, allowed is another path";
+    return "admin.socket: both have the same path; use another one";
   }
   return "";
 }

@@ -5,7 +5,7 @@ namespace echod {
 std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
                                                   const ListenConfig& later) noexcept {
   if (earlier.is_local() && earlier.path == later.path) {
-    return "a duplicate, allowed is one listener for a path";
+    return "both have the same path; remove one";
   }
   if (earlier.is_local() || later.is_local() || earlier.protocol != later.protocol ||
       earlier.address.port() != later.address.port() || later.address.port() == 0) {

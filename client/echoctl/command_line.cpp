@@ -64,8 +64,8 @@ std::optional<ParsedCommandLine> handle_option(Words& words, int found, const ch
   const Option& option = all_options()[static_cast<std::size_t>(found - client::kFirstOption)];
   const std::string value = optarg != nullptr ? optarg : "";
   if (!option.set(words.options, value)) {
-    return usage_error(std::string("--") + option.name + ": " + in_quotes(value) +
-                       " given, allowed is " + option.expects);
+    return usage_error(std::string("--") + option.name + ": " + in_quotes(value) + " given; use " +
+                       option.expects);
   }
   words.given.push_back(&option);
   return std::nullopt;

@@ -217,8 +217,8 @@ std::optional<ParsedCommandLine> handle_option(Options& options, int found, cons
   const Option& option = all_options()[static_cast<std::size_t>(found - kFirstOption)];
   const std::string value = optarg != nullptr ? optarg : "";
   if (!option.set(options, value)) {
-    return usage_error(std::string("--") + option.name + ": " + in_quotes(value) +
-                       " given, allowed is " + option.expects);
+    return usage_error(std::string("--") + option.name + ": " + in_quotes(value) + " given; use " +
+                       option.expects);
   }
   return std::nullopt;
 }

@@ -262,7 +262,8 @@ std::string exceptions_text(const Options& options, const Tally& tally) {
   std::string text = counts.lost > 0 ? "; " + loss_text(counts) : "";
   text += counts.duplicated > 0 ? "; " + count_text(counts.duplicated) + " duplicated" : "";
   if (const std::uint64_t errors = tally.errors_in_all(); errors > 0) {
-    text += "; errors: " + count_text(errors) + ", allowed are " + count_text(options.max_errors);
+    text += "; errors: " + count_text(errors) + " (at most " + count_text(options.max_errors) +
+            " allowed)";
   }
   return text;
 }

@@ -76,8 +76,8 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
     verdict.failures.push_back("wrong or missing bytes: " + count_text(mismatches));
   }
   if (errors > options.max_errors) {
-    verdict.failures.push_back("errors: " + count_text(errors) + ", allowed are " +
-                               count_text(options.max_errors));
+    verdict.failures.push_back("errors: " + count_text(errors) + " (at most " +
+                               count_text(options.max_errors) + " allowed)");
   }
   const bool is_idle = options.plan.active == 0;
   const bool has_echoed = result.tally.echoes > 0 || result.tally.bytes_received > 0;
@@ -106,7 +106,7 @@ void judge_datagrams(const Options& options, const LoadResult& result, Verdict& 
   }
   if (counts.duplicated > options.max_errors) {
     verdict.failures.push_back("duplicated answers: " + count_text(counts.duplicated) +
-                               ", allowed are " + count_text(options.max_errors));
+                               " (at most " + count_text(options.max_errors) + " allowed)");
   }
   if (counts.dropped_here > 0) {
     verdict.warnings.push_back(count_text(counts.dropped_here) +

@@ -274,8 +274,7 @@ TEST(ConfigFile, ReadsAPathWithItsKeys) {
 }
 
 TEST(ConfigFile, RefusesEachKeyOfAddressesBesideAPath) {
-  const std::string what =
-      ": is for IP addresses, allowed with path are backlog, mode, owner and group";
+  const std::string what = ": is for IP addresses; with path, use backlog, mode, owner and group";
   EXPECT_EQ(
       errors_in("[[listen]]\npath = '/run/a.sock'\naddress = '::'\nport = 7\nv6only = "
                 "true\nprotocol = 'udp'\n"),
@@ -287,11 +286,11 @@ TEST(ConfigFile, RefusesEachKeyOfAddressesBesideAPath) {
 TEST(ConfigFile, RefusesAPathThatIsUsedTwice) {
   EXPECT_EQ(errors_in("[[listen]]\npath = '/run/a.sock'\n[[listen]]\npath = '/run/a.sock'\n"),
             Lines{"echod.toml:3:1: listen: unix:/run/a.sock cannot be opened beside "
-                  "unix:/run/a.sock (line 1, column 1): a duplicate, allowed is one listener for a "
-                  "path"});
+                  "unix:/run/a.sock (line 1, column 1): both have the same path; remove "
+                  "one"});
   EXPECT_EQ(errors_in("[[listen]]\npath = '/run/a.sock'\n[admin]\nsocket = '/run/a.sock'\n"),
             Lines{"echod.toml:1:1: listen: unix:/run/a.sock cannot be opened beside admin.socket: "
-                  "a duplicate, allowed is another path"});
+                  "both have the same path; use another one"});
 }
 
 }  // namespace

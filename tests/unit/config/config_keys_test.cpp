@@ -268,7 +268,7 @@ TEST(ConfigKeys, SayWhatIsWrongWithAPathItsModeAndItsOwner) {
   };
   EXPECT_EQ(fault("path", "/" + std::string(102, 'a')), "");
   EXPECT_EQ(fault("path", "a.sock"),
-            "\"a.sock\" is relative to $RUNTIME_DIRECTORY, which is not set, allowed are paths of "
+            "\"a.sock\" is relative to $RUNTIME_DIRECTORY, which is not set; use paths of "
             "at most 103 bytes, or \"\" for none");
   EXPECT_TRUE(fault("path", "/" + std::string(103, 'a')).find("is too long for a socket") !=
               std::string::npos);
@@ -277,15 +277,15 @@ TEST(ConfigKeys, SayWhatIsWrongWithAPathItsModeAndItsOwner) {
     EXPECT_EQ(fault("mode", mode), "") << mode;
   }
   EXPECT_EQ(fault("mode", "1777"),
-            "\"1777\" is not a mode, allowed are octal digits, \"0000\" to \"0777\"");
+            "\"1777\" is not a mode; use octal digits, \"0000\" to \"0777\"");
   for (const std::string mode : {"", "0668", "-1", "0660 ", "rw", "0x1"}) {
     EXPECT_NE(fault("mode", mode), "") << mode;
   }
   EXPECT_EQ(fault("owner", "no-such-user"),
-            "\"no-such-user\" is not a user of this host, allowed are names and numbers of users, "
+            "\"no-such-user\" is not a user of this host; use names and numbers of users, "
             "or \"\" for none");
   EXPECT_EQ(fault("group", "4294967295"),
-            "\"4294967295\" is not a group of this host, allowed are names and numbers of groups, "
+            "\"4294967295\" is not a group of this host; use names and numbers of groups, "
             "or \"\" for none");
 }
 

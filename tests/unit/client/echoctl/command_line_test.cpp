@@ -153,7 +153,7 @@ TEST(CtlCommandLineTest, AWrongValueIsNamedWithWhatIsAllowed) {
         all_options(), [&, &wanted = name](const Option& one) { return one.name == wanted; });
     for (const std::string& value : values) {
       const std::string expected =
-          "--" + name + ": \"" + value + "\" given, allowed is " + option->expects;
+          "--" + name + ": \"" + value + "\" given; use " + option->expects;
       EXPECT_EQ(misuse_of({"connections", "--" + name, value}), expected);
       EXPECT_EQ(misuse_of({"connections", "--" + name + '=' + value}), expected);
     }

@@ -67,7 +67,7 @@ TEST(ClientCommandLineTest, WithAnEmptyValueAfterAnEqualsSignDoesNotTakeTheNextA
                       "--timeout=1s"};
     const std::string expected = option.value == nullptr
                                      ? name + " takes no value"
-                                     : name + ": \"\" given, allowed is " + option.expects;
+                                     : name + ": \"\" given; use " + option.expects;
     EXPECT_EQ(error_with(words), expected);
   }
 }
@@ -173,7 +173,7 @@ TEST(ClientCommandLineTest, InvalidStepsAreRefused) {
         "1@1s"}) {
     EXPECT_EQ(error_with({"--rate", value}),
               "--rate: \"" + std::string(value) +
-                  "\" given, allowed is messages per second, such as 500 or 20k, or up to 100 "
+                  "\" given; use messages per second, such as 500 or 20k, or up to 100 "
                   "steps, such as 1k:10k:1k@5s");
   }
   for (const char* const option : {"--duration", "--messages"}) {
@@ -187,7 +187,7 @@ TEST(ClientCommandLineTest, ArrivalsOfAnOpenLoopAreConstantOrPoisson) {
   EXPECT_EQ(run_with({"--rate", "5", "--arrivals", "constant"}).plan.arrivals, Arrivals::constant);
   EXPECT_EQ(run_with({"--rate", "5", "--arrivals", "poisson"}).plan.arrivals, Arrivals::poisson);
   EXPECT_EQ(error_with({"--rate", "5", "--arrivals", "normal"}),
-            "--arrivals: \"normal\" given, allowed is constant or poisson");
+            "--arrivals: \"normal\" given; use constant or poisson");
   EXPECT_EQ(error_with({"--arrivals", "poisson"}),
             "--arrivals is about an open loop: give --rate too");
 }
@@ -212,7 +212,7 @@ TEST(ClientCommandLineTest, StartAtRefusesThePastAndInvalidTimes) {
   for (const char* const value : {"noon", "+", "+-1", "-10s", "10s", "2261-01-01T00:00:00Z"}) {
     EXPECT_EQ(error_with({"--start-at", value}),
               "--start-at: \"" + std::string(value) +
-                  "\" given, allowed is a moment within a year, such as 2026-11-21T09:30:00Z, "
+                  "\" given; use a moment within a year, such as 2026-11-21T09:30:00Z, "
                   "1795253400 or +10s");
   }
 }
@@ -402,8 +402,7 @@ TEST(ClientCommandLineTest, ALossIsAPartInPercent) {
   EXPECT_EQ(limited.limits[0].number, 0.1);
   EXPECT_EQ(limited.limits[1].number, 0);
   for (const char* const wrong : {"loss=1", "loss=%", "loss=-1%", "loss=101%", "loss=x%"}) {
-    EXPECT_NE(usage_error(udp({"--slo", wrong})).find("given, allowed is a limit"),
-              std::string::npos)
+    EXPECT_NE(usage_error(udp({"--slo", wrong})).find("given; use a limit"), std::string::npos)
         << wrong;
   }
 }
@@ -459,7 +458,7 @@ struct Refused {
 
 TEST(ClientCommandLineTest, SaysWhatIsWrongOnOneLine) {
   EXPECT_EQ(usage_error({"--mode", "a\nb", "localhost:7"}),
-            "--mode: \"a\\nb\" given, allowed is echo, connect or stream");
+            "--mode: \"a\\nb\" given; use echo, connect or stream");
   EXPECT_EQ(usage_error({"run", "localhost\r"}),
             "\"localhost\\r\" has no port: give HOST:PORT, such as localhost:2003");
 }
@@ -500,7 +499,7 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
   for (const Refused& refused : all) {
     for (const std::string value : refused.values) {
       const std::string expected =
-          std::string(refused.option) + ": \"" + value + "\" given, allowed is " + refused.allowed;
+          std::string(refused.option) + ": \"" + value + "\" given; use " + refused.allowed;
       EXPECT_EQ(error_with({refused.option, value}), expected);
       EXPECT_EQ(error_with({refused.option + ('=' + value)}), expected);
     }

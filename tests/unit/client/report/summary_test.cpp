@@ -76,7 +76,8 @@ TEST_F(SummaryTest, TheLastLineSaysWhatDidNotComeBackAsItWasSent) {
   options_.limits = {{.text = "loss=1%", .kind = client::Limit::Kind::loss, .number = 1}};
   result_.tally.datagrams.lost = 12;
   result_.tally.count(LoadError::refused, "");
-  EXPECT_TRUE(text().ends_with("; 12 lost (0.012 %); 3 duplicated; errors: 1, allowed are 5\n"))
+  EXPECT_TRUE(
+      text().ends_with("; 12 lost (0.012 %); 3 duplicated; errors: 1 (at most 5 allowed)\n"))
       << text();
 }
 
@@ -203,7 +204,7 @@ TEST_F(SummaryTest, ErrorsAreCountedByKindWithTheFirstInDetail) {
   EXPECT_TRUE(says("               ... and 1 181 more\n"));
   EXPECT_TRUE(
       says("failed: wrong or missing bytes: 1\n"
-           "failed: errors: 1 200, allowed are 0\n"));
+           "failed: errors: 1 200 (at most 0 allowed)\n"));
   EXPECT_FALSE(says("passed"));
 }
 
@@ -220,8 +221,8 @@ TEST_F(SummaryTest, ARunThatPassedWithErrorsDoesNotSayThatEveryByteCameBack) {
   options_.max_errors = 5;
   result_.tally.count(LoadError::stalled, "connection 5: stalled: 64 bytes never came back");
   EXPECT_FALSE(says("every byte came back"));
-  EXPECT_TRUE(
-      text().ends_with("\npassed: all bytes that came back are right; errors: 1, allowed are 5\n"));
+  EXPECT_TRUE(text().ends_with(
+      "\npassed: all bytes that came back are right; errors: 1 (at most 5 allowed)\n"));
 }
 
 TEST_F(SummaryTest, SaysIfTheServerProcessDidNotExistAllTheTime) {

@@ -36,11 +36,11 @@ TEST_F(VerdictTest, ARunWithoutErrorsPassesWithoutWarnings) {
 
 TEST_F(VerdictTest, AnErrorFailsUnlessItIsAllowed) {
   result_.tally.count(LoadError::reset, "");
-  EXPECT_EQ(verdict().failures, Lines{"errors: 1, allowed are 0"});
+  EXPECT_EQ(verdict().failures, Lines{"errors: 1 (at most 0 allowed)"});
   options_.max_errors = 1;
   EXPECT_TRUE(verdict().has_passed());
   result_.tally.count(LoadError::stalled, "");
-  EXPECT_EQ(verdict().failures, Lines{"errors: 2, allowed are 1"});
+  EXPECT_EQ(verdict().failures, Lines{"errors: 2 (at most 1 allowed)"});
 }
 
 TEST_F(VerdictTest, ASilenceFailsAClosedLoopWhateverLossIsAllowed) {
@@ -211,7 +211,7 @@ TEST_F(VerdictTest, EveryLostDatagramFailsUnlessALimitAllowsSome) {
 
 TEST_F(VerdictTest, DuplicatedAnswersFailUnlessTheyAreAllowed) {
   result_.tally.datagrams.duplicated = 3;
-  EXPECT_EQ(verdict().failures, Lines{"duplicated answers: 3, allowed are 0"});
+  EXPECT_EQ(verdict().failures, Lines{"duplicated answers: 3 (at most 0 allowed)"});
   options_.max_errors = 3;
   EXPECT_TRUE(verdict().has_passed());
 }
@@ -251,7 +251,7 @@ TEST_F(VerdictTest, PartOfALongMessageCountsAsComingBack) {
 TEST_F(VerdictTest, AnErrorReplacesTheFailureThatNothingCameBack) {
   nothing_measured();
   result_.tally.count(LoadError::refused, "");
-  EXPECT_EQ(verdict().failures, Lines{"errors: 1, allowed are 0"});
+  EXPECT_EQ(verdict().failures, Lines{"errors: 1 (at most 0 allowed)"});
 }
 
 // Warnings.
