@@ -170,7 +170,9 @@ SILENT = (
     ("fcntl", "Pipe::open", "bulk is copied"),
     ("splice", "splice_in", "recv is used instead"),
     ("accept4", "empty_and_close", "it tries again"),
-    ("lstat", "LocalListener::LocalListener(std::", "the next process replaces the socket that stays"),
+    ("lstat", "LocalListener::has_path", "the next process replaces the socket that stays"),
+    ("getsockopt", "connected_process", "the client of a UNIX socket is shown as process 0"),
+    ("setsockopt", "sys::accept(", "an urgent byte on a UNIX socket is not echoed"),
     ("open", "version_of", "a new program is noticed by an ordered upgrade"),
     ("fstat", "version_of", "a new program is noticed by an ordered upgrade"),
     ("fcntl", "keep_from_programs", "a check of a later upgrade closes the descriptor"),
@@ -193,7 +195,6 @@ SILENT = (
     ("getsockopt", "accept_queue", "the queue of a listener is shown as empty"),
     ("open", "process_usage", "the memory in use is shown as 0"),
     ("read", "process_usage", "the memory in use is shown as 0"),
-    ("lstat", "LocalListener::close", "the next process replaces the socket that stays"),
     ("unlink", "LocalListener::close", "the next process replaces the socket that stays"),
     ("read", "SharedStream", "a line on standard input is read at its next edge"),
 )
