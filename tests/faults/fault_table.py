@@ -147,8 +147,9 @@ CLIENT_FUNCTIONS = ("send_more",)
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
                    ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"),
                    ("lchown", "set_access"), ("memfd_create", "create_memory_file"),
-                   # No UDP socket is passed.
-                   ("ioctl", "adopt_datagrams"), ("getsockopt", "datagram_binding_of"))
+                   # No UDP and no UNIX socket is passed.
+                   ("ioctl", "adopt_datagrams"), ("getsockopt", "datagram_binding_of"),
+                   ("getsockname", "bound_path"), ("ioctl", "adopt_local_listener"))
 
 # (call, function, reason): faults, besides transient ones, that are not reported, because they change nothing for
 # clients and operators.
