@@ -147,8 +147,9 @@ CLIENT_FUNCTIONS = ("send_more",)
 NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write"), ("write", "SharedStream::write"),
                    ("poll", "wait_ready"), ("fstat", "has_another_name"), ("read", "Pipe::read"),
                    ("lchown", "set_access"), ("memfd_create", "create_memory_file"),
-                   # No UDP socket is passed.
-                   ("ioctl", "adopt_datagrams"), ("getsockopt", "datagram_binding_of"))
+                   # No UDP and no UNIX socket is passed.
+                   ("ioctl", "adopt_datagrams"), ("getsockopt", "datagram_binding_of"),
+                   ("getsockname", "bound_path"), ("ioctl", "adopt_local_listener"))
 
 # (call, function, reason): faults, besides transient ones, that are not reported, because they change nothing for
 # clients and operators.
@@ -170,7 +171,9 @@ SILENT = (
     ("fcntl", "Pipe::open", "bulk is copied"),
     ("splice", "splice_in", "recv is used instead"),
     ("accept4", "empty_and_close", "it tries again"),
-    ("lstat", "LocalListener::LocalListener(std::", "the next process replaces the socket that stays"),
+    ("lstat", "LocalListener::has_path", "the next process replaces the socket that stays"),
+    ("getsockopt", "connected_process", "the client of a UNIX socket is shown as process 0"),
+    ("setsockopt", "sys::accept(", "an urgent byte on a UNIX socket is not echoed"),
     ("open", "version_of", "a new program is noticed by a requested upgrade"),
     ("fstat", "version_of", "a new program is noticed by a requested upgrade"),
     ("fcntl", "keep_from_programs", "a check of a later upgrade closes the descriptor"),
@@ -193,7 +196,6 @@ SILENT = (
     ("getsockopt", "accept_queue", "the queue of a listener is shown as empty"),
     ("open", "process_usage", "the memory in use is shown as 0"),
     ("read", "process_usage", "the memory in use is shown as 0"),
-    ("lstat", "LocalListener::close", "the next process replaces the socket that stays"),
     ("unlink", "LocalListener::close", "the next process replaces the socket that stays"),
     ("read", "SharedStream", "a line on standard input is read at its next edge"),
 )

@@ -110,7 +110,7 @@ def play(case: Case) -> Result:
                         judge(ran, injected, bounds), functions=functions)
         if result.failures:
             kept = setup.keep / directory.name
-            shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("notify", "record.*", "admin.sock*"))
+            shutil.copytree(directory, kept, ignore=shutil.ignore_patterns("notify", "record.*", "*.sock", "*.sock.*"))
             result.directory = str(kept)
         shutil.rmtree(directory)
         if is_hit or result.failures:

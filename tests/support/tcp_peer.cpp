@@ -134,8 +134,8 @@ void TcpPeer::send_with_descriptor(char byte) const {
   cmsghdr* const header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof STDERR_FILENO);
   const int descriptor = STDERR_FILENO;
+  header->cmsg_len = CMSG_LEN(sizeof descriptor);
   std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
   if (sendmsg(fd_, &message, MSG_NOSIGNAL) != 1) {
     fail("send with a descriptor", errno);
