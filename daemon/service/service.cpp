@@ -83,10 +83,11 @@ Service::Service(CommandLine options, Config config, ProgramFile program,
   if (earlier) {
     go_on_after(*earlier);
     admin_sockets = take_over(earlier->values().service.admin);
+    publish_facts();
   } else {
     listeners_.open(std::move(passed), running_.config);
+    admin_access_.publish(facts());
   }
-  publish_facts();
   open_admin(std::move(admin_sockets));
   if (running_.options.quit_on_stdin) {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
@@ -345,22 +346,25 @@ ServiceState Service::describe() {
   return state;
 }
 
+ServiceFacts Service::facts() const {
+  return {.process_started_at = process_started_at_,
+          .program_started_at = program_started_at_,
+          .upgrades = reload_figures_.upgrades,
+          .config_name = config_name(running_.options),
+          .config_text = dump_config(running_.config),
+          .config_loaded_at = reload_figures_.loaded_at,
+          .reloads_applied = reload_figures_.applied,
+          .reloads_refused = reload_figures_.refused,
+          .reload_error = reload_figures_.last_error,
+          .max_connections = running_.limit.max_connections,
+          .open_files_limit = capacity_.open_files(),
+          .buffer_bytes_limit = std::uint64_t{running_.config.buffers.total_mib} << 20U};
+}
+
 // For the admin thread, which keeps the previous facts if there is not enough memory.
 void Service::publish_facts() noexcept {
   try {
-    admin_access_.publish(
-        {.process_started_at = process_started_at_,
-         .program_started_at = program_started_at_,
-         .upgrades = reload_figures_.upgrades,
-         .config_name = config_name(running_.options),
-         .config_text = dump_config(running_.config),
-         .config_loaded_at = reload_figures_.loaded_at,
-         .reloads_applied = reload_figures_.applied,
-         .reloads_refused = reload_figures_.refused,
-         .reload_error = reload_figures_.last_error,
-         .max_connections = running_.limit.max_connections,
-         .open_files_limit = capacity_.open_files(),
-         .buffer_bytes_limit = std::uint64_t{running_.config.buffers.total_mib} << 20U});
+    admin_access_.publish(facts());
   } catch (const std::bad_alloc&) {
     logs_.notices().error(
         "not enough memory to show operators the new configuration; they see the previous one");

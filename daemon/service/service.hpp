@@ -75,6 +75,7 @@ class Service {
   void open_admin(OpenAdminSockets earlier);
   void on_workers_serving() noexcept;
   void announce_start();
+  [[nodiscard]] ServiceFacts facts() const;
   void publish_facts() noexcept;
   void set_log_levels(const LogLevels& levels) noexcept;
   void on_signal(int signal) noexcept;

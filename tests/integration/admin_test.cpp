@@ -97,7 +97,7 @@ TEST_F(AdminSocketTest, StaysHealthyAndIsNotReadyDuringADrain) {
   const std::string owed(100000, 'x');
   slow.send_all(owed);
   daemon().signal(SIGTERM);
-  (void)daemon().wait_for_log("draining");
+  (void)daemon().wait_for_log("stopping because of");
   EXPECT_EQ(ask("/healthz").status, 200);
   EXPECT_EQ(ask("/readyz").status, 503);
   EXPECT_EQ(ask("/readyz").body, "draining\n");
@@ -116,7 +116,7 @@ TEST_F(AdminSocketTest, ASecondRequestToDrainEndsNoConnection) {
   const std::string owed(100000, 'x');
   slow.send_all(owed);
   EXPECT_EQ(ask("/drain", "POST").status, 202);
-  (void)daemon().wait_for_log("draining");
+  (void)daemon().wait_for_log("stopping because of");
   const double begin = status()["now"];
   wait_until("a second to pass, after which a signal would force the stop",
              [&] { return status()["now"] > begin + 1.1; });

@@ -1,5 +1,5 @@
 // A wrong configuration stops the start with code 78 and a line for each error:
-// "file:line:column: key: what is wrong, what is allowed".
+// "file:line:column: key: what is wrong, what to use".
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
@@ -47,7 +47,7 @@ TEST_F(ConfigErrorsTest, AnUnknownSectionIsNamedWithTheNearestKnownOne) {
 
 TEST_F(ConfigErrorsTest, AWrongTypeIsNamedWithWhatIsAllowed) {
   expect_match(error_of("[limits]\nmax_connections = \"many\"\n"),
-               "echod\\.toml:2:[0-9]+: limits\\.max_connections: .*string.*allowed");
+               "echod\\.toml:2:[0-9]+: limits\\.max_connections: .*string.*; use 0 to 10000000");
   expect_match(error_of("[socket]\nno_delay = 1\n"),
                "echod\\.toml:2:[0-9]+: socket\\.no_delay: .*true or false");
 }
@@ -61,9 +61,10 @@ TEST_F(ConfigErrorsTest, AValueOutOfRangeIsNamedWithTheRange) {
 }
 
 TEST_F(ConfigErrorsTest, ADuplicateListenerIsNamed) {
-  expect_match(error_of("[[listen]]\naddress = \"127.0.0.1\"\nport = 4000\n"
-                        "[[listen]]\naddress = \"127.0.0.1\"\nport = 4000\n"),
-               "echod\\.toml:4:[0-9]+: listen: 127\\.0\\.0\\.1:4000 .*duplicate");
+  expect_match(
+      error_of("[[listen]]\naddress = \"127.0.0.1\"\nport = 4000\n"
+               "[[listen]]\naddress = \"127.0.0.1\"\nport = 4000\n"),
+      "echod\\.toml:4:[0-9]+: listen: 127\\.0\\.0\\.1:4000 .*both have the same address and port");
 }
 
 TEST_F(ConfigErrorsTest, AllErrorsOfAFileAreReportedInTheirOrder) {
