@@ -90,7 +90,19 @@ Service::Service(CommandLine options, Config config, ProgramFile program,
   }
   open_admin(std::move(admin_sockets));
   if (running_.options.quit_on_stdin) {
+    watch_stdin(earlier.has_value());
+  }
+}
+
+// After an upgrade, clients are worth more than standard input.
+void Service::watch_stdin(bool is_after_upgrade) {
+  try {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
+  } catch (const std::system_error& error) {
+    if (!is_after_upgrade) {
+      throw;
+    }
+    logs_.notices().error("upgrade: {}; a line on it does not stop echod any more", error.what());
   }
 }
 

@@ -73,6 +73,7 @@ class Service {
  private:
   void go_on_after(const InheritedState& earlier);
   void open_admin(OpenAdminSockets earlier);
+  void watch_stdin(bool is_after_upgrade);
   void on_workers_serving() noexcept;
   void announce_start();
   [[nodiscard]] ServiceFacts facts() const;

@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "loop/event_loop.hpp"
@@ -13,10 +15,15 @@ namespace echod {
 
 StdinWatch::StdinWatch(EventLoop& loop, std::function<void()> on_quit)
     : loop_(loop), on_quit_(std::move(on_quit)), input_(STDIN_FILENO, O_RDONLY) {
-  if (const sys::IoResult added = loop_.add(*this, STDIN_FILENO, EPOLLIN); !added.ok()) {
-    is_at_end_ = true;
-    loop_.enqueue(*this);
+  const sys::IoResult added = loop_.add(*this, STDIN_FILENO, EPOLLIN);
+  if (added.ok()) {
+    return;
   }
+  if (added.error() != EPERM) {
+    throw std::system_error(added.error(), std::system_category(), "epoll_ctl of standard input");
+  }
+  is_at_end_ = true;
+  loop_.enqueue(*this);
 }
 
 StdinWatch::~StdinWatch() {

@@ -15,7 +15,7 @@ class StdinWatch final : public Channel {
  public:
   // Borrows standard input and does not change its flags. `on_quit` is called once, in the loop's
   // thread; it must not throw. Standard input that epoll does not support (a regular file,
-  // /dev/null) counts as being at its end. `loop` must outlive this.
+  // /dev/null) counts as being at its end. `loop` must outlive this. Throws std::system_error.
   StdinWatch(EventLoop& loop, std::function<void()> on_quit);
   ~StdinWatch() override;
   Turn on_turn(std::uint32_t events) noexcept override;

@@ -51,14 +51,14 @@ class AdminVisit:
     def see_the_drain(self) -> None:
         self.ask("/healthz", body="ok\n")
         deadline = time.monotonic() + ANSWER_S
-        while time.monotonic() < deadline and self.is_ready():  # The stop may come a little later.
+        while time.monotonic() < deadline and not self.is_draining():  # The stop may come a little later.
             time.sleep(PAUSE_S)
         self.ask("/readyz", status=503, body="draining\n")
         self.ask("/drain", "POST", status=202, body="draining")  # Counts as the same stop.
 
-    def is_ready(self) -> bool:
+    def is_draining(self) -> bool:
         try:
-            return admin_requests.ask(self.path, "/readyz", seconds=ANSWER_S).status == 200
+            return admin_requests.ask(self.path, "/readyz", seconds=ANSWER_S).status == 503
         except (OSError, Broken):
             return False
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "loop/event_loop.hpp"
 #include "scripted_syscalls.hpp"
@@ -44,6 +45,14 @@ class StdinWatchTest : public testing::Test {
   EventLoop loop_;
   std::optional<StdinWatch> watch_;
 };
+
+TEST_F(StdinWatchTest, ThatCannotBeWatchedIsAnErrorAndNotItsEnd) {
+  kernel_.expect_open("/proc/self/fd/0", kFd);
+  kernel_.expect_add(STDIN_FILENO, EPOLLIN | EPOLLET, ENOSPC);
+  EXPECT_THROW(StdinWatch(loop_, [this] { ++quits_; }), std::system_error);
+  expect_rest();
+  EXPECT_EQ(quits_, 0);
+}
 
 TEST_F(StdinWatchTest, ALineQuitsOnce) {
   watch();
