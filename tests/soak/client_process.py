@@ -68,11 +68,12 @@ class Clients:
     and the server may end the open ones early.
     """
 
-    def __init__(self, number: int, seed: int, targets: Sequence[Address], gate: Address, at_a_time: int,
+    def __init__(self, number: int, seed: int, targets: Sequence[Address], path: str, gate: Address, at_a_time: int,
                  control: Connection):
         self.number = number
         self.seed = seed
         self.targets = targets
+        self.path = path
         self.gate = gate
         self.at_a_time = at_a_time
         self.control = control
@@ -122,7 +123,7 @@ class Clients:
         storm = kinds.size_of_storm(rng)
         plan = kinds.short(rng) if self.storm > 0 else kinds.draw(rng)
         self.storm = max(self.storm - 1, storm)
-        target = self.gate if plan.gate else rng.choice(self.targets)
+        target = self.path if plan.source == kinds.LOCAL else self.gate if plan.gate else rng.choice(self.targets)
         name = f"{self.number}/{self.started}"
         self.started += 1
         try:

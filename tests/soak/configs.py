@@ -14,6 +14,8 @@ STALLED_S = 10
 MOST_TOTAL_MIB = 32
 MOST_BLOCK_KIB = 256
 
+LOCAL_PATH = "echo.sock"  # Of the UNIX listener, in $RUNTIME_DIRECTORY.
+
 TEMPLATE = """
 workers = {workers}
 busy_poll_us = {busy_poll_us}
@@ -29,6 +31,9 @@ backlog = 4096
 protocol = "udp"
 address = "127.0.0.1"
 port = 0
+[[listen]]
+path = "{path}"
+backlog = 4096
 {listen}
 [limits]
 max_connections = {max_connections}
@@ -74,7 +79,7 @@ BAD = ("idel_s = 1\n", "= = =\n", "workers = -1\n", '[limits]\nmax_connections =
 
 
 def text(in_place: Keys, by_upgrade: Keys) -> str:
-    return TEMPLATE.format(**in_place, **by_upgrade)
+    return TEMPLATE.format(**in_place, **by_upgrade, path=LOCAL_PATH)
 
 
 def at_rest() -> str:

@@ -5,8 +5,8 @@ from collections import Counter
 from pathlib import Path
 
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} - network-server - ([A-Z]+) - (.+)")
-OPEN = re.compile(r"open peer=([\d.]+):\d+ fd=\d+")
-CLOSE = re.compile(r"close peer=([\d.]+):\d+ fd=\d+ in=(\d+) out=(\d+) duration=[\d.]+s reason=(\w+).*")
+OPEN = re.compile(r"open peer=([\d.]+|unix):\S+ fd=\d+")
+CLOSE = re.compile(r"close peer=([\d.]+|unix):\S+ fd=\d+ in=(\d+) out=(\d+) duration=[\d.]+s reason=(\w+).*")
 NOISE = ("DEBUG", "INFO")
 MOST_STRANGE = 20
 

@@ -7,6 +7,7 @@ the counts of the clients.
 import math
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 from chaos_relay import GatePlan
 from checked_stream import Ending, Plan
@@ -18,6 +19,7 @@ STALLED = "127.0.0.5"  # The client reads nothing until echod closes the connect
 GATE_WHOLE = "127.0.0.6"  # As WHOLE and CUT, but through the chaos gate.
 GATE_CUT = "127.0.0.7"
 LOAD = "127.0.0.8"  # Connections of echoload.
+LOCAL = "unix"  # As WHOLE, over a UNIX socket.
 DATAGRAMS = "127.0.0.11"  # UDP; no line of the log is about a datagram.
 
 LONGEST_TRAIN = 40  # Datagrams that a UDP client sends as one.
@@ -100,6 +102,11 @@ def stalled(rng: random.Random) -> Plan:
                 source=STALLED)
 
 
+def local(rng: random.Random) -> Plan:
+    plan = rng.choice((ping, short, mixed, bulk, late_reader))(rng)
+    return replace(plan, kind="local", source=LOCAL)
+
+
 def gate(rng: random.Random) -> Plan:
     return Plan("gate", spread(rng, 1, 2 * MIB), least=100, gate=GatePlan(rng.getrandbits(64)), source=GATE_WHOLE)
 
@@ -113,7 +120,7 @@ def gate_cut(rng: random.Random) -> Plan:
 
 WEIGHTS: dict[Callable[[random.Random], Plan], float] = {
     short: 20, connects_alone: 10, ping: 12, dribble: 4, mixed: 15, reset: 8, close: 8, urgent: 4, bulk: 2,
-    slow_reader: 3, late_reader: 3, gate: 4, gate_cut: 3, idle: 0.5, stalled: 0.3, stays: 0.2}
+    slow_reader: 3, late_reader: 3, gate: 4, gate_cut: 3, local: 6, idle: 0.5, stalled: 0.3, stays: 0.2}
 KINDS = [*WEIGHTS]
 STORM_SHARE = 0.0005  # The share of streams that start a storm of short streams.
 

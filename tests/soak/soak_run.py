@@ -119,7 +119,9 @@ class SoakRun:
 
     def run_streams(self, number: int, control: Connection) -> None:
         settings = self.settings
-        Clients(number, settings.seed, self.daemon.listeners, self.gate.address, settings.at_a_time, control).run()
+        path = f"{self.runtime.name}/{configs.LOCAL_PATH}"
+        Clients(number, settings.seed, self.daemon.listeners, path, self.gate.address, settings.at_a_time,
+                control).run()
 
     def run_datagrams(self, control: Connection) -> None:
         DatagramClients(self.settings.seed, self.daemon.datagram_listeners, control).run()

@@ -22,10 +22,11 @@ BLOCKS_KEPT = 16  # Free blocks that each worker keeps (daemon/echo/buffer_pool.
 REFUSED = "reload: refused"
 STARTED = re.compile(r"started: echod \S+, pid (\d+)")
 
-EXACT = (kinds.WHOLE, kinds.IDLE, kinds.GATE_WHOLE)
+EXACT = (kinds.WHOLE, kinds.LOCAL, kinds.IDLE, kinds.GATE_WHOLE)
 PARTS = (kinds.CUT, kinds.STALLED, kinds.GATE_CUT)
 REASONS = {
     kinds.WHOLE: {"peer_closed"},
+    kinds.LOCAL: {"peer_closed"},
     kinds.GATE_WHOLE: {"peer_closed"},
     kinds.LOAD: {"peer_closed"},
     kinds.CUT: {"peer_closed", "reset"},

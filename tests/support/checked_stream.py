@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from chaos_relay import GatePlan
-from stream_sockets import connect, reset
+from stream_sockets import connect, connect_local, reset
 
 POOL_BYTES = 4 << 20
 POOL = random.Random(1).randbytes(POOL_BYTES)
@@ -71,11 +71,12 @@ class Plan:
 class Stream:
     """One connection. The bytes that it sends are random pieces of POOL.
 
-    `where`: the server's address, or a socket that is connected to it and does not block. When the stream `is_over`,
-    `error` says what was wrong, or is empty.
+    `where`: the server's address or path, or a socket that is connected to it and does not block. When the stream
+    `is_over`, `error` says what was wrong, or is empty.
     """
 
-    def __init__(self, name: str, plan: Plan, where: tuple[str, int] | socket.socket, rng: random.Random):
+    def __init__(self, name: str, plan: Plan, where: tuple[str, int] | str | socket.socket,
+                 rng: random.Random):
         self.name = name
         self.plan = plan
         self.rng = rng
@@ -96,9 +97,14 @@ class Stream:
         self.is_over = False
         self.is_ended = False  # The server's FIN came, or a reset.
         self.error = ""
-        self.socket = where if isinstance(where, socket.socket) else connect(where, plan.source, plan.receive_buffer)
+        if isinstance(where, socket.socket):
+            self.socket = where
+        elif isinstance(where, str):
+            self.socket = connect_local(where)
+        else:
+            self.socket = connect(where, plan.source, plan.receive_buffer)
         self.number = self.socket.fileno()
-        self.port: int = self.socket.getsockname()[1]
+        self.port: int = 0 if self.socket.family == socket.AF_UNIX else self.socket.getsockname()[1]
         if plan.gate:
             self.socket.sendall(plan.gate.pack())
         self.began = self.moved = time.monotonic()

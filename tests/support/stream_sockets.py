@@ -1,5 +1,5 @@
-"""Helpers for TCP sockets: connect from a chosen address, ask what has arrived, end a connection by a reset, reserve a
-port.
+"""Helpers for stream sockets: connect from a chosen address or to a path, ask what has arrived, end a connection by a
+reset, reserve a port.
 """
 
 import fcntl
@@ -34,6 +34,19 @@ def connect(address: tuple[str, int], source: str = "127.0.0.1", receive_buffer:
     try:
         connected.settimeout(CONNECT_S)
         connected.connect(address)
+        connected.setblocking(False)
+    except BaseException:
+        connected.close()
+        raise
+    return connected
+
+
+def connect_local(path: str) -> socket.socket:
+    """Returns a non-blocking UNIX socket that is connected to the path. Blocks while the server's backlog is full."""
+    connected = socket.socket(socket.AF_UNIX)
+    try:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", round(CONNECT_S), 0))
+        connected.connect(path)
         connected.setblocking(False)
     except BaseException:
         connected.close()
