@@ -30,6 +30,7 @@ SKIPPED = 77  # The exit code of a skipped test, see tests/CMakeLists.txt.
 
 SCENARIOS: dict[str, Callable[[ScenarioRun], None]] = {scenario.__name__: scenario for scenario in (
     slow_clients.slow_loris, slow_clients.never_reads, slow_clients.spliced_never_reads, slow_clients.tiny_windows,
+    slow_clients.local_never_reads, slow_clients.local_descriptors,
     storms.rst_storm, storms.syn_and_close, storms.connect_flood, storms.port_scanner, storms.raw_scanner,
     storms.syn_flood,
     streams.urgent_data, streams.half_close_swarm, streams.flood_and_pings,

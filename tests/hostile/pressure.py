@@ -13,7 +13,7 @@ from pathlib import Path
 
 import clients
 from echod_process import PATIENCE_S, Broken, EchodProcess, wait_until
-from slow_clients import STALLING, stall
+from slow_clients import STALLING, connect_with_small_buffers, stall
 from scenario_run import NotPossible, ScenarioRun
 from storms import crowd
 
@@ -229,6 +229,6 @@ def memory_cgroup(run: ScenarioRun) -> None:
             join = 'echo $$ >"$0/cgroup.procs" && exec "$@"'
             run.start(STALLING.format(total_mib=total_mib),
                       wrapper=["sh", "-c", join, str(group)])
-            stall(run, count, total_mib)
+            stall(run, count, total_mib, lambda: connect_with_small_buffers(run.port, count))
         finally:
             run.close()

@@ -3,6 +3,9 @@
 import os
 import re
 import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import clients
@@ -53,19 +56,72 @@ send_buffer_kib = 32
 
 def never_reads(run: ScenarioRun) -> None:
     """Clients that send and never read: echod keeps a bounded part of their bytes, and closes them after a while."""
-    total_mib = 4
+    count, total_mib = 800, 4
     run.start(STALLING.format(total_mib=total_mib))
-    stall(run, 800, total_mib)
+    stall(run, count, total_mib, lambda: connect_with_small_buffers(run.port, count))
 
 
-def stall(run: ScenarioRun, count: int, total_mib: int) -> None:
+def local_never_reads(run: ScenarioRun) -> None:
+    """As never_reads, over a UNIX socket. There the kernel has no window: it keeps what fits into its buffers."""
+    count, total_mib = 400, 4
+    with local_listener() as (path, listeners):
+        run.start(STALLING.format(total_mib=total_mib) + listeners)
+        stall(run, count, total_mib, lambda: connect_locals(path, count))
+
+
+def local_descriptors(run: ScenarioRun) -> None:
+    """Clients of a UNIX socket that pass descriptors with their bytes: the bytes come back, and echod keeps none."""
+    count, messages, each, size = 100, 40, 8, 100
+    with local_listener() as (path, listeners):
+        run.start("workers = 2\n" + listeners, reconnects=False)
+        with run.attack(connections=count), Path("/dev/null").open("rb") as passed:
+            those = connect_locals(path, count)
+            run.visitors += count
+            descriptors = 0
+            for number in range(messages):
+                message = bytes([number]) * size
+                for one in those:
+                    socket.send_fds(one, [message], [passed.fileno()] * each)
+                for one in those:
+                    one.settimeout(PATIENCE_S)
+                    run.check(clients.receive(one, size) == message, "a wrong byte")
+                descriptors = descriptors or len(run.daemon.descriptors())
+            run.check(len(run.daemon.descriptors()) == descriptors, "echod has kept descriptors of its clients")
+        run.did(count * messages, f"messages of {size} bytes and {each} descriptors")
+        run.bound_cpu(visits=count, echoes=count * messages)
+        clients.close_all(those)
+        run.finish()
+
+
+@contextmanager
+def local_listener() -> Iterator[tuple[str, str]]:
+    """Returns a path, and configuration text for a UNIX listener at it beside one for TCP."""
+    with tempfile.TemporaryDirectory(prefix="echod-test-") as directory:
+        path = f"{directory}/echo.sock"
+        yield path, f'[[listen]]\naddress = "127.0.0.1"\nport = 0\n[[listen]]\npath = "{path}"\n'
+
+
+def connect_with_small_buffers(port: int, count: int) -> list[socket.socket]:
+    those = clients.connect_many(port, count, SMALLEST)
+    for one in those:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALLEST)
+    return those
+
+
+def connect_locals(path: str, count: int) -> list[socket.socket]:
+    return [stream_sockets.connect_local(path) for _ in range(count)]
+
+
+def stall(run: ScenarioRun, count: int, total_mib: int, connect: Callable[[], list[socket.socket]]) -> None:
     data = run.rng.randbytes(16384)
     with run.attack(connections=count, buffers_kib=total_mib * 1024):
-        those = clients.connect_many(run.port, count, SMALLEST)
+        those = connect()
         run.visitors += count
-        for one in those:
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALLEST)
-        sent = sum(clients.send_until_full(one, data) for one in those)
+        sent = last = sum(clients.send_until_full(one, data) for one in those)
+        while last > 0:  # Until echod reads no more.
+            run.pinger.wait_for_pings(20)
+            last = sum(clients.send_until_full(one, data) for one in those)
+            sent += last
         for one in those[::2]:
             one.shutdown(socket.SHUT_WR)  # Its FIN waits behind unread bytes.
         run.hold()
