@@ -12,7 +12,7 @@ import soak_verdict
 from echod_process import Broken, EchodProcess
 
 APPLIED, UPGRADED, REFUSED = "reload: applied", "has replaced echod", soak_verdict.REFUSED
-PAUSE = re.compile(r"after a pause of (\d+) ms")
+PAUSE = re.compile(r"the pause took (\d+) ms")
 
 
 class News:

@@ -117,8 +117,8 @@ def package_upgrade_keeps_connections():
 
 def pause_ms():
     """How long the last upgrade stopped the workers, as the log says."""
-    shown = run("journalctl", "--quiet", "--output=cat", "--unit=echod.service", "--grep=after a pause of").stdout
-    return int(shown.strip().splitlines()[-1].split("after a pause of ")[1].split()[0])
+    shown = run("journalctl", "--quiet", "--output=cat", "--unit=echod.service", "--grep=the pause took").stdout
+    return int(shown.strip().splitlines()[-1].split("the pause took ")[1].split()[0])
 
 
 def changed_unit_restarts():
