@@ -10,9 +10,9 @@
 
 namespace echod {
 
-// Returns why `later` cannot be opened beside `earlier`, and what is allowed; nothing if it can be.
-// The text follows the two addresses or paths. Port 0 never conflicts: the kernel chooses a free
-// port. TCP and UDP have ports of their own.
+// Returns why `later` cannot be opened beside `earlier`, and what to change; nothing if it can be.
+// The caller prints the two addresses or paths before the text. Port 0 never conflicts: the kernel
+// chooses a free port. TCP and UDP have ports of their own.
 [[nodiscard]] std::optional<std::string_view> listener_conflict(const ListenConfig& earlier,
                                                                 const ListenConfig& later) noexcept;
 

@@ -39,7 +39,7 @@ class SnapshotSource {
   struct Listener {
     std::string address;
     std::weak_ptr<const sys::ListenSocket> socket;
-    std::uint32_t dropped_before = 0;  // By an inherited socket, before this process had it.
+    std::uint32_t dropped_before = 0;  // By a passed socket, before this process had it.
     bool has_queue = true;
   };
 

@@ -244,7 +244,7 @@ void Acceptor::accept_waiting_then_close() noexcept {
     }
     // Bounds the work: newcomers could keep the queue from ever being empty.
     listener->left_to_empty = listener->socket->backlog + 1;
-    if (listener->socket->is_inherited) {
+    if (listener->socket->is_passed) {
       release(*listener);
     }
   }

@@ -38,9 +38,10 @@
 // 0; other values are no numbers of bytes. There is no reset: after a timeout the peer reads what
 // was sent, then the end of file.
 //
-// Timeouts: without progress (progress.hpp) a connection ends after the idle timeout, and if it
-// owes bytes also after the stalled-write timeout. It owes what it keeps and what the peer has not
-// acknowledged. If bytes are owed, a timeout resets the connection, so that no orphan keeps them.
+// Timeouts: a connection without progress (progress.hpp) ends after the idle timeout. If it owes
+// bytes, it ends after the stalled-write timeout too. It owes what it keeps and what the peer has
+// not acknowledged. If bytes are owed, a timeout resets the connection, so that no orphan keeps
+// them.
 //
 // Thread-safety: belongs to its worker's thread. Never blocks.
 #pragma once

@@ -24,7 +24,7 @@ void DatagramEcho::drain() noexcept {
   if (is_closed()) {
     return;
   }
-  if (socket_->is_inherited) {
+  if (socket_->is_passed) {
     close();
     return;
   }

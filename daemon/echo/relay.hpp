@@ -102,8 +102,8 @@ class Relay {
   // Removes at most kPeekBytes from the receive queue.
   [[nodiscard]] sys::IoResult discard(int socket) noexcept;
 
-  // The reply of a parked connection; nullptr if it has none. Takes over its pipe; `memory` keeps
-  // its bytes. Returns nothing without memory.
+  // The reply of a parked connection; nullptr if it owes nothing. Takes over its pipe; `memory`
+  // keeps its bytes. Returns std::nullopt if memory runs out.
   [[nodiscard]] std::optional<ReplyPtr> restore(const ParkedConnection& parked,
                                                 std::shared_ptr<const void> memory) noexcept;
 

@@ -10,13 +10,13 @@
 
 namespace echod {
 
-Capacity::Capacity(const Config& config, std::size_t inherited)
-    : inherited_(inherited),
+Capacity::Capacity(const Config& config, std::size_t foreign)
+    : foreign_(foreign),
       open_files_(sys::set_open_files(config.limits.open_files)),
       workers_(config.workers == 0 ? sys::available_cpus() : config.workers),
       usable_descriptors_(echod::usable_descriptors(
           config.limits, open_files_,
-          reserved_descriptors(descriptors_of_listeners(config, workers_), workers_, inherited_) +
+          reserved_descriptors(descriptors_of_listeners(config, workers_), workers_, foreign_) +
               admin_descriptors(config.admin))) {}
 
 ConnectionLimit Capacity::limit_for(const Config& config) const {

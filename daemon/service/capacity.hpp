@@ -21,13 +21,13 @@ namespace echod {
 
 class Capacity {
  public:
-  // Sets the limit on open files as `config` says. `inherited`: descriptors that are open and that
+  // Sets the limit on open files as `config` says. `foreign`: descriptors that are open and that
   // echod does not use. Throws StartupError if no descriptor is left for a connection.
-  Capacity(const Config& config, std::size_t inherited);
+  Capacity(const Config& config, std::size_t foreign);
 
   [[nodiscard]] std::size_t workers() const noexcept { return workers_; }
   [[nodiscard]] std::uint64_t open_files() const noexcept { return open_files_.soft; }
-  [[nodiscard]] std::size_t inherited_descriptors() const noexcept { return inherited_; }
+  [[nodiscard]] std::size_t foreign_descriptors() const noexcept { return foreign_; }
 
   // How many connections and pipes together may use.
   [[nodiscard]] std::uint64_t usable_descriptors() const noexcept { return usable_descriptors_; }
@@ -42,7 +42,7 @@ class Capacity {
  private:
   [[nodiscard]] SpliceSettings splice_settings_for(const Config& config) const noexcept;
 
-  const std::size_t inherited_;
+  const std::size_t foreign_;
   const sys::OpenFilesLimit open_files_;
   const std::size_t workers_;
   const std::uint64_t usable_descriptors_;

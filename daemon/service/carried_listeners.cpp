@@ -85,7 +85,7 @@ std::vector<ListenerState> states_of(
                       .wanted = wanted[i].address,
                       .address = listener.address,
                       .v6only = wanted[i].v6only,
-                      .is_inherited = listener.is_inherited,
+                      .is_passed = listener.is_passed,
                       .fell_back_to_v4 = listener.fell_back_to_v4,
                       .dropped_before = listener.dropped_before,
                       .path = listener.path});
@@ -111,7 +111,7 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
     }
   }
   const bool is_activated = std::any_of(open.begin(), open.end(),
-                                        [](const auto& listener) { return listener.is_inherited; });
+                                        [](const auto& listener) { return listener.is_passed; });
   for (std::size_t i = 0; i < matches.size(); ++i) {
     const ListenConfig& wanted = config.listen[i];
     if (matches[i]) {
@@ -145,7 +145,7 @@ CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
                                      .path = open.path,
                                      .backlog = wanted.backlog,
                                      .fell_back_to_v4 = open.fell_back_to_v4,
-                                     .is_inherited = open.is_inherited,
+                                     .is_passed = open.is_passed,
                                      .dropped_before = open.dropped_before},
                           .path = {},
                           .trouble = ""};
@@ -174,7 +174,7 @@ CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
 
 void empty_and_close(const ListenerState& open, Workers& workers) {
   const auto fd = sys::UniqueFd::adopt(open.fd);
-  if (open.is_inherited) {
+  if (open.is_passed) {
     return;
   }
   // Bounds the work: newcomers could keep the queue from ever being empty. Without a path there are

@@ -25,7 +25,7 @@ namespace echod {
     const std::vector<ListenConfig>& wanted, const std::vector<ListenerState>& open);
 
 // Describes `listeners`, which serve the entries of `config` for TCP and UNIX sockets in the same
-// order. `paths` are those of the UNIX sockets, except for inherited ones.
+// order. `paths` are those of the UNIX sockets, except for passed ones.
 [[nodiscard]] std::vector<ListenerState> states_of(
     const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
     const std::vector<sys::LocalListener>& paths, const Config& config);
@@ -37,11 +37,12 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
 struct CarriedListener {
   sys::ListenSocket socket;
   sys::LocalListener path;  // Of a UNIX socket, without the socket; else empty.
-  std::string trouble;      // Why it keeps options that it had; "" if all were set.
+  std::string trouble;      // Which options could not be set, and why; "" if all were set.
 };
 
 // Takes over the listener `open`, with the backlog and options that are wanted, or with the mode
-// and owner of the path. It stays open even if they cannot be set: its clients are worth more.
+// and owner of the path. If they cannot be set, it stays open
+// with those that it had.
 // Throws std::system_error if it is no listener.
 [[nodiscard]] CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
                                         const TcpOptions& options);

@@ -24,8 +24,8 @@ std::size_t descriptors_of_listeners(const Config& config, std::size_t workers) 
 }
 
 std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
-                                   std::size_t inherited) noexcept {
-  return kReservedDescriptors + listeners + workers * kDescriptorsPerWorker + inherited;
+                                   std::size_t foreign) noexcept {
+  return kReservedDescriptors + listeners + workers * kDescriptorsPerWorker + foreign;
 }
 
 std::uint64_t usable_descriptors(const LimitsConfig& limits, const sys::OpenFilesLimit& open_files,

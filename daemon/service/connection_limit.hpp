@@ -28,11 +28,11 @@ inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 [[nodiscard]] std::size_t descriptors_of_listeners(const Config& config,
                                                    std::size_t workers) noexcept;
 
-// How many descriptors connections and pipes cannot use. `listeners`: theirs. `inherited`:
+// How many descriptors connections and pipes cannot use. `listeners`: theirs. `foreign`:
 // descriptors that were open when the process started, without the three standard streams and the
 // passed listening sockets.
 [[nodiscard]] std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
-                                                 std::size_t inherited) noexcept;
+                                                 std::size_t foreign) noexcept;
 
 // How many descriptors are left for connections and pipes if `reserved` are needed for other
 // things. Throws StartupError if none is left.

@@ -25,7 +25,7 @@ sys::DatagramSocket datagram_socket_of(const ListenerState& open) noexcept {
   return {.fd = sys::UniqueFd::adopt(open.fd),
           .address = open.address,
           .fell_back_to_v4 = open.fell_back_to_v4,
-          .is_inherited = open.is_inherited,
+          .is_passed = open.is_passed,
           .receive_buffer_bytes = 0,
           .dropped_before = open.dropped_before};
 }
@@ -58,7 +58,7 @@ CarriedDatagrams take_over_datagrams(const ListenerGroup& open, const ListenConf
     }
     carried.sockets.push_back(std::move(socket));
   }
-  if (open.front().is_inherited) {
+  if (open.front().is_passed) {
     return carried;
   }
   try {
@@ -101,7 +101,7 @@ bool empty_and_close(const ListenerGroup& open, Workers& workers) {
   bool are_empty = true;
   for (std::size_t i = 0; i < open.size(); ++i) {
     const sys::DatagramSocket socket = datagram_socket_of(open[i]);
-    if (socket.is_inherited) {
+    if (socket.is_passed) {
       continue;
     }
     are_empty = workers.at(i % workers.size()).echo_queued(socket, deadline) && are_empty;
@@ -119,7 +119,7 @@ std::vector<ListenerState> states_of(const std::vector<DatagramSockets>& listene
                         .wanted = wanted[i].address,
                         .address = socket->address,
                         .v6only = wanted[i].v6only,
-                        .is_inherited = socket->is_inherited,
+                        .is_passed = socket->is_passed,
                         .fell_back_to_v4 = socket->fell_back_to_v4,
                         .dropped_before = socket->dropped_before,
                         .protocol = Protocol::udp});

@@ -70,13 +70,13 @@ Meaning local_meaning_of(const std::system_error& error, const std::string& key)
               "another process serves it; stop that one, or choose another " + key};
     case ENOTSOCK:
       return {ExitCode::cannot_listen,
-              "a file of this name exists and is no socket; choose another " + key};
+              "a file that is not a socket has this name; choose another " + key};
     case ENAMETOOLONG:
       return {ExitCode::configuration, "at most " + std::to_string(kLongestLocalPath) +
                                            " bytes are allowed; choose a shorter " + key};
     case ENOENT:
     case ENOTDIR:
-      return {ExitCode::configuration, "its directory does not exist, and echod creates none"};
+      return {ExitCode::configuration, "its directory does not exist; create it first"};
     case EINVAL:
       return {ExitCode::system,
               is_chown ? "echod's user namespace does not have that owner or group, for example "

@@ -19,12 +19,12 @@ namespace {
 
 constexpr std::uint32_t kKib = 1024;
 
-std::string_view ipv4_only_note(bool fell_back_to_v4, bool is_inherited) {
+std::string_view ipv4_only_note(bool fell_back_to_v4, bool is_passed) {
   if (!fell_back_to_v4) {
     return "";
   }
-  return is_inherited ? " (IPv4 only: the passed socket is IPv4)"
-                      : " (IPv4 only: this host has no IPv6)";
+  return is_passed ? " (IPv4 only: the passed socket is IPv4)"
+                   : " (IPv4 only: this host has no IPv6)";
 }
 
 // A number for each group: how many listening sockets come before it.
@@ -180,7 +180,7 @@ void Listeners::announce_streams(const std::vector<ListenConfig>& wanted,
     const sys::ListenSocket& socket = *sockets_[i];
     const int backlog = wanted[i].backlog;
     log.info("listening on {}, backlog {}{}", socket.name, backlog,
-             ipv4_only_note(socket.fell_back_to_v4, socket.is_inherited));
+             ipv4_only_note(socket.fell_back_to_v4, socket.is_passed));
     const int granted = granted_backlog(socket, backlog);
     if (granted < backlog) {
       log.warn("the kernel cuts the backlog of {} from {} to {}; raise net.core.somaxconn",
@@ -197,7 +197,7 @@ void Listeners::announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger&
     const std::uint32_t granted = first.receive_buffer_bytes / 2;
     log.info("listening on udp {}, receive buffer {} KiB, {} socket{}{}", first.address.text(),
              granted / kKib, sockets.size(), sockets.size() == 1 ? "" : "s",
-             ipv4_only_note(first.fell_back_to_v4, first.is_inherited));
+             ipv4_only_note(first.fell_back_to_v4, first.is_passed));
     if (granted < wanted_bytes) {
       log.warn(
           "the kernel cuts the receive buffer of udp {} from {} to {} KiB; raise "

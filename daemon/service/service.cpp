@@ -34,7 +34,7 @@ constexpr std::chrono::seconds kShortestWatchdog = 3 * WorkerWatch::kInterval;
 Service::Service(CommandLine options, Config config, ProgramFile program,
                  std::vector<PassedSocket> passed, std::optional<InheritedState> earlier)
     : program_(std::move(program)),
-      capacity_(config, earlier ? earlier->values().service.inherited_descriptors
+      capacity_(config, earlier ? earlier->values().service.foreign_descriptors
                                 : unknown_descriptors(passed.size())),
       running_(running_config(std::move(options), std::move(config), capacity_)),
       signals_({SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}),
@@ -94,7 +94,7 @@ Service::Service(CommandLine options, Config config, ProgramFile program,
   }
 }
 
-// After an upgrade, clients are worth more than standard input.
+// After an upgrade, a failure must not end the connections.
 void Service::watch_stdin(bool is_after_upgrade) {
   try {
     stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
@@ -350,7 +350,7 @@ ServiceState Service::describe() {
                   {"log_lines_dropped", logs_.dropped_lines()},
                   {"log_write_failures", logs_.write_failures()},
                   {"drain_pending", admin_access_.is_drain_requested() ? 1U : 0U}};
-  state.inherited_descriptors = capacity_.inherited_descriptors();
+  state.foreign_descriptors = capacity_.foreign_descriptors();
   state.listeners = listeners_.states(running_.config);
   if (admin_) {
     state.admin = state_of(*admin_);

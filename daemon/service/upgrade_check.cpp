@@ -62,8 +62,8 @@ Config config_for_upgrade(const CommandLine& options, const ServiceState& state)
   const std::uint64_t reserved_before =
       admin_descriptors(config.admin) + reserved_descriptors(descriptors_of(state.listeners),
                                                              state.workers.size(),
-                                                             state.inherited_descriptors);
-  const Capacity capacity(config, state.inherited_descriptors);
+                                                             state.foreign_descriptors);
+  const Capacity capacity(config, state.foreign_descriptors);
   require_descriptors(open_connections(state),
                       soft_limit_before - std::min(soft_limit_before, reserved_before),
                       capacity.usable_descriptors());

@@ -165,7 +165,7 @@ DatagramSocket adopt_datagrams(UniqueFd fd, const DatagramBuffers& buffers) {
   reset_options(fd.get());
   prepare(fd.get(), buffers);
   DatagramSocket socket = described(std::move(fd));
-  socket.is_inherited = true;
+  socket.is_passed = true;
   socket.dropped_before = datagram_queue(socket.fd.get()).dropped;
   return socket;
 }

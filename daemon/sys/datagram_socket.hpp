@@ -22,7 +22,7 @@ struct DatagramSocket {
   UniqueFd fd;
   SocketAddress address;         // The bound address, with the real port if port 0 was requested.
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
-  bool is_inherited = false;     // Another process opened it and may have it open too.
+  bool is_passed = false;        // Another process opened it and may have it open too.
   std::uint32_t receive_buffer_bytes = 0;  // As the kernel reports it: twice the size in force.
   std::uint32_t dropped_before = 0;        // Dropped before this process had it (DatagramQueue).
   // Dropped by this process until note_dropped(): the kernel forgets the number with the socket.

@@ -114,7 +114,7 @@ std::optional<Binding> binding_of(int fd) {
 ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options) {
   ListenSocket listener;
   listener.fd = std::move(fd);
-  listener.is_inherited = true;
+  listener.is_passed = true;
   int on = 1;
   require(calls::ioctl(listener.fd.get(), FIONBIO, &on), "FIONBIO");
   set_option(listener.fd.get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
@@ -137,7 +137,7 @@ ListenSocket adopt_local_listener(UniqueFd fd, std::string path, int backlog) {
   listener.name = "unix:" + path;
   listener.path = std::move(path);
   listener.backlog = backlog;
-  listener.is_inherited = true;
+  listener.is_passed = true;
   return listener;
 }
 

@@ -23,8 +23,8 @@ struct ListenSocket {
   std::string path{};            // Of a UNIX socket, which has no address; else empty.
   int backlog = 0;               // As requested; the kernel may have reduced it (accept_queue()).
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
-  bool is_inherited = false;     // Another process opened it and may have it open too.
-  // What an inherited socket had dropped before this process had it (AcceptQueue::dropped).
+  bool is_passed = false;        // Another process opened it and may have it open too.
+  // What a passed socket had dropped before this process had it (AcceptQueue::dropped).
   std::uint32_t dropped_before = 0;
 };
 

@@ -48,7 +48,7 @@ IoResult send(int fd, std::span<const std::byte> bytes) noexcept;
 // Sends the FIN after all bytes of the send queue (SHUT_WR, shutdown(2)).
 IoResult shut_write(int fd) noexcept;
 
-// Makes close(2) send RST at once and discard the send queue (SO_LINGER with a time of 0,
+// Makes close(2) send RST and discard the send queue (SO_LINGER with a time of 0,
 // socket(7)). No effect on a UNIX socket.
 void reset_on_close(int fd) noexcept;
 

@@ -63,8 +63,8 @@ class ConnectionLog {
   // this when the one-second window ends.
   void report_suppressed() noexcept;
 
-  // Lines about accepting, each kind at most once a minute except listener_lost(). What keeps
-  // clients from being served is a notice. `listener` is its name.
+  // Lines about accepting. Each kind is logged at most once a minute, listener_lost() always. A
+  // line about a problem that keeps clients waiting is a notice. `listener` is its name.
   void paused_full(std::string_view listener, std::uint32_t max_connections,
                    sys::TimePoint now) noexcept;
   void paused_resources(std::string_view listener, int error, std::uint32_t connections,

@@ -41,13 +41,13 @@ struct ListenerState {
   SocketAddress wanted{};   // As configured.
   SocketAddress address{};  // As bound.
   bool v6only = false;
-  bool is_inherited = false;     // Another process opened it and may have it open too.
+  bool is_passed = false;        // Another process opened it and may have it open too.
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
-  // Connections or datagrams that an inherited socket had dropped before the first program had it.
+  // Connections or datagrams that a passed socket had dropped before echod received it.
   std::uint32_t dropped_before = 0;
   Protocol protocol = Protocol::tcp;
   std::string path{};  // Of a UNIX socket, which has no addresses.
-  int lock_fd = -1;    // The lock on the path; -1: an inherited socket has none.
+  int lock_fd = -1;    // The lock on the path; -1: a passed socket has none.
   // The file at the path (sys::FileId).
   std::uint64_t file_device = 0;
   std::uint64_t file_inode = 0;
@@ -87,7 +87,7 @@ struct ServiceState {
   std::uint64_t pause_began_ms = 0;   // Milliseconds of CLOCK_MONOTONIC.
   std::int32_t reload_requester = 0;  // Process that asked for the upgrade; 0: unknown.
   // Descriptors that were open when the process started and that it does not know.
-  std::uint64_t inherited_descriptors = 0;
+  std::uint64_t foreign_descriptors = 0;
   std::vector<NamedCount> counts;  // Of the process: reloads, stalls, upgrades by result, ...
   std::vector<ListenerState> listeners;
   AdminState admin;

@@ -69,7 +69,7 @@ void visit_service(Visitor& visitor, Service& service) {
   visitor.field(5, "requester", service.reload_requester);
   visitor.counts(6, "count", service.counts);
   visitor.field(7, "number of connections", service.connections);
-  visitor.field(8, "inherited descriptors", service.inherited_descriptors);
+  visitor.field(8, "foreign descriptors", service.foreign_descriptors);
 }
 
 template <typename Visitor, typename Listener>
@@ -78,7 +78,7 @@ void visit_listener(Visitor& visitor, Listener& listener) {
   visitor.field(2, "configured address", listener.wanted);
   visitor.field(3, "bound address", listener.address);
   visitor.field(4, "v6only", listener.v6only);
-  visitor.field(5, "inherited", listener.is_inherited);
+  visitor.field(5, "passed", listener.is_passed);
   visitor.field(6, "fallback to IPv4", listener.fell_back_to_v4);
   visitor.field(7, "dropped before", listener.dropped_before);
   visitor.field(8, "protocol", listener.protocol);

@@ -175,7 +175,7 @@ void check_sockets(const std::vector<Socket>& sockets, const std::vector<ListenC
   for (std::size_t i = 0; i < sockets.size(); ++i) {
     const SocketAddress& address = wanted[i].address;
     const Socket& got = sockets[i];
-    require(got.fd.is_open() && got.is_inherited, "a listener has its socket");
+    require(got.fd.is_open() && got.is_passed, "a listener has its socket");
     if constexpr (requires { got.path; }) {
       require(got.path == wanted[i].path, "a listener has its path", got.path);
     }

@@ -85,7 +85,7 @@ TEST_F(AdminSocketTest, NeverReplacesAFileThatIsNoSocket) {
                          "\"\n[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n");
   const ChildResult refused = run_echod({"--config", config, "--log-file", ""});
   EXPECT_EQ(refused.exit_code, 69);
-  EXPECT_NE(refused.err.find("a file of this name exists and is no socket"), std::string::npos)
+  EXPECT_NE(refused.err.find("a file that is not a socket has this name"), std::string::npos)
       << refused.err;
   EXPECT_EQ(read_file(path_), "precious");
 }

@@ -91,7 +91,7 @@ TEST_F(LocalPathTest, AFileThatIsNoSocketStaysAsItIs) {
   const ChildResult refused = start_another();
   EXPECT_EQ(refused.exit_code, kCannotListen);
   EXPECT_TRUE(
-      refused.err.ends_with("a file of this name exists and is no socket; choose another path\n"))
+      refused.err.ends_with("a file that is not a socket has this name; choose another path\n"))
       << refused.err;
   EXPECT_EQ(read_file(path_), "precious");
 }

@@ -47,20 +47,20 @@ using state_format::RecordType;
   service.process_started_at = 1795229420.25;
   service.pause_began_ms = 86400123;
   service.reload_requester = 4711;
-  service.inherited_descriptors = 4;
+  service.foreign_descriptors = 4;
   service.counts = {{"reloads", 3}, {"upgrades_refused", UINT64_MAX}};
   service.listeners = {{.fd = 5,
                         .wanted = address_in("::", 2003),
                         .address = address_in("::", 2004),
                         .v6only = true,
-                        .is_inherited = true,
+                        .is_passed = true,
                         .fell_back_to_v4 = false,
                         .dropped_before = 17},
                        {.fd = 6,
                         .wanted = SocketAddress::any_v6(7),
                         .address = SocketAddress::any_v4(7),
                         .v6only = false,
-                        .is_inherited = false,
+                        .is_passed = false,
                         .fell_back_to_v4 = true,
                         .dropped_before = 18},
                        {.fd = 16,

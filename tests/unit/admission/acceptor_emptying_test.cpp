@@ -133,7 +133,7 @@ TEST_F(AcceptorEmptyingTest, LetsGoOfABrokenSocket) {
 TEST_F(AcceptorEmptyingTest, LetsGoOfAPassedSocketAtOnceAndLeavesItsQueue) {
   auto passed = std::make_shared<sys::ListenSocket>();
   passed->fd = sys::UniqueFd::adopt(kListener + 1);
-  passed->is_inherited = true;
+  passed->is_passed = true;
   acceptor_.add(std::move(passed));
   kernel_.expect_remove(kListener + 1);
   kernel_.expect_close(kListener + 1);

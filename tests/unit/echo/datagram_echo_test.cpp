@@ -30,7 +30,7 @@ class DatagramEchoTest : public EchoFixture {
     context_.settings.turn_reads = reads;
     context_.settings.turn_bytes = bytes;
   }
-  void open(bool is_inherited = false, std::uint32_t receive_buffer_bytes = 65536) {
+  void open(bool is_passed = false, std::uint32_t receive_buffer_bytes = 65536) {
     if (echo_) {
       kernel_.expect_close(kFd);
       echo_.reset();
@@ -40,7 +40,7 @@ class DatagramEchoTest : public EchoFixture {
     auto socket = std::make_shared<sys::DatagramSocket>();
     socket->fd = sys::UniqueFd::adopt(kFd);
     socket->address = *SocketAddress::parse("192.0.2.9", 2003);
-    socket->is_inherited = is_inherited;
+    socket->is_passed = is_passed;
     socket->receive_buffer_bytes = receive_buffer_bytes;
     kernel_.expect_add(kFd, EPOLLIN | EPOLLET);
     echo_.emplace(DatagramEcho::Parts{.loop = loop_,

@@ -122,24 +122,23 @@ TEST_F(CarriedListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
   Config config;
   config.listen = {{.address = address_of("127.0.0.1", 0), .v6only = true},
                    {.address = address_of("127.0.0.1", 7)}};
-  const auto inherited = std::make_shared<sys::ListenSocket>();
-  inherited->fd = sys::UniqueFd::adopt(fcntl(socket_->fd.get(), F_DUPFD_CLOEXEC, 0));
-  inherited->address = address_of("127.0.0.1", 7);
-  inherited->is_inherited = true;
-  inherited->fell_back_to_v4 = true;
-  inherited->dropped_before = 3;
+  const auto passed = std::make_shared<sys::ListenSocket>();
+  passed->fd = sys::UniqueFd::adopt(fcntl(socket_->fd.get(), F_DUPFD_CLOEXEC, 0));
+  passed->address = address_of("127.0.0.1", 7);
+  passed->is_passed = true;
+  passed->fell_back_to_v4 = true;
+  passed->dropped_before = 3;
   const ListenerState first{.fd = socket_->fd.get(),
                             .wanted = address_of("127.0.0.1", 0),
                             .address = socket_->address,
                             .v6only = true};
-  const ListenerState second{.fd = inherited->fd.get(),
+  const ListenerState second{.fd = passed->fd.get(),
                              .wanted = address_of("127.0.0.1", 7),
                              .address = address_of("127.0.0.1", 7),
-                             .is_inherited = true,
+                             .is_passed = true,
                              .fell_back_to_v4 = true,
                              .dropped_before = 3};
-  EXPECT_EQ(states_of({socket_, inherited}, {}, config),
-            (std::vector<ListenerState>{first, second}));
+  EXPECT_EQ(states_of({socket_, passed}, {}, config), (std::vector<ListenerState>{first, second}));
 }
 
 TEST_F(CarriedListenersTest, AFreeAddressCanBeServed) {
@@ -180,7 +179,7 @@ TEST_F(CarriedListenersTest, AnAddressThatThisHostDoesNotHaveIsRefused) {
 
 TEST_F(CarriedListenersTest, WithSocketActivationANewAddressIsRefused) {
   ListenerState open = state();
-  open.is_inherited = true;
+  open.is_passed = true;
   const std::string refusal = refusal_of({wanted_at("127.0.0.1", 0), wanted_at("127.0.0.2", 0)},
                                          {open}, ExitCode::configuration);
   EXPECT_TRUE(refusal.starts_with(
@@ -190,7 +189,7 @@ TEST_F(CarriedListenersTest, WithSocketActivationANewAddressIsRefused) {
 
 TEST_F(CarriedListenersTest, WithSocketActivationALeavingAddressIsRefused) {
   ListenerState open = state();
-  open.is_inherited = true;
+  open.is_passed = true;
   const std::string refusal = refusal_of({}, {open}, ExitCode::configuration);
   EXPECT_TRUE(
       refusal.starts_with("socket activation: no [[listen]] is for the passed socket "
@@ -202,7 +201,7 @@ TEST_F(CarriedListenersTest, WithSocketActivationALeavingAddressIsRefused) {
 
 TEST_F(CarriedListenersTest, AreTakenOverWithTheNewBacklogAndOptions) {
   ListenerState open = state_of_a_duplicate();
-  open.is_inherited = true;
+  open.is_passed = true;
   open.fell_back_to_v4 = true;
   open.dropped_before = 9;
   ListenConfig wanted = wanted_at("127.0.0.1", 0);
@@ -215,7 +214,7 @@ TEST_F(CarriedListenersTest, AreTakenOverWithTheNewBacklogAndOptions) {
   EXPECT_EQ(taken.address, socket_->address);
   EXPECT_EQ(taken.backlog, 5);
   EXPECT_EQ(sys::accept_queue(open.fd).limit, 5U);
-  EXPECT_TRUE(taken.is_inherited);
+  EXPECT_TRUE(taken.is_passed);
   EXPECT_TRUE(taken.fell_back_to_v4);
   EXPECT_EQ(taken.dropped_before, 9U);
   EXPECT_EQ(option_of(open.fd, IPPROTO_TCP, TCP_NODELAY), 0);
@@ -277,7 +276,7 @@ TEST_F(CarriedListenersTest, ALeavingOneThatAnotherProcessHasOpenIsOnlyClosed) {
   TcpPeer client = connect();
   client.send_all("hello");
   ListenerState leaving = state_of_a_duplicate();
-  leaving.is_inherited = true;
+  leaving.is_passed = true;
   empty_and_close(leaving, *workers);
   EXPECT_FALSE(is_open_descriptor(leaving.fd));
   EXPECT_EQ(count_of(*workers, Counter::accepted), 0U);

@@ -140,7 +140,7 @@ TEST_F(DatagramListenersTest, SaysHowManySocketsItHasIfMoreCannotBeOpened) {
 TEST_F(DatagramListenersTest, SaysThatItKeepsOptionsIfTheyCannotBeChanged) {
   const DatagramSockets one = open_datagram_sockets(wanted_, kSmall, 1);
   std::vector<ListenerState> open = states(one);
-  open.front().is_inherited = true;
+  open.front().is_passed = true;
   close(open.front().fd);
   open.front().fd = eventfd(0, EFD_CLOEXEC);  // No socket, so it has no option to set.
   const CarriedDatagrams carried = take_over_datagrams(open, wanted_, kSmall, 1);
@@ -149,11 +149,11 @@ TEST_F(DatagramListenersTest, SaysThatItKeepsOptionsIfTheyCannotBeChanged) {
 
 TEST_F(DatagramListenersTest, APassedSocketStaysAlone) {
   std::vector<ListenerState> open = states(open_datagram_sockets(wanted_, kSmall, 1));
-  open.front().is_inherited = true;
+  open.front().is_passed = true;
   open.front().dropped_before = 3;
   const CarriedDatagrams carried = take_over_datagrams(open, wanted_, kSmall, 4);
   ASSERT_EQ(carried.sockets.size(), 1U);
-  EXPECT_TRUE(carried.sockets.front()->is_inherited);
+  EXPECT_TRUE(carried.sockets.front()->is_passed);
   EXPECT_EQ(carried.sockets.front()->dropped_before, 3U);
 }
 
@@ -186,7 +186,7 @@ TEST_F(DatagramListenersTest, WhatWaitsAtARemovedPassedSocketStays) {
   const UdpPeer peer("127.0.0.1", port_of(sockets));
   peer.send("waiting");
   std::vector<ListenerState> open = states(sockets);
-  open.front().is_inherited = true;
+  open.front().is_passed = true;
   EXPECT_TRUE(empty_and_close(open, *workers));
   EXPECT_FALSE(is_open_descriptor(open.front().fd));
   EXPECT_GT(sys::datagram_queue(sockets.front()->fd.get()).used_bytes, 0U);

@@ -72,7 +72,7 @@ TEST(PassedSocketsTest, ASocketWithTheSameAddressIsAdopted) {
   Passed passed("127.0.0.1");
   const auto listeners = adopt(passed.take(), {.address = address_of("127.0.0.1", passed.port())});
   ASSERT_EQ(listeners.size(), 1U);
-  EXPECT_TRUE(listeners[0].is_inherited);
+  EXPECT_TRUE(listeners[0].is_passed);
   EXPECT_FALSE(listeners[0].fell_back_to_v4);
 }
 
@@ -168,7 +168,7 @@ TEST(PassedSocketsTest, UdpSocketsAreMatchedByProtocolAndAddress) {
   ASSERT_EQ(adopted.datagrams.size(), 2U);
   EXPECT_EQ(adopted.datagrams[0].address, other.address);
   EXPECT_EQ(adopted.datagrams[1].address, same.address);
-  EXPECT_TRUE(adopted.datagrams[0].is_inherited);
+  EXPECT_TRUE(adopted.datagrams[0].is_passed);
   EXPECT_EQ(adopted.datagrams[0].receive_buffer_bytes, 2U * 20 * 1024);
 }
 
@@ -206,7 +206,7 @@ TEST(PassedSocketsTest, AUnixSocketIsMatchedByItsPathAndKeepsIt) {
   EXPECT_EQ(listeners[0].path, path);
   EXPECT_EQ(listeners[0].name, "unix:" + path);
   EXPECT_EQ(listeners[0].backlog, 17);
-  EXPECT_TRUE(listeners[0].is_inherited);
+  EXPECT_TRUE(listeners[0].is_passed);
   EXPECT_NE(fcntl(listeners[0].fd.get(), F_GETFL) & O_NONBLOCK, 0);
   EXPECT_EQ(refusal_of({.fd = bound_to_path(directory.file("b.sock")), .name = "echo"}, wanted),
             "socket activation: [[listen]] unix:" + path +

@@ -105,9 +105,9 @@ TEST_F(UpgradeCheckTest, WithoutDescriptorsForConnectionsItIsRefused) {
 TEST_F(UpgradeCheckTest, DescriptorsThatTheProcessInheritedAreCounted) {
   constexpr std::uint64_t kLimit = 100;
   const std::uint64_t reserved = reserved_descriptors(1, 1, 0);
-  state_.inherited_descriptors = kLimit - reserved - 1;
+  state_.foreign_descriptors = kLimit - reserved - 1;
   EXPECT_EQ(refusal_of(limited_to(kLimit, "workers = 1\n")), "");
-  ++state_.inherited_descriptors;
+  ++state_.foreign_descriptors;
   EXPECT_NE(refusal_of(limited_to(kLimit, "workers = 1\n")), "");
 }
 

@@ -128,7 +128,7 @@ TEST(DatagramSocketTest, APassedSocketIsSetUpLikeAnOpenedOne) {
   const PassedListener passed(SOCK_DGRAM);
   const sys::DatagramSocket socket =
       sys::adopt_datagrams(sys::UniqueFd::adopt(dup(passed.fd())), udp_buffers());
-  EXPECT_TRUE(socket.is_inherited);
+  EXPECT_TRUE(socket.is_passed);
   EXPECT_EQ(socket.address.port(), passed.port());
   EXPECT_EQ(option_of(passed.fd(), IPPROTO_IP, IP_PKTINFO), 1);
   EXPECT_EQ(option_of(passed.fd(), IPPROTO_UDP, UDP_GRO), 1);

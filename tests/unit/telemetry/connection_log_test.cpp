@@ -81,10 +81,11 @@ TEST_F(ConnectionLogTest, OfEachMessageIsAtTraceAndOnDemand) {
 
 TEST_F(ConnectionLogTest, OfAcceptingNamesTheAddressTheErrorTheConsequenceAndTheKnob) {
   log_.paused_full(kListener, 991, kNow);
-  EXPECT_EQ(said(),
-            "warning full on 192.0.2.9:2003: the limit of 991 connections is reached; new clients "
-            "wait in the backlog until one closes; raise limits.max_connections (0: as many as "
-            "ulimit -n or LimitNOFILE= allows)\n");
+  EXPECT_EQ(
+      said(),
+      "warning full on 192.0.2.9:2003: the limit of 991 connections is reached; new clients "
+      "wait in the backlog until a connection closes; raise limits.max_connections (0: as many as "
+      "ulimit -n or LimitNOFILE= allows)\n");
   log_.paused_resources(kListener, EMFILE, 900, kNow);
   EXPECT_EQ(
       said(),
