@@ -142,12 +142,16 @@ def judge_upgrade(run: Run, injected: Injected | None) -> list[str]:
     return faults
 
 
+# An upgraded program that cannot register a listener says so and goes on without it. New clients cannot connect then.
+LISTENER_LOST = "; reload to try again"
+
+
 def judge(run: Run, injected: Injected | None, bounds: Bounds | None) -> list[str]:
     """Returns what is wrong with a run. `injected` is None for a run without a fault."""
     faults = []
     if found := BROKEN.search(run.text):
         faults.append(f"broken: {run.text[found.start():][:200]!r}")
-    if run.hung:
+    if run.hung and not (run.first_of_upgrade and LISTENER_LOST in run.text):
         faults.append(f"hung: {run.hung}")
     if bounds and (spinning := bounds.spins(run)):
         faults.append(f"spins: {spinning}")

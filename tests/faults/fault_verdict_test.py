@@ -71,6 +71,12 @@ class VerdictTest(unittest.TestCase):
         self.assert_finds("broken", served(text="ERROR: LeakSanitizer: detected memory leaks"))
         self.assert_finds("hung", served(hung="it does not end"))
 
+    def test_clients_that_find_no_listener_after_an_upgrade_are_told_why(self):
+        text = SERVED + "upgrade: cannot listen on [::]:2003: epoll_ctl: Connection reset by peer; reload to try again\n"
+        run = served(hung="a client could not connect", first_of_upgrade=100, text=text)
+        self.assertEqual(judge(run, RESET, BOUNDS), [])
+        self.assert_finds("hung", served(hung="a client could not connect", text=text))
+
     def test_leaks_of_descriptors_and_spinning_are_found(self):
         self.assert_finds("leaked", served(leaked="socket"))
         self.assert_finds("spins", served(record=Record(calls=10_000)))
