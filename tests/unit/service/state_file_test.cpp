@@ -43,6 +43,7 @@ class StateFileTest : public WorkersFixture {
     ServiceState state = service_of_version_1();
     for (ListenerState& listener : state.listeners) {
       listener.fd += kUnused;
+      listener.lock_fd += listener.lock_fd >= 0 ? kUnused : 0;
     }
     state.admin.unix_fd += kUnused;
     state.admin.unix_lock_fd += kUnused;
