@@ -123,7 +123,7 @@ void store_mode(Config& config, std::size_t entry, const Value& value) {
 
 // A user or group. The value that is read back is its number: a program that takes over from this
 // one, with clients waiting, does not look up the name again.
-template <auto kField, auto kFind>
+template <auto kField>
 constexpr Member kIdMember{[](const Config& config, std::size_t entry) {
                              const std::optional<std::uint32_t>& id = config.listen[entry].*kField;
                              return load(id ? std::to_string(*id) : "");
@@ -131,7 +131,8 @@ constexpr Member kIdMember{[](const Config& config, std::size_t entry) {
                            [](Config& config, std::size_t entry, const Value& value) {
                              const auto& text = std::get<std::string>(value);
                              config.listen[entry].*kField =
-                                 text.empty() ? std::nullopt : std::optional(kFind(text).value());
+                                 text.empty() ? std::nullopt
+                                              : std::optional(parse_id(text).value());
                            }};
 
 constexpr bool kOrZero = true;
@@ -171,8 +172,8 @@ constexpr auto kKeys = std::to_array<Key>({
      kOfAddresses},
     {kListenSection, "path", kSocketPathOrNone, kByUpgrade, {load_path, store_path}},
     {kListenSection, "mode", kMode, kByUpgrade, {load_mode, store_mode}},
-    {kListenSection, "owner", kUserOrNone, kByUpgrade, kIdMember<&ListenConfig::owner, &user_id>},
-    {kListenSection, "group", kGroupOrNone, kByUpgrade, kIdMember<&ListenConfig::group, &group_id>},
+    {kListenSection, "owner", kUserOrNone, kByUpgrade, kIdMember<&ListenConfig::owner>},
+    {kListenSection, "group", kGroupOrNone, kByUpgrade, kIdMember<&ListenConfig::group>},
 
     {"limits", "max_connections", integer(0, 10000000), kAtOnce,
      kMember<&Config::limits, &LimitsConfig::max_connections>},
@@ -278,9 +279,10 @@ bool applies(const Key& key, const Config& config, std::size_t entry) noexcept {
 
 std::optional<std::string> assign(const Key& key, Config& config, const Value& value,
                                   std::size_t entry) {
-  auto fault = fault_of(value, key.allowed);
+  const Value checked = with_number(value, key.allowed);
+  auto fault = fault_of(checked, key.allowed);
   if (!fault) {
-    key.member.set(config, entry, value);
+    key.member.set(config, entry, checked);
   }
   return fault;
 }

@@ -140,9 +140,9 @@ std::string_view plain_fault(const Value& value, const Allowed& allowed) {
     case KeyType::mode:
       return parse_mode(std::get<std::string>(value)) ? "" : "is not a mode";
     case KeyType::user:
-      return user_id(std::get<std::string>(value)) ? "" : "is not a user of this host";
+      return parse_id(std::get<std::string>(value)) ? "" : "is not a user of this host";
     case KeyType::group:
-      return group_id(std::get<std::string>(value)) ? "" : "is not a group of this host";
+      return parse_id(std::get<std::string>(value)) ? "" : "is not a group of this host";
   }
   return "";
 }
@@ -180,6 +180,15 @@ std::string allowed_text(const Allowed& allowed) {
       return "names and numbers of groups" + or_none;
   }
   return "paths" + or_none;
+}
+
+Value with_number(const Value& value, const Allowed& allowed) {
+  const auto* const text = std::get_if<std::string>(&value);
+  if (text == nullptr || (allowed.type != KeyType::user && allowed.type != KeyType::group)) {
+    return value;
+  }
+  const auto id = allowed.type == KeyType::user ? user_id(*text) : group_id(*text);
+  return id ? Value(std::to_string(*id)) : value;
 }
 
 std::optional<std::string> fault_of(const Value& value, const Allowed& allowed) {

@@ -31,12 +31,6 @@ const Entry* entry_named(const std::string& name, Entry& entry, std::vector<char
   return nullptr;
 }
 
-// chown(2) takes the largest number for "leave it as it is".
-std::optional<std::uint32_t> number_in(const std::string& text) noexcept {
-  const auto number = parse_number<std::uint32_t>(text);
-  return number == UINT32_MAX ? std::nullopt : number;
-}
-
 bool is_number(const std::string& text) noexcept {
   return std::all_of(text.begin(), text.end(),
                      [](unsigned char letter) { return std::isdigit(letter) != 0; });
@@ -44,9 +38,15 @@ bool is_number(const std::string& text) noexcept {
 
 }  // namespace
 
+// chown(2) takes the largest number for "leave it as it is".
+std::optional<std::uint32_t> parse_id(const std::string& text) noexcept {
+  const auto number = parse_number<std::uint32_t>(text);
+  return number == UINT32_MAX ? std::nullopt : number;
+}
+
 std::optional<std::uint32_t> user_id(const std::string& text) {
   if (is_number(text)) {
-    return number_in(text);
+    return parse_id(text);
   }
   passwd entry{};
   std::vector<char> memory;
@@ -56,7 +56,7 @@ std::optional<std::uint32_t> user_id(const std::string& text) {
 
 std::optional<std::uint32_t> group_id(const std::string& text) {
   if (is_number(text)) {
-    return number_in(text);
+    return parse_id(text);
   }
   group entry{};
   std::vector<char> memory;

@@ -14,5 +14,7 @@ namespace echod {
 // name, or if the name cannot be looked up. A number need not belong to a user of this host.
 [[nodiscard]] std::optional<std::uint32_t> user_id(const std::string& text);
 [[nodiscard]] std::optional<std::uint32_t> group_id(const std::string& text);
+// The same for a number alone. Looks nothing up.
+[[nodiscard]] std::optional<std::uint32_t> parse_id(const std::string& text) noexcept;
 
 }  // namespace echod
