@@ -4,6 +4,27 @@
 
 namespace echod {
 
+namespace {
+
+// Calls `add` for each number below `count`. If it throws, calls `remove` for those that were
+// added.
+template <typename Add, typename Remove>
+void all_or_none(std::size_t count, Add add, Remove remove) {
+  std::size_t added = 0;
+  try {
+    for (; added < count; ++added) {
+      add(added);
+    }
+  } catch (...) {
+    while (added > 0) {
+      remove(--added);
+    }
+    throw;
+  }
+}
+
+}  // namespace
+
 Workers::Workers(std::size_t count, const EchoSettings& settings, const WorkerLogs& logs,
                  const WorkerEvents& events)
     : shared_(std::make_unique<SharedState>(settings, count)), running_(count) {
@@ -29,29 +50,16 @@ Workers::~Workers() {
 }
 
 void Workers::listen(const std::shared_ptr<const sys::ListenSocket>& socket) {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    try {
-      workers_[i]->listen(socket);
-    } catch (...) {
-      while (i > 0) {
-        workers_[--i]->unlisten_stream();
-      }
-      throw;
-    }
-  }
+  all_or_none(
+      size(), [&](std::size_t i) { at(i).listen(socket); },
+      [this](std::size_t i) { at(i).unlisten_stream(); });
 }
 
 void Workers::listen(const DatagramSockets& sockets, std::size_t first) {
-  for (std::size_t i = 0; i < sockets.size(); ++i) {
-    try {
-      at((first + i) % size()).listen(sockets[i]);
-    } catch (...) {
-      while (i > 0) {
-        at((first + --i) % size()).unlisten_datagram();
-      }
-      throw;
-    }
-  }
+  const auto worker_of = [&](std::size_t i) -> Worker& { return at((first + i) % size()); };
+  all_or_none(
+      sockets.size(), [&](std::size_t i) { worker_of(i).listen(sockets[i]); },
+      [&](std::size_t i) { worker_of(i).unlisten_datagram(); });
 }
 
 void Workers::start() {
