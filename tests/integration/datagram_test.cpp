@@ -114,13 +114,7 @@ TEST_F(DatagramTest, AnOverloadIsCountedToTheDatagram) {
   constexpr std::size_t kSent = 2000;
   start_udp("workers = 1\n[socket]\nreceive_buffer_kib = 16\n" + udp_config("127.0.0.1"));
   const UdpPeer peer = udp_peer();
-  daemon().freeze();
-  for (std::size_t i = 0; i < kSent; ++i) {
-    peer.send(numbered(i, 100));
-  }
-  daemon().thaw();
-  wait_until("all datagrams to be echoed or dropped",
-             [&] { return daemon().counter("datagrams_echoed") + dropped_by_kernel() == kSent; });
+  overload(peer, kSent);
   EXPECT_GT(dropped_by_kernel(), 0U);
   const std::uint64_t echoed = daemon().counter("datagrams_echoed");
   for (std::uint64_t i = 0; i < echoed; ++i) {
@@ -140,13 +134,7 @@ TEST_F(DatagramTest, WhatTheKernelDroppedIsKnownWhileItDrainsAndAtItsEnd) {
   TcpPeer connection = connect();  // The drain waits for it.
   ASSERT_TRUE(connection.echoes("hello"));
   const UdpPeer peer = udp_peer();
-  daemon().freeze();
-  for (std::size_t i = 0; i < kSent; ++i) {
-    peer.send(numbered(i, 100));
-  }
-  daemon().thaw();
-  wait_until("all datagrams to be echoed or dropped",
-             [&] { return daemon().counter("datagrams_echoed") + dropped_by_kernel() == kSent; });
+  overload(peer, kSent);
   const std::uint64_t dropped = dropped_by_kernel();
   ASSERT_GT(dropped, 0U);
   daemon().expect_counter("datagram_queue_dropped", dropped);

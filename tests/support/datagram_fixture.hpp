@@ -51,6 +51,17 @@ class DatagramFixture : public UpgradeFixture {
     ADD_FAILURE() << "no metric " << name;
     return 0;
   }
+  // Sends `count` datagrams while the daemon is stopped. Waits until each is echoed, or dropped by
+  // the kernel.
+  void overload(const UdpPeer& peer, std::size_t count) {
+    daemon().freeze();
+    for (std::size_t i = 0; i < count; ++i) {
+      peer.send(numbered(i, 100));
+    }
+    daemon().thaw();
+    wait_until("all datagrams to be echoed or dropped",
+               [&] { return daemon().counter("datagrams_echoed") + dropped_by_kernel() == count; });
+  }
   // Each datagram that was received was echoed or dropped.
   void expect_balance() {
     const auto counters = daemon().counters();
