@@ -54,8 +54,8 @@ struct PendingWrite {
   std::function<void()> write;  // May throw FatalError.
 };
 
-// Writes all outputs, those that never wait for a reader first. If some cannot be written, writes
-// the others and throws a FatalError that names the failed ones.
+// Writes all outputs. Those that never wait for a reader come first. If some cannot be written,
+// writes the others and throws a FatalError that names the failed ones.
 void write_all(std::vector<PendingWrite> writes);
 
 // Throws FatalError.

@@ -41,8 +41,8 @@ inline constexpr std::string_view kClosedPrefix = "closed_";
 
 // The delay that the share `share` of the samples does not exceed: 0.99 for the 99th percentile.
 // Assumes that the samples of a range are evenly distributed, as Prometheus does
-// (histogram_quantile). Empty without samples. In the range without a bound the result is the bound
-// of the range before.
+// (histogram_quantile). Empty without samples. The last range has no upper bound; there the result
+// is its lower bound.
 [[nodiscard]] std::optional<double> quantile(const Delays& delays, double share) noexcept;
 // "18 us"; "> 1 s" in the range without a bound; "-" without samples.
 [[nodiscard]] std::string quantile_text(const Delays& delays, double share);

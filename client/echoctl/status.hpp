@@ -17,7 +17,7 @@ struct Listener {
   std::string address;
   std::uint64_t connections = 0;
   std::uint64_t accepted = 0;
-  // Of the accept queue. Empty: a UNIX socket, of whose queue the kernel tells nothing.
+  // The accept queue. Empty for a UNIX socket: the kernel does not show its queue.
   std::optional<std::uint64_t> waiting = 0;
   std::optional<std::uint64_t> queue_limit = 0;
   std::optional<std::uint64_t> dropped = 0;

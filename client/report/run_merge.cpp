@@ -107,7 +107,7 @@ void add_result(LoadResult& sum, const LoadResult& more) {
   sum.server = sum.server ? sum.server : more.server;
 }
 
-// For how long all parts measured at the same time.
+// Returns the time during which all parts measured.
 nanoseconds common_time(const std::vector<RunPart>& parts) {
   Moment begin = Moment::min();
   Moment end = Moment::max();

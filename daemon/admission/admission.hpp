@@ -5,9 +5,9 @@
 //
 // The kernel's accept queue is the only queue: every worker may accept from it, and a connection
 // belongs to the worker that accepted it. A worker that should not accept wakes another one. Two
-// kinds of worker are skipped: those that have not answered such a wake-up within kWakeTimeout, and
-// those that have no memory for a connection. If no worker can accept, a flag is set here, and the
-// worker in which the next connection ends accepts the waiting clients (acceptor.hpp).
+// kinds of worker are skipped: workers that have not answered such a wake-up within kWakeTimeout,
+// and workers that have no memory for a connection. If no worker can accept, a flag is set here,
+// and the worker in which the next connection ends accepts the waiting clients (acceptor.hpp).
 // docs/spreading.md compares this with the alternatives.
 //
 // Thread-safety: any thread, unless a function says otherwise. Never blocks, takes no lock.
