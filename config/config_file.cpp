@@ -193,9 +193,9 @@ bool Reader::read_keys(std::string_view section, const toml::table& table, std::
 }
 
 bool Reader::read_key(const Key& key, const toml::node& node, std::size_t entry) {
-  const auto value = value_of(node);
-  const auto fault =
-      value ? assign(key, config_, *value, entry) : wrong_type_text(found_text(node), key.allowed);
+  auto value = value_of(node);
+  const auto fault = value ? assign(key, config_, std::move(*value), entry)
+                           : wrong_type_text(found_text(node), key.allowed);
   if (fault) {
     report(node.source(), key.dotted_name(), *fault);
   }

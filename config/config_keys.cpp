@@ -277,12 +277,11 @@ bool applies(const Key& key, const Config& config, std::size_t entry) noexcept {
   return !key.is_of_addresses || !config.listen[entry].is_local();
 }
 
-std::optional<std::string> assign(const Key& key, Config& config, const Value& value,
-                                  std::size_t entry) {
-  const Value checked = with_number(value, key.allowed);
-  auto fault = fault_of(checked, key.allowed);
+std::optional<std::string> assign(const Key& key, Config& config, Value value, std::size_t entry) {
+  replace_name(value, key.allowed);
+  auto fault = fault_of(value, key.allowed);
   if (!fault) {
-    key.member.set(config, entry, checked);
+    key.member.set(config, entry, value);
   }
   return fault;
 }

@@ -59,7 +59,7 @@ struct Key {
 
 // Sets the key to `value` and returns nothing if the value is allowed. Else changes nothing and
 // returns an error text that names the allowed values.
-[[nodiscard]] std::optional<std::string> assign(const Key& key, Config& config, const Value& value,
+[[nodiscard]] std::optional<std::string> assign(const Key& key, Config& config, Value value,
                                                 std::size_t entry = 0);
 
 // The dotted names of the keys that differ and that only an upgrade applies. All differences in

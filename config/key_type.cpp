@@ -182,13 +182,14 @@ std::string allowed_text(const Allowed& allowed) {
   return "paths" + or_none;
 }
 
-Value with_number(const Value& value, const Allowed& allowed) {
-  const auto* const text = std::get_if<std::string>(&value);
+void replace_name(Value& value, const Allowed& allowed) {
+  auto* const text = std::get_if<std::string>(&value);
   if (text == nullptr || (allowed.type != KeyType::user && allowed.type != KeyType::group)) {
-    return value;
+    return;
   }
-  const auto id = allowed.type == KeyType::user ? user_id(*text) : group_id(*text);
-  return id ? Value(std::to_string(*id)) : value;
+  if (const auto id = allowed.type == KeyType::user ? user_id(*text) : group_id(*text)) {
+    *text = std::to_string(*id);
+  }
 }
 
 std::optional<std::string> fault_of(const Value& value, const Allowed& allowed) {

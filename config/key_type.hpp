@@ -43,10 +43,10 @@ struct Allowed {
 // The text after "use", such as "0 to 65535".
 [[nodiscard]] std::string allowed_text(const Allowed& allowed);
 
-// Replaces the name of a user or group by its number. Returns other values, and names that are not
+// Replaces the name of a user or group by its number. Leaves other values, and names that are not
 // found, as they are. A name is looked up here only, because a second lookup may have another
 // result.
-[[nodiscard]] Value with_number(const Value& value, const Allowed& allowed);
+void replace_name(Value& value, const Allowed& allowed);
 
 // Returns nothing if `value` is allowed; else an error text that names the allowed values.
 [[nodiscard]] std::optional<std::string> fault_of(const Value& value, const Allowed& allowed);

@@ -12,6 +12,8 @@
 
 namespace echod {
 
+// Is moved, not copied: with libstdc++ 12 a copy of a variant with a string has undefined behaviour
+// if memory runs out.
 using Value = std::variant<bool, std::int64_t, double, std::string>;
 
 inline constexpr std::size_t kShownBytes = 64;  // The longest string shown in a message.
