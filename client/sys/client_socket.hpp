@@ -69,7 +69,7 @@ struct StampedRead {
   // time stamp.
   TimePoint arrived;
   TimePoint read;
-  std::size_t segment_bytes = 0;  // As in TimedRead.
+  std::size_t segment_bytes = 0;  // As in StreamRead.
 };
 
 // Like receive_with_time(), on the monotonic clock.

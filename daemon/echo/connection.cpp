@@ -75,8 +75,7 @@ bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds
 
 Connection::Connection(EchoContext& context, Place place, sys::UniqueFd fd,
                        const SocketAddress& peer) noexcept
-    : must_read_to_eagain_(peer.is_local()),
-      fd_(std::move(fd)),
+    : fd_(std::move(fd)),
       context_(context),
       opened_ms_(milliseconds_of(context.loop.now()) & kTimeBits),
       peer_(peer),
@@ -209,7 +208,7 @@ Connection::Step Connection::after(Round round) noexcept {
 
 Connection::Step Connection::after_empty_read(sys::IoResult received) noexcept {
   if (received.would_block()) {
-    must_read_to_eagain_ = is_local();
+    must_read_to_eagain_ = false;
     return Step::would_block;
   }
   if (!received.ok()) {

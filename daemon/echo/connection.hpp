@@ -144,7 +144,6 @@ class Connection final : public Channel {
   State state_ : 7 = State::echoing;
   // Set by RDHUP, HUP, ERR or PRI, cleared by EAGAIN of recv. In between a short read does not mean
   // that the queue is empty: recv stops at an urgent mark, and the edge of the FIN may be used up.
-  // Always set for a UNIX socket, because recv stops at a message with descriptors, too.
   bool must_read_to_eagain_ : 1 = false;
   sys::UniqueFd fd_;
   EchoContext& context_;

@@ -56,7 +56,7 @@ Round Relay::move(int socket, std::size_t most, bool may_splice, RelayState& sta
   if (block == nullptr) {
     return in_place(socket, most, state);
   }
-  if (may_splice && state.patience > 0) {
+  if (may_splice && !state.is_local && state.patience > 0) {
     if (PooledPipe* const pipe = pipe_for(socket, *block, most, state, now)) {
       Round round = splice(socket, most, *block, *pipe, state);
       if (round.received.count() > 0 || !is_refusal(round.received.error())) {
@@ -87,9 +87,7 @@ PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, Re
 
 Round Relay::copy(int socket, Block& block, std::size_t most, RelayState& state) noexcept {
   const std::span<std::byte> into = block.memory().first(std::min(block.capacity(), most));
-  const sys::TimedRead read = times_next(state)
-                                  ? sys::receive_with_time(socket, into)
-                                  : sys::TimedRead{.result = sys::receive(socket, into)};
+  const sys::StreamRead read = read_into(socket, into, state);
   const sys::IoResult received = read.result;
   if (received.count() >= settings_.least_bytes && settings_.pipes > 0) {
     state.patience = settings_.patience & RelayState::kMostPatience;
@@ -105,7 +103,7 @@ Round Relay::copy(int socket, Block& block, std::size_t most, RelayState& state)
   }
   Round round = send_back(socket, block, received.count());
   count_delay(read, round.sent, state);
-  round.was_short = received.count() < into.size();
+  round.was_short = received.count() < into.size() && !read.had_control_data;
   return round;
 }
 
@@ -169,11 +167,10 @@ Round Relay::send_back(int socket, Block& block, std::size_t bytes) noexcept {
 Round Relay::in_place(int socket, std::size_t most, const RelayState& state) noexcept {
   const std::span<std::byte> buffer =
       std::span(peek_buffer_).first(std::min(peek_buffer_.size(), most));
-  const sys::TimedRead read = times_next(state)
-                                  ? sys::peek_with_time(socket, buffer)
-                                  : sys::TimedRead{.result = sys::peek(socket, buffer)};
+  const sys::StreamRead read = peek_into(socket, buffer, state);
   const sys::IoResult peeked = read.result;
-  Round round{.received = peeked, .was_short = peeked.count() < buffer.size()};
+  Round round{.received = peeked,
+              .was_short = peeked.count() < buffer.size() && !read.had_control_data};
   if (peeked.count() == 0) {
     return round;
   }
@@ -207,8 +204,22 @@ int Relay::discard_all(int socket, std::size_t bytes) noexcept {
   return 0;
 }
 
-bool Relay::times_next(const RelayState& state) noexcept {
-  return !state.is_local && sampling_.takes_next();
+sys::StreamRead Relay::read_into(int socket, std::span<std::byte> into,
+                                 const RelayState& state) noexcept {
+  if (state.is_local) {
+    return sys::receive_local(socket, into);
+  }
+  return sampling_.takes_next() ? sys::receive_with_time(socket, into)
+                                : sys::StreamRead{.result = sys::receive(socket, into)};
+}
+
+sys::StreamRead Relay::peek_into(int socket, std::span<std::byte> into,
+                                 const RelayState& state) noexcept {
+  if (state.is_local) {
+    return sys::peek_local(socket, into);
+  }
+  return sampling_.takes_next() ? sys::peek_with_time(socket, into)
+                                : sys::StreamRead{.result = sys::peek(socket, into)};
 }
 
 std::optional<ReplyPtr> Relay::restore(const ParkedConnection& parked,
@@ -223,7 +234,7 @@ std::optional<ReplyPtr> Relay::restore(const ParkedConnection& parked,
   return reply != nullptr ? std::optional(std::move(reply)) : std::nullopt;
 }
 
-void Relay::count_delay(const sys::TimedRead& read, std::size_t sent,
+void Relay::count_delay(const sys::StreamRead& read, std::size_t sent,
                         const RelayState& state) noexcept {
   if (!read.arrived || sent < read.result.count() || state.was_blocked) {
     return;

@@ -33,6 +33,9 @@
 //   - Rounds whose time is negative or longer than a minute, because the wall clock was set.
 //   - Rounds of UNIX sockets: reading a time would also accept descriptors that the peer sends.
 //
+// A read stops at a message with descriptors of a UNIX socket. So a UNIX socket is read by
+// recvmsg(2), which reports such messages, and is not spliced.
+//
 // Thread-safety: one relay for each worker, used by its thread; any thread may call
 // buffered_bytes(). Never blocks.
 #pragma once
@@ -64,7 +67,8 @@ struct Round {
   std::size_t taken = 0;     // Bytes removed from the queue; with `error`, those to be sent.
   std::size_t sent = 0;      // Bytes of `taken` that the kernel accepted for sending.
   int error = 0;             // errno of sending, or 0.
-  bool was_short = false;    // The read returned less than it asked for.
+  bool was_short = false;    // The read returned less than it asked for, and not because the peer
+                             // of a UNIX socket passed descriptors.
   bool is_blocked = false;   // The send buffer is full.
   ReplyPtr reply = nullptr;  // The unsent bytes, if they are kept.
 };
@@ -94,7 +98,7 @@ class Relay {
   void apply(const EchoSettings& settings) noexcept;
 
   // Makes a round of at most `most` bytes. `may_splice` must be false if an urgent mark or a FIN
-  // may be in the queue, which splice(2) does not report as recv(2) does, and for a UNIX socket.
+  // may be in the queue, which splice(2) does not report as recv(2) does.
   // `now` is the loop's.
   [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, RelayState& state,
                             sys::TimePoint now) noexcept;
@@ -126,11 +130,14 @@ class Relay {
   [[nodiscard]] PooledPipe* pipe_for(int socket, const Block& block, std::size_t most,
                                      RelayState& state, sys::TimePoint now) noexcept;
   [[nodiscard]] bool may_pin(int socket, RelayState& state) noexcept;
-  // Whether to time the next read.
-  [[nodiscard]] bool times_next(const RelayState& state) noexcept;
+  // A read with what the round wants to know of it.
+  [[nodiscard]] sys::StreamRead read_into(int socket, std::span<std::byte> into,
+                                          const RelayState& state) noexcept;
+  [[nodiscard]] sys::StreamRead peek_into(int socket, std::span<std::byte> into,
+                                          const RelayState& state) noexcept;
   [[nodiscard]] int discard_all(int socket, std::size_t bytes) noexcept;
   // Counts the delay of a round whose read was timed.
-  void count_delay(const sys::TimedRead& read, std::size_t sent, const RelayState& state) noexcept;
+  void count_delay(const sys::StreamRead& read, std::size_t sent, const RelayState& state) noexcept;
   void set_pins(RelayState& state, std::size_t pins) noexcept;
 
   Counters& counters_;

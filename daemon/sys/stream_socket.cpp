@@ -21,7 +21,7 @@ IoResult queue_length(int fd, unsigned long request) noexcept {
   return result.ok() ? IoResult::of(bytes) : result;
 }
 
-void read_control(const cmsghdr& header, TimedRead& read) noexcept {
+void read_control(const cmsghdr& header, StreamRead& read) noexcept {
   if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_TIMESTAMPNS) {
     timespec time{};
     std::memcpy(&time, CMSG_DATA(&header), sizeof time);
@@ -33,7 +33,7 @@ void read_control(const cmsghdr& header, TimedRead& read) noexcept {
   }
 }
 
-TimedRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept {
+StreamRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept {
   iovec piece{.iov_base = into.data(), .iov_len = into.size()};
   alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(int))>
       control{};
@@ -45,7 +45,7 @@ TimedRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept 
     message.msg_controllen = control.size();
     return calls::recvmsg(fd, &message, flags);
   });
-  TimedRead read{.result = result};
+  StreamRead read{.result = result};
   if (result.count() > 0) {
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
          header = CMSG_NXTHDR(&message, header)) {
@@ -53,6 +53,17 @@ TimedRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept 
     }
   }
   return read;
+}
+
+// Without space for control data no descriptor enters this process.
+StreamRead read_local(int fd, std::span<std::byte> into, int flags) noexcept {
+  iovec piece{.iov_base = into.data(), .iov_len = into.size()};
+  msghdr message{};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  const IoResult result = restarting([&] { return calls::recvmsg(fd, &message, flags); });
+  return {.result = result,
+          .had_control_data = result.ok() && (message.msg_flags & MSG_CTRUNC) != 0};
 }
 
 }  // namespace
@@ -74,12 +85,20 @@ void stamp_arrivals(int fd) noexcept {
   (void)calls::setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 }
 
-TimedRead receive_with_time(int fd, std::span<std::byte> into) noexcept {
+StreamRead receive_with_time(int fd, std::span<std::byte> into) noexcept {
   return read_with_time(fd, into, 0);
 }
 
-TimedRead peek_with_time(int fd, std::span<std::byte> into) noexcept {
+StreamRead peek_with_time(int fd, std::span<std::byte> into) noexcept {
   return read_with_time(fd, into, MSG_PEEK);
+}
+
+StreamRead receive_local(int fd, std::span<std::byte> into) noexcept {
+  return read_local(fd, into, 0);
+}
+
+StreamRead peek_local(int fd, std::span<std::byte> into) noexcept {
+  return read_local(fd, into, MSG_PEEK);
 }
 
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept {

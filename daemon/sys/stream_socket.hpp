@@ -27,21 +27,28 @@ IoResult discard(int fd, std::span<std::byte> scratch) noexcept;
 // A connection inherits it from its listener. If the kernel does not support it, nothing changes.
 void stamp_arrivals(int fd) noexcept;
 
-struct TimedRead {
+struct StreamRead {
   IoResult result = IoResult::failure(EAGAIN);
   // When the newest of the bytes arrived. Nothing without bytes, or if the kernel noted no time.
   std::optional<WallTime> arrived = std::nullopt;
   // On a UDP socket with UDP_GRO (udp(7)): the bytes are a train of datagrams of this size, of
   // which the last may be shorter. 0: they are a single datagram.
   std::size_t segment_bytes = 0;
+  // Of a UNIX socket: descriptors came with the last of the bytes, or credentials if SO_PASSCRED is
+  // set. A read stops there, so more bytes may wait although it was short.
+  bool had_control_data = false;
 };
 
 // Like receive() and peek(), with the time. The kernel merges segments in the receive queue, and
 // keeps the time of the last one: if a read takes only a part of such a segment, the time may be
 // that of later bytes. Not for UNIX sockets: a peer could put descriptors into the process that
 // way.
-[[nodiscard]] TimedRead receive_with_time(int fd, std::span<std::byte> into) noexcept;
-[[nodiscard]] TimedRead peek_with_time(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] StreamRead receive_with_time(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] StreamRead peek_with_time(int fd, std::span<std::byte> into) noexcept;
+// Like receive() and peek(), from a UNIX socket. The kernel closes descriptors that the peer passes
+// (SCM_RIGHTS, unix(7)), and reports that it did (MSG_CTRUNC, recvmsg(2)).
+[[nodiscard]] StreamRead receive_local(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] StreamRead peek_local(int fd, std::span<std::byte> into) noexcept;
 
 // Sends bytes. A count below the size, or EAGAIN, means that the send queue is full.
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept;

@@ -71,10 +71,10 @@ std::int64_t SimulatedSocket::readable(std::size_t most) noexcept {
   if (unread() == 0) {
     return nothing_to_read();
   }
-  if (limits_.is_local) {
-    return std::min<std::int64_t>(1, static_cast<std::int64_t>(most));
-  }
   auto bytes = std::min<std::int64_t>(unread(), static_cast<std::int64_t>(most));
+  if (limits_.is_local) {
+    return std::min<std::int64_t>(bytes, has_descriptor(read_) ? 1 : 2);
+  }
   if (mark_ && *mark_ > read_) {
     bytes = std::min(bytes, static_cast<std::int64_t>(*mark_ - read_));
   }
@@ -93,6 +93,8 @@ std::int64_t SimulatedSocket::receive(std::span<std::byte> into, bool is_peek) n
   for (std::int64_t i = 0; i < bytes; ++i) {
     into[static_cast<std::size_t>(i)] = byte_at(read_ + static_cast<std::uint64_t>(i));
   }
+  stopped_at_descriptor_ =
+      bytes > 0 && has_descriptor(read_ + static_cast<std::uint64_t>(bytes) - 1);
   if (bytes > 0 && !is_peek) {
     read_past(bytes);
   }

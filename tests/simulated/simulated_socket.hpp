@@ -1,7 +1,7 @@
 // A simulated TCP or UNIX socket of the daemon, with the client at the other end. Its results
 // follow net/ipv4/tcp.c: tcp_poll(), tcp_recvmsg(), tcp_sendmsg(), tcp_reset(), inet_shutdown();
-// and net/unix/af_unix.c. Each byte that comes over a UNIX socket has a descriptor, at which
-// recv(2) stops. A reset there is a close(2) with unread bytes.
+// and net/unix/af_unix.c. Every second byte that comes over a UNIX socket has a descriptor,
+// at which a read stops. A reset there is a close(2) with unread bytes.
 // tests/unit/support/simulated_kernel_test.cpp checks behaviour that was measured on a real kernel.
 //
 // Bytes are counted, not stored: byte n of a connection is byte_at(n). So an echo is right if and
@@ -50,6 +50,8 @@ class SimulatedSocket {
 
   // Calls of the daemon. A negative result is a negative errno.
   std::int64_t receive(std::span<std::byte> into, bool is_peek) noexcept;
+  // Whether the last receive() stopped at a descriptor.
+  [[nodiscard]] bool stopped_at_descriptor() const noexcept { return stopped_at_descriptor_; }
   // With TCP nothing is written to `scratch`.
   std::int64_t discard(std::span<std::byte> scratch) noexcept;
   // splice(2) into a pipe. At an urgent mark it behaves as if the queue were empty.
@@ -96,6 +98,9 @@ class SimulatedSocket {
   [[nodiscard]] std::int64_t nothing_to_read() noexcept;
   // The result of a read of at most `most` bytes.
   [[nodiscard]] std::int64_t readable(std::size_t most) noexcept;
+  [[nodiscard]] bool has_descriptor(std::uint64_t position) const noexcept {
+    return limits_.is_local && position % 2 == 1;
+  }
   void read_past(std::int64_t bytes) noexcept;
   std::int64_t remove(std::size_t most) noexcept;
 
@@ -110,6 +115,7 @@ class SimulatedSocket {
   bool is_shut_ = false;               // The daemon called shutdown(SHUT_WR).
   bool is_fin_taken_ = false;          // The client acknowledged the daemon's FIN.
   bool is_reset_ = false;
+  bool stopped_at_descriptor_ = false;
   bool wants_room_ = false;  // SOCK_NOSPACE: free space raises EPOLLOUT.
 };
 

@@ -42,9 +42,14 @@ ssize_t recv(int fd, void* data, size_t length, int flags) noexcept {
 
 // Has one buffer. The kernel noted no time.
 ssize_t recvmsg(int fd, msghdr* message, int flags) noexcept {
-  SimulatedKernel::active().check_control_data();
+  SimulatedKernel& kernel = SimulatedKernel::active();
+  if (message->msg_control != nullptr) {
+    kernel.check_control_data();
+  }
   message->msg_controllen = 0;
-  return recv(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
+  const ssize_t bytes = recv(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
+  message->msg_flags = bytes > 0 && kernel.stopped_at_descriptor(fd) ? MSG_CTRUNC : 0;
+  return bytes;
 }
 
 ssize_t send(int fd, const void* data, size_t length, int /*flags*/) noexcept {

@@ -511,17 +511,21 @@ ssize_t ScriptedKernel::on_recv(int fd, void* data, std::size_t length, int flag
     std::memcpy(data, step->bytes.data(), step->bytes.size());
   }
   age_of_read_ = step->age;
+  read_had_descriptors_ = step->has_descriptors;
   if (step->error == 0 && (flags & (MSG_PEEK | MSG_TRUNC)) == 0) {
     received_[fd] += step->bytes;
   }
   return finish(*step);
 }
 
-// Supports one buffer. Adds a timestamp (SO_TIMESTAMPNS) if the script has one.
+// Supports one buffer. Adds a timestamp (SO_TIMESTAMPNS) if the script has one. As with the real
+// kernel, descriptors do not fit if there is no space for control data.
 ssize_t ScriptedKernel::on_recvmsg(int fd, msghdr* message, int flags) {
   age_of_read_.reset();
+  read_had_descriptors_ = false;
   const ssize_t received =
       on_recv(fd, message->msg_iov->iov_base, message->msg_iov->iov_len, flags);
+  message->msg_flags = read_had_descriptors_ ? MSG_CTRUNC : 0;
   cmsghdr* const header = CMSG_FIRSTHDR(message);
   if (received < 0 || !age_of_read_ || header == nullptr) {
     message->msg_controllen = 0;

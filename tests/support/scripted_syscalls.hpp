@@ -157,6 +157,7 @@ struct Step {
   std::vector<Datagram> datagrams;              // recvmmsg, sendmmsg.
   sockaddr_storage peer{};                      // accept4.
   std::optional<std::chrono::nanoseconds> age;  // recvmsg: how long ago the bytes arrived.
+  bool has_descriptors = false;                 // recvmsg: descriptors came with the bytes.
   std::function<void()> action;
   Where where{};
 
@@ -169,6 +170,12 @@ struct Step {
   // recvmsg(2): the bytes have a timestamp that is this old.
   Step& arrived_before(std::chrono::nanoseconds time) {
     age = time;
+    return *this;
+  }
+
+  // recvmsg(2) on a UNIX socket: the client passed descriptors with the last byte.
+  Step& passed_descriptors() {
+    has_descriptors = true;
     return *this;
   }
 
@@ -455,6 +462,7 @@ class ScriptedKernel {
   std::map<int, std::string> sent_;
   std::map<int, std::string> received_;
   std::optional<std::chrono::nanoseconds> age_of_read_;  // `age` of the last recv step.
+  bool read_had_descriptors_ = false;                    // `has_descriptors` of the last recv step.
   std::set<int> not_ready_;
   std::map<int, mode_t> file_types_;
   std::map<int, int> unread_;

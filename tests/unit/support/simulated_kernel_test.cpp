@@ -97,9 +97,22 @@ class RealPair {
   int unread() { return queued(SIOCINQ); }
   int unacknowledged() { return queued(SIOCOUTQ); }
 
-  void client_sends_with_descriptors(int bytes) {
+  // Whether a read of these bytes reports that control data did not fit.
+  bool stops_at_descriptor(std::int64_t bytes) {
+    iovec piece{.iov_base = buffer_.data(), .iov_len = buffer_.size()};
+    msghdr message{};
+    message.msg_iov = &piece;
+    message.msg_iovlen = 1;
+    EXPECT_EQ(::recvmsg(fd_, &message, 0), bytes);
+    return (message.msg_flags & MSG_CTRUNC) != 0;
+  }
+  void client_sends_with_each_second_descriptor(int bytes) {
     for (int i = 0; i < bytes; ++i) {
-      client_->send_with_descriptor('x');
+      if (i % 2 == 0) {
+        client_->send_all("x");
+      } else {
+        client_->send_with_descriptor('x');
+      }
     }
   }
   void client_sends(int bytes) {
@@ -190,7 +203,11 @@ class SimulatedPair : private Outside {
   int unread() { return static_cast<int>(socket().unread()); }
   int unacknowledged() { return static_cast<int>(socket().send_queue()); }
 
-  void client_sends_with_descriptors(int bytes) { client_sends(bytes); }
+  bool stops_at_descriptor(std::int64_t bytes) {
+    EXPECT_EQ(socket().receive(buffer_, false), bytes);
+    return socket().stopped_at_descriptor();
+  }
+  void client_sends_with_each_second_descriptor(int bytes) { client_sends(bytes); }
   void client_sends(int bytes) {
     for (int i = 0; i < bytes; ++i) {
       kernel_.act(Act::send, 0);
@@ -516,18 +533,26 @@ TYPED_TEST_SUITE(LocalKernelTest, LocalPairs);
 TYPED_TEST(LocalKernelTest, AReadStopsAtADescriptorAndNoEventTellsOfTheRest) {
   auto& pair = this->pair_;
   pair.add(kIn);
-  pair.client_sends_with_descriptors(3);
+  pair.client_sends_with_each_second_descriptor(5);
   EXPECT_EQ(pair.events(), EPOLLIN);
-  EXPECT_EQ(pair.receive(10), 1);
+  EXPECT_EQ(pair.receive(10), 2);
   EXPECT_EQ(pair.events(), 0U);
-  EXPECT_EQ(pair.receive(10), 1);
+  EXPECT_EQ(pair.receive(10), 2);
   EXPECT_EQ(pair.receive(10), 1);
   EXPECT_EQ(pair.receive(10), -EAGAIN);
 }
 
+TYPED_TEST(LocalKernelTest, RecvmsgReportsThatItStoppedAtADescriptor) {
+  auto& pair = this->pair_;
+  pair.client_sends_with_each_second_descriptor(5);
+  EXPECT_TRUE(pair.stops_at_descriptor(2));
+  EXPECT_TRUE(pair.stops_at_descriptor(2));
+  EXPECT_FALSE(pair.stops_at_descriptor(1));
+}
+
 TYPED_TEST(LocalKernelTest, ADiscardNeedsMemory) {
   auto& pair = this->pair_;
-  pair.client_sends_with_descriptors(1);
+  pair.client_sends(1);
   EXPECT_EQ(pair.discard_nowhere(), -EFAULT);
   EXPECT_EQ(pair.unread(), 1);
   EXPECT_EQ(pair.discard_into(10), 1);
