@@ -71,9 +71,9 @@ def main():
         results = Results.load(options.source)
     else:
         results = Results()
-        with tempfile.TemporaryDirectory(prefix="echod-bench-") as work, networks.veth() as (veth, why):
+        with tempfile.TemporaryDirectory(prefix="echod-bench-") as work, networks.all_networks() as (found, why):
             try:
-                tools = running.Tools(options.build, pathlib.Path(work), options.seconds, veth)
+                tools = running.Tools(options.build, pathlib.Path(work), options.seconds, found)
                 measure(options, results, tools, why)
                 results.about["complete"] = True
             except KeyboardInterrupt:
@@ -91,11 +91,11 @@ def write_report(options, results):
     print(path)
 
 
-def measure(options, results, tools, why_no_veth):
+def measure(options, results, tools, why_no_networks):
     limit = rounds.open_files()
     asked = [item for item in scenarios.matrix() if item.is_quick or not options.quick]
     asked = [item for item in asked if item.matches(options.scenarios)]
-    results.skipped = rounds.skipped_for_descriptors(asked, limit) + rounds.skipped_for_network(asked, why_no_veth)
+    results.skipped = rounds.skipped_for_descriptors(asked, limit) + rounds.skipped_for_network(asked, why_no_networks)
     skipped = {item["scenario"] for item in results.skipped}
     asked = [item for item in asked if item.name not in skipped]
     echods, unknown = servers.echods(tools.build, tools.work, options.before)

@@ -28,6 +28,7 @@ def draw_all(results, folder):
         "echo": bars(results, "echo", "Server CPU per echo relative to echod, one message outstanding"),
         "deep": bars(results, "deep", "Server CPU per echo relative to echod, 16 messages outstanding"),
         "bulk": bars(results, "bulk", "Server CPU relative to echod, bulk"),
+        "segments": bars(results, "segments", "Server CPU relative to echod, bulk in segments of 1448 bytes"),
         "idle": idle(results),
         "floods": floods(results),
         "ping": pings(results),
@@ -68,7 +69,7 @@ def quoted(text):
 def bars(results, family, title):
     """Draws a cluster of bars for each scenario, with a bar for each server that takes part in all scenarios."""
     scenarios = [item["name"] for item in results.scenarios_of(family)]
-    shown = [server["name"] for server in results.servers if server["kind"] != "variant" and not server["core_only"]]
+    shown = [server["name"] for server in results.servers if not server["core_only"]]
     shown = [name for name in shown if any(name in results.servers_in(scenario) for scenario in scenarios)]
     if not scenarios or len(shown) < 2:
         return None
@@ -104,7 +105,8 @@ def plot(parts):
 
 def colour(results, name):
     """Returns the colour of a server, which is the same in every plot."""
-    names = [server["name"] for server in results.servers if server["kind"] != "variant"]
+    ordered = sorted(results.servers, key=lambda server: server["kind"] == "variant")
+    names = [server["name"] for server in ordered]
     return COLOURS[names.index(name) % len(COLOURS)]
 
 

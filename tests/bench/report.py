@@ -12,6 +12,7 @@ SECTIONS = (
     ("One message outstanding", ("echo",)),
     ("16 messages outstanding", ("deep",)),
     ("Bulk", ("bulk",)),
+    ("Bulk in segments of 1448 bytes", ("segments",)),
     ("Connect, echo, close", ("connect",)),
     ("Among idle connections", ("idle",)),
     ("A ping beside floods", ("floods",)),
@@ -20,6 +21,7 @@ SECTIONS = (
     ("Datagrams", ("datagrams",)),
     ("Trains of datagrams", ("trains",)),
     ("Datagrams at a fixed rate", ("rate",)),
+    ("UNIX sockets", ("unix",)),
 )
 
 

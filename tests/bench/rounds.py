@@ -38,7 +38,7 @@ def skipped_for_descriptors(wanted, limit):
 
 def skipped_for_network(wanted, why):
     """Returns the scenarios that need a veth pair. `why`: the reason why there is none; "" if there is one."""
-    return [{"scenario": scenario.name, "why": why} for scenario in wanted if why and scenario.network == "veth"]
+    return [{"scenario": scenario.name, "why": why} for scenario in wanted if why and scenario.network != "loopback"]
 
 
 def runnable(tools, wanted):

@@ -18,6 +18,7 @@ MANY_CONNECTIONS = 10_000  # From this number on, a run measures twice as long: 
 START_PATIENCE_S = 15
 END_PATIENCE_S = 60  # How much longer than its duration a client may take.
 CANNOT_RUN_HERE = 77
+LISTENING, UNCONNECTED = "0A", "07"  # The states of a socket in /proc/PID/net/tcp and udp (proc_pid_net(5)).
 PINGS_PER_S = 500
 MIB = 2**20
 
@@ -35,10 +36,7 @@ class Tools:
     build: pathlib.Path
     work: pathlib.Path  # A directory for temporary files.
     seconds: float
-    veth: networks.Network | None = None  # None: it cannot be made here.
-
-    def network(self, name):
-        return self.veth if name == "veth" else networks.LOOPBACK
+    networks: dict = dataclasses.field(default_factory=lambda: {"loopback": networks.LOOPBACK})  # Those that exist here.
 
     @property
     def echoload(self):
@@ -93,7 +91,7 @@ def serving(tools, server, connections, is_pinned=True, prefix=(), network=netwo
     try:
         with stderr.open("w") as errors:
             with processes.child([*pin, *network.server, *prefix, *words], stdout=errors, stderr=errors) as process:
-                wait_until_it_listens(process, lambda: listens(process.pid, server.protocol, port, path), stderr)
+                wait_until_it_listens(process, lambda: listens(process.pid, target), stderr)
                 memory = processes.resident_bytes(process.pid, server.forks)
                 yield Running(process.pid, port, server.forks, memory, stderr, target, network.client)
     except FileNotFoundError as error:
@@ -117,22 +115,19 @@ def wait_until_it_listens(process, listens, stderr):
     raise Failure(f"does not start: {said}")
 
 
-def listens(pid, protocol, port, path):
-    if protocol == "udp":
-        return has_bound_datagrams(pid, port)
-    family, address = (socket.AF_UNIX, str(path)) if protocol == "unix" else (socket.AF_INET, ("127.0.0.1", port))
-    with contextlib.suppress(OSError), socket.socket(family) as probe:
-        probe.settimeout(1)
-        probe.connect(address)
-        return True
-    return False
-
-
-def has_bound_datagrams(pid, port):
-    """Returns whether a UDP socket is bound to the port in the network namespace of a process."""
+def listens(pid, target):
+    """Returns whether a server listens at a target of echoload, in the network namespace of the process `pid`."""
+    if target.startswith("unix:"):
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            probe.connect(target.removeprefix("unix:"))
+            return True
+        return False
+    protocol, state = ("udp", UNCONNECTED) if target.startswith("udp:") else ("tcp", LISTENING)
+    port = int(target.rpartition(":")[2])
     with contextlib.suppress(OSError):
-        lines = pathlib.Path(f"/proc/{pid}/net/udp").read_text().splitlines()[1:]
-        return any(line.split()[1].endswith(f":{port:04X}") for line in lines)
+        sockets = [line.split() for line in pathlib.Path(f"/proc/{pid}/net/{protocol}").read_text().splitlines()[1:]]
+        return any(fields[1].endswith(f":{port:04X}") and fields[3] == state for fields in sockets)
     return False
 
 
@@ -143,7 +138,7 @@ def last_line(text):
 
 def run(tools, server, scenario):
     """Makes one run and returns its figures. Raises Failure."""
-    network = tools.network(scenario.network)
+    network = tools.networks[scenario.network]
     with serving(tools, server, scenario.connections, scenario.is_pinned, network=network) as running:
         if scenario.client == "ping":
             figures = run_ping(tools, running, scenario)

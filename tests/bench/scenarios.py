@@ -4,6 +4,8 @@ import dataclasses
 import fnmatch
 import itertools
 
+# The peers that can listen at another address than 127.0.0.1.
+SEGMENTS_PEERS = ("echod", "epoll", "libuv", "asio", "io_uring")
 ACTIVE = 100
 IDLE = (0, 1000, 5000, 15000)
 FLOODS = 8
@@ -39,7 +41,7 @@ class Scenario:
     is_pinned: bool = True
     only: tuple = ()  # The servers that take part, if not all.
     protocol: str = "tcp"  # Or "udp", where `connections` is the number of clients; or "unix".
-    network: str = "loopback"  # Or "veth" (networks.py).
+    network: str = "loopback"  # Or "veth", "segments" (networks.py).
 
     def matches(self, patterns):
         name = self.name.lower()
@@ -86,6 +88,16 @@ def bulk_scenarios():
     messages = {"arguments": ("--size", "256k"), "outstanding_bytes": 2**18}
     streams = {"arguments": ("--mode", "stream"), "outstanding_bytes": 2**20, "unit": "MiB"}
     return [Scenario("8 connections, 256 KiB", **messages, **common), Scenario("8 streams", **streams, **common)]
+
+
+def segments_scenarios():
+    """Bulk where each segment has 1448 bytes, so that it fills few bytes of the pages that a splice pins."""
+    deep = echo_scenario(64, "16 KiB", 16)
+    common = {"family": "segments", "network": "segments", "only": SEGMENTS_PEERS, "is_quick": False}
+    return [
+        dataclasses.replace(scenario, name=f"segments on veth: {scenario.name}", **common)
+        for scenario in (*bulk_scenarios(), deep)
+    ]
 
 
 def ping_scenarios():
@@ -155,6 +167,7 @@ def matrix():
     return [
         *echo_scenarios(),
         *bulk_scenarios(),
+        *segments_scenarios(),
         Scenario("connect, echo, close", "connect", "connect", 16, arguments=CONNECT, is_quick=True),
         *(idle_scenario(idle, is_quick=idle in (0, 15000)) for idle in IDLE),
         # The most for servers whose descriptors must be below 1024.

@@ -13,8 +13,10 @@ BUSY_SUFFIX = ", busy polling"
 ONE_SUFFIX = ", 1 worker"
 UDP_SUFFIX = ", UDP"
 UNIX_SUFFIX = ", UNIX"
+SPLICE_SUFFIX = ", splice"
 TWO_SUFFIX = ", 2 workers"
 BUSY = "echod" + BUSY_SUFFIX
+SPLICE = "echod" + SPLICE_SUFFIX
 ONE_WORKER = "echod" + ONE_SUFFIX
 UDP = "echod" + UDP_SUFFIX
 UNIX = "echod" + UNIX_SUFFIX
@@ -82,7 +84,7 @@ def variants(binary, work, prefix, unknown):
         known = {key: value for key, value in settings.items() if key not in unknown}
         config = work / f"{name.replace(', ', '-').replace(' ', '-')}.toml"
         config.write_text("".join(f"{key} = {value}\n" for key, value in known.items()))
-        command = (binary, "--config", str(config), "--log-file", "", "--address", "127.0.0.1", "--port", "{port}")
+        command = (binary, "--config", str(config), "--log-file", "", "--address", "{host}", "--port", "{port}")
         kind = "variant" if families else "before" if prefix == BEFORE else "echod"
         return Server(name, kind, command, families=families, is_quick=True)
 
@@ -90,6 +92,9 @@ def variants(binary, work, prefix, unknown):
     listen = 'protocol = "udp"\naddress = "{host}"\nport = {port}\n'
     found.append(listening(binary, prefix + UDP_SUFFIX, "udp", listen, ("datagrams", "trains", "rate")))
     found.append(listening(binary, prefix + UNIX_SUFFIX, "unix", 'path = "{path}"\n', ("unix",)))
+    if "buffers.splice" not in unknown:
+        families = ("echo", "deep", "bulk", "segments", "connect")
+        found.append(echod(SPLICE_SUFFIX, families, workers=1, **{"buffers.splice": "true"}))
     if "busy_poll_us" not in unknown:
         found.append(echod(BUSY_SUFFIX, ("ping",), workers=1, busy_poll_us=50))
     if "workers" not in unknown:
@@ -105,12 +110,13 @@ def listening(binary, name, protocol, listen, families):
 
 
 def unknown_keys(binary, work):
-    return [key for key in ("workers", "busy_poll_us") if not knows_key(binary, work, key)]
+    keys = {"workers": "1", "busy_poll_us": "1", "buffers.splice": "true"}
+    return [key for key, value in keys.items() if not knows_key(binary, work, key, value)]
 
 
-def knows_key(binary, work, key):
+def knows_key(binary, work, key, value):
     config = work / "probe.toml"
-    config.write_text(f"{key} = 1\n")
+    config.write_text(f"{key} = {value}\n")
     check = [binary, "--check-config", "--config", str(config)]
     return subprocess.run(check, capture_output=True, check=False).returncode == 0
 

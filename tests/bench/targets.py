@@ -10,6 +10,9 @@ IDLE_BOUND = 1.05
 BUSY_BOUND = 0.5
 FLOOD_P99_US, FLOOD_MAX_US = 1000, 5000
 TRAINS_SHARE = 0.1
+# Of bulk, and of many messages of 16 KiB, when echod splices.
+SPLICE_SHARE, SPLICE_DEEP_SHARE = 0.65, 0.75
+SPLICE_COST = 1.05
 WORKERS_GAIN, WORKERS_COST = 1.8, 1.1
 # Two workers and the two threads of their client need a CPU each.
 ENOUGH_CPUS = 4
@@ -32,6 +35,7 @@ def verdicts(results):
     found = [
         *against_peers(results, "at or below every correct peer (CPU per echo)", "echo", "deep", "connect", "idle"),
         *against_peers(results, "bulk at or below every correct peer (CPU per echo, per MiB)", "bulk"),
+        *splice(results),
         *against_floor(results),
         *idle(results),
         *pings(results),
@@ -70,6 +74,25 @@ def peers_verdict(results, target, scenario, figure="cpu_us", server="echod"):
     better = [peer for peer, word in words.items() if word == "MISS"]
     shown = f"{ratios[deciding]} of {deciding}" + (f"; above {', '.join(better)}" if better else "")
     return Verdict(target, scenario, shown, verdict, (mine,))
+
+
+def splice(results):
+    """Compares splicing with the best peer where it should gain, and with copying everywhere."""
+    found = []
+    for item in results.scenarios_of("bulk", "segments", "deep"):
+        name = item["name"]
+        is_deep = "16 KiB, depth 16" in name
+        if item["family"] == "deep" and not (is_deep and item["connections"] == 64):
+            continue
+        share = SPLICE_DEEP_SHARE if is_deep else SPLICE_SHARE
+        best = (name, results.best_peer(name, "cpu_us"))
+        target = f"with splice at most {share} of the best peer's CPU"
+        found.append(bounded(results, target, "cpu_us", (name, servers.SPLICE), best, share))
+    target = f"splice costs at most {SPLICE_COST} of copying"
+    for item in results.scenarios_of("echo", "deep", "bulk", "segments", "connect"):
+        mine, plain = ((item["name"], name) for name in (servers.SPLICE, "echod"))
+        found.append(bounded(results, target, "cpu_us", mine, plain, SPLICE_COST))
+    return found
 
 
 def against_floor(results):

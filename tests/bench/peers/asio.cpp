@@ -58,14 +58,14 @@ void accept(tcp::acceptor& acceptor) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::uint16_t port = peers::port_argument(argc, argv);
+  const sockaddr_in address = peers::address_argument(argc, argv);
   peers::raise_open_files();
   try {
     asio::io_context context{1};  // 1: a hint that there is one thread.
     tcp::acceptor acceptor(context);
     acceptor.open(tcp::v4());
     acceptor.set_option(tcp::acceptor::reuse_address(true));
-    acceptor.bind({asio::ip::address_v4::loopback(), port});
+    acceptor.bind({asio::ip::address_v4(ntohl(address.sin_addr.s_addr)), ntohs(address.sin_port)});
     acceptor.listen(peers::kBacklog);
     accept(acceptor);
     context.run();

@@ -144,9 +144,9 @@ class Floor {
 
 int main(int argc, char** argv) {
   peers::raise_open_files();
-  const std::uint16_t port = peers::port_argument(argc, argv);
+  const sockaddr_in address = peers::address_argument(argc, argv);
   const std::uint32_t count = peers::number_argument(argc, argv, 2, 1'000'000);
-  const int listener = peers::listen_on(port, 0);
+  const int listener = peers::listen_on(address, 0);
   for (;;) {
     Floor(listener, count).run();
   }

@@ -152,7 +152,7 @@ class UringServer {
 
 int main(int argc, char** argv) {
   peers::raise_open_files();
-  UringServer server(peers::listen_on(peers::port_argument(argc, argv), 0));
+  UringServer server(peers::listen_on(peers::address_argument(argc, argv), 0));
   for (;;) {
     server.run_once();
   }

@@ -71,7 +71,7 @@ void on_connection(evconnlistener* listener, evutil_socket_t fd, sockaddr* /*add
 }  // namespace
 
 int main(int argc, char** argv) {
-  const sockaddr_in address = peers::loopback(peers::port_argument(argc, argv));
+  const sockaddr_in address = peers::address_argument(argc, argv);
   peers::raise_open_files();
   (void)std::signal(SIGPIPE, SIG_IGN);
   event_base* base = event_base_new();

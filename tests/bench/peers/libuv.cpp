@@ -102,7 +102,7 @@ void on_connection(uv_stream_t* server, int status) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const sockaddr_in address = peers::loopback(peers::port_argument(argc, argv));
+  const sockaddr_in address = peers::address_argument(argc, argv);
   peers::raise_open_files();
   (void)std::signal(SIGPIPE, SIG_IGN);
   uv_loop_t* loop = uv_default_loop();

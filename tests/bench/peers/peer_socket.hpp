@@ -2,6 +2,7 @@
 // argument, the limit of open files, and a listener for peers that use sockets directly.
 #pragma once
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 namespace peers {
 
@@ -37,8 +39,23 @@ inline std::uint32_t number_argument(int argc, char** argv, int index, std::uint
   return static_cast<std::uint32_t>(value);
 }
 
-inline std::uint16_t port_argument(int argc, char** argv) {
-  return static_cast<std::uint16_t>(number_argument(argc, argv, 1, UINT16_MAX));
+// Returns the first argument: PORT on 127.0.0.1, or ADDRESS:PORT. Otherwise prints an error and
+// exits.
+inline sockaddr_in address_argument(int argc, char** argv) {
+  const std::string text = argc > 1 ? argv[1] : "";
+  const std::size_t colon = text.find(':');
+  const bool has_address = colon != std::string::npos;
+  const std::string host = has_address ? text.substr(0, colon) : "127.0.0.1";
+  const unsigned long port =
+      std::strtoul(text.c_str() + (has_address ? colon + 1 : 0), nullptr, 10);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (port == 0 || port > UINT16_MAX || inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) {
+    (void)std::fprintf(stderr, "%s: the first argument must be PORT or ADDRESS:PORT\n", argv[0]);
+    std::exit(64);
+  }
+  return address;
 }
 
 inline void raise_open_files() {
@@ -48,14 +65,6 @@ inline void raise_open_files() {
     // A failure is ignored: it only means that fewer connections fit.
     (void)setrlimit(RLIMIT_NOFILE, &limit);
   }
-}
-
-inline sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
 }
 
 // `flags` of these functions: SOCK_NONBLOCK or 0.
@@ -74,9 +83,8 @@ inline int listen_at(const char* path, int flags) {
 }
 
 // Accepted sockets inherit TCP_NODELAY.
-inline int listen_on(std::uint16_t port, int flags) {
+inline int listen_on(const sockaddr_in& address, int flags) {
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-  const sockaddr_in address = loopback(port);
   const int on = 1;
   if (listener < 0 || setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
@@ -87,10 +95,10 @@ inline int listen_on(std::uint16_t port, int flags) {
   return listener;
 }
 
-// The first argument is a port on 127.0.0.1, or the path of a UNIX stream socket.
+// The first argument is that of address_argument(), or the path of a UNIX stream socket.
 inline int listen_on_argument(int argc, char** argv, int flags) {
   const bool is_path = argc > 1 && argv[1][0] == '/';
-  return is_path ? listen_at(argv[1], flags) : listen_on(port_argument(argc, argv), flags);
+  return is_path ? listen_at(argv[1], flags) : listen_on(address_argument(argc, argv), flags);
 }
 
 }  // namespace peers

@@ -64,7 +64,7 @@ class PollServer {
 
 int main(int argc, char** argv) {
   peers::raise_open_files();
-  PollServer server(peers::listen_on(peers::port_argument(argc, argv), SOCK_NONBLOCK));
+  PollServer server(peers::listen_on(peers::address_argument(argc, argv), SOCK_NONBLOCK));
   for (;;) {
     server.run_once();
   }

@@ -85,7 +85,7 @@ class SelectServer {
 
 int main(int argc, char** argv) {
   peers::raise_open_files();
-  SelectServer server(peers::listen_on(peers::port_argument(argc, argv), SOCK_NONBLOCK));
+  SelectServer server(peers::listen_on(peers::address_argument(argc, argv), SOCK_NONBLOCK));
   for (;;) {
     server.run_once();
   }

@@ -41,7 +41,7 @@ void echo(int fd) {
 
 int main(int argc, char** argv) {
   peers::raise_open_files();
-  const int listener = peers::listen_on(peers::port_argument(argc, argv), 0);
+  const int listener = peers::listen_on(peers::address_argument(argc, argv), 0);
   for (;;) {
     const int fd = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) {
