@@ -9,9 +9,9 @@ namespace echod::client {
 
 enum class ExitCode : int {
   success = 0,
-  failed = 1,        // Wrong bytes, a failed check, too many errors or a missed limit.
+  failed = 1,        // Wrong bytes, a failed or skipped check, too many errors or a missed limit.
   interrupted = 3,   // Stopped by a signal without any failure.
-  usage = 64,        // The command line is wrong.
+  usage = 64,        // The command line or a file for merge is wrong.
   unavailable = 69,  // No connection to the server.
   system = 71,       // The system refused descriptors, memory, threads or a file.
 };

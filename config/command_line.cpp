@@ -279,7 +279,7 @@ void override_config(Config& config, const CommandLine& options) {
   if (options.address) {
     // Checked again, because the interface that it names may have gone since the start.
     if (const auto fault = assign(*find_key("listen", "address"), config, *options.address)) {
-      throw ConfigErrors({"--address: " + *fault}, ConfigErrors::Begin::words);
+      throw ConfigErrors({"--address: " + *fault}, ConfigErrors::Position::none);
     }
   }
   config.log.file = options.log_file.value_or(config.log.file);

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "config/net/socket_address.hpp"
-#include "config/net/tcp_options.hpp"
+#include "config/net/socket_options.hpp"
 
 namespace echod {
 
@@ -31,7 +31,7 @@ inline constexpr std::uint16_t kDefaultAdminPort = 9862;
 
 // One [[listen]] entry.
 struct ListenConfig {
-  Protocol protocol = Protocol::tcp;  // Also of a UNIX socket, which is a stream, too.
+  Protocol protocol = Protocol::tcp;  // Of a UNIX socket: always tcp, because it is a stream.
   SocketAddress address = SocketAddress::any_v6(kDefaultPort);
   int backlog = kDefaultBacklog;  // Length of the kernel's accept queue (listen(2)). Not for UDP.
   bool v6only = false;            // If false, an IPv6 address accepts IPv4 connections too.
@@ -82,7 +82,7 @@ struct TimeoutsConfig {
   std::chrono::milliseconds stalled_write = std::chrono::minutes(5);
   // While stopping: how long to wait for the peer's FIN after it has acknowledged everything.
   std::chrono::milliseconds linger = std::chrono::seconds(2);
-  // The longest time from SIGTERM to exit.
+  // The longest time from a stop request until all connections are closed.
   std::chrono::milliseconds drain = std::chrono::seconds(30);
 
   bool operator==(const TimeoutsConfig&) const = default;
@@ -120,7 +120,7 @@ struct Config {
   BuffersConfig buffers;
   TurnConfig turn;
   TimeoutsConfig timeouts;
-  TcpOptions socket;
+  SocketOptions socket;
   LogConfig log;
   AdminConfig admin;
 

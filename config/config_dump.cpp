@@ -14,7 +14,7 @@ std::string header(std::string_view section) {
 std::string keys_text(std::string_view section, const Config& config, std::size_t entry) {
   std::string text;
   for (const Key& key : config_keys()) {
-    if (key.section == section && applies(key, config, entry)) {
+    if (key.section == section && has_meaning_for(key, config, entry)) {
       text.append(key.name).append(" = ") += value_text(key.member.get(config, entry)) + '\n';
     }
   }

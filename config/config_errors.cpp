@@ -6,7 +6,7 @@
 
 namespace echod {
 
-ConfigErrors::ConfigErrors(std::vector<std::string> lines, Begin begin)
-    : std::runtime_error(joined(lines, "\n")), lines_(std::move(lines)), begin_(begin) {}
+ConfigErrors::ConfigErrors(std::vector<std::string> lines, Position position)
+    : std::runtime_error(joined(lines, "\n")), lines_(std::move(lines)), position_(position) {}
 
 }  // namespace echod

@@ -12,18 +12,18 @@ namespace echod {
 // wrong; what to use". An error about a whole file or an option has no position.
 class ConfigErrors : public std::runtime_error {
  public:
-  enum class Begin : std::uint8_t { position, words };
+  enum class Position : std::uint8_t { given, none };
 
-  explicit ConfigErrors(std::vector<std::string> lines, Begin begin);
+  explicit ConfigErrors(std::vector<std::string> lines, Position position);
 
   [[nodiscard]] const std::vector<std::string>& lines() const noexcept { return lines_; }
   // Whether the lines begin with "file:line:column:". Print such lines without a prefix, so that
   // editors find the position.
-  [[nodiscard]] bool begin_with_positions() const noexcept { return begin_ == Begin::position; }
+  [[nodiscard]] bool have_positions() const noexcept { return position_ == Position::given; }
 
  private:
   std::vector<std::string> lines_;
-  Begin begin_;
+  Position position_;
 };
 
 }  // namespace echod

@@ -168,7 +168,7 @@ bool Reader::refuses_what_a_path_excludes(const toml::table& table) {
   bool is_any = false;
   for (const auto& [name, node] : table) {
     const Key* const key = find_key(kListenSection, name.str());
-    if (key != nullptr && key->is_of_addresses) {
+    if (key != nullptr && key->is_for_ip_only) {
       report(node.source(), key->dotted_name(),
              "is for IP addresses; with path, use backlog, mode, owner and group");
       is_any = true;
@@ -269,7 +269,7 @@ ConfigErrors Reader::sorted_errors() {
   for (const Error& error : errors_) {
     lines.push_back(error_line(file_, error.where.line, error.where.column, error.text));
   }
-  return ConfigErrors(std::move(lines), ConfigErrors::Begin::position);
+  return ConfigErrors(std::move(lines), ConfigErrors::Position::given);
 }
 
 // Line `number` of the text, counted from 1; empty if there is none.
@@ -300,7 +300,7 @@ Config parse_config(std::string_view text, const std::string& path) {
   if (const auto dots = std::count(text.begin(), text.end(), '.'); dots > kMaxDots) {
     throw ConfigErrors({name + ": has " + std::to_string(dots) + " dots; use at most " +
                         std::to_string(kMaxDots) + ", so that tables cannot nest too deeply"},
-                       ConfigErrors::Begin::words);
+                       ConfigErrors::Position::none);
   }
   try {
     return Reader(name).read(parse_toml(text));
@@ -310,7 +310,7 @@ Config parse_config(std::string_view text, const std::string& path) {
     const std::string fault =
         "not TOML: " + syntax_error_text(line_of(text, where.line), where.column, parser_words);
     throw ConfigErrors({error_line(name, where.line, where.column, fault)},
-                       ConfigErrors::Begin::position);
+                       ConfigErrors::Position::given);
   }
 }
 

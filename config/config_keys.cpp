@@ -154,7 +154,7 @@ constexpr Allowed kUserOrNone{.type = KeyType::user, .or_none = true};
 constexpr Allowed kGroupOrNone{.type = KeyType::group, .or_none = true};
 constexpr auto kAtOnce = Reload::at_once;
 constexpr auto kByUpgrade = Reload::by_upgrade;
-constexpr bool kOfAddresses = true;
+constexpr bool kForIpOnly = true;
 
 // The maximum of open_files is the value to which systemd raises fs.nr_open. The maxima of
 // keepalive_* are the kernel's (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT).
@@ -163,13 +163,13 @@ constexpr auto kKeys = std::to_array<Key>({
     {kTopSection, "busy_poll_us", integer(0, 1000000), kAtOnce, kMember<&Config::busy_poll>},
 
     {kListenSection, "protocol", kProtocol, kByUpgrade, kListenMember<&ListenConfig::protocol>,
-     kOfAddresses},
-    {kListenSection, "address", kAddress, kByUpgrade, {load_address, store_address}, kOfAddresses},
-    {kListenSection, "port", integer(0, 65535), kByUpgrade, {load_port, store_port}, kOfAddresses},
+     kForIpOnly},
+    {kListenSection, "address", kAddress, kByUpgrade, {load_address, store_address}, kForIpOnly},
+    {kListenSection, "port", integer(0, 65535), kByUpgrade, {load_port, store_port}, kForIpOnly},
     {kListenSection, "backlog", integer(1, 1048576), kByUpgrade,
      kListenMember<&ListenConfig::backlog>},
     {kListenSection, "v6only", kBoolean, kByUpgrade, kListenMember<&ListenConfig::v6only>,
-     kOfAddresses},
+     kForIpOnly},
     {kListenSection, "path", kSocketPathOrNone, kByUpgrade, {load_path, store_path}},
     {kListenSection, "mode", kMode, kByUpgrade, {load_mode, store_mode}},
     {kListenSection, "owner", kUserOrNone, kByUpgrade, kIdMember<&ListenConfig::owner>},
@@ -202,20 +202,22 @@ constexpr auto kKeys = std::to_array<Key>({
     {"timeouts", "drain_s", duration(0, 3600), kAtOnce,
      kMember<&Config::timeouts, &TimeoutsConfig::drain>},
 
-    {"socket", "no_delay", kBoolean, kByUpgrade, kMember<&Config::socket, &TcpOptions::no_delay>},
-    {"socket", "keepalive", kBoolean, kByUpgrade, kMember<&Config::socket, &TcpOptions::keepalive>},
+    {"socket", "no_delay", kBoolean, kByUpgrade,
+     kMember<&Config::socket, &SocketOptions::no_delay>},
+    {"socket", "keepalive", kBoolean, kByUpgrade,
+     kMember<&Config::socket, &SocketOptions::keepalive>},
     {"socket", "keepalive_idle_s", integer(1, 32767), kByUpgrade,
-     kMember<&Config::socket, &TcpOptions::keepalive_idle>},
+     kMember<&Config::socket, &SocketOptions::keepalive_idle>},
     {"socket", "keepalive_interval_s", integer(1, 32767), kByUpgrade,
-     kMember<&Config::socket, &TcpOptions::keepalive_interval>},
+     kMember<&Config::socket, &SocketOptions::keepalive_interval>},
     {"socket", "keepalive_probes", integer(1, 127), kByUpgrade,
-     kMember<&Config::socket, &TcpOptions::keepalive_probes>},
+     kMember<&Config::socket, &SocketOptions::keepalive_probes>},
     {"socket", "user_timeout_s", duration(0, 86400), kByUpgrade,
-     kMember<&Config::socket, &TcpOptions::user_timeout>},
+     kMember<&Config::socket, &SocketOptions::user_timeout>},
     {"socket", "receive_buffer_kib", integer(0, 1048576), kByUpgrade,
-     kMember<&Config::socket, &TcpOptions::receive_buffer_kib>},
+     kMember<&Config::socket, &SocketOptions::receive_buffer_kib>},
     {"socket", "send_buffer_kib", integer(0, 1048576), kByUpgrade,
-     kMember<&Config::socket, &TcpOptions::send_buffer_kib>},
+     kMember<&Config::socket, &SocketOptions::send_buffer_kib>},
 
     {"log", "file", kPathOrNone, kAtOnce, kMember<&Config::log, &LogConfig::file>},
     {"log", "file_level", kLevel, kAtOnce, kMember<&Config::log, &LogConfig::file_level>},
@@ -273,13 +275,13 @@ const Key* find_key(std::string_view section, std::string_view name) noexcept {
   return found == kKeys.end() ? nullptr : found;
 }
 
-bool applies(const Key& key, const Config& config, std::size_t entry) noexcept {
-  return !key.is_of_addresses || !config.listen[entry].is_local();
+bool has_meaning_for(const Key& key, const Config& config, std::size_t entry) noexcept {
+  return !key.is_for_ip_only || !config.listen[entry].is_local();
 }
 
 std::optional<std::string> assign(const Key& key, Config& config, Value value, std::size_t entry) {
   replace_name(value, key.allowed);
-  auto fault = fault_of(value, key.allowed);
+  auto fault = value_error_text(value, key.allowed);
   if (!fault) {
     key.member.set(config, entry, value);
   }

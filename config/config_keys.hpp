@@ -41,7 +41,7 @@ struct Key {
   Allowed allowed;
   Reload reload;
   Member member;
-  bool is_of_addresses = false;  // Of [[listen]]: not for a UNIX socket.
+  bool is_for_ip_only = false;  // A key of [[listen]] that a UNIX socket must not have.
 
   // "limits.open_files", or "workers" for a key of the top section.
   [[nodiscard]] std::string dotted_name() const;
@@ -54,8 +54,10 @@ struct Key {
 // Returns nullptr if there is no such key.
 [[nodiscard]] const Key* find_key(std::string_view section, std::string_view name) noexcept;
 
-// Whether the key says something about the entry of [[listen]], or the section is another one.
-[[nodiscard]] bool applies(const Key& key, const Config& config, std::size_t entry) noexcept;
+// Whether the key has a meaning for the [[listen]] entry number `entry`. True for the keys of all
+// other sections.
+[[nodiscard]] bool has_meaning_for(const Key& key, const Config& config,
+                                   std::size_t entry) noexcept;
 
 // Sets the key to `value` and returns nothing if the value is allowed. Else changes nothing and
 // returns an error text that names the allowed values.

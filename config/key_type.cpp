@@ -192,7 +192,7 @@ void replace_name(Value& value, const Allowed& allowed) {
   }
 }
 
-std::optional<std::string> fault_of(const Value& value, const Allowed& allowed) {
+std::optional<std::string> value_error_text(const Value& value, const Allowed& allowed) {
   const std::string shown = value_text(value, kShownBytes);
   if (!has_wanted_type(value, allowed.type)) {
     return wrong_type_text((shown + " is ").append(type_name(value)), allowed);

@@ -37,7 +37,7 @@ struct Allowed {
   double min = 0;
   double max = 0;
   bool or_zero = false;  // 0 is allowed although it is below `min`.
-  bool or_none = false;  // The empty string is allowed although it is no such value.
+  bool or_none = false;  // The empty string is allowed too.
 };
 
 // The text after "use", such as "0 to 65535".
@@ -49,7 +49,8 @@ struct Allowed {
 void replace_name(Value& value, const Allowed& allowed);
 
 // Returns nothing if `value` is allowed; else an error text that names the allowed values.
-[[nodiscard]] std::optional<std::string> fault_of(const Value& value, const Allowed& allowed);
+[[nodiscard]] std::optional<std::string> value_error_text(const Value& value,
+                                                          const Allowed& allowed);
 
 // The error text for a wrong type. `found` describes the value, such as "5 is an integer".
 [[nodiscard]] std::string wrong_type_text(std::string_view found, const Allowed& allowed);

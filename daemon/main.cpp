@@ -69,7 +69,7 @@ ExitCode fail(const CommandLine& options, const std::optional<LogConfig>& log, E
 }
 
 // Goes on with what an earlier program did, in the same process.
-ExitCode take_over(CommandLine options, ProgramFile program, InheritedState earlier) {
+ExitCode run_after_upgrade(CommandLine options, ProgramFile program, InheritedState earlier) {
   options.config_file = config_file_in_use(options);
   const Config config =
       parse_config(earlier.values().service.config_text, "the checked configuration");
@@ -90,7 +90,7 @@ ExitCode run(CommandLine options, ProgramFile program) {
       return print(dump_config(config_for_upgrade(options, earlier->values().service)));
     }
     if (earlier) {
-      return take_over(std::move(options), std::move(program), *std::move(earlier));
+      return run_after_upgrade(std::move(options), std::move(program), *std::move(earlier));
     }
     if (options.reload) {
       request_reload(*options.reload);
@@ -108,7 +108,7 @@ ExitCode run(CommandLine options, ProgramFile program) {
     return Service(options, config, std::move(program), receive_passed_sockets()).run();
   } catch (const ConfigErrors& errors) {
     for (const std::string& line : errors.lines()) {
-      report_on_stderr(line, errors.begin_with_positions() ? "" : kProgramPrefix);
+      report_on_stderr(line, errors.have_positions() ? "" : kProgramPrefix);
     }
     return fail(options, log, ExitCode::configuration, errors.lines().front());
   } catch (const StartupError& error) {

@@ -52,8 +52,8 @@ class CheckPeer {
   explicit CheckPeer(CheckContext& context, PeerOptions options = {});
 
   // Sends the next `bytes` without reading. Returns false if nothing could be sent for `patience`.
-  // Then the other functions that send, await_all_echoes() and expect_end() send the rest first.
-  // half_close(), expect_no_more() and reset() do not send it.
+  // The rest is then sent by the next call of send_unread(), send(), exchange(), send_with_fin(),
+  // await_all_echoes() or expect_end(). The other functions do not send it.
   [[nodiscard]] bool send_unread(std::uint64_t bytes, sys::Duration patience = kBlockedTime);
   // Sends the next `bytes`, and reads what comes back meanwhile.
   void send(std::uint64_t bytes);

@@ -66,7 +66,7 @@ std::vector<std::uint64_t> unread_sizes() {
 
 // Sends more of the planned bytes, and half-closes when all are sent. Returns whether it made
 // progress.
-bool half_close_if_sent(CheckPeer& peer) {
+bool send_more_and_half_close(CheckPeer& peer) {
   const std::uint64_t before = peer.sent();
   if (!peer.is_half_closed() && peer.send_unread(0, sys::Duration::zero())) {
     peer.half_close();
@@ -87,21 +87,21 @@ void send_unread_with_fin(std::span<CheckPeer> peers, std::span<const std::uint6
     for (CheckPeer& peer : peers.subspan(i)) {
       (void)peer.send_unread(sizes[i] - sent, sys::Duration::zero());  // The rest is sent below.
     }
-    (void)half_close_if_sent(peers[i]);
+    (void)send_more_and_half_close(peers[i]);
     sent = sizes[i];
     std::this_thread::sleep_for(kStepTime);
   }
-  while (std::ranges::count_if(peers, half_close_if_sent) > 0) {
+  while (std::ranges::count_if(peers, send_more_and_half_close) > 0) {
     std::this_thread::sleep_for(CheckPeer::kBlockedTime);
   }
 }
 
 }  // namespace
 
-// Some servers drop the bytes that are left half a second after the client's FIN. To catch one,
-// more bytes must be in flight than the kernels hold, so that the server buffers the rest, but no
-// more than the server can buffer, or it does not read the FIN. Both limits differ between hosts
-// and servers, so the check tries many sizes.
+// Some servers wait half a second after the client's FIN and then drop the bytes that are left. To
+// catch one, the bytes in flight must exceed what the kernels hold: then the server buffers the
+// rest. They must not exceed what the server can buffer: then it would not read the FIN. Both
+// limits differ between hosts and servers, so the check tries many sizes.
 Finding half_close_late_reader(CheckContext& context) {
   constexpr std::chrono::milliseconds kReadDelay{1000};
   const std::vector<std::uint64_t> sizes = unread_sizes();

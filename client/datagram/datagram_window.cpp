@@ -37,12 +37,12 @@ DatagramWindow::Answer DatagramWindow::on_answer(std::uint64_t number) {
   return answer;
 }
 
-bool DatagramWindow::has_sent_by(sys::TimePoint moment) const noexcept {
+bool DatagramWindow::has_outstanding_sent_by(sys::TimePoint moment) const noexcept {
   return !entries_.empty() && entries_.front().times.sent <= moment;
 }
 
 std::optional<DatagramTimes> DatagramWindow::give_up_sent_by(sys::TimePoint moment) {
-  if (!has_sent_by(moment)) {
+  if (!has_outstanding_sent_by(moment)) {
     return std::nullopt;
   }
   const DatagramTimes times = entries_.front().times;

@@ -20,9 +20,8 @@
 
 namespace echod::client {
 
-// When a datagram was sent, and when its latency begins: it was due, or it was sent.
 struct DatagramTimes {
-  sys::TimePoint start;
+  sys::TimePoint start;  // The latency begins: when it was due or, in a closed loop, sent.
   sys::TimePoint sent;
 };
 
@@ -48,7 +47,7 @@ class DatagramWindow {
   // An answer to datagram `number` has come.
   [[nodiscard]] Answer on_answer(std::uint64_t number);
   // Whether a datagram is outstanding that was sent at `moment` or before.
-  [[nodiscard]] bool has_sent_by(sys::TimePoint moment) const noexcept;
+  [[nodiscard]] bool has_outstanding_sent_by(sys::TimePoint moment) const noexcept;
   // Gives up the oldest outstanding datagram if it was sent at `moment` or before.
   [[nodiscard]] std::optional<DatagramTimes> give_up_sent_by(sys::TimePoint moment);
 

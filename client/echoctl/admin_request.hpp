@@ -38,8 +38,8 @@ class AdminRequest {
   // Does what can be done without blocking. Returns whether the answer is complete. Throws
   // FatalError if the request failed or its time is over.
   bool advance();
-  // The events after which advance() must be called, as at wake_at(). `fd` is negative while the
-  // accept queue of echod is full.
+  // advance() must be called when one of these events occurs, and at wake_at(). `fd` is negative
+  // while the accept queue of echod is full.
   [[nodiscard]] pollfd wanted() const noexcept;
   [[nodiscard]] sys::TimePoint wake_at() const noexcept { return wake_at_; }
   // Must be called only once, after advance() has returned true.

@@ -25,6 +25,6 @@ namespace echod::ctl {
 [[nodiscard]] std::string silent_workers_text(const std::vector<std::uint64_t>& workers,
                                               const std::string& consequence);
 inline constexpr const char* kMissing = "connections are missing";
-inline constexpr const char* kNotClosed = "connections may be open still";
+inline constexpr const char* kNotClosed = "connections may still be open";
 
 }  // namespace echod::ctl

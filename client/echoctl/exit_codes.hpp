@@ -13,7 +13,7 @@ enum class ExitCode : int {
   usage = 64,          // The command line is wrong.
   unavailable = 69,    // No complete answer came: echod is not running, is stopping, or is stuck.
   system = 71,         // The system refused descriptors, memory or output.
-  protocol = 76,       // The answer did not come from echod.
+  protocol = 76,       // The answer did not come from echod, or came from another version.
   no_permission = 77,  // The caller may not use the socket.
 };
 

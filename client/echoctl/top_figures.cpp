@@ -30,7 +30,7 @@ TopFigures next_figures(const TopFigures* before, Status status, ConnectionList 
     for (const Listener& listener : status.listeners) {
       figures.accepted.push_back(accepted_per_s(before->status, listener, seconds));
     }
-    // Another program may give the ID of a connection to another one.
+    // After an upgrade, the new program may use the same ID for another connection.
     const bool is_same_program = before->status.program_started_at == status.program_started_at;
     const auto& known = before->busiest.connections;
     for (const Connection& one : busiest.connections) {

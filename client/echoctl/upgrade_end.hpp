@@ -11,7 +11,7 @@
 namespace echod::ctl {
 
 struct UpgradeEnd {
-  // In JSON by the name of the value.
+  // JSON has the name of the enumerator.
   enum class Result : std::uint8_t {
     done,     // The new program runs.
     applied,  // The configuration was applied, without an upgrade.

@@ -24,7 +24,7 @@ bool AnswerCheck::has_enough() const noexcept {
   return evidence_ && evidence_->size() >= evidence_bytes_needed(counts_.owed_bytes());
 }
 
-Fault AnswerCheck::name_fault() noexcept {
+Fault AnswerCheck::take_fault() noexcept {
   const Fault fault = identify({.connection = counts_.connection(),
                                 .offset = counts_.received(),
                                 .sent = counts_.sent(),

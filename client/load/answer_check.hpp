@@ -29,7 +29,7 @@ class AnswerCheck {
   // Whether enough evidence is kept to name the fault. If not, wait for at most kEvidenceTime.
   [[nodiscard]] bool has_enough() const noexcept;
   // Names the fault that the evidence shows, and forgets the evidence. Must have some.
-  [[nodiscard]] Fault name_fault() noexcept;
+  [[nodiscard]] Fault take_fault() noexcept;
 
  private:
   const LoadPlan& plan_;

@@ -163,8 +163,8 @@ bool DatagramFlow::send_one() noexcept {
 
 // Sends the next `count` datagrams in one call. Returns 0 or an errno.
 //
-// The kernel may report that an earlier datagram was refused. Then it did not send these bytes, so
-// they are sent again.
+// Instead of sending, the kernel may report that an earlier datagram was refused. Then this tries
+// once more.
 int DatagramFlow::transmit(std::uint32_t count) noexcept {
   const std::span<const std::byte> bytes = messages_.fill_next(context_.send_buffer, count);
   const sys::TimePoint begun = sys::MonotonicClock::now();
@@ -228,7 +228,7 @@ Turn DatagramFlow::read_strays() noexcept {
       return Turn::wait;
     }
     count_error(LoadError::unsolicited, bytes_text(stray.result.count()) + " from " +
-                                            stray.sender.text() + ", which was not asked");
+                                            stray.sender.text() + ", to which nothing was sent");
   }
   return Turn::again;
 }
@@ -243,12 +243,12 @@ void DatagramFlow::handle_datagram(std::span<const std::byte> bytes,
 
 // The end, and failures.
 
-// An answer that arrived in time may wait in the receive queue, also if no event has told of it
-// yet. Answers are read in the order of their arrival, so datagrams are given up only as far as the
-// reading has come.
+// An answer that arrived in time may still be in the receive queue, so this reads first. If the
+// queue is not empty afterwards, it may hold answers that arrived at last_arrival_ or later. Then
+// only those datagrams are given up whose timeout had ended before last_arrival_.
 void DatagramFlow::give_up_lost() noexcept {
   sys::TimePoint sent_by = context_.loop.now() - context_.plan.timeout;
-  if (!messages_.has_sent_by(sent_by)) {
+  if (!messages_.has_outstanding_sent_by(sent_by)) {
     return;
   }
   is_readable_ = true;

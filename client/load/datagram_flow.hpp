@@ -57,7 +57,7 @@ class DatagramFlow final : public LoadPeer {
  private:
   enum class State : std::uint8_t { closed, open, lingering };
 
-  // Gives turns for what other addresses send.
+  // Reads the datagrams that do not come from the server's address.
   class StrayWatch final : public Channel {
    public:
     explicit StrayWatch(DatagramFlow& flow) noexcept : flow_(flow) {}
@@ -96,7 +96,7 @@ class DatagramFlow final : public LoadPeer {
   bool is_writable_ = false;
   bool sends_trains_ = false;
   sys::TimePoint lingers_until_{};
-  sys::TimePoint last_arrival_{};  // When the datagram that was read last arrived.
+  sys::TimePoint last_arrival_{};  // Arrival time of the newest datagram that was read.
 };
 
 }  // namespace echod::client

@@ -67,8 +67,8 @@ class DatagramMessages {
   [[nodiscard]] std::optional<Wrong> on_received(std::span<const std::byte> bytes,
                                                  const sys::StampedRead& read) noexcept;
   // Whether a datagram that was sent at `moment` or before is outstanding.
-  [[nodiscard]] bool has_sent_by(sys::TimePoint moment) const noexcept {
-    return window_.has_sent_by(moment);
+  [[nodiscard]] bool has_outstanding_sent_by(sys::TimePoint moment) const noexcept {
+    return window_.has_outstanding_sent_by(moment);
   }
   // Counts the datagrams outstanding that were sent at `moment` or before as lost.
   void lose_sent_by(sys::TimePoint moment) noexcept;

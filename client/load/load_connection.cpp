@@ -81,7 +81,7 @@ Turn LoadConnection::on_turn(std::uint32_t events) noexcept {
     read();
   }
   if (state_ == State::closed) {
-    return Turn::wait;  // It ended or failed. check_timeouts() opens it again if it is needed.
+    return Turn::wait;  // It ended or failed. The worker opens it again if it is needed.
   }
   begin_and_send();
   return socket_.is_readable() ? Turn::again : Turn::wait;
@@ -103,7 +103,7 @@ void LoadConnection::start() noexcept {
 
 void LoadConnection::message_due(sys::TimePoint due) noexcept {
   const bool is_unconnected = is_lost() && context_.window.contains(due);
-  context_.tally.unconnected += is_unconnected ? 1U : 0U;
+  context_.tally.due_while_lost += is_unconnected ? 1U : 0U;
   messages_.add_due(due);
   begin_and_send();
 }
@@ -237,7 +237,7 @@ void LoadConnection::keep_evidence(std::span<const std::byte> bytes) noexcept {
 }
 
 void LoadConnection::finish_diagnosis() noexcept {
-  const Fault fault = check_.name_fault();
+  const Fault fault = check_.take_fault();
   fail_with_detail(fault.error, text_of(fault));
 }
 

@@ -73,8 +73,9 @@ class LoadConnection final : public LoadPeer {
   void abandon() noexcept override;
   // Reconnects if lost and closed.
   void reopen() noexcept override;
-  // Fails if it has waited too long. Reconnects if lost. In mode connect, begins the next message
-  // if the last one failed.
+  // Fails if it has waited for the timeout: for the connection, for owed bytes or for the end of
+  // file. Ends a diagnosis after kEvidenceTime. Reconnects if lost. In mode connect, begins the
+  // next message if the last one failed.
   void check_timeouts() noexcept override;
 
   Turn on_turn(std::uint32_t events) noexcept override;

@@ -51,7 +51,7 @@ struct LoadContext {
   // Whether the kernel's time stamps tell when the bytes of a stream arrived. They cost a little,
   // so only mode echo asks for them: mode stream has no latency, and that of mode connect ends with
   // the end of file, which has no time stamp. UNIX sockets have none.
-  [[nodiscard]] bool measures_arrivals() const noexcept {
+  [[nodiscard]] bool uses_kernel_timestamps() const noexcept {
     return plan.mode == LoadMode::echo && !plan.server.is_local();
   }
 

@@ -78,7 +78,7 @@ std::uint64_t LoadMessages::record_answers(const sys::StampedRead& read) noexcep
     if (StepTally* const step = context_.step_at(read.arrived); step != nullptr) {
       step->echoes += answers;
     }
-    if (context_.measures_arrivals()) {
+    if (context_.uses_kernel_timestamps()) {
       context_.tally.receive_lag.record(read.read - read.arrived, answers);
     }
   }

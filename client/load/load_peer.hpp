@@ -26,7 +26,8 @@ class LoadPeer : public Channel {
   virtual void abandon() noexcept = 0;
   // Opens it again if it was lost. No-op if the run no longer needs it.
   virtual void reopen() noexcept = 0;
-  // Handles what has waited too long. Must be called a few times a second.
+  // Fails or gives up what has waited for longer than the timeout, and retries what is due to be
+  // retried. Must be called a few times a second.
   virtual void check_timeouts() noexcept = 0;
 
  protected:

@@ -39,7 +39,7 @@ int LoadSocket::connect() noexcept {
   }
   is_readable_ = reads_until_eagain_ = false;
   is_writable_ = true;
-  if (context_.measures_arrivals()) {
+  if (context_.uses_kernel_timestamps()) {
     sys::stamp_arrivals(fd_.get());
   }
   const sys::IoResult added = context_.loop.add(owner_, fd_.get(), kInterest);
@@ -60,7 +60,7 @@ sys::IoResult LoadSocket::send(std::span<const std::byte> bytes) noexcept {
 
 sys::StampedRead LoadSocket::receive(std::span<std::byte> into) noexcept {
   sys::StampedRead read;
-  if (context_.measures_arrivals()) {
+  if (context_.uses_kernel_timestamps()) {
     read = sys::receive_stamped(fd_.get(), into);
   } else {
     read.result = sys::receive(fd_.get(), into);

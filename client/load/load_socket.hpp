@@ -29,7 +29,8 @@ class LoadSocket {
   LoadSocket& operator=(const LoadSocket&) = delete;
 
   // Starts to connect. Must be called only while no socket is open. Returns 0 if it is connected,
-  // EINPROGRESS if an event will tell, otherwise the reason for the failure (ConnectResult::error).
+  // EINPROGRESS if an event will follow, after which connect_error() has the result, otherwise the
+  // reason for the failure (ConnectResult::error).
   // EAGAIN on a UNIX socket: the server's accept queue is full.
   [[nodiscard]] int connect() noexcept;
   // The result after EINPROGRESS: 0, an errno or kConnectedToItself.
@@ -43,8 +44,8 @@ class LoadSocket {
   [[nodiscard]] bool is_writable() const noexcept { return is_writable_; }
 
   sys::IoResult send(std::span<const std::byte> bytes) noexcept;
-  // Has time stamps of the kernel if context.measures_arrivals(). Otherwise bytes arrive when they
-  // are read.
+  // Has time stamps of the kernel if context.uses_kernel_timestamps(). Otherwise bytes arrive when
+  // they are read.
   [[nodiscard]] sys::StampedRead receive(std::span<std::byte> into) noexcept;
   // Sends the FIN. If this fails, receive() returns the error.
   void half_close() noexcept;

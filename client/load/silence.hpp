@@ -2,8 +2,9 @@
 // were lost.
 //
 // A closed loop sends nothing while it waits. So few datagrams are lost while a server hangs, but
-// the silence is long. Without a fault of the server, all sockets may wait for lost datagrams for
-// one timeout, and a single socket for two. So a silence counts from its third lost datagram.
+// the silence is long. If only the network loses datagrams, all sockets may wait for lost ones for
+// one timeout, and a single socket for two. So a silence is measured only once three datagrams were
+// lost in it.
 //
 // Thread-safety: none.
 #pragma once

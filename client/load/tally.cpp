@@ -73,7 +73,7 @@ void Tally::add(const Tally& other) {
   bytes_sent += other.bytes_sent;
   bytes_received += other.bytes_received;
   not_sent += other.not_sent;
-  unconnected += other.unconnected;
+  due_while_lost += other.due_while_lost;
   latency.add(other.latency);
   connect.add(other.connect);
   first_byte.add(other.first_byte);

@@ -70,7 +70,8 @@ struct Tally {
   Histogram round_trip;         // The smoothed round-trip time.
   std::vector<Detail> details;  // The first errors, oldest first.
   DatagramCounts datagrams;     // UDP.
-  // UDP: the longest silence (silence.hpp). After add(): the shortest of the workers' silences.
+  // UDP: the longest silence (silence.hpp). After add(): the shortest of these figures of the
+  // workers that have sent datagrams.
   std::chrono::nanoseconds silence{0};
 
   // The measuring window.
@@ -79,7 +80,7 @@ struct Tally {
   std::uint64_t bytes_received = 0;
   std::uint64_t not_sent = 0;  // Due but never sent: the server or this client fell behind.
   // Messages that became due while their connection was lost.
-  std::uint64_t unconnected = 0;
+  std::uint64_t due_while_lost = 0;
   // From when a message was due (open loop) or begun (closed loop) until its echo arrived or, in
   // mode connect, the end of file was read. Includes the messages that were due or begun in the
   // window. A failed message counts as the timeout, or as its waiting time if that is longer. Empty

@@ -53,7 +53,7 @@ class Histogram {
   // The histogram with these buckets, min() and max(). Empty if no histogram can have them.
   [[nodiscard]] static std::optional<Histogram> from(const Buckets& buckets, Nanoseconds min,
                                                      Nanoseconds max);
-  // How many samples are at most the highest value of the bucket of `value`.
+  // Counts the samples in the bucket of `value` and in all lower buckets.
   [[nodiscard]] std::uint64_t count_up_to(Nanoseconds value) const noexcept;
 
  private:

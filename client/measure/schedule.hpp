@@ -127,13 +127,14 @@ class Schedule {
   }
 
   sys::TimePoint start_{};
-  double interval_ns_ = 1;  // Between all messages; if random, the mean between this worker's.
+  // Constant: between two messages of all workers. Poisson: mean between two of this worker.
+  double interval_ns_ = 1;
   ScheduleShare share_;
   std::optional<std::uint64_t> seed_;
   std::vector<Change> changes_;
   std::size_t changed_ = 0;   // How many changes have been applied.
-  std::uint64_t number_ = 0;  // Number of the next message since start_; if random, of the gap.
-  double offset_ns_ = 0;      // From start_ to the next message; random gaps only.
+  std::uint64_t number_ = 0;  // Constant: the next message, from start_. Poisson: the next gap.
+  double offset_ns_ = 0;      // Poisson: from start_ to the next message.
   sys::TimePoint due_{};
 };
 

@@ -58,7 +58,7 @@ std::optional<std::string> datagram_contradiction(const Options& options) {
   if (plan.sizes.smallest < kLeast || plan.sizes.largest > sys::kLongestDatagram) {
     return "--size: a datagram of a run has " + std::to_string(kLeast) + " to " +
            std::to_string(sys::kLongestDatagram) +
-           " bytes, because its number takes 16; check tries shorter ones";
+           " bytes, because its header takes 16; check tries shorter ones";
   }
   if (plan.rate_per_s && (options.given.burst || options.given.depth)) {
     return "--rate sends each datagram when it is due: --burst and --depth do not apply";
@@ -90,15 +90,15 @@ std::optional<std::string> contradiction(const Options& options) {
            std::to_string(plan.connections);
   }
   if (is_stream && plan.rate_per_s) {
-    return "--rate counts messages, and a stream has none: use --mode echo";
+    return "--mode stream sends as fast as it can, so --rate does not apply: use --mode echo";
   }
-  const bool is_about_latency =
+  const bool needs_echoes =
       options.histogram_file || std::ranges::any_of(options.limits, [](const Limit& limit) {
         return limit.kind != Limit::Kind::errors && limit.kind != Limit::Kind::loss;
       });
-  if (is_stream && is_about_latency) {
-    return "--slo (except errors) and --histogram are about messages, and a stream has none: use "
-           "--mode echo";
+  if (is_stream && needs_echoes) {
+    return "--slo (except errors) and --histogram do not apply to --mode stream, which measures "
+           "only bytes: use --mode echo";
   }
   if (is_connect && (is_paced || options.given.active || options.given.depth)) {
     return "--mode connect makes a connection for each message: --active, --depth, --connect-rate "

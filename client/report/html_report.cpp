@@ -46,7 +46,7 @@ std::string notes(const std::vector<std::string>& lines, const std::string& what
 std::string heading(const Options& options, const LoadResult& result,
                     const Environment& environment, const Verdict& verdict) {
   const auto& [word, style] = verdict_word(result, verdict);
-  const std::string where = result.has_begun ? title(options) : one_line(options.target);
+  const std::string where = result.has_begun ? settings_line(options) : one_line(options.target);
   return element(
              "header", "",
              element("div", "",

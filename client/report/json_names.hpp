@@ -1,6 +1,7 @@
-// The JSON names of the histograms and counts in Tally. json_report.cpp writes the histograms by
-// these names, and the counts by names of its own, because of their order in the file.
-// run_record.cpp reads both. Thread-safety: only constants.
+// The JSON names of the histograms and counts in Tally. run_record.cpp reads all of them by these
+// names. json_report.cpp uses only those of the histograms: it writes the counts in an order of its
+// own, so it repeats their names.
+// Thread-safety: only constants.
 #pragma once
 
 #include <array>
@@ -37,7 +38,7 @@ inline constexpr std::array kCountNames{
     CountName{"/not_sent", &Tally::not_sent},
     CountName{"/tcp/retransmissions", &Tally::retransmissions},
     CountName{"/lost_connections/lost", &Tally::lost},
-    CountName{"/lost_connections/messages_unconnected", &Tally::unconnected},
+    CountName{"/lost_connections/messages_unconnected", &Tally::due_while_lost},
 };
 
 struct DatagramCountName {

@@ -203,7 +203,7 @@ Json lost_json(const Tally& tally) {
   return {{"lost", tally.lost},
           {"back", tally.outage.count()},
           {"outage_us", latency_json(tally.outage)},
-          {"messages_unconnected", tally.unconnected}};
+          {"messages_unconnected", tally.due_while_lost}};
 }
 
 Json json_of(const Interval& interval) {

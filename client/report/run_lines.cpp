@@ -32,7 +32,7 @@ std::string rates_text(const LoadPlan& plan) {
 
 }  // namespace
 
-std::string title(const Options& options) {
+std::string settings_line(const Options& options) {
   const LoadPlan& plan = options.plan;
   std::string text = std::string(name_of(plan.mode)) + ", " +
                      plural(plan.connections, plan.server.is_udp() ? "socket" : "connection");

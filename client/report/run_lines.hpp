@@ -10,7 +10,7 @@
 namespace echod::client {
 
 // The settings of the run on one line.
-[[nodiscard]] std::string title(const Options& options);
+[[nodiscard]] std::string settings_line(const Options& options);
 // The state of the run on one line.
 [[nodiscard]] std::string progress_line(const Options& options, const LoadProgress& progress);
 // The figures of an interval on one line.

@@ -232,8 +232,8 @@ std::string outage_lines(const Tally& tally) {
     text += " after " + percentiles_text(tally.outage);
   }
   text = line("lost", text);
-  if (tally.unconnected > 0) {
-    text += line("", plural(tally.unconnected, "message") + " due without a connection");
+  if (tally.due_while_lost > 0) {
+    text += line("", plural(tally.due_while_lost, "message") + " due without a connection");
   }
   return text;
 }
@@ -293,7 +293,7 @@ std::string summary(const Options& options, const LoadResult& result,
   if (!parts.empty()) {
     text += "merged from " + plural(parts.size(), "run") + ": ";
   }
-  text += title(options) + "\n\n" + parts_lines(parts, result) +
+  text += settings_line(options) + "\n\n" + parts_lines(parts, result) +
           line("measured", measured_text(options, result));
   if (plan.mode != LoadMode::connect) {
     text += line(plan.server.is_udp() ? "sockets" : "connections",

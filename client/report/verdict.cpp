@@ -24,7 +24,7 @@ void judge_latency(const Limit& limit, const Histogram& latency, Verdict& verdic
   if (!measured) {
     verdict.failures.push_back(limit.text + " needs " +
                                count_text(Histogram::samples_for(limit.percent)) +
-                               " latencies, measured were " + count_text(latency.count()));
+                               " latencies; the run has " + count_text(latency.count()));
   } else if (!is_met) {
     verdict.failures.push_back(limit.text + " was missed: " + duration_text(*measured));
   }
@@ -84,13 +84,13 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   if (!is_idle && !has_echoed && verdict.failures.empty()) {
     verdict.failures.emplace_back(result.is_interrupted
                                       ? "interrupted before anything was measured"
-                                      : "nothing came back while it was measured");
+                                      : "nothing came back during the measurement");
   }
 }
 
-// Without a limit on the loss, every lost datagram is a failure. A silence of one timeout is none:
-// all sockets may be waiting for lost datagrams. In a longer silence the next datagrams were lost
-// too.
+// Without a limit on the loss, a run with any lost datagram fails. A silence of one timeout is no
+// failure: all sockets may be waiting for lost datagrams. In a longer silence the next datagrams
+// were lost too.
 void judge_datagrams(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kMostSilence = 1.5;  // Timeouts.
   const DatagramCounts& counts = result.tally.datagrams;

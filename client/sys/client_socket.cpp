@@ -11,7 +11,7 @@
 
 #include "sys/clock.hpp"
 #include "sys/io_result.hpp"
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/stream_socket.hpp"
 #include "sys/wait_ready.hpp"
 
@@ -157,7 +157,7 @@ std::optional<TcpFigures> tcp_figures(int fd) noexcept {
 }
 
 IoResult send_more(int fd, std::span<const std::byte> bytes) noexcept {
-  return restarting(
+  return retry_on_eintr(
       [&] { return calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_MORE); });
 }
 

@@ -7,7 +7,7 @@
 #include <array>
 #include <cerrno>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
@@ -110,7 +110,7 @@ Stray ClientDatagramSocket::receive_stray(std::span<std::byte> into) const noexc
   message.msg_name = &sender;
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
-  const IoResult result = restarting([&] {
+  const IoResult result = retry_on_eintr([&] {
     message.msg_namelen = sizeof sender;
     return calls::recvmsg(stray_fd_.get(), &message, 0);
   });

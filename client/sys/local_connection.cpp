@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <chrono>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/wait_ready.hpp"
 
@@ -30,7 +30,7 @@ LocalConnection connect_local(std::string_view path) noexcept {
     return connection;
   }
   connection.error =
-      restarting([&] {
+      retry_on_eintr([&] {
         return calls::connect(connection.fd.get(), reinterpret_cast<const sockaddr*>(&address),
                               sizeof address);
       }).error();

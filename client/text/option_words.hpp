@@ -14,7 +14,7 @@
 
 namespace echod::client {
 
-// What getopt_long(3) returns for an option. All are above characters.
+// What getopt_long(3) returns for long options. Above 255, so different from every character.
 inline constexpr int kVersionOption = 256;
 inline constexpr int kHelpOption = 257;
 inline constexpr int kFirstOption = 258;  // Plus the index of the option in the program's table.
@@ -34,8 +34,9 @@ void add_last_entries(std::vector<option>& table);
 // Copies the arguments of main(), because getopt_long(3) reorders them.
 [[nodiscard]] std::vector<char*> copied_arguments(int argc, const char* const* argv);
 
-// The error message after getopt_long(3) returned ':' or '?' in `found`. The option is the
-// character optopt, if set, otherwise `given`. `owner` follows an unknown option: " of run".
+// The error message for `found`, which is ':' or '?' from getopt_long(3). `given` is the argument;
+// for a short option, optopt has the character. `owner`, such as " of run", is appended to the
+// message about an unknown option.
 [[nodiscard]] std::string wrong_option(int found, const std::string& given,
                                        std::string_view owner = "");
 

@@ -7,7 +7,7 @@
 #include <new>
 #include <system_error>
 
-#include "config/net/tcp_options.hpp"
+#include "config/net/socket_options.hpp"
 #include "sys/process.hpp"
 
 namespace echod {
@@ -54,7 +54,7 @@ void Admin::listen(const std::string& path) {
 }
 
 void Admin::listen(const SocketAddress& address) {
-  listen(sys::open_listener(address, kBacklog, false, TcpOptions{}));
+  listen(sys::open_listener(address, kBacklog, false, SocketOptions{}));
 }
 
 void Admin::listen(sys::LocalListener socket) {

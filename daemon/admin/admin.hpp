@@ -1,7 +1,7 @@
 // The admin thread: metrics, health, a page for people and control, over HTTP.
 //
-// It has its own event loop, so no client of the echo service delays it, and it delays none. It
-// never touches a connection: it reads atomic counters, and asks the workers for the rest.
+// It has its own event loop, so clients of the echo service and operators do not delay each other.
+// It never touches a connection: it reads atomic counters, and asks the workers for the rest.
 //
 // Thread-safety: the service's thread constructs, starts and destroys it.
 #pragma once

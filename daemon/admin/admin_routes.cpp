@@ -128,12 +128,12 @@ std::span<const AdminRoutes::Route> AdminRoutes::routes() noexcept {
   return kRoutes;
 }
 
-AdminRoutes::AdminRoutes(const Parts& parts)
-    : snapshots_(parts.snapshots),
-      history_(parts.history),
-      inquiries_(parts.inquiries),
-      service_(parts.service) {
-  for (const auto& listener : parts.listeners) {
+AdminRoutes::AdminRoutes(const Context& context)
+    : snapshots_(context.snapshots),
+      history_(context.history),
+      inquiries_(context.inquiries),
+      service_(context.service) {
+  for (const auto& listener : context.listeners) {
     listeners_.push_back(listener->name);
   }
 }

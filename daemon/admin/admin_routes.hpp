@@ -38,7 +38,7 @@ class AdminRoutes final : public HttpHandler {
  public:
   // The objects that AdminRoutes uses. They must outlive it, except the sockets: only their
   // addresses are kept.
-  struct Parts {
+  struct Context {
     const SnapshotSource& snapshots;
     const ConnectionHistory& history;
     ConnectionInquiries& inquiries;
@@ -47,7 +47,7 @@ class AdminRoutes final : public HttpHandler {
   };
 
   // Throws std::bad_alloc.
-  explicit AdminRoutes(const Parts& parts);
+  explicit AdminRoutes(const Context& context);
 
   // Call it before the first request.
   void set_server(HttpServer& server) noexcept { server_ = &server; }

@@ -34,8 +34,8 @@ enum class ConnectionOrder : std::uint8_t { age, idle, bytes, owed, peer };
 
 struct ConnectionQuery {
   static constexpr std::size_t kMostListed = 1000;
-  static constexpr std::size_t kMostSorted =
-      10000;  // Of offset + limit. Each worker keeps so many.
+  // The most that offset + limit may be. Each worker sorts and keeps so many connections.
+  static constexpr std::size_t kMostSorted = 10000;
 
   ConnectionFilter filter;
   ConnectionOrder order = ConnectionOrder::age;

@@ -149,7 +149,7 @@ Turn HttpServer::after_error(Listener& listener, int error) noexcept {
 HttpConnection& HttpServer::next_to_use(Access access) const noexcept {
   const std::span all(connections_);
   const auto kind =
-      access == Access::full ? all.first(kConnectionsOfAKind) : all.last(kConnectionsOfAKind);
+      access == Access::full ? all.first(kConnectionsPerAccess) : all.last(kConnectionsPerAccess);
   const auto next = std::min_element(kind.begin(), kind.end(), [](const auto& a, const auto& b) {
     return std::pair(rank_of(*a), a->number()) < std::pair(rank_of(*b), b->number());
   });
@@ -206,19 +206,19 @@ bool HttpServer::is_refused(HttpConnection& connection, const ReceivedRequest& r
 }
 
 void HttpServer::respond(RequestId id, HttpResponse response) noexcept {
-  if (HttpConnection* const connection = waiting_as(id)) {
+  if (HttpConnection* const connection = connection_waiting_for(id)) {
     connection->respond(std::move(response));
   }
 }
 
 void HttpServer::fail(RequestId id) noexcept {
-  if (HttpConnection* const connection = waiting_as(id)) {
+  if (HttpConnection* const connection = connection_waiting_for(id)) {
     connection->fail();
   }
 }
 
 // Returns null if the connection is gone or already has its response.
-HttpConnection* HttpServer::waiting_as(RequestId id) const noexcept {
+HttpConnection* HttpServer::connection_waiting_for(RequestId id) const noexcept {
   const auto found =
       std::find_if(connections_.begin(), connections_.end(),
                    [id](const auto& connection) { return is_waiting_as(*connection, id); });

@@ -2,7 +2,7 @@
 // them to a handler, and sends the responses.
 //
 // A connection carries one request (http_connection.hpp has its states). Each kind of access has
-// kConnectionsOfAKind connections of its own, so clients over TCP cannot use up those of the UNIX
+// kConnectionsPerAccess connections of its own, so clients over TCP cannot use up those of the UNIX
 // socket. If a client connects while all connections of its kind are in use, the server closes one
 // of them: the oldest that already has its response; else the oldest without a complete request;
 // else the oldest. So silent and slow clients do not block others. A connection without a response
@@ -37,8 +37,8 @@ namespace echod {
 
 class HttpServer {
  public:
-  static constexpr std::size_t kConnectionsOfAKind = 32;
-  static constexpr std::size_t kConnections = 2 * kConnectionsOfAKind;
+  static constexpr std::size_t kConnectionsPerAccess = 32;
+  static constexpr std::size_t kConnections = 2 * kConnectionsPerAccess;
   static constexpr std::size_t kAcceptsInATurn = 16;
   static constexpr std::chrono::milliseconds kGraceTime{3};
 
@@ -72,7 +72,7 @@ class HttpServer {
   [[nodiscard]] Turn accept_from(Listener& listener) noexcept;
   [[nodiscard]] Turn after_error(Listener& listener, int error) noexcept;
   [[nodiscard]] HttpConnection& next_to_use(Access access) const noexcept;
-  [[nodiscard]] HttpConnection* waiting_as(RequestId id) const noexcept;
+  [[nodiscard]] HttpConnection* connection_waiting_for(RequestId id) const noexcept;
   void use(HttpConnection& connection, sys::UniqueFd fd, Access access) noexcept;
   void on_request(HttpConnection& connection, ReceivedRequest& received) noexcept;
   [[nodiscard]] bool is_refused(HttpConnection& connection, const ReceivedRequest& received);
@@ -83,7 +83,7 @@ class HttpServer {
   HttpCounters counters_;
   // The number of the last connection. A request has the number of its connection as its id.
   std::uint64_t last_number_ = 0;
-  // Created once and reused: kConnectionsOfAKind with full access, then as many with read-only
+  // Created once and reused: kConnectionsPerAccess with full access, then as many with read-only
   // access.
   std::vector<std::unique_ptr<HttpConnection>> connections_;
   std::vector<std::unique_ptr<Listener>> listeners_;

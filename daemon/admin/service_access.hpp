@@ -34,8 +34,8 @@ class ServiceAccess {
   [[nodiscard]] virtual Phase phase() const noexcept = 0;
   [[nodiscard]] virtual bool is_stuck(std::size_t worker) const noexcept = 0;
   [[nodiscard]] virtual std::uint64_t worker_stalls() const noexcept = 0;
-  // These two throw std::bad_alloc. They show a request immediately: log() has the levels that were
-  // requested last, and facts() has a reload in progress.
+  // These two throw std::bad_alloc. They include requests that are not carried out yet: log() has
+  // the levels that were requested last, and facts() says that a reload is in progress.
   [[nodiscard]] virtual ServiceFacts facts() const = 0;
   [[nodiscard]] virtual LogSnapshot log() const = 0;
 

@@ -29,8 +29,8 @@ struct UpgradeFigures {
   std::uint64_t refused = 0;  // The new program did not start, or refused the configuration.
   std::uint64_t failed = 0;   // The workers did not stop, or a system call failed.
   double last_pause_s = 0;    // How long no worker served during the last one that was done.
-  std::uint64_t last_connections = 0;  // That went on after it.
-  std::string earlier_version{};       // Of the program that it replaced; empty: none was done.
+  std::uint64_t last_connections = 0;  // Connections that the last one kept.
+  std::string earlier_version{};       // The version that the last one replaced; empty: none yet.
   std::string last_error{};  // Why the last one was refused or failed; empty if it was done.
 };
 
@@ -71,7 +71,7 @@ struct ListenerSnapshot {
 // A [[listen]] for UDP, with the sockets of all workers.
 struct DatagramListenerSnapshot {
   std::string address;             // "udp [::]:2003".
-  std::uint64_t queued_bytes = 0;  // Of its receive buffers that are in use now.
+  std::uint64_t queued_bytes = 0;  // Bytes of its receive buffers that are in use now.
   std::uint64_t dropped = 0;       // Datagrams that the kernel dropped, nearly always because a
                                    // queue was full; also by sockets that a drain has released.
   bool is_open = true;             // False once a drain has released one of its sockets.

@@ -9,18 +9,18 @@
 
 namespace echod {
 
-Acceptor::Acceptor(const Parts& parts, std::uint32_t accepts_in_a_turn,
+Acceptor::Acceptor(const Context& context, std::uint32_t accepts_in_a_turn,
                    std::function<void(int)> on_lost)
-    : loop_(parts.loop),
-      admission_(parts.admission.shared),
-      worker_(parts.admission.worker),
-      counters_(parts.counters),
-      log_(parts.log),
-      connections_(parts.connections),
+    : loop_(context.loop),
+      admission_(context.admission.shared),
+      worker_(context.admission.worker),
+      counters_(context.counters),
+      log_(context.log),
+      connections_(context.connections),
       accepts_in_a_turn_(accepts_in_a_turn),
       on_lost_(std::move(on_lost)),
-      on_wake_(parts.loop, [this] { on_woken(); }),
-      retry_(parts.loop.timers(), [this] { on_retry(); }) {
+      on_wake_(context.loop, [this] { on_woken(); }),
+      retry_(context.loop.timers(), [this] { on_retry(); }) {
   admission_.add_worker(worker_, on_wake_);
 }
 
@@ -73,7 +73,7 @@ Turn Acceptor::accept_some() noexcept {
   if (!is_closed()) {
     (void)admission_.claim_waiting_clients();
   }
-  expect_clients_everywhere();
+  assume_clients_in_all_queues();
   for (std::uint32_t accepts = 0; accepts < accepts_in_a_turn_; ++accepts) {
     Listener* const listener = next_listener();
     if (listener == nullptr) {
@@ -156,7 +156,7 @@ Acceptor::Result Acceptor::after_error(Listener& listener, int error) noexcept {
       on_empty(listener);
       if (admission_.claim_waiting_clients()) {
         // Another worker found the limit reached because of the slot that this one had taken.
-        expect_clients_everywhere();
+        assume_clients_in_all_queues();
       }
       return Result::next;
     case AcceptVerdict::retry:
@@ -199,7 +199,7 @@ void Acceptor::wake(std::size_t worker) noexcept {
 void Acceptor::wait_for_memory(const Listener& listener) noexcept {
   admission_.set_can_accept(worker_, false);
   wait_for_resources(listener, ENOMEM);
-  if (const auto other = admission_.other_than(worker_, loop_.now())) {
+  if (const auto other = admission_.least_loaded_except(worker_, loop_.now())) {
     (void)admission_.wake(*other);
   }
 }
@@ -229,7 +229,7 @@ void Acceptor::on_retry() noexcept {
   poll_again();
 }
 
-void Acceptor::expect_clients_everywhere() noexcept {
+void Acceptor::assume_clients_in_all_queues() noexcept {
   for (const auto& listener : listeners_) {
     listener->may_have_clients = true;
   }

@@ -50,7 +50,7 @@ class Acceptor {
   static constexpr std::chrono::milliseconds kRetryInterval{250};
 
   // The objects that the acceptor uses. They must outlive it.
-  struct Parts {
+  struct Context {
     EventLoop& loop;
     WorkerAdmission admission;
     Counters& counters;
@@ -59,7 +59,8 @@ class Acceptor {
   };
 
   // If a listening socket fails for good, releases it and then calls `on_lost` with the errno.
-  Acceptor(const Parts& parts, std::uint32_t accepts_in_a_turn, std::function<void(int)> on_lost);
+  Acceptor(const Context& context, std::uint32_t accepts_in_a_turn,
+           std::function<void(int)> on_lost);
   ~Acceptor();
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
@@ -121,7 +122,7 @@ class Acceptor {
   void wait_for_resources(const Listener& listener, int error) noexcept;
   void count_pause(Counter cause) noexcept;
   void on_retry() noexcept;
-  void expect_clients_everywhere() noexcept;
+  void assume_clients_in_all_queues() noexcept;
   void on_empty(Listener& listener) noexcept;
   void on_all_empty() noexcept;
   void release(Listener& listener) noexcept;

@@ -28,15 +28,15 @@ void Admission::connection_closed(std::size_t worker) noexcept {
 std::optional<std::size_t> Admission::less_loaded_than(std::size_t worker,
                                                        sys::TimePoint now) const noexcept {
   constexpr std::size_t kPart = 32;
-  const auto other = other_than(worker, now);
+  const auto other = least_loaded_except(worker, now);
   const std::size_t parts = kPart * workers_.size();
   const auto tolerated = static_cast<std::uint32_t>((connections() + parts / 2) / parts);
   const bool is_less_loaded = other && connections_of(worker) > connections_of(*other) + tolerated;
   return is_less_loaded ? other : std::nullopt;
 }
 
-std::optional<std::size_t> Admission::other_than(std::size_t worker,
-                                                 sys::TimePoint now) const noexcept {
+std::optional<std::size_t> Admission::least_loaded_except(std::size_t worker,
+                                                          sys::TimePoint now) const noexcept {
   std::optional<std::size_t> fewest;
   for (std::size_t other = 0; other < workers_.size(); ++other) {
     const WorkerEntry& state = workers_[other];

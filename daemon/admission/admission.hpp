@@ -50,7 +50,7 @@ class Admission {
   [[nodiscard]] bool try_take_slot() noexcept;
   // Takes a slot even beyond the limit.
   void take_slot() noexcept { connections_.fetch_add(1); }
-  // Returns the slot: there was no client to accept.
+  // Returns the slot, because accept4(2) has failed.
   void return_slot() noexcept { connections_.fetch_sub(1); }
   // Counts the accepted connection as `worker`'s. Call it only after accept4(2) succeeded, or a
   // worker that finds the queue empty would look more loaded than it is.
@@ -68,14 +68,15 @@ class Admission {
     return are_clients_waiting_.load() && are_clients_waiting_.exchange(false);
   }
 
-  // Returns the worker with the fewest connections, which should accept the next client, if
-  // `worker` has more and the difference is over 1/32 of the mean (rounded). If `now` is old, a
-  // worker that does not answer is skipped later.
+  // Returns the worker that should accept the next client instead of `worker`: the one with the
+  // fewest connections, if `worker` has more by over 1/32 of the mean (rounded). Else returns
+  // nothing. `now` may be the time of the iteration: an old value only delays the moment at which a
+  // worker that does not answer is skipped.
   [[nodiscard]] std::optional<std::size_t> less_loaded_than(std::size_t worker,
                                                             sys::TimePoint now) const noexcept;
   // Returns the worker with the fewest connections among the others that can accept.
-  [[nodiscard]] std::optional<std::size_t> other_than(std::size_t worker,
-                                                      sys::TimePoint now) const noexcept;
+  [[nodiscard]] std::optional<std::size_t> least_loaded_except(std::size_t worker,
+                                                               sys::TimePoint now) const noexcept;
 
   // From now on `worker` can be woken: `on_wake` is notified, and must make the worker call
   // answer_wake() and poll the accept queues. Call it before the threads start; remove_worker()

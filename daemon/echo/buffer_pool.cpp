@@ -23,18 +23,18 @@ void Block::give_back() noexcept {
   pool_.take_back(this);
 }
 
-sys::IoResult CarriedBytes::send(int socket) noexcept {
+sys::IoResult RestoredBytes::send(int socket) noexcept {
   const sys::IoResult sent = sys::send(socket, owed_);
   owed_ = owed_.subspan(sent.count());
   return sent;
 }
 
-void CarriedBytes::describe(ParkedConnection& parked) noexcept {
+void RestoredBytes::describe(ParkedConnection& parked) noexcept {
   parked.owed = owed_;
   parked.own_memory = own_memory_.empty() ? own_memory_ : own_memory_.last(owed_.size());
 }
 
-void CarriedBytes::give_back() noexcept {
+void RestoredBytes::give_back() noexcept {
   pool_.take_back(this);
 }
 
@@ -48,7 +48,8 @@ Block* BufferPool::reading_block() noexcept {
     return nullptr;
   }
   if (cached_ == nullptr) {
-    void* const memory = ::operator new(sizeof(Block) + block_bytes_, std::nothrow);
+    void* const memory = ::operator new (sizeof(Block) + block_bytes_,
+                                         std::align_val_t{alignof(Block)}, std::nothrow);
     if (memory == nullptr) {
       return nullptr;
     }
@@ -69,12 +70,12 @@ ReplyPtr BufferPool::detach_reading_block() noexcept {
 
 ReplyPtr BufferPool::restore(std::span<const std::byte> bytes, std::span<std::byte> own_memory,
                              std::shared_ptr<const void> memory) noexcept {
-  auto* const carried =
-      new (std::nothrow) CarriedBytes(*this, bytes, own_memory, std::move(memory));
-  if (carried != nullptr) {
+  auto* const restored =
+      new (std::nothrow) RestoredBytes(*this, bytes, own_memory, std::move(memory));
+  if (restored != nullptr) {
     set_held(bytes_held() + bytes.size());
   }
-  return ReplyPtr(carried);
+  return ReplyPtr(restored);
 }
 
 void BufferPool::set_limits(std::size_t block_bytes, std::size_t total_bytes) noexcept {
@@ -94,16 +95,16 @@ void BufferPool::take_back(Block* block) noexcept {
   ++cached_count_;
 }
 
-// One slow client keeps the mapping, but not the memory of the others.
-void BufferPool::take_back(CarriedBytes* carried) noexcept {
-  sys::drop_pages(carried->own_memory_);
-  set_held(bytes_held() - carried->held_bytes_);
-  delete carried;
+// Gives back the pages of this reply now. The mapping stays until the last reply in it ends.
+void BufferPool::take_back(RestoredBytes* restored) noexcept {
+  sys::drop_pages(restored->own_memory_);
+  set_held(bytes_held() - restored->held_bytes_);
+  delete restored;
 }
 
 void BufferPool::destroy(Block* block) noexcept {
   block->~Block();
-  ::operator delete(block);
+  ::operator delete (block, std::align_val_t{alignof(Block)});
 }
 
 void BufferPool::free_cached() noexcept {

@@ -1,5 +1,5 @@
-// Reply buffers: blocks of equal size, with a limit on the bytes in all blocks that connections
-// hold, in the reading block and in the cached blocks.
+// Reply buffers: blocks of equal size. A limit applies to the size of all blocks together: those
+// that connections hold, the reading block and the cached ones.
 //
 // A worker reads into the pool's reading block. If the kernel does not accept all of a reply, that
 // block moves, without a copy, to the connection that owes the rest, and the next read gets another
@@ -56,7 +56,7 @@ class Block final : public Reply {
 };
 
 // Owed bytes that an earlier program has left in memory. They are sent from there.
-class CarriedBytes final : public Reply {
+class RestoredBytes final : public Reply {
  public:
   [[nodiscard]] std::size_t size() const noexcept override { return owed_.size(); }
   sys::IoResult send(int socket) noexcept override;
@@ -65,8 +65,8 @@ class CarriedBytes final : public Reply {
  private:
   friend class BufferPool;
 
-  CarriedBytes(BufferPool& pool, std::span<const std::byte> owed, std::span<std::byte> own_memory,
-               std::shared_ptr<const void> memory) noexcept
+  RestoredBytes(BufferPool& pool, std::span<const std::byte> owed, std::span<std::byte> own_memory,
+                std::shared_ptr<const void> memory) noexcept
       : pool_(pool),
         held_bytes_(owed.size()),
         owed_(owed),
@@ -96,9 +96,9 @@ class BufferPool {
   [[nodiscard]] ReplyPtr detach_reading_block() noexcept;
 
   // Returns a reply that owes `bytes`; `memory` keeps them alive. May exceed the limit, because the
-  // bytes were received already. `own_memory` is the same bytes, or empty if something else uses
-  // that memory: its pages are given back to the kernel when the reply ends. Returns nullptr if
-  // memory runs out.
+  // bytes were received already. `own_memory` is the same bytes if nothing else uses their memory,
+  // else empty. The pages of `own_memory` are given back to the kernel when the reply ends. Returns
+  // nullptr if memory runs out.
   [[nodiscard]] ReplyPtr restore(std::span<const std::byte> bytes, std::span<std::byte> own_memory,
                                  std::shared_ptr<const void> memory) noexcept;
 
@@ -112,10 +112,10 @@ class BufferPool {
 
  private:
   friend class Block;
-  friend class CarriedBytes;
+  friend class RestoredBytes;
 
   void take_back(Block* block) noexcept;
-  void take_back(CarriedBytes* carried) noexcept;
+  void take_back(RestoredBytes* restored) noexcept;
   static void destroy(Block* block) noexcept;
   void free_cached() noexcept;
   void set_held(std::size_t bytes) noexcept { bytes_held_.store(bytes, std::memory_order_relaxed); }

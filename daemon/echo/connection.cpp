@@ -73,20 +73,20 @@ bool is_over_if_set(std::chrono::milliseconds timeout, std::chrono::milliseconds
 
 }  // namespace
 
-Connection::Connection(EchoContext& context, Place place, sys::UniqueFd fd,
+Connection::Connection(EchoContext& context, TableEntry entry, sys::UniqueFd fd,
                        const SocketAddress& peer) noexcept
     : fd_(std::move(fd)),
       context_(context),
       opened_ms_(milliseconds_of(context.loop.now()) & kTimeBits),
       peer_(peer),
       progress_(context.loop.now()),
-      place_(place) {
+      entry_(entry) {
   relay_state_.is_local = is_local();
 }
 
 // The registration will report every event that is pending, so none has to be carried over. A FIN
 // may have been reported before.
-Connection::Connection(EchoContext& context, Place place, const ParkedConnection& parked,
+Connection::Connection(EchoContext& context, TableEntry entry, const ParkedConnection& parked,
                        ReplyPtr reply) noexcept
     : state_(state_of(parked.state)),
       must_read_to_eagain_(true),
@@ -97,7 +97,7 @@ Connection::Connection(EchoContext& context, Place place, const ParkedConnection
       opened_ms_(static_cast<std::uint64_t>(parked.opened.count()) & kTimeBits),
       peer_(parked.peer),
       progress_(parked.progress, parked.unacknowledged),
-      place_(place) {
+      entry_(entry) {
   relay_state_.is_local = is_local();
   relay_state_.was_blocked = state_ == State::flushing;
   if (parked.pins_memory) {
@@ -128,7 +128,7 @@ void Connection::register_for(std::uint32_t events) noexcept {
 
 ParkedConnection Connection::park() noexcept {
   invariant(!is_draining() && state_ != State::closed, "only a serving connection is parked");
-  ParkedConnection parked{.listener = static_cast<std::uint8_t>(place_.listener),
+  ParkedConnection parked{.listener = static_cast<std::uint8_t>(entry_.listener),
                           .fd = fd_.get(),
                           .peer = peer_,
                           .state = parked_state_of(state_),
@@ -166,16 +166,16 @@ Turn Connection::echo() noexcept {
   const std::uint64_t turn_end = bytes_received_ + context_.settings.turn_bytes;
   for (std::uint32_t reads = 0; reads < context_.settings.turn_reads; ++reads) {
     if (drain_allowance_ == 0) {
-      return linger();
+      return begin_lingering();
     }
     if (bytes_received_ >= turn_end) {
       break;
     }
     const std::size_t most = std::min<std::uint64_t>(turn_end - bytes_received_, drain_allowance_);
-    const Step step = after(context_.relay.round(fd_.get(), most, !must_read_to_eagain_,
-                                                 relay_state_, context_.loop.now()));
+    const Step step = finish_round(context_.relay.round(fd_.get(), most, !must_read_to_eagain_,
+                                                        relay_state_, context_.loop.now()));
     if (step == Step::would_block && is_draining()) {
-      return linger();  // The queue held less than it had reported.
+      return begin_lingering();  // The queue held less than it had reported.
     }
     if (step != Step::more) {
       return Turn::wait;
@@ -186,9 +186,9 @@ Turn Connection::echo() noexcept {
 }
 
 // Changes the state of the connection after a round.
-Connection::Step Connection::after(Round round) noexcept {
+Connection::Step Connection::finish_round(Round round) noexcept {
   if (round.received.count() == 0) {
-    return after_empty_read(round.received);
+    return finish_empty_read(round.received);
   }
   if (round.taken > 0) {
     count_echo(round.taken, round.sent);
@@ -206,7 +206,7 @@ Connection::Step Connection::after(Round round) noexcept {
                                                                     : Step::more;
 }
 
-Connection::Step Connection::after_empty_read(sys::IoResult received) noexcept {
+Connection::Step Connection::finish_empty_read(sys::IoResult received) noexcept {
   if (received.would_block()) {
     must_read_to_eagain_ = false;
     return Step::would_block;
@@ -299,7 +299,7 @@ bool Connection::closes_if_delivered() noexcept {
 }
 
 // Everything that is to be sent back while draining is sent.
-Turn Connection::linger() noexcept {
+Turn Connection::begin_lingering() noexcept {
   if (const sys::IoResult shut = sys::shut_write(fd_.get()); !shut.ok()) {
     fail(shut.error());
     return Turn::wait;
@@ -352,7 +352,7 @@ void Connection::abort(CloseReason reason) noexcept {
 void Connection::close_by_operator() noexcept {
   if (state_ != State::closed) {
     (void)has_unacknowledged();  // Called only to note the present state.
-    time_out(CloseReason::by_operator);
+    reset_or_close(CloseReason::by_operator);
   }
 }
 
@@ -362,20 +362,20 @@ void Connection::check_timeouts() noexcept {
     case State::echoing:
       if (has_unacknowledged() &&
           is_over_if_set(timeouts.stalled_write, progress_.since(context_.loop.now()))) {
-        time_out(CloseReason::stalled_write);
+        reset_or_close(CloseReason::stalled_write);
       } else if (is_over_if_set(timeouts.idle, progress_.since(context_.loop.now()))) {
-        end_idleness();
+        on_idle_timeout();
       }
       break;
     case State::flushing:
     case State::delivering:
       (void)has_unacknowledged();  // Called only to note progress, since bytes are owed.
-      close_if_nothing_is_taken();
+      close_if_timed_out();
       break;
     case State::lingering:
       if (has_unacknowledged()) {
         // The linger time has not started: the peer has yet to acknowledge its tail.
-        close_if_nothing_is_taken();
+        close_if_timed_out();
       } else if (is_over(timeouts.linger, progress_.since(context_.loop.now()))) {
         close(CloseReason::linger_timeout);
       }
@@ -389,20 +389,20 @@ void Connection::check_timeouts() noexcept {
 }
 
 // A connection that owes bytes does not read, so it cannot see whether the peer sends.
-void Connection::close_if_nothing_is_taken() noexcept {
+void Connection::close_if_timed_out() noexcept {
   if (is_over_if_set(context_.settings.timeouts.stalled_write,
                      progress_.since(context_.loop.now()))) {
-    time_out(CloseReason::stalled_write);
+    reset_or_close(CloseReason::stalled_write);
   } else if (is_over_if_set(context_.settings.timeouts.idle,
                             progress_.since(context_.loop.now()))) {
-    time_out(CloseReason::idle_timeout);
+    reset_or_close(CloseReason::idle_timeout);
   }
 }
 
 // Resets the connection if bytes are owed. Otherwise the kernel would keep them for minutes, for a
 // connection that our limits no longer count, and our FIN would tell the peer that nothing is
 // missing.
-void Connection::time_out(CloseReason reason) noexcept {
+void Connection::reset_or_close(CloseReason reason) noexcept {
   if (progress_.had_unacknowledged() || reply_ != nullptr) {
     sys::reset_on_close(fd_.get());
   }
@@ -411,9 +411,9 @@ void Connection::time_out(CloseReason reason) noexcept {
 
 // Does not close the connection if bytes of the peer wait: then this process was idle, not the peer
 // (SIGSTOP, a paused machine), and the event is still to come.
-void Connection::end_idleness() noexcept {
+void Connection::on_idle_timeout() noexcept {
   if (sys::unread_bytes(fd_.get()).count() == 0) {
-    time_out(CloseReason::idle_timeout);
+    reset_or_close(CloseReason::idle_timeout);
     return;
   }
   progress_.note(context_.loop.now());
@@ -462,21 +462,21 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
                        .error = error},
                       context_.loop.now());
   context_.loop.remove(*this);
-  context_.relay.forget(relay_state_);
+  context_.relay.release_pins(relay_state_);
   reply_.reset();
   fd_.reset();
   context_.table.retire(*this);
-  context_.listener_counts.closed(static_cast<std::uint8_t>(place_.listener));
+  context_.listener_counts.closed(static_cast<std::uint8_t>(entry_.listener));
   context_.admission.connection_closed();
 }
 
 ConnectionFacts Connection::facts() const noexcept {
   const auto open_for = std::chrono::duration_cast<std::chrono::milliseconds>(age());
   return {.id = {.worker = static_cast<std::uint32_t>(context_.admission.worker),
-                 .table_index = place_.table_index,
+                 .table_index = entry_.table_index,
                  .opened_ms = opened_ms_},
           .peer = peer_,
-          .listener = static_cast<std::uint8_t>(place_.listener),
+          .listener = static_cast<std::uint8_t>(entry_.listener),
           .state = state_,
           .age = open_for,
           .idle = std::min(progress_.since(context_.loop.now()), open_for),  // Ticks are coarser.

@@ -32,16 +32,16 @@
 // arrives. The linger time starts when the peer has acknowledged everything; until then the other
 // timeouts apply.
 //
-// UNIX sockets (unix(7)): sent bytes are in the peer's receive queue, so they have no orphans and
-// are not delivered: after the FIN the connection closes at once. What recv(2) returns may be short
-// although more waits, so only EAGAIN ends a series of reads. The peer has read all if SIOCOUTQ is
-// 0; other values are no numbers of bytes. There is no reset: after a timeout the peer reads what
-// was sent, then the end of file.
+// UNIX sockets (unix(7)): sent bytes are in the peer's receive queue, where close(2) leaves them.
+// So there is no state delivering: after the FIN the connection closes at once. A read also stops
+// at a message with descriptors, and is not taken for a short read then. The peer has read all if
+// SIOCOUTQ is 0; other values are no numbers of bytes. There is no reset: after a timeout the peer
+// reads what was sent, then the end of file.
 //
 // Timeouts: a connection without progress (progress.hpp) ends after the idle timeout. If it owes
-// bytes, it ends after the stalled-write timeout too. It owes what it keeps and what the peer has
-// not acknowledged. If bytes are owed, a timeout resets the connection, so that no orphan keeps
-// them.
+// bytes, the stalled-write timeout applies as well, and the shorter of the two ends it. It owes
+// the bytes that it keeps and those that the peer has not acknowledged. If bytes are owed, a
+// timeout resets the connection, so that no orphan keeps them.
 //
 // Thread-safety: belongs to its worker's thread. Never blocks.
 #pragma once
@@ -68,7 +68,7 @@ class Connection final : public Channel {
   enum class State : std::uint8_t { echoing, flushing, delivering, lingering, closed };
 
   // The index of the connection in the table, and the number of its listener.
-  struct Place {
+  struct TableEntry {
     static constexpr std::uint32_t kLargestIndex = 0xFFFFFF;
 
     std::uint32_t table_index : 24 = 0;
@@ -76,11 +76,11 @@ class Connection final : public Channel {
   };
 
   // Takes over a connected, non-blocking socket.
-  Connection(EchoContext& context, Place place, sys::UniqueFd fd,
+  Connection(EchoContext& context, TableEntry entry, sys::UniqueFd fd,
              const SocketAddress& peer) noexcept;
   // Takes over the socket of a parked connection and continues where that one stopped. `reply` is
   // what it owes.
-  Connection(EchoContext& context, Place place, const ParkedConnection& parked,
+  Connection(EchoContext& context, TableEntry entry, const ParkedConnection& parked,
              ReplyPtr reply) noexcept;
 
   // Registers with the loop. The connection closes if that fails.
@@ -101,11 +101,11 @@ class Connection final : public Channel {
   // Closes it immediately, by a reset if bytes are owed, so that the kernel does not keep them.
   void close_by_operator() noexcept;
 
-  [[nodiscard]] std::uint32_t table_index() const noexcept { return place_.table_index; }
+  [[nodiscard]] std::uint32_t table_index() const noexcept { return entry_.table_index; }
   // What an operator sees of it (connection_facts.hpp). Makes no system call.
   [[nodiscard]] ConnectionFacts facts() const noexcept;
-  // Bytes that were received and that the peer has not acknowledged, or, of a UNIX socket, that
-  // were not sent. Asks the kernel.
+  // The received bytes that the peer has not acknowledged. For a UNIX socket: the received bytes
+  // that were not sent. Asks the kernel.
   [[nodiscard]] std::uint64_t owed_bytes() const noexcept;
 
  private:
@@ -119,17 +119,17 @@ class Connection final : public Channel {
 
   void register_for(std::uint32_t events) noexcept;
   [[nodiscard]] Turn echo() noexcept;
-  [[nodiscard]] Step after(Round round) noexcept;
-  [[nodiscard]] Step after_empty_read(sys::IoResult received) noexcept;
+  [[nodiscard]] Step finish_round(Round round) noexcept;
+  [[nodiscard]] Step finish_empty_read(sys::IoResult received) noexcept;
   [[nodiscard]] Turn flush() noexcept;
   [[nodiscard]] Turn await_delivery(std::uint32_t events) noexcept;
   [[nodiscard]] Turn discard_input() noexcept;
-  [[nodiscard]] Turn linger() noexcept;
+  [[nodiscard]] Turn begin_lingering() noexcept;
   void end_of_input() noexcept;
   [[nodiscard]] bool closes_if_delivered() noexcept;
-  void close_if_nothing_is_taken() noexcept;
-  void time_out(CloseReason reason) noexcept;
-  void end_idleness() noexcept;
+  void close_if_timed_out() noexcept;
+  void reset_or_close(CloseReason reason) noexcept;
+  void on_idle_timeout() noexcept;
   void await_writable() noexcept;
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
@@ -154,7 +154,7 @@ class Connection final : public Channel {
   SocketAddress peer_;
   Progress progress_;
   std::uint32_t drain_allowance_ = kNotDraining;  // Bytes still to read and echo while draining.
-  Place place_;
+  TableEntry entry_;
 };
 
 static_assert(sizeof(Connection) <= 112, "an idle connection costs at most 128 bytes in all");

@@ -31,14 +31,15 @@ class ConnectionTable {
 
   // Makes sure that there is a free slot for the next create(); false if there is no memory.
   [[nodiscard]] bool reserve() noexcept;
-  // Constructs a connection with the arguments (context, place, parts...). Must follow a reserve()
-  // that returned true.
-  template <typename... Parts>
-  Connection& create(EchoContext& context, std::uint8_t listener, Parts&&... parts) noexcept {
+  // Constructs a connection with the arguments (context, entry, arguments...). Must follow a
+  // reserve() that returned true.
+  template <typename... Arguments>
+  Connection& create(EchoContext& context, std::uint8_t listener,
+                     Arguments&&... arguments) noexcept {
     const std::uint32_t index = take_index();
     return *new (memory_of(index))
         Connection(context, {.table_index = index & kIndexBits, .listener = listener},
-                   std::forward<Parts>(parts)...);
+                   std::forward<Arguments>(arguments)...);
   }
   // Called by Connection::close() only.
   void retire(Connection& connection) noexcept { retired_.push_back(connection); }
@@ -64,9 +65,9 @@ class ConnectionTable {
 
  private:
   static constexpr unsigned kPerChunk = 64;
-  static constexpr std::uint32_t kIndexBits = Connection::Place::kLargestIndex;
+  static constexpr std::uint32_t kIndexBits = Connection::TableEntry::kLargestIndex;
   static constexpr std::size_t kMostChunks =
-      (std::size_t{Connection::Place::kLargestIndex} + 1) / kPerChunk;
+      (std::size_t{Connection::TableEntry::kLargestIndex} + 1) / kPerChunk;
 
   // NOLINTNEXTLINE(*-member-init): `memory` is not touched until connections use it.
   struct Chunk {

@@ -6,11 +6,12 @@
 
 namespace echod {
 
-DatagramEcho::DatagramEcho(const Parts& parts, std::shared_ptr<const sys::DatagramSocket> socket)
-    : parts_(parts),
+DatagramEcho::DatagramEcho(const Context& context,
+                           std::shared_ptr<const sys::DatagramSocket> socket)
+    : context_(context),
       socket_(std::move(socket)),
-      retry_(parts.loop.timers(), [this] { on_retry(); }) {
-  const sys::IoResult added = parts_.loop.add(*this, socket_->fd.get(), EPOLLIN);
+      retry_(context.loop.timers(), [this] { on_retry(); }) {
+  const sys::IoResult added = context_.loop.add(*this, socket_->fd.get(), EPOLLIN);
   if (!added.ok()) {
     throw std::system_error(added.error(), std::system_category(), "epoll_ctl");
   }
@@ -30,7 +31,7 @@ void DatagramEcho::drain() noexcept {
   }
   is_emptying_ = true;
   left_to_empty_ = most_queued(*socket_);
-  parts_.loop.enqueue(*this);
+  context_.loop.enqueue(*this);
 }
 
 // The service may still have the socket open, and then closing it here would not end its
@@ -41,8 +42,8 @@ void DatagramEcho::close() noexcept {
   }
   sys::note_dropped(*socket_);
   retry_.cancel();
-  parts_.loop.remove(*this);
-  parts_.loop.forget_descriptor(socket_->fd.get());
+  context_.loop.remove(*this);
+  context_.loop.forget_descriptor(socket_->fd.get());
   socket_.reset();
 }
 
@@ -50,13 +51,13 @@ Turn DatagramEcho::on_turn(std::uint32_t /*events*/) noexcept {
   if (is_closed()) {
     return Turn::wait;
   }
-  const EchoSettings& settings = parts_.settings;
+  const EchoSettings& settings = context_.settings;
   std::size_t left = settings.turn_reads;
   std::size_t bytes = 0;
   while (left > 0 && bytes < settings.turn_bytes) {
     const std::size_t most = std::min(left, sys::DatagramBatch::kMost);
     const DatagramRelay::BatchResult batch =
-        parts_.relay.echo(socket_->fd.get(), most, parts_.loop.now());
+        context_.relay.echo(socket_->fd.get(), most, context_.loop.now());
     if (batch.error != 0) {
       return after_error(batch.error);
     }
@@ -67,26 +68,26 @@ Turn DatagramEcho::on_turn(std::uint32_t /*events*/) noexcept {
     }
     if (batch.received < most && !is_emptying_) {
       if (batch.received > 0 && !retry_.is_running()) {
-        retry_.expire_at(parts_.loop.now() + kRetryInterval);
+        retry_.expire_at(context_.loop.now() + kRetryInterval);
       }
       return Turn::wait;
     }
     left -= batch.received;
     bytes += batch.bytes;
   }
-  parts_.counters.add(Counter::turns_over_budget);
+  context_.counters.add(Counter::turns_over_budget);
   return Turn::again;
 }
 
 Turn DatagramEcho::after_error(int error) noexcept {
-  parts_.counters.add(Counter::datagram_receive_errors);
-  parts_.log.datagrams_failed(socket_->address, error, parts_.loop.now());
-  retry_.expire_at(parts_.loop.now() + kRetryInterval);
+  context_.counters.add(Counter::datagram_receive_errors);
+  context_.log.datagrams_failed(socket_->address, error, context_.loop.now());
+  retry_.expire_at(context_.loop.now() + kRetryInterval);
   return Turn::wait;
 }
 
 void DatagramEcho::on_retry() noexcept {
-  parts_.loop.enqueue(*this);
+  context_.loop.enqueue(*this);
 }
 
 std::size_t most_queued(const sys::DatagramSocket& socket) noexcept {

@@ -37,7 +37,7 @@ class DatagramEcho final : public Channel {
   static constexpr std::chrono::milliseconds kRetryInterval{250};
 
   // The objects that it uses. They must outlive it.
-  struct Parts {
+  struct Context {
     EventLoop& loop;
     const EchoSettings& settings;
     Counters& counters;
@@ -46,7 +46,7 @@ class DatagramEcho final : public Channel {
   };
 
   // Registers the socket with the loop. Throws std::system_error, std::bad_alloc.
-  DatagramEcho(const Parts& parts, std::shared_ptr<const sys::DatagramSocket> socket);
+  DatagramEcho(const Context& context, std::shared_ptr<const sys::DatagramSocket> socket);
   ~DatagramEcho() override;
   DatagramEcho(const DatagramEcho&) = delete;
   DatagramEcho& operator=(const DatagramEcho&) = delete;
@@ -64,7 +64,7 @@ class DatagramEcho final : public Channel {
   [[nodiscard]] Turn after_error(int error) noexcept;
   void on_retry() noexcept;
 
-  Parts parts_;
+  Context context_;
   std::shared_ptr<const sys::DatagramSocket> socket_;  // nullptr: closed.
   Timer retry_;
   bool is_emptying_ = false;

@@ -17,7 +17,7 @@ enum class DatagramVerdict : std::uint8_t {
   echo,
   incomplete,      // Bytes or facts about it did not fit into a slot.
   port_zero,       // The source port is 0, to which nothing can be sent.
-  service_port,    // The source port is below 1024 or 2049 (NFS): services that may answer echoes.
+  service_port,    // The source port is 2049 (NFS) or below 1024: a service may answer the echo.
   own_port,        // This echod serves UDP on the source port, so the sender may be another echod.
   to_many,         // It was sent to a broadcast or multicast address.
   source_address,  // The source address is multicast, broadcast, 0.0.0.0/8 or ::.

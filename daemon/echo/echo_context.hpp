@@ -37,7 +37,7 @@ struct EchoContext final : public ConnectionSink {
   void count_lost(std::uint8_t listener) noexcept;
 
   // What the acceptor of the same worker uses.
-  [[nodiscard]] Acceptor::Parts acceptor_parts() noexcept {
+  [[nodiscard]] Acceptor::Context acceptor_context() noexcept {
     return {.loop = loop,
             .admission = admission,
             .counters = counters,

@@ -33,8 +33,8 @@
 //   - Rounds whose time is negative or longer than a minute, because the wall clock was set.
 //   - Rounds of UNIX sockets: reading a time would also accept descriptors that the peer sends.
 //
-// A read stops at a message with descriptors of a UNIX socket. So a UNIX socket is read by
-// recvmsg(2), which reports such messages, and is not spliced.
+// On a UNIX socket, a read stops at a message that carries descriptors. So a UNIX socket is read by
+// recvmsg(2), which reports such a message, and is not spliced.
 //
 // Thread-safety: one relay for each worker, used by its thread; any thread may call
 // buffered_bytes(). Never blocks.
@@ -67,8 +67,8 @@ struct Round {
   std::size_t taken = 0;     // Bytes removed from the queue; with `error`, those to be sent.
   std::size_t sent = 0;      // Bytes of `taken` that the kernel accepted for sending.
   int error = 0;             // errno of sending, or 0.
-  bool was_short = false;    // The read returned less than it asked for, and not because the peer
-                             // of a UNIX socket passed descriptors.
+  bool was_short = false;    // The read returned less than it asked for. False if it stopped at
+                             // descriptors that the peer of a UNIX socket passed.
   bool is_blocked = false;   // The send buffer is full.
   ReplyPtr reply = nullptr;  // The unsent bytes, if they are kept.
 };
@@ -114,7 +114,7 @@ class Relay {
   // Counts again what the connection pins. `held`: bytes in its reply.
   void count_pins(int socket, std::size_t held, RelayState& state) noexcept;
   // The connection is closed and pins nothing.
-  void forget(RelayState& state) noexcept { set_pins(state, 0); }
+  void release_pins(RelayState& state) noexcept { set_pins(state, 0); }
 
   // Bytes in blocks that connections hold. Any thread.
   [[nodiscard]] std::size_t buffered_bytes() const noexcept { return blocks_.bytes_held(); }
@@ -130,7 +130,8 @@ class Relay {
   [[nodiscard]] PooledPipe* pipe_for(int socket, const Block& block, std::size_t most,
                                      RelayState& state, sys::TimePoint now) noexcept;
   [[nodiscard]] bool may_pin(int socket, RelayState& state) noexcept;
-  // A read with what the round wants to know of it.
+  // Read from the queue. Also return the arrival time if this read is timed, and whether a UNIX
+  // socket passed descriptors.
   [[nodiscard]] sys::StreamRead read_into(int socket, std::span<std::byte> into,
                                           const RelayState& state) noexcept;
   [[nodiscard]] sys::StreamRead peek_into(int socket, std::span<std::byte> into,

@@ -1,7 +1,8 @@
 // Checks the timeouts of all connections periodically.
 //
-// A timer for each connection would cost memory, and work for every echo. The sweep asks the kernel
-// at most once per connection and sweep. See sweep_interval().
+// There is no timer for each connection: it would cost memory, and work for every echo. A sweep
+// asks the kernel only about connections that may have unacknowledged bytes or that seem idle for
+// too long. See sweep_interval().
 //
 // A connection is never closed too early. It may be closed late, by up to two intervals and 20 ms:
 // the sweep may notice an acknowledgement one interval late, then the end of the timeout one

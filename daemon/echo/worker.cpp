@@ -29,13 +29,13 @@ void Worker::listen(std::shared_ptr<const sys::ListenSocket> socket) {
   acceptor_.add(std::move(socket));
 }
 
-void Worker::carry_over(const WorkerTotals& totals) noexcept {
+void Worker::restore(const WorkerTotals& totals) noexcept {
   for (std::size_t i = 0; i < kCounters; ++i) {
     context_.counters.add(static_cast<Counter>(i), totals.counters.at(i));
   }
-  context_.server_delay.carry_over(totals.server_delay);
-  loop_.carry_over_stale_events(totals.stale_events);
-  loop_.carry_over_turns(totals.turns);
+  context_.server_delay.restore(totals.server_delay);
+  loop_.restore_stale_events(totals.stale_events);
+  loop_.restore_turns(totals.turns);
 }
 
 void Worker::adopt(sys::Accepted accepted, ListenerCounts::Listener listener) noexcept {
@@ -184,7 +184,8 @@ void Worker::wait_while_parked() noexcept {
   }
   parking_ = Parking::parked;
   events_.on_parked();
-  // It may be `wanted` again by now. Then the loop was interrupted again, too.
+  // After the wait, parking_ may be `wanted` again: park() was called a second time. It has also
+  // interrupted the loop again, so the next iteration parks.
   on_unparked_.wait(lock, [this] { return parking_ != Parking::parked; });
   // Ends without another iteration: others may serve its connections now.
   must_end_ = must_end_ || parking_ == Parking::ending;

@@ -5,10 +5,10 @@
 //                        serving --park()--> parking --the turn ends--> parked
 //                                            parking, parked --unpark()--> serving
 //
-// Nothing is left when all sockets are released and all connections are closed, by drain() or
-// abort_connections(), which may be called in any state. While a worker is parked, its thread waits
-// between two turns. Then the service's thread may read the connections, and the kernel keeps what
-// peers send.
+// Nothing is left when all sockets are released and all connections are closed. drain() and
+// abort_connections() lead to this, and may be called in any state. While a worker is parked, its
+// thread waits between two turns. Then the service's thread may read the connections, and the
+// kernel keeps what peers send.
 //
 // Thread-safety: one other thread, the service's, may call the members. apply(), drain(),
 // abort_connections(), inquire() and park() only post a request, which the worker's thread carries
@@ -97,7 +97,7 @@ class Worker {
   void listen(std::shared_ptr<const sys::DatagramSocket> socket) {
     datagrams_.add(std::move(socket));
   }
-  // Take the last call of listen() back, for a socket of this kind.
+  // Undo the last listen() of a listening socket, or of a UDP socket.
   void unlisten_stream() noexcept { acceptor_.remove_last(); }
   void unlisten_datagram() noexcept { datagrams_.remove_last(); }
   // As WorkerDatagrams::echo_queued(). Call it before start().
@@ -105,11 +105,11 @@ class Worker {
     return datagrams_.echo_queued(socket, deadline);
   }
   // Adds the counts of a parked worker of an earlier program. Call it before start().
-  void carry_over(const WorkerTotals& totals) noexcept;
+  void restore(const WorkerTotals& totals) noexcept;
   // Adds the connections of a listener that have ended in an earlier program. Call it before
   // start().
-  void carry_over(ListenerCounts::Listener listener, std::uint64_t ended) noexcept {
-    context_.listener_counts.carry_over(listener, ended);
+  void restore(ListenerCounts::Listener listener, std::uint64_t ended) noexcept {
+    context_.listener_counts.restore(listener, ended);
   }
   // Passes the open connections of an earlier program, which the worker's thread registers before
   // it serves. Call it before start().
@@ -137,8 +137,8 @@ class Worker {
   // Releases the listening and UDP sockets and closes all connections.
   void abort_connections(CloseReason reason) noexcept;
   // Starts `inquiry`. Drops an earlier inquiry that has not ended: its end() is never called. end()
-  // is not called either if the worker ends first. Must always be called from the same thread,
-  // which may be any.
+  // is not called either if the worker ends first. All calls must come from one thread; it need not
+  // be the service's.
   void inquire(std::shared_ptr<ConnectionInquiry> inquiry) noexcept;
   // Ends the thread immediately, even if connections are left, and waits for it. A parked worker
   // does not touch its connections again.
@@ -185,7 +185,7 @@ class Worker {
   WorkerEvents events_;
   EventLoop loop_;
   EchoContext context_;
-  Acceptor acceptor_{context_.acceptor_parts(), context_.settings.turn_accepts,
+  Acceptor acceptor_{context_.acceptor_context(), context_.settings.turn_accepts,
                      events_.on_listener_lost};
   WorkerDatagrams datagrams_;
   TimeoutSweep sweep_{context_};

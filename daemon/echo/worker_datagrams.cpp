@@ -7,11 +7,11 @@ namespace echod {
 
 void WorkerDatagrams::add(std::shared_ptr<const sys::DatagramSocket> socket) {
   sockets_.push_back(
-      std::make_unique<DatagramEcho>(DatagramEcho::Parts{.loop = context_.loop,
-                                                         .settings = context_.settings,
-                                                         .counters = context_.counters,
-                                                         .log = context_.log,
-                                                         .relay = relay()},
+      std::make_unique<DatagramEcho>(DatagramEcho::Context{.loop = context_.loop,
+                                                           .settings = context_.settings,
+                                                           .counters = context_.counters,
+                                                           .log = context_.log,
+                                                           .relay = relay()},
                                      std::move(socket)));
 }
 

@@ -31,8 +31,8 @@ class Workers {
 
   // All workers accept from the socket, or none if it throws (worker.hpp).
   void listen(const std::shared_ptr<const sys::ListenSocket>& socket);
-  // Each worker gets the next socket, the first one goes to worker number `first`; or none gets one
-  // if it throws. Numbers begin anew after the last worker.
+  // Gives the sockets to the workers in turn, beginning with worker number `first`; worker 0
+  // follows the last one. If it throws, no worker has any of them.
   void listen(const DatagramSockets& sockets, std::size_t first);
   // Says on which ports this daemon serves UDP (datagram_guard.hpp). Call it before start().
   void set_datagram_ports(std::vector<std::uint16_t> ports) noexcept {

@@ -207,7 +207,9 @@ void EventLoop::make_pass() noexcept {
       enqueue(*channel);
     }
   }
-  (void)is_interrupted_.exchange(false);  // Not a store: what interrupt() follows must be seen.
+  // An exchange and not a store: it also makes visible what the other thread wrote before it called
+  // interrupt().
+  (void)is_interrupted_.exchange(false);
   pass.append_all(ready_);
   ready_.append_all(pass);
 }

@@ -68,9 +68,9 @@ class EventLoop {
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return stale_events_.load(); }
 
   // Adds the stale events of an earlier program.
-  void carry_over_stale_events(std::uint64_t events) noexcept { stale_events_ += events; }
+  void restore_stale_events(std::uint64_t events) noexcept { stale_events_ += events; }
   // Adds the turns of an earlier program. Call it before the loop runs.
-  void carry_over_turns(std::uint64_t turns) noexcept { turns_ += turns; }
+  void restore_turns(std::uint64_t turns) noexcept { turns_ += turns; }
 
   // How long to spin before sleeping; 0: never spin.
   void set_busy_poll(sys::Duration time) noexcept { busy_poll_.set_time(time); }

@@ -36,10 +36,10 @@ class AdminAccess final : public ServiceAccess {
   void publish(ServiceFacts facts) noexcept;
   // Whether a reload is in progress, whatever started it.
   void set_reloading(bool is_reloading) noexcept;
-  // hold_requests() blocks the admin thread at its next request until accept_requests(). Call it
-  // before is_drain_requested() and requested_reload(): what they return is written to the state,
-  // and the next program carries it out. A request that came later would be lost. No-ops if called
-  // again.
+  // After hold_requests(), the admin thread blocks at its next request until accept_requests().
+  // Call hold_requests() before the state is written: the state has the requests that
+  // is_drain_requested() and requested_reload() return, and a later request would be lost. Both
+  // functions are no-ops if called again.
   void hold_requests() noexcept;
   void accept_requests() noexcept;
   [[nodiscard]] bool is_drain_requested() const noexcept { return must_drain_.load(); }

@@ -42,7 +42,7 @@ std::size_t admin_descriptors(const AdminConfig& config) {
   return wants_admin(config) ? Admin::kDescriptors + kSockets : 0;
 }
 
-OpenAdminSockets take_over(const AdminState& state) {
+OpenAdminSockets restore_admin_sockets(const AdminState& state) {
   OpenAdminSockets open;
   if (state.unix_fd >= 0) {
     open.local = sys::LocalListener(

@@ -31,7 +31,7 @@ struct OpenAdminSockets {
 };
 
 // Takes over what `state` names.
-[[nodiscard]] OpenAdminSockets take_over(const AdminState& state);
+[[nodiscard]] OpenAdminSockets restore_admin_sockets(const AdminState& state);
 
 // Opens the sockets. Uses those of `earlier` that the configuration still has, and closes the
 // others. Throws StartupError, std::system_error, std::bad_alloc.

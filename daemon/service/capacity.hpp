@@ -36,7 +36,7 @@ class Capacity {
   // The settings of each worker. `limit` is that of limit_for().
   [[nodiscard]] EchoSettings settings_for(const Config& config, const ConnectionLimit& limit) const;
 
-  // Logs what is in force, and what of it is probably not intended.
+  // Logs the limits in force, and warns about values that are probably not intended.
   void announce(const Config& config, const ConnectionLimit& limit, spdlog::logger& log) const;
 
  private:

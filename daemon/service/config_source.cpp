@@ -11,7 +11,7 @@
 
 #include "config/config_file.hpp"
 #include "config/toml_value.hpp"
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -26,7 +26,7 @@ constexpr std::size_t kMaxFileBytes = std::size_t{1024} * 1024;
 // cannot be opened.
 std::string read_file(const std::string& path, Reading reading) {
   const auto refuse = [&path](const std::string& why) -> ConfigErrors {
-    return ConfigErrors({shown_name(path) + ": " + why}, ConfigErrors::Begin::words);
+    return ConfigErrors({shown_name(path) + ": " + why}, ConfigErrors::Position::none);
   };
   const auto unreadable = [&refuse, &path](int error) {
     const bool dangles = error == ENOENT && name_exists(path);
@@ -35,7 +35,7 @@ std::string read_file(const std::string& path, Reading reading) {
   };
   // O_NONBLOCK: opening a FIFO without a writer would block a reload.
   const int non_blocking = reading == Reading::at_every_reload ? O_NONBLOCK : 0;
-  const sys::IoResult opened = sys::restarting(
+  const sys::IoResult opened = sys::retry_on_eintr(
       [&] { return sys::calls::open(path.c_str(), O_RDONLY | O_CLOEXEC | non_blocking, 0); });
   if (!opened.ok()) {
     throw unreadable(opened.error());
@@ -52,7 +52,7 @@ std::string read_file(const std::string& path, Reading reading) {
   std::array<char, 16384> block{};
   while (true) {
     const sys::IoResult read =
-        sys::restarting([&] { return sys::calls::read(fd.get(), block.data(), block.size()); });
+        sys::retry_on_eintr([&] { return sys::calls::read(fd.get(), block.data(), block.size()); });
     if (!read.ok()) {
       throw unreadable(read.error());
     }

@@ -14,7 +14,7 @@ namespace echod {
 
 struct ConnectionLimit {
   std::uint32_t max_connections = 0;
-  std::string warning;  // Says that `ulimit -n` allows few connections; empty if it does not.
+  std::string warning;  // Set if `ulimit -n` allows only few connections; else empty.
 };
 
 // Reserved for standard streams, logs, signals, the main thread's loop and libraries, with a
@@ -28,9 +28,9 @@ inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
 [[nodiscard]] std::size_t descriptors_of_listeners(const Config& config,
                                                    std::size_t workers) noexcept;
 
-// How many descriptors connections and pipes cannot use. `listeners`: theirs. `foreign`:
-// descriptors that were open when the process started, without the three standard streams and the
-// passed listening sockets.
+// How many descriptors connections and pipes cannot use. `listeners`: the descriptors of the
+// listeners. `foreign`: the descriptors that were open when the process started, without the three
+// standard streams and the passed listening sockets.
 [[nodiscard]] std::uint64_t reserved_descriptors(std::size_t listeners, std::size_t workers,
                                                  std::size_t foreign) noexcept;
 
@@ -40,11 +40,14 @@ inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
                                                const sys::OpenFilesLimit& open_files,
                                                std::uint64_t reserved);
 
-// The splice settings of each worker (relay.hpp). A worker gets enough pipes for the memory that it
-// may pin. The pipes of all workers together use at most 1/32 of the usable descriptors. They are
-// at most 128: half of the default of fs.pipe-user-pages-soft (pipe(7)). But each worker gets at
-// least one. There are no pipes if buffers.splice is off, or if a buffer or a turn is smaller than
-// the smallest round.
+// The splice settings of each worker (relay.hpp). A worker gets the smallest of these numbers of
+// pipes; the first two may be 0:
+// - what the memory that it may pin allows
+// - its share of 1/32 of the usable descriptors
+// - its share of 128, but at least 1. 128 pipes use half of the default of fs.pipe-user-pages-soft
+//   (pipe(7)).
+// There are no pipes if buffers.splice is off, or if a buffer or a turn is smaller than the
+// smallest round.
 [[nodiscard]] SpliceSettings splice_settings(const Config& config, std::uint64_t usable,
                                              std::size_t workers) noexcept;
 

@@ -9,15 +9,15 @@ namespace echod {
 
 namespace {
 
-sys::DatagramBuffers buffers_of(const TcpOptions& options) noexcept {
+sys::DatagramBuffers buffers_of(const SocketOptions& options) noexcept {
   return sys::datagram_buffers(options.receive_buffer_kib, options.send_buffer_kib);
 }
 
-void add_sockets(DatagramSockets& sockets, const ListenConfig& wanted, const TcpOptions& options,
+void add_sockets(DatagramSockets& sockets, const ListenConfig& wanted, const SocketOptions& options,
                  std::size_t count) {
   while (sockets.size() < count) {
     sockets.push_back(std::make_shared<const sys::DatagramSocket>(
-        sys::more_datagrams(*sockets.front(), wanted.v6only, buffers_of(options))));
+        sys::open_another_datagram_socket(*sockets.front(), wanted.v6only, buffers_of(options))));
   }
 }
 
@@ -37,37 +37,37 @@ bool is_same_listener(const ListenerState& left, const ListenerState& right) noe
 
 }  // namespace
 
-DatagramSockets open_datagram_sockets(const ListenConfig& wanted, const TcpOptions& options,
+DatagramSockets open_datagram_sockets(const ListenConfig& wanted, const SocketOptions& options,
                                       std::size_t count) {
   DatagramSockets sockets{std::make_shared<const sys::DatagramSocket>(
-      sys::open_datagrams(wanted.address, wanted.v6only, buffers_of(options)))};
+      sys::open_datagram_socket(wanted.address, wanted.v6only, buffers_of(options)))};
   add_sockets(sockets, wanted, options, count);
   return sockets;
 }
 
-CarriedDatagrams take_over_datagrams(const ListenerGroup& open, const ListenConfig& wanted,
-                                     const TcpOptions& options, std::size_t count) {
-  CarriedDatagrams carried;
+RestoredDatagrams restore_datagrams(const ListenerGroup& open, const ListenConfig& wanted,
+                                    const SocketOptions& options, std::size_t count) {
+  RestoredDatagrams restored;
   for (const ListenerState& state : open) {
     auto socket = std::make_shared<sys::DatagramSocket>(datagram_socket_of(state));
     try {
       sys::set_datagram_buffers(*socket, buffers_of(options));
     } catch (const std::system_error& error) {
-      carried.trouble = kept_options(error.what());
+      restored.trouble = kept_options(error.what());
       socket->receive_buffer_bytes = sys::datagram_receive_buffer(socket->fd.get());
     }
-    carried.sockets.push_back(std::move(socket));
+    restored.sockets.push_back(std::move(socket));
   }
   if (open.front().is_passed) {
-    return carried;
+    return restored;
   }
   try {
-    add_sockets(carried.sockets, wanted, options, count);
+    add_sockets(restored.sockets, wanted, options, count);
   } catch (const std::system_error& error) {
-    carried.trouble = "has " + std::to_string(carried.sockets.size()) + " of " +
-                      std::to_string(count) + " sockets: " + error.what();
+    restored.trouble = "has " + std::to_string(restored.sockets.size()) + " of " +
+                       std::to_string(count) + " sockets: " + error.what();
   }
-  return carried;
+  return restored;
 }
 
 std::string kept_options(const std::string& why) {

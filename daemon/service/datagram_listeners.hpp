@@ -21,9 +21,10 @@ using ListenerGroup = std::vector<ListenerState>;
 
 // Throws std::system_error.
 [[nodiscard]] DatagramSockets open_datagram_sockets(const ListenConfig& wanted,
-                                                    const TcpOptions& options, std::size_t count);
+                                                    const SocketOptions& options,
+                                                    std::size_t count);
 
-struct CarriedDatagrams {
+struct RestoredDatagrams {
   DatagramSockets sockets;
   // What failed: "has 1 of 2 sockets: ...", or kept_options(); "" if nothing.
   std::string trouble;
@@ -35,9 +36,9 @@ struct CarriedDatagrams {
 // Takes over the sockets of `open`, with the buffers that are wanted, and opens more until there
 // are `count`. If there are more than `count`, all are kept: closing one would lose its queue. A
 // passed socket stays alone. Throws std::bad_alloc.
-[[nodiscard]] CarriedDatagrams take_over_datagrams(const ListenerGroup& open,
-                                                   const ListenConfig& wanted,
-                                                   const TcpOptions& options, std::size_t count);
+[[nodiscard]] RestoredDatagrams restore_datagrams(const ListenerGroup& open,
+                                                  const ListenConfig& wanted,
+                                                  const SocketOptions& options, std::size_t count);
 
 // Groups the sockets by their [[listen]]. The groups have the order in which their first sockets
 // appear.
@@ -47,9 +48,9 @@ struct CarriedDatagrams {
 // Bounds the pause of an upgrade that removes a UDP listener, whatever waits there.
 inline constexpr std::chrono::milliseconds kLongestEmptying{100};
 
-// Echoes what waits at a [[listen]] that is not configured any more, and closes its sockets. Those
-// that the service manager has open too are only closed. Returns false if more waited than could be
-// echoed in kLongestEmptying. Throws std::bad_alloc.
+// Echoes what waits at a [[listen]] that is not configured any more, and closes its sockets. Passed
+// sockets are only closed. Returns false if some datagrams were still waiting after
+// kLongestEmptying. Throws std::bad_alloc.
 [[nodiscard]] bool empty_and_close(const ListenerGroup& open, Workers& workers);
 
 // Describes the sockets of the UDP listeners of `config`, in the same order.

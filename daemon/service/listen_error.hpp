@@ -11,7 +11,7 @@
 namespace echod {
 
 // A message with the address, the failed call, its errno and what to do about it. `error` is from
-// sys::open_listener(), sys::open_datagrams() or sys::LocalListener.
+// sys::open_listener(), sys::open_datagram_socket() or sys::LocalListener.
 [[nodiscard]] StartupError listen_error(const ListenConfig& listener,
                                         const std::system_error& error);
 

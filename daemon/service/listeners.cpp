@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "config/listener_text.hpp"
-#include "service/carried_listeners.hpp"
 #include "service/listen_error.hpp"
+#include "service/restored_listeners.hpp"
 #include "sys/kernel_setting.hpp"
 
 namespace echod {
@@ -67,7 +67,7 @@ void Listeners::open(std::vector<PassedSocket> passed, const Config& config) {
   workers_.set_datagram_ports(ports_of(datagrams_));
 }
 
-void Listeners::open(const ListenConfig& wanted, const TcpOptions& options) {
+void Listeners::open(const ListenConfig& wanted, const SocketOptions& options) {
   try {
     if (wanted.protocol == Protocol::udp) {
       add(open_datagram_sockets(wanted, options, workers_.size()));
@@ -88,8 +88,8 @@ void Listeners::open(const ListenConfig& wanted, const TcpOptions& options) {
 }
 
 // Closes first: a socket that goes may have the port of one that comes.
-ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, Config& config,
-                                     spdlog::logger& log) {
+ListenerNumbers Listeners::restore(const std::vector<ListenerState>& earlier, Config& config,
+                                   spdlog::logger& log) {
   const std::vector<ListenerGroup> groups = groups_of(earlier);
   const std::vector<std::size_t> stream_numbers = stream_numbers_of(groups);
   const auto matches = matches_of(config.listen, first_of_each(groups));
@@ -103,7 +103,7 @@ ListenerNumbers Listeners::take_over(const std::vector<ListenerState>& earlier, 
     try {
       const std::size_t number = sockets_.size();
       if (matches[i]) {
-        take_over(groups[*matches[i]], wanted, config.socket, log);
+        restore_group(groups[*matches[i]], wanted, config.socket, log);
       } else {
         open(wanted, config.socket);
       }
@@ -140,18 +140,18 @@ void Listeners::close_unmatched(const std::vector<ListenerGroup>& groups,
   }
 }
 
-void Listeners::take_over(const ListenerGroup& open, const ListenConfig& wanted,
-                          const TcpOptions& options, spdlog::logger& log) {
+void Listeners::restore_group(const ListenerGroup& open, const ListenConfig& wanted,
+                              const SocketOptions& options, spdlog::logger& log) {
   std::string trouble;
   try {
     if (wanted.protocol == Protocol::udp) {
-      CarriedDatagrams carried = take_over_datagrams(open, wanted, options, workers_.size());
-      trouble = std::move(carried.trouble);
-      add(std::move(carried.sockets));
+      RestoredDatagrams restored = restore_datagrams(open, wanted, options, workers_.size());
+      trouble = std::move(restored.trouble);
+      add(std::move(restored.sockets));
     } else {
-      CarriedListener carried = echod::take_over(open.front(), wanted, options);
-      trouble = carried.trouble.empty() ? "" : kept_options(carried.trouble);
-      add(std::move(carried.socket), std::move(carried.path));
+      RestoredListener restored = restore_listener(open.front(), wanted, options);
+      trouble = restored.trouble.empty() ? "" : kept_options(restored.trouble);
+      add(std::move(restored.socket), std::move(restored.path));
     }
   } catch (const std::system_error& error) {
     throw listen_error(wanted, error);

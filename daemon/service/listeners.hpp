@@ -13,9 +13,9 @@
 
 #include "config/config.hpp"
 #include "echo/workers.hpp"
-#include "service/carried_workers.hpp"
 #include "service/datagram_listeners.hpp"
 #include "service/passed_sockets.hpp"
+#include "service/restored_workers.hpp"
 #include "sys/datagram_socket.hpp"
 #include "sys/listen_socket.hpp"
 #include "sys/local_listener.hpp"
@@ -37,10 +37,10 @@ class Listeners {
   void open(std::vector<PassedSocket> passed, const Config& config);
   // Takes over those of an earlier program that are configured, opens the others, and closes the
   // rest. A [[listen]] that cannot be opened is logged and removed from `config`: the clients of
-  // the others must be served. Returns the numbers that the listeners of the
-  // earlier program have now. Call it before the workers start. Throws std::bad_alloc.
-  [[nodiscard]] ListenerNumbers take_over(const std::vector<ListenerState>& earlier, Config& config,
-                                          spdlog::logger& log);
+  // the others must be served. Returns the numbers that the listeners of the earlier program have
+  // now. Call it before the workers start. Throws std::bad_alloc.
+  [[nodiscard]] ListenerNumbers restore(const std::vector<ListenerState>& earlier, Config& config,
+                                        spdlog::logger& log);
   // Describes the sockets, for the program that replaces this one. `config` is the one in force.
   [[nodiscard]] std::vector<ListenerState> states(const Config& config) const;
   // Gives the sockets up. The workers close each when its queue is empty. Paths are removed at
@@ -65,9 +65,9 @@ class Listeners {
   void announce(const Config& config, spdlog::logger& log) const;
 
  private:
-  void open(const ListenConfig& wanted, const TcpOptions& options);
-  void take_over(const ListenerGroup& open, const ListenConfig& wanted, const TcpOptions& options,
-                 spdlog::logger& log);
+  void open(const ListenConfig& wanted, const SocketOptions& options);
+  void restore_group(const ListenerGroup& open, const ListenConfig& wanted,
+                     const SocketOptions& options, spdlog::logger& log);
   void close_unmatched(const std::vector<ListenerGroup>& groups,
                        const std::vector<std::optional<std::size_t>>& matches, spdlog::logger& log);
   void announce_streams(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const;

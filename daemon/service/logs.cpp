@@ -136,7 +136,7 @@ std::vector<std::string> Logs::trouble() const {
   return trouble_->lines();
 }
 
-void Logs::carry_over(std::uint64_t dropped, std::uint64_t failures) noexcept {
+void Logs::restore(std::uint64_t dropped, std::uint64_t failures) noexcept {
   dropped_before_ = dropped;
   *memory_failures_ += failures;
 }

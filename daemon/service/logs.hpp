@@ -75,7 +75,7 @@ class Logs {
   [[nodiscard]] std::vector<std::string> trouble() const;
 
   // `dropped` lines and `failures` of an earlier program count too. Call it before others count.
-  void carry_over(std::uint64_t dropped, std::uint64_t failures) noexcept;
+  void restore(std::uint64_t dropped, std::uint64_t failures) noexcept;
   // How many lines were dropped because a queue was full.
   [[nodiscard]] std::uint64_t dropped_lines() const noexcept;
   // How many lines were lost because a write failed or memory ran out.

@@ -112,14 +112,14 @@ Socket with_fallback(Socket socket, const ListenConfig& wanted) noexcept {
   return socket;
 }
 
-void adopt(PassedSocket socket, const ListenConfig& wanted, const TcpOptions& options,
+void adopt(PassedSocket socket, const ListenConfig& wanted, const SocketOptions& options,
            PassedListeners& listeners) {
   try {
     if (wanted.protocol == Protocol::udp) {
       const auto buffers =
           sys::datagram_buffers(options.receive_buffer_kib, options.send_buffer_kib);
       listeners.datagrams.push_back(
-          with_fallback(sys::adopt_datagrams(std::move(socket.fd), buffers), wanted));
+          with_fallback(sys::adopt_datagram_socket(std::move(socket.fd), buffers), wanted));
     } else if (wanted.is_local()) {
       listeners.streams.push_back(
           sys::adopt_local_listener(std::move(socket.fd), wanted.path, wanted.backlog));

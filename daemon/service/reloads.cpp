@@ -34,26 +34,26 @@ std::string upgrade_cause(const Config& running, const LoadedConfig& loaded) {
 
 }  // namespace
 
-Reloads::Reloads(const Parts& parts, Hooks hooks)
-    : parts_(parts),
+Reloads::Reloads(const Context& context, Hooks hooks)
+    : context_(context),
       hooks_(std::move(hooks)),
       upgrade_(
-          parts.loop, parts.workers, parts.program,
+          context.loop, context.workers, context.program,
           {.describe = [this] { return describe(); },
            .before_exec = [this] { before_exec(); },
            .on_failed = [this](Upgrade::Result result,
                                std::string why) { on_upgrade_failed(result, std::move(why)); }}),
       loader_(
-          parts.loop, [this](ReloadMode mode) { return change_of(parts_.program, mode); },
+          context.loop, [this](ReloadMode mode) { return change_of(context_.program, mode); },
           [this] { return load(); },
           [this](LoadedConfig loaded) { on_loaded(std::move(loaded)); }) {}
 
 void Reloads::request(ReloadMode mode) noexcept {
-  parts_.manager.reloading();
+  context_.manager.reloading();
   try {
-    parts_.logs.reopen();
+    context_.logs.reopen();
   } catch (const std::bad_alloc&) {
-    parts_.logs.notices().error(
+    context_.logs.notices().error(
         "not enough memory to reopen the log file; send SIGUSR1 to try again");
   }
   if (upgrade_.is_in_progress() || is_taking_over_) {
@@ -61,7 +61,7 @@ void Reloads::request(ReloadMode mode) noexcept {
   } else {
     loader_.load(mode);
   }
-  parts_.admin.set_reloading(true);
+  context_.admin.set_reloading(true);
 }
 
 void Reloads::request(const signalfd_siginfo& hangup) noexcept {
@@ -75,7 +75,7 @@ void Reloads::stop() noexcept {
   is_stopping_ = true;
   upgrade_.cancel();
   pending_.reset();
-  parts_.admin.set_reloading(is_in_progress());
+  context_.admin.set_reloading(is_in_progress());
 }
 
 bool Reloads::is_in_progress() const noexcept {
@@ -86,7 +86,7 @@ bool Reloads::is_in_progress() const noexcept {
 // Runs in the loader's thread. If the default file exists now, later reloads require it, as after a
 // start.
 Config Reloads::load() {
-  const CommandLine& options = parts_.running.options;
+  const CommandLine& options = context_.running.options;
   next_options_ = options;
   next_options_.config_file = config_file_in_use(options);
   return effective_config(next_options_);
@@ -97,12 +97,12 @@ void Reloads::on_loaded(LoadedConfig loaded) noexcept {
     pending_ = merged(pending_, loaded.mode);
     return;
   }
-  const std::uint64_t applied = parts_.figures.applied;
+  const std::uint64_t applied = context_.figures.applied;
   try {
-    const std::string cause = upgrade_cause(parts_.running.config, loaded);
+    const std::string cause = upgrade_cause(context_.running.config, loaded);
     if (!cause.empty() && !is_stopping_) {
-      parts_.logs.notices().info("upgrading in place because {}; checking {}", cause,
-                                 parts_.program.path());
+      context_.logs.notices().info("upgrading in place because {}; checking {}", cause,
+                                   context_.program.path());
       upgrade_.begin();
       return;
     }
@@ -119,30 +119,30 @@ void Reloads::on_loaded(LoadedConfig loaded) noexcept {
   hooks_.on_ended();
   // A pending load answers instead: it reads the file as it was when the request came, or later.
   if (!loader_.is_next_load_pending()) {
-    answer_reload(std::exchange(requester_, 0), parts_.figures.applied > applied);
+    answer_reload(std::exchange(requester_, 0), context_.figures.applied > applied);
   }
 }
 
 // Applies all of `wanted`, or nothing if it throws std::bad_alloc.
 void Reloads::apply(const Config& wanted) {
-  RunningConfig& running = parts_.running;
+  RunningConfig& running = context_.running;
   const std::string name = config_name(next_options_);
   Config next = reloaded(running.config, wanted);
-  ConnectionLimit limit = parts_.capacity.limit_for(next);
-  const EchoSettings settings = parts_.capacity.settings_for(next, limit);
-  parts_.logs.apply(next.log);  // The last call that may throw; then nothing has changed.
-  parts_.workers.apply(settings);
+  ConnectionLimit limit = context_.capacity.limit_for(next);
+  const EchoSettings settings = context_.capacity.settings_for(next, limit);
+  context_.logs.apply(next.log);  // The last call that may throw; then nothing has changed.
+  context_.workers.apply(settings);
   const bool has_new_limits = limit.max_connections != running.limit.max_connections ||
                               next.buffers != running.config.buffers;
   const bool has_new_warning = !limit.warning.empty() && limit.warning != running.limit.warning;
   running = {std::move(next_options_), std::move(next), std::move(limit)};
-  ++parts_.figures.applied;
-  parts_.figures.loaded_at = sys::unix_seconds();
-  parts_.figures.last_error.clear();
-  spdlog::logger& notices = parts_.logs.notices();
+  ++context_.figures.applied;
+  context_.figures.loaded_at = sys::unix_seconds();
+  context_.figures.last_error.clear();
+  spdlog::logger& notices = context_.logs.notices();
   notices.info("reload: applied, configuration: {}", name);
   if (has_new_limits) {
-    parts_.capacity.announce(running.config, running.limit, notices);
+    context_.capacity.announce(running.config, running.limit, notices);
   }
   if (has_new_warning) {
     notices.warn("{}", running.limit.warning);
@@ -151,32 +151,33 @@ void Reloads::apply(const Config& wanted) {
 
 // No errors: there was not enough memory.
 void Reloads::refuse(std::vector<std::string> errors) noexcept {
-  spdlog::logger& notices = parts_.logs.notices();
+  spdlog::logger& notices = context_.logs.notices();
   for (const std::string& line : errors) {
     notices.error("{}", line);
   }
-  ++parts_.figures.refused;
+  ++context_.figures.refused;
   if (errors.empty()) {
-    parts_.figures.last_error = "out of memory";  // Short enough not to allocate.
+    context_.figures.last_error = "out of memory";  // Short enough not to allocate.
     notices.error("not enough memory to reload the configuration");
   } else {
-    parts_.figures.last_error = std::move(errors.front());
+    context_.figures.last_error = std::move(errors.front());
   }
   notices.error("reload: refused, the running configuration is kept");
 }
 
-// A request of an operator that comes after this would be lost, so it has to wait.
+// Holds the requests of operators while the workers park: one that came after the state was
+// written would be lost.
 ServiceState Reloads::describe() {
   if (upgrade_.is_parking()) {
-    parts_.admin.hold_requests();
+    context_.admin.hold_requests();
   }
   std::optional<ReloadMode> next = pending_;
-  if (const auto requested = parts_.admin.requested_reload()) {
+  if (const auto requested = context_.admin.requested_reload()) {
     next = merged(next, *requested);
   }
   ServiceState state = hooks_.describe();
   state.reload_requester = requester_;
-  const ReloadFigures& figures = parts_.figures;
+  const ReloadFigures& figures = context_.figures;
   state.counts.insert(state.counts.end(),
                       {{"reloads", figures.applied},
                        {"reloads_refused", figures.refused},
@@ -188,15 +189,15 @@ ServiceState Reloads::describe() {
   return state;
 }
 
-void Reloads::take_over(const ServiceState& earlier) {
+void Reloads::restore(const ServiceState& earlier) {
   const auto& counts = earlier.counts;
   is_taking_over_ = true;
   requester_ = earlier.reload_requester;
-  parts_.figures.applied = count_of(counts, "reloads") + 1;
-  parts_.figures.refused = count_of(counts, "reloads_refused");
-  parts_.figures.upgrades = {.done = count_of(counts, "upgrades_done") + 1,
-                             .refused = count_of(counts, "upgrades_refused"),
-                             .failed = count_of(counts, "upgrades_failed")};
+  context_.figures.applied = count_of(counts, "reloads") + 1;
+  context_.figures.refused = count_of(counts, "reloads_refused");
+  context_.figures.upgrades = {.done = count_of(counts, "upgrades_done") + 1,
+                               .refused = count_of(counts, "upgrades_refused"),
+                               .failed = count_of(counts, "upgrades_failed")};
   if (count_of(counts, "forced_reload_pending") > 0) {
     pending_ = ReloadMode::forced;
   } else if (count_of(counts, "reload_pending") > 0) {
@@ -204,20 +205,20 @@ void Reloads::take_over(const ServiceState& earlier) {
   }
 }
 
-void Reloads::on_taken_over() noexcept {
+void Reloads::on_restored() noexcept {
   is_taking_over_ = false;
   end_upgrade(true);
 }
 
 void Reloads::before_exec() noexcept {
   constexpr std::chrono::milliseconds kLogTime{200};
-  parts_.manager.alive();
-  parts_.logs.write_queued(kLogTime);
+  context_.manager.alive();
+  context_.logs.write_queued(kLogTime);
 }
 
 void Reloads::on_upgrade_failed(Upgrade::Result result, std::string why) noexcept {
-  parts_.admin.accept_requests();
-  UpgradeFigures& upgrades = parts_.figures.upgrades;
+  context_.admin.accept_requests();
+  UpgradeFigures& upgrades = context_.figures.upgrades;
   ++(result == Upgrade::Result::refused ? upgrades.refused : upgrades.failed);
   try {
     std::vector<std::string> errors;
@@ -240,7 +241,7 @@ void Reloads::end_upgrade(bool is_done) noexcept {
   } else {
     answer_reload(std::exchange(requester_, 0), is_done);
   }
-  parts_.admin.set_reloading(is_in_progress());
+  context_.admin.set_reloading(is_in_progress());
 }
 
 }  // namespace echod

@@ -38,7 +38,7 @@ namespace echod {
 class Reloads {
  public:
   // The objects that it uses. They must outlive it.
-  struct Parts {
+  struct Context {
     EventLoop& loop;
     const ProgramFile& program;
     const Capacity& capacity;
@@ -57,7 +57,7 @@ class Reloads {
   };
 
   // Throws std::bad_alloc, std::system_error.
-  Reloads(const Parts& parts, Hooks hooks);
+  Reloads(const Context& context, Hooks hooks);
 
   // Starts a reload. Reopens the log file first, so that a rotation works even if the configuration
   // is invalid or its disk does not respond.
@@ -71,9 +71,9 @@ class Reloads {
   [[nodiscard]] bool is_cancelling() const noexcept { return upgrade_.is_cancelling(); }
 
   // Continues the upgrade that an earlier program began. Call it before the workers start.
-  void take_over(const ServiceState& earlier);
+  void restore(const ServiceState& earlier);
   // That upgrade has ended: the workers serve.
-  void on_taken_over() noexcept;
+  void on_restored() noexcept;
 
   // One of the workers is parked. Any thread.
   void on_worker_parked() noexcept { upgrade_.on_worker_parked(); }
@@ -92,7 +92,7 @@ class Reloads {
   void on_upgrade_failed(Upgrade::Result result, std::string why) noexcept;
   void end_upgrade(bool is_done) noexcept;
 
-  const Parts parts_;
+  const Context context_;
   const Hooks hooks_;
   CommandLine next_options_;  // For the next reload. Owned by the loader's thread while it loads.
   bool is_taking_over_ = false;

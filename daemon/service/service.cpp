@@ -13,7 +13,7 @@
 #include "config/config_dump.hpp"
 #include "config/key_type.hpp"
 #include "config/toml_value.hpp"
-#include "service/carried_listeners.hpp"
+#include "service/restored_listeners.hpp"
 #include "service/state_file.hpp"
 #include "sys/prepared_exec.hpp"
 
@@ -81,8 +81,8 @@ Service::Service(CommandLine options, Config config, ProgramFile program,
   }
   OpenAdminSockets admin_sockets;
   if (earlier) {
-    go_on_after(*earlier);
-    admin_sockets = take_over(earlier->values().service.admin);
+    restore(*earlier);
+    admin_sockets = restore_admin_sockets(earlier->values().service.admin);
     publish_facts();
   } else {
     listeners_.open(std::move(passed), running_.config);
@@ -136,17 +136,17 @@ bool Service::finish() noexcept {
   return logs_.finish() && !reloads_.has_running_thread();
 }
 
-void Service::go_on_after(const InheritedState& earlier) {
+void Service::restore(const InheritedState& earlier) {
   const auto& [service, connections] = earlier.values();
   const ListenerNumbers numbers =
-      listeners_.take_over(service.listeners, running_.config, logs_.notices());
-  carry_over(workers_, earlier.values(), numbers, earlier.memory());
+      listeners_.restore(service.listeners, running_.config, logs_.notices());
+  restore_workers(workers_, earlier.values(), numbers, earlier.memory());
   Takeover& takeover = takeover_.emplace();
   takeover.descriptors = descriptors_of(service);
-  logs_.carry_over(count_of(service.counts, "log_lines_dropped"),
-                   count_of(service.counts, "log_write_failures"));
-  worker_watch_.carry_over(count_of(service.counts, "worker_stalls"));
-  reloads_.take_over(service);
+  logs_.restore(count_of(service.counts, "log_lines_dropped"),
+                count_of(service.counts, "log_write_failures"));
+  worker_watch_.restore(count_of(service.counts, "worker_stalls"));
+  reloads_.restore(service);
   process_started_at_ = service.process_started_at;
   is_drain_pending_ = count_of(service.counts, "drain_pending") > 0;
   takeover.version = service.version;
@@ -176,14 +176,15 @@ void Service::open_admin(OpenAdminSockets earlier) {
   admin_->start();
 }
 
-// The workers serve. No other program can have been started yet, so it is early enough to
-// keep the descriptors from it. One that a worker has used again has CLOEXEC already.
+// Called when the workers serve. Sets CLOEXEC on the descriptors that were taken over. This is
+// early enough, because echod has started no child before. A worker may have closed one of them
+// and got its number again for a new descriptor, which has CLOEXEC already.
 void Service::on_workers_serving() noexcept {
   if (!takeover_ || !workers_.are_serving()) {
     return;
   }
   const Takeover takeover = *std::exchange(takeover_, std::nullopt);
-  sys::keep_from_programs(takeover.descriptors);
+  sys::set_close_on_exec(takeover.descriptors);
   UpgradeFigures& upgrades = reload_figures_.upgrades;
   upgrades.last_pause_s =
       std::chrono::duration<double>(sys::MonotonicClock::now() - takeover.pause_began).count();
@@ -195,7 +196,7 @@ void Service::on_workers_serving() noexcept {
       "pause took {} ms",
       ECHOD_VERSION, takeover.version, takeover.connections, takeover.owed_bytes,
       static_cast<std::uint64_t>(upgrades.last_pause_s * 1000));
-  reloads_.on_taken_over();
+  reloads_.on_restored();
   if (std::exchange(is_drain_pending_, false) && !is_stopping_) {
     stop("a request of an operator");
   }

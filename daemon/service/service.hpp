@@ -71,7 +71,7 @@ class Service {
   [[nodiscard]] ExitCode run();
 
  private:
-  void go_on_after(const InheritedState& earlier);
+  void restore(const InheritedState& earlier);
   void open_admin(OpenAdminSockets earlier);
   void watch_stdin(bool is_after_upgrade);
   void on_workers_serving() noexcept;

@@ -1,6 +1,6 @@
 #include "service/state_file.hpp"
 
-#include "service/carried_workers.hpp"
+#include "service/restored_workers.hpp"
 #include "upgrade/state_reader.hpp"
 #include "upgrade/state_writer.hpp"
 
@@ -49,13 +49,13 @@ StateFile::StateFile(ServiceState service, Workers& workers) {
   (void)read_state(sys::MemoryMap(file_.fd()).bytes());  // A refusal after execve(2) is too late.
 }
 
-StateFile::Released::~Released() {
+StateFile::ReleasedMemory::~ReleasedMemory() {
   for (const Span& span : spans_) {
     file_.read(span.memory, span.offset);
   }
 }
 
-void StateFile::Released::add(std::span<std::byte> memory, std::uint64_t offset) noexcept {
+void StateFile::ReleasedMemory::add(std::span<std::byte> memory, std::uint64_t offset) noexcept {
   spans_.push_back({.memory = memory, .offset = offset});
   sys::drop_pages(memory);
 }

@@ -1,8 +1,8 @@
 // The file in memory with which the parked workers are handed over to the next program.
 //
 // Owed bytes are never in memory twice. As soon as the bytes of a connection are in this file,
-// their old memory is given back to the kernel, also that in the file of an earlier upgrade. If the
-// next program does not start, the destructor copies the bytes back.
+// their old memory is given back to the kernel. That memory may be in the file of an earlier
+// upgrade. If the next program does not start, the destructor copies the bytes back.
 //
 // Thread-safety: the main thread, while the workers are parked.
 #pragma once
@@ -29,12 +29,12 @@ class StateFile {
 
  private:
   // Memory whose bytes are in the file.
-  class Released {
+  class ReleasedMemory {
    public:
-    explicit Released(const sys::MemoryFile& file) noexcept : file_(file) {}
-    ~Released();
-    Released(const Released&) = delete;
-    Released& operator=(const Released&) = delete;
+    explicit ReleasedMemory(const sys::MemoryFile& file) noexcept : file_(file) {}
+    ~ReleasedMemory();
+    ReleasedMemory(const ReleasedMemory&) = delete;
+    ReleasedMemory& operator=(const ReleasedMemory&) = delete;
 
     // Call it before the first add(). Throws std::bad_alloc.
     void reserve(std::size_t spans) { spans_.reserve(spans); }
@@ -51,7 +51,7 @@ class StateFile {
   };
 
   sys::MemoryFile file_{"echod-state"};
-  Released released_{file_};
+  ReleasedMemory released_{file_};
   std::vector<int> descriptors_;
 };
 

@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "service/carried_workers.hpp"
+#include "service/restored_workers.hpp"
 #include "service/state_file.hpp"
 #include "sys/memory_file.hpp"
 #include "sys/prepared_exec.hpp"

@@ -9,8 +9,8 @@
 //
 // Checking: a child process of the new program reads the configuration and the state of the
 // service. Nothing is touched until it has accepted both. Parking: the workers stop. Then the state
-// is written, and execve(2) starts the new program. Whatever fails before that, the workers resume
-// as if nothing had happened.
+// is written, and execve(2) starts the new program. If any of these steps fails, execve(2) too, the
+// workers resume as if nothing had happened.
 //
 // Thread-safety: all members must be called from the loop's thread, the main thread. Only
 // Hooks::before_exec may block.

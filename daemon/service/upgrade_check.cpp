@@ -7,10 +7,10 @@
 
 #include "service/admin_sockets.hpp"
 #include "service/capacity.hpp"
-#include "service/carried_listeners.hpp"
 #include "service/config_source.hpp"
 #include "service/connection_limit.hpp"
 #include "service/exit_codes.hpp"
+#include "service/restored_listeners.hpp"
 #include "sys/open_files.hpp"
 #include "telemetry/counters.hpp"
 
@@ -39,10 +39,10 @@ std::uint64_t open_connections(const ServiceState& state) noexcept {
   return accepted - std::min(accepted, closed);
 }
 
-// The descriptors of the open connections come first: without one for an epoll instance, a pipe or
-// the log file, the next program could not start, or not be replaced. `before` and `usable` are the
-// descriptors for connections now and then. Connections that are too many already are no reason
-// for a refusal.
+// Refuses if the open connections would use the descriptors that the next program needs for itself:
+// without an epoll instance, a pipe or the log file it could not start, or not be replaced.
+// `before` and `usable` are the descriptors for connections now and after the upgrade. Does not
+// refuse if the upgrade takes no descriptor away, even if too many connections are open already.
 void require_descriptors(std::uint64_t open, std::uint64_t before, std::uint64_t usable) {
   if (open > usable && usable < before) {
     throw StartupError(ExitCode::configuration,

@@ -32,7 +32,7 @@ class WorkerWatch {
 
   void start() noexcept;
   // `stalls` of an earlier program count too.
-  void carry_over(std::uint64_t stalls) noexcept { stalls_ += stalls; }
+  void restore(std::uint64_t stalls) noexcept { stalls_ += stalls; }
 
   // Returns true if, at the last check, every worker had made a turn since the check before, or had
   // ended.

@@ -10,7 +10,7 @@
 #include <cstdio>
 #include <utility>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/wait_ready.hpp"
 
 namespace echod::sys {
@@ -44,7 +44,7 @@ IoResult AppendFile::open(const std::string& path) noexcept {
     return IoResult::failure(ENAMETOOLONG);
   }
   path.copy(directory.data(), name);
-  const IoResult found = restarting([&directory] {
+  const IoResult found = retry_on_eintr([&directory] {
     return calls::open(directory.data(), O_PATH | O_DIRECTORY | O_CLOEXEC, mode_t{0});
   });
   const UniqueFd folder = owner_of(found);
@@ -53,7 +53,7 @@ IoResult AppendFile::open(const std::string& path) noexcept {
     return found.ok() ? IoResult::of(-1) : found;
   }
   const bool may_be_link = is_private(status);
-  const IoResult opened = restarting([&] {
+  const IoResult opened = retry_on_eintr([&] {
     return calls::openat(folder.get(), path.c_str() + name, kFlags | (may_be_link ? 0 : O_NOFOLLOW),
                          kOwnerWritesGroupReads);
   });

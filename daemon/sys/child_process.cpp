@@ -15,7 +15,7 @@
 
 #include "sys/invariant.hpp"
 #include "sys/process.hpp"
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/unique_fd.hpp"
 #include "sys/wait_ready.hpp"
 
@@ -163,7 +163,7 @@ class RunningChild {
 
 // Reads what a pipe has. Returns false at its end.
 bool read_some(int fd, std::string& block, std::string& text) {
-  const IoResult got = restarting([&] { return calls::read(fd, block.data(), block.size()); });
+  const IoResult got = retry_on_eintr([&] { return calls::read(fd, block.data(), block.size()); });
   text.append(block, 0, got.count());
   return got.count() > 0;
 }

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <optional>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
@@ -89,7 +89,7 @@ IoResult DatagramBatch::receive(int fd, std::size_t most) noexcept {
     messages_[slot].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
     messages_[slot].msg_hdr.msg_controllen = kControlBytes;
   }
-  return restarting([&] {
+  return retry_on_eintr([&] {
     return calls::recvmmsg(fd, messages_.data(), static_cast<unsigned>(most), MSG_DONTWAIT);
   });
 }

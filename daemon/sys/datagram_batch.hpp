@@ -29,7 +29,7 @@ struct ReceivedDatagrams {
   SocketAddress peer;
   SocketAddress local;      // The address from which the echo must come. Its port is 0.
   bool is_unicast = false;  // It was sent to that address, not to a broadcast or multicast address.
-  bool is_whole = false;    // If false, bytes or facts about it did not fit: do not use it.
+  bool is_whole = false;    // If false, it was truncated or its facts are missing: do not use it.
 
   [[nodiscard]] std::size_t count() const noexcept {
     return segment_bytes == 0 ? 1 : (bytes.size() + segment_bytes - 1) / segment_bytes;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
@@ -78,7 +78,7 @@ void DatagramReplies::add(const DatagramReply& reply) noexcept {
 }
 
 IoResult DatagramReplies::send(int fd, std::size_t first) noexcept {
-  return restarting([&] {
+  return retry_on_eintr([&] {
     return calls::sendmmsg(fd, messages_.data() + first, static_cast<unsigned>(size_ - first),
                            MSG_DONTWAIT | MSG_NOSIGNAL);
   });

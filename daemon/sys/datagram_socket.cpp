@@ -114,19 +114,19 @@ DatagramBuffers datagram_buffers(std::uint32_t receive_kib, std::uint32_t send_k
   return {.receive_bytes = bytes(receive_kib), .send_bytes = bytes(send_kib)};
 }
 
-DatagramSocket open_datagrams(const SocketAddress& address, bool v6only,
-                              const DatagramBuffers& buffers) {
+DatagramSocket open_datagram_socket(const SocketAddress& address, bool v6only,
+                                    const DatagramBuffers& buffers) {
   bool fell_back_to_v4 = false;
   UniqueFd fd = open_first(address, v6only, buffers, fell_back_to_v4);
-  // From now on more_datagrams() may bind to the address.
+  // From now on open_another_datagram_socket() may bind to the address.
   set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
   DatagramSocket socket = described(std::move(fd));
   socket.fell_back_to_v4 = fell_back_to_v4;
   return socket;
 }
 
-DatagramSocket more_datagrams(const DatagramSocket& first, bool v6only,
-                              const DatagramBuffers& buffers) {
+DatagramSocket open_another_datagram_socket(const DatagramSocket& first, bool v6only,
+                                            const DatagramBuffers& buffers) {
   DatagramSocket socket =
       described(open_bound_datagrams(first.address, v6only, buffers, Sharing::join));
   socket.fell_back_to_v4 = first.fell_back_to_v4;
@@ -159,7 +159,7 @@ std::optional<Binding> datagram_binding_of(int fd) {
                  .v6only = is_v6 && int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY") == 1};
 }
 
-DatagramSocket adopt_datagrams(UniqueFd fd, const DatagramBuffers& buffers) {
+DatagramSocket adopt_datagram_socket(UniqueFd fd, const DatagramBuffers& buffers) {
   int on = 1;
   require(calls::ioctl(fd.get(), FIONBIO, &on), "FIONBIO");
   reset_options(fd.get());

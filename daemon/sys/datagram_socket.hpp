@@ -23,7 +23,7 @@ struct DatagramSocket {
   SocketAddress address;         // The bound address, with the real port if port 0 was requested.
   bool fell_back_to_v4 = false;  // "::" was requested, and the host has no IPv6.
   bool is_passed = false;        // Another process opened it and may have it open too.
-  std::uint32_t receive_buffer_bytes = 0;  // As the kernel reports it: twice the size in force.
+  std::uint32_t receive_buffer_bytes = 0;  // As the kernel reports it: twice the size that was set.
   std::uint32_t dropped_before = 0;        // Dropped before this process had it (DatagramQueue).
   // Dropped by this process until note_dropped(): the kernel forgets the number with the socket.
   std::shared_ptr<std::atomic<std::uint32_t>> noted_dropped =
@@ -42,26 +42,26 @@ struct DatagramBuffers {
                                                std::uint32_t send_kib) noexcept;
 
 // Opens a non-blocking socket. Fails if any socket is bound to the address, those of this process
-// included; more_datagrams() adds sockets to the address. An IPv6 address serves IPv4 too, unless
-// `v6only` is set. "::" falls back to 0.0.0.0 on a host without IPv6. Throws std::system_error that
-// names the failed call.
-[[nodiscard]] DatagramSocket open_datagrams(const SocketAddress& address, bool v6only,
-                                            const DatagramBuffers& buffers);
+// included; open_another_datagram_socket() adds sockets to the address. An IPv6 address serves IPv4
+// too, unless `v6only` is set. "::" falls back to 0.0.0.0 on a host without IPv6. Throws
+// std::system_error that names the failed call.
+[[nodiscard]] DatagramSocket open_datagram_socket(const SocketAddress& address, bool v6only,
+                                                  const DatagramBuffers& buffers);
 
-// Opens one more socket on the address of `first`, which open_datagrams() returned. Throws
+// Opens one more socket on the address of `first`, which open_datagram_socket() returned. Throws
 // std::system_error.
-[[nodiscard]] DatagramSocket more_datagrams(const DatagramSocket& first, bool v6only,
-                                            const DatagramBuffers& buffers);
+[[nodiscard]] DatagramSocket open_another_datagram_socket(const DatagramSocket& first, bool v6only,
+                                                          const DatagramBuffers& buffers);
 
-// Throws the std::system_error that open_datagrams() would throw now.
+// Throws the std::system_error that open_datagram_socket() would throw now.
 void require_datagrams_bindable(const SocketAddress& address, bool v6only);
 
 // Returns nothing if `fd` is not a bound UDP socket. Throws std::system_error.
 [[nodiscard]] std::optional<Binding> datagram_binding_of(int fd);
 
 // Takes over a socket that another process opened, and may still have open, and sets it up like
-// one of open_datagrams(). Throws std::system_error.
-[[nodiscard]] DatagramSocket adopt_datagrams(UniqueFd fd, const DatagramBuffers& buffers);
+// one of open_datagram_socket(). Throws std::system_error.
+[[nodiscard]] DatagramSocket adopt_datagram_socket(UniqueFd fd, const DatagramBuffers& buffers);
 
 // Sets the buffers of an open socket and notes their size. Throws std::system_error.
 void set_datagram_buffers(DatagramSocket& socket, const DatagramBuffers& buffers);

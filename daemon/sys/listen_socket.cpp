@@ -82,7 +82,7 @@ void require_bindable(const SocketAddress& address, bool v6only) {
 }
 
 ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
-                           const TcpOptions& options) {
+                           const SocketOptions& options) {
   ListenSocket listener = open_bound_or_fall_back(address, v6only);
   set_tcp_options(listener.fd.get(), options);
   set_backlog(listener.fd.get(), backlog);
@@ -111,7 +111,7 @@ std::optional<Binding> binding_of(int fd) {
                  .v6only = is_v6 && int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY") == 1};
 }
 
-ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options) {
+ListenSocket adopt_listener(UniqueFd fd, int backlog, const SocketOptions& options) {
   ListenSocket listener;
   listener.fd = std::move(fd);
   listener.is_passed = true;
@@ -141,7 +141,7 @@ ListenSocket adopt_local_listener(UniqueFd fd, std::string path, int backlog) {
   return listener;
 }
 
-void set_tcp_options(int fd, const TcpOptions& options) {
+void set_tcp_options(int fd, const SocketOptions& options) {
   set_option(fd, IPPROTO_TCP, TCP_NODELAY, options.no_delay ? 1 : 0, "TCP_NODELAY");
   set_option(fd, SOL_SOCKET, SO_KEEPALIVE, options.keepalive ? 1 : 0, "SO_KEEPALIVE");
   if (options.keepalive_idle.count() > 0) {
@@ -168,7 +168,7 @@ void set_tcp_options(int fd, const TcpOptions& options) {
 }
 
 // A new socket tells the defaults. SO_BUF_LOCK ends the fixed size of a buffer (socket(7)).
-void replace_tcp_options(int fd, const TcpOptions& options) {
+void replace_tcp_options(int fd, const SocketOptions& options) {
   const UniqueFd fresh = UniqueFd::adopt(
       calls::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
   require(fresh.get(), "socket");

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "config/net/socket_address.hpp"
-#include "config/net/tcp_options.hpp"
+#include "config/net/socket_options.hpp"
 #include "sys/io_result.hpp"
 #include "sys/unique_fd.hpp"
 
@@ -32,7 +32,7 @@ struct ListenSocket {
 // all others). An IPv6 address accepts IPv4 connections too, unless `v6only` is set. "::" falls
 // back to 0.0.0.0 on a host without IPv6. Throws std::system_error that names the failed call.
 [[nodiscard]] ListenSocket open_listener(const SocketAddress& address, int backlog, bool v6only,
-                                         const TcpOptions& options);
+                                         const SocketOptions& options);
 
 // Throws the std::system_error that open_listener() would throw now. Does not listen: no client can
 // connect meanwhile.
@@ -51,17 +51,17 @@ struct Binding {
 
 // Takes over a listening socket that another process opened, and may still have open, and sets it
 // up like one of open_listener(). Throws std::system_error.
-[[nodiscard]] ListenSocket adopt_listener(UniqueFd fd, int backlog, const TcpOptions& options);
+[[nodiscard]] ListenSocket adopt_listener(UniqueFd fd, int backlog, const SocketOptions& options);
 // The same for a UNIX socket.
 [[nodiscard]] ListenSocket adopt_local_listener(UniqueFd fd, std::string path, int backlog);
 
 // Sets `options` on an open listener. Connections accepted from now on inherit them. Throws
 // std::system_error.
-void set_tcp_options(int fd, const TcpOptions& options);
+void set_tcp_options(int fd, const SocketOptions& options);
 
 // Sets `options` on a listener that may have had others: what is 0 becomes the kernel's default
 // again. Throws std::system_error.
-void replace_tcp_options(int fd, const TcpOptions& options);
+void replace_tcp_options(int fd, const SocketOptions& options);
 
 // Sets the length of the accept queue of an open listener (listen(2) again). Throws
 // std::system_error.
@@ -74,8 +74,8 @@ struct Accepted {
 };
 
 // Accepts one connection. Fails with EAGAIN if the accept queue is empty; retries after EINTR. The
-// peer of a UNIX socket is the process that connected, and SO_OOBINLINE, which is not inherited
-// there, is set.
+// peer of a UNIX socket is the process that connected. Sets SO_OOBINLINE on a UNIX socket, which
+// does not inherit it from the listener.
 [[nodiscard]] Accepted accept(int listener) noexcept;
 
 // Whether a connection is in the accept queue. Another thread may accept it first.

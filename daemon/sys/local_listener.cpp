@@ -10,7 +10,7 @@
 #include <system_error>
 #include <utility>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
@@ -63,13 +63,13 @@ UniqueFd lock_beside(const std::string& path) {
   constexpr mode_t kOwnerOnly = 0600;
   const std::string name = path + ".lock";
   const IoResult opened =
-      restarting([&name] { return calls::open(name.c_str(), kFlags, kOwnerOnly); });
+      retry_on_eintr([&name] { return calls::open(name.c_str(), kFlags, kOwnerOnly); });
   if (!opened.ok()) {
     throw_error(opened.error(), "open " + name);
   }
   UniqueFd lock = UniqueFd::adopt(static_cast<int>(opened.count()));
   const IoResult locked =
-      restarting([&lock] { return calls::flock(lock.get(), LOCK_EX | LOCK_NB); });
+      retry_on_eintr([&lock] { return calls::flock(lock.get(), LOCK_EX | LOCK_NB); });
   if (!locked.ok()) {
     throw_error(locked.would_block() ? EADDRINUSE : locked.error(), "flock " + name);
   }
@@ -137,7 +137,7 @@ std::optional<FileId> file_at(const std::string& path) noexcept {
   return FileId{.device = status.st_dev, .inode = status.st_ino};
 }
 
-// Returns the lock on `path`, at which no live socket is.
+// Takes the lock on `path` and returns it. Throws if a live server has a socket there.
 UniqueFd reserve(const std::string& path) {
   require_usable(path);
   UniqueFd lock = lock_beside(path);
@@ -167,7 +167,7 @@ LocalListener::LocalListener(const LocalListenerOptions& options) : path_(option
     require_success(calls::listen(socket_.get(), options.backlog), "listen", temporary);
     require_success(calls::rename(temporary.c_str(), path_.c_str()), "rename to", path_);
   } catch (const std::system_error&) {
-    (void)calls::unlink(temporary.c_str());  // It is in nobody's way if this fails.
+    (void)calls::unlink(temporary.c_str());  // If this fails, the next attempt removes it.
     throw;
   }
 }

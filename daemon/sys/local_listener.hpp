@@ -84,8 +84,8 @@ class LocalListener {
   UniqueFd socket_;
 };
 
-// Throws the std::system_error that opening a LocalListener at `path` would throw now, except for
-// those of its last steps. No client can connect meanwhile.
+// Throws the std::system_error that opening a LocalListener at `path` would throw now, as far as
+// the path, its lock and the file there decide. Creates no socket, so no client can connect.
 void require_local_listenable(const std::string& path);
 
 }  // namespace echod::sys

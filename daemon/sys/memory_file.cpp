@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "sys/invariant.hpp"
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 
 namespace echod::sys {
 
@@ -43,16 +43,17 @@ MemoryFile::MemoryFile(const char* name)
 
 void MemoryFile::reserve(std::uint64_t bytes) {
   if (bytes > 0) {  // fallocate(2) refuses a length of 0.
-    (void)require_ok(
-        restarting([&] { return calls::fallocate(fd_.get(), 0, 0, static_cast<off_t>(bytes)); }),
-        "fallocate");
+    (void)require_ok(retry_on_eintr([&] {
+                       return calls::fallocate(fd_.get(), 0, 0, static_cast<off_t>(bytes));
+                     }),
+                     "fallocate");
   }
 }
 
 void MemoryFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
   while (!bytes.empty()) {
     const std::size_t written = require_ok(
-        restarting([&] {
+        retry_on_eintr([&] {
           return calls::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
         }),
         "pwrite");
@@ -63,7 +64,7 @@ void MemoryFile::write(std::span<const std::byte> bytes, std::uint64_t offset) {
 
 void MemoryFile::read(std::span<std::byte> into, std::uint64_t offset) const {
   while (!into.empty()) {
-    const std::size_t read = require_ok(restarting([&] {
+    const std::size_t read = require_ok(retry_on_eintr([&] {
                                           return calls::pread(fd_.get(), into.data(), into.size(),
                                                               static_cast<off_t>(offset));
                                         }),

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
@@ -34,15 +34,15 @@ void Pipe::adopt(int read_end, int write_end) noexcept {
 }
 
 IoResult Pipe::splice_in(int socket, std::size_t most) const noexcept {
-  return restarting([&] { return calls::splice(socket, write_end_.get(), most, kFlags); });
+  return retry_on_eintr([&] { return calls::splice(socket, write_end_.get(), most, kFlags); });
 }
 
 IoResult Pipe::splice_out(int socket, std::size_t bytes) const noexcept {
-  return restarting([&] { return calls::splice(read_end_.get(), socket, bytes, kFlags); });
+  return retry_on_eintr([&] { return calls::splice(read_end_.get(), socket, bytes, kFlags); });
 }
 
 IoResult Pipe::read(std::span<std::byte> into) const noexcept {
-  return restarting([&] { return calls::read(read_end_.get(), into.data(), into.size()); });
+  return retry_on_eintr([&] { return calls::read(read_end_.get(), into.data(), into.size()); });
 }
 
 }  // namespace echod::sys

@@ -25,7 +25,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
 
 }  // namespace
 
-void keep_from_programs(std::span<const int> descriptors) noexcept {
+void set_close_on_exec(std::span<const int> descriptors) noexcept {
   for (const int fd : descriptors) {
     (void)calls::fcntl(fd, F_SETFD, FD_CLOEXEC);  // Fails only for closed descriptors.
   }
@@ -52,13 +52,13 @@ int replace_program(const PreparedExec& program, std::span<const int> descriptor
   for (std::size_t index = 0; index < descriptors.size(); ++index) {
     if (calls::fcntl(descriptors[index], F_SETFD, 0) != 0) {
       const int error = errno;
-      keep_from_programs(descriptors.first(index));
+      set_close_on_exec(descriptors.first(index));
       return error;
     }
   }
   (void)::execve(program.path().c_str(), program.arguments(), program.environment());
   const int error = errno;  // execve(2) returns only if it fails.
-  keep_from_programs(descriptors);
+  set_close_on_exec(descriptors);
   return error;
 }
 

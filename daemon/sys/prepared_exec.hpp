@@ -36,7 +36,7 @@ class PreparedExec {
 };
 
 // Sets CLOEXEC on `descriptors`: no later program inherits them.
-void keep_from_programs(std::span<const int> descriptors) noexcept;
+void set_close_on_exec(std::span<const int> descriptors) noexcept;
 
 // A copy of the environment of this process. Throws std::bad_alloc. No thread may change the
 // environment during the call.

@@ -1,6 +1,6 @@
 // What this process uses: CPU time and memory.
 //
-// Thread-safety: no shared state. Never blocks: reads /proc, which is no disk.
+// Thread-safety: no shared state. Blocks on /proc, but never on a disk.
 #pragma once
 
 #include <chrono>

@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/unique_fd.hpp"
 
 namespace echod::sys {
@@ -25,7 +25,7 @@ constexpr std::string_view kDeleted = " (deleted)";
 // Returns no descriptor if there is no such file.
 UniqueFd opened(const std::string& path, int flags) {
   const IoResult result =
-      restarting([&] { return calls::open(path.c_str(), flags | O_CLOEXEC, mode_t{0}); });
+      retry_on_eintr([&] { return calls::open(path.c_str(), flags | O_CLOEXEC, mode_t{0}); });
   if (!result.ok() && result.error() != ENOENT && result.error() != ENOTDIR) {
     fail("open", path, result.error());
   }
@@ -67,8 +67,8 @@ std::string deleted_code_file() {
   std::string maps;
   for (std::size_t used = 0; file.is_open();) {
     maps.resize(used + kBlockBytes);
-    const IoResult got =
-        restarting([&] { return calls::read(file.get(), maps.data() + used, maps.size() - used); });
+    const IoResult got = retry_on_eintr(
+        [&] { return calls::read(file.get(), maps.data() + used, maps.size() - used); });
     if (!got.ok()) {
       fail("read", path, got.error());
     }

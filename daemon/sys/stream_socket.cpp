@@ -8,7 +8,7 @@
 #include <array>
 #include <cstring>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
@@ -41,7 +41,7 @@ StreamRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
   message.msg_control = control.data();
-  const IoResult result = restarting([&] {
+  const IoResult result = retry_on_eintr([&] {
     message.msg_controllen = control.size();
     return calls::recvmsg(fd, &message, flags);
   });
@@ -61,7 +61,7 @@ StreamRead read_local(int fd, std::span<std::byte> into, int flags) noexcept {
   msghdr message{};
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
-  const IoResult result = restarting([&] { return calls::recvmsg(fd, &message, flags); });
+  const IoResult result = retry_on_eintr([&] { return calls::recvmsg(fd, &message, flags); });
   return {.result = result,
           .had_control_data = result.ok() && (message.msg_flags & MSG_CTRUNC) != 0};
 }
@@ -69,15 +69,15 @@ StreamRead read_local(int fd, std::span<std::byte> into, int flags) noexcept {
 }  // namespace
 
 IoResult receive(int fd, std::span<std::byte> into) noexcept {
-  return restarting([&] { return calls::recv(fd, into.data(), into.size(), 0); });
+  return retry_on_eintr([&] { return calls::recv(fd, into.data(), into.size(), 0); });
 }
 
 IoResult peek(int fd, std::span<std::byte> into) noexcept {
-  return restarting([&] { return calls::recv(fd, into.data(), into.size(), MSG_PEEK); });
+  return retry_on_eintr([&] { return calls::recv(fd, into.data(), into.size(), MSG_PEEK); });
 }
 
 IoResult discard(int fd, std::span<std::byte> scratch) noexcept {
-  return restarting([&] { return calls::recv(fd, scratch.data(), scratch.size(), MSG_TRUNC); });
+  return retry_on_eintr([&] { return calls::recv(fd, scratch.data(), scratch.size(), MSG_TRUNC); });
 }
 
 void stamp_arrivals(int fd) noexcept {
@@ -102,7 +102,7 @@ StreamRead peek_local(int fd, std::span<std::byte> into) noexcept {
 }
 
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept {
-  return restarting([&] { return calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
+  return retry_on_eintr([&] { return calls::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
 }
 
 IoResult shut_write(int fd) noexcept {

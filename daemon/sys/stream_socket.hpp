@@ -62,7 +62,8 @@ void reset_on_close(int fd) noexcept;
 // The number of bytes in the receive queue (SIOCINQ).
 IoResult unread_bytes(int fd) noexcept;
 // The number of bytes that the peer has not acknowledged; the FIN counts as one (SIOCOUTQ). For a
-// UNIX socket, how much memory holds what the peer has not read; only 0 tells a number of bytes.
+// UNIX socket, the memory that holds what the peer has not read. It is not a number of bytes; 0
+// means that the peer has read all.
 IoResult unacknowledged_bytes(int fd) noexcept;
 // Returns and clears the pending error of the socket (SO_ERROR); 0 if there is none.
 [[nodiscard]] int take_error(int fd) noexcept;

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <limits>
 
-#include "sys/restarting.hpp"
+#include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
 namespace echod::sys {
@@ -21,7 +21,7 @@ int left_ms(TimePoint deadline) noexcept {
 }  // namespace
 
 IoResult wait_ready(std::span<pollfd> fds, TimePoint deadline) noexcept {
-  return restarting(
+  return retry_on_eintr(
       [&] { return calls::poll(fds.data(), static_cast<nfds_t>(fds.size()), left_ms(deadline)); });
 }
 

@@ -37,7 +37,7 @@ enum class Counter : std::uint8_t {
   accepts_declined,   // Times a worker left the queue to another, with clearly fewer connections.
   echoes,             // Reads that brought bytes to send back.
   bytes_received,     // Bytes read to be echoed.
-  bytes_sent,         // Of those, bytes handed to the kernel.
+  bytes_sent,         // Of bytes_received, those that the kernel took for sending.
   bytes_discarded,    // Bytes read and dropped while stopping, after our FIN.
   empty_connections,  // Connections that ended without a byte: health checks, port scans.
   flips_to_write,     // Times a reply did not fit into the send buffer and the rest was kept.
@@ -65,9 +65,9 @@ enum class Counter : std::uint8_t {
   datagram_trains,               // Trains of datagrams that the kernel handed over as one.
   datagram_trains_refused,       // Trains that the kernel did not send as one; sent one by one.
   datagram_receive_errors,       // Times a UDP socket could not be read, and was tried again later.
-  datagrams_dropped_incomplete,  // Bytes or facts about them did not fit.
+  datagrams_dropped_incomplete,  // Truncated, or without their local address.
   datagrams_dropped_port_zero,   // From port 0.
-  datagrams_dropped_service_port,    // From a port of a service: below 1024, or 2049.
+  datagrams_dropped_service_port,    // From a port of a service: 2049, or one below 1024.
   datagrams_dropped_own_port,        // From a port on which this echod serves UDP.
   datagrams_dropped_to_many,         // To a broadcast or multicast address.
   datagrams_dropped_source_address,  // From an address that no host has.

@@ -58,7 +58,7 @@ class DelayHistogram {
   }
 
   // Adds what another histogram counted.
-  void carry_over(const Values& values) noexcept {
+  void restore(const Values& values) noexcept {
     for (std::size_t i = 0; i < counts_.size(); ++i) {
       counts_[i].add(values.counts[i]);
     }

@@ -45,9 +45,9 @@ class LineLimits {
   // Call it if the line that admits_rare() allowed could not be written: the next one is allowed.
   void readmit_rare(RareLine kind) noexcept;
 
-  // Whether to log that clients no longer wait: once after a line of the kind `full` or
-  // `resources`, and not before the next line of these kinds may be written. Otherwise a new
-  // shortage could not be logged, and the log would end with "accepting again". Takes no lock.
+  // Whether to log that clients no longer wait. Returns true once after a line of the kind `full`
+  // or `resources`, as soon as a line of these kinds is allowed again. If it came earlier, a new
+  // shortage could not be logged, and "accepting again" would stay the last line. Takes no lock.
   [[nodiscard]] bool admits_end_of_shortage(sys::TimePoint now) noexcept {
     return now >= shortage_silence_end_.load() && shortage_silence_end_.exchange(kNever) != kNever;
   }

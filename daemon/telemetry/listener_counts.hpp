@@ -24,7 +24,7 @@ class ListenerCounts {
 
   // Adds the connections of an earlier program that have ended. Its open ones are counted when they
   // are resumed.
-  void carry_over(Listener listener, std::uint64_t ended) noexcept {
+  void restore(Listener listener, std::uint64_t ended) noexcept {
     accepted_[listener].add(ended);
     closed_[listener].add(ended);
   }

@@ -149,7 +149,7 @@ NOT_ALWAYS_MADE = (("recv", "SharedStream::read"), ("send", "SharedStream::write
                    ("lchown", "set_access"), ("memfd_create", "create_memory_file"),
                    ("pread", "MemoryFile::read"),  # Only an upgrade that fails late reads owed bytes back.
                    # No UDP and no UNIX socket is passed.
-                   ("ioctl", "adopt_datagrams"), ("getsockopt", "datagram_binding_of"),
+                   ("ioctl", "adopt_datagram_socket"), ("getsockopt", "datagram_binding_of"),
                    ("getsockname", "bound_path"), ("ioctl", "adopt_local_listener"))
 
 # (call, function, reason): faults, besides transient ones, that are not reported, because they change nothing for
@@ -177,7 +177,7 @@ SILENT = (
     ("setsockopt", "sys::accept(", "an urgent byte on a UNIX socket is not echoed"),
     ("open", "version_of", "a new program is noticed by a requested upgrade"),
     ("fstat", "version_of", "a new program is noticed by a requested upgrade"),
-    ("fcntl", "keep_from_programs", "a check of a later upgrade closes the descriptor"),
+    ("fcntl", "set_close_on_exec", "a check of a later upgrade closes the descriptor"),
     ("poll", "LocalSender", "the message to the manager is sent again in 100 ms"),
     ("operator new", "Service::notify_ready", "READY=1 is sent without a status"),
     ("operator new", "Service::on_workers_checked", "the next status is sent in 2 s"),

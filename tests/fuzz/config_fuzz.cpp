@@ -59,7 +59,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     test::require(keys_needing_upgrade(now, config) == keys_needing_upgrade(running, config),
                   "a reload applies all but what it says", text);
   } catch (const ConfigErrors& errors) {
-    test::require(errors.begin_with_positions(), "errors begin with positions", errors.what());
+    test::require(errors.have_positions(), "errors begin with positions", errors.what());
     test::require(!errors.lines().empty(), "a refusal has a reason");
     for (const std::string& line : errors.lines()) {
       test::require_error_line(line, text);

@@ -70,7 +70,7 @@ Kind datagrams(const char* host, bool v6only = false) {
   kind.listen.address = *SocketAddress::parse(host, 0);
   kind.listen.v6only = v6only;
   try {
-    sys::DatagramSocket socket = sys::open_datagrams(kind.listen.address, v6only, {});
+    sys::DatagramSocket socket = sys::open_datagram_socket(kind.listen.address, v6only, {});
     kind.listen.address = socket.address;
     kind.fd = high(std::move(socket.fd));
   } catch (const std::system_error&) {

@@ -128,7 +128,7 @@ class EchoFixture : public testing::Test {
   EchoContext context_{
       loop_, small_settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
   int lost_ = 0;  // Listening sockets that the acceptor reported as lost.
-  Acceptor acceptor_{context_.acceptor_parts(), context_.settings.turn_accepts,
+  Acceptor acceptor_{context_.acceptor_context(), context_.settings.turn_accepts,
                      [this](int) { ++lost_; }};
 };
 

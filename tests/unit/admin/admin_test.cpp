@@ -73,7 +73,7 @@ class AdminTest : public testing::Test {
   explicit AdminTest(const std::function<void(Workers&)>& before_start = [](Workers&) {}) {
     for (int i = 0; i < 2; ++i) {
       listeners_.push_back(std::make_shared<const sys::ListenSocket>(
-          sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 16, false, TcpOptions{})));
+          sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 16, false, SocketOptions{})));
       workers_.listen(listeners_.back());
     }
     before_start(workers_);
@@ -220,7 +220,7 @@ class RemovedListenerTest : public AdminTest {
   RemovedListenerTest()
       : AdminTest([this](Workers& workers) {
           const sys::ListenSocket removed =
-              sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 16, false, TcpOptions{});
+              sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 16, false, SocketOptions{});
           orphan_.emplace("127.0.0.1", removed.address.port());
           workers.at(1).adopt(sys::accept(removed.fd.get()), ListenerCounts::kRemoved);
         }) {}

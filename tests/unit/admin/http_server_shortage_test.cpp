@@ -69,7 +69,7 @@ TEST_F(HttpServerShortageTest, AcceptsUntilTheQueueIsEmptyButSixteenInATurn) {
 }
 
 TEST_F(HttpServerShortageTest, LeavesNewConnectionsThreeMillisecondsForTheirRequests) {
-  constexpr int kAll = HttpServer::kConnectionsOfAKind;
+  constexpr int kAll = HttpServer::kConnectionsPerAccess;
   expect_edge();
   expect_accepts(kFirstAdmin, kFirstAdmin + 15);
   iterate();
@@ -79,7 +79,7 @@ TEST_F(HttpServerShortageTest, LeavesNewConnectionsThreeMillisecondsForTheirRequ
   iterate();
   kernel_.expect_epoll_wait({}, 0);
   iterate();
-  EXPECT_EQ(server_.connections(), HttpServer::kConnectionsOfAKind);
+  EXPECT_EQ(server_.connections(), HttpServer::kConnectionsPerAccess);
   kernel_.expect_epoll_wait_timeout(2);
   iterate();
   kernel_.expect_epoll_wait({}, 0);
@@ -106,7 +106,7 @@ TEST_F(HttpServerShortageTest, AnEmptyQueuePushesNobodyOut) {
   kernel_.expect_epoll_wait({}, 0);
   expect_error(EAGAIN);
   iterate();
-  EXPECT_EQ(server_.connections(), HttpServer::kConnectionsOfAKind);
+  EXPECT_EQ(server_.connections(), HttpServer::kConnectionsPerAccess);
 }
 
 TEST_F(HttpServerShortageTest, AConnectionThatIsLostInTheQueueDoesNotStopTheOthers) {

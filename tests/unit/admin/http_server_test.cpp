@@ -145,7 +145,7 @@ class HttpServerTest : public testing::Test {
   const std::string path_ = directory_.file("admin.sock");
   sys::LocalListener local_{{.path = path_}};
   sys::ListenSocket tcp_ =
-      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 256, false, TcpOptions{});
+      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 256, false, SocketOptions{});
   EventLoop loop_;
   RecordingHandler handler_;
   HttpServer server_{loop_, handler_, kHostName};
@@ -345,7 +345,7 @@ class HttpRoomTest : public HttpServerTest {
     return client;
   }
   void fill_up(const std::string& bytes) {
-    while (server_.connections() < HttpServer::kConnectionsOfAKind) {
+    while (server_.connections() < HttpServer::kConnectionsPerAccess) {
       (void)open_client(bytes);
     }
   }
@@ -388,7 +388,7 @@ TEST_F(HttpRoomTest, IfAllWaitForTheirAnswersTheOldestMakesRoom) {
   leave_unanswered();
   HttpClient& first = open_with_request();
   HttpClient& second = open_with_request();
-  while (server_.connections() < HttpServer::kConnectionsOfAKind) {
+  while (server_.connections() < HttpServer::kConnectionsPerAccess) {
     (void)open_with_request();
   }
   HttpClient& newest = open_with_request();
@@ -407,7 +407,7 @@ TEST_F(HttpRoomTest, ClientsOverTcpDoNotPushOutThoseOfTheUnixSocket) {
     over_tcp.push_back(tcp_client());
   }
   run_until([&] { return server_.counters().accepted == 1 + over_tcp.size(); });
-  EXPECT_EQ(server_.connections(), 1 + HttpServer::kConnectionsOfAKind);
+  EXPECT_EQ(server_.connections(), 1 + HttpServer::kConnectionsPerAccess);
   EXPECT_FALSE(silent.has_ended());
 }
 

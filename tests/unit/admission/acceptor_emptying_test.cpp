@@ -143,9 +143,9 @@ TEST_F(AcceptorEmptyingTest, LetsGoOfAPassedSocketAtOnceAndLeavesItsQueue) {
 
 TEST_F(AcceptorEmptyingTest, IsSkippedByOtherWorkersFromThenOn) {
   acceptor_.accept_waiting_then_close();
-  EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), std::nullopt);
+  EXPECT_EQ(shared_.admission.least_loaded_except(1, loop_.now()), std::nullopt);
   acceptor_.on_connections_ended();
-  EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), std::nullopt);
+  EXPECT_EQ(shared_.admission.least_loaded_except(1, loop_.now()), std::nullopt);
 }
 
 // Another worker may still be emptying its queue, and needs the descriptor.

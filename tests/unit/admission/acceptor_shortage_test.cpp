@@ -183,7 +183,7 @@ TEST_F(AcceptWithoutMemoryTest, FreePlacesOfAnotherWorkerAreTakenAndThoseThatEnd
   EventLoop other_loop;
   EchoContext other(other_loop, context_.settings, logger_, shared_.line_limits,
                     {shared_.admission, 1});
-  Acceptor other_acceptor(other.acceptor_parts(), other.settings.turn_accepts, [](int) {});
+  Acceptor other_acceptor(other.acceptor_context(), other.settings.turn_accepts, [](int) {});
   other_acceptor.add(listening_on(kOtherListener));
   for (int place = 0; place < kPlaces - 4; ++place) {
     ASSERT_TRUE(other.reserve());
@@ -217,15 +217,15 @@ TEST_F(AcceptWithoutMemoryTest, FreePlacesOfAnotherWorkerAreTakenAndThoseThatEnd
 }
 
 TEST_F(AcceptWithoutMemoryTest, IsNotCalledUntilItHasMemory) {
-  EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), 0U);
+  EXPECT_EQ(shared_.admission.least_loaded_except(1, loop_.now()), 0U);
   have_no_memory_for_an_edge();
-  EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), std::nullopt);
+  EXPECT_EQ(shared_.admission.least_loaded_except(1, loop_.now()), std::nullopt);
   kernel_.expect_epoll_wait_timeout(250);
   iterate();
   expect_no_wait();
   expect_empty_queue();
   iterate();
-  EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), 0U);
+  EXPECT_EQ(shared_.admission.least_loaded_except(1, loop_.now()), 0U);
 }
 
 TEST_F(AcceptWithoutMemoryTest, HasItAgainWhenAConnectionEnds) {
@@ -233,7 +233,7 @@ TEST_F(AcceptWithoutMemoryTest, HasItAgainWhenAConnectionEnds) {
   shared_.admission.set_can_accept(0, false);
   expect_end_of(kFd);
   iterate();
-  EXPECT_EQ(shared_.admission.other_than(1, loop_.now()), 0U);
+  EXPECT_EQ(shared_.admission.least_loaded_except(1, loop_.now()), 0U);
 }
 
 }  // namespace

@@ -143,7 +143,7 @@ TEST_F(AdmissionTest, AWorkerThatIsNotReadyIsSkipped) {
   EXPECT_EQ(less_loaded_than(0), 2U);
   admission_.set_can_accept(2, false);
   EXPECT_EQ(less_loaded_than(0), std::nullopt);
-  EXPECT_EQ(admission_.other_than(0, now()), std::nullopt);
+  EXPECT_EQ(admission_.least_loaded_except(0, now()), std::nullopt);
   admission_.set_can_accept(1, true);
   EXPECT_EQ(less_loaded_than(0), 1U);
 }

@@ -43,11 +43,11 @@ class DatagramEchoTest : public EchoFixture {
     socket->is_passed = is_passed;
     socket->receive_buffer_bytes = receive_buffer_bytes;
     kernel_.expect_add(kFd, EPOLLIN | EPOLLET);
-    echo_.emplace(DatagramEcho::Parts{.loop = loop_,
-                                      .settings = context_.settings,
-                                      .counters = context_.counters,
-                                      .log = context_.log,
-                                      .relay = relay_},
+    echo_.emplace(DatagramEcho::Context{.loop = loop_,
+                                        .settings = context_.settings,
+                                        .counters = context_.counters,
+                                        .log = context_.log,
+                                        .relay = relay_},
                   std::move(socket));
     kernel_.verify();
   }

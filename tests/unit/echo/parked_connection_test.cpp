@@ -187,7 +187,7 @@ TEST_F(ParkedConnectionTest, IsClosedAndCountedWithoutMemoryForWhatItOwes) {
   const ParkedConnection parked = moved(connect_owing(kFd).park());
   const std::uint64_t total = context_.listener_counts.total(0);
   {
-    const AllocationFailure no_memory(sizeof(CarriedBytes));
+    const AllocationFailure no_memory(sizeof(RestoredBytes));
     context_.resume(parked, bytes_);
   }
   EXPECT_EQ(closed(CloseReason::io_error), 1U);

@@ -178,8 +178,8 @@ TEST_F(WorkerParkTest, CountsGoOn) {
   totals.server_delay.counts[3] = 2;
   totals.server_delay.sum = std::chrono::microseconds(80);
   totals.stale_events = 7;
-  workers->at(0).carry_over(totals);
-  workers->at(0).carry_over(5, 12);
+  workers->at(0).restore(totals);
+  workers->at(0).restore(5, 12);
   start(*workers);
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("hello"));

@@ -88,7 +88,7 @@ class CarriedAdminSocketsTest : public WorkersFixture {
   }
   // The state, with descriptors that the caller owns. The first Admin ends as by execve(2): its
   // path stays.
-  AdminState carried() {
+  AdminState saved_state() {
     AdminState state = state_of(*first_);
     for (int* const fd : {&state.unix_fd, &state.unix_lock_fd, &state.tcp_fd}) {
       *fd = fcntl(*fd, F_DUPFD_CLOEXEC, 0);
@@ -133,20 +133,20 @@ TEST_F(CarriedAdminSocketsTest, AreDescribedWithTheirDescriptors) {
 }
 
 TEST_F(CarriedAdminSocketsTest, StayOpenIfTheConfigurationHasThemStill) {
-  const AdminState state = carried();
+  const AdminState state = saved_state();
   const auto next = new_admin();
-  open_admin_sockets(*next, config_, take_over(state));
+  open_admin_sockets(*next, config_, restore_admin_sockets(state));
   EXPECT_EQ(state_of(*next), state) << "port 0 is any port: that of the earlier program too";
   EXPECT_TRUE(is_served(config_.socket));
   EXPECT_TRUE(is_served(state.tcp_address));
 }
 
 TEST_F(CarriedAdminSocketsTest, AnotherPathReplacesTheEarlierOneAndRemovesIt) {
-  const AdminState state = carried();
+  const AdminState state = saved_state();
   const std::string earlier = config_.socket;
   config_.socket = directory_.file("other.sock");
   const auto next = new_admin();
-  open_admin_sockets(*next, config_, take_over(state));
+  open_admin_sockets(*next, config_, restore_admin_sockets(state));
   EXPECT_TRUE(is_served(config_.socket));
   EXPECT_FALSE(std::filesystem::exists(earlier));
   EXPECT_FALSE(is_open_descriptor(state.unix_fd));
@@ -154,46 +154,47 @@ TEST_F(CarriedAdminSocketsTest, AnotherPathReplacesTheEarlierOneAndRemovesIt) {
 }
 
 TEST_F(CarriedAdminSocketsTest, AnotherPortReplacesTheEarlierOne) {
-  const AdminState state = carried();
+  const AdminState state = saved_state();
   const ReservedPort reserved;
   config_.port = reserved.port();
   const auto next = new_admin();
-  open_admin_sockets(*next, config_, take_over(state));
+  open_admin_sockets(*next, config_, restore_admin_sockets(state));
   EXPECT_EQ(next->tcp_socket()->address.port(), reserved.port());
   EXPECT_FALSE(is_served(state.tcp_address));
   EXPECT_EQ(next->local_socket()->fd(), state.unix_fd);
 }
 
 TEST_F(CarriedAdminSocketsTest, TheSamePortOnAnotherAddressIsFreeAgain) {
-  const AdminState state = carried();
+  const AdminState state = saved_state();
   config_.address = "0.0.0.0";
   config_.port = state.tcp_address.port();
   const auto next = new_admin();
-  open_admin_sockets(*next, config_, take_over(state));
+  open_admin_sockets(*next, config_, restore_admin_sockets(state));
   EXPECT_TRUE(next->tcp_socket()->address.is_any());
   EXPECT_EQ(next->tcp_socket()->address.port(), state.tcp_address.port());
 }
 
 TEST_F(CarriedAdminSocketsTest, ThatAreNotConfiguredAnyMoreAreClosed) {
-  const AdminState state = carried();
+  const AdminState state = saved_state();
   const auto next = new_admin();
-  open_admin_sockets(*next, {.socket = "", .address = ""}, take_over(state));
+  open_admin_sockets(*next, {.socket = "", .address = ""}, restore_admin_sockets(state));
   EXPECT_EQ(state_of(*next), AdminState{});
   EXPECT_FALSE(std::filesystem::exists(config_.socket));
   EXPECT_FALSE(is_served(state.tcp_address));
 }
 
 TEST_F(CarriedAdminSocketsTest, APathThatCannotBeServedClosesTheEarlierOnes) {
-  const AdminState state = carried();
+  const AdminState state = saved_state();
   const auto next = new_admin();
   const std::string missing = directory_.file("none/admin.sock");
-  EXPECT_THROW(open_admin_sockets(*next, {.socket = missing, .address = ""}, take_over(state)),
-               StartupError);
+  EXPECT_THROW(
+      open_admin_sockets(*next, {.socket = missing, .address = ""}, restore_admin_sockets(state)),
+      StartupError);
   EXPECT_FALSE(std::filesystem::exists(config_.socket));
 }
 
 TEST_F(CarriedAdminSocketsTest, AStateWithoutSocketsHasNoneToTakeOver) {
-  const OpenAdminSockets open = take_over(AdminState{});
+  const OpenAdminSockets open = restore_admin_sockets(AdminState{});
   EXPECT_FALSE(open.local.is_open());
   EXPECT_FALSE(open.tcp);
 }

@@ -72,7 +72,7 @@ TEST_F(ConfigLoaderTest, ReportsErrors) {
   ConfigLoader loader(
       loop_, nothing_changed,
       []() -> Config {
-        throw ConfigErrors({"one", "two"}, ConfigErrors::Begin::words);
+        throw ConfigErrors({"one", "two"}, ConfigErrors::Position::none);
       },
       keep());
   loader.load();

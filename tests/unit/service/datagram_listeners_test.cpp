@@ -12,8 +12,8 @@
 #include <system_error>
 #include <vector>
 
-#include "service/carried_listeners.hpp"
 #include "service/exit_codes.hpp"
+#include "service/restored_listeners.hpp"
 #include "socket_option.hpp"
 #include "udp_peer.hpp"
 #include "workers_fixture.hpp"
@@ -21,7 +21,7 @@
 namespace echod::test {
 namespace {
 
-const TcpOptions kSmall{.receive_buffer_kib = 64};
+const SocketOptions kSmall{.receive_buffer_kib = 64};
 
 ListenConfig udp_at(const char* host, std::uint16_t port = 0) {
   return {.protocol = Protocol::udp, .address = *SocketAddress::parse(host, port)};
@@ -100,12 +100,12 @@ TEST_F(DatagramListenersTest, SocketsAreTakenOverWithTheirQueues) {
   }
   const std::vector<ListenerState> open = states(sockets);
   sockets.clear();
-  const CarriedDatagrams carried = take_over_datagrams(open, wanted_, kSmall, 2);
-  EXPECT_EQ(carried.trouble, "");
-  ASSERT_EQ(carried.sockets.size(), 2U);
-  workers->set_datagram_ports(ports_of({carried.sockets}));
+  const RestoredDatagrams restored = restore_datagrams(open, wanted_, kSmall, 2);
+  EXPECT_EQ(restored.trouble, "");
+  ASSERT_EQ(restored.sockets.size(), 2U);
+  workers->set_datagram_ports(ports_of({restored.sockets}));
   for (std::size_t i = 0; i < 2; ++i) {
-    workers->at(i).listen(carried.sockets[i]);
+    workers->at(i).listen(restored.sockets[i]);
   }
   workers->start();
   for (const UdpPeer& peer : peers) {
@@ -115,15 +115,15 @@ TEST_F(DatagramListenersTest, SocketsAreTakenOverWithTheirQueues) {
 
 TEST_F(DatagramListenersTest, MoreWorkersGetMoreSocketsAndFewerKeepAll) {
   const DatagramSockets two = open_datagram_sockets(wanted_, kSmall, 2);
-  const TcpOptions other{.receive_buffer_kib = 32};
-  const CarriedDatagrams more = take_over_datagrams(states(two), wanted_, other, 4);
+  const SocketOptions other{.receive_buffer_kib = 32};
+  const RestoredDatagrams more = restore_datagrams(states(two), wanted_, other, 4);
   EXPECT_EQ(more.trouble, "");
   EXPECT_EQ(more.sockets.size(), 4U);
   for (const auto& socket : more.sockets) {
     EXPECT_EQ(socket->address, two.front()->address);
     EXPECT_EQ(option_of(socket->fd.get(), SOL_SOCKET, SO_RCVBUF), 2 * 32 * 1024);
   }
-  const CarriedDatagrams fewer = take_over_datagrams(states(two), wanted_, kSmall, 1);
+  const RestoredDatagrams fewer = restore_datagrams(states(two), wanted_, kSmall, 1);
   EXPECT_EQ(fewer.sockets.size(), 2U);
 }
 
@@ -132,9 +132,9 @@ TEST_F(DatagramListenersTest, SaysHowManySocketsItHasIfMoreCannotBeOpened) {
   // Without this option no other socket may share the address.
   const int off = 0;
   ASSERT_EQ(setsockopt(one.front()->fd.get(), SOL_SOCKET, SO_REUSEPORT, &off, sizeof off), 0);
-  const CarriedDatagrams carried = take_over_datagrams(states(one), wanted_, kSmall, 2);
-  EXPECT_EQ(carried.trouble, "has 1 of 2 sockets: bind: Address already in use");
-  EXPECT_EQ(carried.sockets.size(), 1U);
+  const RestoredDatagrams restored = restore_datagrams(states(one), wanted_, kSmall, 2);
+  EXPECT_EQ(restored.trouble, "has 1 of 2 sockets: bind: Address already in use");
+  EXPECT_EQ(restored.sockets.size(), 1U);
 }
 
 TEST_F(DatagramListenersTest, SaysThatItKeepsOptionsIfTheyCannotBeChanged) {
@@ -143,18 +143,18 @@ TEST_F(DatagramListenersTest, SaysThatItKeepsOptionsIfTheyCannotBeChanged) {
   open.front().is_passed = true;
   close(open.front().fd);
   open.front().fd = eventfd(0, EFD_CLOEXEC);  // No socket, so it has no option to set.
-  const CarriedDatagrams carried = take_over_datagrams(open, wanted_, kSmall, 1);
-  EXPECT_EQ(carried.trouble, "keeps its old options: SO_RCVBUF: Socket operation on non-socket");
+  const RestoredDatagrams restored = restore_datagrams(open, wanted_, kSmall, 1);
+  EXPECT_EQ(restored.trouble, "keeps its old options: SO_RCVBUF: Socket operation on non-socket");
 }
 
 TEST_F(DatagramListenersTest, APassedSocketStaysAlone) {
   std::vector<ListenerState> open = states(open_datagram_sockets(wanted_, kSmall, 1));
   open.front().is_passed = true;
   open.front().dropped_before = 3;
-  const CarriedDatagrams carried = take_over_datagrams(open, wanted_, kSmall, 4);
-  ASSERT_EQ(carried.sockets.size(), 1U);
-  EXPECT_TRUE(carried.sockets.front()->is_passed);
-  EXPECT_EQ(carried.sockets.front()->dropped_before, 3U);
+  const RestoredDatagrams restored = restore_datagrams(open, wanted_, kSmall, 4);
+  ASSERT_EQ(restored.sockets.size(), 1U);
+  EXPECT_TRUE(restored.sockets.front()->is_passed);
+  EXPECT_EQ(restored.sockets.front()->dropped_before, 3U);
 }
 
 TEST_F(DatagramListenersTest, WhatWaitsAtARemovedOneIsEchoedOnce) {

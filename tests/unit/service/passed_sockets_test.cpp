@@ -152,8 +152,10 @@ TEST(PassedSocketsTest, TheIpv4WildcardMatchesTheDefaultAddress) {
 
 TEST(PassedSocketsTest, UdpSocketsAreMatchedByProtocolAndAddress) {
   Passed tcp("127.0.0.1");
-  sys::DatagramSocket same = sys::open_datagrams(address_of("127.0.0.1", tcp.port()), false, {});
-  sys::DatagramSocket other = sys::open_datagrams(address_of("127.0.0.2", tcp.port()), false, {});
+  sys::DatagramSocket same =
+      sys::open_datagram_socket(address_of("127.0.0.1", tcp.port()), false, {});
+  sys::DatagramSocket other =
+      sys::open_datagram_socket(address_of("127.0.0.2", tcp.port()), false, {});
   Config config;
   config.socket.receive_buffer_kib = 20;
   config.listen = {{.protocol = Protocol::udp, .address = other.address},

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "echo/parked_connection.hpp"
-#include "service/carried_workers.hpp"
+#include "service/restored_workers.hpp"
 #include "sys/memory_file.hpp"
 #include "tcp_peer.hpp"
 #include "upgrade/state_reader.hpp"
@@ -195,7 +195,7 @@ TEST_F(StateFileTest, BytesThatAnEarlierProgramLeftAreWrittenAgain) {
   park(*workers_);
   const UpgradeState state{.service = service(), .connections = copies_of(*workers_)};
   workers_ = make(1);
-  carry_over(*workers_, state, ListenerNumbers{}, nullptr);
+  restore_workers(*workers_, state, ListenerNumbers{}, nullptr);
   start(*workers_);
   wait_until("the next worker", [this] { return workers_->are_serving(); });
   park(*workers_);

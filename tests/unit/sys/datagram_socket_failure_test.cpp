@@ -18,7 +18,7 @@ class DatagramSocketFailureTest : public testing::Test {
   // Expects that opening `address` throws `error` of `call`, and that no descriptor stays open.
   void expect_failure(const SocketAddress& address, const std::string& call, int error) {
     try {
-      (void)sys::open_datagrams(address, false, sys::datagram_buffers(64, 32));
+      (void)sys::open_datagram_socket(address, false, sys::datagram_buffers(64, 32));
       ADD_FAILURE() << "no failure of " << call;
     } catch (const std::system_error& thrown) {
       EXPECT_EQ(thrown.code().value(), error) << call;
@@ -35,7 +35,7 @@ class DatagramSocketFailureTest : public testing::Test {
 
 TEST_F(DatagramSocketFailureTest, NamesTheCallAndClosesTheDescriptor) {
   kernel_.expect_socket_error(EMFILE);
-  EXPECT_THROW((void)sys::open_datagrams(v4_, false, {}), std::system_error);
+  EXPECT_THROW((void)sys::open_datagram_socket(v4_, false, {}), std::system_error);
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd, EADDRINUSE);
   expect_failure(v4_, "bind", EADDRINUSE);
@@ -62,34 +62,36 @@ TEST_F(DatagramSocketFailureTest, AnAddressIsBoundBeforeItMayBeShared) {
   kernel_.expect_socket(kFd);
   kernel_.expect_bind(kFd);
   kernel_.expect_setsockopt(kFd, SOL_SOCKET, SO_REUSEPORT, 1);
-  const sys::DatagramSocket first = sys::open_datagrams(v4_, false, {});
+  const sys::DatagramSocket first = sys::open_datagram_socket(v4_, false, {});
   kernel_.expect_socket(kOther);
   kernel_.expect_setsockopt(kOther, SOL_SOCKET, SO_REUSEPORT, 1);
   kernel_.expect_bind(kOther);
-  (void)sys::more_datagrams(first, false, {});
+  (void)sys::open_another_datagram_socket(first, false, {});
 }
 
 TEST_F(DatagramSocketFailureTest, WithoutUdpGroSingleDatagramsAreReceived) {
   kernel_.expect_socket(kFd);
   kernel_.expect_setsockopt(kFd, IPPROTO_UDP, UDP_GRO, 1, ENOPROTOOPT);
-  EXPECT_TRUE(sys::open_datagrams(v4_, false, {}).fd.is_open());
+  EXPECT_TRUE(sys::open_datagram_socket(v4_, false, {}).fd.is_open());
 }
 
 TEST_F(DatagramSocketFailureTest, AnyAddressFallsBackToIpv4WithoutIpv6) {
   for (const int error : {EAFNOSUPPORT, EADDRNOTAVAIL}) {
     kernel_.expect_socket_error(error);
     kernel_.expect_socket(kFd);
-    const sys::DatagramSocket socket = sys::open_datagrams(SocketAddress::any_v6(7), false, {});
+    const sys::DatagramSocket socket =
+        sys::open_datagram_socket(SocketAddress::any_v6(7), false, {});
     EXPECT_TRUE(socket.fell_back_to_v4);
     EXPECT_EQ(socket.address, SocketAddress::any_v4(7));
     kernel_.expect_socket(kOther);
-    EXPECT_TRUE(sys::more_datagrams(socket, false, {}).fell_back_to_v4);
+    EXPECT_TRUE(sys::open_another_datagram_socket(socket, false, {}).fell_back_to_v4);
     kernel_.verify();
   }
   kernel_.expect_socket_error(EAFNOSUPPORT);
-  EXPECT_THROW((void)sys::open_datagrams(SocketAddress::any_v6(7), true, {}), std::system_error);
+  EXPECT_THROW((void)sys::open_datagram_socket(SocketAddress::any_v6(7), true, {}),
+               std::system_error);
   kernel_.expect_socket_error(EAFNOSUPPORT);
-  EXPECT_THROW((void)sys::open_datagrams(v6_, false, {}), std::system_error);
+  EXPECT_THROW((void)sys::open_datagram_socket(v6_, false, {}), std::system_error);
 }
 
 }  // namespace

@@ -29,7 +29,7 @@ sys::DatagramBuffers udp_buffers(std::uint32_t receive_kib = 64) {
 }
 
 sys::DatagramSocket open_udp(const SocketAddress& address = udp_loopback(), bool v6only = false) {
-  return sys::open_datagrams(address, v6only, udp_buffers());
+  return sys::open_datagram_socket(address, v6only, udp_buffers());
 }
 
 int error_of_opening_udp(const SocketAddress& address, bool v6only = false) {
@@ -87,18 +87,19 @@ TEST(DatagramSocketTest, RequireBindableLeavesNothingOpen) {
 
 TEST(DatagramSocketTest, MoreSocketsShareTheAddress) {
   const sys::DatagramSocket first = open_udp();
-  const sys::DatagramSocket second = sys::more_datagrams(first, false, udp_buffers());
-  const sys::DatagramSocket third = sys::more_datagrams(first, false, udp_buffers());
+  const sys::DatagramSocket second = sys::open_another_datagram_socket(first, false, udp_buffers());
+  const sys::DatagramSocket third = sys::open_another_datagram_socket(first, false, udp_buffers());
   EXPECT_EQ(second.address, first.address);
   EXPECT_EQ(option_of(third.fd.get(), IPPROTO_IP, IP_PKTINFO), 1);
 }
 
 TEST(DatagramSocketTest, TheGrantedBufferIsTold) {
-  const sys::DatagramSocket small = sys::open_datagrams(udp_loopback(), false, udp_buffers(64));
+  const sys::DatagramSocket small =
+      sys::open_datagram_socket(udp_loopback(), false, udp_buffers(64));
   EXPECT_EQ(small.receive_buffer_bytes, 2U * 64 * 1024);
   const auto most = sys::kernel_setting("net/core/rmem_max", 0);
   const sys::DatagramSocket large =
-      sys::open_datagrams(udp_loopback(), false, udp_buffers(1048576));
+      sys::open_datagram_socket(udp_loopback(), false, udp_buffers(1048576));
   EXPECT_EQ(large.receive_buffer_bytes, std::min<std::uint64_t>(2 * most, INT32_MAX));
 }
 
@@ -107,7 +108,7 @@ TEST(DatagramSocketTest, ABufferIsAsConfiguredAndLargerThanTheKernelsDefault) {
   EXPECT_EQ(sys::datagram_buffers(7, 8).receive_bytes, 7 * 1024);
   EXPECT_EQ(sys::datagram_buffers(7, 8).send_bytes, 8 * 1024);
   const sys::DatagramSocket socket =
-      sys::open_datagrams(udp_loopback(), false, sys::datagram_buffers(64, 32));
+      sys::open_datagram_socket(udp_loopback(), false, sys::datagram_buffers(64, 32));
   EXPECT_EQ(option_of(socket.fd.get(), SOL_SOCKET, SO_SNDBUF), 2 * 32 * 1024);
 }
 
@@ -127,7 +128,7 @@ TEST(DatagramSocketTest, ABindingIsThatOfAUdpSocketOnly) {
 TEST(DatagramSocketTest, APassedSocketIsSetUpLikeAnOpenedOne) {
   const PassedListener passed(SOCK_DGRAM);
   const sys::DatagramSocket socket =
-      sys::adopt_datagrams(sys::UniqueFd::adopt(dup(passed.fd())), udp_buffers());
+      sys::adopt_datagram_socket(sys::UniqueFd::adopt(dup(passed.fd())), udp_buffers());
   EXPECT_TRUE(socket.is_passed);
   EXPECT_EQ(socket.address.port(), passed.port());
   EXPECT_EQ(option_of(passed.fd(), IPPROTO_IP, IP_PKTINFO), 1);
@@ -137,7 +138,8 @@ TEST(DatagramSocketTest, APassedSocketIsSetUpLikeAnOpenedOne) {
 }
 
 TEST(DatagramSocketTest, TheQueueTellsWhatWaitsAndWhatWasDropped) {
-  const sys::DatagramSocket server = sys::open_datagrams(udp_loopback(), false, udp_buffers(4));
+  const sys::DatagramSocket server =
+      sys::open_datagram_socket(udp_loopback(), false, udp_buffers(4));
   const auto client = sys::UniqueFd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   EXPECT_EQ(sys::datagram_queue(server.fd.get()).used_bytes, 0U);
   sockaddr_storage storage{};
@@ -160,7 +162,7 @@ TEST(DatagramSocketTest, TheQueueTellsWhatWaitsAndWhatWasDropped) {
 // A drain closes the socket while the metrics still ask for what it has dropped.
 TEST(DatagramSocketTest, AWatchTellsWhatWasDroppedAlsoAfterTheSocketWasClosed) {
   auto server = std::make_shared<sys::DatagramSocket>(
-      sys::open_datagrams(udp_loopback(), false, udp_buffers(4)));
+      sys::open_datagram_socket(udp_loopback(), false, udp_buffers(4)));
   const sys::DatagramWatch watch(server);
   const auto client = sys::UniqueFd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_storage storage{};

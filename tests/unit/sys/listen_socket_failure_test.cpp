@@ -17,14 +17,14 @@ namespace {
 
 constexpr int kBacklog = 16;
 
-const TcpOptions kAllOptions{.no_delay = true,
-                             .keepalive = true,
-                             .keepalive_idle = std::chrono::seconds(11),
-                             .keepalive_interval = std::chrono::seconds(12),
-                             .keepalive_probes = 13,
-                             .user_timeout = std::chrono::milliseconds(1400),
-                             .receive_buffer_kib = 15,
-                             .send_buffer_kib = 16};
+const SocketOptions kAllOptions{.no_delay = true,
+                                .keepalive = true,
+                                .keepalive_idle = std::chrono::seconds(11),
+                                .keepalive_interval = std::chrono::seconds(12),
+                                .keepalive_probes = 13,
+                                .user_timeout = std::chrono::milliseconds(1400),
+                                .receive_buffer_kib = 15,
+                                .send_buffer_kib = 16};
 
 class ListenSocketFailureTest : public testing::Test {
  protected:
@@ -95,7 +95,7 @@ TEST_F(ListenSocketFailureTest, NamesEachOptionAndClosesTheDescriptor) {
 }
 
 TEST_F(ListenSocketFailureTest, ZeroLeavesTheKernelsDefaults) {
-  TcpOptions options{.no_delay = false, .keepalive = false};
+  SocketOptions options{.no_delay = false, .keepalive = false};
   options.keepalive_idle = options.keepalive_interval = std::chrono::seconds(0);
   options.keepalive_probes = 0;
   kernel_.expect_socket(kFd);

@@ -65,7 +65,7 @@ TEST(ListenSocketTest, AcceptsAPeerWithItsAddressNonBlockingAndCloseOnExec) {
 }
 
 TEST(ListenSocketTest, AcceptedConnectionsInheritItsOptions) {
-  TcpOptions options;
+  SocketOptions options;
   options.keepalive_idle = std::chrono::seconds(11);
   options.keepalive_interval = std::chrono::seconds(12);
   options.keepalive_probes = 13;
@@ -88,7 +88,7 @@ TEST(ListenSocketTest, AcceptedConnectionsInheritItsOptions) {
 
 TEST(ListenSocketTest, ReplacedOptionsThatAreNotSetAreTheKernelsDefaults) {
   using std::chrono::seconds;
-  const TcpOptions defaults{
+  const SocketOptions defaults{
       .keepalive_idle = seconds(0), .keepalive_interval = seconds(0), .keepalive_probes = 0};
   const sys::ListenSocket fresh = sys::open_listener(kLoopback, kBacklog, false, defaults);
   const sys::ListenSocket changed = sys::open_listener(kLoopback, kBacklog, false,

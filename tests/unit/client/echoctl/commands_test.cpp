@@ -69,7 +69,7 @@ TEST(CommandsTest, AnAnswerWithoutSomeWorkersHasAWarning) {
             "worker 0 did not answer: connections are missing");
   EXPECT_EQ(
       outcome({.command = Command::close}, R"({"closed": 1, "silent_workers": [1, 2]})").warning,
-      "workers 1, 2 did not answer: connections may be open still");
+      "workers 1, 2 did not answer: connections may still be open");
 }
 
 TEST(CommandsTest, ARefusalIsAnError) {

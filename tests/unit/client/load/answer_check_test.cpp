@@ -59,7 +59,7 @@ TEST_F(AnswerCheckTest, KeepsABoundedAmountOfEvidence) {
 TEST_F(AnswerCheckTest, NamesTheFaultAndForgetsTheEvidence) {
   counts_.on_sent(100);
   check_.keep_evidence(stream(40, 60));
-  const Fault fault = check_.name_fault();
+  const Fault fault = check_.take_fault();
   EXPECT_EQ(fault.error, LoadError::lost);
   EXPECT_EQ(fault.bytes, 40U);
   counts_.on_received(98);

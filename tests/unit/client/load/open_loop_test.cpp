@@ -359,7 +359,7 @@ TEST_F(OpenLoopTest, MessagesOfALostConnectionWaitForTheNextOneAndAreCounted) {
   for (int i = 0; i < 9; ++i) {
     message_due(connection);
   }
-  EXPECT_EQ(context_.tally.unconnected, 9U);
+  EXPECT_EQ(context_.tally.due_while_lost, 9U);
   sweep_and_reconnect(milliseconds(10), kOther);
   kernel_.expect_epoll_wait({{kOther, EPOLLOUT}});
   expect_send(kOther, kBytes, kBytes);

@@ -42,7 +42,7 @@ TEST(TallyTest, AddsUp) {
   one.not_sent = 5;
   one.lost = 6;
   one.outage.record(milliseconds(8));
-  one.unconnected = 7;
+  one.due_while_lost = 7;
   one.receive_lag.record(milliseconds(9));
   one.service = {.messages = 8, .total = milliseconds(9)};
   one.retransmissions = 9;
@@ -60,7 +60,7 @@ TEST(TallyTest, AddsUp) {
   other.not_sent = 50;
   other.lost = 60;
   other.outage.record(milliseconds(80));
-  other.unconnected = 70;
+  other.due_while_lost = 70;
   other.receive_lag.record(milliseconds(90));
   other.service = {.messages = 80, .total = milliseconds(90)};
   other.retransmissions = 90;
@@ -92,7 +92,7 @@ TEST(TallyTest, AddsUp) {
   EXPECT_EQ(one.detail_lines().back(), "other");
   EXPECT_EQ(one.lost, 66U);
   EXPECT_EQ(one.outage.max(), milliseconds(80));
-  EXPECT_EQ(one.unconnected, 77U);
+  EXPECT_EQ(one.due_while_lost, 77U);
   EXPECT_EQ(one.receive_lag.max(), milliseconds(90));
   EXPECT_EQ(one.service.messages, 88U);
   EXPECT_EQ(one.service.total, milliseconds(99));

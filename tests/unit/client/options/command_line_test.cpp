@@ -377,7 +377,7 @@ TEST(ClientCommandLineTest, RefusesWhatDatagramsCannotDo) {
   EXPECT_EQ(options({"--active", "0", "localhost:7"}).plan.active, 0U);
   for (const char* const size : {"15", "1-64", "65508", "64-1M"}) {
     EXPECT_EQ(usage_error(udp({"--size", size})),
-              "--size: a datagram of a run has 16 to 65507 bytes, because its number takes 16; "
+              "--size: a datagram of a run has 16 to 65507 bytes, because its header takes 16; "
               "check tries shorter ones");
   }
   for (const char* const option : {"--burst", "--depth"}) {
@@ -564,7 +564,7 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
             "--active 6 is more than --connections 5");
   EXPECT_EQ(error_with({"--active", "65"}), "--active 65 is more than --connections 64");
   EXPECT_EQ(error_with({"--mode", "stream", "--rate", "5"}),
-            "--rate counts messages, and a stream has none: use --mode echo");
+            "--mode stream sends as fast as it can, so --rate does not apply: use --mode echo");
   EXPECT_EQ(error_with({"--ramp", "5s", "--connect-rate", "5"}),
             "--ramp and --connect-rate say the same: give one of them");
   EXPECT_EQ(error_with({"--mode", "connect", "--depth", "2"}),
@@ -581,8 +581,8 @@ TEST(ClientCommandLineTest, SaysWhichOptionsContradictEachOther) {
   EXPECT_EQ(error_with({"--interval-json", "f", "--json", "f"}),
             "--json and --interval-json cannot both go to f");
   EXPECT_EQ(error_with({"--mode", "stream", "--slo", "p99=1s"}),
-            "--slo (except errors) and --histogram are about messages, and a stream has none: use "
-            "--mode echo");
+            "--slo (except errors) and --histogram do not apply to --mode stream, which measures "
+            "only bytes: use --mode echo");
 }
 
 // Texts.

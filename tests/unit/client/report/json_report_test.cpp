@@ -247,7 +247,7 @@ TEST_F(JsonReportTest, SaysThatARunCouldNotBegin) {
 TEST_F(JsonReportTest, HasTheLostConnections) {
   result_.tally.lost = 3;
   result_.tally.outage.record(milliseconds(20));
-  result_.tally.unconnected = 7;
+  result_.tally.due_while_lost = 7;
   const Json lost = report()["lost_connections"];
   EXPECT_EQ(lost["lost"], 3);
   EXPECT_EQ(lost["back"], 1);

@@ -18,7 +18,7 @@ class RunLinesTest : public testing::Test {
 TEST_F(RunLinesTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.connections = 1;
   options_.plan.active = 1;
-  EXPECT_EQ(title(options_),
+  EXPECT_EQ(settings_line(options_),
             "echo, 1 connection, 64 bytes, depth 1, closed loop, 1 thread, to 192.0.2.9:2003");
   options_.plan.connections = 10'000;
   options_.plan.active = 1000;
@@ -26,24 +26,24 @@ TEST_F(RunLinesTest, TheTitleSaysWhatWasAskedFor) {
   options_.plan.rate_per_s = 50'000;
   options_.plan.threads = 2;
   options_.plan.server = *SocketAddress::parse("::1", 7);
-  EXPECT_EQ(title(options_),
+  EXPECT_EQ(settings_line(options_),
             "echo, 10 000 connections (1 000 active), 64 bytes to 4 KiB, depth 1, open loop at 50 "
             "000/s, 2 threads, to [::1]:7");
   options_.plan.arrivals = Arrivals::poisson;
-  EXPECT_NE(title(options_).find("open loop at 50 000/s, Poisson arrivals, 2 threads"),
+  EXPECT_NE(settings_line(options_).find("open loop at 50 000/s, Poisson arrivals, 2 threads"),
             std::string::npos);
   options_ = test::good_options();
   options_.plan.mode = LoadMode::connect;
-  EXPECT_EQ(title(options_),
+  EXPECT_EQ(settings_line(options_),
             "connect, 64 connections, 64 bytes, closed loop, 1 thread, to 192.0.2.9:2003");
   options_.plan.mode = LoadMode::stream;
   options_.plan.depth = 16;
-  EXPECT_EQ(title(options_),
+  EXPECT_EQ(settings_line(options_),
             "stream, 64 connections, 64 bytes, depth 16, 1 thread, to 192.0.2.9:2003");
   options_ = test::good_options();
   options_.plan.server = client::Endpoint::udp(options_.plan.server.address());
   options_.plan.burst = options_.plan.depth = 32;
-  EXPECT_EQ(title(options_),
+  EXPECT_EQ(settings_line(options_),
             "echo, 64 sockets, 64 bytes, depth 32, bursts of 32, closed loop, 1 thread, to "
             "udp://192.0.2.9:2003");
 }

@@ -143,7 +143,7 @@ TEST_F(SummaryTest, LostConnectionsAreCountedWithTheirOutage) {
   result_.tally.lost = 3;
   EXPECT_TRUE(says("  lost         3 connections, 0 of them back\n"));
   result_.tally.outage.record(milliseconds(20), 2);
-  result_.tally.unconnected = 1500;
+  result_.tally.due_while_lost = 1500;
   EXPECT_TRUE(
       says("  lost         3 connections, 2 of them back after p50 20 ms   max 20 ms\n"
            "               1 500 messages due without a connection\n"));

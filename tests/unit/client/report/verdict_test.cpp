@@ -159,7 +159,7 @@ TEST_F(VerdictTest, ALimitWithoutMeasurementsIsMissed) {
   result_.tally.echoes = 1;
   limit("p99=1s", 99, seconds(1));
   const Verdict bad = verdict();
-  EXPECT_EQ(bad.failures, Lines{"p99=1s needs 100 latencies, measured were 0"});
+  EXPECT_EQ(bad.failures, Lines{"p99=1s needs 100 latencies; the run has 0"});
   ASSERT_EQ(bad.limits.size(), 1U);
   EXPECT_FALSE(bad.limits[0].is_met);
 }
@@ -168,13 +168,13 @@ TEST_F(VerdictTest, APercentileNeedsSamples) {
   result_.tally.latency = Histogram();
   result_.tally.latency.record(milliseconds(1), 99);
   limit("p99=1s", 99, seconds(1));
-  EXPECT_EQ(verdict().failures, Lines{"p99=1s needs 100 latencies, measured were 99"});
+  EXPECT_EQ(verdict().failures, Lines{"p99=1s needs 100 latencies; the run has 99"});
   EXPECT_FALSE(verdict().limits[0].measured);
   result_.tally.latency.record(milliseconds(1));
   EXPECT_TRUE(verdict().has_passed());
   options_.limits.clear();
   limit("p99.99=1s", 99.99, seconds(1));
-  EXPECT_EQ(verdict().failures, Lines{"p99.99=1s needs 10 000 latencies, measured were 100"});
+  EXPECT_EQ(verdict().failures, Lines{"p99.99=1s needs 10 000 latencies; the run has 100"});
 }
 
 TEST_F(VerdictTest, ALimitOnTheRateIsMissedByFewerEchoes) {
@@ -234,7 +234,7 @@ TEST_F(VerdictTest, WarnsOfWhatThisHostDidToDatagrams) {
 
 TEST_F(VerdictTest, NothingComingBackFailsUnlessAllConnectionsAreIdle) {
   nothing_measured();
-  EXPECT_EQ(verdict().failures, Lines{"nothing came back while it was measured"});
+  EXPECT_EQ(verdict().failures, Lines{"nothing came back during the measurement"});
   result_.is_interrupted = true;
   EXPECT_EQ(verdict().failures, Lines{"interrupted before anything was measured"});
   result_.is_interrupted = false;

@@ -1,5 +1,5 @@
-// Carries the workers over to the program that replaces this one: their counts and connections as
-// values of upgrade/state.hpp, and back.
+// Describes the counts and connections of the workers for the program that replaces this one, and
+// restores them there.
 //
 // If the number of workers has changed, the connections are distributed round-robin over the new
 // workers, and the counts of all old workers go to the first new one, so that the sums stay the
@@ -31,7 +31,7 @@ using ListenerNumbers = std::array<ListenerCounts::Listener, kMostListeners + 1>
 // Makes the workers continue with the counts and connections of `state`, whose descriptors they
 // take over; `memory` keeps what the state points into. Call it before they start. Throws
 // std::bad_alloc.
-void carry_over(Workers& workers, const UpgradeState& state, const ListenerNumbers& listeners,
-                const std::shared_ptr<const void>& memory);
+void restore_workers(Workers& workers, const UpgradeState& state, const ListenerNumbers& listeners,
+                     const std::shared_ptr<const void>& memory);
 
 }  // namespace echod

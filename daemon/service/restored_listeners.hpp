@@ -1,5 +1,5 @@
-// Carries the listening sockets over to the program that replaces this one. A listener that is
-// still configured stays open, so that no client is refused.
+// Describes the listening sockets for the program that replaces this one, and restores them there.
+// A listener that is still configured stays open, so that no client is refused.
 //
 // Thread-safety: functions without shared state; must be called from the main thread.
 #pragma once
@@ -12,7 +12,7 @@
 
 #include "config/config.hpp"
 #include "echo/workers.hpp"
-#include "service/carried_workers.hpp"
+#include "service/restored_workers.hpp"
 #include "sys/listen_socket.hpp"
 #include "sys/local_listener.hpp"
 #include "upgrade/state.hpp"
@@ -30,22 +30,23 @@ namespace echod {
     const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
     const std::vector<sys::LocalListener>& paths, const Config& config);
 
-// Throws StartupError if a [[listen]] of `config` could not be served beside, or instead of, the
-// `states`: the open listeners. With socket activation, both must have the same listeners.
+// Throws StartupError if a [[listen]] of `config` is not open yet and cannot be opened. `states`
+// are the open listeners; those that `config` does not have will be closed first. With socket
+// activation, `config` and `states` must have the same listeners.
 void require_listenable(const Config& config, const std::vector<ListenerState>& states);
 
-struct CarriedListener {
+struct RestoredListener {
   sys::ListenSocket socket;
   sys::LocalListener path;  // Of a UNIX socket, without the socket; else empty.
   std::string trouble;      // Which options could not be set, and why; "" if all were set.
 };
 
-// Takes over the listener `open`, with the backlog and options that are wanted, or with the mode
-// and owner of the path. If they cannot be set, it stays open
-// with those that it had.
-// Throws std::system_error if it is no listener.
-[[nodiscard]] CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
-                                        const TcpOptions& options);
+// Takes over the listener `open`, and sets the backlog and options that are wanted, or the mode and
+// owner of the path. If they cannot be set, it keeps those that it had. Throws std::system_error if
+// it is no listener.
+[[nodiscard]] RestoredListener restore_listener(const ListenerState& open,
+                                                const ListenConfig& wanted,
+                                                const SocketOptions& options);
 
 // Accepts the clients that wait at a listener that is not configured any more, for the workers in
 // turn, and closes it. A path is removed before. A socket that the service manager has open too is

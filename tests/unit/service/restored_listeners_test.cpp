@@ -1,5 +1,5 @@
 // Listening sockets that the next program takes over, opens or closes.
-#include "service/carried_listeners.hpp"
+#include "service/restored_listeners.hpp"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -79,7 +79,7 @@ TEST(ListenerMatchTest, EachOpenOneServesAtMostOne) {
   EXPECT_EQ(matches_of({wanted, wanted, wanted}, two), (Matches{0, 1, std::nullopt}));
 }
 
-class CarriedListenersTest : public WorkersFixture {
+class RestoredListenersTest : public WorkersFixture {
  protected:
   // Returns the refusal, or "" if all could be served. Expects this exit code of a refusal.
   static std::string refusal_of(const std::vector<ListenConfig>& wanted,
@@ -118,7 +118,7 @@ class CarriedListenersTest : public WorkersFixture {
   }
 };
 
-TEST_F(CarriedListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
+TEST_F(RestoredListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
   Config config;
   config.listen = {{.address = address_of("127.0.0.1", 0), .v6only = true},
                    {.address = address_of("127.0.0.1", 7)}};
@@ -141,43 +141,43 @@ TEST_F(CarriedListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
   EXPECT_EQ(states_of({socket_, passed}, {}, config), (std::vector<ListenerState>{first, second}));
 }
 
-TEST_F(CarriedListenersTest, AFreeAddressCanBeServed) {
+TEST_F(RestoredListenersTest, AFreeAddressCanBeServed) {
   const ReservedPort reserved;
   EXPECT_EQ(
       refusal_of({wanted_at("127.0.0.1", 0), wanted_at("127.0.0.1", reserved.port())}, {state()}),
       "");
 }
 
-TEST_F(CarriedListenersTest, AnAddressThatStaysIsNotTriedAgain) {
+TEST_F(RestoredListenersTest, AnAddressThatStaysIsNotTriedAgain) {
   ListenerState open = state();
   open.wanted = socket_->address;
   EXPECT_EQ(refusal_of({{.address = socket_->address}}, {open}), "");
 }
 
-TEST_F(CarriedListenersTest, AnAddressThatAnotherProgramHasIsRefused) {
+TEST_F(RestoredListenersTest, AnAddressThatAnotherProgramHasIsRefused) {
   const std::string refusal = refusal_of({wanted_at("127.0.0.1", port())}, {});
   EXPECT_TRUE(refusal.starts_with("cannot listen on 127.0.0.1:" + std::to_string(port()) +
                                   ": bind: Address already in use"))
       << refusal;
 }
 
-TEST_F(CarriedListenersTest, AnAddressThatStaysElsewhereIsRefused) {
+TEST_F(RestoredListenersTest, AnAddressThatStaysElsewhereIsRefused) {
   // socket_ serves its own entry, and it has the port of the other.
   EXPECT_NE(refusal_of({wanted_at("127.0.0.1", 0), wanted_at("0.0.0.0", port())}, {state()}), "");
 }
 
-TEST_F(CarriedListenersTest, APortOfALeavingListenerWillBeFree) {
+TEST_F(RestoredListenersTest, APortOfALeavingListenerWillBeFree) {
   ListenerState open = state();
   open.wanted = socket_->address;
   EXPECT_EQ(refusal_of({wanted_at("0.0.0.0", port())}, {open}), "");
 }
 
-TEST_F(CarriedListenersTest, AnAddressThatThisHostDoesNotHaveIsRefused) {
+TEST_F(RestoredListenersTest, AnAddressThatThisHostDoesNotHaveIsRefused) {
   const std::string refusal = refusal_of({wanted_at("192.0.2.1", 0)}, {state()});
   EXPECT_TRUE(refusal.starts_with("cannot listen on 192.0.2.1")) << refusal;
 }
 
-TEST_F(CarriedListenersTest, WithSocketActivationANewAddressIsRefused) {
+TEST_F(RestoredListenersTest, WithSocketActivationANewAddressIsRefused) {
   ListenerState open = state();
   open.is_passed = true;
   const std::string refusal = refusal_of({wanted_at("127.0.0.1", 0), wanted_at("127.0.0.2", 0)},
@@ -187,7 +187,7 @@ TEST_F(CarriedListenersTest, WithSocketActivationANewAddressIsRefused) {
       << refusal;
 }
 
-TEST_F(CarriedListenersTest, WithSocketActivationALeavingAddressIsRefused) {
+TEST_F(RestoredListenersTest, WithSocketActivationALeavingAddressIsRefused) {
   ListenerState open = state();
   open.is_passed = true;
   const std::string refusal = refusal_of({}, {open}, ExitCode::configuration);
@@ -199,17 +199,17 @@ TEST_F(CarriedListenersTest, WithSocketActivationALeavingAddressIsRefused) {
   EXPECT_EQ(refusal_of({wanted_at("127.0.0.1", 0)}, {open}), "");
 }
 
-TEST_F(CarriedListenersTest, AreTakenOverWithTheNewBacklogAndOptions) {
+TEST_F(RestoredListenersTest, AreTakenOverWithTheNewBacklogAndOptions) {
   ListenerState open = state_of_a_duplicate();
   open.is_passed = true;
   open.fell_back_to_v4 = true;
   open.dropped_before = 9;
   ListenConfig wanted = wanted_at("127.0.0.1", 0);
   wanted.backlog = 5;
-  const CarriedListener carried =
-      take_over(open, wanted, {.no_delay = false, .keepalive_probes = 3, .receive_buffer_kib = 16});
-  EXPECT_EQ(carried.trouble, "");
-  const sys::ListenSocket& taken = carried.socket;
+  const RestoredListener restored = restore_listener(
+      open, wanted, {.no_delay = false, .keepalive_probes = 3, .receive_buffer_kib = 16});
+  EXPECT_EQ(restored.trouble, "");
+  const sys::ListenSocket& taken = restored.socket;
   EXPECT_EQ(taken.fd.get(), open.fd);
   EXPECT_EQ(taken.address, socket_->address);
   EXPECT_EQ(taken.backlog, 5);
@@ -222,25 +222,25 @@ TEST_F(CarriedListenersTest, AreTakenOverWithTheNewBacklogAndOptions) {
   EXPECT_EQ(option_of(open.fd, SOL_SOCKET, SO_RCVBUF), 2 * 16 * 1024);
 }
 
-TEST_F(CarriedListenersTest, AListenerStaysOpenIfAnOptionCannotBeSet) {
+TEST_F(RestoredListenersTest, AListenerStaysOpenIfAnOptionCannotBeSet) {
   const ListenerState open = state_of_a_duplicate();
   constexpr int kMoreThanTheKernelAllows = 1000;
-  const CarriedListener carried =
-      take_over(open, wanted_at("127.0.0.1", 0), {.keepalive_probes = kMoreThanTheKernelAllows});
-  EXPECT_EQ(carried.socket.fd.get(), open.fd);
-  EXPECT_EQ(carried.trouble, "TCP_KEEPCNT: Invalid argument");
+  const RestoredListener restored = restore_listener(
+      open, wanted_at("127.0.0.1", 0), {.keepalive_probes = kMoreThanTheKernelAllows});
+  EXPECT_EQ(restored.socket.fd.get(), open.fd);
+  EXPECT_EQ(restored.trouble, "TCP_KEEPCNT: Invalid argument");
   EXPECT_TRUE(is_open_descriptor(open.fd));
 }
 
-TEST_F(CarriedListenersTest, ASocketThatCannotBeTakenOverIsClosed) {
+TEST_F(RestoredListenersTest, ASocketThatCannotBeTakenOverIsClosed) {
   const int not_a_socket = open("/dev/null", O_RDONLY | O_CLOEXEC);
   ListenerState broken = state();
   broken.fd = not_a_socket;
-  EXPECT_THROW((void)take_over(broken, wanted_at("127.0.0.1", 0), {}), std::system_error);
+  EXPECT_THROW((void)restore_listener(broken, wanted_at("127.0.0.1", 0), {}), std::system_error);
   EXPECT_FALSE(is_open_descriptor(not_a_socket));
 }
 
-TEST_F(CarriedListenersTest, ClientsThatWaitAtALeavingOneAreServedAndItIsClosed) {
+TEST_F(RestoredListenersTest, ClientsThatWaitAtALeavingOneAreServedAndItIsClosed) {
   const auto workers = make(2);
   std::vector<TcpPeer> clients;
   for (int i = 0; i < 5; ++i) {
@@ -262,7 +262,7 @@ TEST_F(CarriedListenersTest, ClientsThatWaitAtALeavingOneAreServedAndItIsClosed)
   EXPECT_EQ(workers->at(0).listener_counts().open(ListenerCounts::kRemoved), 3U);
 }
 
-TEST_F(CarriedListenersTest, ALeavingOneWithoutClientsIsClosed) {
+TEST_F(RestoredListenersTest, ALeavingOneWithoutClientsIsClosed) {
   const auto workers = make(1);
   const ListenerState leaving = state_of_a_duplicate();
   socket_.reset();
@@ -271,7 +271,7 @@ TEST_F(CarriedListenersTest, ALeavingOneWithoutClientsIsClosed) {
   EXPECT_EQ(count_of(*workers, Counter::accepted), 0U);
 }
 
-TEST_F(CarriedListenersTest, ALeavingOneThatAnotherProcessHasOpenIsOnlyClosed) {
+TEST_F(RestoredListenersTest, ALeavingOneThatAnotherProcessHasOpenIsOnlyClosed) {
   const auto workers = make(1);
   TcpPeer client = connect();
   client.send_all("hello");
@@ -297,7 +297,7 @@ TEST(ListenerMatchTest, APathIsServedByTheSamePathOnly) {
   EXPECT_EQ(matches_of({wanted}, {open}), Matches{std::nullopt});
 }
 
-class CarriedPathTest : public CarriedListenersTest {
+class CarriedPathTest : public RestoredListenersTest {
  protected:
   CarriedPathTest() { paths_.emplace_back(local_options(wanted_)); }
 
@@ -325,11 +325,11 @@ TEST_F(CarriedPathTest, IsTakenOverWithItsModeAndStays) {
   ListenConfig changed = wanted_;
   changed.mode = 0602;
   {
-    const CarriedListener carried = take_over(local_state(), changed, {});
-    EXPECT_EQ(carried.trouble, "");
-    EXPECT_EQ(carried.socket.name, "unix:" + wanted_.path);
-    EXPECT_EQ(carried.path.path(), wanted_.path);
-    EXPECT_EQ(carried.path.file(), paths_[0].file());
+    const RestoredListener restored = restore_listener(local_state(), changed, {});
+    EXPECT_EQ(restored.trouble, "");
+    EXPECT_EQ(restored.socket.name, "unix:" + wanted_.path);
+    EXPECT_EQ(restored.path.path(), wanted_.path);
+    EXPECT_EQ(restored.path.file(), paths_[0].file());
     EXPECT_EQ(std::filesystem::status(wanted_.path).permissions(), std::filesystem::perms(0602));
     EXPECT_TRUE(connected_to_path(wanted_.path).is_open());
   }

@@ -1,5 +1,5 @@
 // Counts and connections of parked workers that other workers go on with.
-#include "service/carried_workers.hpp"
+#include "service/restored_workers.hpp"
 
 #include <gtest/gtest.h>
 
@@ -34,11 +34,11 @@ std::uint64_t value_of(const WorkerState& state, const std::string& name) {
   return found == state.counters.end() ? 0 : found->value;
 }
 
-class CarriedWorkersTest : public WorkersFixture {
+class RestoredWorkersTest : public WorkersFixture {
  protected:
   static constexpr std::size_t kClients = 12;
 
-  CarriedWorkersTest() {
+  RestoredWorkersTest() {
     old_ = make(2);
     start(*old_);
     for (std::size_t i = 0; i < kClients + 3; ++i) {
@@ -58,7 +58,7 @@ class CarriedWorkersTest : public WorkersFixture {
   std::unique_ptr<Workers> carried_to(std::size_t count,
                                       const ListenerNumbers& listeners = unchanged_numbers()) {
     auto workers = make(count);
-    carry_over(*workers, state_, listeners, nullptr);
+    restore_workers(*workers, state_, listeners, nullptr);
     start(*workers);
     wait_until("all serve", [&] { return workers->are_serving(); });
     return workers;
@@ -103,7 +103,7 @@ class CarriedWorkersTest : public WorkersFixture {
   UpgradeState state_;
 };
 
-TEST_F(CarriedWorkersTest, TheStateHasEveryCountByName) {
+TEST_F(RestoredWorkersTest, TheStateHasEveryCountByName) {
   ASSERT_EQ(state_.service.workers.size(), 2U);
   for (const WorkerState& worker : state_.service.workers) {
     EXPECT_EQ(worker.counters.size(), kCounters + 1) << "the turns of the loop too";
@@ -118,7 +118,7 @@ TEST_F(CarriedWorkersTest, TheStateHasEveryCountByName) {
   }
 }
 
-TEST_F(CarriedWorkersTest, EachOfTheSameNumberGoesOnWithItsOwn) {
+TEST_F(RestoredWorkersTest, EachOfTheSameNumberGoesOnWithItsOwn) {
   std::vector<std::uint32_t> connections(2);
   for (const ParkedConnection& connection : state_.connections) {
     ++connections.at(connection.worker);
@@ -136,7 +136,7 @@ TEST_F(CarriedWorkersTest, EachOfTheSameNumberGoesOnWithItsOwn) {
   expect_clients_are_served();
 }
 
-TEST_F(CarriedWorkersTest, MoreWorkersShareTheConnections) {
+TEST_F(RestoredWorkersTest, MoreWorkersShareTheConnections) {
   const auto workers = carried_to(4);
   expect_same_sums(*workers);
   for (std::size_t i = 0; i < 4; ++i) {
@@ -147,7 +147,7 @@ TEST_F(CarriedWorkersTest, MoreWorkersShareTheConnections) {
   expect_clients_are_served();
 }
 
-TEST_F(CarriedWorkersTest, FewerWorkersHaveAllConnections) {
+TEST_F(RestoredWorkersTest, FewerWorkersHaveAllConnections) {
   const auto workers = carried_to(1);
   expect_same_sums(*workers);
   EXPECT_EQ(workers->connections_of(0), kClients);
@@ -156,7 +156,7 @@ TEST_F(CarriedWorkersTest, FewerWorkersHaveAllConnections) {
   expect_clients_are_served();
 }
 
-TEST_F(CarriedWorkersTest, SumsStayRightWhenConnectionsEnd) {
+TEST_F(RestoredWorkersTest, SumsStayRightWhenConnectionsEnd) {
   const auto workers = carried_to(3);
   clients_.erase(clients_.begin(), clients_.begin() + 4);
   wait_until("the end of four", [&] {
@@ -166,13 +166,13 @@ TEST_F(CarriedWorkersTest, SumsStayRightWhenConnectionsEnd) {
   EXPECT_EQ(total_of(*workers, 0), kClients + 3);
 }
 
-TEST_F(CarriedWorkersTest, ACounterThatIsNotKnownIsDropped) {
+TEST_F(RestoredWorkersTest, ACounterThatIsNotKnownIsDropped) {
   state_.service.workers[0].counters.push_back({.name = "teapots", .value = 418});
   const auto workers = carried_to(2);
   expect_same_sums(*workers);
 }
 
-TEST_F(CarriedWorkersTest, ACounterThatTheStateDoesNotHaveBeginsAtZero) {
+TEST_F(RestoredWorkersTest, ACounterThatTheStateDoesNotHaveBeginsAtZero) {
   for (WorkerState& worker : state_.service.workers) {
     std::erase_if(worker.counters, [](const NamedCount& count) { return count.name == "echoes"; });
   }
@@ -181,7 +181,7 @@ TEST_F(CarriedWorkersTest, ACounterThatTheStateDoesNotHaveBeginsAtZero) {
   EXPECT_EQ(count_of(*workers, Counter::accepted), kClients + 3);
 }
 
-TEST_F(CarriedWorkersTest, AHistogramGoesOnOnlyWithTheSameBounds) {
+TEST_F(RestoredWorkersTest, AHistogramGoesOnOnlyWithTheSameBounds) {
   WorkerState& first = state_.service.workers[0];
   WorkerState& second = state_.service.workers[1];
   for (WorkerState* const worker : {&first, &second}) {
@@ -196,7 +196,7 @@ TEST_F(CarriedWorkersTest, AHistogramGoesOnOnlyWithTheSameBounds) {
   EXPECT_EQ(workers->at(1).server_delay().sum, std::chrono::seconds(0));
 }
 
-TEST_F(CarriedWorkersTest, AHistogramWithAnotherNumberOfRangesStartsAnew) {
+TEST_F(RestoredWorkersTest, AHistogramWithAnotherNumberOfRangesStartsAnew) {
   for (WorkerState& worker : state_.service.workers) {
     worker.delay_sum_ns = 5'000'000'000;
     worker.delay_counts.push_back(7);
@@ -207,13 +207,13 @@ TEST_F(CarriedWorkersTest, AHistogramWithAnotherNumberOfRangesStartsAnew) {
   EXPECT_EQ(workers->at(1).server_delay().sum, std::chrono::seconds(0));
 }
 
-TEST_F(CarriedWorkersTest, StaleEventsOfAllWorkersAreAdded) {
+TEST_F(RestoredWorkersTest, StaleEventsOfAllWorkersAreAdded) {
   state_.service.workers[0].stale_events = 5;
   state_.service.workers[1].stale_events = 6;
   EXPECT_EQ(carried_to(1)->stale_events(), 11U);
 }
 
-TEST_F(CarriedWorkersTest, TurnsGoOn) {
+TEST_F(RestoredWorkersTest, TurnsGoOn) {
   constexpr std::uint64_t kTurns = 1'000'000;
   for (NamedCount& count : state_.service.workers[1].counters) {
     count.value = count.name == "turns" ? kTurns : count.value;
@@ -223,7 +223,7 @@ TEST_F(CarriedWorkersTest, TurnsGoOn) {
   EXPECT_GE(workers->at(1).turns(), kTurns);
 }
 
-TEST_F(CarriedWorkersTest, AListenerWithAnotherNumberTakesItsCountsAlong) {
+TEST_F(RestoredWorkersTest, AListenerWithAnotherNumberTakesItsCountsAlong) {
   ListenerNumbers numbers{};
   numbers.fill(ListenerCounts::kRemoved);
   numbers[0] = 3;
@@ -234,7 +234,7 @@ TEST_F(CarriedWorkersTest, AListenerWithAnotherNumberTakesItsCountsAlong) {
   expect_clients_are_served();
 }
 
-TEST_F(CarriedWorkersTest, ConnectionsOfARemovedListenerAreCountedAsSuch) {
+TEST_F(RestoredWorkersTest, ConnectionsOfARemovedListenerAreCountedAsSuch) {
   ListenerNumbers numbers{};
   numbers.fill(ListenerCounts::kRemoved);
   const auto workers = carried_to(1, numbers);
@@ -244,7 +244,7 @@ TEST_F(CarriedWorkersTest, ConnectionsOfARemovedListenerAreCountedAsSuch) {
   expect_clients_are_served();
 }
 
-TEST_F(CarriedWorkersTest, EveryParkedConnectionIsVisitedOnce) {
+TEST_F(RestoredWorkersTest, EveryParkedConnectionIsVisitedOnce) {
   const auto workers = carried_to(2);
   park(*workers);
   std::vector<std::uint16_t> ports;

@@ -10,7 +10,7 @@ namespace echod::sys {
 // Calls `call` until it does not fail with EINTR. `call` returns like a system call: negative, with
 // errno set, on failure.
 template <typename Call>
-IoResult restarting(Call call) noexcept {
+IoResult retry_on_eintr(Call call) noexcept {
   for (;;) {
     const IoResult result = IoResult::of(call());
     if (result.error() != EINTR) {

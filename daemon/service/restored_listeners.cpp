@@ -1,4 +1,4 @@
-#include "service/carried_listeners.hpp"
+#include "service/restored_listeners.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -137,39 +137,39 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
   }
 }
 
-CarriedListener take_over(const ListenerState& open, const ListenConfig& wanted,
-                          const TcpOptions& options) {
-  CarriedListener carried{.socket = {.fd = sys::UniqueFd::adopt(open.fd),
-                                     .name = listener_text(open),
-                                     .address = open.address,
-                                     .path = open.path,
-                                     .backlog = wanted.backlog,
-                                     .fell_back_to_v4 = open.fell_back_to_v4,
-                                     .is_passed = open.is_passed,
-                                     .dropped_before = open.dropped_before},
-                          .path = {},
-                          .trouble = ""};
+RestoredListener restore_listener(const ListenerState& open, const ListenConfig& wanted,
+                                  const SocketOptions& options) {
+  RestoredListener restored{.socket = {.fd = sys::UniqueFd::adopt(open.fd),
+                                       .name = listener_text(open),
+                                       .address = open.address,
+                                       .path = open.path,
+                                       .backlog = wanted.backlog,
+                                       .fell_back_to_v4 = open.fell_back_to_v4,
+                                       .is_passed = open.is_passed,
+                                       .dropped_before = open.dropped_before},
+                            .path = {},
+                            .trouble = ""};
   if (open.lock_fd >= 0) {
-    carried.path = path_of(open);
+    restored.path = path_of(open);
   }
   try {
-    sys::set_backlog(carried.socket.fd.get(), wanted.backlog);
+    sys::set_backlog(restored.socket.fd.get(), wanted.backlog);
   } catch (const std::system_error& error) {
     if (error.code().value() != EADDRINUSE) {  // The only error of a listening socket, listen(2).
       throw;
     }
-    carried.trouble = error.what();
+    restored.trouble = error.what();
   }
   try {
     if (open.path.empty()) {
-      sys::replace_tcp_options(carried.socket.fd.get(), options);
+      sys::replace_tcp_options(restored.socket.fd.get(), options);
     } else {
-      carried.path.set_access(local_options(wanted));
+      restored.path.set_access(local_options(wanted));
     }
   } catch (const std::system_error& error) {
-    carried.trouble = error.what();
+    restored.trouble = error.what();
   }
-  return carried;
+  return restored;
 }
 
 void empty_and_close(const ListenerState& open, Workers& workers) {
@@ -177,8 +177,8 @@ void empty_and_close(const ListenerState& open, Workers& workers) {
   if (open.is_passed) {
     return;
   }
-  // Bounds the work: newcomers could keep the queue from ever being empty. Without a path there are
-  // none.
+  // TCP: accepts at most one full queue, because new clients could keep it from ever being empty.
+  // UNIX: needs no limit, because the path is removed first and so no new client can connect.
   std::size_t most = SIZE_MAX;
   if (open.path.empty()) {
     most = std::size_t{sys::accept_queue(fd.get()).limit} + 1;

@@ -1,4 +1,4 @@
-#include "service/carried_workers.hpp"
+#include "service/restored_workers.hpp"
 
 #include <algorithm>
 #include <string>
@@ -72,8 +72,8 @@ std::vector<WorkerState> states_of(Workers& workers) {
   return states;
 }
 
-void carry_over(Workers& workers, const UpgradeState& state, const ListenerNumbers& listeners,
-                const std::shared_ptr<const void>& memory) {
+void restore_workers(Workers& workers, const UpgradeState& state, const ListenerNumbers& listeners,
+                     const std::shared_ptr<const void>& memory) {
   const auto& old_workers = state.service.workers;
   const bool is_same_number = old_workers.size() == workers.size();
   // Open connections of each old worker, by listener.
@@ -91,10 +91,10 @@ void carry_over(Workers& workers, const UpgradeState& state, const ListenerNumbe
   }
   for (std::size_t i = 0; i < old_workers.size(); ++i) {
     Worker& worker = workers.at(is_same_number ? i : 0);
-    worker.carry_over(totals_of(old_workers[i]));
+    worker.restore(totals_of(old_workers[i]));
     const auto& accepted = old_workers[i].accepted_by_listener;
     for (std::size_t l = 0; l < accepted.size() && l < listeners.size(); ++l) {
-      worker.carry_over(listeners[l], accepted[l] - open[i][l]);
+      worker.restore(listeners[l], accepted[l] - open[i][l]);
     }
   }
 }

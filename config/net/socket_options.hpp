@@ -9,7 +9,7 @@ namespace echod {
 
 // Options of a listener. Accepted connections inherit them, so accepting needs one system call
 // only. 0 keeps the kernel's default; for the buffers of a UDP socket it means 1024 KiB.
-struct TcpOptions {
+struct SocketOptions {
   bool no_delay = true;                         // TCP_NODELAY: send small segments immediately.
   bool keepalive = true;                        // SO_KEEPALIVE: probe silent peers.
   std::chrono::seconds keepalive_idle{60};      // TCP_KEEPIDLE: silence before the first probe.
@@ -21,7 +21,7 @@ struct TcpOptions {
   std::uint32_t receive_buffer_kib = 0;  // SO_RCVBUF; the kernel doubles it.
   std::uint32_t send_buffer_kib = 0;     // SO_SNDBUF; the kernel doubles it.
 
-  bool operator==(const TcpOptions&) const noexcept = default;
+  bool operator==(const SocketOptions&) const noexcept = default;
 };
 
 }  // namespace echod
