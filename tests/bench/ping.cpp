@@ -33,9 +33,8 @@ constexpr std::uint32_t kLongestMs = 600'000;
   std::exit(EXIT_FAILURE);
 }
 
-int connected_to(std::uint16_t port) {
+int connected_to(const sockaddr_in& address) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const sockaddr_in address = peers::loopback(port);
   const timeval patience{.tv_sec = std::chrono::seconds(kPatience).count(), .tv_usec = 0};
   const int on = 1;
   if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
@@ -92,10 +91,10 @@ int main(int argc, char** argv) {
     give_up("usage: ping --blocking|--spinning PORT WARMUP_MS DURATION_MS");
   }
   const int flags = how == "--spinning" ? MSG_DONTWAIT : 0;
-  const auto port = static_cast<std::uint16_t>(peers::number_argument(argc, argv, 2, UINT16_MAX));
+  const sockaddr_in address = peers::address_argument(argc, argv, 2);
   const std::chrono::milliseconds warmup(peers::number_argument(argc, argv, 3, kLongestMs));
   const std::chrono::milliseconds duration(peers::number_argument(argc, argv, 4, kLongestMs));
-  const int fd = connected_to(port);
+  const int fd = connected_to(address);
   std::vector<double> samples;
   std::uint64_t number = 0;
   const Clock::time_point begin = Clock::now() + warmup;

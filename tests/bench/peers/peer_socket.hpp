@@ -39,10 +39,10 @@ inline std::uint32_t number_argument(int argc, char** argv, int index, std::uint
   return static_cast<std::uint32_t>(value);
 }
 
-// Returns the first argument: PORT on 127.0.0.1, or ADDRESS:PORT. Otherwise prints an error and
+// Returns an argument that is PORT on 127.0.0.1, or ADDRESS:PORT. Otherwise prints an error and
 // exits.
-inline sockaddr_in address_argument(int argc, char** argv) {
-  const std::string text = argc > 1 ? argv[1] : "";
+inline sockaddr_in address_argument(int argc, char** argv, int index = 1) {
+  const std::string text = index < argc ? argv[index] : "";
   const std::size_t colon = text.find(':');
   const bool has_address = colon != std::string::npos;
   const std::string host = has_address ? text.substr(0, colon) : "127.0.0.1";
@@ -52,7 +52,7 @@ inline sockaddr_in address_argument(int argc, char** argv) {
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   if (port == 0 || port > UINT16_MAX || inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1) {
-    (void)std::fprintf(stderr, "%s: the first argument must be PORT or ADDRESS:PORT\n", argv[0]);
+    (void)std::fprintf(stderr, "%s: argument %d must be PORT or ADDRESS:PORT\n", argv[0], index);
     std::exit(64);
   }
   return address;
