@@ -341,6 +341,10 @@ std::int64_t SimulatedKernel::on_recv(int fd, std::span<std::byte> into, bool is
   return bytes < 0 ? fail(*connection, Call::recv, fd, bytes) : leave(Call::recv, fd, bytes);
 }
 
+bool SimulatedKernel::stopped_at_descriptor(int fd) const noexcept {
+  return connections_[number_of(fd)].socket.stopped_at_descriptor();
+}
+
 std::int64_t SimulatedKernel::on_discard(int fd, std::span<std::byte> scratch) noexcept {
   Connection* const connection = enter(Call::recv, fd);
   if (connection == nullptr) {

@@ -174,9 +174,7 @@ class SimulatedKernel {
   [[nodiscard]] static SimulatedKernel& active() noexcept;
   std::int64_t on_recv(int fd, std::span<std::byte> into, bool is_peek) noexcept;
   // Whether the last read of the UNIX socket stopped at a descriptor.
-  [[nodiscard]] bool stopped_at_descriptor(int fd) const noexcept {
-    return connections_[number_of(fd)].socket.stopped_at_descriptor();
-  }
+  [[nodiscard]] bool stopped_at_descriptor(int fd) const noexcept;
   std::int64_t on_discard(int fd, std::span<std::byte> scratch) noexcept;
   std::int64_t on_send(int fd, std::span<const std::byte> bytes) noexcept;
   std::int64_t on_shutdown(int fd) noexcept;
