@@ -126,7 +126,7 @@ def changed_unit_restarts():
     put_back()
     start()
     service = SameService()
-    printed = install(new_package("+2", change_unit("# echod only needs", "# echod needs nothing but")))
+    printed = install(new_package("+2", change_unit("# The rest is a sandbox", "# A sandbox")))
     service.expect(upgrades=1)
     expect(IN_PLACE in printed, f"the installation said: {printed[-300:]}")
     printed = install(new_package("+3", change_unit("LimitNOFILE=1048576", "LimitNOFILE=1000")))
