@@ -136,7 +136,7 @@ ConnectResult connect_within(const SocketAddress& server,
 }
 
 StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
-  const StreamRead timed = receive_with_time(fd, into);
+  const SocketRead timed = receive_with_time(fd, into);
   const TimePoint now = MonotonicClock::now();
   const Duration age =
       timed.arrived ? time_since(*timed.arrived).value_or(Duration(0)) : Duration(0);

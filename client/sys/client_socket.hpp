@@ -69,7 +69,7 @@ struct StampedRead {
   // time stamp.
   TimePoint arrived;
   TimePoint read;
-  std::size_t segment_bytes = 0;  // As in StreamRead.
+  std::size_t segment_bytes = 0;  // As in SocketRead.
 };
 
 // Like receive_with_time(), on the monotonic clock.

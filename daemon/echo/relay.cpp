@@ -87,7 +87,7 @@ PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, Re
 
 Round Relay::copy(int socket, Block& block, std::size_t most, RelayState& state) noexcept {
   const std::span<std::byte> into = block.memory().first(std::min(block.capacity(), most));
-  const sys::StreamRead read = read_into(socket, into, state);
+  const sys::SocketRead read = read_into(socket, into, state);
   const sys::IoResult received = read.result;
   if (received.count() >= settings_.least_bytes && settings_.pipes > 0) {
     state.patience = settings_.patience & RelayState::kMostPatience;
@@ -167,7 +167,7 @@ Round Relay::send_back(int socket, Block& block, std::size_t bytes) noexcept {
 Round Relay::in_place(int socket, std::size_t most, const RelayState& state) noexcept {
   const std::span<std::byte> buffer =
       std::span(peek_buffer_).first(std::min(peek_buffer_.size(), most));
-  const sys::StreamRead read = peek_into(socket, buffer, state);
+  const sys::SocketRead read = peek_into(socket, buffer, state);
   const sys::IoResult peeked = read.result;
   Round round{.received = peeked,
               .was_short = peeked.count() < buffer.size() && !read.had_control_data};
@@ -204,22 +204,22 @@ int Relay::discard_all(int socket, std::size_t bytes) noexcept {
   return 0;
 }
 
-sys::StreamRead Relay::read_into(int socket, std::span<std::byte> into,
+sys::SocketRead Relay::read_into(int socket, std::span<std::byte> into,
                                  const RelayState& state) noexcept {
   if (state.is_local) {
     return sys::receive_local(socket, into);
   }
   return sampling_.takes_next() ? sys::receive_with_time(socket, into)
-                                : sys::StreamRead{.result = sys::receive(socket, into)};
+                                : sys::SocketRead{.result = sys::receive(socket, into)};
 }
 
-sys::StreamRead Relay::peek_into(int socket, std::span<std::byte> into,
+sys::SocketRead Relay::peek_into(int socket, std::span<std::byte> into,
                                  const RelayState& state) noexcept {
   if (state.is_local) {
     return sys::peek_local(socket, into);
   }
   return sampling_.takes_next() ? sys::peek_with_time(socket, into)
-                                : sys::StreamRead{.result = sys::peek(socket, into)};
+                                : sys::SocketRead{.result = sys::peek(socket, into)};
 }
 
 std::optional<ReplyPtr> Relay::restore(const ParkedConnection& parked,
@@ -234,7 +234,7 @@ std::optional<ReplyPtr> Relay::restore(const ParkedConnection& parked,
   return reply != nullptr ? std::optional(std::move(reply)) : std::nullopt;
 }
 
-void Relay::count_delay(const sys::StreamRead& read, std::size_t sent,
+void Relay::count_delay(const sys::SocketRead& read, std::size_t sent,
                         const RelayState& state) noexcept {
   if (!read.arrived || sent < read.result.count() || state.was_blocked) {
     return;

@@ -132,13 +132,13 @@ class Relay {
   [[nodiscard]] bool may_pin(int socket, RelayState& state) noexcept;
   // Read from the queue. Also return the arrival time if this read is timed, and whether a UNIX
   // socket passed descriptors.
-  [[nodiscard]] sys::StreamRead read_into(int socket, std::span<std::byte> into,
+  [[nodiscard]] sys::SocketRead read_into(int socket, std::span<std::byte> into,
                                           const RelayState& state) noexcept;
-  [[nodiscard]] sys::StreamRead peek_into(int socket, std::span<std::byte> into,
+  [[nodiscard]] sys::SocketRead peek_into(int socket, std::span<std::byte> into,
                                           const RelayState& state) noexcept;
   [[nodiscard]] int discard_all(int socket, std::size_t bytes) noexcept;
   // Counts the delay of a round whose read was timed.
-  void count_delay(const sys::StreamRead& read, std::size_t sent, const RelayState& state) noexcept;
+  void count_delay(const sys::SocketRead& read, std::size_t sent, const RelayState& state) noexcept;
   void set_pins(RelayState& state, std::size_t pins) noexcept;
 
   Counters& counters_;

@@ -21,7 +21,7 @@ IoResult queue_length(int fd, unsigned long request) noexcept {
   return result.ok() ? IoResult::of(bytes) : result;
 }
 
-void read_control(const cmsghdr& header, StreamRead& read) noexcept {
+void read_control(const cmsghdr& header, SocketRead& read) noexcept {
   if (header.cmsg_level == SOL_SOCKET && header.cmsg_type == SCM_TIMESTAMPNS) {
     timespec time{};
     std::memcpy(&time, CMSG_DATA(&header), sizeof time);
@@ -33,7 +33,7 @@ void read_control(const cmsghdr& header, StreamRead& read) noexcept {
   }
 }
 
-StreamRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept {
+SocketRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept {
   iovec piece{.iov_base = into.data(), .iov_len = into.size()};
   alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(timespec)) + CMSG_SPACE(sizeof(int))>
       control{};
@@ -45,7 +45,7 @@ StreamRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept
     message.msg_controllen = control.size();
     return calls::recvmsg(fd, &message, flags);
   });
-  StreamRead read{.result = result};
+  SocketRead read{.result = result};
   if (result.count() > 0) {
     for (cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
          header = CMSG_NXTHDR(&message, header)) {
@@ -56,7 +56,7 @@ StreamRead read_with_time(int fd, std::span<std::byte> into, int flags) noexcept
 }
 
 // Without space for control data no descriptor enters this process.
-StreamRead read_local(int fd, std::span<std::byte> into, int flags) noexcept {
+SocketRead read_local(int fd, std::span<std::byte> into, int flags) noexcept {
   iovec piece{.iov_base = into.data(), .iov_len = into.size()};
   msghdr message{};
   message.msg_iov = &piece;
@@ -85,19 +85,19 @@ void stamp_arrivals(int fd) noexcept {
   (void)calls::setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 }
 
-StreamRead receive_with_time(int fd, std::span<std::byte> into) noexcept {
+SocketRead receive_with_time(int fd, std::span<std::byte> into) noexcept {
   return read_with_time(fd, into, 0);
 }
 
-StreamRead peek_with_time(int fd, std::span<std::byte> into) noexcept {
+SocketRead peek_with_time(int fd, std::span<std::byte> into) noexcept {
   return read_with_time(fd, into, MSG_PEEK);
 }
 
-StreamRead receive_local(int fd, std::span<std::byte> into) noexcept {
+SocketRead receive_local(int fd, std::span<std::byte> into) noexcept {
   return read_local(fd, into, 0);
 }
 
-StreamRead peek_local(int fd, std::span<std::byte> into) noexcept {
+SocketRead peek_local(int fd, std::span<std::byte> into) noexcept {
   return read_local(fd, into, MSG_PEEK);
 }
 

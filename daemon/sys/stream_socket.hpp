@@ -27,7 +27,7 @@ IoResult discard(int fd, std::span<std::byte> scratch) noexcept;
 // A connection inherits it from its listener. If the kernel does not support it, nothing changes.
 void stamp_arrivals(int fd) noexcept;
 
-struct StreamRead {
+struct SocketRead {
   IoResult result = IoResult::failure(EAGAIN);
   // When the newest of the bytes arrived. Nothing without bytes, or if the kernel noted no time.
   std::optional<WallTime> arrived = std::nullopt;
@@ -43,12 +43,12 @@ struct StreamRead {
 // keeps the time of the last one: if a read takes only a part of such a segment, the time may be
 // that of later bytes. Not for UNIX sockets: a peer could put descriptors into the process that
 // way.
-[[nodiscard]] StreamRead receive_with_time(int fd, std::span<std::byte> into) noexcept;
-[[nodiscard]] StreamRead peek_with_time(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] SocketRead receive_with_time(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] SocketRead peek_with_time(int fd, std::span<std::byte> into) noexcept;
 // Like receive() and peek(), from a UNIX socket. The kernel closes descriptors that the peer passes
 // (SCM_RIGHTS, unix(7)), and reports that it did (MSG_CTRUNC, recvmsg(2)).
-[[nodiscard]] StreamRead receive_local(int fd, std::span<std::byte> into) noexcept;
-[[nodiscard]] StreamRead peek_local(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] SocketRead receive_local(int fd, std::span<std::byte> into) noexcept;
+[[nodiscard]] SocketRead peek_local(int fd, std::span<std::byte> into) noexcept;
 
 // Sends bytes. A count below the size, or EAGAIN, means that the send queue is full.
 IoResult send(int fd, std::span<const std::byte> bytes) noexcept;

@@ -42,10 +42,10 @@ class AcceptedConnection {
     await_bytes(before + bytes.size());
     return {start, wall_clock()};
   }
-  sys::StreamRead read(std::size_t most = 64) {
+  sys::SocketRead read(std::size_t most = 64) {
     return sys::receive_with_time(fd_.get(), std::span(buffer_).first(most));
   }
-  sys::StreamRead peek() { return sys::peek_with_time(fd_.get(), buffer_); }
+  sys::SocketRead peek() { return sys::peek_with_time(fd_.get(), buffer_); }
   void finish() {
     peer_.half_close();
     pollfd end{.fd = fd_.get(), .events = POLLRDHUP, .revents = 0};
@@ -71,7 +71,7 @@ sys::ListenSocket new_listener() {
   return sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 1, false, {});
 }
 
-void expect_between(const std::array<sys::WallTime, 2>& times, const sys::StreamRead& read) {
+void expect_between(const std::array<sys::WallTime, 2>& times, const sys::SocketRead& read) {
   ASSERT_TRUE(read.arrived);
   EXPECT_GE(*read.arrived, times[0]);
   EXPECT_LE(*read.arrived, times[1]);
@@ -80,7 +80,7 @@ void expect_between(const std::array<sys::WallTime, 2>& times, const sys::Stream
 TEST(ArrivalTimeTest, AReadHasTheTimeOfItsBytes) {
   AcceptedConnection connection(new_listener());
   const auto times = connection.deliver("hello");
-  const sys::StreamRead read = connection.read();
+  const sys::SocketRead read = connection.read();
   EXPECT_EQ(read.result.count(), 5U);
   expect_between(times, read);
 }
@@ -98,7 +98,7 @@ TEST(ArrivalTimeTest, OfTwoSegmentsTheNewerOneCounts) {
   (void)connection.deliver("older");
   const auto times = connection.deliver("newer");
   expect_between(times, connection.peek());
-  const sys::StreamRead read = connection.read();
+  const sys::SocketRead read = connection.read();
   EXPECT_EQ(read.result.count(), 10U);
   expect_between(times, read);
 }
@@ -107,7 +107,7 @@ TEST(ArrivalTimeTest, ASegmentThatIsReadInPartsHasOneTime) {
   AcceptedConnection connection(new_listener());
   const auto times = connection.deliver("hello");
   expect_between(times, connection.read(2));
-  const sys::StreamRead rest = connection.read();
+  const sys::SocketRead rest = connection.read();
   EXPECT_EQ(rest.result.count(), 3U);
   expect_between(times, rest);
 }
@@ -115,7 +115,7 @@ TEST(ArrivalTimeTest, ASegmentThatIsReadInPartsHasOneTime) {
 TEST(ArrivalTimeTest, TheEndOfFileHasNoTime) {
   AcceptedConnection connection(new_listener());
   connection.finish();
-  const sys::StreamRead end = connection.read();
+  const sys::SocketRead end = connection.read();
   EXPECT_TRUE(end.result.ok());
   EXPECT_EQ(end.result.count(), 0U);
   EXPECT_FALSE(end.arrived);

@@ -68,13 +68,13 @@ TEST_F(StreamSocketTest, ATimedReadGivesTheBytesAndTheTimeOfTheirArrival) {
   constexpr std::chrono::nanoseconds kAge(1'500'000'001);
   kernel_.expect_recv_error(kFd, EINTR);
   kernel_.expect_recv(kFd, "hello").arrived_before(kAge);
-  const sys::StreamRead read = sys::receive_with_time(kFd, room_);
+  const sys::SocketRead read = sys::receive_with_time(kFd, room_);
   EXPECT_EQ(read.result.count(), 5U);
   EXPECT_EQ(read.arrived, ago(kAge));
   EXPECT_EQ(room_[4], std::byte{'o'});
   kernel_.expect_peek_error(kFd, EINTR);
   kernel_.expect_peek(kFd, "world").arrived_before(kAge);
-  const sys::StreamRead peeked = sys::peek_with_time(kFd, room_);
+  const sys::SocketRead peeked = sys::peek_with_time(kFd, room_);
   EXPECT_EQ(peeked.result.count(), 5U);
   EXPECT_EQ(peeked.arrived, ago(kAge));
   EXPECT_EQ(room_[4], std::byte{'d'});
@@ -82,23 +82,23 @@ TEST_F(StreamSocketTest, ATimedReadGivesTheBytesAndTheTimeOfTheirArrival) {
 
 TEST_F(StreamSocketTest, ATimedReadHasNoTimeIfTheKernelNotedNone) {
   kernel_.expect_recv(kFd, "hello");
-  const sys::StreamRead read = sys::receive_with_time(kFd, room_);
+  const sys::SocketRead read = sys::receive_with_time(kFd, room_);
   EXPECT_EQ(read.result.count(), 5U);
   EXPECT_EQ(read.arrived, std::nullopt);
 }
 
 TEST_F(StreamSocketTest, EndOfFileAndErrorsOfATimedReadHaveNoTime) {
   kernel_.expect_recv_eof(kFd).arrived_before(std::chrono::seconds(1));
-  const sys::StreamRead end = sys::receive_with_time(kFd, room_);
+  const sys::SocketRead end = sys::receive_with_time(kFd, room_);
   EXPECT_TRUE(end.result.ok());
   EXPECT_EQ(end.result.count(), 0U);
   EXPECT_EQ(end.arrived, std::nullopt);
   kernel_.expect_recv_error(kFd, EAGAIN);
-  const sys::StreamRead nothing = sys::receive_with_time(kFd, room_);
+  const sys::SocketRead nothing = sys::receive_with_time(kFd, room_);
   EXPECT_TRUE(nothing.result.would_block());
   EXPECT_EQ(nothing.arrived, std::nullopt);
   kernel_.expect_peek_error(kFd, ECONNRESET);
-  const sys::StreamRead failed = sys::peek_with_time(kFd, room_);
+  const sys::SocketRead failed = sys::peek_with_time(kFd, room_);
   EXPECT_EQ(failed.result.error(), ECONNRESET);
   EXPECT_EQ(failed.arrived, std::nullopt);
 }
@@ -106,7 +106,7 @@ TEST_F(StreamSocketTest, EndOfFileAndErrorsOfATimedReadHaveNoTime) {
 TEST_F(StreamSocketTest, AReadOfAUnixSocketReportsControlData) {
   kernel_.expect_recv_error(kFd, EINTR);
   kernel_.expect_recv(kFd, "hello").passed_descriptors();
-  const sys::StreamRead stopped = sys::receive_local(kFd, room_);
+  const sys::SocketRead stopped = sys::receive_local(kFd, room_);
   EXPECT_EQ(stopped.result.count(), 5U);
   EXPECT_TRUE(stopped.had_control_data);
   kernel_.expect_peek(kFd, "hello");
