@@ -54,7 +54,7 @@ struct PendingWrite {
   std::function<void()> write;  // May throw FatalError.
 };
 
-// Writes all outputs. Those that never wait for a reader come first. If some cannot be written,
+// Writes all outputs, first the outputs that never wait for a reader. If some cannot be written,
 // writes the others and throws a FatalError that names the failed ones.
 void write_all(std::vector<PendingWrite> writes);
 

@@ -37,7 +37,7 @@ struct ListenConfig {
   bool v6only = false;            // If false, an IPv6 address accepts IPv4 connections too.
   std::string path{};             // Of a UNIX stream socket, absolute. Empty: TCP or UDP.
   std::uint32_t mode = 0660;      // Of the path. To connect, write permission is needed.
-  // The owner and group of the path. If empty, the path keeps those that it has.
+  // The owner and group of the path. Without a value, the path keeps its owner or group.
   std::optional<std::uint32_t> owner{};
   std::optional<std::uint32_t> group{};
 

@@ -40,8 +40,8 @@
 //
 // Timeouts: a connection without progress (progress.hpp) ends after the idle timeout. If it owes
 // bytes, the stalled-write timeout applies as well, and the shorter of the two ends it. It owes
-// the bytes that it keeps and those that the peer has not acknowledged. If bytes are owed, a
-// timeout resets the connection, so that no orphan keeps them.
+// what it keeps and what the peer has not acknowledged. If bytes are owed, a timeout resets the
+// connection, so that no orphan keeps them.
 //
 // Thread-safety: belongs to its worker's thread. Never blocks.
 #pragma once

@@ -6,8 +6,8 @@ namespace echod {
 
 namespace {
 
-// Calls `add` for each number below `count`. If it throws, calls `remove` for those that were
-// added.
+// Calls `add` for each number below `count`. If a call throws, calls `remove` for each number that
+// was added.
 template <typename Add, typename Remove>
 void all_or_none(std::size_t count, Add add, Remove remove) {
   std::size_t added = 0;

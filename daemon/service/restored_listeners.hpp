@@ -42,8 +42,8 @@ struct RestoredListener {
 };
 
 // Takes over the listener `open`, and sets the backlog and options that are wanted, or the mode and
-// owner of the path. If they cannot be set, it keeps those that it had. Throws std::system_error if
-// it is no listener.
+// owner of the path. If one of them cannot be set, the listener keeps its old values. Throws
+// std::system_error if it is no listener.
 [[nodiscard]] RestoredListener restore_listener(const ListenerState& open,
                                                 const ListenConfig& wanted,
                                                 const SocketOptions& options);

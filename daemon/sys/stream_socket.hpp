@@ -23,8 +23,9 @@ IoResult peek(int fd, std::span<std::byte> into) noexcept;
 // tcp(7)), a UNIX socket copies them into `scratch`.
 IoResult discard(int fd, std::span<std::byte> scratch) noexcept;
 
-// Makes the kernel note when bytes arrive, for the two functions below (SO_TIMESTAMPNS, socket(7)).
-// A connection inherits it from its listener. If the kernel does not support it, nothing changes.
+// Makes the kernel note when bytes arrive (SO_TIMESTAMPNS, socket(7)), for receive_with_time() and
+// peek_with_time(). A connection inherits it from its listener. If the kernel does not support it,
+// nothing changes.
 void stamp_arrivals(int fd) noexcept;
 
 struct SocketRead {
@@ -34,7 +35,7 @@ struct SocketRead {
   // On a UDP socket with UDP_GRO (udp(7)): the bytes are a train of datagrams of this size, of
   // which the last may be shorter. 0: they are a single datagram.
   std::size_t segment_bytes = 0;
-  // Of a UNIX socket: descriptors came with the last of the bytes, or credentials if SO_PASSCRED is
+  // On a UNIX socket: the peer passed descriptors with the last of the bytes, or SO_PASSCRED is
   // set. A read stops there, so more bytes may wait although it was short.
   bool had_control_data = false;
 };

@@ -37,7 +37,7 @@ enum class Counter : std::uint8_t {
   accepts_declined,   // Times a worker left the queue to another, with clearly fewer connections.
   echoes,             // Reads that brought bytes to send back.
   bytes_received,     // Bytes read to be echoed.
-  bytes_sent,         // Of bytes_received, those that the kernel took for sending.
+  bytes_sent,         // The part of bytes_received that the kernel took for sending.
   bytes_discarded,    // Bytes read and dropped while stopping, after our FIN.
   empty_connections,  // Connections that ended without a byte: health checks, port scans.
   flips_to_write,     // Times a reply did not fit into the send buffer and the rest was kept.

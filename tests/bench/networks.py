@@ -40,6 +40,7 @@ def all_networks():
 
 
 def veth(network, cleanup, *options):
+    """Makes two namespaces with a veth pair between them. `options`: words of `ip link set` for both ends."""
     server, client = (f"echod-bench-{os.getpid()}-{network}-{role}" for role in ("server", "client"))
     for name in (server, client):
         ip("netns", "add", name)

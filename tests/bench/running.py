@@ -36,7 +36,7 @@ class Tools:
     build: pathlib.Path
     work: pathlib.Path  # A directory for temporary files.
     seconds: float
-    networks: dict = dataclasses.field(default_factory=lambda: {"loopback": networks.LOOPBACK})  # Those that exist here.
+    networks: dict = dataclasses.field(default_factory=lambda: {"loopback": networks.LOOPBACK})  # By name.
 
     @property
     def echoload(self):

@@ -10,7 +10,7 @@ IDLE_BOUND = 1.05
 BUSY_BOUND = 0.5
 FLOOD_P99_US, FLOOD_MAX_US = 1000, 5000
 TRAINS_SHARE = 0.1
-# Of bulk, and of many messages of 16 KiB, when echod splices.
+# The shares of the best peer's CPU that echod may take when it splices: for bulk, and for many messages of 16 KiB.
 SPLICE_SHARE, SPLICE_DEEP_SHARE = 0.65, 0.75
 SPLICE_COST = 1.05
 WORKERS_GAIN, WORKERS_COST = 1.8, 1.1
