@@ -19,8 +19,8 @@ bool LoadMessages::may_begin() const noexcept {
   return is_started_ && is_due && counts_.outstanding() < context_.plan.depth;
 }
 
-void LoadMessages::begin() noexcept {
-  times_.set_begun(counts_.begun(), sys::MonotonicClock::now());
+void LoadMessages::begin(sys::TimePoint now) noexcept {
+  times_.set_begun(counts_.begun(), now);
   context_.unbegun -= context_.is_open_loop() ? 1U : 0U;
   counts_.begin();
   ++context_.in_flight;

@@ -24,7 +24,7 @@ TEST_F(LoadMessagesTest, BeginAfterTheStartAndAsManyAsTheDepthAllows) {
   EXPECT_FALSE(messages.may_begin());
   messages.start();
   while (messages.may_begin()) {
-    messages.begin();
+    messages.begin(sys::MonotonicClock::now());
   }
   EXPECT_EQ(messages.counts().outstanding(), 2U);
   EXPECT_EQ(context_.in_flight, 2U);
@@ -47,7 +47,7 @@ TEST_F(LoadMessagesTest, ThatAreDueBeginWhileTheRunStops) {
   context_.is_stopping = true;
   EXPECT_TRUE(messages.may_begin());
   EXPECT_FALSE(messages.are_done());
-  messages.begin();
+  messages.begin(sys::MonotonicClock::now());
   EXPECT_EQ(context_.unbegun, 0U);
   EXPECT_FALSE(messages.are_done());
 }
@@ -56,7 +56,7 @@ TEST_F(LoadMessagesTest, GiveTheBytesThatWereNotSentYet) {
   client::LoadMessages messages(context_, 0, true);
   std::array<std::byte, 2 * kBytes> buffer{};
   EXPECT_TRUE(messages.fill_unsent(buffer).empty());
-  messages.begin();
+  messages.begin(sys::MonotonicClock::now());
   messages.on_sent(10);
   const auto bytes = messages.fill_unsent(buffer);
   EXPECT_EQ(bytes.size(), kBytes - 10);
@@ -65,7 +65,7 @@ TEST_F(LoadMessagesTest, GiveTheBytesThatWereNotSentYet) {
 
 TEST_F(LoadMessagesTest, AreAnsweredWithTheirLastByte) {
   client::LoadMessages messages(context_, 0, true);
-  messages.begin();
+  messages.begin(sys::MonotonicClock::now());
   messages.on_sent(kBytes);
   EXPECT_EQ(messages.on_received(kBytes - 1, read_now()), 0U);
   EXPECT_EQ(messages.on_received(1, read_now()), 1U);
@@ -76,7 +76,7 @@ TEST_F(LoadMessagesTest, AreAnsweredWithTheirLastByte) {
 TEST_F(LoadMessagesTest, AreAnsweredAtTheEndOfFileInModeConnect) {
   plan_.mode = client::LoadMode::connect;
   client::LoadMessages messages(context_, 0, true);
-  messages.begin();
+  messages.begin(sys::MonotonicClock::now());
   messages.on_sent(kBytes);
   EXPECT_EQ(messages.on_received(kBytes, read_now()), 0U);
   EXPECT_EQ(context_.tally.first_byte.count(), 1U);
@@ -88,7 +88,7 @@ TEST_F(LoadMessagesTest, AreAnsweredAtTheEndOfFileInModeConnect) {
 TEST_F(LoadMessagesTest, ThatFailCountAsTheTimeout) {
   plan_.timeout = milliseconds(500);
   client::LoadMessages messages(context_, 0, true);
-  messages.begin();
+  messages.begin(sys::MonotonicClock::now());
   messages.fail_outstanding();
   EXPECT_EQ(context_.tally.latency.max(), milliseconds(500));
   EXPECT_EQ(context_.in_flight, 0U);
