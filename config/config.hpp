@@ -60,7 +60,7 @@ struct BuffersConfig {
   std::uint32_t per_connection_kib =
       128;                       // Size of each reply buffer; a connection has at most one.
   std::uint32_t total_mib = 64;  // All reply buffers together.
-  bool splice = false;           // Move bulk data through pipes, without copying it.
+  bool splice = true;            // Move bulk data through pipes, without copying it.
 
   bool operator==(const BuffersConfig&) const = default;
 };

@@ -45,9 +45,10 @@ void Capacity::announce(const Config& config, const ConnectionLimit& limit,
     log.info("splice: at most {} pipes of {} KiB, for reads of {} KiB and more",
              workers_ * splice.pipes, splice.pipe_bytes / 1024, splice.least_bytes / 1024);
   } else if (config.buffers.splice) {
-    log.warn(
-        "buffers.splice has no effect: it needs 64 KiB or more in buffers.per_connection_kib and "
-        "in turn.bytes_kib, and for each worker 1.25 MiB of buffers.total_mib and 64 open files");
+    log.info(
+        "splice: no pipes, so bulk is copied; pipes need 64 KiB or more in "
+        "buffers.per_connection_kib and in turn.bytes_kib, and for each worker 1.25 MiB of "
+        "buffers.total_mib and 64 open files");
   }
   const EchoSettings settings = settings_for(config, limit);
   // Echoes stay correct, but are slow, which is not obvious from a key about memory.

@@ -110,12 +110,12 @@ TEST_F(ReloadKeysTest, splice) {
     pump_against_full_queue(peer, {.bytes = kMoreThanBuffersHold, .seed = 1, .largest_send = kMib});
     return daemon().counter("splice_rounds");
   };
-  start();
+  start("[buffers]\nsplice = false\n");
   EXPECT_EQ(stream(), 0U);
-  reload("[buffers]\nsplice = true\n");
+  reload("");
   const std::uint64_t spliced = stream();
   EXPECT_GT(spliced, 0U);
-  reload("");
+  reload("[buffers]\nsplice = false\n");
   EXPECT_EQ(stream(), spliced);
 }
 

@@ -101,12 +101,13 @@ TEST_F(SpliceTest, ResetsAmidBulkEndTheirConnectionsAlone) {
   EXPECT_TRUE(connect().echoes("still here"));
 }
 
-TEST_F(SpliceTest, IsOffUnlessAskedForAndWhereABufferOrATurnDoesNotHoldARound) {
-  for (const std::string& config : {std::string(), kSplicing + "per_connection_kib = 63\n",
-                                    kSplicing + "[turn]\nbytes_kib = 63\n"}) {
+TEST_F(SpliceTest, IsOffIfAskedForAndWhereABufferOrATurnDoesNotHoldARound) {
+  const std::string off = "[buffers]\nsplice = false\n";
+  for (const std::string& config : {off, std::string("[buffers]\nper_connection_kib = 63\n"),
+                                    std::string("[turn]\nbytes_kib = 63\n")}) {
     start(config);
-    if (!config.empty()) {
-      daemon().expect_log("buffers.splice has no effect: it needs 64 KiB");
+    if (config != off) {
+      daemon().expect_log("splice: no pipes, so bulk is copied; pipes need 64 KiB");
     }
     TcpPeer peer = connect();
     EchoPump pump(peer, {.bytes = 8 * kMib, .seed = 1, .largest_send = kMib});
