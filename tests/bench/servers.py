@@ -13,10 +13,10 @@ BUSY_SUFFIX = ", busy polling"
 ONE_SUFFIX = ", 1 worker"
 UDP_SUFFIX = ", UDP"
 UNIX_SUFFIX = ", UNIX"
-SPLICE_SUFFIX = ", splice"
+COPYING_SUFFIX = ", copying"
 TWO_SUFFIX = ", 2 workers"
 BUSY = "echod" + BUSY_SUFFIX
-SPLICE = "echod" + SPLICE_SUFFIX
+COPYING = "echod" + COPYING_SUFFIX
 ONE_WORKER = "echod" + ONE_SUFFIX
 UDP = "echod" + UDP_SUFFIX
 UNIX = "echod" + UNIX_SUFFIX
@@ -93,8 +93,8 @@ def variants(binary, work, prefix, unknown):
     found.append(listening(binary, prefix + UDP_SUFFIX, "udp", listen, ("datagrams", "trains", "rate")))
     found.append(listening(binary, prefix + UNIX_SUFFIX, "unix", 'path = "{path}"\n', ("unix",)))
     if "buffers.splice" not in unknown:
-        families = ("echo", "deep", "bulk", "segments", "connect")
-        found.append(echod(SPLICE_SUFFIX, families, workers=1, **{"buffers.splice": "true"}))
+        families = ("echo", "deep", "bulk", "segments", "connect", "floods")
+        found.append(echod(COPYING_SUFFIX, families, workers=1, **{"buffers.splice": "false"}))
     if "busy_poll_us" not in unknown:
         found.append(echod(BUSY_SUFFIX, ("ping",), workers=1, busy_poll_us=50))
     if "workers" not in unknown:

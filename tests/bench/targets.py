@@ -10,7 +10,7 @@ IDLE_BOUND = 1.05
 BUSY_BOUND = 0.5
 FLOOD_P99_US, FLOOD_MAX_US = 1000, 5000
 TRAINS_SHARE = 0.1
-# The shares of the best peer's CPU that echod may take when it splices: for bulk, and for many messages of 16 KiB.
+# The shares of the best peer's CPU that echod may take where it splices: bulk, and many messages of 16 KiB.
 SPLICE_SHARE, SPLICE_DEEP_SHARE = 0.65, 0.75
 SPLICE_COST = 1.05
 WORKERS_GAIN, WORKERS_COST = 1.8, 1.1
@@ -86,12 +86,12 @@ def splice(results):
             continue
         share = SPLICE_DEEP_SHARE if is_deep else SPLICE_SHARE
         best = (name, results.best_peer(name, "cpu_us"))
-        target = f"with splice at most {share} of the best peer's CPU"
-        found.append(bounded(results, target, "cpu_us", (name, servers.SPLICE), best, share))
-    target = f"splice costs at most {SPLICE_COST} of copying"
+        target = f"splicing takes at most {share} of the best peer's CPU"
+        found.append(bounded(results, target, "cpu_us", (name, "echod"), best, share))
+    target = f"splicing costs at most {SPLICE_COST} of copying"
     for item in results.scenarios_of("echo", "deep", "bulk", "segments", "connect"):
-        mine, plain = ((item["name"], name) for name in (servers.SPLICE, "echod"))
-        found.append(bounded(results, target, "cpu_us", mine, plain, SPLICE_COST))
+        mine, copying = ((item["name"], name) for name in ("echod", servers.COPYING))
+        found.append(bounded(results, target, "cpu_us", mine, copying, SPLICE_COST))
     return found
 
 
