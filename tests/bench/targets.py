@@ -8,7 +8,7 @@ from results import Ratio
 FLOOR_AIM = 1.15
 IDLE_BOUND = 1.05
 BUSY_BOUND = 0.5
-FLOOD_P99_US, FLOOD_MAX_US = 1000, 5000
+FLOOD_P99_US, FLOOD_MAX_US, FLOOD_SHARE = 1000, 5000, 0.25
 TRAINS_SHARE = 0.1
 # The shares of the best peer's CPU that echod may take where it splices: bulk, and many messages of 16 KiB.
 SPLICE_SHARE, SPLICE_DEEP_SHARE = 0.65, 0.75
@@ -157,12 +157,24 @@ def floods(results):
     fairest = (PING, results.best_peer(PING, "p99"))
     fastest = (PING, results.best_peer(PING, "mb_per_s", max))
     same, most = "the floods get no less than with that peer", "the floods get no less than with any peer"
+    share = f"p99 at most {FLOOD_SHARE} of the best peer's whose floods get no less"
     return [
         *found,
         bounded(results, "p99 at or below the best peer's", "p99", mine, fairest, 1),
         bounded(results, same, "mb_per_s", mine, fairest, 1, Ratio.at_least),
         bounded(results, most, "mb_per_s", mine, fastest, 1, Ratio.at_least),
+        bounded(results, share, "p99", mine, (PING, best_as_fast(results)), FLOOD_SHARE),
     ]
+
+
+def best_as_fast(results):
+    """Returns the peer with the lowest p99 among those with which the floods get at least as much as with echod."""
+    def median(server, figure):
+        return results.median(PING, server, figure) or 0
+
+    mine = median("echod", "mb_per_s")
+    as_fast = [peer for peer in results.correct_peers_in(PING) if median(peer, "mb_per_s") >= mine]
+    return min(as_fast, key=lambda peer: median(peer, "p99"), default=None)
 
 
 def workers(results):
