@@ -22,7 +22,7 @@ constexpr std::array<CounterDescription, kCounters> kDescriptions = {{
     {Counter::empty_connections, "echod_connections_empty_total",
      "connections that ended without a byte, such as health checks and port scans"},
     {Counter::flips_to_write, "echod_flips_to_write_total",
-     "replies that did not fit into the socket, so that the rest was kept in a buffer"},
+     "replies that did not fit into the socket, so that the rest was kept in a buffer or a pipe"},
     {Counter::turns_over_budget, "echod_turns_over_budget_total",
      "turns of connections and UDP sockets that reached a limit of [turn] while there was more to "
      "read"},

@@ -233,7 +233,8 @@ void write_workers(MetricsText& text, const Snapshot& snapshot) {
               "Events for a connection that was already closed; they are ignored.",
               stale_events(snapshot));
   text.single("echod_buffer_used_bytes", kGauge,
-              "Bytes of reply buffers that hold what clients have not read.",
+              "Bytes of reply buffers that hold what clients have not read; those in pipes are "
+              "not counted.",
               buffered_bytes(snapshot));
   text.single("echod_buffer_limit_bytes", kGauge,
               "Most bytes that all reply buffers may have together (buffers.total_mib).",

@@ -133,7 +133,8 @@ void Reloads::apply(const Config& wanted) {
   context_.logs.apply(next.log);  // The last call that may throw; then nothing has changed.
   context_.workers.apply(settings);
   const bool has_new_limits = limit.max_connections != running.limit.max_connections ||
-                              next.buffers != running.config.buffers;
+                              next.buffers != running.config.buffers ||
+                              next.turn.bytes_kib != running.config.turn.bytes_kib;  // Of pipes.
   const bool has_new_warning = !limit.warning.empty() && limit.warning != running.limit.warning;
   running = {std::move(next_options_), std::move(next), std::move(limit)};
   ++context_.figures.applied;

@@ -41,8 +41,9 @@ std::uint64_t open_connections(const ServiceState& state) noexcept {
 
 // Refuses if the open connections would use the descriptors that the next program needs for itself:
 // without an epoll instance, a pipe or the log file it could not start, or not be replaced.
-// `before` and `usable` are the descriptors for connections now and after the upgrade. Does not
-// refuse if the upgrade takes no descriptor away, even if too many connections are open already.
+// `before` and `usable` are the descriptors for connections and pipes, now and after the upgrade.
+// Does not refuse if the upgrade takes no descriptor away, even if too many connections are open
+// already.
 void require_descriptors(std::uint64_t open, std::uint64_t before, std::uint64_t usable) {
   if (open > usable && usable < before) {
     throw StartupError(ExitCode::configuration,

@@ -229,12 +229,12 @@ class TargetTest(unittest.TestCase):
         results = results_of({"echod": [11] * 5, servers.COPYING: [10] * 5})
         self.assertEqual(verdict_of(results, "splicing costs at most").verdict, "MISS")
 
-    def test_of_a_ping_beside_floods_is_a_share_of_a_peer_whose_floods_get_no_less(self):
+    def test_of_a_ping_beside_floods_is_a_share_of_the_best_peer_that_moves_as_many_bytes(self):
         results = results_of({"echod": [200] * 5, "libuv": [1000] * 5, "asio": [500] * 5}, targets.PING, "p99")
         speeds = {"echod": 900, "libuv": 1000, "asio": 300}
         for run in results.runs:
             run.update(max=2000, mb_per_s=speeds[run["server"]])
-        verdict = verdict_of(results, "p99 at most 0.25 of the best peer's")
+        verdict = verdict_of(results, "p99 at most 0.25 of the best peer")
         self.assertEqual((verdict.verdict, "of libuv" in verdict.figure), ("met", True))
 
     def test_of_loss_holds_in_the_rounds_in_which_the_plain_loop_loses_nothing(self):

@@ -17,8 +17,9 @@ SIZES = {"64 bytes": 64, "1 KiB": 1024, "16 KiB": 16384}
 
 QUICK_ECHO = ((64, "64 bytes", 1), (64, "64 bytes", 16), (64, "16 KiB", 1))
 
-# An upper bound of the descriptors that a server or a client has besides those of its connections.
-SPARE_DESCRIPTORS = 100
+# An upper bound of the descriptors that a server or a client has besides those of its connections. echod keeps two for
+# each of its pipes.
+SPARE_DESCRIPTORS = 300
 
 LEFT_OUT = (
     "10000 connections, 16 KiB, depth 16: 2.6 GB would be under way, more than the kernel allows all of TCP by "

@@ -157,7 +157,7 @@ def floods(results):
     fairest = (PING, results.best_peer(PING, "p99"))
     fastest = (PING, results.best_peer(PING, "mb_per_s", max))
     same, most = "the floods get no less than with that peer", "the floods get no less than with any peer"
-    share = f"p99 at most {FLOOD_SHARE} of the best peer's whose floods get no less"
+    share = f"p99 at most {FLOOD_SHARE} of the best peer that moves as many bytes"
     return [
         *found,
         bounded(results, "p99 at or below the best peer's", "p99", mine, fairest, 1),
@@ -168,13 +168,12 @@ def floods(results):
 
 
 def best_as_fast(results):
-    """Returns the peer with the lowest p99 among those with which the floods get at least as much as with echod."""
-    def median(server, figure):
-        return results.median(PING, server, figure) or 0
+    """Returns the peer with the lowest p99. Only peers that move at least as many bytes of the floods as echod count."""
+    def ratio(peer):
+        return results.ratio("mb_per_s", (PING, peer), (PING, "echod"))
 
-    mine = median("echod", "mb_per_s")
-    as_fast = [peer for peer in results.correct_peers_in(PING) if median(peer, "mb_per_s") >= mine]
-    return min(as_fast, key=lambda peer: median(peer, "p99"), default=None)
+    as_fast = [peer for peer in results.correct_peers_in(PING) if ratio(peer) and ratio(peer).median >= 1]
+    return min(as_fast, key=lambda peer: results.median(PING, peer, "p99"), default=None)
 
 
 def workers(results):

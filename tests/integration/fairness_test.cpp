@@ -118,6 +118,13 @@ TEST_F(FairnessTest, APingWaitsForNoMoreOfAStormOfConnectsThanATurnAccepts) {
   }
 }
 
+TEST_F(FairnessTest, APingWaitsForNoMoreSplicedBytesOfEachFloodThanATurnHas) {
+  constexpr std::uint64_t kTurnBytes = 128 * kKib;
+  start_traced("");
+  EXPECT_LE(before_ping_beside_floods().bytes, kFloods * kTurnBytes);
+  EXPECT_GT(daemon().counter("splice_rounds"), 0U);
+}
+
 // Floods that never stop: their turns end by the budget, none of it is lost and nobody hangs.
 TEST_F(FairnessTest, PingsUnderEightFloodsAllComeBack) {
   constexpr std::uint64_t kTurnBytes = 4 * kKib;

@@ -151,15 +151,18 @@ TEST_F(LimitsTest, AStartThatCouldServeNobodyIsRefusedWithTheNumberThatWouldDo) 
 
 // A supervisor that leaves descriptors open in echod: each is one connection less.
 TEST_F(LimitsTest, DescriptorsThatWereInheritedAreInTheReserve) {
-  start(DaemonOptions{.open_files = 256});
+  const std::string copying = "[buffers]\nsplice = false\n";  // Pipes have a share of what is left.
+  start(DaemonOptions{.config = copying, .open_files = 256});
   const std::size_t allowed = connections_in_force();
   daemon().finish();
+  const TemporaryDirectory directory;
+  write_file(directory.file("echod.toml"), copying);
   const std::string script =
       "for i in $(seq 60); do eval \"exec {fd}</dev/null\"; done; exec \"$@\"";
-  ChildProcess crowded(
-      {.arguments = {"bash", "-c", script, "bash", ECHOD_BINARY, "--config", "/dev/null",
-                     "--log-file", "", "--address", "127.0.0.1", "--port", "0"},
-       .limits = {{RLIMIT_NOFILE, {256, 256}}}});
+  ChildProcess crowded({.arguments = {"bash", "-c", script, "bash", ECHOD_BINARY, "--config",
+                                      directory.file("echod.toml"), "--log-file", "", "--address",
+                                      "127.0.0.1", "--port", "0"},
+                        .limits = {{RLIMIT_NOFILE, {256, 256}}}});
   const std::string words = "limits: " + std::to_string(allowed - 60) + " connections";
   EXPECT_TRUE(crowded.wait_for_err([&words](const std::string& err) {
     return err.find(words) != std::string::npos;

@@ -156,8 +156,8 @@ TEST_F(LocalTest, WithoutReplyBuffersEveryByteComesBack) {
   daemon().expect_counter("bytes_sent", 4 * 4 * kMib);
 }
 
-TEST_F(LocalTest, BulkIsCopiedAlsoWithSplice) {
-  start_local("[buffers]\nsplice = true\n");
+TEST_F(LocalTest, BulkIsCopied) {
+  start_local();
   TcpPeer peer = connect_local();
   EchoPump pump(peer, {.bytes = 16 * kMib, .largest_send = kMib});
   run_pump(pump);

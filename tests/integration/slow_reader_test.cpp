@@ -32,7 +32,7 @@ class SlowReaderTest : public DaemonTest {
 };
 
 TEST_F(SlowReaderTest, AClientThatWritesUntilItBlocksAndThenReadsGetsEverything) {
-  start();
+  start("[buffers]\nsplice = false\n");
   peers_.push_back(connect(kLateReader));
   pumps_.emplace_back(peers_[0],
                       PumpPlan{.bytes = kMoreThanBuffersHold, .seed = 11, .reads = false});

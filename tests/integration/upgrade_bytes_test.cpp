@@ -116,7 +116,8 @@ INSTANTIATE_TEST_SUITE_P(
     Ways, UpgradeLoadTest,
     testing::Values(
         UpgradeLoad{.name = "Buffered",
-                    .config = "[socket]\nsend_buffer_kib = 32\nreceive_buffer_kib = 1024\n",
+                    .config = "[buffers]\nsplice = false\n"
+                              "[socket]\nsend_buffer_kib = 32\nreceive_buffer_kib = 1024\n",
                     .upgrades = kSanitized ? 5 : 20,
                     .bulk = {.send_buffer_bytes = 64 * kKib},
                     .used = "flips_to_write"},
@@ -127,8 +128,7 @@ INSTANTIATE_TEST_SUITE_P(
                     .bulk = {.send_buffer_bytes = 64 * kKib},
                     .used = "unbuffered_reads"},
         UpgradeLoad{.name = "Spliced",
-                    .config = "[buffers]\nsplice = true\n"
-                              "[socket]\nsend_buffer_kib = 64\nreceive_buffer_kib = 1024\n",
+                    .config = "[socket]\nsend_buffer_kib = 64\nreceive_buffer_kib = 1024\n",
                     .upgrades = 5,
                     .bulk = {.send_buffer_bytes = 256 * kKib},
                     .used = "splice_rounds"}),
@@ -181,7 +181,8 @@ class UpgradeOwedTest : public UpgradeFixture {
 };
 
 TEST_F(UpgradeOwedTest, BytesInBlocksAreCarriedOverTwice) {
-  start_replaceable("[socket]\nsend_buffer_kib = 32\nreceive_buffer_kib = 128\n");
+  start_replaceable(
+      "[buffers]\nsplice = false\n[socket]\nsend_buffer_kib = 32\nreceive_buffer_kib = 128\n");
   add_stalled(8, 4 * kMib);
   const auto counters = daemon().counters();
   const std::uint64_t owed = counters.at("bytes_received") - counters.at("bytes_sent");
@@ -210,7 +211,8 @@ TEST_F(UpgradeOwedTest, BytesThatFoundNoBlockStayWithTheKernel) {
 // The blocks that the new program may have are fewer than those that were full.
 TEST_F(UpgradeOwedTest, OwedBytesGoOnWhenTheirMemoryIsNotAllowedAnyMore) {
   const std::string sockets = "[socket]\nsend_buffer_kib = 32\nreceive_buffer_kib = 128\n";
-  start_replaceable("workers = 2\n" + sockets + "[buffers]\nper_connection_kib = 256\n");
+  start_replaceable("workers = 2\n" + sockets +
+                    "[buffers]\nsplice = false\nper_connection_kib = 256\n");
   add_stalled(8, 4 * kMib);
   EXPECT_GT(daemon().counter("buffered_bytes"), kMib);
   upgrade_to("workers = 1\n" + sockets + "[buffers]\nper_connection_kib = 64\ntotal_mib = 1\n");
@@ -221,7 +223,7 @@ TEST_F(UpgradeOwedTest, OwedBytesGoOnWhenTheirMemoryIsNotAllowedAnyMore) {
 }
 
 TEST_F(UpgradeOwedTest, BytesInPipesStayInTheirPipes) {
-  start_replaceable("workers = 1\n[buffers]\nsplice = true\n[socket]\nsend_buffer_kib = 64\n");
+  start_replaceable("workers = 1\n[socket]\nsend_buffer_kib = 64\n");
   peers_.push_back(connect(kLateReader));
   pumps_.emplace_back(
       peers_.front(),

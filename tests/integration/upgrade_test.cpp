@@ -103,7 +103,7 @@ TEST_F(UpgradeTest, ANewerVersionIsNamedInTheLog) {
 }
 
 TEST_F(UpgradeTest, TheProcessHasTheSameAfterManyOfThem) {
-  start_replaceable(DaemonOptions{.config = "workers = 2\n[buffers]\nsplice = true\n",
+  start_replaceable(DaemonOptions{.config = "workers = 2\n",
                                   .environment = {"KEPT=by all", "LISTEN_FDNAMES=leftover"}});
   const pid_t pid = daemon().pid();
   ASSERT_EQ(setpriority(PRIO_PROCESS, static_cast<id_t>(pid), 3), 0);

@@ -12,6 +12,7 @@ import sys
 
 from formatting import whole
 from running import free_port
+from scenarios import SPARE_DESCRIPTORS
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -109,8 +110,8 @@ def follow_to_the_end(process, options):
 
 def run_here(options):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard != resource.RLIM_INFINITY and options.connections > hard - 64:
-        raise Failure(f"the hard limit of ulimit -n is {hard}: --connections {hard - 64} at most")
+    if hard != resource.RLIM_INFINITY and options.connections > hard - SPARE_DESCRIPTORS:
+        raise Failure(f"the hard limit of ulimit -n is {hard}: --connections {hard - SPARE_DESCRIPTORS} at most")
     ports = tuple(int(word) for word in pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
     work = options.output / "work"
     work.mkdir(exist_ok=True)

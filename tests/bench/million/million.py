@@ -16,6 +16,7 @@ sys.path += [str(HERE.parents[1]), str(HERE.parents[2] / "support")]  # Shared m
 from boot_guest import run_in_machine
 from costs import complaints, figures
 from measurement import Failure, read, run_here
+from scenarios import SPARE_DESCRIPTORS
 from servers import SOURCE
 from summary import publish
 
@@ -36,7 +37,7 @@ def parse(arguments):
     parser.add_argument("--publish", action="store_true", help="write the report to docs/performance")
     options = parser.parse_args(arguments)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    most_here = min(19_000, hard - 64) if hard != resource.RLIM_INFINITY else 19_000
+    most_here = min(19_000, hard - SPARE_DESCRIPTORS) if hard != resource.RLIM_INFINITY else 19_000
     options.connections = options.connections or (most_here if options.here else 1_000_000)
     options.accelerator = None if options.here else options.accelerator
     options.rate = options.rate or (10_000 if options.here else 2_000)

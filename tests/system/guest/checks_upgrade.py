@@ -92,7 +92,7 @@ def put_back():
 def package_upgrade_keeps_connections():
     """a newer package, installed under load, takes over in the same process, and no byte or connection is lost"""
     put_back()
-    start(splice="true")
+    start()
     service, before = SameService(), running_version()
     new = new_package("+1", name_version("9.9.9"))
     load = Load()

@@ -149,7 +149,7 @@ TEST(SplicePipesTest, AreAtLeastOneForEachOfMoreThan128Workers) {
   EXPECT_EQ(pipes_of(1'000'000, 1024), 1024U);
 }
 
-// So a reload that switches splicing on cannot leave no descriptor for a connection.
+// Pipes always leave a descriptor for a connection.
 TEST(SplicePipesTest, NeverTakeTheLastDescriptors) {
   for (std::uint64_t usable = 1; usable <= 1000; ++usable) {
     for (std::size_t workers = 1; workers <= 9; ++workers) {
