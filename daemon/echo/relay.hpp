@@ -4,7 +4,8 @@
 //   way       used when                               system calls
 //   --------  --------------------------------------  -------------------------------------------
 //   copy      usually                                 recv into a block, send from it
-//   splice    the queue holds much (buffers.splice)   splice into a pipe, splice out of it
+//   splice    the queue holds much, and               splice into a pipe, splice out of it
+//             buffers.splice is on
 //   in place  there is no block: buffers.total_mib    recv(MSG_PEEK), send, recv(MSG_TRUNC);
 //             is reached, or there is no memory       unsent bytes stay in the receive queue
 //

@@ -237,6 +237,13 @@ class TargetTest(unittest.TestCase):
         verdict = verdict_of(results, "p99 at most 0.25 of the best peer")
         self.assertEqual((verdict.verdict, "of libuv" in verdict.figure), ("met", True))
 
+    def test_of_a_ping_beside_floods_is_open_if_its_client_sends_late(self):
+        for lag, verdict in ((100, "MISS"), (1500, "the client sent late")):
+            results = results_of({"echod": [2000] * 5}, targets.PING, "p99")
+            for run in results.runs:
+                run.update(max=2000, lag_p99=lag)
+            self.assertEqual(verdict_of(results, "p99 at most 1 ms").verdict, verdict)
+
     def test_of_loss_holds_in_the_rounds_in_which_the_plain_loop_loses_nothing(self):
         for mine, verdict in ((0, "met"), (0.1, "MISS")):
             figures = {servers.UDP: [3, mine, 0], servers.PLAIN_UDP: [2, 0, 0]}

@@ -154,6 +154,10 @@ def floods(results):
         Verdict("p99 at most 1 ms", PING, shown, p99_us.at_most(FLOOD_P99_US), (mine,)),
         Verdict("max at most 5 ms", PING, f"{longest_us.high:.0f} us in all rounds", longest, (mine,)),
     ]
+    if (results.median(*mine, "lag_p99") or 0) > FLOOD_P99_US:
+        # It shares its CPU with the floods' client.
+        found = [item if item.verdict == "met" else dataclasses.replace(item, verdict="the client sent late")
+                 for item in found]
     fairest = (PING, results.best_peer(PING, "p99"))
     fastest = (PING, results.best_peer(PING, "mb_per_s", max))
     same, most = "the floods get no less than with that peer", "the floods get no less than with any peer"
