@@ -6,8 +6,8 @@
 //                due -> given up
 //
 // Wrong answers are errors (load_error.hpp): `corrupted`; `crossed`, a datagram of another socket
-// of the run; `unsolicited`, a datagram that was not sent. A loss, and anything else that a network
-// may cause, is counted and is not an error (DatagramCounts).
+// of the run; `unsolicited`, a datagram that was not sent. Losses and other faults of a network are
+// counted, but they are not errors (DatagramCounts).
 //
 // Thread-safety: used only by its worker's thread. Never blocks. Running out of memory ends the
 // process (client/main.cpp).

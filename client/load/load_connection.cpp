@@ -120,11 +120,12 @@ void LoadConnection::begin_and_send() noexcept {
 // In mode connect a message begins while the connection is closed, and opens it.
 void LoadConnection::begin_messages() noexcept {
   const State needed = is_connect_mode() ? State::closed : State::open;
-  if (state_ != needed || !messages_.may_begin()) {
+  const auto may_begin = [&] { return state_ == needed && messages_.may_begin(); };
+  if (!may_begin()) {
     return;
   }
   const sys::TimePoint now = sys::MonotonicClock::now();  // Once for all messages that begin now.
-  while (state_ == needed && messages_.may_begin()) {
+  while (may_begin()) {
     if (counts().outstanding() == 0) {
       last_progress_ = context_.loop.now();
     }

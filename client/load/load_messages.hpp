@@ -39,7 +39,7 @@ class LoadMessages {
   // Whether the next message may begin: it is due or, in a closed loop, the run is not stopping,
   // and fewer than plan.depth are outstanding.
   [[nodiscard]] bool may_begin() const noexcept;
-  // Adds one more message to send, which begins `now`.
+  // Adds one more message to send. It begins at `now`.
   void begin(sys::TimePoint now) noexcept;
   // Whether messages are due and not begun.
   [[nodiscard]] bool has_unbegun() const noexcept { return counts_.begun() < times_.due_count(); }

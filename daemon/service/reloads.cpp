@@ -132,9 +132,10 @@ void Reloads::apply(const Config& wanted) {
   const EchoSettings settings = context_.capacity.settings_for(next, limit);
   context_.logs.apply(next.log);  // The last call that may throw; then nothing has changed.
   context_.workers.apply(settings);
+  // Whether there are pipes also depends on turn.bytes_kib.
   const bool has_new_limits = limit.max_connections != running.limit.max_connections ||
                               next.buffers != running.config.buffers ||
-                              next.turn.bytes_kib != running.config.turn.bytes_kib;  // Of pipes.
+                              next.turn.bytes_kib != running.config.turn.bytes_kib;
   const bool has_new_warning = !limit.warning.empty() && limit.warning != running.limit.warning;
   running = {std::move(next_options_), std::move(next), std::move(limit)};
   ++context_.figures.applied;

@@ -116,9 +116,10 @@ class Results:
         other_by_round = self.by_round(*other, figure)
         return Ratio.of((value, other_by_round.get(number)) for number, value in mine_by_round.items())
 
-    def best_peer(self, scenario, figure, best=min):
-        """Returns the correct peer with the lowest median, or with the highest if `best` is max."""
-        medians = {name: self.median(scenario, name, figure) for name in self.correct_peers_in(scenario)}
+    def best_peer(self, scenario, figure, best=min, among=None):
+        """Returns the correct peer with the lowest median, or the highest if `best` is max. `among`: only these."""
+        names = self.correct_peers_in(scenario) if among is None else among
+        medians = {name: self.median(scenario, name, figure) for name in names}
         medians = {name: value for name, value in medians.items() if value is not None}
         return best(medians, key=medians.get) if medians else None
 

@@ -172,12 +172,12 @@ def floods(results):
 
 
 def best_as_fast(results):
-    """Returns the peer with the lowest p99. Only peers that move at least as many bytes of the floods as echod count."""
+    """Returns the peer with the lowest p99 among those that move at least as many bytes of the floods as echod."""
     def ratio(peer):
         return results.ratio("mb_per_s", (PING, peer), (PING, "echod"))
 
     as_fast = [peer for peer in results.correct_peers_in(PING) if ratio(peer) and ratio(peer).median >= 1]
-    return min(as_fast, key=lambda peer: results.median(PING, peer, "p99"), default=None)
+    return results.best_peer(PING, "p99", among=as_fast)
 
 
 def workers(results):
