@@ -39,6 +39,12 @@ const Table& table() noexcept {
   return made;
 }
 
+// By how many bits a key is rotated at `offset`.
+int rotation_at(std::uint64_t offset) noexcept {
+  constexpr int kBitsPerByte = 8;
+  return static_cast<int>(offset % KeyedStream::kKeyBytes) * kBitsPerByte;
+}
+
 std::uint64_t word_at(const std::byte* bytes) noexcept {
   std::uint64_t word = 0;
   std::memcpy(&word, bytes, sizeof word);
@@ -61,9 +67,8 @@ KeyedStream::KeyOwner KeyedStream::owner_of(std::uint64_t key, std::uint32_t see
 }
 
 std::uint64_t KeyedStream::key_at(std::uint64_t offset) const noexcept {
-  constexpr int kBitsPerByte = 8;
   const std::uint64_t owner = ((offset / kEpochBytes) << kEpochShift) | connection_;
-  return std::rotr(mix(owner + salt_), static_cast<int>(offset % kKeyBytes) * kBitsPerByte);
+  return std::rotr(mix(owner + salt_), rotation_at(offset));
 }
 
 std::byte KeyedStream::at(std::uint64_t offset) const noexcept {
@@ -76,46 +81,65 @@ KeyedStream::Piece KeyedStream::piece_at(std::uint64_t offset, std::size_t most)
           .length = std::min({most, kPeriod, kEpochBytes - offset % kEpochBytes})};
 }
 
+std::byte KeyedStream::Piece::at(std::size_t i) const noexcept {
+  return source[i] ^ static_cast<std::byte>(key >> rotation_at(i));
+}
+
+void KeyedStream::Piece::copy_to(std::byte* out) const noexcept {
+  std::size_t i = 0;
+  for (; i + kKeyBytes <= length; i += kKeyBytes) {
+    const std::uint64_t word = word_at(source + i) ^ key;
+    std::memcpy(out + i, &word, sizeof word);
+  }
+  for (; i < length; ++i) {
+    out[i] = at(i);
+  }
+}
+
+// Compares many words per branch, because a branch costs more than a comparison. Then searches for
+// the first difference.
+std::size_t KeyedStream::Piece::count_matching(const std::byte* bytes) const noexcept {
+  constexpr std::size_t kStrideBytes = 32 * kKeyBytes;
+  const auto difference_at = [&](std::size_t i) {
+    return word_at(source + i) ^ word_at(bytes + i) ^ key;
+  };
+  std::size_t i = 0;
+  for (; i + kStrideBytes <= length; i += kStrideBytes) {
+    std::uint64_t difference = 0;
+    for (std::size_t word = 0; word < kStrideBytes; word += kKeyBytes) {
+      difference |= difference_at(i + word);
+    }
+    if (difference != 0) {
+      break;
+    }
+  }
+  while (i + kKeyBytes <= length && difference_at(i) == 0) {
+    i += kKeyBytes;
+  }
+  while (i < length && bytes[i] == at(i)) {
+    ++i;
+  }
+  return i;
+}
+
 void KeyedStream::fill(std::span<std::byte> out, std::uint64_t offset) const noexcept {
-  while (!out.empty()) {
-    const Piece piece = piece_at(offset, out.size());
-    std::size_t done = 0;
-    for (; done + kKeyBytes <= piece.length; done += kKeyBytes) {
-      const std::uint64_t word = word_at(piece.source + done) ^ piece.key;
-      std::memcpy(out.data() + done, &word, sizeof word);
-    }
-    for (; done < piece.length; ++done) {
-      out[done] = at(offset + done);
-    }
-    offset += piece.length;
-    out = out.subspan(piece.length);
+  for (std::size_t done = 0; done < out.size();) {
+    const Piece piece = piece_at(offset + done, out.size() - done);
+    piece.copy_to(out.data() + done);
+    done += piece.length;
   }
 }
 
 std::size_t KeyedStream::count_matching(std::span<const std::byte> bytes,
                                         std::uint64_t offset) const noexcept {
-  // Compares many words per branch, because a branch costs more than a comparison. The first
-  // difference is then searched byte by byte.
-  constexpr std::size_t kStrideBytes = 32 * kKeyBytes;
   std::size_t done = 0;
   while (done < bytes.size()) {
-    const Piece piece = piece_at(offset + done, std::min(bytes.size() - done, kStrideBytes));
-    const std::byte* const got = bytes.data() + done;
-    std::uint64_t difference = 0;
-    std::size_t i = 0;
-    for (; i + kKeyBytes <= piece.length; i += kKeyBytes) {
-      difference |= word_at(piece.source + i) ^ word_at(got + i) ^ piece.key;
-    }
-    for (; i < piece.length; ++i) {
-      difference |= static_cast<std::uint64_t>(got[i] ^ at(offset + done + i));
-    }
-    if (difference != 0) {
+    const Piece piece = piece_at(offset + done, bytes.size() - done);
+    const std::size_t matching = piece.count_matching(bytes.data() + done);
+    done += matching;
+    if (matching < piece.length) {
       break;
     }
-    done += piece.length;
-  }
-  while (done < bytes.size() && bytes[done] == at(offset + done)) {
-    ++done;
   }
   return done;
 }

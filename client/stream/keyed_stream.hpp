@@ -59,6 +59,11 @@ class KeyedStream {
     const std::byte* source;
     std::uint64_t key;
     std::size_t length;
+
+    [[nodiscard]] std::byte at(std::size_t i) const noexcept;
+    void copy_to(std::byte* out) const noexcept;
+    // Returns how many leading bytes of the piece equal those at `bytes`.
+    [[nodiscard]] std::size_t count_matching(const std::byte* bytes) const noexcept;
   };
   // The piece at `offset`, of at most `most` bytes.
   [[nodiscard]] Piece piece_at(std::uint64_t offset, std::size_t most) const noexcept;
