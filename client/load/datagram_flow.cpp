@@ -197,7 +197,8 @@ Turn DatagramFlow::on_turn(std::uint32_t events) noexcept {
 void DatagramFlow::read() noexcept {
   for (std::uint32_t i = 0; i < kTurnDatagrams && is_readable_; ++i) {
     const std::span<std::byte> buffer(context_.receive_buffer);
-    const sys::StampedRead read = sys::receive_stamped(socket_.fd(), buffer);
+    const sys::StampedRead read =
+        sys::receive_stamped(socket_.fd(), buffer, context_.arrival_clock);
     if (read.result.would_block()) {
       is_readable_ = false;
     } else if (!read.result.ok()) {

@@ -139,11 +139,9 @@ void LoadConnection::begin_messages() noexcept {
 
 void LoadConnection::send_unsent() noexcept {
   std::size_t budget = LoadContext::kTurnBytes;
-  while (state_ == State::open && socket_.is_writable() && budget > 0) {
+  while (state_ == State::open && socket_.is_writable() && budget > 0 &&
+         counts().unsent_bytes() > 0) {
     const std::span<const std::byte> bytes = messages_.fill_unsent(context_.send_buffer);
-    if (bytes.empty()) {
-      return;
-    }
     const sys::IoResult sent = socket_.send(bytes);
     if (!sent.ok() && !sent.would_block()) {
       fail(LoadError::reset, "send: " + errno_text(sent.error()));

@@ -13,6 +13,7 @@
 #include "client/load/series.hpp"
 #include "client/load/silence.hpp"
 #include "client/load/tally.hpp"
+#include "client/sys/arrival_clock.hpp"
 #include "loop/event_loop.hpp"
 #include "sys/clock.hpp"
 
@@ -93,6 +94,7 @@ struct LoadContext {
   std::uint64_t diagnosing = 0;   // Connections that wait for evidence.
   // Slots of lost connections to reopen at once. Some may be open again already.
   std::deque<std::uint32_t> lost_slots;
+  sys::ArrivalClock arrival_clock;
   std::vector<std::byte> receive_buffer;
   std::vector<std::byte> send_buffer;
 };

@@ -61,7 +61,7 @@ sys::IoResult LoadSocket::send(std::span<const std::byte> bytes) noexcept {
 sys::StampedRead LoadSocket::receive(std::span<std::byte> into) noexcept {
   sys::StampedRead read;
   if (context_.uses_kernel_timestamps()) {
-    read = sys::receive_stamped(fd_.get(), into);
+    read = sys::receive_stamped(fd_.get(), into, context_.arrival_clock);
   } else {
     read.result = sys::receive(fd_.get(), into);
     read.arrived = read.read = sys::MonotonicClock::now();

@@ -135,13 +135,11 @@ ConnectResult connect_within(const SocketAddress& server,
   return opened;
 }
 
-StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept {
+StampedRead receive_stamped(int fd, std::span<std::byte> into, ArrivalClock& clock) noexcept {
   const SocketRead timed = receive_with_time(fd, into);
   const TimePoint now = MonotonicClock::now();
-  const Duration age =
-      timed.arrived ? time_since(*timed.arrived).value_or(Duration(0)) : Duration(0);
   return {.result = timed.result,
-          .arrived = now - age,
+          .arrived = timed.arrived ? clock.arrival(*timed.arrived, now) : now,
           .read = now,
           .segment_bytes = timed.segment_bytes};
 }

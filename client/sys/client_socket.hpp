@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "client/sys/arrival_clock.hpp"
 #include "config/net/socket_address.hpp"
 #include "sys/clock.hpp"
 #include "sys/io_result.hpp"
@@ -72,8 +73,9 @@ struct StampedRead {
   std::size_t segment_bytes = 0;  // As in SocketRead.
 };
 
-// Like receive_with_time(), on the monotonic clock.
-[[nodiscard]] StampedRead receive_stamped(int fd, std::span<std::byte> into) noexcept;
+// Like receive_with_time(), on the monotonic clock. `clock` converts the time stamp.
+[[nodiscard]] StampedRead receive_stamped(int fd, std::span<std::byte> into,
+                                          ArrivalClock& clock) noexcept;
 
 // TCP statistics of a connection (TCP_INFO, tcp(7)).
 struct TcpFigures {

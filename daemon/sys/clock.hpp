@@ -33,12 +33,16 @@ inline WallTime wall_time_of(const timespec& time) noexcept {
   return WallTime(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
 }
 
+inline WallTime wall_time() noexcept {
+  timespec now{};
+  (void)calls::clock_gettime(CLOCK_REALTIME, &now);  // Cannot fail with these arguments.
+  return wall_time_of(now);
+}
+
 // The time since `moment`. Nothing if it is negative or longer than a minute: then the wall clock
 // was probably set in between.
 inline std::optional<Duration> time_since(WallTime moment) noexcept {
-  timespec now{};
-  (void)calls::clock_gettime(CLOCK_REALTIME, &now);  // Cannot fail with these arguments.
-  const Duration elapsed = wall_time_of(now) - moment;
+  const Duration elapsed = wall_time() - moment;
   return elapsed >= Duration(0) && elapsed <= std::chrono::minutes(1) ? std::optional(elapsed)
                                                                       : std::nullopt;
 }

@@ -201,6 +201,14 @@ void ScriptedKernel::verify() {
 void ScriptedKernel::improvise(std::function<std::optional<Step>(const MadeCall&)> answer) {
   answer_ = std::move(answer);
 }
+std::chrono::nanoseconds ScriptedKernel::read_clock(clockid_t clock) {
+  if (clock != CLOCK_REALTIME) {
+    return now_;
+  }
+  advance(std::exchange(wall_clock_reading_takes_, std::chrono::nanoseconds(0)));
+  return now_ + wall_clock_ahead_;
+}
+
 void ScriptedKernel::advance(std::chrono::nanoseconds time) {
   now_ += time;
 }

@@ -321,13 +321,14 @@ int setrlimit(int resource, const rlimit* limit) noexcept {
 }
 
 int clock_gettime(clockid_t clock, timespec* time) noexcept {
-  const ScriptedKernel* const kernel = ScriptedKernel::active();
+  ScriptedKernel* const kernel = ScriptedKernel::active();
   if (kernel == nullptr) {
     return ::clock_gettime(clock, time);
   }
   constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
-  time->tv_sec = kernel->now().count() / kNanosPerSecond;
-  time->tv_nsec = kernel->now().count() % kNanosPerSecond;
+  const std::int64_t nanos = kernel->read_clock(clock).count();
+  time->tv_sec = nanos / kNanosPerSecond;
+  time->tv_nsec = nanos % kNanosPerSecond;
   return 0;
 }
 

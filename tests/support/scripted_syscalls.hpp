@@ -353,7 +353,11 @@ class ScriptedKernel {
   void improvise(std::function<std::optional<Step>(const MadeCall&)> answer);
 
   // The results of calls that are not scripted, from now on.
-  void advance(std::chrono::nanoseconds time);      // CLOCK_MONOTONIC otherwise stands still.
+  void advance(std::chrono::nanoseconds time);  // CLOCK_MONOTONIC otherwise stands still.
+  // CLOCK_REALTIME is ahead of CLOCK_MONOTONIC by `time`; at first by 0.
+  void set_wall_clock_ahead(std::chrono::nanoseconds time) { wall_clock_ahead_ = time; }
+  // The next reading of CLOCK_REALTIME takes `time`. The result is the time at its end.
+  void delay_wall_clock_reading(std::chrono::nanoseconds time) { wall_clock_reading_takes_ = time; }
   void set_unread(int fd, int bytes);               // SIOCINQ.
   void set_unacknowledged(int fd, int bytes);       // SIOCOUTQ.
   void set_socket_error(int fd, int error);         // SO_ERROR, once.
@@ -423,6 +427,7 @@ class ScriptedKernel {
   ssize_t on_splice(int from, int to, std::size_t length);
   int on_close(int fd);
   int on_setrlimit(std::uint64_t soft, std::uint64_t hard);
+  std::chrono::nanoseconds read_clock(clockid_t clock);
   [[nodiscard]] std::uint64_t hard_limit() const { return hard_; }
 
  private:
@@ -448,6 +453,8 @@ class ScriptedKernel {
   int failures_ = 0;
   int next_fd_ = 1000;
   std::chrono::nanoseconds now_ = std::chrono::seconds(1000);
+  std::chrono::nanoseconds wall_clock_ahead_{0};
+  std::chrono::nanoseconds wall_clock_reading_takes_{0};
   std::uint64_t soft_ = 1024;
   std::uint64_t hard_ = 20000;
   std::set<int> closed_;

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/sys/arrival_clock.hpp"
 #include "client/sys/client_socket.hpp"
 #include "sys/stream_socket.hpp"
 #include "sys/wait_ready.hpp"
@@ -124,7 +125,8 @@ TEST_F(DatagramSocketTest, ATrainIsReadAsAWholeIfItIsAccepted) {
   if (!server_.cuts(4)) {
     GTEST_SKIP() << "this kernel has no UDP_SEGMENT";
   }
-  const auto read = [this] { return sys::receive_stamped(socket_.fd(), buffer_); };
+  sys::ArrivalClock clock;
+  const auto read = [&] { return sys::receive_stamped(socket_.fd(), buffer_, clock); };
   server_.send_to(client(), "onceagaiNow");
   for (const std::size_t bytes : {4U, 4U, 3U}) {
     const sys::StampedRead part = read();
