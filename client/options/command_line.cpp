@@ -136,6 +136,9 @@ std::optional<std::string> complete_and_check(Options& options) {
   plan.arrivals = given.arrivals.value_or(plan.arrivals);
   plan.warmup = given.warmup.value_or(plan.messages ? std::chrono::nanoseconds(0) : plan.warmup);
   plan.duration = given.duration.value_or(plan.duration);
+  if (!plan.steps.rates_per_s.empty()) {
+    plan.duration = plan.steps.time * static_cast<std::int64_t>(plan.steps.rates_per_s.size());
+  }
   plan.interval = given.interval.value_or(default_interval(plan.duration));
   if (options.ramp.count() > 0 && plan.connect_rate_per_s) {
     return "--ramp and --connect-rate say the same: give one of them";
@@ -143,9 +146,6 @@ std::optional<std::string> complete_and_check(Options& options) {
   if (options.ramp.count() > 0) {
     plan.connect_rate_per_s =
         plan.connections / std::chrono::duration<double>(options.ramp).count();
-  }
-  if (!plan.steps.rates_per_s.empty()) {
-    plan.duration = plan.steps.time * static_cast<std::int64_t>(plan.steps.rates_per_s.size());
   }
   plan.threads = std::min(plan.threads, plan.connections);
   plan.seed = given.seed ? *given.seed : std::random_device()();

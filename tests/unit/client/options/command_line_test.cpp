@@ -294,6 +294,7 @@ TEST(ClientCommandLineTest, TheSeriesOfALongRunHasLongerIntervalsUnlessTheyAreGi
   EXPECT_EQ(run_with({"--duration", "60m"}).plan.interval, seconds(1));
   EXPECT_EQ(run_with({"--duration", "61m"}).plan.interval, seconds(2));
   EXPECT_EQ(run_with({"--duration", "1440m"}).plan.interval, seconds(24));
+  EXPECT_EQ(run_with({"--rate", "1k:2k:1k@61m"}).plan.interval, seconds(3)) << "two steps";
   const Options given = run_with({"--duration", "61m", "--interval", "100ms"});
   EXPECT_EQ(given.plan.interval, milliseconds(100));
   EXPECT_TRUE(given.given.interval.has_value());
