@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 
+#include "client/sys/client_socket.hpp"
 #include "sys/retry_on_eintr.hpp"
 #include "sys/syscalls.hpp"
 
@@ -72,6 +73,9 @@ IoResult ClientDatagramSocket::open_connected(const SocketAddress& server,
   }
   if (result.ok()) {
     result = connect_datagram(fd_.get(), server);
+  }
+  if (result.ok() && is_self_connected(fd_.get())) {
+    result = IoResult::failure(ECONNREFUSED);  // No server listens: the kernel chose its port.
   }
   return result;
 }

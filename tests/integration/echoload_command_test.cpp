@@ -3,6 +3,8 @@
 #include <sys/ioctl.h>
 
 #include <array>
+#include <string>
+#include <vector>
 
 #include "broken_server.hpp"
 #include "ipv6.hpp"
@@ -94,21 +96,26 @@ TEST(EcholoadSelfTest, WithoutAServerItDoesNotAcceptAConnectionToItself) {
       run({.arguments = {"unshare", "--map-root-user", "--net", "true"}}).exit_code != 0) {
     GTEST_SKIP() << "network namespaces are not allowed here, or iproute2 is not installed";
   }
-  for (const std::string arguments :
-       {"check", "run --connections 1", "run --connections 1 --mode connect"}) {
+  const std::string itself = "connected to itself, because no server listens there";
+  const std::string refused = "Connection refused";
+  for (const auto& [arguments, server, error] :
+       std::vector<std::array<std::string, 3>>{{"check", "", itself},
+                                               {"run --connections 1", "", itself},
+                                               {"run --connections 1 --mode connect", "", itself},
+                                               {"check", "udp://", refused},
+                                               {"run --connections 1", "udp://", refused}}) {
     const ChildResult result =
         run({.arguments = {"unshare", "--map-root-user", "--net", "sh", "-c",
                            "ip link set lo up && "
                            "echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range || exit 99; "
-                           "exec \"$0\" $1 127.0.0.1:40000",
-                           ECHOLOAD_BINARY, arguments}});
+                           "exec \"$0\" $1 ${2}127.0.0.1:40000",
+                           ECHOLOAD_BINARY, arguments, server}});
     if (result.exit_code == 99) {
       GTEST_SKIP() << "/proc/sys cannot be written here";
     }
     EXPECT_EQ(result.exit_code, kExitUnavailable) << result.out;
     EXPECT_EQ(result.err,
-              "echoload: no connection to the server: 127.0.0.1:40000: connected to itself, "
-              "because no server listens there\n");
+              "echoload: no connection to the server: 127.0.0.1:40000: " + error + '\n');
   }
 }
 
