@@ -277,7 +277,7 @@ constexpr std::array kOptions{
              return set_file(options.interval_file, value);
            },
            "write each interval to FILE as it ends, as a line of\n"
-           "JSON; - is standard output"},
+           "JSON; - is standard output and replaces the summary"},
     Option{"json", nullptr, OptionScope::check, "",
            [](Options& options, std::string_view /*value*/) { return options.wants_json = true; },
            "print the results as JSON instead of the table"},
@@ -336,9 +336,10 @@ std::string help() {
          "Ctrl-C ends a run; the results so far are reported.\n\n"
          "Exit codes:\n"
          "   0  success\n"
-         "   1  wrong or missing bytes, a failed check, too many errors, or a missed --slo\n"
+         "   1  wrong or missing bytes, a failed or skipped check, too many errors, lost\n"
+         "      datagrams, nothing came back, or a missed --slo or --start-at\n"
          "   3  interrupted, and nothing was wrong until then\n"
-         "  64  wrong command line\n"
+         "  64  wrong command line, or a FILE of merge is not valid\n"
          "  69  no connection to the server\n"
          "  71  the operating system refused descriptors, memory, threads or a file\n\n"
          "See echoload(1).\n";

@@ -257,13 +257,12 @@ std::string parts_lines(const std::vector<RunPart>& parts, const LoadResult& res
 }
 
 // The losses and errors of a run that passed: "; 3 lost (0.012 %)".
-std::string exceptions_text(const Options& options, const Tally& tally) {
+std::string exceptions_text(const Tally& tally) {
   const DatagramCounts& counts = tally.datagrams;
   std::string text = counts.lost > 0 ? "; " + loss_text(counts) : "";
   text += counts.duplicated > 0 ? "; " + count_text(counts.duplicated) + " duplicated" : "";
   if (const std::uint64_t errors = tally.errors_in_all(); errors > 0) {
-    text += "; errors: " + count_text(errors) + " (at most " + count_text(options.max_errors) +
-            " allowed)";
+    text += "; errors: " + count_text(errors);
   }
   return text;
 }
@@ -275,7 +274,7 @@ std::string passed_line(const Options& options, const LoadResult& result, const 
   if (result.is_interrupted) {
     return "interrupted: every byte that came back is right\n";
   }
-  if (const std::string but = exceptions_text(options, result.tally); !but.empty()) {
+  if (const std::string but = exceptions_text(result.tally); !but.empty()) {
     const std::string what = options.plan.server.is_udp() ? "datagrams" : "bytes";
     return "passed: all " + what + " that came back are right" + but + '\n';
   }

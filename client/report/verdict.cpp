@@ -60,6 +60,11 @@ void judge_limits(const Options& options, const LoadResult& result, Verdict& ver
   }
 }
 
+bool has_limit_of(const Options& options, Limit::Kind kind) {
+  return std::ranges::any_of(options.limits,
+                             [kind](const Limit& limit) { return limit.kind == kind; });
+}
+
 void judge_begin(const Options& options, const LoadResult& result, Verdict& verdict) {
   if (result.start_missed_by > std::chrono::nanoseconds(0)) {
     const bool is_udp = options.plan.server.is_udp();
@@ -69,13 +74,14 @@ void judge_begin(const Options& options, const LoadResult& result, Verdict& verd
   }
 }
 
+// A limit on the errors replaces --max-errors.
 void judge_errors(const Options& options, const LoadResult& result, Verdict& verdict) {
   const std::uint64_t mismatches = result.tally.mismatches();
   const std::uint64_t errors = result.tally.errors_in_all() - mismatches;
   if (mismatches > 0) {
     verdict.failures.push_back("wrong or missing bytes: " + count_text(mismatches));
   }
-  if (errors > options.max_errors) {
+  if (errors > options.max_errors && !has_limit_of(options, Limit::Kind::errors)) {
     verdict.failures.push_back("errors: " + count_text(errors) + " (at most " +
                                count_text(options.max_errors) + " allowed)");
   }
@@ -94,9 +100,7 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
 void judge_datagrams(const Options& options, const LoadResult& result, Verdict& verdict) {
   constexpr double kMostSilence = 1.5;  // Timeouts.
   const DatagramCounts& counts = result.tally.datagrams;
-  const bool has_limit = std::ranges::any_of(
-      options.limits, [](const Limit& limit) { return limit.kind == Limit::Kind::loss; });
-  if (counts.lost > 0 && !has_limit) {
+  if (counts.lost > 0 && !has_limit_of(options, Limit::Kind::loss)) {
     verdict.failures.push_back("lost datagrams: " + count_text(counts.lost) + " of " +
                                count_text(counts.sent) + "; --slo loss=1% would allow 1 %");
   }

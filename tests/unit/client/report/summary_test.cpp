@@ -76,9 +76,7 @@ TEST_F(SummaryTest, TheLastLineSaysWhatDidNotComeBackAsItWasSent) {
   options_.limits = {{.text = "loss=1%", .kind = client::Limit::Kind::loss, .number = 1}};
   result_.tally.datagrams.lost = 12;
   result_.tally.count(LoadError::refused, "");
-  EXPECT_TRUE(
-      text().ends_with("; 12 lost (0.012 %); 3 duplicated; errors: 1 (at most 5 allowed)\n"))
-      << text();
+  EXPECT_TRUE(text().ends_with("; 12 lost (0.012 %); 3 duplicated; errors: 1\n")) << text();
 }
 
 TEST_F(SummaryTest, AUnixSocketHasNoLocalPorts) {
@@ -221,8 +219,7 @@ TEST_F(SummaryTest, ARunThatPassedWithErrorsDoesNotSayThatEveryByteCameBack) {
   options_.max_errors = 5;
   result_.tally.count(LoadError::stalled, "connection 5: stalled: 64 bytes never came back");
   EXPECT_FALSE(says("every byte came back"));
-  EXPECT_TRUE(text().ends_with(
-      "\npassed: all bytes that came back are right; errors: 1 (at most 5 allowed)\n"));
+  EXPECT_TRUE(text().ends_with("\npassed: all bytes that came back are right; errors: 1\n"));
 }
 
 TEST_F(SummaryTest, SaysIfTheServerProcessDidNotExistAllTheTime) {
