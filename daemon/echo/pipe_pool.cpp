@@ -110,12 +110,13 @@ bool PipePool::open_one() noexcept {
     destroy(pipe);
     return false;
   }
+  pipe->capacity_ = pipe_bytes_;
   free_ = pipe;
   return true;
 }
 
 void PipePool::take_back(PooledPipe* pipe) noexcept {
-  if (pipe->bytes_ > 0 || open_ > most_) {
+  if (pipe->bytes_ > 0 || open_ > most_ || pipe->capacity_ != pipe_bytes_) {
     destroy(pipe);
     return;
   }

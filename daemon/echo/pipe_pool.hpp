@@ -3,7 +3,7 @@
 // A round goes through the pool's round pipe, as a read goes into the reading block of
 // buffer_pool.hpp. If the kernel does not accept all of a reply, that pipe moves to the connection
 // that owes the rest, and the next round gets another pipe. A pipe that comes back empty is used
-// again; one with bytes in it is closed.
+// again. It is closed if it has bytes in it or another size than is set now.
 //
 // Pipes are opened when they are needed. If no pipe can be opened, or the kernel makes it too
 // small, the pool tries again after a second.
@@ -46,6 +46,7 @@ class PooledPipe final : public Reply {
   PooledPipe* next_free_ = nullptr;
   sys::Pipe pipe_;
   std::size_t bytes_ = 0;
+  std::size_t capacity_ = 0;  // As asked for. 0: not known, because another program made the pipe.
 };
 
 class PipePool {
@@ -58,7 +59,7 @@ class PipePool {
   PipePool& operator=(const PipePool&) = delete;
   ~PipePool();
 
-  // Allows `pipes` pipes of `bytes` each. Pipes in use keep their size until they come back.
+  // Allows `pipes` pipes of `bytes` each. Does not change pipes in use.
   void set_limits(std::size_t pipes, std::size_t bytes) noexcept;
 
   // Returns the pipe for the next round, which is empty, or nullptr if there is none.

@@ -205,7 +205,10 @@ std::chrono::nanoseconds ScriptedKernel::read_clock(clockid_t clock) {
   if (clock != CLOCK_REALTIME) {
     return now_;
   }
-  advance(std::exchange(wall_clock_reading_takes_, std::chrono::nanoseconds(0)));
+  if (!wall_clock_readings_take_.empty()) {
+    advance(wall_clock_readings_take_.front());
+    wall_clock_readings_take_.pop_front();
+  }
   return now_ + wall_clock_ahead_;
 }
 
@@ -539,7 +542,7 @@ ssize_t ScriptedKernel::on_recvmsg(int fd, msghdr* message, int flags) {
     message->msg_controllen = 0;
     return received;
   }
-  const std::chrono::nanoseconds arrived = now() - *age_of_read_;
+  const std::chrono::nanoseconds arrived = now() + wall_clock_ahead_ - *age_of_read_;
   const auto whole = std::chrono::duration_cast<std::chrono::seconds>(arrived);
   const timespec stamp{.tv_sec = whole.count(), .tv_nsec = (arrived - whole).count()};
   header->cmsg_level = SOL_SOCKET;
@@ -763,7 +766,8 @@ ssize_t ScriptedKernel::on_write(int fd, const void* data, std::size_t length) {
   return finish(*step);
 }
 
-int ScriptedKernel::on_pipe(int* ends) {
+int ScriptedKernel::on_pipe(int* ends, int flags) {
+  EXPECT_NE(flags & O_CLOEXEC, 0);
   const std::optional<Step> step = take({.call = Call::pipe2}, "pipe2()", false);
   if (step) {
     return static_cast<int>(finish(*step));
@@ -772,6 +776,9 @@ int ScriptedKernel::on_pipe(int* ends) {
   both[0] = next_fd_++;
   both[1] = next_fd_++;
   pipes_[both[0]];
+  if ((flags & O_NONBLOCK) == 0) {
+    blocking_pipes_.insert(both[0]);
+  }
   return 0;
 }
 
@@ -789,7 +796,7 @@ int ScriptedKernel::on_fcntl(int fd, int command, int value) {
   return pipe_room_.value_or(room);
 }
 
-ssize_t ScriptedKernel::on_splice(int from, int to, std::size_t length) {
+ssize_t ScriptedKernel::on_splice(int from, int to, std::size_t length, unsigned flags) {
   const bool is_in = !pipes_.contains(from);
   const int socket = is_in ? from : to;
   std::string& pipe = is_in ? pipes_[to - 1] : pipes_[from];
@@ -803,7 +810,11 @@ ssize_t ScriptedKernel::on_splice(int from, int to, std::size_t length) {
   if (!step) {
     return fail_with(EAGAIN);
   }
-  if (is_in ? !pipe.empty() || step->bytes.size() > length : length != pipe.size()) {
+  const bool may_block =
+      flags != SPLICE_F_NONBLOCK || blocking_pipes_.contains(is_in ? to - 1 : from);
+  const bool is_wrong =
+      is_in ? !pipe.empty() || step->bytes.size() > length : length != pipe.size();
+  if (is_wrong || may_block) {
     mismatch(*step, text);
     return fail_with(EAGAIN);
   }

@@ -163,7 +163,7 @@ int timerfd_settime(int fd, int flags, const itimerspec* time) noexcept {
 
 int pipe2(int* ends, int flags) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
-  return kernel != nullptr ? kernel->on_pipe(ends) : ::pipe2(ends, flags);
+  return kernel != nullptr ? kernel->on_pipe(ends, flags) : ::pipe2(ends, flags);
 }
 
 int fcntl(int fd, int command, int value) noexcept {
@@ -173,7 +173,7 @@ int fcntl(int fd, int command, int value) noexcept {
 
 ssize_t splice(int from, int to, size_t length, unsigned flags) noexcept {
   ScriptedKernel* const kernel = ScriptedKernel::active();
-  return kernel != nullptr ? kernel->on_splice(from, to, length)
+  return kernel != nullptr ? kernel->on_splice(from, to, length, flags)
                            : ::splice(from, nullptr, to, nullptr, length, flags);
 }
 

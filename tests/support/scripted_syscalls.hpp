@@ -356,8 +356,10 @@ class ScriptedKernel {
   void advance(std::chrono::nanoseconds time);  // CLOCK_MONOTONIC otherwise stands still.
   // CLOCK_REALTIME is ahead of CLOCK_MONOTONIC by `time`; at first by 0.
   void set_wall_clock_ahead(std::chrono::nanoseconds time) { wall_clock_ahead_ = time; }
-  // The next reading of CLOCK_REALTIME takes `time`. The result is the time at its end.
-  void delay_wall_clock_reading(std::chrono::nanoseconds time) { wall_clock_reading_takes_ = time; }
+  // The next readings of CLOCK_REALTIME take these times. The result is the time at the end.
+  void delay_wall_clock_readings(const std::vector<std::chrono::nanoseconds>& times) {
+    wall_clock_readings_take_.assign(times.begin(), times.end());
+  }
   void set_unread(int fd, int bytes);               // SIOCINQ.
   void set_unacknowledged(int fd, int bytes);       // SIOCOUTQ.
   void set_socket_error(int fd, int error);         // SO_ERROR, once.
@@ -422,9 +424,9 @@ class ScriptedKernel {
   ssize_t on_write(int fd, const void* data, std::size_t length);
   [[nodiscard]] bool is_ready(int fd) const { return !not_ready_.contains(fd); }
   [[nodiscard]] std::optional<mode_t> file_type(int fd) const;
-  int on_pipe(int* ends);
+  int on_pipe(int* ends, int flags);
   int on_fcntl(int fd, int command, int value);
-  ssize_t on_splice(int from, int to, std::size_t length);
+  ssize_t on_splice(int from, int to, std::size_t length, unsigned flags);
   int on_close(int fd);
   int on_setrlimit(std::uint64_t soft, std::uint64_t hard);
   std::chrono::nanoseconds read_clock(clockid_t clock);
@@ -454,13 +456,14 @@ class ScriptedKernel {
   int next_fd_ = 1000;
   std::chrono::nanoseconds now_ = std::chrono::seconds(1000);
   std::chrono::nanoseconds wall_clock_ahead_{0};
-  std::chrono::nanoseconds wall_clock_reading_takes_{0};
+  std::deque<std::chrono::nanoseconds> wall_clock_readings_take_;
   std::uint64_t soft_ = 1024;
   std::uint64_t hard_ = 20000;
   std::set<int> closed_;
   std::map<int, std::uint64_t> eventfds_;
   std::set<int> signalfds_;
   std::map<int, std::string> pipes_;  // Content by the reading end; the writing end is that plus 1.
+  std::set<int> blocking_pipes_;      // Reading ends.
   std::map<int, int> pipe_sizes_;
   std::optional<int> pipe_room_;
   std::deque<int> signals_;

@@ -53,6 +53,23 @@ class ConnectionSpliceTest : public EchoFixture {
     kernel_.expect_modify(kFd, kWriting);
     iterate();
   }
+  // The limit is that of one round, so what the first connection still pins would forbid this one.
+  void expect_another_splices() {
+    EchoSettings fewer = splicing();
+    fewer.splice.pins = 9;
+    context_.apply(fewer);
+    connect(kOther);
+    kernel_.set_unread(kOther, 1000);
+    kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
+    kernel_.expect_recv(kOther, kBulk);
+    kernel_.expect_send(kOther, kBulk);
+    kernel_.expect_splice_in(kOther, kBulk);
+    kernel_.expect_splice_out(kOther);
+    kernel_.expect_splice_in_error(kOther, EAGAIN);
+    kernel_.expect_recv_error(kOther, EAGAIN);
+    iterate();
+    EXPECT_EQ(count(Counter::splice_capped), 0);
+  }
   void drained() {
     kernel_.expect_splice_in_error(kFd, EAGAIN);
     kernel_.expect_recv_error(kFd, EAGAIN);
@@ -106,6 +123,7 @@ TEST_F(ConnectionSpliceTest, IsAskedNoMoreAfterSmallRounds) {
   }
   // Once in the turn that read to EAGAIN, then for each of the two rounds that patience lasts.
   EXPECT_EQ(kernel_.count(Call::ioctl), 3);
+  EXPECT_EQ(count(Counter::splice_leaves), 0) << "it never spliced";
 }
 
 TEST_F(ConnectionSpliceTest, ReadsSmallPiecesBackAndCopiesForAWhile) {
@@ -278,6 +296,7 @@ TEST_F(ConnectionSpliceTest, CopiesWhenTheConnectionHasTooMuchUnacknowledged) {
   expect_copy("short");
   iterate();
   EXPECT_EQ(count(Counter::splice_capped), 2);
+  EXPECT_EQ(count(Counter::splice_leaves), 1);
   kernel_.set_unacknowledged(kFd, 0);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   expect_splice(kBulk);
@@ -309,25 +328,46 @@ TEST_F(ConnectionSpliceTest, WhatConnectionsPinIsBoundedForAllOfThem) {
   EXPECT_EQ(count(Counter::splice_capped), 2);
 }
 
-TEST_F(ConnectionSpliceTest, ACloseAndASweepGiveBackWhatWasPinned) {
+TEST_F(ConnectionSpliceTest, ACloseGivesBackWhatWasPinned) {
+  connect_owing_from_a_pipe();
+  context_.table.visit(0, 1, [](Connection& one) { one.abort(CloseReason::forced); });
+  expect_another_splices();
+}
+
+TEST_F(ConnectionSpliceTest, ASweepGivesBackWhatIsAcknowledged) {
   connect_owing_from_a_pipe();
   kernel_.set_unacknowledged(kFd, 10);
-  EchoSettings fewer = splicing();
-  fewer.splice.pins = 9;  // For one round.
-  context_.apply(fewer);
-  Connection* first = nullptr;
-  context_.table.visit(0, 1, [&](Connection& one) { first = &one; });
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
   kernel_.expect_splice_out(kFd);
   kernel_.expect_modify(kFd, kReading);
   iterate();
   kernel_.set_unacknowledged(kFd, 0);
-  first->check_timeouts();
+  context_.table.visit(0, 1, [](Connection& one) { one.check_timeouts(); });
+  expect_another_splices();
+}
+
+TEST_F(ConnectionSpliceTest, WhatItPinsIsCountedAgainAfterAnUpgrade) {
+  connect_with_bulk();
+  kernel_.set_unacknowledged(kFd, 10);
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   expect_splice(kBulk);
   drained();
   iterate();
-  EXPECT_EQ(count(Counter::splice_capped), 0);
+  ParkedConnection parked;
+  context_.table.visit(0, 1, [&parked](Connection& one) { parked = one.park(); });
+  EXPECT_TRUE(parked.pins_memory);
+  parked.fd = kOther;
+  kernel_.set_unacknowledged(kOther, 10);
+  const std::size_t asked = kernel_.count(Call::ioctl);
+  context_.resume(parked, nullptr);
+  EXPECT_EQ(kernel_.count(Call::ioctl), asked + 1) << "how much is unacknowledged";
+  context_.table.visit(1, 1, [&parked](Connection& one) { parked = one.park(); });
+  EXPECT_TRUE(parked.pins_memory);
+}
+
+TEST_F(ConnectionSpliceTest, AConnectionThatOnlyCopiedPinsNothing) {
+  connect_with_bulk();
+  context_.table.visit(0, 1, [](Connection& one) { EXPECT_FALSE(one.park().pins_memory); });
 }
 
 TEST_F(ConnectionSpliceTest, ADrainSplicesWhatItOwesAndNoMore) {
