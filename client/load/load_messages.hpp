@@ -48,7 +48,7 @@ class LoadMessages {
     return context_.is_stopping && !has_unbegun() && counts_.outstanding() == 0;
   }
 
-  // Fills the beginning of `buffer` with the next bytes to send and returns it.
+  // Writes the next unsent bytes to the beginning of `buffer` and returns that part.
   [[nodiscard]] std::span<const std::byte> fill_unsent(std::span<std::byte> buffer) const noexcept;
   void on_sent(std::size_t bytes) noexcept;
   // `bytes` bytes came back in `read`, all of them right. Returns how many messages were answered.

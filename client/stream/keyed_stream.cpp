@@ -96,8 +96,8 @@ void KeyedStream::Piece::copy_to(std::byte* out) const noexcept {
   }
 }
 
-// Compares many words per branch, because a branch costs more than a comparison. Then searches for
-// the first difference.
+// Compares strides of many words with one branch each, because a branch costs more than a
+// comparison. Compares the stride with a difference, or the rest, by words and then by bytes.
 std::size_t KeyedStream::Piece::count_matching(const std::byte* bytes) const noexcept {
   constexpr std::size_t kStrideBytes = 32 * kKeyBytes;
   const auto difference_at = [&](std::size_t i) {

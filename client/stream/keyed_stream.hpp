@@ -61,8 +61,10 @@ class KeyedStream {
     std::size_t length;
 
     [[nodiscard]] std::byte at(std::size_t i) const noexcept;
+    // Writes the piece, `length` bytes, to `out`.
     void copy_to(std::byte* out) const noexcept;
-    // Returns how many leading bytes of the piece equal those at `bytes`.
+    // Returns how many leading bytes of the piece equal those at `bytes`, which has at least
+    // `length` bytes.
     [[nodiscard]] std::size_t count_matching(const std::byte* bytes) const noexcept;
   };
   // The piece at `offset`, of at most `most` bytes.

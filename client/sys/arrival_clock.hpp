@@ -1,9 +1,10 @@
 // Converts the kernel's time stamps of received bytes, which are times of the wall clock, to the
 // monotonic clock.
 //
-// Compares the two clocks at most once per kInterval, because reading another clock for each
-// arrival takes 1 % of an echo. If someone sets the wall clock, conversions are wrong until the
-// next comparison.
+// Compares the two clocks at most once per kInterval, because reading a second clock for each
+// arrival costs about 1 % of the client's CPU. If someone sets the wall clock, arrivals are wrong
+// until the next comparison, and so are those that were stamped before the clock was set and read
+// after it.
 //
 // Thread-safety: none.
 #pragma once

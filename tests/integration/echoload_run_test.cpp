@@ -281,9 +281,12 @@ TEST_F(EcholoadRunTest, ARunAtARateThatCannotBeReachedEndsWithinTheTimeoutAfterA
       {.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s", "--rate", "100M",
                      "--timeout", "300ms", local_target(daemon().port())}});
   wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
+  const auto signalled = std::chrono::steady_clock::now();
   client.signal(SIGINT);
   constexpr int kInterrupted = 3;
   EXPECT_EQ(client.wait(), kInterrupted) << client.out() << client.err();
+  EXPECT_LT(std::chrono::steady_clock::now() - signalled,
+            std::chrono::seconds(kSanitized ? 30 : 5));
 }
 
 TEST_F(EcholoadRunTest, SignalsEndItWhileItsOutputBlocks) {
@@ -495,7 +498,7 @@ TEST_F(EcholoadRunTest, TimeThatEchoesWaitForTheClientIsNotLatency) {
 }
 
 // Compares a thousand connections in a closed loop with a separate client that does nothing else.
-TEST_F(EcholoadRunTest, TheLatencyOfManyConnectionsEqualsThatOfASeparateClient) {
+TEST_F(EcholoadRunTest, TheLatencyOfManyConnectionsIsCloseToThatOfASeparateClient) {
   if (kSanitized) {
     GTEST_SKIP() << "the server is so slow that a crowd waits for each other there";
   }
@@ -525,6 +528,9 @@ TEST_F(EcholoadRunTest, TheLatencyOfManyConnectionsEqualsThatOfASeparateClient) 
   // They are about equal. When the latency included the wait for the client, it was 30 times as
   // long.
   EXPECT_LT(p50, 8 * *middle);
+  // The probe has its own delays, so it gives no lower bound. Two passes through the kernel take
+  // several microseconds.
+  EXPECT_GT(p50, 1);
 }
 
 TEST_F(EcholoadRunTest, EachIntervalIsALineOfJsonAsInTheWholeResult) {

@@ -149,6 +149,18 @@ TEST_F(LimitsTest, AStartThatCouldServeNobodyIsRefusedWithTheNumberThatWouldDo) 
   EXPECT_NE(started.err.find("limits: 1 connections"), std::string::npos) << started.err;
 }
 
+TEST_F(LimitsTest, EachPipeTakesTwoDescriptorsFromTheConnections) {
+  start(DaemonOptions{.config = "[buffers]\nsplice = false\n", .open_files = 1024});
+  const std::size_t without_pipes = connections_in_force();
+  daemon().finish();
+  start(DaemonOptions{.open_files = 1024});
+  const std::string words = "splice: at most ";
+  const std::string line = daemon().wait_for_err(words);
+  const std::size_t pipes = std::stoul(line.substr(line.find(words) + words.size()));
+  EXPECT_GT(pipes, 0U);
+  EXPECT_EQ(connections_in_force(), without_pipes - 2 * pipes);
+}
+
 // A supervisor that leaves descriptors open in echod: each is one connection less.
 TEST_F(LimitsTest, DescriptorsThatWereInheritedAreInTheReserve) {
   const std::string copying = "[buffers]\nsplice = false\n";  // Pipes have a share of what is left.

@@ -1,7 +1,7 @@
 """Tests the page that `echoload --html` writes, as a browser shows it. Without a browser it tests only the XML.
 
 $ECHOD_BUILD_DIR is the build directory of the programs. With the name of a PNG file as argument, it makes the picture
-for the README instead: of a run in which the server is stopped for a moment.
+for docs/echoload.md instead: of a run in which the server is stopped for a moment.
 """
 
 import os

@@ -51,6 +51,9 @@ TEST_F(ConnectRaceTest, AfterARefusalTheNextIsTried) {
   EXPECT_EQ(result.errors, (std::vector<int>{ECONNREFUSED, ECONNREFUSED, 0}));
 }
 
+// RFC 8305, section 5.
+static_assert(sys::kAttemptDelay >= milliseconds(100) && sys::kAttemptDelay <= seconds(2));
+
 TEST_F(ConnectRaceTest, ASilentAddressIsOvertakenBeforeItsTimeout) {
   const std::vector<sys::Route> routes{to(stuck_.address), to(second_.address)};
   const sys::RaceResult result = sys::connect_to_first(routes, seconds(20));
