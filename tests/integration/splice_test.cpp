@@ -68,6 +68,38 @@ TEST_F(SpliceTest, AHalfCloseWithALateReaderLosesNothing) {
   daemon().expect_counter("bytes_sent", kMoreThanBuffersHold);
 }
 
+// The kernel puts what a thread sends into a page one after the other, whatever the socket. So the
+// pieces of one of two clients that take turns are never adjacent, and each needs a slot of a pipe.
+TEST_F(SpliceTest, SmallPiecesAreReadBackAndComeBackUnchanged) {
+  start("workers = 1\n");
+  constexpr std::uint64_t kSmallPieces = (kSanitized ? 8 : 16) * kMib;
+  const std::uint64_t seed = announce_seed();
+  std::vector<TcpPeer> peers;
+  std::vector<EchoPump> pumps;
+  for (int i = 0; i < 2; ++i) {
+    peers.push_back(connect());
+    // The receive buffer grows, so that much waits afterwards.
+    pump_against_full_queue(peers.back(), {.bytes = kLargeSplice,
+                                           .largest_send = kMib,
+                                           .largest_receive = kMib,
+                                           .half_closes = false});
+  }
+  for (TcpPeer& peer : peers) {
+    pumps.emplace_back(peer, PumpPlan{.bytes = kSmallPieces,
+                                      .seed = seed + pumps.size(),
+                                      .largest_send = 500,
+                                      .reads = false});
+  }
+  daemon().freeze();
+  send_until_blocked(pumps);
+  daemon().thaw();
+  for (EchoPump& pump : pumps) {
+    pump.read_now();
+  }
+  run_pumps(pumps);
+  EXPECT_GT(daemon().counter("splice_read_backs"), 0U);
+}
+
 TEST_F(SpliceTest, UrgentBytesAmidBulkComeBackInTheirPlaces) {
   start();
   const std::string bulk(300 * kKib, 'b');
@@ -82,6 +114,26 @@ TEST_F(SpliceTest, UrgentBytesAmidBulkComeBackInTheirPlaces) {
     EXPECT_EQ(tail.ending, Ending::fin);
     ASSERT_TRUE(tail.bytes == bulk + '!' + bulk + '?') << tail.bytes.size() << " bytes came back";
   }
+}
+
+TEST_F(SpliceTest, UrgentBytesComeBackOnAConnectionThatSplices) {
+  start();
+  TcpPeer peer = connect();
+  pump_against_full_queue(
+      peer,
+      {.bytes = kLargeSplice, .largest_send = kMib, .largest_receive = kMib, .half_closes = false});
+  const std::string bulk(kMib, 'b');
+  const std::uint64_t spliced = daemon().counter("splice_rounds");
+  daemon().freeze();
+  peer.send_all(bulk);
+  daemon().thaw();
+  daemon().wait_for_counter("splice_rounds", spliced + 1);
+  peer.send_urgent('!');
+  peer.send_all(bulk);
+  peer.half_close();
+  const Tail tail = peer.receive_to_end();
+  EXPECT_EQ(tail.ending, Ending::fin);
+  EXPECT_TRUE(tail.bytes == bulk + '!' + bulk) << tail.bytes.size() << " bytes came back";
 }
 
 TEST_F(SpliceTest, ResetsAmidBulkEndTheirConnectionsAlone) {
