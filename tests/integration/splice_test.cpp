@@ -72,7 +72,6 @@ TEST_F(SpliceTest, AHalfCloseWithALateReaderLosesNothing) {
 // pieces of one of two clients that take turns are never adjacent, and each needs a slot of a pipe.
 TEST_F(SpliceTest, SmallPiecesAreReadBackAndComeBackUnchanged) {
   start("workers = 1\n");
-  constexpr std::uint64_t kSmallPieces = (kSanitized ? 8 : 16) * kMib;
   const std::uint64_t seed = announce_seed();
   std::vector<TcpPeer> peers;
   std::vector<EchoPump> pumps;
@@ -85,7 +84,7 @@ TEST_F(SpliceTest, SmallPiecesAreReadBackAndComeBackUnchanged) {
                                            .half_closes = false});
   }
   for (TcpPeer& peer : peers) {
-    pumps.emplace_back(peer, PumpPlan{.bytes = kSmallPieces,
+    pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold,
                                       .seed = seed + pumps.size(),
                                       .largest_send = 500,
                                       .reads = false});
@@ -94,6 +93,7 @@ TEST_F(SpliceTest, SmallPiecesAreReadBackAndComeBackUnchanged) {
   send_until_blocked(pumps);
   daemon().thaw();
   for (EchoPump& pump : pumps) {
+    pump.send_no_more();
     pump.read_now();
   }
   run_pumps(pumps);
