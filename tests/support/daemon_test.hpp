@@ -44,6 +44,7 @@ class DaemonTest : public testing::Test {
 
   void TearDown() override {
     if (daemon_ && !daemon_->is_finished() && daemon_->child().is_running()) {
+      daemon_->thaw();  // A test that fails may leave it frozen.
       daemon_->finish();
     } else if (daemon_ && !daemon_->is_finished()) {
       daemon_->finish_stopped();
