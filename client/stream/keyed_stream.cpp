@@ -123,10 +123,11 @@ std::size_t KeyedStream::Piece::count_matching(const std::byte* bytes) const noe
 }
 
 void KeyedStream::fill(std::span<std::byte> out, std::uint64_t offset) const noexcept {
-  for (std::size_t done = 0; done < out.size();) {
-    const Piece piece = piece_at(offset + done, out.size() - done);
-    piece.copy_to(out.data() + done);
-    done += piece.length;
+  while (!out.empty()) {
+    const Piece piece = piece_at(offset, out.size());
+    piece.copy_to(out.data());
+    offset += piece.length;
+    out = out.subspan(piece.length);
   }
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <vector>
+#include <optional>
 
 #include "client/stream/keyed_stream.hpp"
 #include "client/text/figures.hpp"
@@ -67,13 +67,14 @@ bool matches_block_at(std::span<const std::byte> bytes, std::uint64_t position) 
 std::optional<std::uint64_t> find_expected_later(const KeyedStream& stream, std::uint64_t offset,
                                                  std::uint64_t missing,
                                                  std::span<const std::byte> bytes) {
-  const std::size_t length = std::min<std::size_t>(missing, kMinIdentifyingBytes);
-  std::vector<std::byte> wanted(length);
+  if (missing < kMinIdentifyingBytes) {
+    return std::nullopt;
+  }
+  std::array<std::byte, kMinIdentifyingBytes> wanted{};
   stream.fill(wanted, offset);
   const auto found = std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end());
-  return length < kMinIdentifyingBytes || found == bytes.end()
-             ? std::nullopt
-             : std::optional(static_cast<std::uint64_t>(found - bytes.begin()));
+  return found == bytes.end() ? std::nullopt
+                              : std::optional(static_cast<std::uint64_t>(found - bytes.begin()));
 }
 
 // The number of bytes up to the last wrong one.
