@@ -7,8 +7,7 @@ TimePoint ArrivalClock::arrival(WallTime stamp, TimePoint now) noexcept {
     compare_clocks();
   }
   const TimePoint arrived(stamp.time_since_epoch() + offset_);
-  const bool is_possible = arrived <= now && now - arrived <= std::chrono::minutes(1);
-  return is_possible ? arrived : now;
+  return is_possible_age(now - arrived) ? arrived : now;
 }
 
 // The thread may lose its CPU between two reads, so the quickest of a few attempts counts.

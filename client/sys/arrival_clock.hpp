@@ -2,9 +2,9 @@
 // monotonic clock.
 //
 // Compares the two clocks at most once per kInterval, because reading a second clock for each
-// arrival costs about 1 % of the client's CPU. If someone sets the wall clock, arrivals are wrong
-// until the next comparison, and so are those that were stamped before the clock was set and read
-// after it.
+// arrival costs about 1 % of the client's CPU. If someone sets the wall clock, two kinds of
+// arrivals are wrong: those read before the next comparison, and those stamped before the clock was
+// set.
 //
 // Thread-safety: none.
 #pragma once

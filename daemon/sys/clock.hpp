@@ -39,12 +39,15 @@ inline WallTime wall_time() noexcept {
   return wall_time_of(now);
 }
 
-// The time since `moment`. Nothing if it is negative or longer than a minute: then the wall clock
-// was probably set in between.
+// Whether bytes can have arrived so long ago. If not, the wall clock was probably set in between.
+inline bool is_possible_age(Duration age) noexcept {
+  return age >= Duration(0) && age <= std::chrono::minutes(1);
+}
+
+// The time since `moment`. Nothing if it is not a possible age.
 inline std::optional<Duration> time_since(WallTime moment) noexcept {
   const Duration elapsed = wall_time() - moment;
-  return elapsed >= Duration(0) && elapsed <= std::chrono::minutes(1) ? std::optional(elapsed)
-                                                                      : std::nullopt;
+  return is_possible_age(elapsed) ? std::optional(elapsed) : std::nullopt;
 }
 
 }  // namespace echod::sys

@@ -16,9 +16,10 @@ namespace {
 class LimitsTest : public DaemonTest {
  protected:
   // "limits: 190 connections, 256 open files, ...".
-  std::size_t connections_in_force() {
-    const std::string line = daemon().wait_for_err("limits: ");
-    const std::string words = "limits: ";
+  std::size_t connections_in_force() { return number_after("limits: "); }
+  // The number that follows these words on standard error.
+  std::size_t number_after(const std::string& words) {
+    const std::string line = daemon().wait_for_err(words);
     return std::stoul(line.substr(line.find(words) + words.size()));
   }
 
@@ -154,9 +155,7 @@ TEST_F(LimitsTest, EachPipeTakesTwoDescriptorsFromTheConnections) {
   const std::size_t without_pipes = connections_in_force();
   daemon().finish();
   start(DaemonOptions{.open_files = 1024});
-  const std::string words = "splice: at most ";
-  const std::string line = daemon().wait_for_err(words);
-  const std::size_t pipes = std::stoul(line.substr(line.find(words) + words.size()));
+  const std::size_t pipes = number_after("splice: at most ");
   EXPECT_GT(pipes, 0U);
   EXPECT_EQ(connections_in_force(), without_pipes - 2 * pipes);
 }

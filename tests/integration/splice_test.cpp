@@ -12,7 +12,16 @@ namespace {
 
 constexpr std::uint64_t kLargeSplice = (kSanitized ? 16 : 64) * kMib;
 
-class SpliceTest : public DaemonTest {};
+class SpliceTest : public DaemonTest {
+ protected:
+  // The daemon's, so that much waits there afterwards.
+  void let_receive_buffer_grow(TcpPeer& peer) {
+    pump_against_full_queue(peer, {.bytes = kLargeSplice,
+                                   .largest_send = kMib,
+                                   .largest_receive = kMib,
+                                   .half_closes = false});
+  }
+};
 
 // A MiB may be spliced before the client has read anything.
 TEST_F(SpliceTest, WhatWaitsIsSplicedAndComesBackUnchanged) {
@@ -77,11 +86,7 @@ TEST_F(SpliceTest, SmallPiecesAreReadBackAndComeBackUnchanged) {
   std::vector<EchoPump> pumps;
   for (int i = 0; i < 2; ++i) {
     peers.push_back(connect());
-    // The receive buffer grows, so that much waits afterwards.
-    pump_against_full_queue(peers.back(), {.bytes = kLargeSplice,
-                                           .largest_send = kMib,
-                                           .largest_receive = kMib,
-                                           .half_closes = false});
+    let_receive_buffer_grow(peers.back());
   }
   for (TcpPeer& peer : peers) {
     pumps.emplace_back(peer, PumpPlan{.bytes = kMoreThanBuffersHold,
@@ -119,9 +124,7 @@ TEST_F(SpliceTest, UrgentBytesAmidBulkComeBackInTheirPlaces) {
 TEST_F(SpliceTest, UrgentBytesComeBackOnAConnectionThatSplices) {
   start();
   TcpPeer peer = connect();
-  pump_against_full_queue(
-      peer,
-      {.bytes = kLargeSplice, .largest_send = kMib, .largest_receive = kMib, .half_closes = false});
+  let_receive_buffer_grow(peer);
   const std::string bulk(kMib, 'b');
   const std::uint64_t spliced = daemon().counter("splice_rounds");
   daemon().freeze();

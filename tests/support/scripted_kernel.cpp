@@ -201,6 +201,7 @@ void ScriptedKernel::verify() {
 void ScriptedKernel::improvise(std::function<std::optional<Step>(const MadeCall&)> answer) {
   answer_ = std::move(answer);
 }
+
 std::chrono::nanoseconds ScriptedKernel::read_clock(clockid_t clock) {
   if (clock != CLOCK_REALTIME) {
     return now_;

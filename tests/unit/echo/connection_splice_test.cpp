@@ -26,13 +26,13 @@ class ConnectionSpliceTest : public EchoFixture {
 
   ConnectionSpliceTest() { context_.apply(splicing()); }
 
-  void expect_copy(const std::string& bytes) {
-    kernel_.expect_recv(kFd, bytes);
-    kernel_.expect_send(kFd, bytes);
+  void expect_copy(const std::string& bytes, int fd = kFd) {
+    kernel_.expect_recv(fd, bytes);
+    kernel_.expect_send(fd, bytes);
   }
-  void expect_splice(const std::string& bytes) {
-    kernel_.expect_splice_in(kFd, bytes);
-    kernel_.expect_splice_out(kFd);
+  void expect_splice(const std::string& bytes, int fd = kFd) {
+    kernel_.expect_splice_in(fd, bytes);
+    kernel_.expect_splice_out(fd);
   }
   // Brings the connection to where its next round asks how much waits.
   void connect_with_bulk() {
@@ -61,18 +61,15 @@ class ConnectionSpliceTest : public EchoFixture {
     connect(kOther);
     kernel_.set_unread(kOther, 1000);
     kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
-    kernel_.expect_recv(kOther, kBulk);
-    kernel_.expect_send(kOther, kBulk);
-    kernel_.expect_splice_in(kOther, kBulk);
-    kernel_.expect_splice_out(kOther);
-    kernel_.expect_splice_in_error(kOther, EAGAIN);
-    kernel_.expect_recv_error(kOther, EAGAIN);
+    expect_copy(kBulk, kOther);
+    expect_splice(kBulk, kOther);
+    drained(kOther);
     iterate();
     EXPECT_EQ(count(Counter::splice_capped), 0);
   }
-  void drained() {
-    kernel_.expect_splice_in_error(kFd, EAGAIN);
-    kernel_.expect_recv_error(kFd, EAGAIN);
+  void drained(int fd = kFd) {
+    kernel_.expect_splice_in_error(fd, EAGAIN);
+    kernel_.expect_recv_error(fd, EAGAIN);
   }
 };
 
@@ -319,11 +316,9 @@ TEST_F(ConnectionSpliceTest, WhatConnectionsPinIsBoundedForAllOfThem) {
   context_.apply(fewer);
   connect(kOther);
   kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
-  kernel_.expect_recv(kOther, kBulk);
-  kernel_.expect_send(kOther, kBulk);
+  expect_copy(kBulk, kOther);
   kernel_.set_unread(kOther, 1000);
-  kernel_.expect_recv(kOther, "short");
-  kernel_.expect_send(kOther, "short");
+  expect_copy("short", kOther);
   iterate();
   EXPECT_EQ(count(Counter::splice_capped), 2);
 }
