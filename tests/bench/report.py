@@ -70,10 +70,11 @@ def introduction(results):
         f"Written by `scripts/bench`; do not edit. {about['time']}, Linux {about['kernel']}, {about['cpus']} CPUs, "
         f"echod {about['echod']}: {rounds_text(results)}, interleaved, of {about['seconds']} s for each server in each "
         f"scenario (twice that with 10 000 active connections), after a warm-up.{state} {pinned}\n\n"
-        "Peers that can choose their read size read up to 128 KiB at once, as echod does. Every byte that came back "
-        "was compared with what was sent. Figures are medians over the rounds. A ratio is the median of the ratios of "
-        "all rounds, with the lowest and the highest. If 1 is between these two, it is called a tie. Absolute times "
-        "depend on the machine, so compare only ratios with those of another machine."
+        "Peers that can choose their read size read up to 128 KiB at once, as echod does; Asio reads up to 256 KiB, "
+        "its best size. Every byte that came back was compared with what was sent. Figures are medians over the "
+        "rounds. A ratio is the median of the ratios of all rounds, with the lowest and the highest. If 1 is between "
+        "these two, it is called a tie. Absolute times depend on the machine, so compare only ratios with those of "
+        "another machine."
         f"{disturbance_text(results)}\n"
     )
 

@@ -35,6 +35,8 @@ WorldSettings settings_from(FuzzInput& input) {
   const std::uint8_t flags = input.byte();
   settings.has_timeouts = (flags & 1U) == 0;
   settings.socket.is_local = (flags & 2U) != 0;
+  settings.socket.full_pipes = 3U - ((flags >> 2U) & 3U);
+  settings.socket.most_pipes = 3U - ((flags >> 4U) & 3U);
   return settings;
 }
 

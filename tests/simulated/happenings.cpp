@@ -103,8 +103,10 @@ std::ostream& operator<<(std::ostream& out, const WorldSettings& settings) {
              << " connections, queues of " << settings.socket.receive_bytes << " and "
              << settings.socket.send_bytes << " bytes, " << settings.blocks << " blocks of "
              << settings.block_bytes << " bytes, turns of " << settings.turn_bytes << " bytes or "
-             << settings.turn_reads << " reads, " << settings.pipes << " pipes, "
-             << (settings.has_timeouts ? "with" : "without") << " timeouts";
+             << settings.turn_reads << " reads, " << settings.pipes << " pipes of which "
+             << settings.socket.most_pipes << " can be opened and " << settings.socket.full_pipes
+             << " get the size asked for, " << (settings.has_timeouts ? "with" : "without")
+             << " timeouts";
 }
 
 std::string play(const WorldSettings& settings, const std::vector<Happening>& happenings,

@@ -456,6 +456,11 @@ SimulatedKernel::Pipe* SimulatedKernel::pipe_of(int fd) noexcept {
 }
 
 std::int64_t SimulatedKernel::on_pipe(std::span<int, 2> ends) noexcept {
+  const auto open = static_cast<std::size_t>(
+      std::count_if(pipes_.begin(), pipes_.end(), [](const Pipe& pipe) { return pipe.is_open; }));
+  if (open >= limits_.most_pipes) {
+    return -EMFILE;
+  }
   const auto free =
       std::find_if(pipes_.begin(), pipes_.end(), [](const Pipe& pipe) { return !pipe.is_open; });
   const auto number = static_cast<int>(free - pipes_.begin());
@@ -464,9 +469,19 @@ std::int64_t SimulatedKernel::on_pipe(std::span<int, 2> ends) noexcept {
   } else {
     *free = {};
   }
+  pipes_[static_cast<std::size_t>(number)].is_small = open >= limits_.full_pipes;
   ends[0] = kFirstPipeFd + 2 * number;
   ends[1] = ends[0] + 1;
   return 0;
+}
+
+int SimulatedKernel::on_pipe_size(int fd, int asked) noexcept {
+  Pipe& pipe = *pipe_of(fd);
+  if (asked > 0 && pipe.is_small) {
+    return -EPERM;
+  }
+  pipe.size = asked > 0 ? asked : pipe.size;
+  return pipe.size;
 }
 
 std::int64_t SimulatedKernel::on_splice(int from, int to, std::size_t length) noexcept {
@@ -485,6 +500,9 @@ std::int64_t SimulatedKernel::splice_in(int fd, Pipe& pipe, std::size_t most) no
   }
   if (pipe.begin != pipe.end) {
     violate("it splices into a pipe that is not empty");
+  }
+  if (pipe.is_small) {
+    violate("it splices into a pipe that is smaller than it asked for");
   }
   if (const int error = take_fault(*connection, Call::splice_in); error != 0) {
     const bool is_refusal = error == EINVAL || error == ENOMEM;  // Not an error of the connection.

@@ -184,6 +184,8 @@ class SimulatedKernel {
   std::int64_t on_register(int fd, bool is_new, const epoll_event& event) noexcept;
   int on_wait(std::span<epoll_event> events, int timeout_ms) noexcept;
   std::int64_t on_pipe(std::span<int, 2> ends) noexcept;
+  // F_SETPIPE_SZ with `asked` > 0, F_GETPIPE_SZ with 0.
+  int on_pipe_size(int fd, int asked) noexcept;
   std::int64_t on_splice(int from, int to, std::size_t length) noexcept;
   std::int64_t on_read(int fd, std::span<std::byte> into) noexcept;
   int on_close(int fd) noexcept;
@@ -221,6 +223,8 @@ class SimulatedKernel {
 
   struct Pipe {
     bool is_open = true;
+    bool is_small = false;  // Smaller than the daemon asked for.
+    int size = 1;
     std::size_t owner = kNobody;  // The connection whose bytes are in the pipe.
     std::uint64_t begin = 0;      // The position of the first byte in the pipe.
     std::uint64_t end = 0;        // The position after the last byte.

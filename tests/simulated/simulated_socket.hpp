@@ -30,6 +30,8 @@ struct SocketLimits {
   std::uint32_t receive_bytes = 2;  // The size of the receive queue.
   std::uint32_t send_bytes = 2;     // The size of the send queue.
   std::size_t pipe_slots = 2;       // The number of pieces that a pipe holds.
+  std::size_t full_pipes = 9;       // Another pipe is smaller than the daemon asks for.
+  std::size_t most_pipes = 9;       // Another pipe cannot be opened.
   bool is_local = false;            // UNIX sockets instead of TCP.
 };
 

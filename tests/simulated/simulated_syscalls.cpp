@@ -1,5 +1,6 @@
 // Implements daemon/sys/syscalls.hpp by the simulated kernel. It has the calls that connections
 // need. Any other call is a mistake of the test and aborts it.
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 
@@ -105,11 +106,11 @@ int pipe2(int* ends, int /*flags*/) noexcept {
   return returned<int>(SimulatedKernel::active().on_pipe(std::span<int, 2>(ends, 2)));
 }
 
-// A pipe always has the size that was asked for.
-int fcntl(int /*fd*/, int /*command*/, int value) noexcept {
-  static int room = 0;
-  room = value != 0 ? value : room;
-  return room;
+int fcntl(int fd, int command, int value) noexcept {
+  if (command != F_SETPIPE_SZ && command != F_GETPIPE_SZ) {
+    is_not_simulated("fcntl() with another command");
+  }
+  return returned<int>(SimulatedKernel::active().on_pipe_size(fd, value));
 }
 
 ssize_t splice(int from, int to, size_t length, unsigned /*flags*/) noexcept {
