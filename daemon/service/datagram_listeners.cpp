@@ -21,7 +21,7 @@ void add_sockets(DatagramSockets& sockets, const ListenConfig& wanted, const Soc
   }
 }
 
-sys::DatagramSocket datagram_socket_of(const ListenerState& open) noexcept {
+sys::DatagramSocket datagram_socket_of(const ListenerState& open) {
   return {.fd = sys::UniqueFd::adopt(open.fd),
           .address = open.address,
           .fell_back_to_v4 = open.fell_back_to_v4,

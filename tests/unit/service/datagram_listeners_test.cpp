@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
+#include <new>
 #include <string>
 #include <system_error>
 #include <vector>
 
+#include "allocations.hpp"
 #include "service/exit_codes.hpp"
 #include "service/restored_listeners.hpp"
 #include "socket_option.hpp"
@@ -145,6 +148,21 @@ TEST_F(DatagramListenersTest, SaysThatItKeepsOptionsIfTheyCannotBeChanged) {
   open.front().fd = eventfd(0, EFD_CLOEXEC);  // No socket, so it has no option to set.
   const RestoredDatagrams restored = restore_datagrams(open, wanted_, kSmall, 1);
   EXPECT_EQ(restored.trouble, "keeps its old options: SO_RCVBUF: Socket operation on non-socket");
+}
+
+TEST_F(DatagramListenersTest, ThrowBadAllocWhereverMemoryRunsOutWhenTheyAreTakenOver) {
+  const DatagramSockets sockets = open_datagram_sockets(wanted_, kSmall, 1);
+  for (std::uint64_t spared = 0;; ++spared) {
+    const std::vector<ListenerState> open = states(sockets);
+    try {
+      const AllocationFailure none_left(0, spared);
+      (void)restore_datagrams(open, wanted_, kSmall, 1);
+      EXPECT_GT(spared, 2U);
+      return;
+    } catch (const std::bad_alloc&) {
+      continue;
+    }
+  }
 }
 
 TEST_F(DatagramListenersTest, APassedSocketStaysAlone) {
