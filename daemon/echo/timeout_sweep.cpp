@@ -36,8 +36,8 @@ TimeoutSweep::TimeoutSweep(EchoContext& context)
       timer_(context.loop.timers(), [this] { visit_.start(); }) {}
 
 void TimeoutSweep::restart() noexcept {
-  timer_.expire_at(context_.loop.now() +
-                   sweep_interval(context_.settings.timeouts, context_.is_draining));
+  timer_.expire_at_latest(context_.loop.now() +
+                          sweep_interval(context_.settings.timeouts, context_.is_draining));
 }
 
 }  // namespace echod

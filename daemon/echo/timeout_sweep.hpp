@@ -31,7 +31,8 @@ class TimeoutSweep {
  public:
   explicit TimeoutSweep(EchoContext& context);
 
-  // Starts over with the current settings.
+  // Takes over the current settings. The next sweep may be earlier, but not later than it was going
+  // to be: frequent reloads must not prevent it.
   void restart() noexcept;
 
  private:

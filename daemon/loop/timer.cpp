@@ -22,6 +22,12 @@ void Timer::expire_at(sys::TimePoint deadline) noexcept {
   is_running_ = true;
 }
 
+void Timer::expire_at_latest(sys::TimePoint deadline) noexcept {
+  if (!is_running_ || deadline < deadline_) {
+    expire_at(deadline);
+  }
+}
+
 void Timer::cancel() noexcept {
   if (std::exchange(is_running_, false)) {
     timers_.erase(*this);

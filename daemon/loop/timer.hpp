@@ -26,6 +26,8 @@ class Timer {
 
   // Starts the timer, or restarts it if it is running.
   void expire_at(sys::TimePoint deadline) noexcept;
+  // The same, but keeps an earlier deadline if the timer is running.
+  void expire_at_latest(sys::TimePoint deadline) noexcept;
   void cancel() noexcept;
   [[nodiscard]] bool is_running() const noexcept { return is_running_; }
 

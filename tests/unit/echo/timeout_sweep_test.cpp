@@ -76,9 +76,10 @@ TEST_F(TimeoutSweepTest, ClosesNobodyWhenNoTimeoutIsInForce) {
   EXPECT_EQ(kernel_.count(Call::ioctl), 0U) << "nothing is asked about a connection at rest";
 }
 
-TEST_F(TimeoutSweepTest, StartsOverWithNewSettingsAndWhenDrainingBegins) {
+TEST_F(TimeoutSweepTest, IsEarlierWithShorterTimeoutsAndWhenDrainingBegins) {
+  context_.settings.timeouts = timeouts(0s, 0s, 1600ms);
   sweep_.restart();
-  kernel_.expect_epoll_wait({}, 1000);
+  kernel_.expect_epoll_wait({}, 10'000);
   iterate();
   context_.settings.timeouts = timeouts(32s, 0s, 1600ms);
   sweep_.restart();
@@ -88,10 +89,18 @@ TEST_F(TimeoutSweepTest, StartsOverWithNewSettingsAndWhenDrainingBegins) {
   sweep_.restart();
   kernel_.expect_epoll_wait({}, 100);
   iterate();
-  context_.is_draining = false;
-  context_.settings.timeouts = timeouts(0s, 0s, 1600ms);
+}
+
+TEST_F(TimeoutSweepTest, IsNotPutOffByNewSettings) {
   sweep_.restart();
-  kernel_.expect_epoll_wait({}, 10'000);
+  kernel_.expect_epoll_wait({}, 1000);
+  iterate();
+  kernel_.advance(600ms);
+  kernel_.expect_epoll_wait({}, 1000);  // The time is read after the wait.
+  iterate();
+  context_.settings.timeouts = timeouts(32s, 0s, 1600ms);
+  sweep_.restart();
+  kernel_.expect_epoll_wait({}, 400);
   iterate();
 }
 

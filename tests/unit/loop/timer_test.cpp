@@ -65,6 +65,14 @@ TEST_F(TimerTest, RunsOnlyAtTheNewTimeAfterARestart) {
   EXPECT_EQ(journal_, "a");
 }
 
+TEST_F(TimerTest, KeepsTheEarlierOfTwoTimesIfAsked) {
+  a_.expire_at_latest(kStart + 5s);
+  a_.expire_at_latest(kStart + 7s);
+  EXPECT_EQ(timers_.next_deadline(), kStart + 5s);
+  a_.expire_at_latest(kStart + 3s);
+  EXPECT_EQ(timers_.next_deadline(), kStart + 3s);
+}
+
 TEST_F(TimerTest, DoesNotRunAfterItsDestruction) {
   {
     Timer mortal(timers_, [this] { journal_ += 'm'; });
