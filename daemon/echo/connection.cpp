@@ -122,7 +122,7 @@ void Connection::register_for(std::uint32_t events) noexcept {
   if (!added.ok()) {
     context_.counters.add(Counter::register_failures);
     context_.log.register_failed(peer_, added.error(), context_.loop.now());
-    close(CloseReason::io_error, added.error());
+    fail(added.error());
   }
 }
 
@@ -265,12 +265,12 @@ void Connection::end_of_input() noexcept {
       fail(shut.error());
       return;
     }
+    progress_.note_fin();
   } else if (const int error = sys::take_error(fd_.get()); error != 0) {
     fail(error);  // An RST came after the FIN: recv does not report it, and its event is used up.
     return;
   }
   state_ = State::delivering;
-  progress_.expect_acknowledgement();
 }
 
 // Called on the events of our own shutdown, of the acknowledgement of our FIN, and of an RST.
@@ -439,7 +439,12 @@ void Connection::await_readable() noexcept {
   }
 }
 
+// Resets the connection if bytes are lost, because the socket may still work: the error may be one
+// of this host's memory, or of epoll. Then a FIN would tell the peer that nothing is missing.
 void Connection::fail(int error, std::size_t unsent) noexcept {
+  if (unsent > 0 || reply_ != nullptr) {
+    sys::reset_on_close(fd_.get());
+  }
   close(reason_of(error), error, unsent);
 }
 

@@ -43,6 +43,7 @@ void EchoContext::resume(const ParkedConnection& parked,
   }
   if (!reply) {
     count_lost(parked.listener);
+    ++not_resumed;
     sys::reset_on_close(parked.fd);
     (void)sys::UniqueFd::adopt(parked.fd);
     (void)sys::UniqueFd::adopt(parked.pipe_read_end);

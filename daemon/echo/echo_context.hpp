@@ -4,6 +4,8 @@
 // `server_delay` and `relay.buffered_bytes()`, which any thread may read.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #include "admission/acceptor.hpp"
@@ -30,7 +32,7 @@ struct EchoContext final : public ConnectionSink {
   [[nodiscard]] bool reserve() noexcept override { return table.reserve() && loop.reserve(); }
   void adopt(sys::Accepted accepted, std::uint8_t listener) noexcept override;
   // Continues a parked connection, whose descriptors it takes over; `memory` keeps the bytes that
-  // it owes. If memory runs out, resets the connection instead.
+  // it owes. If memory runs out, resets the connection instead and counts it in `not_resumed`.
   void resume(const ParkedConnection& parked, const std::shared_ptr<const void>& memory) noexcept;
 
   // Counts an accepted connection that is closed because there is no memory for it.
@@ -52,6 +54,7 @@ struct EchoContext final : public ConnectionSink {
   const WorkerAdmission admission;
   EchoSettings settings;
   bool is_draining = false;  // Set once, by the worker.
+  std::atomic<std::uint64_t> not_resumed{0};
   Counters counters;
   ListenerCounts listener_counts;
   DelayHistogram server_delay;

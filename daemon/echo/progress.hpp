@@ -31,7 +31,7 @@ class Progress {
     unacknowledged_ = kNotAsked;
   }
   // Our FIN was sent. That is no progress, but the peer has to acknowledge it.
-  void expect_acknowledgement() noexcept { unacknowledged_ = kNotAsked; }
+  void note_fin() noexcept { unacknowledged_ += unacknowledged_ == kNotAsked ? 0 : 1; }
 
   // Returns whether the peer has yet to acknowledge bytes or our FIN. Asks the kernel, and notes
   // progress if the peer has acknowledged bytes since the last call: a slow reader frees space in

@@ -189,7 +189,7 @@ SimulatedKernel::Connection* SimulatedKernel::enter(Call call, int fd) noexcept 
   if (std::exchange(in_turn_, number_of(fd)) != number_of(fd)) {
     ++connection.turns;
   }
-  if (connection.first_error != 0 && call != Call::close) {
+  if (connection.first_error != 0 && call != Call::setsockopt && call != Call::close) {
     violate(name_of(call) + " after an error, which is final");
   }
   return &connection;

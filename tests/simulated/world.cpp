@@ -191,14 +191,15 @@ CloseReason World::last_reason() {
 
 std::string World::judge_close(std::size_t connection) {
   const CloseReason reason = last_reason();
-  if (const int error = kernel_.first_error(connection); error != 0) {
-    return reason == reason_for(error) ? "" : "the counted reason is not that of the first error";
-  }
   const SimulatedSocket& socket = kernel_.socket(connection);
   const bool is_finished = reason == CloseReason::peer_closed || reason == CloseReason::drained;
-  const bool keeps_bytes = !socket.is_shut() && socket.read() > socket.written();
-  if (!is_finished && keeps_bytes && !kernel_.resets_on_close(connection)) {
+  const bool sends_fin =
+      !socket.is_shut() && !socket.is_reset() && !kernel_.resets_on_close(connection);
+  if (!is_finished && sends_fin && socket.read() > socket.written()) {
     return "it sends FIN although bytes are missing";
+  }
+  if (const int error = kernel_.first_error(connection); error != 0) {
+    return reason == reason_for(error) ? "" : "the counted reason is not that of the first error";
   }
   return judge_close(connection, reason);
 }

@@ -129,6 +129,23 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfItsEchoesIsClosedAsStalled)
   EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
 }
 
+TEST_F(ConnectionTimeoutTest, TheFinOfAPeerThatTakesNothingIsNoProgress) {
+  context_.settings.timeouts = {.idle = 0s, .stalled_write = 10s};
+  connect_echoed("hello");
+  kernel_.set_unacknowledged(kFd, 5);
+  sweep_after(1ms);
+  sweep_after(9s);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}});
+  kernel_.expect_recv_eof(kFd);
+  kernel_.expect_shutdown(kFd);
+  iterate();
+  kernel_.set_unacknowledged(kFd, 6);  // Our FIN counts as one.
+  sweep_after(1s);
+  EXPECT_EQ(closed_in_all(), 0U);
+  sweep_after(10ms);
+  EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
+}
+
 TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingOfItsEchoesIsIdleIfThatTimeIsShorter) {
   context_.settings.timeouts = {.idle = 5s, .stalled_write = 10s};
   connect_echoed("hello");

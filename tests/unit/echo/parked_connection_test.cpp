@@ -183,6 +183,14 @@ TEST_F(ParkedConnectionTest, IsClosedAndCountedIfItCannotBeRegistered) {
   EXPECT_EQ(context_.listener_counts.open(0), 0U);
 }
 
+TEST_F(ParkedConnectionTest, IsResetIfItCannotBeRegisteredAndOwesBytes) {
+  const ParkedConnection parked = moved(connect_owing(kFd).park());
+  kernel_.expect_add(kNewFd, kWriting, ENOSPC);
+  context_.resume(parked, bytes_);
+  EXPECT_EQ(closed(CloseReason::io_error), 1U);
+  EXPECT_EQ(kernel_.option_set(kNewFd, SOL_SOCKET, SO_LINGER), 1);
+}
+
 TEST_F(ParkedConnectionTest, IsClosedAndCountedWithoutMemoryForWhatItOwes) {
   const ParkedConnection parked = moved(connect_owing(kFd).park());
   const std::uint64_t total = context_.listener_counts.total(0);
@@ -191,6 +199,7 @@ TEST_F(ParkedConnectionTest, IsClosedAndCountedWithoutMemoryForWhatItOwes) {
     context_.resume(parked, bytes_);
   }
   EXPECT_EQ(closed(CloseReason::io_error), 1U);
+  EXPECT_EQ(context_.not_resumed, 1U);
   EXPECT_EQ(shared_.admission.connections(), 1U);
   EXPECT_EQ(context_.listener_counts.total(0), total + 1);
   EXPECT_EQ(context_.listener_counts.open(0), 0U);
