@@ -230,6 +230,10 @@ std::string Reader::conflict_of(std::size_t listener) const {
   if (later.is_local() && later.path == in_runtime_directory(config_.admin.socket)) {
     return "admin.socket: both have the same path; use another one";
   }
+  const auto admin_address = parse_address(config_.admin.address, config_.admin.port);
+  if (admin_address && listener_conflict({.address = *admin_address}, later)) {
+    return "admin.address: both have the same port; change admin.port";
+  }
   return "";
 }
 

@@ -162,6 +162,8 @@ class Worker {
     return context_.relay.buffered_bytes();
   }
   [[nodiscard]] std::uint64_t stale_events() const noexcept { return loop_.stale_events(); }
+  // How many of the connections that resume() passed were lost.
+  [[nodiscard]] std::uint64_t not_resumed() const noexcept { return context_.not_resumed.load(); }
 
  private:
   struct Requests {

@@ -70,6 +70,12 @@ class Workers {
   [[nodiscard]] std::uint32_t connections_of(std::size_t number) const noexcept {
     return shared_->admission.connections_of(number);
   }
+  // Connections of an earlier program that were lost, because there was no memory for them.
+  [[nodiscard]] std::uint64_t not_resumed() const noexcept {
+    return sum([](const Worker& worker) { return worker.not_resumed(); });
+  }
+  // What they share to limit log lines.
+  [[nodiscard]] LineLimits& line_limits() noexcept { return shared_->line_limits; }
   // Number of workers that have not ended.
   [[nodiscard]] std::size_t running() const noexcept { return running_.load(); }
 

@@ -9,6 +9,7 @@
 #include "config/unit_directory.hpp"
 #include "service/exit_codes.hpp"
 #include "service/listen_error.hpp"
+#include "service/restored_listeners.hpp"
 
 namespace echod {
 
@@ -28,6 +29,11 @@ bool is_served_by(SocketAddress wanted, const SocketAddress& bound) {
   return wanted == bound;
 }
 
+StartupError admin_path_error(const std::string& path, const std::system_error& error) {
+  return local_socket_error("cannot open the admin socket " + shown_name(path), "admin.socket",
+                            error);
+}
+
 }  // namespace
 
 std::string admin_socket_path(const AdminConfig& config) {
@@ -40,6 +46,35 @@ bool wants_admin(const AdminConfig& config) {
 
 std::size_t admin_descriptors(const AdminConfig& config) {
   return wants_admin(config) ? Admin::kDescriptors + kSockets : 0;
+}
+
+std::size_t admin_descriptors(const AdminState& state) noexcept {
+  return state.unix_fd >= 0 || state.tcp_fd >= 0 ? Admin::kDescriptors + kSockets : 0;
+}
+
+void require_admin_listenable(const AdminConfig& config, const AdminState& open,
+                              std::vector<ListenerState> leaving) {
+  const std::string path = admin_socket_path(config);
+  if (!path.empty() && path != open.unix_path) {
+    try {
+      sys::require_local_listenable(path);
+    } catch (const std::system_error& error) {
+      throw admin_path_error(path, error);
+    }
+  }
+  const auto address = admin_address(config);
+  if (!address || (open.tcp_fd >= 0 && is_served_by(*address, open.tcp_address))) {
+    return;
+  }
+  if (open.tcp_fd >= 0) {
+    leaving.push_back({.address = open.tcp_address});
+  }
+  const ListenConfig wanted{.address = *address};
+  try {
+    require_bindable(wanted, leaving);
+  } catch (const std::system_error& error) {
+    throw listen_error(wanted, error);
+  }
 }
 
 OpenAdminSockets restore_admin_sockets(const AdminState& state) {
@@ -64,8 +99,7 @@ void open_admin_sockets(Admin& admin, const AdminConfig& config, OpenAdminSocket
     try {
       admin.listen(path);
     } catch (const std::system_error& error) {
-      throw local_socket_error("cannot open the admin socket " + shown_name(path), "admin.socket",
-                               error);
+      throw admin_path_error(path, error);
     }
   }
   const auto address = admin_address(config);

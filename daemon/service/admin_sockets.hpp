@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "admin/admin.hpp"
 #include "config/config.hpp"
@@ -23,6 +24,13 @@ namespace echod {
 
 // How many descriptors the admin thread needs; 0 if no socket is wanted.
 [[nodiscard]] std::size_t admin_descriptors(const AdminConfig& config);
+// How many it has in the program that `state` describes.
+[[nodiscard]] std::size_t admin_descriptors(const AdminState& state) noexcept;
+
+// Throws StartupError if a socket of `config` is not open yet and cannot be opened. `open` are the
+// sockets of the program that serves, `leaving` its listeners that will be closed.
+void require_admin_listenable(const AdminConfig& config, const AdminState& open,
+                              std::vector<ListenerState> leaving);
 
 // Open sockets of an earlier program.
 struct OpenAdminSockets {

@@ -89,12 +89,12 @@ void Listeners::open(const ListenConfig& wanted, const SocketOptions& options) {
 
 // Closes first: a socket that goes may have the port of one that comes.
 ListenerNumbers Listeners::restore(const std::vector<ListenerState>& earlier, Config& config,
-                                   spdlog::logger& log) {
+                                   std::uint64_t free_descriptors, spdlog::logger& log) {
   const std::vector<ListenerGroup> groups = groups_of(earlier);
   const std::vector<std::size_t> stream_numbers = stream_numbers_of(groups);
   const auto matches = matches_of(config.listen, first_of_each(groups));
   workers_.set_datagram_ports(datagram_ports_of(earlier));
-  close_unmatched(groups, matches, log);
+  close_unmatched(groups, matches, free_descriptors, log);
   ListenerNumbers numbers;
   numbers.fill(ListenerCounts::kRemoved);
   std::vector<ListenConfig> served;
@@ -122,7 +122,7 @@ ListenerNumbers Listeners::restore(const std::vector<ListenerState>& earlier, Co
 
 void Listeners::close_unmatched(const std::vector<ListenerGroup>& groups,
                                 const std::vector<std::optional<std::size_t>>& matches,
-                                spdlog::logger& log) {
+                                std::uint64_t free_descriptors, spdlog::logger& log) {
   for (std::size_t i = 0; i < groups.size(); ++i) {
     if (std::find(matches.begin(), matches.end(), i) != matches.end()) {
       continue;
@@ -134,8 +134,9 @@ void Listeners::close_unmatched(const std::vector<ListenerGroup>& groups,
             "upgrade: more datagrams waited at {} than could be echoed in {} ms; the rest is lost",
             listener_text(first.protocol, first.address), kLongestEmptying.count());
       }
-    } else {
-      empty_and_close(first, workers_);
+    } else if (const int error = empty_and_close(first, workers_, free_descriptors); error != 0) {
+      log.warn("upgrade: cannot accept all clients that wait at {}: {}; the others are reset",
+               listener_text(first), sys::error_text(error));
     }
   }
 }

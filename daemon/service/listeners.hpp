@@ -37,10 +37,11 @@ class Listeners {
   void open(std::vector<PassedSocket> passed, const Config& config);
   // Takes over those of an earlier program that are configured, opens the others, and closes the
   // rest. A [[listen]] that cannot be opened is logged and removed from `config`: the clients of
-  // the others must be served. Returns the numbers that the listeners of the earlier program have
-  // now. Call it before the workers start. Throws std::bad_alloc.
+  // the others must be served. Clients that wait at a closed one may use `free_descriptors`.
+  // Returns the numbers that the listeners of the earlier program have now. Call it before the
+  // workers start. Throws std::bad_alloc.
   [[nodiscard]] ListenerNumbers restore(const std::vector<ListenerState>& earlier, Config& config,
-                                        spdlog::logger& log);
+                                        std::uint64_t free_descriptors, spdlog::logger& log);
   // Describes the sockets, for the program that replaces this one. `config` is the one in force.
   [[nodiscard]] std::vector<ListenerState> states(const Config& config) const;
   // Gives the sockets up. The workers close each when its queue is empty. Paths are removed at
@@ -69,7 +70,8 @@ class Listeners {
   void restore_group(const ListenerGroup& open, const ListenConfig& wanted,
                      const SocketOptions& options, spdlog::logger& log);
   void close_unmatched(const std::vector<ListenerGroup>& groups,
-                       const std::vector<std::optional<std::size_t>>& matches, spdlog::logger& log);
+                       const std::vector<std::optional<std::size_t>>& matches,
+                       std::uint64_t free_descriptors, spdlog::logger& log);
   void announce_streams(const std::vector<ListenConfig>& wanted, spdlog::logger& log) const;
   void announce_udp(const sys::DatagramBuffers& wanted, spdlog::logger& log) const;
   void add(sys::ListenSocket socket, sys::LocalListener path = {});

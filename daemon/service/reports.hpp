@@ -32,6 +32,13 @@ class Reports {
   Reports(EventLoop& loop, const Workers& workers, const Listeners& listeners,
           const WorkerWatch& watch, Logs& logs, const ReloadFigures& reloads);
 
+  // Continues with the reported_dropped_lines() of an earlier program.
+  void restore(std::uint64_t reported_dropped_lines) noexcept {
+    reported_dropped_lines_ = reported_dropped_lines;
+  }
+  [[nodiscard]] std::uint64_t reported_dropped_lines() const noexcept {
+    return reported_dropped_lines_;
+  }
   // From now on lines that the log had to drop are reported, at most every 10 s.
   void start() noexcept;
 

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "admission/accept_policy.hpp"
 #include "config/listener_text.hpp"
 #include "service/datagram_listeners.hpp"
 #include "service/exit_codes.hpp"
@@ -18,16 +19,6 @@ constexpr const char* kHowToAgreeLater =
     "change [[listen]], or ListenStream= and ListenDatagram= of the socket unit, and restart the "
     "unit";
 
-void require_bindable(const ListenConfig& wanted) {
-  if (wanted.is_local()) {
-    sys::require_local_listenable(wanted.path);
-    return;
-  }
-  const auto require =
-      wanted.protocol == Protocol::udp ? sys::require_datagrams_bindable : sys::require_bindable;
-  require(wanted.address, wanted.v6only);
-}
-
 bool serves(const ListenerState& open, const ListenConfig& wanted) {
   if (wanted.is_local() || !open.path.empty()) {
     return open.path == wanted.path;
@@ -38,11 +29,10 @@ bool serves(const ListenerState& open, const ListenConfig& wanted) {
 
 // Whether a listener that will be closed may be what keeps `wanted` from being bound.
 bool is_freed(const ListenConfig& wanted, const std::vector<ListenerState>& leaving) {
-  return !wanted.is_local() &&
-         std::any_of(leaving.begin(), leaving.end(), [&wanted](const ListenerState& open) {
-           return open.path.empty() && open.protocol == wanted.protocol &&
-                  open.address.port() == wanted.address.port();
-         });
+  return std::any_of(leaving.begin(), leaving.end(), [&wanted](const ListenerState& open) {
+    return open.path.empty() && open.protocol == wanted.protocol &&
+           open.address.port() == wanted.address.port();
+  });
 }
 
 // The path and the lock of a UNIX socket.
@@ -101,7 +91,8 @@ std::vector<ListenerState> states_of(
   return states;
 }
 
-void require_listenable(const Config& config, const std::vector<ListenerState>& states) {
+std::vector<ListenerState> leaving_listeners(const Config& config,
+                                             const std::vector<ListenerState>& states) {
   const std::vector<ListenerState> open = first_of_each(groups_of(states));
   const auto matches = matches_of(config.listen, open);
   std::vector<ListenerState> leaving;
@@ -110,6 +101,29 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
       leaving.push_back(open[i]);
     }
   }
+  return leaving;
+}
+
+void require_bindable(const ListenConfig& wanted, const std::vector<ListenerState>& leaving) {
+  if (wanted.is_local()) {
+    sys::require_local_listenable(wanted.path);
+    return;
+  }
+  const auto require =
+      wanted.protocol == Protocol::udp ? sys::require_datagrams_bindable : sys::require_bindable;
+  try {
+    require(wanted.address, wanted.v6only);
+  } catch (const std::system_error& error) {
+    if (error.code().value() != EADDRINUSE || !is_freed(wanted, leaving)) {
+      throw;
+    }
+  }
+}
+
+void require_listenable(const Config& config, const std::vector<ListenerState>& states) {
+  const std::vector<ListenerState> open = first_of_each(groups_of(states));
+  const auto matches = matches_of(config.listen, open);
+  const std::vector<ListenerState> leaving = leaving_listeners(config, states);
   const bool is_activated = std::any_of(open.begin(), open.end(),
                                         [](const auto& listener) { return listener.is_passed; });
   for (std::size_t i = 0; i < matches.size(); ++i) {
@@ -123,11 +137,9 @@ void require_listenable(const Config& config, const std::vector<ListenerState>& 
                              " is not among the passed sockets; " + kHowToAgreeLater);
     }
     try {
-      require_bindable(wanted);
+      require_bindable(wanted, leaving);
     } catch (const std::system_error& error) {
-      if (error.code().value() != EADDRINUSE || !is_freed(wanted, leaving)) {
-        throw listen_error(wanted, error);
-      }
+      throw listen_error(wanted, error);
     }
   }
   if (is_activated && !leaving.empty()) {
@@ -155,7 +167,8 @@ RestoredListener restore_listener(const ListenerState& open, const ListenConfig&
   try {
     sys::set_backlog(restored.socket.fd.get(), wanted.backlog);
   } catch (const std::system_error& error) {
-    if (error.code().value() != EADDRINUSE) {  // The only error of a listening socket, listen(2).
+    // On a listening socket listen(2) fails only with EADDRINUSE: this is no listener.
+    if (error.code().value() != EADDRINUSE) {
       throw;
     }
     restored.trouble = error.what();
@@ -172,10 +185,10 @@ RestoredListener restore_listener(const ListenerState& open, const ListenConfig&
   return restored;
 }
 
-void empty_and_close(const ListenerState& open, Workers& workers) {
+int empty_and_close(const ListenerState& open, Workers& workers, std::uint64_t& free_descriptors) {
   const auto fd = sys::UniqueFd::adopt(open.fd);
   if (open.is_passed) {
-    return;
+    return 0;
   }
   // TCP: accepts at most one full queue, because new clients could keep it from ever being empty.
   // UNIX: needs no limit, because the path is removed first and so no new client can connect.
@@ -186,14 +199,21 @@ void empty_and_close(const ListenerState& open, Workers& workers) {
     path_of(open).close();
   }
   for (std::size_t i = 0; i < most; ++i) {
-    sys::Accepted accepted = sys::accept(fd.get());
-    if (accepted.error == EAGAIN) {
-      return;
+    if (free_descriptors == 0) {
+      return sys::has_client(fd.get()) ? EMFILE : 0;
     }
+    sys::Accepted accepted = sys::accept(fd.get());
     if (accepted.error == 0) {
+      --free_descriptors;
       workers.at(i % workers.size()).adopt(std::move(accepted), ListenerCounts::kRemoved);
+      continue;
+    }
+    const AcceptVerdict verdict = verdict_on_accept(accepted.error);
+    if (verdict != AcceptVerdict::retry) {
+      return verdict == AcceptVerdict::done ? 0 : accepted.error;
     }
   }
+  return 0;
 }
 
 sys::LocalListenerOptions local_options(const ListenConfig& wanted) {

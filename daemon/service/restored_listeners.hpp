@@ -30,6 +30,14 @@ namespace echod {
     const std::vector<std::shared_ptr<const sys::ListenSocket>>& listeners,
     const std::vector<sys::LocalListener>& paths, const Config& config);
 
+// The open listeners that `config` does not have; of the sockets of a UDP listener only the first.
+[[nodiscard]] std::vector<ListenerState> leaving_listeners(
+    const Config& config, const std::vector<ListenerState>& states);
+
+// Throws the std::system_error with which `wanted` could not be opened now. Ignores that its port
+// is in use if one of `leaving` has that port: those will be closed first.
+void require_bindable(const ListenConfig& wanted, const std::vector<ListenerState>& leaving);
+
 // Throws StartupError if a [[listen]] of `config` is not open yet and cannot be opened. `states`
 // are the open listeners; those that `config` does not have will be closed first. With socket
 // activation, `config` and `states` must have the same listeners.
@@ -50,8 +58,10 @@ struct RestoredListener {
 
 // Accepts the clients that wait at a listener that is not configured any more, for the workers in
 // turn, and closes it. A path is removed before. A socket that the service manager has open too is
-// only closed. Throws std::bad_alloc.
-void empty_and_close(const ListenerState& open, Workers& workers);
+// only closed. Each connection uses one of the `free_descriptors`. Returns 0, or the errno with
+// which accept4(2) failed: the clients that still waited are reset. Throws std::bad_alloc.
+[[nodiscard]] int empty_and_close(const ListenerState& open, Workers& workers,
+                                  std::uint64_t& free_descriptors);
 
 // How the path of `wanted` is opened.
 [[nodiscard]] sys::LocalListenerOptions local_options(const ListenConfig& wanted);

@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -90,19 +91,23 @@ Service::Service(CommandLine options, Config config, ProgramFile program,
   }
   open_admin(std::move(admin_sockets));
   if (running_.options.quit_on_stdin) {
-    watch_stdin(earlier.has_value());
+    (void)try_step([this] { stdin_watch_.emplace(loop_, [this] { stop("standard input"); }); },
+                   "a line on it does not stop echod any more");
   }
 }
 
-// After an upgrade, a failure must not end the connections.
-void Service::watch_stdin(bool is_after_upgrade) {
+// Makes a step of the start. Returns false if it failed after an upgrade: then the failure is only
+// logged, because the clients must be served.
+bool Service::try_step(const std::function<void()>& step, std::string_view consequence) {
   try {
-    stdin_watch_.emplace(loop_, [this] { stop("standard input"); });
-  } catch (const std::system_error& error) {
-    if (!is_after_upgrade) {
+    step();
+    return true;
+  } catch (const std::runtime_error& error) {
+    if (!takeover_) {
       throw;
     }
-    logs_.notices().error("upgrade: {}; a line on it does not stop echod any more", error.what());
+    logs_.notices().error("upgrade: {}; {}", error.what(), consequence);
+    return false;
   }
 }
 
@@ -138,42 +143,50 @@ bool Service::finish() noexcept {
 
 void Service::restore(const InheritedState& earlier) {
   const auto& [service, connections] = earlier.values();
-  const ListenerNumbers numbers =
-      listeners_.restore(service.listeners, running_.config, logs_.notices());
-  restore_workers(workers_, earlier.values(), numbers, earlier.memory());
   Takeover& takeover = takeover_.emplace();
   takeover.descriptors = descriptors_of(service);
-  logs_.restore(count_of(service.counts, "log_lines_dropped"),
-                count_of(service.counts, "log_write_failures"));
-  worker_watch_.restore(count_of(service.counts, "worker_stalls"));
-  reloads_.restore(service);
-  process_started_at_ = service.process_started_at;
-  is_drain_pending_ = count_of(service.counts, "drain_pending") > 0;
-  takeover.version = service.version;
-  takeover.connections = connections.size();
+  const std::size_t of_service = takeover.descriptors.size();
   for (const ParkedConnection& connection : connections) {
     append_descriptors_of(connection, takeover.descriptors);
     takeover.owed_bytes += connection.owed.size() + connection.pipe_bytes;
   }
+  const std::uint64_t usable = capacity_.usable_descriptors();
+  const std::uint64_t used = std::min(usable, takeover.descriptors.size() - of_service);
+  const ListenerNumbers numbers =
+      listeners_.restore(service.listeners, running_.config, usable - used, logs_.notices());
+  restore_workers(workers_, earlier.values(), numbers, earlier.memory());
+  logs_.restore(count_of(service.counts, "log_lines_dropped"),
+                count_of(service.counts, "log_write_failures"));
+  reports_.restore(count_of(service.counts, "dropped_lines_reported"));
+  worker_watch_.restore(count_of(service.counts, "worker_stalls"));
+  reloads_.restore(service);
+  process_started_at_ = service.process_started_at;
+  is_drain_pending_ = count_of(service.counts, "drain_pending") > 0;
+  if (count_of(service.counts, "shortage_logged") > 0) {
+    workers_.line_limits().restore_shortage();
+  }
+  takeover.version = service.version;
+  takeover.connections = connections.size();
   takeover.pause_began = sys::TimePoint(std::chrono::milliseconds(service.pause_began_ms));
 }
 
-// After an upgrade, a failure is only logged: the clients must be served.
 void Service::open_admin(OpenAdminSockets earlier) {
+  constexpr std::string_view kConsequence = "operators cannot connect there; reload to try again";
   if (!wants_admin(running_.config.admin)) {
     return;
   }
-  admin_.emplace(workers_, admin_access_, listeners_.sockets(), listeners_.datagrams());
-  try {
-    open_admin_sockets(*admin_, running_.config.admin, std::move(earlier));
-  } catch (const StartupError& error) {
-    if (!takeover_) {
-      throw;
-    }
-    logs_.notices().error("upgrade: {}; operators cannot connect there; reload to try again",
-                          error.what());
+  const auto construct = [this] {
+    admin_.emplace(workers_, admin_access_, listeners_.sockets(), listeners_.datagrams());
+  };
+  if (!try_step(construct, kConsequence)) {
+    return;
   }
-  admin_->start();
+  // If one socket cannot be opened, the other one serves.
+  (void)try_step([&] { open_admin_sockets(*admin_, running_.config.admin, std::move(earlier)); },
+                 kConsequence);
+  if (!try_step([this] { admin_->start(); }, kConsequence)) {
+    admin_.reset();
+  }
 }
 
 // Called when the workers serve. Sets CLOEXEC on the descriptors that were taken over. This is
@@ -188,13 +201,17 @@ void Service::on_workers_serving() noexcept {
   UpgradeFigures& upgrades = reload_figures_.upgrades;
   upgrades.last_pause_s =
       std::chrono::duration<double>(sys::MonotonicClock::now() - takeover.pause_began).count();
-  upgrades.last_connections = takeover.connections;
+  const std::uint64_t lost = workers_.not_resumed();
+  if (lost > 0) {
+    logs_.notices().error("upgrade: {} connections were lost: there was no memory for them", lost);
+  }
+  upgrades.last_connections = takeover.connections - lost;
   upgrades.earlier_version = takeover.version;
   publish_facts();
   logs_.notices().info(
       "upgrade: echod {} has replaced echod {}: kept {} connections and {} owed bytes; the "
       "pause took {} ms",
-      ECHOD_VERSION, takeover.version, takeover.connections, takeover.owed_bytes,
+      ECHOD_VERSION, takeover.version, upgrades.last_connections, takeover.owed_bytes,
       static_cast<std::uint64_t>(upgrades.last_pause_s * 1000));
   reloads_.on_restored();
   if (std::exchange(is_drain_pending_, false) && !is_stopping_) {
@@ -349,8 +366,10 @@ ServiceState Service::describe() {
   state.process_started_at = process_started_at_;
   state.counts = {{"worker_stalls", worker_watch_.stalls()},
                   {"log_lines_dropped", logs_.dropped_lines()},
+                  {"dropped_lines_reported", reports_.reported_dropped_lines()},
                   {"log_write_failures", logs_.write_failures()},
-                  {"drain_pending", admin_access_.is_drain_requested() ? 1U : 0U}};
+                  {"drain_pending", admin_access_.is_drain_requested() ? 1U : 0U},
+                  {"shortage_logged", workers_.line_limits().is_shortage_logged() ? 1U : 0U}};
   state.foreign_descriptors = capacity_.foreign_descriptors();
   state.listeners = listeners_.states(running_.config);
   if (admin_) {

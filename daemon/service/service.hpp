@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -73,7 +74,7 @@ class Service {
  private:
   void restore(const InheritedState& earlier);
   void open_admin(OpenAdminSockets earlier);
-  void watch_stdin(bool is_after_upgrade);
+  bool try_step(const std::function<void()>& step, std::string_view consequence);
   void on_workers_serving() noexcept;
   void announce_start();
   [[nodiscard]] ServiceFacts facts() const;

@@ -61,14 +61,15 @@ Config config_for_upgrade(const CommandLine& options, const ServiceState& state)
   Config config = effective_config(options);
   const std::uint64_t soft_limit_before = sys::open_files_limit().soft;
   const std::uint64_t reserved_before =
-      admin_descriptors(config.admin) + reserved_descriptors(descriptors_of(state.listeners),
-                                                             state.workers.size(),
-                                                             state.foreign_descriptors);
+      admin_descriptors(state.admin) + reserved_descriptors(descriptors_of(state.listeners),
+                                                            state.workers.size(),
+                                                            state.foreign_descriptors);
   const Capacity capacity(config, state.foreign_descriptors);
   require_descriptors(open_connections(state),
                       soft_limit_before - std::min(soft_limit_before, reserved_before),
                       capacity.usable_descriptors());
   require_listenable(config, state.listeners);
+  require_admin_listenable(config.admin, state.admin, leaving_listeners(config, state.listeners));
   return config;
 }
 

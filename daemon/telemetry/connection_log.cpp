@@ -94,8 +94,8 @@ void ConnectionLog::paused_full(std::string_view listener, std::uint32_t max_con
   log_rarely(RareLine::full, now, [&] {
     notices_->warn(
         "full on {}: the limit of {} connections is reached; new clients wait in the backlog until "
-        "a connection closes; raise limits.max_connections (0: as many as ulimit -n or "
-        "LimitNOFILE= allows)",
+        "a connection closes; raise limits.max_connections, or if it is 0, ulimit -n or "
+        "LimitNOFILE=",
         listener, max_connections);
   });
 }

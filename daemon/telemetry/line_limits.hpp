@@ -51,6 +51,12 @@ class LineLimits {
   [[nodiscard]] bool admits_end_of_shortage(sys::TimePoint now) noexcept {
     return now >= shortage_silence_end_.load() && shortage_silence_end_.exchange(kNever) != kNever;
   }
+  // Whether a shortage is logged and its end is not.
+  [[nodiscard]] bool is_shortage_logged() const noexcept {
+    return shortage_silence_end_.load() != kNever;
+  }
+  // An earlier program has logged a shortage: its end may be logged at once.
+  void restore_shortage() noexcept { shortage_silence_end_.store({}); }
 
  private:
   static constexpr std::size_t kKinds = 6;

@@ -14,6 +14,7 @@
 #include "admin_client.hpp"
 #include "notify_socket.hpp"
 #include "process_facts.hpp"
+#include "strace.hpp"
 #include "text_match.hpp"
 #include "upgrade_fixture.hpp"
 
@@ -201,6 +202,26 @@ TEST_F(UpgradeTest, AnIdleTimeoutAndTheAgeOfAConnectionGoOn) {
   };
   EXPECT_GE(seconds_open(old), kIdleSeconds) << "the age starts anew";
   EXPECT_LT(seconds_open(old), seconds_open(young) + 0.7) << "the timeout starts anew";
+}
+
+// Descriptors may be used up by then: the limit of the whole system, or one that was lowered.
+TEST_F(UpgradeTest, ServesWithoutTheAdminThreadIfThatCannotStart) {
+  if (!is_installed("strace") || kSanitized) {
+    GTEST_SKIP() << "needs strace (scripts/test installs it), and a build without sanitizers";
+  }
+  start_replaceable(std::string("workers = 1\n"));
+  open_connections(2);
+  // The next program makes an epoll instance for its main thread, its worker and its admin thread.
+  const auto strace =
+      attach_strace(daemon().pid(), {"-o", "/dev/null", "-e", "trace=epoll_create1", "-e",
+                                     "inject=epoll_create1:error=EMFILE:when=3"});
+  if (!strace) {
+    GTEST_SKIP() << "strace may not attach here";
+  }
+  daemon().expect_log("operators cannot connect there; reload to try again");
+  const std::string path = daemon().directory().file("admin.sock");
+  upgrade_to("workers = 1\n[admin]\nsocket = \"" + path + "\"\n");
+  expect_connections_serve();
 }
 
 class UpgradeCountsTest : public UpgradeTest {

@@ -293,5 +293,14 @@ TEST(ConfigFile, RefusesAPathThatIsUsedTwice) {
                   "both have the same path; use another one"});
 }
 
+TEST(ConfigFile, RefusesAListenerWithTheAddressOfTheAdminSocket) {
+  const std::string admin = "[admin]\naddress = '127.0.0.1'\nport = 7\n";
+  EXPECT_EQ(errors_in("[[listen]]\nport = 7\n" + admin),
+            Lines{"echod.toml:1:1: listen: [::]:7 cannot be opened beside admin.address: both have "
+                  "the same port; change admin.port"});
+  EXPECT_EQ(errors_in("[[listen]]\naddress = '127.0.0.2'\nport = 7\n" + admin), Lines{});
+  EXPECT_EQ(errors_in("[[listen]]\nprotocol = 'udp'\nport = 7\n" + admin), Lines{});
+}
+
 }  // namespace
 }  // namespace echod

@@ -38,7 +38,7 @@ TEST_F(AdminSocketsTest, PutARelativePathIntoTheRuntimeDirectory) {
 TEST_F(AdminSocketsTest, AreNoneForARelativePathWithoutARuntimeDirectory) {
   EXPECT_EQ(admin_socket_path({}), "");
   EXPECT_FALSE(wants_admin({}));
-  EXPECT_EQ(admin_descriptors({}), 0U);
+  EXPECT_EQ(admin_descriptors(AdminConfig{}), 0U);
 }
 
 TEST_F(AdminSocketsTest, KeepAnAbsolutePath) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -116,6 +117,8 @@ class RestoredListenersTest : public WorkersFixture {
       return true;
     }
   }
+
+  std::uint64_t free_ = 100;  // Descriptors for the clients of a leaving listener.
 };
 
 TEST_F(RestoredListenersTest, AreDescribedWithTheConfiguredAndTheBoundAddress) {
@@ -249,7 +252,7 @@ TEST_F(RestoredListenersTest, ClientsThatWaitAtALeavingOneAreServedAndItIsClosed
   }
   const ListenerState leaving = state_of_a_duplicate();
   socket_.reset();
-  empty_and_close(leaving, *workers);
+  EXPECT_EQ(empty_and_close(leaving, *workers, free_), 0);
   EXPECT_FALSE(is_open_descriptor(leaving.fd)) << "or it is of another file";
   EXPECT_TRUE(is_refused_at(leaving.address.port()));
   workers->start();
@@ -262,11 +265,26 @@ TEST_F(RestoredListenersTest, ClientsThatWaitAtALeavingOneAreServedAndItIsClosed
   EXPECT_EQ(workers->at(0).listener_counts().open(ListenerCounts::kRemoved), 3U);
 }
 
+TEST_F(RestoredListenersTest, ClientsOfALeavingOneAreResetWhenTheDescriptorsForThemAreUsedUp) {
+  const auto workers = make(1);
+  std::vector<TcpPeer> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.push_back(connect());
+  }
+  const ListenerState leaving = state_of_a_duplicate();
+  socket_.reset();
+  free_ = 3;
+  EXPECT_EQ(empty_and_close(leaving, *workers, free_), EMFILE);
+  EXPECT_EQ(free_, 0U);
+  EXPECT_EQ(count_of(*workers, Counter::accepted), 3U);
+  EXPECT_EQ(clients[4].receive_to_end().ending, Ending::reset);
+}
+
 TEST_F(RestoredListenersTest, ALeavingOneWithoutClientsIsClosed) {
   const auto workers = make(1);
   const ListenerState leaving = state_of_a_duplicate();
   socket_.reset();
-  empty_and_close(leaving, *workers);
+  EXPECT_EQ(empty_and_close(leaving, *workers, free_), 0);
   EXPECT_TRUE(is_refused_at(leaving.address.port()));
   EXPECT_EQ(count_of(*workers, Counter::accepted), 0U);
 }
@@ -277,7 +295,7 @@ TEST_F(RestoredListenersTest, ALeavingOneThatAnotherProcessHasOpenIsOnlyClosed) 
   client.send_all("hello");
   ListenerState leaving = state_of_a_duplicate();
   leaving.is_passed = true;
-  empty_and_close(leaving, *workers);
+  EXPECT_EQ(empty_and_close(leaving, *workers, free_), 0);
   EXPECT_FALSE(is_open_descriptor(leaving.fd));
   EXPECT_EQ(count_of(*workers, Counter::accepted), 0U);
   start(*workers);  // With socket_: the other process.
@@ -343,13 +361,31 @@ TEST_F(CarriedPathTest, IsRemovedBeforeItsWaitingClientsAreServed) {
     waiting.emplace_back(wanted_.path);
     waiting.back().send_all("waiting");
   }
-  empty_and_close(local_state(), *workers);
+  EXPECT_EQ(empty_and_close(local_state(), *workers, free_), 0);
   EXPECT_FALSE(std::filesystem::exists(wanted_.path));
   paths_.clear();
   workers->start();
   for (TcpPeer& peer : waiting) {
     EXPECT_EQ(peer.receive_exactly(7), "waiting");
   }
+}
+
+// No client leaves the queue of a UNIX socket with such an error, so each further call has it too.
+TEST_F(CarriedPathTest, AcceptingEndsWithAnErrorThatWouldRepeat) {
+  const auto workers = make(1);
+  std::vector<TcpPeer> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.emplace_back(wanted_.path);
+  }
+  const ListenerState leaving = local_state();
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const sys::UniqueFd lowest = sys::UniqueFd::adopt(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const rlimit lower{.rlim_cur = static_cast<rlim_t>(lowest.get()), .rlim_max = limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &lower), 0);
+  EXPECT_EQ(empty_and_close(leaving, *workers, free_), EMFILE);
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_LT(count_of(*workers, Counter::accepted), waiting.size());
 }
 
 TEST_F(CarriedPathTest, OneThatAnotherProcessServesIsRefused) {

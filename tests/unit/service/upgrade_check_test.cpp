@@ -27,7 +27,8 @@ class UpgradeCheckTest : public testing::Test {
 
   Config check(const std::string& text) {
     const std::string path = directory_.file("echod.toml");
-    write_file(path, text + "[admin]\nsocket = \"\"\n");
+    const bool has_admin = text.find("[admin]") != std::string::npos;
+    write_file(path, text + (has_admin ? "" : "[admin]\nsocket = \"\"\n"));
     rlimit before = limit_;
     before.rlim_cur = soft_limit_before_;
     EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
@@ -134,6 +135,44 @@ TEST_F(UpgradeCheckTest, ConnectionsThatAreTooManyAlreadyAreNoReasonForARefusal)
   soft_limit_before_ = kLimit;
   EXPECT_EQ(refusal_of(limited_to(kLimit, "workers = 1\n")), "");
   EXPECT_NE(refusal_of(limited_to(kLimit, "workers = 2\n")), "");
+}
+
+// The admin thread needs descriptors too.
+TEST_F(UpgradeCheckTest, NewAdminAccessIsRefusedIfItTakesTheDescriptorsOfConnections) {
+  constexpr std::uint64_t kLimit = 300;
+  const std::string admin = "[admin]\nsocket = \"" + directory_.file("admin.sock") + "\"\n";
+  serve(kLimit - reserved_descriptors(1, 1, 0), 0);
+  state_.listeners.resize(1);
+  soft_limit_before_ = kLimit;
+  EXPECT_EQ(refusal_of(limited_to(kLimit, "workers = 1\n")), "");
+  EXPECT_NE(refusal_of(limited_to(kLimit, "workers = 1\n") + admin), "");
+}
+
+TEST_F(UpgradeCheckTest, AnAdminAddressInUseIsRefusedUnlessItIsOurOwnOrFreed) {
+  const sys::ListenSocket other =
+      sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 1, false, {});
+  const auto admin = [&](const std::string& address) {
+    return listen_at(0) + "[admin]\nsocket = \"\"\naddress = \"" + address +
+           "\"\nport = " + std::to_string(other.address.port()) + '\n';
+  };
+  EXPECT_TRUE(refusal_of(admin("127.0.0.1"), ExitCode::cannot_listen)
+                  .starts_with("cannot listen on " + other.address.text()));
+  state_.admin.tcp_fd = other.fd.get();
+  state_.admin.tcp_address = other.address;
+  EXPECT_EQ(refusal_of(admin("127.0.0.1")), "");
+  EXPECT_EQ(refusal_of(admin("0.0.0.0")), "");
+  state_.admin = {};
+  ListenerState& leaving = state_.listeners.emplace_back();
+  leaving.wanted = leaving.address = other.address;
+  EXPECT_EQ(refusal_of(admin("127.0.0.1")), "");
+}
+
+TEST_F(UpgradeCheckTest, AnAdminPathThatCannotBeOpenedIsRefusedUnlessItIsOpen) {
+  const std::string path = directory_.file("missing/admin.sock");
+  const std::string admin = listen_at(0) + "[admin]\nsocket = \"" + path + "\"\n";
+  EXPECT_TRUE(refusal_of(admin).starts_with("cannot open the admin socket " + path));
+  state_.admin.unix_path = path;
+  EXPECT_EQ(refusal_of(admin), "");
 }
 
 TEST_F(UpgradeCheckTest, ListensOnNothingAfterwards) {

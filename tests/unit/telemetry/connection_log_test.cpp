@@ -84,8 +84,8 @@ TEST_F(ConnectionLogTest, OfAcceptingNamesTheAddressTheErrorTheConsequenceAndThe
   EXPECT_EQ(
       said(),
       "warning full on 192.0.2.9:2003: the limit of 991 connections is reached; new clients "
-      "wait in the backlog until a connection closes; raise limits.max_connections (0: as many as "
-      "ulimit -n or LimitNOFILE= allows)\n");
+      "wait in the backlog until a connection closes; raise limits.max_connections, or if it is "
+      "0, ulimit -n or LimitNOFILE=\n");
   log_.paused_resources(kListener, EMFILE, 900, kNow);
   EXPECT_EQ(
       said(),
@@ -160,6 +160,20 @@ TEST_F(ConnectionLogTest, TheEndOfAShortageIsToldOnceAndOnlyAfterAShortage) {
   EXPECT_EQ(said(), "info accepting again: 3 connections, no client is waiting\n");
   log_.accepts_again(3, kNow + 2min);
   EXPECT_EQ(said(), "");
+}
+
+TEST_F(ConnectionLogTest, TheEndOfAShortageOfAnEarlierProgramIsTold) {
+  EXPECT_FALSE(limits_.is_shortage_logged());
+  log_.paused_full(kListener, 3, kNow);
+  EXPECT_TRUE(limits_.is_shortage_logged());
+  (void)said();
+  LineLimits next;
+  next.restore_shortage();
+  EXPECT_TRUE(next.is_shortage_logged());
+  ConnectionLog log({logger_}, counters_, next, timers_);
+  log.accepts_again(3, kNow);
+  EXPECT_EQ(said(), "info accepting again: 3 connections, no client is waiting\n");
+  EXPECT_FALSE(next.is_shortage_logged());
 }
 
 // Another shortage within the minute would not be told, and "accepting again" be the last word.
