@@ -231,11 +231,4 @@ std::size_t HttpServer::connections() const noexcept {
       [](const auto& connection) { return connection->state() != HttpConnection::State::unused; }));
 }
 
-bool HttpServer::is_idle() const noexcept {
-  return std::all_of(connections_.begin(), connections_.end(), [](const auto& connection) {
-    return connection->state() == HttpConnection::State::unused ||
-           connection->state() == HttpConnection::State::receiving;
-  });
-}
-
 }  // namespace echod

@@ -62,8 +62,6 @@ class HttpServer {
   void fail(RequestId id) noexcept;
 
   [[nodiscard]] std::size_t connections() const noexcept;
-  // Whether no client waits for a response or may still be reading one. Then the program may end.
-  [[nodiscard]] bool is_idle() const noexcept;
   [[nodiscard]] const HttpCounters& counters() const noexcept { return counters_; }
 
  private:

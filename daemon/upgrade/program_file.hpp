@@ -33,7 +33,6 @@ class ProgramFile {
   // changed. A file that is gone counts as changed. Blocks on the disk. Throws std::system_error if
   // a file cannot be examined, std::bad_alloc.
   [[nodiscard]] std::string change() const;
-  [[nodiscard]] bool has_changed() const { return !change().empty(); }
 
  private:
   ProgramFile(std::string path, std::vector<std::string> arguments,

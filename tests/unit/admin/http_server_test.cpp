@@ -183,7 +183,6 @@ TEST_F(HttpServerTest, AnswersLaterAndInAnyOrder) {
     clients.back().send(request_for("/" + std::to_string(client)));
   }
   run_until([&] { return handler_.recorded.size() == 3; });
-  EXPECT_FALSE(server_.is_idle());
   std::reverse(handler_.recorded.begin(), handler_.recorded.end());
   for (const auto& recorded : handler_.recorded) {
     HttpResponse response;
@@ -196,7 +195,6 @@ TEST_F(HttpServerTest, AnswersLaterAndInAnyOrder) {
     clients[client].close();
   }
   run_until([&] { return server_.connections() == 0; });
-  EXPECT_TRUE(server_.is_idle());
 }
 
 TEST_F(HttpServerTest, AnswersLaterWithoutMemory) {

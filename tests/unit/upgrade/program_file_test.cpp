@@ -80,7 +80,7 @@ TEST_F(ProgramFileTest, AnotherNameOfTheFileIsNoChange) {
 
 TEST_F(ProgramFileTest, NothingChangesIfTheProgramIsNotKnown) {
   const ProgramFile unknown("", {"echod"});
-  EXPECT_FALSE(unknown.has_changed());
+  EXPECT_EQ(unknown.change(), "");
 }
 
 TEST_F(ProgramFileTest, TheNameInTheMessageIsOneLine) {
