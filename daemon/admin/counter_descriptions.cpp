@@ -24,8 +24,8 @@ constexpr std::array<CounterDescription, kCounters> kDescriptions = {{
     {Counter::flips_to_write, "echod_flips_to_write_total",
      "replies that did not fit into the socket, so that the rest was kept in a buffer or a pipe"},
     {Counter::turns_over_budget, "echod_turns_over_budget_total",
-     "turns of connections and UDP sockets that reached a limit of [turn] while there was more to "
-     "read"},
+     "turns of connections and UDP sockets that reached a limit of [turn]; there may have been "
+     "more to read"},
     {Counter::unbuffered_reads, "echod_unbuffered_reads_total",
      "reads without a buffer, because buffers.total_mib was used up or memory was short"},
     {Counter::splice_rounds, "echod_splice_rounds_total",
