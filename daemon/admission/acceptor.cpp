@@ -127,7 +127,8 @@ Acceptor::Result Acceptor::accept_from(Listener& listener) noexcept {
       return Result::stop;
     }
   }
-  next_ = (next_ + 1) % listeners_.size();  // The socket has its turn, whatever comes of it.
+  // The next accept is from another socket, also after an error.
+  next_ = (next_ + 1) % listeners_.size();
   sys::Accepted accepted = sys::accept(listener.socket->fd.get());
   if (accepted.error != 0) {
     admission_.return_slot();

@@ -244,7 +244,7 @@ void Relay::count_delay(const sys::SocketRead& read, std::size_t sent,
   }
 }
 
-// Whether a full round may be spliced without exceeding the limits on pinned memory.
+// Whether the limits on pinned memory allow splicing in the next round.
 bool Relay::may_pin(int socket, RelayState& state) noexcept {
   const auto is_below_limits = [&] {
     const std::size_t most = settings_.pins_of(settings_.unacknowledged_bytes);

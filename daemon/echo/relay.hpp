@@ -1,5 +1,5 @@
 // Moves bytes from the receive queue of a socket to its send queue. A round is one read and the
-// sends that follow it. For each round the relay decides how the bytes are moved:
+// sends that follow it. The relay decides in each round how the bytes are moved:
 //
 //   way       used when                               system calls
 //   --------  --------------------------------------  -------------------------------------------
@@ -21,8 +21,9 @@
 // which TCP does not count. A round splices at least `least_bytes` in at most 64 slots. So
 // unacknowledged bytes pin at most 64 groups for each `least_bytes`, and 64 more for a round that
 // is partly acknowledged. The relay counts these units of 64 groups for all its connections. It
-// copies a round that would take a connection over `unacknowledged_bytes`, or all connections over
-// `pins` units. Exceptions: larger groups, and clients on this host (docs/performance.md).
+// copies the rounds of a connection that has more than `unacknowledged_bytes`, and a round that
+// would take all connections over `pins` units. Exceptions: larger groups, and clients on this host
+// (docs/performance.md).
 //
 // Delay. The relay measures the server's own share of a round trip: the time from the arrival of
 // the newest byte of a round in the kernel (SO_TIMESTAMPNS) until the kernel has accepted all bytes

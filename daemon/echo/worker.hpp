@@ -5,10 +5,10 @@
 //                        serving --park()--> parking --the turn ends--> parked
 //                                            parking, parked --unpark()--> serving
 //
-// Nothing is left when all sockets are released and all connections are closed. drain() and
-// abort_connections() lead to this, and may be called in any state. While a worker is parked, its
-// thread waits between two turns. Then the service's thread may read the connections, and the
-// kernel keeps what peers send.
+// Nothing is left when all sockets are released and all connections are closed.
+// abort_connections() makes that happen at once, but ends no worker that does not drain. It and
+// drain() may be called in any state. While a worker is parked, its thread waits between two turns.
+// Then the service's thread may read the connections, and the kernel keeps what peers send.
 //
 // Thread-safety: one other thread, the service's, may call the members. apply(), drain(),
 // abort_connections(), inquire() and park() only post a request, which the worker's thread carries

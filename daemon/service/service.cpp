@@ -393,7 +393,7 @@ ServiceFacts Service::facts() const {
           .buffer_bytes_limit = std::uint64_t{running_.config.buffers.total_mib} << 20U};
 }
 
-// For the admin thread, which keeps the previous facts if there is not enough memory.
+// Gives the facts to the admin thread, which keeps the previous ones if memory is short.
 void Service::publish_facts() noexcept {
   try {
     admin_access_.publish(facts());

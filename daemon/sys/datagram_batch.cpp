@@ -31,9 +31,9 @@ SocketAddress local_address(const Address& address, unsigned interface) noexcept
   return *SocketAddress::from_parts({bytes, sizeof address}, interface, 0);
 }
 
-// For a broadcast or multicast, the address in the header differs from that of this host. The
-// latter is unknown if the datagram came before IP_PKTINFO was set on a passed socket; the kernel
-// refuses to send from a broadcast address.
+// The address in the header of a broadcast or multicast differs from that of this host. The latter
+// is unknown if the datagram came before IP_PKTINFO was set on a passed socket; the kernel refuses
+// to send from a broadcast address.
 void read_v4(const in_pktinfo& info, ReceivedDatagrams& datagrams) noexcept {
   const bool is_known = info.ipi_spec_dst.s_addr != INADDR_ANY;
   datagrams.local = local_address(is_known ? info.ipi_spec_dst : info.ipi_addr, 0);

@@ -226,7 +226,7 @@ bool has_client(int listener) noexcept {
   return calls::poll(&queue, 1, 0) > 0;
 }
 
-// For a listening socket the kernel puts the length of the queue into tcpi_unacked and the backlog
+// The kernel puts the length of the queue of a listening socket into tcpi_unacked, and the backlog
 // in force into tcpi_sacked.
 AcceptQueue accept_queue(int fd) noexcept {
   tcp_info info{};

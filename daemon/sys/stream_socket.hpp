@@ -62,9 +62,9 @@ void reset_on_close(int fd) noexcept;
 
 // The number of bytes in the receive queue (SIOCINQ).
 IoResult unread_bytes(int fd) noexcept;
-// The number of bytes that the peer has not acknowledged; the FIN counts as one (SIOCOUTQ). For a
-// UNIX socket, the memory that holds what the peer has not read. It is not a number of bytes; 0
-// means that the peer has read all.
+// The number of bytes that the peer has not acknowledged; the FIN counts as one (SIOCOUTQ). If the
+// socket is a UNIX socket: the memory that holds what the peer has not read. It is not a number of
+// bytes; 0 means that the peer has read all.
 IoResult unacknowledged_bytes(int fd) noexcept;
 // Returns and clears the pending error of the socket (SO_ERROR); 0 if there is none.
 [[nodiscard]] int take_error(int fd) noexcept;
