@@ -28,9 +28,10 @@
 // missing (LoadError::truncated) or if no FIN was sent (LoadError::closed_early).
 //
 // A connection that fails is lost. The worker reconnects it: at once if it had echoed, otherwise at
-// the next sweep. It has recovered when its first echo arrives, or, if it sends no messages, when
-// it is open. Until then only mismatches (load_error.hpp) count as further errors. In mode connect
-// each message makes a new connection, so no connection is ever lost.
+// the next sweep, but not before context.may_reopen is set. It has recovered when its first
+// echo arrives, or, if it sends no messages, when it is open. Until then only mismatches
+// (load_error.hpp) count as further errors. In mode connect each message makes a new connection, so
+// no connection is ever lost.
 //
 // A UNIX socket connects at once or not at all. While the server's accept queue is full, the state
 // is `opening` without a socket, and check_timeouts() tries again.
@@ -71,7 +72,7 @@ class LoadConnection final : public LoadPeer {
   // Finishes a diagnosis, fails if messages are outstanding, or closes if it is opening or
   // half-closed.
   void abandon() noexcept override;
-  // Reconnects if lost and closed.
+  // Reconnects if lost and closed, once context.may_reopen is set.
   void reopen() noexcept override;
   // Fails if it has waited for the timeout: for the connection, for owed bytes or for the end of
   // file. Ends a diagnosis after kEvidenceTime. Reconnects if lost. In mode connect, begins the

@@ -48,7 +48,7 @@ struct LoadResult {
   std::chrono::nanoseconds measured{0};  // The length of the window.
   bool is_interrupted = false;           // By a signal.
   std::uint64_t connected = 0;           // Connections open when the messages began.
-  // Time until all connections were open or had failed. 0 in mode connect.
+  // Time until all connections were open or had failed once. 0 in mode connect.
   std::chrono::nanoseconds connecting{0};
   // How long after plan.start_at the connections were ready. 0 if they were ready in time.
   std::chrono::nanoseconds start_missed_by{0};

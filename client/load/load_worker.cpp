@@ -145,6 +145,7 @@ void LoadWorker::open_connections() noexcept {
   }
   if (opened_ == connections_.size() && context_.opening == 0) {
     is_ready_ = true;
+    context_.may_reopen = true;
     events_.on_ready();
   }
 }

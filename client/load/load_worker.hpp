@@ -33,7 +33,8 @@ namespace echod::client {
 
 // Callbacks. Called in the worker's thread; must not block.
 struct LoadWorkerEvents {
-  // Every connection is open or has failed. Mode connect: the thread has started.
+  // Every connection is open or has failed once; those that failed are opened again from now on.
+  // Mode connect: the thread has started.
   std::function<void()> on_ready;
   // Gets the counts of each interval, for Series::add(). May be empty.
   std::function<void(std::size_t number, IntervalTally tally, bool has_ended)> on_interval = {};

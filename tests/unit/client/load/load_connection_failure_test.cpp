@@ -255,6 +255,17 @@ TEST_F(LoadConnectionFailureTest, AConnectionThatFailsAgainBeforeItEchoesIsTheSa
   EXPECT_EQ(context_.tally.outage.count(), 0U);
 }
 
+TEST_F(LoadConnectionFailureTest, ALostConnectionStaysClosedUntilEveryConnectionHasBeenTried) {
+  context_.may_reopen = false;
+  connect_and_send(kFd);
+  reset(kFd);
+  iterate_and_sweep(milliseconds(100));
+  EXPECT_EQ(context_.opening, 0U);
+  context_.may_reopen = true;
+  sweep_and_reconnect(milliseconds(100), kOther);
+  EXPECT_EQ(context_.opening, 1U);
+}
+
 TEST_F(LoadConnectionFailureTest, AWrongByteIsAnErrorAlsoWhileTheConnectionCountsAsLost) {
   connect_and_send(kFd);
   reset(kFd);

@@ -102,6 +102,20 @@ TEST_F(LoadWorkerTest, IsReadyWhenAllConnectionsFailed) {
   EXPECT_EQ(worker_->tally().connected, 0U);
 }
 
+// Connections that fail are not reopened meanwhile: one of them would be opening at any time.
+TEST_F(LoadWorkerTest, IsReadyAlthoughTheAcceptQueueStaysFull) {
+  listener_ = sys::open_listener(*SocketAddress::parse("127.0.0.1", 0), 1, false, {});
+  plan_.server = listener_.address;
+  plan_.connections = 30;
+  plan_.connect_rate_per_s = 100;
+  plan_.timeout = milliseconds(100);
+  connect();
+  worker_->stop();
+  wait_for(ended_);
+  EXPECT_GT(errors(LoadError::connect_timeout), 0U);
+  EXPECT_EQ(errors(LoadError::connect_timeout) + errors(LoadError::no_end), 30U);
+}
+
 TEST_F(LoadWorkerTest, OpensConnectionsAtTheGivenRate) {
   plan_.connections = 10;
   plan_.connect_rate_per_s = 100'000;
