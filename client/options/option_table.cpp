@@ -244,7 +244,9 @@ constexpr std::array kOptions{
            "succeed with at most this many errors (0); wrong bytes,\n"
            "and bytes missing after our half-close, always fail"},
     Option{"slo", "LIMIT", OptionScope::run_and_merge,
-           "a limit, such as p99=2ms, max=1s, rate>=9900, errors<=5 or loss=0.1%", &add_limit,
+           "a limit, such as p99=2ms, max=1s, rate>=9900, errors<=5 or loss=0.1%; a time must be "
+           "more than 0",
+           &add_limit,
            "fail if the result is outside this limit: p99=2ms,\n"
            "p99.9=10ms, max=1s, 'rate>=9900' (echoes per second),\n"
            "'errors<=5', loss=0.1% (lost datagrams); may be given\n"

@@ -98,10 +98,10 @@ std::optional<Limit> parse_limit(std::string_view value) {
     return std::nullopt;
   }
   const auto percent = parse_percentile(value.substr(0, equals));
-  const auto most = parse_duration(value.substr(equals + 1));
   limit.percent = percent.value_or(0);
-  limit.most = most.value_or(std::chrono::nanoseconds(0));
-  return percent && most ? std::optional(limit) : std::nullopt;
+  limit.most = parse_duration(value.substr(equals + 1)).value_or(std::chrono::nanoseconds(0));
+  const bool is_limit = percent && limit.most > std::chrono::nanoseconds(0);
+  return is_limit ? std::optional(limit) : std::nullopt;
 }
 
 }  // namespace echod::client

@@ -98,7 +98,8 @@ std::vector<Mark> limit_marks(const Verdict& verdict, double high) {
     if (outcome.limit.kind == Limit::Kind::latency) {
       const double percent = outcome.limit.percent;
       marks.push_back(
-          {.at = {.x = percent < kAll ? nines(percent) : high, .y = nanos(outcome.limit.most)},
+          {.at = {.x = percent < kAll ? nines(percent) : high,
+                  .y = std::max(1.0, nanos(outcome.limit.most))},  // A log scale has no 0.
            .style = outcome.is_met ? "met" : "missed",
            .text = {},
            .title = "--slo " + outcome.limit.text + (outcome.is_met ? ": met" : ": missed")});

@@ -278,7 +278,7 @@ TEST(ClientCommandLineTest, TakesBothEndsOfEveryRange) {
   EXPECT_EQ(run_with({"--connections", "256", "--threads", "256"}).plan.threads, 256U);
   EXPECT_EQ(run_with({"--duration", "1ms"}).plan.duration, milliseconds(1));
   EXPECT_EQ(run_with({"--slo", "p99.99=1us"}).limits[0].percent, 99.99);
-  EXPECT_EQ(run_with({"--slo", "p0.1=0"}).limits[0].percent, 0.1);
+  EXPECT_EQ(run_with({"--slo", "p0.1=1us"}).limits[0].percent, 0.1);
 }
 
 TEST(ClientCommandLineTest, SloTakesLimitsOnTheRateAndOnErrors) {
@@ -491,8 +491,9 @@ TEST(ClientCommandLineTest, SaysWhichValuesAreAllowed) {
       {"--max-errors", {"-1", "x", ""}, "a number of errors"},
       {"--slo",
        {"", "p99", "p99=", "=2ms", "p=2ms", "p0=2ms", "p100=2ms", "q99=2ms", "p99=2 ms", "p99=-1",
-        "pinf=1s", "pnan=1s", "p99x=1s", "avg=1s"},
-       "a limit, such as p99=2ms, max=1s, rate>=9900, errors<=5 or loss=0.1%"},
+        "pinf=1s", "pnan=1s", "p99x=1s", "avg=1s", "p99=0", "max=0ms"},
+       "a limit, such as p99=2ms, max=1s, rate>=9900, errors<=5 or loss=0.1%; a time must be more "
+       "than 0"},
       {"--json", {""}, file},
       {"--histogram", {""}, file},
       {"--html", {""}, file},

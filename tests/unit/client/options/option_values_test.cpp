@@ -24,7 +24,7 @@ TEST(OptionValuesTest, ALimitIsOnALatencyARateErrorsOrALoss) {
   EXPECT_EQ(parse_limit("errors<=5")->kind, Limit::Kind::errors);
   EXPECT_EQ(parse_limit("loss=5%")->kind, Limit::Kind::loss);
   EXPECT_EQ(parse_limit("max=1s")->percent, 100);
-  for (const char* const wrong : {"", "p99", "p100=1s", "rate=5", "errors>=5", "loss=5"}) {
+  for (const char* const wrong : {"", "p99", "p100=1s", "rate=5", "errors>=5", "loss=5", "max=0"}) {
     EXPECT_FALSE(parse_limit(wrong)) << wrong;
   }
 }

@@ -196,6 +196,12 @@ TEST_F(HtmlReportTest, LatencyLimitsAreMarkedAsMetOrMissedAndOthersAreNot) {
   EXPECT_FALSE(says("--slo rate"));
 }
 
+TEST_F(HtmlReportTest, ALatencyLimitOfZeroIsAtTheBottomOfTheChart) {
+  options_.limits = {{.text = "p50=0", .percent = 50, .most = milliseconds(0)}};
+  EXPECT_TRUE(says("<g class=\"missed\"><title>--slo p50=0: missed</title>"));
+  EXPECT_TRUE(says(">1 ns</text>"));
+}
+
 TEST_F(HtmlReportTest, TheTimeAxisHasTheUnitThatFitsTheRun) {
   EXPECT_TRUE(says(">10 s</text>"));
   result_.measured = std::chrono::minutes(20);
