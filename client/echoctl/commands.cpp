@@ -58,7 +58,8 @@ Outcome list(const Options& options, const std::string& body, const Style& style
 Outcome closed(const Options& options, const std::string& body) {
   const ClosedConnections result = parse_closed(body);
   return {.text = options.wants_json ? body : closed_text(result.closed),
-          .warning = silent_workers_text(result.silent_workers, kNotClosed)};
+          .warning = silent_workers_text(result.silent_workers, kNotClosed),
+          .code = result.silent_workers.empty() ? ExitCode::success : ExitCode::unavailable};
 }
 
 Outcome success(std::string text) {
