@@ -115,6 +115,9 @@ std::string server_line(const Options& options, const LoadResult& result) {
   if (!result.server && !options.plan.server_pid) {
     return "";
   }
+  if (!result.server && result.measured == std::chrono::nanoseconds(0)) {
+    return "";  // Its use is read at the begin and the end of the window, which never began.
+  }
   if (!result.server) {
     return line("server", "process " + std::to_string(*options.plan.server_pid) +
                               " did not exist all the time");

@@ -226,6 +226,8 @@ TEST_F(SummaryTest, SaysIfTheServerProcessDidNotExistAllTheTime) {
   EXPECT_FALSE(says("  server "));
   options_.plan.server_pid = 17;
   EXPECT_TRUE(says("  server       process 17 did not exist all the time\n"));
+  result_.measured = seconds(0);
+  EXPECT_FALSE(says("  server ")) << "the process was not observed";
 }
 
 TEST_F(SummaryTest, WithoutEchoesThereIsNoCostPerEcho) {
