@@ -87,10 +87,13 @@ void judge_errors(const Options& options, const LoadResult& result, Verdict& ver
   }
   const bool is_idle = options.plan.active == 0;
   const bool has_echoed = result.tally.echoes > 0 || result.tally.bytes_received > 0;
-  if (!is_idle && !has_echoed && verdict.failures.empty()) {
-    verdict.failures.emplace_back(result.is_interrupted
-                                      ? "interrupted before anything was measured"
-                                      : "nothing came back during the measurement");
+  if (is_idle || has_echoed || !verdict.failures.empty()) {
+    return;
+  }
+  if (result.is_interrupted) {
+    verdict.warnings.emplace_back("interrupted before anything was measured");
+  } else {
+    verdict.failures.emplace_back("nothing came back during the measurement");
   }
 }
 

@@ -242,6 +242,21 @@ TEST_F(EcholoadRunTest, AnInterruptedRunReportsItsResultsSoFar) {
   EXPECT_NE(client.out().find("\ninterrupted: "), std::string::npos) << client.out();
 }
 
+TEST_F(EcholoadRunTest, ARunInterruptedInTheWarmUpIsNotAFailure) {
+  start();
+  ChildProcess client(
+      {.arguments = {ECHOLOAD_BINARY, "--warmup", "1000s", "--server-pid",
+                     std::to_string(daemon().pid()), local_target(daemon().port())}});
+  wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
+  client.signal(SIGINT);
+  constexpr int kInterrupted = 3;
+  EXPECT_EQ(client.wait(), kInterrupted) << client.err();
+  EXPECT_NE(client.out().find("\nwarning: interrupted before anything was measured\n"),
+            std::string::npos)
+      << client.out();
+  EXPECT_EQ(client.out().find("did not exist"), std::string::npos) << client.out();
+}
+
 TEST_F(EcholoadRunTest, TwoSignalsAtOnceAreOneStopAndAThirdASecondLaterEndsTheWait) {
   start();
   ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s",

@@ -235,11 +235,17 @@ TEST_F(VerdictTest, WarnsOfWhatThisHostDidToDatagrams) {
 TEST_F(VerdictTest, NothingComingBackFailsUnlessAllConnectionsAreIdle) {
   nothing_measured();
   EXPECT_EQ(verdict().failures, Lines{"nothing came back during the measurement"});
-  result_.is_interrupted = true;
-  EXPECT_EQ(verdict().failures, Lines{"interrupted before anything was measured"});
-  result_.is_interrupted = false;
   options_.plan.active = 0;
   EXPECT_TRUE(verdict().has_passed());
+}
+
+TEST_F(VerdictTest, ARunInterruptedBeforeAnythingWasMeasuredHasAWarningAndDoesNotFail) {
+  nothing_measured();
+  result_.is_interrupted = true;
+  EXPECT_TRUE(verdict().has_passed());
+  EXPECT_EQ(verdict().warnings, Lines{"interrupted before anything was measured"});
+  result_.tally.count(LoadError::refused, "connection 3: refused: no server listens");
+  EXPECT_EQ(verdict().failures, Lines{"errors: 1 (at most 0 allowed)"});
 }
 
 TEST_F(VerdictTest, PartOfALongMessageCountsAsComingBack) {
