@@ -46,6 +46,15 @@ class OptionsTest(unittest.TestCase):
                 self.assertEqual(options_in(entries_of(page_of(program))), options)
                 self.assertEqual(options_in(completion_of(program)), options)
 
+    def test_the_completion_offers_files_for_each_option_that_takes_a_file(self):
+        for program in PROGRAMS:
+            with self.subTest(program=program):
+                options = set(re.findall(r"(?m)^  (--[a-z-]+) (?:FILE|PATH) ", help_of(program)))
+                cases = re.findall(r"(?m)^    (--[^)]*)\)((?:\n      .*)*)", completion_of(program))
+                completed = {option for names, body in cases if "_filedir" in body for option in names.split(" | ")}
+                self.assertTrue(options)
+                self.assertEqual(options - completed, set())
+
     def test_help_page_and_completion_have_the_same_commands_of_echoctl(self):
         commands = re.findall(r"(?m)^  ([a-z-]+)", help_of("echoctl").split("Commands:\n")[1].split("\n\n")[0])
         self.assertGreater(len(commands), 5)
