@@ -18,7 +18,6 @@ class IntervalLines {
   // "-" is standard output. Blocks until a FIFO has a reader. Throws FatalError.
   explicit IntervalLines(const std::string& name);
 
-  [[nodiscard]] bool is_standard_output() const noexcept { return is_standard_output_; }
   // Never blocks. finish() reports errors.
   void add(const Interval& interval);
   // Writes the remaining lines; blocks until all are written. Throws FatalError if a line could not

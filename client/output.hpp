@@ -30,7 +30,6 @@ class Output {
   // change its content. Throws FatalError.
   explicit Output(const std::string& name);
 
-  [[nodiscard]] bool is_standard_output() const noexcept { return is_standard_output_; }
   // Whether write() may block until a reader reads.
   [[nodiscard]] bool may_wait() const noexcept { return !is_replaced_; }
   // Throws FatalError if the text could not be written completely.
