@@ -198,6 +198,8 @@ int empty_and_close(const ListenerState& open, Workers& workers, std::uint64_t& 
   } else {
     path_of(open).close();
   }
+  constexpr int kMostFailures = 2;  // A shortage may pass at once, or not at all.
+  int failures = 0;
   for (std::size_t i = 0; i < most; ++i) {
     if (free_descriptors == 0) {
       return sys::has_client(fd.get()) ? EMFILE : 0;
@@ -209,8 +211,11 @@ int empty_and_close(const ListenerState& open, Workers& workers, std::uint64_t& 
       continue;
     }
     const AcceptVerdict verdict = verdict_on_accept(accepted.error);
-    if (verdict != AcceptVerdict::retry) {
-      return verdict == AcceptVerdict::done ? 0 : accepted.error;
+    if (verdict == AcceptVerdict::done) {
+      return 0;
+    }
+    if (verdict != AcceptVerdict::retry && ++failures == kMostFailures) {
+      return accepted.error;
     }
   }
   return 0;

@@ -4,6 +4,7 @@
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import shutil
 import sys
@@ -22,6 +23,7 @@ from fault_verdict import Bounds, Injected, has_ended_in_upgrade, judge
 from records import Binary, Record
 from scenario import CHECK, FIRST, NEXT, SCENARIOS, Run, run
 
+RUNS_OF_A_CPU = 3  # At a time: a run mostly waits.
 UNDISTURBED_RUNS = 3
 TRIES = 3  # A call of an earlier run may not happen again, or not as often.
 BURST = 20
@@ -285,7 +287,8 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="seed of the choice of faults and of the clients (1)")
     parser.add_argument("--only", metavar="NAME", help="run the cases whose name contains NAME")
     parser.add_argument("--nth", type=int, help="of those, run only the case with this number")
-    parser.add_argument("--jobs", type=int, default=2, help="how many runs at a time (2)")
+    parser.add_argument("--jobs", type=int, default=RUNS_OF_A_CPU * len(os.sched_getaffinity(0)),
+                        help=f"how many runs at a time ({RUNS_OF_A_CPU} for each CPU)")
     parser.add_argument("--reach-all", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args(words)
     options.whole = options.only is None and options.sample is None
