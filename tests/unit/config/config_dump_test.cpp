@@ -12,6 +12,7 @@
 #include "config/config_errors.hpp"
 #include "config/config_file.hpp"
 #include "config/config_keys.hpp"
+#include "config/key_type.hpp"
 #include "config/listener_conflict.hpp"
 #include "seed.hpp"
 
@@ -80,17 +81,25 @@ Value random_value(Random& random, const Allowed& allowed) {
   return one_of(random, paths);
 }
 
-// Removes the listeners that conflict with an earlier one.
-void drop_conflicts(std::vector<ListenConfig>& listeners) {
+// Removes the listeners that conflict with an earlier one, and the address of the admin thread if
+// it conflicts with one that is left.
+void drop_conflicts(Config& config) {
   std::vector<ListenConfig> kept;
-  for (const ListenConfig& listener : listeners) {
-    if (std::none_of(kept.begin(), kept.end(), [&listener](const ListenConfig& earlier) {
-          return listener_conflict(earlier, listener).has_value();
-        })) {
+  const auto conflicts = [&kept](const ListenConfig& listener) {
+    return std::any_of(kept.begin(), kept.end(), [&listener](const ListenConfig& earlier) {
+      return listener_conflict(earlier, listener).has_value();
+    });
+  };
+  for (const ListenConfig& listener : config.listen) {
+    if (!conflicts(listener)) {
       kept.push_back(listener);
     }
   }
-  listeners = kept;
+  config.listen = kept;
+  const auto admin = parse_address(config.admin.address, config.admin.port);
+  if (admin && conflicts({.address = *admin})) {
+    config.admin.address = "";
+  }
 }
 
 Config random_config(Random& random) {
@@ -110,7 +119,7 @@ Config random_config(Random& random) {
       listener.v6only = defaults.v6only;
     }
   }
-  drop_conflicts(config.listen);
+  drop_conflicts(config);
   config.buffers.total_mib = std::max(config.buffers.total_mib, 4U);
   return config;
 }
