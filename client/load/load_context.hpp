@@ -92,8 +92,8 @@ struct LoadContext {
   std::uint64_t in_flight = 0;    // Messages begun, not yet answered or failed.
   std::uint64_t half_closed = 0;  // Connections that sent their FIN and wait for the server's.
   std::uint64_t diagnosing = 0;   // Connections that wait for evidence.
-  // Whether every connection has been tried. Until then those that fail stay closed: reopened,
-  // they might fail again and again, and the worker would never be ready.
+  // Whether every connection has been tried. Until then a connection that fails stays closed. Else
+  // it might be opening again and again, and the worker would never be ready.
   bool may_reopen = false;
   // Slots of lost connections to reopen at once. Some may be open again already.
   std::deque<std::uint32_t> lost_slots;

@@ -33,7 +33,7 @@ namespace echod::client {
 
 // Callbacks. Called in the worker's thread; must not block.
 struct LoadWorkerEvents {
-  // Every connection is open or has failed once; those that failed are opened again from now on.
+  // Every connection is open or has failed once. From now on failed connections are reopened.
   // Mode connect: the thread has started.
   std::function<void()> on_ready;
   // Gets the counts of each interval, for Series::add(). May be empty.

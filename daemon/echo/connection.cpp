@@ -439,8 +439,8 @@ void Connection::await_readable() noexcept {
   }
 }
 
-// Resets the connection if bytes are lost, because the socket may still work: the error may be one
-// of this host's memory, or of epoll. Then a FIN would tell the peer that nothing is missing.
+// If bytes are lost, resets the connection: after an error of epoll or of memory the socket still
+// works, and a FIN would tell the peer that nothing is missing.
 void Connection::fail(int error, std::size_t unsent) noexcept {
   if (unsent > 0 || reply_ != nullptr) {
     sys::reset_on_close(fd_.get());

@@ -44,13 +44,16 @@ class ConnectionTimeoutTest : public EchoFixture {
     kernel_.expect_discard_error(kFd, EAGAIN);
     iterate();
   }
-  void connect_delivering() {
-    connect(kFd);
-    kernel_.set_unacknowledged(kFd, 5);
+  void half_close() {
     kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}});
     kernel_.expect_recv_eof(kFd);
     kernel_.expect_shutdown(kFd);
     iterate();
+  }
+  void connect_delivering() {
+    connect(kFd);
+    kernel_.set_unacknowledged(kFd, 5);
+    half_close();
   }
 };
 
@@ -135,10 +138,7 @@ TEST_F(ConnectionTimeoutTest, TheFinOfAPeerThatTakesNothingIsNoProgress) {
   kernel_.set_unacknowledged(kFd, 5);
   sweep_after(1ms);
   sweep_after(9s);
-  kernel_.expect_epoll_wait({{kFd, EPOLLIN | EPOLLRDHUP}});
-  kernel_.expect_recv_eof(kFd);
-  kernel_.expect_shutdown(kFd);
-  iterate();
+  half_close();
   kernel_.set_unacknowledged(kFd, 6);  // Our FIN counts as one.
   sweep_after(1s);
   EXPECT_EQ(closed_in_all(), 0U);
