@@ -340,13 +340,9 @@ void Connection::begin_drain() noexcept {
 }
 
 void Connection::abort(CloseReason reason) noexcept {
-  if (state_ == State::closed) {
-    return;
+  if (state_ != State::closed) {
+    close(reason);
   }
-  if (reply_ != nullptr) {
-    sys::reset_on_close(fd_.get());  // A FIN would tell the peer that nothing is missing.
-  }
-  close(reason);
 }
 
 void Connection::close_by_operator() noexcept {
@@ -399,11 +395,10 @@ void Connection::close_if_timed_out() noexcept {
   }
 }
 
-// Resets the connection if bytes are owed. Otherwise the kernel would keep them for minutes, for a
-// connection that our limits no longer count, and our FIN would tell the peer that nothing is
-// missing.
+// Resets the connection if bytes are owed. Otherwise the kernel would keep sent bytes for minutes,
+// for a connection that our limits no longer count.
 void Connection::reset_or_close(CloseReason reason) noexcept {
-  if (progress_.had_unacknowledged() || reply_ != nullptr) {
+  if (progress_.had_unacknowledged()) {
     sys::reset_on_close(fd_.get());
   }
   close(reason);
@@ -439,24 +434,23 @@ void Connection::await_readable() noexcept {
   }
 }
 
-// If bytes are lost, resets the connection: after an error of epoll or of memory the socket still
-// works, and a FIN would tell the peer that nothing is missing.
 void Connection::fail(int error, std::size_t unsent) noexcept {
-  if (unsent > 0 || reply_ != nullptr) {
-    sys::reset_on_close(fd_.get());
-  }
   close(reason_of(error), error, unsent);
 }
 
-// The only function that ends a connection.
+// The only function that ends a connection. Resets it if received bytes are not sent back: a FIN
+// would tell the peer that nothing is missing. A UNIX socket has no reset, and sends its FIN.
 void Connection::close(CloseReason reason, int error, std::size_t unsent) noexcept {
+  if (reply_ != nullptr) {
+    unsent = reply_->size();
+  }
+  if (unsent > 0) {
+    sys::reset_on_close(fd_.get());
+  }
   state_ = State::closed;
   context_.counters.add(counter_of(reason));
   if (bytes_received_ == 0) {
     context_.counters.add(Counter::empty_connections);
-  }
-  if (reply_ != nullptr) {
-    unsent = reply_->size();
   }
   context_.log.closed({.peer = peer_,
                        .fd = fd_.get(),

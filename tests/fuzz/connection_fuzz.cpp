@@ -57,7 +57,7 @@ Happening happening_from(FuzzInput& input) {
   using Kind = Happening::Kind;
   Happening happening;
   happening.kind = one_of(
-      input, std::array{Kind::act, Kind::act, Kind::act, Kind::act, Kind::time, Kind::failure,
+      input, std::array{Kind::act, Kind::act, Kind::act, Kind::close, Kind::time, Kind::failure,
                         Kind::short_write, Kind::drain, Kind::abort, Kind::other_blocks});
   happening.pause = input.byte() % 12;
   happening.connection = input.byte();

@@ -55,6 +55,8 @@ class Happenings final : public Outside {
         return;
       case Kind::abort:
         return world_->abort();
+      case Kind::close:
+        return world_->close_by_operator(connection);
       case Kind::time:
         return world_->let_time_pass(std::chrono::milliseconds(500) * what.times);
       case Kind::other_blocks:
@@ -84,6 +86,8 @@ std::string text_of(const Happening& happening) {
       return "drain";
     case Kind::abort:
       return "close all connections";
+    case Kind::close:
+      return "an operator closes connection " + std::to_string(happening.connection);
     case Kind::time:
       return times + " halves of a second pass";
     case Kind::other_blocks:

@@ -22,6 +22,7 @@ struct Happening {
     short_write,   // The next `call` takes `times` bytes.
     drain,         // The worker is told to drain.
     abort,         // The worker is told to close all connections.
+    close,         // An operator closes the connection.
     time,          // `times` halves of a second pass.
     other_blocks,  // A reload allows `times` modulo 3 blocks.
   };

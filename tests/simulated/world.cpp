@@ -106,6 +106,13 @@ void World::abort() {
   on_abort_.notify();
 }
 
+void World::close_by_operator(std::size_t connection) {
+  kernel_.note("an operator closes connection " + std::to_string(connection));
+  was_told_to_close_ = true;
+  to_close_ = connection;
+  on_close_.notify();
+}
+
 void World::let_time_pass(std::chrono::milliseconds time) {
   kernel_.note(std::to_string(time.count()) + " ms pass");
   kernel_.advance(time);
@@ -193,10 +200,17 @@ std::string World::judge_close(std::size_t connection) {
   const CloseReason reason = last_reason();
   const SimulatedSocket& socket = kernel_.socket(connection);
   const bool is_finished = reason == CloseReason::peer_closed || reason == CloseReason::drained;
-  const bool sends_fin =
-      !socket.is_shut() && !socket.is_reset() && !kernel_.resets_on_close(connection);
-  if (!is_finished && sends_fin && socket.read() > socket.written()) {
-    return "it sends FIN although bytes are missing";
+  const bool may_leave_bytes =
+      reason == CloseReason::forced || reason == CloseReason::drain_deadline;
+  // A UNIX socket has no reset, and a socket that was reset needs none.
+  const bool may_need_reset = !settings_.socket.is_local && !socket.is_reset();
+  if (!is_finished && may_need_reset && !kernel_.resets_on_close(connection)) {
+    if (!socket.is_shut() && socket.read() > socket.written()) {
+      return "it sends FIN although bytes are missing";
+    }
+    if (kernel_.first_error(connection) == 0 && !may_leave_bytes && socket.unacknowledged() > 0) {
+      return "it leaves unacknowledged bytes to an orphaned socket";
+    }
   }
   if (const int error = kernel_.first_error(connection); error != 0) {
     return reason == reason_for(error) ? "" : "the counted reason is not that of the first error";
@@ -234,7 +248,9 @@ const char* World::judge_close(std::size_t connection, CloseReason reason) const
       return kernel_.is_draining(connection) && is_all_written && socket.is_shut() &&
                      kernel_.was_all_acknowledged(connection)
                  ? ""
-                 : "it stops to linger before the client has everything";
+                 : "it stops lingering before the client has everything";
+    case CloseReason::by_operator:
+      return was_told_to_close_ ? "" : "no operator closed a connection";
     case CloseReason::forced:
       return was_told_to_abort_ ? "" : "it was not told to close all connections";
     default:

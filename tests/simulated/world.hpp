@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <string>
 
+#include "all_connections.hpp"
 #include "echo/connection_visit.hpp"
 #include "echo/echo_context.hpp"
 #include "echo/worker.hpp"
@@ -50,6 +51,8 @@ class World {
   [[nodiscard]] bool was_told_to_drain() const noexcept { return was_told_to_drain_; }
   // Makes the daemon close all connections at once.
   void abort();
+  // Makes the daemon close a connection as for an operator.
+  void close_by_operator(std::size_t connection);
   // Advances the clock, and makes the daemon look for timeouts.
   void let_time_pass(std::chrono::milliseconds time);
   // Changes the number of blocks, as a reload does.
@@ -97,13 +100,22 @@ class World {
       loop_, context_.table, [](Connection& connection) { connection.abort(CloseReason::forced); },
       [] {}};
   Notifier on_abort_{loop_, [this] { abort_visit_.start(); }};
+  Notifier on_close_{loop_, [this] {
+                       visit_all(context_.table, [this](Connection& connection) {
+                         if (connection.table_index() == to_close_) {
+                           connection.close_by_operator();
+                         }
+                       });
+                     }};
   ConnectionVisit timeout_visit_{
       loop_, context_.table, [](Connection& connection) { connection.check_timeouts(); }, [] {}};
   Notifier on_timeout_{loop_, [this] { timeout_visit_.start(); }};
   Notifier on_reload_{loop_, [this] { reload(); }};
   bool was_told_to_drain_ = false;
   bool was_told_to_abort_ = false;
-  std::size_t most_buffered_;                          // Bytes that the daemon may ever buffer.
+  bool was_told_to_close_ = false;
+  std::size_t to_close_ = 0;   // The connection that the operator closed last.
+  std::size_t most_buffered_;  // Bytes that the daemon may ever buffer.
   std::array<std::uint64_t, kCloseReasons> closed_{};  // For each reason.
 };
 

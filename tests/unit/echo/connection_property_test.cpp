@@ -48,6 +48,7 @@ rc::Gen<Happening> a_happening() {
               no_call, no_error)},
       {1, an(Kind::drain, no_act, no_call, no_error)},
       {1, an(Kind::abort, no_act, no_call, no_error)},
+      {1, an(Kind::close, no_act, no_call, no_error)},
       {3, an(Kind::time, no_act, no_call, no_error)},
       {1, an(Kind::other_blocks, no_act, no_call, no_error)},
       {2, an(Kind::failure, no_act,
