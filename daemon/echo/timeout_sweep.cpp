@@ -32,10 +32,10 @@ TimeoutSweep::TimeoutSweep(EchoContext& context)
     : context_(context),
       visit_(
           context.loop, context.table, [](Connection& connection) { connection.check_timeouts(); },
-          [this] { restart(); }),
+          [this] { schedule(); }),
       timer_(context.loop.timers(), [this] { visit_.start(); }) {}
 
-void TimeoutSweep::restart() noexcept {
+void TimeoutSweep::schedule() noexcept {
   timer_.expire_at_latest(context_.loop.now() +
                           sweep_interval(context_.settings.timeouts, context_.is_draining));
 }

@@ -33,7 +33,7 @@ class TimeoutSweep {
 
   // Takes over the current settings. The next sweep may be earlier, but not later than it was going
   // to be: frequent reloads must not prevent it.
-  void restart() noexcept;
+  void schedule() noexcept;
 
  private:
   EchoContext& context_;

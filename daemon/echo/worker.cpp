@@ -125,7 +125,7 @@ void Worker::carry_out_requests() noexcept {
   if (requests.settings) {
     context_.apply(*requests.settings);
     datagrams_.apply();
-    sweep_.restart();
+    sweep_.schedule();
     acceptor_.set_accepts_in_a_turn(context_.settings.turn_accepts);
     acceptor_.poll_again();  // The limit may be higher now.
   }
@@ -150,7 +150,7 @@ void Worker::run() noexcept {
   resume_connections();
   is_serving_.store(true);
   events_.on_serving();
-  sweep_.restart();
+  sweep_.schedule();
   while (!must_end_) {
     loop_.run_once();
     if (context_.table.destroy_retired()) {
@@ -196,7 +196,7 @@ void Worker::begin_drain() noexcept {
   drain_visit_.start();
   acceptor_.accept_waiting_then_close();
   datagrams_.drain();
-  sweep_.restart();
+  sweep_.schedule();
 }
 
 }  // namespace echod

@@ -56,7 +56,7 @@ class TimeoutSweepTest : public EchoFixture {
 
 TEST_F(TimeoutSweepTest, ClosesAConnectionWithinASixteenthOfItsTimeout) {
   connect(kFd);
-  sweep_.restart();
+  sweep_.schedule();
   for (int i = 0; i < 16; ++i) {
     expect_sweep_after(1000);  // At the last of these its time is not over, it is just up.
   }
@@ -69,7 +69,7 @@ TEST_F(TimeoutSweepTest, ClosesAConnectionWithinASixteenthOfItsTimeout) {
 TEST_F(TimeoutSweepTest, ClosesNobodyWhenNoTimeoutIsInForce) {
   context_.settings.timeouts = timeouts(0s, 0s, 2s);
   connect(kFd);
-  sweep_.restart();
+  sweep_.schedule();
   expect_sweep_after(10'000);
   expect_sweep_after(10'000);
   EXPECT_EQ(closed_in_all(), 0U);
@@ -78,28 +78,28 @@ TEST_F(TimeoutSweepTest, ClosesNobodyWhenNoTimeoutIsInForce) {
 
 TEST_F(TimeoutSweepTest, IsEarlierWithShorterTimeoutsAndWhenDrainingBegins) {
   context_.settings.timeouts = timeouts(0s, 0s, 1600ms);
-  sweep_.restart();
+  sweep_.schedule();
   kernel_.expect_epoll_wait({}, 10'000);
   iterate();
   context_.settings.timeouts = timeouts(32s, 0s, 1600ms);
-  sweep_.restart();
+  sweep_.schedule();
   kernel_.expect_epoll_wait({}, 2000);
   iterate();
   context_.is_draining = true;
-  sweep_.restart();
+  sweep_.schedule();
   kernel_.expect_epoll_wait({}, 100);
   iterate();
 }
 
 TEST_F(TimeoutSweepTest, IsNotPutOffByNewSettings) {
-  sweep_.restart();
+  sweep_.schedule();
   kernel_.expect_epoll_wait({}, 1000);
   iterate();
   kernel_.advance(600ms);
   kernel_.expect_epoll_wait({}, 1000);  // The time is read after the wait.
   iterate();
   context_.settings.timeouts = timeouts(32s, 0s, 1600ms);
-  sweep_.restart();
+  sweep_.schedule();
   kernel_.expect_epoll_wait({}, 400);
   iterate();
 }
