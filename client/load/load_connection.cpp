@@ -371,7 +371,7 @@ void LoadConnection::record_recovery(sys::TimePoint moment) noexcept {
 }
 
 void LoadConnection::reopen() noexcept {
-  if (context_.may_reopen && state_ == State::closed && is_lost() && !messages_.are_done()) {
+  if (context_.is_ready && state_ == State::closed && is_lost() && !messages_.are_done()) {
     open();
   }
 }

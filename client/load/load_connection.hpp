@@ -28,7 +28,7 @@
 // missing (LoadError::truncated) or if no FIN was sent (LoadError::closed_early).
 //
 // A connection that fails is lost. The worker reconnects it: at once if it had echoed, otherwise at
-// the next sweep, but not before context.may_reopen is set. It has recovered when its first
+// the next sweep, but not before context.is_ready is set. It has recovered when its first
 // echo arrives, or, if it sends no messages, when it is open. Until then only mismatches
 // (load_error.hpp) count as further errors. In mode connect each message makes a new connection, so
 // no connection is ever lost.
@@ -72,7 +72,7 @@ class LoadConnection final : public LoadPeer {
   // Finishes a diagnosis, fails if messages are outstanding, or closes if it is opening or
   // half-closed.
   void abandon() noexcept override;
-  // Reconnects if lost and closed, once context.may_reopen is set.
+  // Reconnects if lost and closed, once context.is_ready is set.
   void reopen() noexcept override;
   // Fails if it has waited for the timeout: for the connection, for owed bytes or for the end of
   // file. Ends a diagnosis after kEvidenceTime. Reconnects if lost. In mode connect, begins the

@@ -94,7 +94,7 @@ struct LoadContext {
   std::uint64_t diagnosing = 0;   // Connections that wait for evidence.
   // Whether every connection has been tried. Until then a connection that fails stays closed. Else
   // it might be opening again and again, and the worker would never be ready.
-  bool may_reopen = false;
+  bool is_ready = false;
   // Slots of lost connections to reopen at once. Some may be open again already.
   std::deque<std::uint32_t> lost_slots;
   sys::ArrivalClock arrival_clock;

@@ -24,7 +24,7 @@ class LoadPeer : public Channel {
   virtual void give_up_unbegun() noexcept = 0;
   // Stops waiting for what is outstanding, and closes.
   virtual void abandon() noexcept = 0;
-  // Opens it again if it was lost. No-op until context.may_reopen is set, and if the run no longer
+  // Opens it again if it was lost. No-op until context.is_ready is set, and if the run no longer
   // needs it.
   virtual void reopen() noexcept = 0;
   // Fails or gives up what has waited for longer than the timeout, and retries what is due to be

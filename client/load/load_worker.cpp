@@ -136,7 +136,7 @@ void LoadWorker::open_connections() noexcept {
     context_.lost_slots.pop_front();
     connections_[slot]->reopen();
   }
-  if (is_ready_ || is_window_over_) {
+  if (context_.is_ready || is_window_over_) {
     return;
   }
   while (!plan_.connect_rate_per_s && opened_ < connections_.size() &&
@@ -144,8 +144,7 @@ void LoadWorker::open_connections() noexcept {
     connections_[opened_++]->open();
   }
   if (opened_ == connections_.size() && context_.opening == 0) {
-    is_ready_ = true;
-    context_.may_reopen = true;
+    context_.is_ready = true;
     events_.on_ready();
   }
 }

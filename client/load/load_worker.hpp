@@ -103,7 +103,6 @@ class LoadWorker {
   std::size_t swept_ = 0;     // How many the current sweep has checked.
   std::size_t interval_ = 0;  // The number of the current interval.
   IntervalCounts counts_at_interval_begin_;
-  bool is_ready_ = false;
   bool is_window_over_ = false;
   bool is_ended_ = false;
   sys::ThreadUsage usage_at_begin_;  // At the beginning of the window.

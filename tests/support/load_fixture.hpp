@@ -42,7 +42,7 @@ class LoadFixture : public testing::Test {
     plan_.sizes = {.smallest = kBytes, .largest = kBytes};
     plan_.connections = plan_.active = 1;
     context_.active = 1;
-    context_.may_reopen = true;
+    context_.is_ready = true;
     measure(std::chrono::hours(1));
   }
 

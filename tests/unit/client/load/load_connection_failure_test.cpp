@@ -256,12 +256,12 @@ TEST_F(LoadConnectionFailureTest, AConnectionThatFailsAgainBeforeItEchoesIsTheSa
 }
 
 TEST_F(LoadConnectionFailureTest, ALostConnectionStaysClosedUntilEveryConnectionHasBeenTried) {
-  context_.may_reopen = false;
+  context_.is_ready = false;
   connect_and_send(kFd);
   reset(kFd);
   iterate_and_sweep(milliseconds(100));
   EXPECT_EQ(context_.opening, 0U);
-  context_.may_reopen = true;
+  context_.is_ready = true;
   sweep_and_reconnect(milliseconds(100), kOther);
   EXPECT_EQ(context_.opening, 1U);
 }
