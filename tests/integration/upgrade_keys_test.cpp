@@ -95,17 +95,7 @@ TEST_F(UpgradeKeysTest, open_files_for_fewer_than_the_open_connections_is_refuse
 TEST_F(UpgradeKeysTest, queue_lines) {
   start_replaceable("[log]\nqueue_lines = 100000\n");
   upgrade_to("[log]\nqueue_lines = 16\n");
-  daemon().allow_log("log lines were dropped");
-  wait_until("a line to be dropped", [this] {
-    std::vector<TcpPeer> peers;
-    daemon().freeze();
-    for (int i = 0; i < 300; ++i) {
-      peers.push_back(connect());
-    }
-    daemon().thaw();
-    EXPECT_TRUE(peers.back().echoes("hello"));
-    return daemon().counter("log_lines_dropped") > 0;
-  });
+  make_it_drop_log_lines();
 }
 
 class UpgradeSocketKeysTest : public UpgradeKeysTest {

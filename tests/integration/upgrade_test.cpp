@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <cstdint>
 #include <map>
+#include <regex>
 #include <sstream>
 
 #include "admin_client.hpp"
@@ -222,6 +224,30 @@ TEST_F(UpgradeTest, ServesWithoutTheAdminThreadIfThatCannotStart) {
   const std::string path = daemon().directory().file("admin.sock");
   upgrade_to("workers = 1\n[admin]\nsocket = \"" + path + "\"\n");
   expect_connections_serve();
+}
+
+// Dropped lines are reported at most every 10 s, and at the end.
+TEST_F(UpgradeTest, ReportsEachDroppedLogLineOnce) {
+  start_replaceable("[log]\nqueue_lines = 16\n");
+  make_it_drop_log_lines();
+  wait_until("all to be closed", [this] { return daemon().counter("connections") == 0; });
+  (void)daemon().wait_for_log("log lines were dropped");
+  upgrade_program();
+  stop_daemon();
+  std::uint64_t reported = 0;
+  std::uint64_t dropped = 0;
+  const std::regex report(" (\\d+) log lines were dropped");
+  const std::regex total("counters: .* log_lines_dropped=(\\d+)");
+  for (const std::string& line : lines_of(read_file(daemon().log_path()))) {
+    std::smatch match;
+    if (std::regex_search(line, match, report)) {
+      reported += std::stoull(match[1]);
+    } else if (std::regex_search(line, match, total)) {
+      dropped = std::stoull(match[1]);
+    }
+  }
+  EXPECT_GT(dropped, 0U);
+  EXPECT_EQ(reported, dropped);
 }
 
 class UpgradeCountsTest : public UpgradeTest {

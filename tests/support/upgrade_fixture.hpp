@@ -8,8 +8,10 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "daemon_test.hpp"
+#include "deadline.hpp"
 #include "files.hpp"
 
 namespace echod::test {
@@ -63,6 +65,20 @@ class UpgradeFixture : public DaemonTest {
   // Returns the exit code of `echod --reload`, which waits until the daemon has answered.
   [[nodiscard]] int request_reload() {
     return run_echod({"--reload", std::to_string(daemon().pid())}).exit_code;
+  }
+  // Opens connections until log lines about them were dropped. Needs a short queue.
+  void make_it_drop_log_lines() {
+    daemon().allow_log("log lines were dropped");
+    wait_until("a line to be dropped", [this] {
+      std::vector<TcpPeer> peers;
+      daemon().freeze();
+      for (int i = 0; i < 300; ++i) {
+        peers.push_back(connect());
+      }
+      daemon().thaw();
+      EXPECT_TRUE(peers.back().echoes("hello"));
+      return daemon().counter("log_lines_dropped") > 0;
+    });
   }
   // Ends a daemon that may have more listeners or workers than at its start.
   void stop_daemon() {
