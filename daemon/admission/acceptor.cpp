@@ -134,7 +134,7 @@ Acceptor::Result Acceptor::accept_from(Listener& listener) noexcept {
     admission_.return_slot();
     return after_error(listener, accepted.error);
   }
-  is_paused_ = false;
+  pause_cause_.reset();
   counters_.add(Counter::accepted);
   admission_.count_connection(worker_);
   connections_.adopt(std::move(accepted), listener.number);
@@ -217,7 +217,7 @@ void Acceptor::wait_for_resources(const Listener& listener, int error) noexcept 
 
 // Counts a pause once, however often accepting is retried without success.
 void Acceptor::count_pause(Counter cause) noexcept {
-  if (!std::exchange(is_paused_, true)) {
+  if (std::exchange(pause_cause_, cause) != cause) {
     counters_.add(cause);
   }
 }
@@ -264,7 +264,7 @@ bool Acceptor::is_closed() const noexcept {
 }
 
 void Acceptor::on_empty(Listener& listener) noexcept {
-  is_paused_ = false;
+  pause_cause_.reset();
   listener.may_have_clients = false;
   if (is_emptying_) {
     release(listener);

@@ -145,8 +145,8 @@ class Acceptor {
   std::optional<Woken> woken_;  // The worker that should accept instead of this one; retry_ runs.
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::size_t next_ = 0;  // Index in listeners_ of the socket to accept from next.
-  // Stopped by the limit or a shortage. Cleared by an accept or an empty queue.
-  bool is_paused_ = false;
+  // What stopped accepting. Cleared by an accept or an empty queue.
+  std::optional<Counter> pause_cause_;
   bool is_emptying_ = false;
 };
 

@@ -127,6 +127,18 @@ TEST_F(FullAcceptorTest, AcceptsAtOnceWhenAConnectionEnds) {
   expect_rest();
 }
 
+TEST_F(FullAcceptorTest, AShortageThatFollowsIsCountedToo) {
+  fill();
+  find_it_full();
+  expect_end_of(kFirst);
+  iterate();
+  expect_no_wait();
+  kernel_.expect_accept_error(kListener, EMFILE);
+  iterate();
+  EXPECT_EQ(count(Counter::paused_full), 1U);
+  EXPECT_EQ(count(Counter::paused_resources), 1U);
+}
+
 TEST_F(FullAcceptorTest, DoesNotLookIntoTheQueueWhenAConnectionEndsAndNoClientWaits) {
   fill();
   expect_end_of(kFirst);
