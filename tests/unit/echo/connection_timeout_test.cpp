@@ -202,7 +202,7 @@ TEST_F(ConnectionTimeoutTest, AnIdleConnectionWithUnreadBytesIsGivenATurnInstead
   EXPECT_EQ(closed(CloseReason::idle_timeout), 1U);
 }
 
-TEST_F(ConnectionTimeoutTest, OfZeroAreOff) {
+TEST_F(ConnectionTimeoutTest, ZeroSwitchesThemOff) {
   context_.settings.timeouts.idle = 0s;
   context_.settings.timeouts.stalled_write = 0s;
   connect(kFd);
@@ -238,7 +238,7 @@ TEST_F(ConnectionTimeoutTest, APeerThatTakesNothingIsReset) {
   EXPECT_EQ(closed(CloseReason::stalled_write), 1U);
 }
 
-TEST_F(ConnectionTimeoutTest, WhoIsStillOwedBytesGetsNoFinThatSaysThatThisWasAll) {
+TEST_F(ConnectionTimeoutTest, AConnectionThatKeepsBytesIsReset) {
   connect_owing(kFd);
   kernel_.set_unacknowledged(kFd, 0);
   sweep_after(1ms);
