@@ -17,6 +17,8 @@ constexpr std::array<CounterDescription, kCounters> kDescriptions = {{
     {Counter::bytes_received, "echod_received_bytes_total", "bytes that were read to be echoed"},
     {Counter::bytes_sent, "echod_sent_bytes_total",
      "echoed bytes that the kernel accepted for sending"},
+    {Counter::bytes_lost, "echod_lost_bytes_total",
+     "bytes that were read but not sent, because their connection was closed before"},
     {Counter::bytes_discarded, "echod_discarded_bytes_total",
      "bytes that were read and discarded during a stop, after echod had sent end of file"},
     {Counter::empty_connections, "echod_connections_empty_total",
@@ -40,13 +42,16 @@ constexpr std::array<CounterDescription, kCounters> kDescriptions = {{
      "times that bulk was copied, because its pieces were too small for a pipe", "cause",
      "read_back",
      "Times that bulk was copied, because its pieces were too small for a pipe (read_back), no "
-     "pipe was available (no_pipe), or too many bytes were unacknowledged (capped)."},
+     "pipe was available (no_pipe), too many bytes were unacknowledged (capped), or the kernel "
+     "refused to splice it (refused)."},
     {Counter::splice_no_pipe, "echod_splice_fallbacks_total",
      "times that bulk was copied, because no pipe was available", "cause", "no_pipe"},
     {Counter::splice_pipe_too_small, "echod_splice_pipes_too_small_total",
-     "pipes that the kernel made too small, because of fs.pipe-user-pages-soft"},
+     "pipes that the kernel made too small, because of fs.pipe-user-pages-soft or fs.pipe-max-size"},
     {Counter::splice_capped, "echod_splice_fallbacks_total",
      "times that bulk was copied, because too many bytes were unacknowledged", "cause", "capped"},
+    {Counter::splice_refused, "echod_splice_fallbacks_total",
+     "times that bulk was copied, because the kernel refused to splice it", "cause", "refused"},
     {Counter::paused_full, "echod_accept_pauses_total",
      "times that accepting stopped at limits.max_connections; clients wait", "cause", "full",
      "Times that accepting stopped, because limits.max_connections was reached (full), or "

@@ -101,7 +101,7 @@ Connection::Connection(EchoContext& context, TableEntry entry, const ParkedConne
   relay_state_.is_local = is_local();
   relay_state_.was_blocked = state_ == State::flushing;
   if (parked.pins_memory) {
-    context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, relay_state_);
+    context_.pinned_rounds.restore(fd_.get(), kept_bytes(), relay_state_.pinned_rounds);
   }
 }
 
@@ -136,7 +136,7 @@ ParkedConnection Connection::park() noexcept {
                           .opened = std::chrono::milliseconds(opened_ms_),
                           .progress = progress_.last_progress(),
                           .unacknowledged = progress_.unacknowledged(),
-                          .pins_memory = relay_state_.pins > 0};
+                          .pins_memory = relay_state_.pinned_rounds > 0};
   if (reply_ != nullptr) {
     reply_->describe(parked);
   }
@@ -168,9 +168,6 @@ Turn Connection::echo() noexcept {
     if (drain_allowance_ == 0) {
       return begin_lingering();
     }
-    if (bytes_received_ >= turn_end) {
-      break;
-    }
     const std::size_t most = std::min<std::uint64_t>(turn_end - bytes_received_, drain_allowance_);
     const Step step = finish_round(context_.relay.round(fd_.get(), most, !must_read_to_eagain_,
                                                         relay_state_, context_.loop.now()));
@@ -179,6 +176,9 @@ Turn Connection::echo() noexcept {
     }
     if (step != Step::more) {
       return Turn::wait;
+    }
+    if (context_.relay.ends_turn(turn_end - bytes_received_, relay_state_)) {
+      break;
     }
   }
   context_.counters.add(Counter::turns_over_budget);
@@ -379,8 +379,8 @@ void Connection::check_timeouts() noexcept {
     case State::closed:
       return;
   }
-  if (relay_state_.pins > 0) {
-    context_.relay.count_pins(fd_.get(), reply_ != nullptr ? reply_->size() : 0, relay_state_);
+  if (relay_state_.pinned_rounds > 0) {
+    context_.pinned_rounds.recount(fd_.get(), kept_bytes(), relay_state_.pinned_rounds);
   }
 }
 
@@ -441,11 +441,10 @@ void Connection::fail(int error, std::size_t unsent) noexcept {
 // The only function that ends a connection. Resets it if received bytes are not sent back: a FIN
 // would tell the peer that nothing is missing. A UNIX socket has no reset, and sends its FIN.
 void Connection::close(CloseReason reason, int error, std::size_t unsent) noexcept {
-  if (reply_ != nullptr) {
-    unsent = reply_->size();
-  }
+  unsent += kept_bytes();
   if (unsent > 0) {
     sys::reset_on_close(fd_.get());
+    context_.counters.add(Counter::bytes_lost, unsent);
   }
   state_ = State::closed;
   context_.counters.add(counter_of(reason));
@@ -461,7 +460,7 @@ void Connection::close(CloseReason reason, int error, std::size_t unsent) noexce
                        .error = error},
                       context_.loop.now());
   context_.loop.remove(*this);
-  context_.relay.release_pins(relay_state_);
+  context_.pinned_rounds.clear(relay_state_.pinned_rounds);
   reply_.reset();
   fd_.reset();
   context_.table.retire(*this);
@@ -483,8 +482,11 @@ ConnectionFacts Connection::facts() const noexcept {
 }
 
 std::uint64_t Connection::owed_bytes() const noexcept {
-  return (reply_ != nullptr ? reply_->size() : 0) +
-         (is_local() ? 0 : sys::unacknowledged_bytes(fd_.get()).count());
+  return kept_bytes() + (is_local() ? 0 : sys::unacknowledged_bytes(fd_.get()).count());
+}
+
+std::size_t Connection::kept_bytes() const noexcept {
+  return reply_ != nullptr ? reply_->size() : 0;
 }
 
 bool Connection::has_unacknowledged() noexcept {

@@ -133,10 +133,11 @@ class Connection final : public Channel {
   void await_writable() noexcept;
   void await_readable() noexcept;
   void count_echo(std::size_t received, std::size_t sent) noexcept;
-  // `unsent`: bytes that were read and are lost. If there is a reply, its size counts instead.
+  // `unsent`: bytes that were read and are lost, besides those of the reply.
   void fail(int error, std::size_t unsent = 0) noexcept;
   void close(CloseReason reason, int error = 0, std::size_t unsent = 0) noexcept;
   [[nodiscard]] sys::Duration age() const noexcept;
+  [[nodiscard]] std::size_t kept_bytes() const noexcept;
   [[nodiscard]] bool has_unacknowledged() noexcept;
   [[nodiscard]] bool is_local() const noexcept { return peer_.is_local(); }
   [[nodiscard]] bool is_draining() const noexcept { return drain_allowance_ != kNotDraining; }

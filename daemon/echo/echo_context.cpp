@@ -9,11 +9,13 @@
 namespace echod {
 
 EchoContext::EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
-                         LineLimits& line_limits, WorkerAdmission worker_admission)
+                         LineLimits& line_limits, std::atomic<std::size_t>& pinned_rounds_in_all,
+                         WorkerAdmission worker_admission)
     : loop(event_loop),
       admission(worker_admission),
       settings(initial),
-      log(std::move(logs), counters, line_limits, event_loop.timers()) {
+      log(std::move(logs), counters, line_limits, event_loop.timers()),
+      pinned_rounds(pinned_rounds_in_all) {
   apply(initial);
 }
 
@@ -21,6 +23,7 @@ void EchoContext::apply(const EchoSettings& wanted) noexcept {
   settings = wanted;
   log.set_logs_echoes(wanted.logs_echoes);
   loop.set_busy_poll(wanted.busy_poll);
+  pinned_rounds.apply(wanted.splice);
   relay.apply(wanted);
 }
 

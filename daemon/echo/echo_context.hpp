@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -13,6 +14,7 @@
 #include "admission/connection_sink.hpp"
 #include "echo/connection_table.hpp"
 #include "echo/echo_settings.hpp"
+#include "echo/pinned_rounds.hpp"
 #include "echo/relay.hpp"
 #include "loop/event_loop.hpp"
 #include "sys/listen_socket.hpp"
@@ -27,7 +29,8 @@ namespace echod {
 // The references must outlive it.
 struct EchoContext final : public ConnectionSink {
   EchoContext(EventLoop& event_loop, const EchoSettings& initial, WorkerLogs logs,
-              LineLimits& line_limits, WorkerAdmission worker_admission);
+              LineLimits& line_limits, std::atomic<std::size_t>& pinned_rounds_in_all,
+              WorkerAdmission worker_admission);
 
   [[nodiscard]] bool reserve() noexcept override { return table.reserve() && loop.reserve(); }
   void adopt(sys::Accepted accepted, std::uint8_t listener) noexcept override;
@@ -59,7 +62,8 @@ struct EchoContext final : public ConnectionSink {
   ListenerCounts listener_counts;
   DelayHistogram server_delay;
   ConnectionLog log;
-  Relay relay{counters, server_delay};
+  PinnedRounds pinned_rounds;
+  Relay relay{counters, server_delay, pinned_rounds};
   ConnectionTable table;
 };
 

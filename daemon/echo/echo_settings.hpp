@@ -16,19 +16,13 @@ struct SpliceSettings {
   std::size_t pipes = 0;                             // Number of pipes; 0: everything is copied.
   std::size_t pipe_bytes = std::size_t{256} * 1024;  // Size of a pipe.
   std::size_t least_bytes = std::size_t{64} * 1024;  // Smaller rounds are copied.
-  // The rounds of a connection with more unacknowledged bytes are copied.
-  std::size_t unacknowledged_bytes = std::size_t{1} << 20;
-  std::size_t pins = 0;       // Limit for all connections together, in the units of relay.hpp.
+  // Spliced rounds that may pin memory (pinned_rounds.hpp): of a connection, and of all
+  // connections of all workers.
+  std::uint8_t most_rounds = 16;
+  std::size_t most_rounds_in_all = 0;
   std::uint8_t patience = 3;  // After so many small rounds in a row the relay stops asking.
   // After a splice that moved small pieces, or that the kernel refused, so many rounds are copied.
   std::uint8_t copies_after_small_pieces = 64;
-
-  // Converts unacknowledged bytes to units of pinned memory (relay.hpp): one for each
-  // `least_bytes`, rounded up, and one for a round that is partly acknowledged.
-  [[nodiscard]] std::size_t pins_of(std::size_t bytes) const noexcept {
-    // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): least_bytes is never 0.
-    return bytes == 0 ? 0 : (bytes + least_bytes - 1) / least_bytes + 1;
-  }
 };
 
 struct EchoSettings {

@@ -26,11 +26,13 @@ bool is_refusal(int error) noexcept {
   }
 }
 
+static_assert(SpliceSettings{}.patience <= RelayState::kMostPatience);
+
 }  // namespace
 
 // NOLINTNEXTLINE(*-member-init): peek_buffer_ is written before it is read.
-Relay::Relay(Counters& counters, DelayHistogram& server_delay) noexcept
-    : counters_(counters), server_delay_(server_delay) {}
+Relay::Relay(Counters& counters, DelayHistogram& server_delay, PinnedRounds& pinned) noexcept
+    : counters_(counters), server_delay_(server_delay), pinned_(pinned) {}
 
 void Relay::apply(const EchoSettings& settings) noexcept {
   settings_ = settings.splice;
@@ -62,6 +64,7 @@ Round Relay::move(int socket, std::size_t most, bool may_splice, RelayState& sta
       if (round.received.count() > 0 || !is_refusal(round.received.error())) {
         return round;
       }
+      counters_.add(Counter::splice_refused);
       state.copies_left = settings_.copies_after_small_pieces;
     }
   }
@@ -75,14 +78,19 @@ PooledPipe* Relay::pipe_for(int socket, const Block& block, std::size_t most, Re
   if (settings_.pipes == 0 || most < least || block.capacity() < least) {
     return nullptr;
   }
-  if (sys::unread_bytes(socket).count() < least) {
-    return nullptr;
-  }
   if (state.copies_left > 0) {
     --state.copies_left;
     return nullptr;
   }
-  return may_pin(socket, state) ? pipes_.round_pipe(now) : nullptr;
+  if (sys::unread_bytes(socket).count() < least) {
+    return nullptr;
+  }
+  PooledPipe* const pipe = pipes_.round_pipe(now);
+  if (pipe != nullptr && !pinned_.add(socket, state.pinned_rounds)) {
+    counters_.add(Counter::splice_capped);
+    return nullptr;
+  }
+  return pipe;
 }
 
 Round Relay::copy(int socket, Block& block, std::size_t most, RelayState& state) noexcept {
@@ -113,9 +121,11 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
       pipe.fill(socket, std::min({most, settings_.pipe_bytes, block.capacity()}));
   const std::size_t bytes = received.count();
   if (bytes == 0) {
+    pinned_.remove(state.pinned_rounds);
     return {.received = received};
   }
   if (bytes < settings_.least_bytes) {
+    pinned_.remove(state.pinned_rounds);
     counters_.add(Counter::splice_read_backs);
     state.copies_left = settings_.copies_after_small_pieces;
     if (const int error = pipe.read(block.memory()); error != 0) {
@@ -143,7 +153,7 @@ Round Relay::splice(int socket, std::size_t most, Block& block, PooledPipe& pipe
     return round;
   }
   round.is_blocked = round.reply != nullptr;
-  count_pins(socket, bytes - round.sent, state);
+  pinned_.recount(socket, bytes - round.sent, state.pinned_rounds);
   return round;
 }
 
@@ -242,35 +252,6 @@ void Relay::count_delay(const sys::SocketRead& read, std::size_t sent,
   if (const std::optional<sys::Duration> delay = sys::time_since(*read.arrived)) {
     server_delay_.add(*delay);
   }
-}
-
-// Whether the limits on pinned memory allow splicing in the next round.
-bool Relay::may_pin(int socket, RelayState& state) noexcept {
-  const auto is_below_limits = [&] {
-    const std::size_t most = settings_.pins_of(settings_.unacknowledged_bytes);
-    return state.pins <= most && pins_ + settings_.pins_of(settings_.pipe_bytes) <= settings_.pins;
-  };
-  if (is_below_limits()) {
-    return true;
-  }
-  count_pins(socket, 0, state);  // The peer may have acknowledged bytes since the last count.
-  if (is_below_limits()) {
-    return true;
-  }
-  counters_.add(Counter::splice_capped);
-  return false;
-}
-
-void Relay::count_pins(int socket, std::size_t held, RelayState& state) noexcept {
-  const std::size_t unacknowledged = sys::unacknowledged_bytes(socket).count();
-  // No connection has more spliced bytes than this.
-  const std::size_t most = settings_.unacknowledged_bytes + settings_.pipe_bytes;
-  set_pins(state, settings_.pins_of(std::min(unacknowledged + held, most)));
-}
-
-void Relay::set_pins(RelayState& state, std::size_t pins) noexcept {
-  pins_ = pins_ - state.pins + pins;
-  state.pins = static_cast<std::uint8_t>(pins);
 }
 
 }  // namespace echod

@@ -15,15 +15,8 @@
 // A pipe has a limited number of slots, one for each piece of memory. If a splice moves less than
 // `least_bytes` although more waited, the pieces are small. Then the bytes are read back out of the
 // pipe and sent. After that, or after a splice that the kernel refused, the next
-// `copies_after_small_pieces` rounds that would splice copy instead.
-//
-// Memory. A spliced byte that the peer has not acknowledged may pin a group of 8 pages (32 KiB),
-// which TCP does not count. A round splices at least `least_bytes` in at most 64 slots. So
-// unacknowledged bytes pin at most 64 groups for each `least_bytes`, and 64 more for a round that
-// is partly acknowledged. The relay counts these units of 64 groups for all its connections. It
-// copies the rounds of a connection that has more than `unacknowledged_bytes`, and a round that
-// would take all connections over `pins` units. Exceptions: larger groups, and clients on this host
-// (docs/performance.md).
+// `copies_after_small_pieces` rounds copy. A round also copies if spliced bytes pin too much memory
+// (pinned_rounds.hpp), or if there is no pipe (pipe_pool.hpp).
 //
 // Delay. The relay measures the server's own share of a round trip: the time from the arrival of
 // the newest byte of a round in the kernel (SO_TIMESTAMPNS) until the kernel has accepted all bytes
@@ -51,6 +44,7 @@
 
 #include "echo/buffer_pool.hpp"
 #include "echo/echo_settings.hpp"
+#include "echo/pinned_rounds.hpp"
 #include "echo/pipe_pool.hpp"
 #include "echo/read_sampling.hpp"
 #include "echo/reply.hpp"
@@ -79,7 +73,7 @@ struct Round {
 struct RelayState {
   static constexpr std::uint8_t kMostPatience = 31;
 
-  std::uint8_t pins = 0;          // Its part of Relay::pins_.
+  std::uint8_t pinned_rounds = 0;
   std::uint8_t copies_left = 0;   // Rounds that still copy instead of splicing.
   std::uint8_t patience : 5 = 0;  // How many more rounds begin by asking how many bytes wait.
   bool is_local : 1 = false;      // The connection is a UNIX socket. Set once.
@@ -95,7 +89,7 @@ class Relay {
   static constexpr std::size_t kPeekBytes = std::size_t{16} * 1024;
 
   // The references must outlive it.
-  Relay(Counters& counters, DelayHistogram& server_delay) noexcept;
+  Relay(Counters& counters, DelayHistogram& server_delay, PinnedRounds& pinned) noexcept;
 
   void apply(const EchoSettings& settings) noexcept;
 
@@ -105,6 +99,12 @@ class Relay {
   [[nodiscard]] Round round(int socket, std::size_t most, bool may_splice, RelayState& state,
                             sys::TimePoint now) noexcept;
 
+  // Whether a turn with this budget left should end: a connection that splices would have to copy
+  // what fits into it.
+  [[nodiscard]] bool ends_turn(std::uint64_t budget, const RelayState& state) const noexcept {
+    return budget < (state.is_spliced ? settings_.least_bytes : 1);
+  }
+
   // Removes at most kPeekBytes from the receive queue.
   [[nodiscard]] sys::IoResult discard(int socket) noexcept;
 
@@ -112,11 +112,6 @@ class Relay {
   // keeps its bytes. Returns std::nullopt if memory runs out.
   [[nodiscard]] std::optional<ReplyPtr> restore(const ParkedConnection& parked,
                                                 std::shared_ptr<const void> memory) noexcept;
-
-  // Counts again what the connection pins. `held`: bytes in its reply.
-  void count_pins(int socket, std::size_t held, RelayState& state) noexcept;
-  // The connection is closed and pins nothing.
-  void release_pins(RelayState& state) noexcept { set_pins(state, 0); }
 
   // Bytes in blocks that connections hold. Any thread.
   [[nodiscard]] std::size_t buffered_bytes() const noexcept { return blocks_.bytes_held(); }
@@ -131,7 +126,6 @@ class Relay {
   [[nodiscard]] Round send_back(int socket, Block& block, std::size_t bytes) noexcept;
   [[nodiscard]] PooledPipe* pipe_for(int socket, const Block& block, std::size_t most,
                                      RelayState& state, sys::TimePoint now) noexcept;
-  [[nodiscard]] bool may_pin(int socket, RelayState& state) noexcept;
   // Read from the queue. Also return the arrival time if this read is timed, and whether a UNIX
   // socket passed descriptors.
   [[nodiscard]] sys::SocketRead read_into(int socket, std::span<std::byte> into,
@@ -141,15 +135,14 @@ class Relay {
   [[nodiscard]] int discard_all(int socket, std::size_t bytes) noexcept;
   // Counts the delay of a round whose read was timed.
   void count_delay(const sys::SocketRead& read, std::size_t sent, const RelayState& state) noexcept;
-  void set_pins(RelayState& state, std::size_t pins) noexcept;
 
   Counters& counters_;
   DelayHistogram& server_delay_;
+  PinnedRounds& pinned_;
   ReadSampling sampling_;
   SpliceSettings settings_;
   BufferPool blocks_{0, 0};
   PipePool pipes_{counters_};
-  std::size_t pins_ = 0;                           // In units of 64 pages, see above.
   std::array<std::byte, kPeekBytes> peek_buffer_;  // Also for bytes that are discarded.
 };
 

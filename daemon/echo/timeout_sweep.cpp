@@ -11,6 +11,8 @@ namespace {
 constexpr int kSweepsPerTimeout = 16;
 constexpr std::chrono::milliseconds kShortest{10};
 constexpr std::chrono::milliseconds kLongest{10'000};
+// As long as rounds are counted that are acknowledged, others may have to copy.
+constexpr std::chrono::milliseconds kLongestWithPinnedRounds{1'000};
 
 }  // namespace
 
@@ -36,8 +38,11 @@ TimeoutSweep::TimeoutSweep(EchoContext& context)
       timer_(context.loop.timers(), [this] { visit_.start(); }) {}
 
 void TimeoutSweep::schedule() noexcept {
-  timer_.expire_at_latest(context_.loop.now() +
-                          sweep_interval(context_.settings.timeouts, context_.is_draining));
+  const std::chrono::milliseconds longest =
+      context_.pinned_rounds.has_any() ? kLongestWithPinnedRounds : kLongest;
+  timer_.expire_at_latest(
+      context_.loop.now() +
+      std::min(longest, sweep_interval(context_.settings.timeouts, context_.is_draining)));
 }
 
 }  // namespace echod

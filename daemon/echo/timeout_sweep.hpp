@@ -1,4 +1,4 @@
-// Checks the timeouts of all connections periodically.
+// Checks the timeouts of all connections periodically, and counts again what splicing pins.
 //
 // There is no timer for each connection: it would cost memory, and work for every echo. A sweep
 // asks the kernel only about connections that may have unacknowledged bytes or that seem idle for
@@ -23,7 +23,8 @@ namespace echod {
 struct EchoContext;
 
 // The time between two sweeps: a sixteenth of the shortest timeout, but at least 10 ms and at most
-// 10 s. A timeout of 0 does not count; timeouts.linger_s counts only while draining.
+// 10 s; it is at most 1 s while spliced rounds may pin memory. A timeout of 0 does not count;
+// timeouts.linger_s counts only while draining.
 [[nodiscard]] std::chrono::milliseconds sweep_interval(const TimeoutsConfig& timeouts,
                                                        bool is_draining) noexcept;
 

@@ -14,7 +14,8 @@ namespace echod {
 Worker::Worker(const EchoSettings& settings, WorkerLogs logs, SharedState& shared,
                std::size_t number, WorkerEvents events)
     : events_(std::move(events)),
-      context_(loop_, settings, std::move(logs), shared.line_limits, {shared.admission, number}),
+      context_(loop_, settings, std::move(logs), shared.line_limits, shared.pinned_rounds,
+               {shared.admission, number}),
       datagrams_(context_, shared.datagram_ports) {
   if (!context_.reserve()) {  // The first connections have memory, whatever happens later.
     throw std::bad_alloc();

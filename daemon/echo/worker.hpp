@@ -54,6 +54,7 @@ struct SharedState {
 
   Admission admission;
   LineLimits line_limits;
+  std::atomic<std::size_t> pinned_rounds{0};  // Of all workers together (pinned_rounds.hpp).
   // The ports on which this daemon serves UDP. Set before the workers start.
   std::vector<std::uint16_t> datagram_ports;
 };

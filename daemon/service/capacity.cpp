@@ -42,13 +42,15 @@ void Capacity::announce(const Config& config, const ConnectionLimit& limit,
       config.buffers.total_mib, workers_, workers_ == 1 ? "" : "s");
   const SpliceSettings splice = splice_settings_for(config);
   if (splice.pipes > 0) {
-    log.info("splice: at most {} pipes of {} KiB, for reads of {} KiB and more",
-             workers_ * splice.pipes, splice.pipe_bytes / 1024, splice.least_bytes / 1024);
+    log.info(
+        "splice: at most {} pipes of {} KiB, for reads of {} KiB and more; {} such reads may be "
+        "unacknowledged, {} of a connection",
+        workers_ * splice.pipes, splice.pipe_bytes / 1024, splice.least_bytes / 1024,
+        splice.most_rounds_in_all, splice.most_rounds);
   } else if (config.buffers.splice) {
     log.info(
         "splice: no pipes, so bulk is copied; pipes need 64 KiB or more in "
-        "buffers.per_connection_kib and in turn.bytes_kib, and for each worker 1.25 MiB of "
-        "buffers.total_mib and 64 open files");
+        "buffers.per_connection_kib and in turn.bytes_kib, and 64 open files for each worker");
   }
   const EchoSettings settings = settings_for(config, limit);
   // Echoes stay correct, but are slow, which is not obvious from a key about memory.

@@ -45,18 +45,16 @@ SpliceSettings splice_settings(const Config& config, std::uint64_t usable,
                                std::size_t workers) noexcept {
   constexpr std::size_t kMostPipes = 128;
   constexpr std::size_t kPartOfDescriptors = 32;
-  constexpr std::size_t kPartOfMemory = 4;
+  constexpr std::size_t kRoundsPerMib = 4;  // They pin at most 8 MiB.
   SpliceSettings splice;
   const std::size_t smallest_kib =
       std::min(config.buffers.per_connection_kib, config.turn.bytes_kib);
   if (!config.buffers.splice || smallest_kib * 1024 < splice.least_bytes) {
     return splice;
   }
-  const std::size_t unacknowledged = (std::size_t{config.buffers.total_mib} << 20U) / kPartOfMemory;
-  splice.pins = unacknowledged / workers / splice.least_bytes;
-  splice.pipes = std::min({splice.pins / splice.pins_of(splice.pipe_bytes),
-                           std::max<std::size_t>(kMostPipes / workers, 1),
-                           usable / kPartOfDescriptors / kDescriptorsPerPipe / workers});
+  splice.most_rounds_in_all = config.buffers.total_mib * kRoundsPerMib;
+  splice.pipes = std::min<std::size_t>(std::max<std::size_t>(kMostPipes / workers, 1),
+                                       usable / kPartOfDescriptors / kDescriptorsPerPipe / workers);
   return splice;
 }
 

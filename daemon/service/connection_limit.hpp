@@ -40,9 +40,8 @@ inline constexpr std::uint32_t kDescriptorsPerPipe = 2;
                                                const sys::OpenFilesLimit& open_files,
                                                std::uint64_t reserved);
 
-// The splice settings of each worker (relay.hpp). A worker gets the smallest of these numbers of
-// pipes; the first two may be 0:
-// - what the memory that it may pin allows
+// The splice settings of each worker (relay.hpp). A worker gets the smaller of these numbers of
+// pipes; the first may be 0:
 // - its share of 1/32 of the usable descriptors
 // - its share of 128, but at least 1. 128 pipes use half of the default of fs.pipe-user-pages-soft
 //   (pipe(7)).

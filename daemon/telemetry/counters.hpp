@@ -38,6 +38,7 @@ enum class Counter : std::uint8_t {
   echoes,             // Reads that brought bytes to send back.
   bytes_received,     // Bytes read to be echoed.
   bytes_sent,         // The part of bytes_received that the kernel took for sending.
+  bytes_lost,         // The part of bytes_received that was not sent when a connection was closed.
   bytes_discarded,    // Bytes read and dropped while stopping, after our FIN.
   empty_connections,  // Connections that ended without a byte: health checks, port scans.
   flips_to_write,     // Times a reply did not fit into the send buffer and the rest was kept.
@@ -51,6 +52,7 @@ enum class Counter : std::uint8_t {
   splice_no_pipe,     // Rounds that copied because there was no pipe.
   splice_pipe_too_small,  // Pipes that the kernel made too small: pipe-user-pages-soft.
   splice_capped,          // Rounds that copied because too much was unacknowledged.
+  splice_refused,         // Rounds that the kernel did not splice, although bytes waited.
   paused_full,            // Accepting stopped at limits.max_connections.
   paused_resources,       // Accepting stopped because descriptors or memory were used up.
   accept_errors,          // Connections that were lost while they waited to be accepted.

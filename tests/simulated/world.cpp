@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "all_connections.hpp"
 #include "config/net/socket_address.hpp"
 #include "sys/invariant.hpp"
 
@@ -24,8 +25,8 @@ EchoSettings settings_of(const WorldSettings& settings) {
   result.splice = {.pipes = settings.pipes,
                    .pipe_bytes = 3,
                    .least_bytes = 2,
-                   .unacknowledged_bytes = 2,
-                   .pins = 6,
+                   .most_rounds = 2,
+                   .most_rounds_in_all = 3,
                    .patience = 1,
                    .copies_after_small_pieces = 1};
   result.reads_per_sample = 2;
@@ -67,7 +68,7 @@ World::World(Outside& outside, const WorldSettings& settings)
       kernel_(outside, settings.socket, settings.blocks > 0 ? settings.block_bytes : 0,
               [this](std::size_t connection) { return judge_close(connection); }),
       context_(loop_, settings_of(settings), silent_logger(), shared_.line_limits,
-               {shared_.admission, 0}),
+               shared_.pinned_rounds, {shared_.admission, 0}),
       most_buffered_(settings.blocks * settings.block_bytes) {
   for (std::size_t i = 0; i < settings_.connections; ++i) {
     (void)kernel_.connect();
@@ -111,6 +112,14 @@ void World::close_by_operator(std::size_t connection) {
   was_told_to_close_ = true;
   to_close_ = connection;
   on_close_.notify();
+}
+
+void World::carry_out_close() {
+  visit_all(context_.table, [this](Connection& connection) {
+    if (connection.table_index() == to_close_) {
+      connection.close_by_operator();
+    }
+  });
 }
 
 void World::let_time_pass(std::chrono::milliseconds time) {
@@ -181,6 +190,14 @@ void World::check_rest() {
 void World::check_end() {
   if (context_.table.size() > 0 || shared_.admission.connections() > 0) {
     kernel_.violate("a connection is kept after its end");
+  }
+  if (shared_.pinned_rounds > 0) {
+    kernel_.violate("a spliced round is counted after the end of its connection");
+  }
+  const Counters& counters = context_.counters;
+  if (counters.get(Counter::bytes_received) !=
+      counters.get(Counter::bytes_sent) + counters.get(Counter::bytes_lost)) {
+    kernel_.violate("bytes are counted neither as sent nor as lost");
   }
 }
 

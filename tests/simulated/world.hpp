@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <string>
 
-#include "all_connections.hpp"
 #include "echo/connection_visit.hpp"
 #include "echo/echo_context.hpp"
 #include "echo/worker.hpp"
@@ -67,6 +66,7 @@ class World {
   void describe(Fingerprint& into);
 
  private:
+  void carry_out_close();
   void reload();
   bool let_all(Act act);
   // Returns a number that identifies a channel on a ready list.
@@ -100,13 +100,7 @@ class World {
       loop_, context_.table, [](Connection& connection) { connection.abort(CloseReason::forced); },
       [] {}};
   Notifier on_abort_{loop_, [this] { abort_visit_.start(); }};
-  Notifier on_close_{loop_, [this] {
-                       visit_all(context_.table, [this](Connection& connection) {
-                         if (connection.table_index() == to_close_) {
-                           connection.close_by_operator();
-                         }
-                       });
-                     }};
+  Notifier on_close_{loop_, [this] { carry_out_close(); }};
   ConnectionVisit timeout_visit_{
       loop_, context_.table, [](Connection& connection) { connection.check_timeouts(); }, [] {}};
   Notifier on_timeout_{loop_, [this] { timeout_visit_.start(); }};

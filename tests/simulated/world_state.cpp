@@ -13,7 +13,7 @@ void World::describe(Fingerprint& into) {
     into.add(connection.must_read_to_eagain_ ? 1 : 0);
     into.add(connection.drain_allowance_);
     into.add(connection.reply_ != nullptr ? connection.reply_->size() + 1 : 0);
-    into.add(connection.relay_state_.pins);
+    into.add(connection.relay_state_.pinned_rounds);
     into.add(connection.relay_state_.patience);
     into.add(connection.relay_state_.copies_left);
   });

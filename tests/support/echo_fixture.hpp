@@ -125,8 +125,12 @@ class EchoFixture : public testing::Test {
   EventLoop loop_;
   // Two workers; the second one accepts only if a test adds it.
   SharedState shared_{small_settings(), 2};
-  EchoContext context_{
-      loop_, small_settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
+  EchoContext context_{loop_,
+                       small_settings(),
+                       logger_,
+                       shared_.line_limits,
+                       shared_.pinned_rounds,
+                       {shared_.admission, 0}};
   int lost_ = 0;  // Listening sockets that the acceptor reported as lost.
   Acceptor acceptor_{context_.acceptor_context(), context_.settings.turn_accepts,
                      [this](int) { ++lost_; }};

@@ -102,6 +102,7 @@ TEST(MetricsTest, NamesCountersByWhatTheyCount) {
   expect("echod_splice_fallbacks_total{cause=\"read_back\"}", Counter::splice_read_backs);
   expect("echod_splice_fallbacks_total{cause=\"no_pipe\"}", Counter::splice_no_pipe);
   expect("echod_splice_fallbacks_total{cause=\"capped\"}", Counter::splice_capped);
+  expect("echod_splice_fallbacks_total{cause=\"refused\"}", Counter::splice_refused);
   expect("echod_splice_pipes_too_small_total", Counter::splice_pipe_too_small);
   expect("echod_accept_pauses_total{cause=\"full\"}", Counter::paused_full);
   expect("echod_accept_pauses_total{cause=\"resources\"}", Counter::paused_resources);

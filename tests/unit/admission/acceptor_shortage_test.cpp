@@ -182,7 +182,7 @@ TEST_F(AcceptWithoutMemoryTest, FreePlacesOfAnotherWorkerAreTakenAndThoseThatEnd
   shared_.admission.set_max_connections(1000);
   EventLoop other_loop;
   EchoContext other(other_loop, context_.settings, logger_, shared_.line_limits,
-                    {shared_.admission, 1});
+                    shared_.pinned_rounds, {shared_.admission, 1});
   Acceptor other_acceptor(other.acceptor_context(), other.settings.turn_accepts, [](int) {});
   other_acceptor.add(listening_on(kOtherListener));
   for (int place = 0; place < kPlaces - 4; ++place) {

@@ -56,7 +56,12 @@ class AllocationTest : public testing::Test {
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
   SharedState shared_{settings(), 1};
-  EchoContext context_{loop_, settings(), logger_, shared_.line_limits, {shared_.admission, 0}};
+  EchoContext context_{loop_,
+                       settings(),
+                       logger_,
+                       shared_.line_limits,
+                       shared_.pinned_rounds,
+                       {shared_.admission, 0}};
 };
 
 TEST_F(AllocationTest, TheCountSeesAllocations) {

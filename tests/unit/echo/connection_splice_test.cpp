@@ -17,8 +17,8 @@ class ConnectionSpliceTest : public EchoFixture {
     settings.splice = {.pipes = 2,
                        .pipe_bytes = 64,
                        .least_bytes = kLeast,
-                       .unacknowledged_bytes = 64,
-                       .pins = 40,
+                       .most_rounds = 2,
+                       .most_rounds_in_all = 3,
                        .patience = 2,
                        .copies_after_small_pieces = 2};
     return settings;
@@ -53,10 +53,10 @@ class ConnectionSpliceTest : public EchoFixture {
     kernel_.expect_modify(kFd, kWriting);
     iterate();
   }
-  // The limit is that of one round, so what the first connection still pins would forbid this one.
+  // The limit is one round, so one of the first connection would forbid this one.
   void expect_another_splices() {
     EchoSettings fewer = splicing();
-    fewer.splice.pins = 9;
+    fewer.splice.most_rounds_in_all = 1;
     context_.apply(fewer);
     connect(kOther);
     kernel_.set_unread(kOther, 1000);
@@ -99,7 +99,7 @@ TEST_F(ConnectionSpliceTest, CopiesWhenLittleWaits) {
   EXPECT_EQ(kernel_.open_pipes(), 0) << "a pipe is opened when it is needed";
 }
 
-TEST_F(ConnectionSpliceTest, IsNotAskedHowMuchWaitsWhileMessagesAreSmall) {
+TEST_F(ConnectionSpliceTest, DoesNotAskHowMuchWaitsWhileMessagesAreSmall) {
   connect(kFd);
   kernel_.set_unread(kFd, 1000);
   for (int i = 0; i < 3; ++i) {
@@ -110,7 +110,7 @@ TEST_F(ConnectionSpliceTest, IsNotAskedHowMuchWaitsWhileMessagesAreSmall) {
   EXPECT_EQ(kernel_.count(Call::ioctl), 0);
 }
 
-TEST_F(ConnectionSpliceTest, IsAskedNoMoreAfterSmallRounds) {
+TEST_F(ConnectionSpliceTest, StopsAskingAfterSmallRounds) {
   connect_with_bulk();
   kernel_.set_unread(kFd, 5);
   for (int i = 0; i < 4; ++i) {
@@ -159,7 +159,7 @@ TEST_F(ConnectionSpliceTest, OwesWhatIsLeftInThePipeAndFlushesIt) {
 }
 
 // A signal such as SIGSTOP ends the call early: no EPOLLOUT follows, because nothing was full.
-TEST_F(ConnectionSpliceTest, AShortSpliceOutIsGoneOnWithUntilTheSocketIsFull) {
+TEST_F(ConnectionSpliceTest, AShortSpliceOutIsRepeatedUntilTheSocketIsFull) {
   connect_owing_from_a_pipe();
   kernel_.expect_epoll_wait({{kFd, EPOLLOUT}});
   kernel_.expect_splice_out(kFd, 2);
@@ -214,6 +214,8 @@ TEST_P(SpliceRefusalTest, IsNoEndOfTheConnectionBecauseRecvIsAsked) {
   expect_copy("rest");
   iterate();
   EXPECT_EQ(closed_in_all(), 0);
+  EXPECT_EQ(count(Counter::splice_refused), 1);
+  EXPECT_EQ(shared_.pinned_rounds, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(By, SpliceRefusalTest,
@@ -235,6 +237,7 @@ TEST_F(ConnectionSpliceTest, AnErrorOfTheWayOutLosesWhatIsInThePipeAndThePipe) {
   iterate();
   EXPECT_EQ(closed(CloseReason::reset), 1);
   EXPECT_TRUE(has_logged("in=32 out=16")) << log();
+  EXPECT_EQ(count(Counter::bytes_lost), 16);
   EXPECT_EQ(kernel_.open_pipes(), 0);
 }
 
@@ -287,7 +290,9 @@ TEST_F(ConnectionSpliceTest, CopiesIfAPipeHasTooLittleRoom) {
 TEST_F(ConnectionSpliceTest, CopiesWhenTheConnectionHasTooMuchUnacknowledged) {
   connect_with_bulk();
   kernel_.set_unacknowledged(kFd, 1000);
+  context_.settings.turn_bytes = 200;
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
   expect_splice(kBulk);
   expect_copy(kBulk);
   expect_copy("short");
@@ -304,23 +309,67 @@ TEST_F(ConnectionSpliceTest, CopiesWhenTheConnectionHasTooMuchUnacknowledged) {
 TEST_F(ConnectionSpliceTest, WhatConnectionsPinIsBoundedForAllOfThem) {
   connect_with_bulk();
   kernel_.set_unacknowledged(kFd, 1000);
+  shared_.pinned_rounds = 2;  // Another worker has them.
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   expect_splice(kBulk);
   expect_copy("short");
   iterate();
   EXPECT_EQ(count(Counter::splice_capped), 1);
 
-  // The worker has 40 pins, of which the first connection has 17, and a round may take 9.
-  EchoSettings fewer = splicing();
-  fewer.splice.pins = 25;
-  context_.apply(fewer);
   connect(kOther);
   kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
   expect_copy(kBulk, kOther);
   kernel_.set_unread(kOther, 1000);
+  kernel_.set_unacknowledged(kOther, 1000);
   expect_copy("short", kOther);
   iterate();
   EXPECT_EQ(count(Counter::splice_capped), 2);
+  EXPECT_EQ(shared_.pinned_rounds, 3U) << "what is copied pins nothing";
+  shared_.pinned_rounds -= 2;
+  kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
+  expect_splice(kBulk, kOther);
+  drained(kOther);
+  iterate();
+}
+
+TEST_F(ConnectionSpliceTest, WhatIsCopiedLaterPinsNothing) {
+  connect_with_bulk();
+  kernel_.set_unacknowledged(kFd, 5);
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  drained();
+  iterate();
+  kernel_.set_unacknowledged(kFd, 1000);
+  context_.table.visit(0, 1, [](Connection& one) { one.check_timeouts(); });
+  EXPECT_EQ(shared_.pinned_rounds, 1U);
+}
+
+// What does not fit into the budget would have to be copied.
+TEST_F(ConnectionSpliceTest, EndsItsTurnWhenLessOfTheBudgetIsLeftThanASpliceNeeds) {
+  connect_with_bulk();
+  context_.settings.turn_bytes = kBulk.size() + kLeast - 1;
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  iterate();
+  EXPECT_EQ(count(Counter::turns_over_budget), 1);
+  kernel_.expect_epoll_wait({}, 0);
+  expect_splice(kBulk);
+  iterate();
+  EXPECT_EQ(count(Counter::splice_leaves), 0);
+}
+
+// A reload may have made turns shorter than the smallest round that is spliced.
+TEST_F(ConnectionSpliceTest, CopiesInTurnsThatAreTooShortToSplice) {
+  connect_with_bulk();
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_splice(kBulk);
+  drained();
+  iterate();
+  context_.settings.turn_bytes = kLeast - 1;
+  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
+  expect_copy("0123456");
+  iterate();
+  EXPECT_EQ(count(Counter::splice_leaves), 1);
 }
 
 TEST_F(ConnectionSpliceTest, ACloseGivesBackWhatWasPinned) {
@@ -377,7 +426,7 @@ TEST_F(ConnectionSpliceTest, ADrainSplicesWhatItOwesAndNoMore) {
   iterate();
 }
 
-TEST_F(ConnectionSpliceTest, WithoutPipesItIsNeverAskedHowMuchWaits) {
+TEST_F(ConnectionSpliceTest, WithoutPipesItNeverAsksHowMuchWaits) {
   context_.apply(small_settings());
   connect_with_bulk();
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});

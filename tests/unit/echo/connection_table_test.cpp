@@ -39,7 +39,12 @@ class ConnectionTableTest : public testing::Test {
   std::shared_ptr<spdlog::logger> logger_ = std::make_shared<spdlog::logger>("none");
   EventLoop loop_;
   SharedState shared_{EchoSettings{}, 1};
-  EchoContext context_{loop_, EchoSettings{}, logger_, shared_.line_limits, {shared_.admission, 0}};
+  EchoContext context_{loop_,
+                       EchoSettings{},
+                       logger_,
+                       shared_.line_limits,
+                       shared_.pinned_rounds,
+                       {shared_.admission, 0}};
   ConnectionTable& table_ = context_.table;
 };
 

@@ -371,7 +371,7 @@ TEST_F(ConnectionTest, ThatSpentItsBudgetAndIsClosedByItsNeighbourGetsNoTurnFrom
 TEST_F(ConnectionTest, ThatIsAliveWhenItsTableGoesIsClosedOnce) {
   {
     EchoContext context(loop_, small_settings(), logger_, shared_.line_limits,
-                        {shared_.admission, 1});
+                        shared_.pinned_rounds, {shared_.admission, 1});
     ASSERT_TRUE(context.table.reserve());
     context.table.create(context, 0, sys::UniqueFd::adopt(kFd), peer_).start();
   }

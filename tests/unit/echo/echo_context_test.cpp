@@ -39,7 +39,8 @@ TEST_F(NewSettingsTest, AreInForceFromTheStart) {
   settings_.logs_echoes = true;
   SharedState shared(settings_, 1);
   EventLoop loop;
-  const EchoContext context(loop, settings_, logger_, shared.line_limits, {shared.admission, 0});
+  const EchoContext context(loop, settings_, logger_, shared.line_limits, shared.pinned_rounds,
+                            {shared.admission, 0});
   EXPECT_TRUE(context.log.logs_echoes());
   EXPECT_EQ(shared.admission.max_connections(), settings_.max_connections);
   kernel_.expect_epoll_wait({}, 0).then([this] { kernel_.advance(50us); });

@@ -230,8 +230,7 @@ TEST_F(ServerDelayTest, WithoutABufferBytesThatHadToWaitAreNotCounted) {
 
 TEST_F(ServerDelayTest, ASplicedRoundHasNoTime) {
   EchoSettings settings = context_.settings;
-  settings.splice = {
-      .pipes = 1, .pipe_bytes = 64, .least_bytes = 8, .unacknowledged_bytes = 64, .pins = 40};
+  settings.splice = {.pipes = 1, .pipe_bytes = 64, .least_bytes = 8, .most_rounds_in_all = 1};
   context_.apply(settings);
   kernel_.set_unread(kFd, 1000);
   connect(kFd);

@@ -60,10 +60,12 @@ class WorkersTest : public testing::Test {
 TEST_F(WorkersTest, ShareConnectionsThatComeOneByOneExactly) {
   start();
   const auto peers = connect_many(30);
+  // A worker that cannot run for 100 ms is skipped, which happens where a sanitizer slows all.
+  constexpr int kSkipped = kSanitized ? 1 : 0;
   for (std::size_t worker = 0; worker < kWorkers; ++worker) {
-    EXPECT_EQ(workers_->connections_of(worker), 10U);
+    EXPECT_NEAR(workers_->connections_of(worker), 10, kSkipped);
   }
-  EXPECT_EQ(workers_->most_connections(), 10U);
+  EXPECT_NEAR(workers_->most_connections(), 10, kSkipped);
   EXPECT_EQ(count(Counter::accepted), 30U);
 }
 

@@ -128,11 +128,10 @@ TEST(ConnectionLimitTest, AUnixListenerHasALockToo) {
   EXPECT_EQ(descriptors_of_listeners(config, 8), 2U);
 }
 
-// The pipes of all workers, if each may pin as much memory as it wants.
+// The pipes of all workers.
 std::size_t pipes_of(std::uint64_t usable, std::size_t workers, bool splice = true) {
   Config config;
   config.buffers.splice = splice;
-  config.buffers.total_mib = 65536;
   return splice_settings(config, usable, workers).pipes * workers;
 }
 
