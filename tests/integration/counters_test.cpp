@@ -145,7 +145,7 @@ TEST_F(EveryCounterTest, OfTurnsThatAreOver) {
 }
 
 TEST_F(EveryCounterTest, OfTimeouts) {
-  start(kOneWorker + kSmallSockets + "[timeouts]\nidle_s = 0.3\nstalled_write_s = 0\n");
+  start(kOneWorker + kSmallSockets + "[timeouts]\nidle_s = 2\nstalled_write_s = 0\n");
   TcpPeer idle = connect();
   EXPECT_TRUE(idle.echoes("hello"));
   EXPECT_EQ(idle.receive_to_end().ending, Ending::fin);
@@ -270,7 +270,7 @@ TEST_F(EveryCounterTest, OfLogLinesThatAreLost) {
 }
 
 TEST_F(EveryCounterTest, OfADrain) {
-  start("workers = 1\n[timeouts]\nlinger_s = 0.3\n");
+  start("workers = 1\n[timeouts]\nlinger_s = 3\n");
   TcpPeer polite = connect();
   TcpPeer late = connect();
   EXPECT_TRUE(polite.echoes("hello"));

@@ -128,8 +128,8 @@ TEST_F(DatagramTest, AnOverloadIsCountedToTheDatagram) {
 TEST_F(DatagramTest, WhatTheKernelDroppedIsKnownWhileItDrainsAndAtItsEnd) {
   constexpr std::size_t kSent = 2000;
   start_udp(
-      "workers = 2\n[socket]\nreceive_buffer_kib = 16\n[[listen]]\naddress = \"127.0.0.1\"\n"
-      "port = 0\n" +
+      "workers = 2\n[socket]\nreceive_buffer_kib = 16\n[timeouts]\nlinger_s = 60\ndrain_s = 60\n"
+      "[[listen]]\naddress = \"127.0.0.1\"\nport = 0\n" +
       udp_config("127.0.0.1"));
   TcpPeer connection = connect();  // The drain waits for it.
   ASSERT_TRUE(connection.echoes("hello"));

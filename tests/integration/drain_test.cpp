@@ -108,7 +108,7 @@ TEST_F(DrainTest, AnIdleDaemonStopsAtOnce) {
 }
 
 TEST_F(DrainTest, BytesInTheReceiveQueueAreEchoedBeforeTheFin) {
-  start();
+  start("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   TcpPeer peer = connect();
   ASSERT_TRUE(peer.echoes("ready"));
   const std::string bytes = Pattern(1).slice(0, 50 * kKib);
@@ -234,8 +234,10 @@ TEST_F(DrainTest, ASlowReaderGetsTheBytesThatItIsOwed) {
   start("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   TcpPeer peer = connect();
   RestlessClient client(peer);
-  client.send_until_blocked();
-  daemon().wait_for_counter("flips_to_write", 1);
+  wait_until("the daemon to be blocked", [&] {
+    client.send_until_blocked();
+    return daemon().counter("flips_to_write") >= 1;
+  });
   daemon().freeze();
   const std::uint64_t arrived = client.sent() - peer.unacknowledged();
   stop_and_thaw();
@@ -245,10 +247,10 @@ TEST_F(DrainTest, ASlowReaderGetsTheBytesThatItIsOwed) {
   daemon().finish_stopped();
 }
 
-// Reading the tail takes longer than the default linger_s of 2 s. The late byte of the client would
-// cause a reset if the connection were closed by then.
+// Reading the tail takes longer than linger_s. The late byte of the client would cause a reset if
+// the connection were closed by then.
 TEST_F(DrainTest, AReaderOfASlowSteadyPaceGetsItsWholeTail) {
-  start();
+  start("[timeouts]\nlinger_s = 5\ndrain_s = 60\n");
   TcpPeer peer = connect({.receive_buffer_bytes = 4096});
   const std::string bytes = Pattern(5).slice(0, 400'000);
   peer.send_all(bytes);
@@ -259,7 +261,7 @@ TEST_F(DrainTest, AReaderOfASlowSteadyPaceGetsItsWholeTail) {
   std::string received;
   while (received.size() < kSlowBytes) {
     received += peer.receive_exactly(kPiece);
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));  // Makes it slow.
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));  // Makes it slow.
   }
   peer.send_all("!");
   const Tail tail = peer.receive_to_end();
@@ -283,10 +285,15 @@ TEST_F(DrainTest, ReadersGetBytesForWhichNoBufferWasLeft) {
     peers.push_back(connect({.receive_buffer_bytes = 8192, .send_buffer_bytes = 32 * kKib}));
   }
   for (TcpPeer& peer : peers) {
-    clients.emplace_back(peer).send_until_blocked();
+    clients.emplace_back(peer);
   }
-  daemon().wait_for_counter("flips_to_write", kClients);
-  daemon().wait_for_counter("unbuffered_reads", 1);
+  wait_until("the daemon to be blocked and out of buffers", [&] {
+    for (RestlessClient& client : clients) {
+      client.send_until_blocked();
+    }
+    return daemon().counter("flips_to_write") >= kClients &&
+           daemon().counter("unbuffered_reads") >= 1;
+  });
   daemon().freeze();
   std::vector<std::uint64_t> arrived;
   for (std::size_t i = 0; i < kClients; ++i) {
@@ -394,7 +401,6 @@ TEST_F(DrainTest, TwoStopSignalsAtOnceAreOneStop) {
   daemon().signal(SIGINT);
   daemon().thaw();
   EXPECT_EQ(peer.receive_to_end().ending, Ending::fin);
-  daemon().signal(SIGTERM);
   peer.half_close();
   expect_reason(peer.name(), "drained");
   daemon().finish_stopped();
@@ -414,7 +420,7 @@ TEST_F(DrainTest, AReloadedDrainDeadlineAppliesAtOnce) {
 }
 
 TEST_F(DrainTest, CountersAndReasonsOfADrainAreInTheLog) {
-  start();
+  start("[timeouts]\nlinger_s = 60\ndrain_s = 60\n");
   {
     TcpPeer peer = connect();
     ASSERT_TRUE(peer.echoes("hello"));

@@ -216,20 +216,26 @@ TEST_F(EchoctlTopTest, ADumbTerminalAndAPipeGetALineForEachInterval) {
   EXPECT_EQ(top.wait(), 0);
   EXPECT_FALSE(has_part(top.output(), "\x1b"));
   TcpPeer peer = connect();
+  ASSERT_TRUE(peer.echoes("x"));
   Background echoing([&](const std::atomic<bool>& is_over) {
     while (!is_over) {
       EXPECT_TRUE(peer.echoes("x"));
     }
   });
-  const ChildResult result = run({.arguments = words({"--interval", "200ms", "--count", "3"})});
+  const ChildResult result = run({.arguments = words({"--interval", "500ms", "--count", "3"})});
   echoing.finish();
   EXPECT_EQ(result.exit_code, 0) << result.err;
   const std::vector<std::string> lines = lines_of(result.out);
   ASSERT_EQ(lines.size(), 4U) << result.out;
   EXPECT_TRUE(lines[0].starts_with("  conns accept/s ")) << lines[0];
+  // After a late line the next interval may be too short for an echo, or for any rate.
+  bool has_rate = false;
   for (std::size_t i = 1; i < lines.size(); ++i) {
-    EXPECT_TRUE(matches(lines[i], "^      1 +[0-9.]+ +0 +[1-9][0-9.]* .* serving$")) << lines[i];
+    EXPECT_TRUE(matches(lines[i], "^      1 +([0-9.]+ +0 +[0-9.]+|- +- +-) .* serving$"))
+        << lines[i];
+    has_rate = has_rate || matches(lines[i], "^      1 +[0-9.]+ +0 +[1-9]");
   }
+  EXPECT_TRUE(has_rate) << result.out;
 }
 
 TEST_F(EchoctlTopTest, IntoAPipeItSaysWhenEchodIsAwayAndEndsWithItsReader) {

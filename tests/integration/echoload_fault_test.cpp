@@ -123,7 +123,7 @@ TEST(EcholoadErrorTest, OutOfMemoryIsOneLine) {
 }
 
 TEST(EcholoadErrorTest, LostConnectionsAreReopened) {
-  const BrokenServer server(Fault::closes_early);
+  const BrokenServer server(Fault::closes_early, 64);  // After each connection's first message.
   const LoadOutcome outcome = run_load(server.port(), {"--connections", "4", "--threads", "2"});
   EXPECT_EQ(outcome.exit_code, 1);
   const auto& lost = outcome.json["lost_connections"];

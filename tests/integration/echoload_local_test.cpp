@@ -52,7 +52,7 @@ TEST_F(EcholoadLocalTest, TheReportHasNoFiguresOfTcp) {
 
 TEST_F(EcholoadLocalTest, HundredsOfConnectionsAllConnect) {
   const BrokenServer server(Fault::correct, path_);
-  const LoadOutcome outcome = run_load(target_, {"--connections", "800"});
+  const LoadOutcome outcome = run_load(target_, {"--connections", "800", "--active", "8"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
   EXPECT_EQ(outcome.json["connected"], 800);
 }

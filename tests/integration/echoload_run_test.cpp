@@ -182,7 +182,7 @@ TEST_F(EcholoadRunTest, AnOpenLoopMeasuresEveryMessageThatAFrozenServerDelayed) 
   const TemporaryDirectory directory;
   ChildProcess client(
       {.arguments = {ECHOLOAD_BINARY, "--connections", "4", "--rate", "500", "--warmup", "0",
-                     "--duration", "2s", "--timeout", "30s", "--json", directory.file("json"),
+                     "--duration", "6s", "--timeout", "30s", "--json", directory.file("json"),
                      local_target(daemon().port())}});
   wait_until("the first echoes", [this] { return daemon().counter("echoes") > 50; });
   daemon().freeze();
@@ -190,10 +190,10 @@ TEST_F(EcholoadRunTest, AnOpenLoopMeasuresEveryMessageThatAFrozenServerDelayed) 
   daemon().thaw();
   EXPECT_EQ(client.wait(), 0) << client.err();
   const auto result = nlohmann::json::parse(read_file(directory.file("json")));
-  // 600 ms at 500 a second held up 300 of 1000 messages: 15 % of them by more than 300 ms.
-  EXPECT_GE(result["latency_us"]["p90"], 300'000);
+  // 600 ms at 500 a second held up 300 of 3000 messages: 5 % of them by more than 300 ms.
+  EXPECT_GE(result["latency_us"]["p99"], 300'000);
   EXPECT_GE(result["latency_us"]["max"], 590'000);
-  EXPECT_EQ(result["latency_us"]["count"], 1000);
+  EXPECT_EQ(result["latency_us"]["count"], 3000);
 }
 
 TEST_F(EcholoadRunTest, IdleConnectionsStayIdle) {
@@ -294,14 +294,14 @@ TEST_F(EcholoadRunTest, ARunAtARateThatCannotBeReachedEndsWithinTheTimeoutAfterA
   start();
   ChildProcess client(
       {.arguments = {ECHOLOAD_BINARY, "--warmup", "0", "--duration", "1000s", "--rate", "100M",
-                     "--timeout", "300ms", local_target(daemon().port())}});
+                     "--timeout", kSanitized ? "10s" : "2s", local_target(daemon().port())}});
   wait_until("the first echoes", [this] { return daemon().counter("echoes") > 100; });
   const auto signalled = std::chrono::steady_clock::now();
   client.signal(SIGINT);
   constexpr int kInterrupted = 3;
   EXPECT_EQ(client.wait(), kInterrupted) << client.out() << client.err();
   EXPECT_LT(std::chrono::steady_clock::now() - signalled,
-            std::chrono::seconds(kSanitized ? 30 : 5));
+            std::chrono::seconds(kSanitized ? 60 : 20));
 }
 
 TEST_F(EcholoadRunTest, SignalsEndItWhileItsOutputBlocks) {
@@ -410,7 +410,7 @@ TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
     found[bucket[0]] = bucket[1];
   }
   EXPECT_EQ(found, sum);
-  EXPECT_EQ(json["latency_us"]["count"], kSanitized ? 4000 : 600);
+  EXPECT_EQ(json["latency_us"]["count"], kSanitized ? 4000 : 2000);
   EXPECT_EQ(json["parameters"]["rate_per_s"], 2000);
   // Merging one merged result does not change it.
   write_file(directory.file("once"), merged);
@@ -425,8 +425,8 @@ TEST_F(EcholoadRunTest, MergedResultsOfTwoRunsAreTheirSum) {
 TEST_F(EcholoadRunTest, RunsBeginTogetherAtStartAt) {
   start();
   const TemporaryDirectory directory;
-  const auto moment = std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::now() +
-                                                              std::chrono::seconds(4));
+  const auto moment = std::chrono::ceil<std::chrono::seconds>(
+      std::chrono::system_clock::now() + std::chrono::seconds(kSanitized ? 20 : 4));
   std::vector<std::string> words{ECHOLOAD_BINARY, "merge", "--json", "-"};
   std::vector<std::unique_ptr<ChildProcess>> clients;
   for (const char* const name : {"a", "b"}) {
@@ -490,12 +490,12 @@ TEST_F(EcholoadRunTest, AMessageTakesOneSendAndOneRecv) {
 // When the client is stopped, all connections have a message in flight, and the server answers at
 // once. So more than 1 % of the messages wait, and they wait for the client.
 TEST_F(EcholoadRunTest, TimeThatEchoesWaitForTheClientIsNotLatency) {
-  constexpr std::chrono::milliseconds kStop{1000};
+  constexpr std::chrono::milliseconds kStop{kSanitized ? 4000 : 1000};
   start();
   const TemporaryDirectory directory;
-  ChildProcess client(
-      {.arguments = {ECHOLOAD_BINARY, "--connections", "1000", "--warmup", "0", "--duration",
-                     "1000s", "--json", directory.file("json"), local_target(daemon().port())}});
+  ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--connections", "1000", "--warmup", "0",
+                                     "--duration", "1000s", "--timeout", "30s", "--json",
+                                     directory.file("json"), local_target(daemon().port())}});
   for (int stops = 0; stops < 3; ++stops) {
     const std::uint64_t echoes = daemon().counter("echoes");
     wait_until("more echoes", [&] { return daemon().counter("echoes") > echoes; });

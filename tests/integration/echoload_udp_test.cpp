@@ -79,7 +79,7 @@ class EcholoadUdpRunTest : public testing::Test {
   // A run in which a lost datagram is given up soon. On a busy machine it may lose some by itself.
   static LoadOutcome load_impatiently(const DatagramServer& server,
                                       std::vector<std::string> options = {}) {
-    options.insert(options.begin(), {"--timeout", kSanitized ? "2s" : "300ms"});
+    options.insert(options.begin(), {"--timeout", kSanitized ? "2s" : "1s"});
     return load(server, options);
   }
   static std::uint64_t datagrams(const LoadOutcome& outcome, const std::string& name) {
@@ -192,7 +192,7 @@ TEST_F(EcholoadUdpRunTest, ALimitDecidesHowManyMayBeLost) {
 TEST_F(EcholoadUdpRunTest, AServerThatHangsFailsAClosedLoopWhateverMayBeLost) {
   const DatagramServer server({.fault = DatagramFault::loses, .after = 1000});
   const LoadOutcome outcome = load_impatiently(
-      server, {"--slo", "loss=100%", "--warmup", "0", "--duration", kSanitized ? "8s" : "1500ms"});
+      server, {"--slo", "loss=100%", "--warmup", "0", "--duration", kSanitized ? "8s" : "5s"});
   EXPECT_EQ(outcome.exit_code, kUdpFailed) << outcome.out << outcome.err;
   EXPECT_TRUE(matches(outcome.out, "\nfailed: nothing came back for [0-9.]+ m?s: ")) << outcome.out;
 }
@@ -201,9 +201,9 @@ TEST_F(EcholoadUdpRunTest, LateAnswersAreToldFromLostOnes) {
   const DatagramServer server({.fault = DatagramFault::answers_late,
                                .every = 50,
                                .after = 10,
-                               .delay = std::chrono::milliseconds(kSanitized ? 2200 : 450)});
+                               .delay = std::chrono::milliseconds(kSanitized ? 3000 : 1500)});
   const LoadOutcome outcome =
-      load_impatiently(server, {"--duration", kSanitized ? "5s" : "1s", "--slo", "loss=100%"});
+      load_impatiently(server, {"--duration", kSanitized ? "6s" : "3s", "--slo", "loss=100%"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
   EXPECT_GT(datagrams(outcome, "late"), 0U) << outcome.out;
   EXPECT_LE(datagrams(outcome, "late"), datagrams(outcome, "lost"));
@@ -240,20 +240,20 @@ TEST_F(EcholoadUdpRunTest, ReorderedAnswersAreCountedAndPass) {
 }
 
 TEST_F(EcholoadUdpRunTest, CorruptAnswersAreNamed) {
-  const DatagramServer body({.fault = DatagramFault::corrupts, .every = 100});
+  const DatagramServer body({.fault = DatagramFault::corrupts, .every = 5});
   const LoadOutcome wrong = load(body, {"--connections", "1"});
   EXPECT_EQ(wrong.exit_code, kUdpFailed);
   EXPECT_GT(errors(wrong, "corrupted"), 0U);
   EXPECT_EQ(datagrams(wrong, "lost"), 0U) << "its header tells which datagram it is";
   EXPECT_TRUE(matches(wrong.out, "socket 0: datagram [0-9]+: byte 63 is wrong\n")) << wrong.out;
-  const DatagramServer header({.fault = DatagramFault::corrupts_header, .every = 100, .after = 1});
+  const DatagramServer header({.fault = DatagramFault::corrupts_header, .every = 5, .after = 1});
   const LoadOutcome unknown = load_impatiently(header, {"--connections", "1"});
   EXPECT_EQ(unknown.exit_code, kUdpFailed);
   EXPECT_GT(errors(unknown, "corrupted"), 0U);
   EXPECT_GT(datagrams(unknown, "lost"), 0U) << "nothing tells which datagram it is";
   EXPECT_TRUE(matches(unknown.out, "socket 0: 64 bytes that are no datagram of this run: "))
       << unknown.out;
-  const DatagramServer size({.fault = DatagramFault::shortens, .every = 100});
+  const DatagramServer size({.fault = DatagramFault::shortens, .every = 5});
   const LoadOutcome shorter = load(size, {"--connections", "1"});
   EXPECT_EQ(shorter.exit_code, kUdpFailed);
   EXPECT_GT(errors(shorter, "corrupted"), 0U);
@@ -284,9 +284,9 @@ TEST_F(EcholoadUdpRunTest, DatagramsOfAnotherSocketAreNamed) {
 TEST_F(EcholoadUdpRunTest, AServerThatGoesAwayIsRefusedAndLosesDatagrams) {
   auto server = std::make_unique<DatagramServer>();
   const std::string target = udp_target(*server);
-  ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--duration", "1s", "--warmup", "0",
+  ChildProcess client({.arguments = {ECHOLOAD_BINARY, "--duration", "3s", "--warmup", "0",
                                      "--timeout", "300ms", "--connections", "4", target}});
-  wait_until("datagrams", [&] { return server->received() > 100; });
+  wait_until("datagrams", [&] { return server->received() > 8; });
   server.reset();
   EXPECT_EQ(client.wait(), kUdpFailed);
   EXPECT_TRUE(matches(client.out(), "\n  errors       refused [0-9 ]+\n")) << client.out();

@@ -181,7 +181,7 @@ TEST_F(LocalTest, AStopSendsWhatIsOwedAndThenTheEndOfTheStream) {
 }
 
 TEST_F(LocalTest, AnIdleConnectionIsClosed) {
-  start_local("[timeouts]\nidle_s = 0.2\n");
+  start_local("[timeouts]\nidle_s = 2\n");
   TcpPeer idle = connect_local();
   ASSERT_TRUE(idle.echoes("last words"));
   EXPECT_EQ(idle.receive_to_end().bytes, "");
@@ -190,7 +190,7 @@ TEST_F(LocalTest, AnIdleConnectionIsClosed) {
 
 // There is no reset on UNIX sockets.
 TEST_F(LocalTest, AClientThatTakesNothingIsClosed) {
-  start_local("[timeouts]\nstalled_write_s = 0.3\nidle_s = 0\n");
+  start_local("[timeouts]\nstalled_write_s = 2\nidle_s = 0\n");
   TcpPeer peer = owed();
   daemon().wait_for_counter("closed_stalled_write", 1);
   daemon().expect_counter("buffered_bytes", 0);

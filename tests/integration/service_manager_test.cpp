@@ -87,7 +87,9 @@ TEST_F(ServiceManagerTest, IsAskedForTimeWhileEchodDrains) {
   for (int message = 0; message < 2; ++message) {
     EXPECT_TRUE(manager_.wait_for("").starts_with("EXTEND_TIMEOUT_USEC=")) << message;
   }
-  EXPECT_GE(manager_.count_during(5s, "EXTEND_TIMEOUT_USEC="), 2U);
+  for (int message = 0; message < 2; ++message) {
+    (void)manager_.wait_for("EXTEND_TIMEOUT_USEC=");
+  }
   peer.reset();
   daemon().finish_stopped();
 }
@@ -120,8 +122,9 @@ TEST_F(ServiceManagerTest, GetsWatchdogMessagesWhileAllWorkersAnswer) {
   start_managed("workers = 2\n", "WATCHDOG_USEC=30000000");
   daemon().expect_log("worker 0 has not answered");
   daemon().expect_log("worker 0 answers again");
-  (void)manager_.wait_for("WATCHDOG=1");
-  EXPECT_GE(manager_.count_during(5s, "WATCHDOG=1"), 2U);
+  for (int message = 0; message < 3; ++message) {
+    (void)manager_.wait_for("WATCHDOG=1");
+  }
   {
     const StoppedThread stuck(daemon().pid(), "worker-0");
     (void)daemon().wait_for_log("worker 0 has not answered");

@@ -304,6 +304,7 @@ TEST_F(QuitOnStdinTest, InTheBackgroundOfATerminalALineDoesNotStopIt) {
         [&words](const std::string& err) { return err.find(words) != std::string::npos; });
   };
   ASSERT_TRUE(says("started: ")) << shell.err();
+  wait_until("the shell to write the PID", [&] { return read_file(pid_file).ends_with('\n'); });
   const pid_t echod = std::stoi(read_file(pid_file));
   terminal.type("a line\n");
   ASSERT_EQ(kill(echod, SIGUSR2), 0);

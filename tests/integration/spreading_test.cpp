@@ -85,7 +85,9 @@ TEST_P(SpreadingTest, WhenHalfOfThemAreClosedAndComeAgain) {
 
 TEST_P(SpreadingTest, AFewToo) {
   connect_one_by_one(4 * static_cast<std::size_t>(GetParam()));
-  daemon().expect_counter("connections_of_fullest_worker", 4);
+  const std::uint64_t fullest = daemon().counter("connections_of_fullest_worker");
+  EXPECT_GE(fullest, 4U);
+  EXPECT_LE(fullest, kSanitized ? 5U : 4U);  // As in expect_even().
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, SpreadingTest, testing::Values(2, 4, 8));

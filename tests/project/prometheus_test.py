@@ -99,6 +99,7 @@ class PrometheusTest(unittest.TestCase):
         self.addCleanup(stack.close)
         admin_port = stack.enter_context(reserved_port())
         config = ("workers = 2\n"
+                  "[timeouts]\nlinger_s = 60\ndrain_s = 60\n"
                   '[[listen]]\naddress = "127.0.0.1"\nport = 0\n'
                   '[[listen]]\naddress = "127.0.0.2"\nport = 0\n'
                   '[[listen]]\nprotocol = "udp"\naddress = "127.0.0.1"\nport = 0\n'

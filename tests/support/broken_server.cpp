@@ -28,7 +28,7 @@ constexpr std::size_t kMostRead = 65536;
 constexpr std::size_t kPiece = 64;
 // With fewer bytes a client cannot tell where they come from.
 constexpr std::size_t kLeastSwapped = 64;
-constexpr std::chrono::milliseconds kLazy{30};
+constexpr std::chrono::milliseconds kLazy{100};
 constexpr std::size_t kLeastLazy = 32;
 constexpr std::size_t kKept = 1024;
 constexpr std::chrono::milliseconds kGivesUp{500};

@@ -29,7 +29,7 @@ enum class Fault : std::uint8_t {
   swaps_two_connections,    // Swaps the next read with that of another connection. It waits for the
                             // other connection, as long as there is one that has not swapped.
   truncates_at_half_close,  // At any offset: drops what is left when it reads the client's FIN. It
-                            // waits 30 ms for more before it answers 32 bytes or more, so that
+                            // waits 100 ms for more before it answers 32 bytes or more, so that
                             // something is left.
   gives_up_after_fin,  // At any offset: drops what is left half a second after the client's FIN.
   never_closes,        // At any offset: echoes every byte, but never sends a FIN.

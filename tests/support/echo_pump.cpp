@@ -130,7 +130,7 @@ void EchoPump::receive_some() {
 }
 
 void send_until_blocked(std::vector<EchoPump>& pumps) {
-  constexpr int kQuietMs = 400;
+  constexpr int kQuietMs = kSanitized ? 2000 : 400;
   std::vector<pollfd> polled;
   polled.reserve(pumps.size());
   for (const EchoPump& pump : pumps) {

@@ -23,7 +23,7 @@ struct LoadOutcome {
   return "127.0.0.1:" + std::to_string(port);
 }
 
-inline constexpr const char* kMoment = kSanitized ? "2s" : "300ms";
+inline constexpr const char* kMoment = kSanitized ? "2s" : "1s";
 
 // `echoload run` with a short measuring time, unless `arguments` change it.
 [[nodiscard]] inline LoadOutcome run_load(const std::string& target,
