@@ -47,7 +47,8 @@ constexpr std::array<CounterDescription, kCounters> kDescriptions = {{
     {Counter::splice_no_pipe, "echod_splice_fallbacks_total",
      "times that bulk was copied, because no pipe was available", "cause", "no_pipe"},
     {Counter::splice_pipe_too_small, "echod_splice_pipes_too_small_total",
-     "pipes that the kernel made too small, because of fs.pipe-user-pages-soft or fs.pipe-max-size"},
+     "pipes that the kernel made too small, because of fs.pipe-user-pages-soft or "
+     "fs.pipe-max-size"},
     {Counter::splice_capped, "echod_splice_fallbacks_total",
      "times that bulk was copied, because too many bytes were unacknowledged", "cause", "capped"},
     {Counter::splice_refused, "echod_splice_fallbacks_total",

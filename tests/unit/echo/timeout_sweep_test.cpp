@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdint>
 
 #include "echo_fixture.hpp"
 
@@ -74,6 +75,18 @@ TEST_F(TimeoutSweepTest, ClosesNobodyWhenNoTimeoutIsInForce) {
   expect_sweep_after(10'000);
   EXPECT_EQ(closed_in_all(), 0U);
   EXPECT_EQ(kernel_.count(Call::ioctl), 0U) << "nothing is asked about a connection at rest";
+}
+
+TEST_F(TimeoutSweepTest, IsEverySecondWhileSplicedRoundsMayPinMemory) {
+  context_.settings.timeouts = timeouts(0s, 0s, 2s);
+  context_.pinned_rounds.apply({.most_rounds_in_all = 1});
+  std::uint8_t rounds = 0;
+  ASSERT_TRUE(context_.pinned_rounds.add(kFd, rounds));
+  sweep_.schedule();
+  expect_sweep_after(1000);
+  context_.pinned_rounds.clear(rounds);
+  expect_sweep_after(1000);  // It was scheduled before.
+  expect_sweep_after(10'000);
 }
 
 TEST_F(TimeoutSweepTest, IsEarlierWithShorterTimeoutsAndWhenDrainingBegins) {
