@@ -57,20 +57,25 @@ struct UpgradeLoad {
 
 class UpgradeLoadTest : public UpgradeFixture, public testing::WithParamInterface<UpgradeLoad> {
  protected:
-  // All receive buffers hold several of the largest segments, and clients send little ahead.
-  // Otherwise both ends of a connection may fill, and Linux then drops segments of either end and
-  // sends them again ever more seldom, with or without an upgrade.
+  // All receive buffers hold several of the largest segments, and clients send less ahead than
+  // echod's receive buffer holds. Otherwise both ends of a connection may fill, and Linux then
+  // drops segments of either end and sends them again ever more seldom, with or without an upgrade.
   void add_clients(EndlessClients& clients, std::uint64_t seed) {
     constexpr PeerOptions kSendsLittleAhead{.send_buffer_bytes = 64 * kKib};
     for (std::uint64_t i = 0; i < 4; ++i) {
       const std::uint64_t own = seed + 3 * i;
-      clients.add(daemon().port(), kSendsLittleAhead,
-                  {.seed = own, .largest_send = 700, .largest_receive = 900});
-      clients.add(daemon().port(), GetParam().bulk, {.seed = own + 1, .largest_send = 512 * kKib});
+      clients.add(
+          daemon().port(), kSendsLittleAhead,
+          {.seed = own, .largest_send = 700, .largest_receive = 900, .most_ahead = 256 * kKib});
+      clients.add(daemon().port(), GetParam().bulk,
+                  {.seed = own + 1, .largest_send = 512 * kKib, .most_ahead = 1024 * kKib});
       // Reads slowly, so that echod owes it bytes at all times.
       clients.add(daemon().port(),
                   {.receive_buffer_bytes = 256 * kKib, .send_buffer_bytes = 64 * kKib},
-                  {.seed = own + 2, .largest_send = 256 * kKib, .largest_receive = 4096});
+                  {.seed = own + 2,
+                   .largest_send = 256 * kKib,
+                   .largest_receive = 4096,
+                   .most_ahead = 1024 * kKib});
     }
   }
 };

@@ -73,7 +73,8 @@ bool EchoPump::is_done() const {
 }
 
 short EchoPump::wanted() const {
-  const bool sends = sent_ < plan_.bytes || (plan_.half_closes && !is_half_closed_);
+  const bool sends = sent_ < plan_.bytes ? sent_ - received_ < plan_.most_ahead
+                                         : plan_.half_closes && !is_half_closed_;
   return static_cast<short>((sends ? POLLOUT : 0) | (plan_.reads ? POLLIN : 0));
 }
 

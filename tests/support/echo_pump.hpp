@@ -19,6 +19,8 @@ struct PumpPlan {
   std::uint64_t seed = 1;            // For the pattern and the sizes of the chunks.
   std::size_t largest_send = 65536;  // Each send has a random size up to this.
   std::size_t largest_receive = 65536;
+  std::uint64_t most_ahead =
+      UINT64_MAX;           // Bytes on their way: it sends no more before some return.
   bool half_closes = true;  // Sends FIN after the last byte, and expects the daemon's FIN.
   bool reads = true;        // If false, it does not read before read_now().
 };
