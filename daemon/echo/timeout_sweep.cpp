@@ -16,9 +16,10 @@ constexpr std::chrono::milliseconds kLongestWithPinnedRounds{1'000};
 
 }  // namespace
 
-std::chrono::milliseconds sweep_interval(const TimeoutsConfig& timeouts,
-                                         bool is_draining) noexcept {
-  std::chrono::milliseconds shortest = kSweepsPerTimeout * kLongest;
+std::chrono::milliseconds sweep_interval(const TimeoutsConfig& timeouts, bool is_draining,
+                                         bool has_pinned_rounds) noexcept {
+  std::chrono::milliseconds shortest =
+      kSweepsPerTimeout * (has_pinned_rounds ? kLongestWithPinnedRounds : kLongest);
   for (const auto timeout : {timeouts.idle, timeouts.stalled_write}) {
     if (timeout.count() > 0) {
       shortest = std::min(shortest, timeout);
@@ -38,11 +39,9 @@ TimeoutSweep::TimeoutSweep(EchoContext& context)
       timer_(context.loop.timers(), [this] { visit_.start(); }) {}
 
 void TimeoutSweep::schedule() noexcept {
-  const std::chrono::milliseconds longest =
-      context_.pinned_rounds.has_any() ? kLongestWithPinnedRounds : kLongest;
-  timer_.expire_at_latest(
-      context_.loop.now() +
-      std::min(longest, sweep_interval(context_.settings.timeouts, context_.is_draining)));
+  timer_.expire_at_latest(context_.loop.now() + sweep_interval(context_.settings.timeouts,
+                                                               context_.is_draining,
+                                                               context_.pinned_rounds.has_any()));
 }
 
 }  // namespace echod

@@ -26,7 +26,8 @@ struct EchoContext;
 // 10 s; it is at most 1 s while spliced rounds may pin memory. A timeout of 0 does not count;
 // timeouts.linger_s counts only while draining.
 [[nodiscard]] std::chrono::milliseconds sweep_interval(const TimeoutsConfig& timeouts,
-                                                       bool is_draining) noexcept;
+                                                       bool is_draining,
+                                                       bool has_pinned_rounds) noexcept;
 
 class TimeoutSweep {
  public:

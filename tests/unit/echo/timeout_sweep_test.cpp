@@ -18,26 +18,26 @@ TimeoutsConfig timeouts(std::chrono::milliseconds idle, std::chrono::millisecond
 }
 
 TEST(SweepIntervalTest, IsASixteenthOfTheShortestTimeoutInForce) {
-  EXPECT_EQ(sweep_interval(timeouts(16s, 160s, 1600ms), false), 1s);
-  EXPECT_EQ(sweep_interval(timeouts(160s, 16s, 1600ms), false), 1s);
-  EXPECT_EQ(sweep_interval(timeouts(0s, 32s, 1600ms), false), 2s);
-  EXPECT_EQ(sweep_interval(timeouts(32s, 0s, 1600ms), false), 2s);
+  EXPECT_EQ(sweep_interval(timeouts(16s, 160s, 1600ms), false, false), 1s);
+  EXPECT_EQ(sweep_interval(timeouts(160s, 16s, 1600ms), false, false), 1s);
+  EXPECT_EQ(sweep_interval(timeouts(0s, 32s, 1600ms), false, false), 2s);
+  EXPECT_EQ(sweep_interval(timeouts(32s, 0s, 1600ms), false, false), 2s);
 }
 
 TEST(SweepIntervalTest, TakesTheLingerTimeIntoAccountWhileDrainingOnly) {
-  EXPECT_EQ(sweep_interval(timeouts(16s, 160s, 1600ms), true), 100ms);
-  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 1600ms), true), 100ms);
-  EXPECT_EQ(sweep_interval(timeouts(16s, 0s, 160s), true), 1s);
+  EXPECT_EQ(sweep_interval(timeouts(16s, 160s, 1600ms), true, false), 100ms);
+  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 1600ms), true, false), 100ms);
+  EXPECT_EQ(sweep_interval(timeouts(16s, 0s, 160s), true, false), 1s);
 }
 
 TEST(SweepIntervalTest, IsTenSecondsWhenNoTimeoutIsInForceForWhatSplicePins) {
-  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 2s), false), 10s);
+  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 2s), false, false), 10s);
 }
 
 TEST(SweepIntervalTest, IsNeitherShorterThan10MsNorLongerThan10S) {
-  EXPECT_EQ(sweep_interval(timeouts(100ms, 0s, 2s), false), 10ms);
-  EXPECT_EQ(sweep_interval(timeouts(1h, 1h, 2s), false), 10s);
-  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 0s), true), 10ms);
+  EXPECT_EQ(sweep_interval(timeouts(100ms, 0s, 2s), false, false), 10ms);
+  EXPECT_EQ(sweep_interval(timeouts(1h, 1h, 2s), false, false), 10s);
+  EXPECT_EQ(sweep_interval(timeouts(0s, 0s, 0s), true, false), 10ms);
 }
 
 class TimeoutSweepTest : public EchoFixture {
