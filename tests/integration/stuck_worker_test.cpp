@@ -8,31 +8,7 @@
 namespace echod::test {
 namespace {
 
-class StuckWorkerTest : public DaemonTest {
- protected:
-  // Connects until there are `count` peers, half of them on each of the two workers. With fewer
-  // than 32, the workers get equal shares, unless one has not answered a wake-up for 100 ms and is
-  // skipped: then replaces peers.
-  void fill_equally(std::vector<TcpPeer>& peers, std::size_t count) {
-    while (peers.size() < count) {
-      add_to(peers);
-    }
-    wait_until("equal shares", [&] {
-      if (daemon().counter("connections_of_fullest_worker") == count / 2) {
-        return true;
-      }
-      peers.erase(peers.begin());
-      add_to(peers);
-      return false;
-    });
-  }
-
- private:
-  void add_to(std::vector<TcpPeer>& peers) {
-    peers.push_back(connect());
-    EXPECT_TRUE(peers.back().echoes("hello"));
-  }
-};
+class StuckWorkerTest : public DaemonTest {};
 
 TEST_F(StuckWorkerTest, IsLoggedWhileTheOthersServeAndThenContinues) {
   start(DaemonOptions{.config = "workers = 2\n", .arguments = {"--stderr-level", "off"}});

@@ -152,20 +152,7 @@ TEST_F(UpgradeFailedTest, AStuckWorkerFailsItAndTheOthersServeOn) {
   daemon().allow_log("worker 0 has not answered");
   daemon().allow_log("worker 0 answers again");
   std::vector<TcpPeer> peers;
-  for (int i = 0; i < 6; ++i) {
-    peers.push_back(connect());
-    ASSERT_TRUE(peers.back().echoes("hello"));
-  }
-  // A worker that does not answer a wake-up for 100 ms is skipped, and gets fewer clients.
-  wait_until("three clients of each worker", [&] {
-    if (daemon().counter("connections_of_fullest_worker") == 3) {
-      return true;
-    }
-    peers.erase(peers.begin());
-    peers.push_back(connect());
-    EXPECT_TRUE(peers.back().echoes("hello"));
-    return false;
-  });
+  fill_equally(peers, 6);
   {
     const StoppedThread stuck(daemon().pid(), "worker-0");
     replace_program();

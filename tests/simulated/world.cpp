@@ -217,15 +217,14 @@ std::string World::judge_close(std::size_t connection) {
   const CloseReason reason = last_reason();
   const SimulatedSocket& socket = kernel_.socket(connection);
   const bool is_finished = reason == CloseReason::peer_closed || reason == CloseReason::drained;
-  const bool may_leave_bytes =
-      reason == CloseReason::forced || reason == CloseReason::drain_deadline;
   // A UNIX socket has no reset, and a socket that was reset needs none.
   const bool may_need_reset = !settings_.socket.is_local && !socket.is_reset();
   if (!is_finished && may_need_reset && !kernel_.resets_on_close(connection)) {
     if (!socket.is_shut() && socket.read() > socket.written()) {
       return "it sends FIN although bytes are missing";
     }
-    if (kernel_.first_error(connection) == 0 && !may_leave_bytes && socket.unacknowledged() > 0) {
+    if (kernel_.first_error(connection) == 0 && reason != CloseReason::forced &&
+        socket.unacknowledged() > 0) {
       return "it leaves unacknowledged bytes to an orphaned socket";
     }
   }

@@ -4,11 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "daemon_process.hpp"
+#include "deadline.hpp"
 #include "echo_pump.hpp"
 #include "tcp_peer.hpp"
 
@@ -35,6 +37,27 @@ class DaemonTest : public testing::Test {
     daemon().thaw();
     pumps.front().read_now();
     run_pumps(pumps);
+  }
+
+  // Connects until there are `count` peers, half of them on each of the two workers. With fewer
+  // than 32, the workers get equal shares, unless one has not answered a wake-up for 100 ms and is
+  // skipped: then replaces peers.
+  void fill_equally(std::vector<TcpPeer>& peers, std::size_t count) {
+    const auto add = [&] {
+      peers.push_back(connect());
+      EXPECT_TRUE(peers.back().echoes("hello"));
+    };
+    while (peers.size() < count) {
+      add();
+    }
+    wait_until("equal shares", [&] {
+      if (daemon().counter("connections_of_fullest_worker") == count / 2) {
+        return true;
+      }
+      peers.erase(peers.begin());
+      add();
+      return false;
+    });
   }
 
   [[nodiscard]] DaemonProcess& daemon() { return *daemon_; }

@@ -100,6 +100,14 @@ class FullAcceptorTest : public AcceptorTest {
     expect_edge();
     iterate();
   }
+  // The next iteration accepts again.
+  void find_it_full_until_a_connection_ends() {
+    fill();
+    find_it_full();
+    expect_end_of(kFirst);
+    iterate();
+    expect_no_wait();
+  }
 };
 
 TEST_F(FullAcceptorTest, LeavesClientsInTheQueueAndTellsTheOperator) {
@@ -114,11 +122,7 @@ TEST_F(FullAcceptorTest, LeavesClientsInTheQueueAndTellsTheOperator) {
 }
 
 TEST_F(FullAcceptorTest, AcceptsAtOnceWhenAConnectionEnds) {
-  fill();
-  find_it_full();
-  expect_end_of(kFirst);
-  iterate();
-  expect_no_wait();
+  find_it_full_until_a_connection_ends();
   kernel_.expect_accept(kListener, kFirst);
   iterate();
   EXPECT_EQ(count(Counter::accepted), 1U);
@@ -128,11 +132,7 @@ TEST_F(FullAcceptorTest, AcceptsAtOnceWhenAConnectionEnds) {
 }
 
 TEST_F(FullAcceptorTest, AShortageThatFollowsIsCountedToo) {
-  fill();
-  find_it_full();
-  expect_end_of(kFirst);
-  iterate();
-  expect_no_wait();
+  find_it_full_until_a_connection_ends();
   kernel_.expect_accept_error(kListener, EMFILE);
   iterate();
   EXPECT_EQ(count(Counter::paused_full), 1U);

@@ -71,6 +71,12 @@ class ConnectionSpliceTest : public EchoFixture {
     kernel_.expect_splice_in_error(fd, EAGAIN);
     kernel_.expect_recv_error(fd, EAGAIN);
   }
+  void splice_once(int fd = kFd) {
+    kernel_.expect_epoll_wait({{fd, EPOLLIN}});
+    expect_splice(kBulk, fd);
+    drained(fd);
+    iterate();
+  }
 };
 
 TEST_F(ConnectionSpliceTest, SplicesOnceABulkyRoundWasReadAndAsMuchWaits) {
@@ -269,10 +275,7 @@ TEST_F(ConnectionSpliceTest, CopiesWithoutAPipeAndTriesAgainAfterASecond) {
   iterate();
   EXPECT_EQ(count(Counter::splice_no_pipe), 2);
   kernel_.advance(std::chrono::seconds(1));
-  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
-  expect_splice(kBulk);
-  drained();
-  iterate();
+  splice_once();
   EXPECT_EQ(count(Counter::splice_pipe_too_small), 0);
 }
 
@@ -300,10 +303,7 @@ TEST_F(ConnectionSpliceTest, CopiesWhenTheConnectionHasTooMuchUnacknowledged) {
   EXPECT_EQ(count(Counter::splice_capped), 2);
   EXPECT_EQ(count(Counter::splice_leaves), 1);
   kernel_.set_unacknowledged(kFd, 0);
-  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
-  expect_splice(kBulk);
-  drained();
-  iterate();
+  splice_once();
 }
 
 TEST_F(ConnectionSpliceTest, WhatConnectionsPinIsBoundedForAllOfThem) {
@@ -326,19 +326,13 @@ TEST_F(ConnectionSpliceTest, WhatConnectionsPinIsBoundedForAllOfThem) {
   EXPECT_EQ(count(Counter::splice_capped), 2);
   EXPECT_EQ(shared_.pinned_rounds, 3U) << "what is copied pins nothing";
   shared_.pinned_rounds -= 2;
-  kernel_.expect_epoll_wait({{kOther, EPOLLIN}});
-  expect_splice(kBulk, kOther);
-  drained(kOther);
-  iterate();
+  splice_once(kOther);
 }
 
 TEST_F(ConnectionSpliceTest, WhatIsCopiedLaterPinsNothing) {
   connect_with_bulk();
   kernel_.set_unacknowledged(kFd, 5);
-  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
-  expect_splice(kBulk);
-  drained();
-  iterate();
+  splice_once();
   kernel_.set_unacknowledged(kFd, 1000);
   context_.table.visit(0, 1, [](Connection& one) { one.check_timeouts(); });
   EXPECT_EQ(shared_.pinned_rounds, 1U);
@@ -361,10 +355,7 @@ TEST_F(ConnectionSpliceTest, EndsItsTurnWhenLessOfTheBudgetIsLeftThanASpliceNeed
 // A reload may have made turns shorter than the smallest round that is spliced.
 TEST_F(ConnectionSpliceTest, CopiesInTurnsThatAreTooShortToSplice) {
   connect_with_bulk();
-  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
-  expect_splice(kBulk);
-  drained();
-  iterate();
+  splice_once();
   context_.settings.turn_bytes = kLeast - 1;
   kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
   expect_copy("0123456");
@@ -393,10 +384,7 @@ TEST_F(ConnectionSpliceTest, ASweepGivesBackWhatIsAcknowledged) {
 TEST_F(ConnectionSpliceTest, WhatItPinsIsCountedAgainAfterAnUpgrade) {
   connect_with_bulk();
   kernel_.set_unacknowledged(kFd, 10);
-  kernel_.expect_epoll_wait({{kFd, EPOLLIN}});
-  expect_splice(kBulk);
-  drained();
-  iterate();
+  splice_once();
   ParkedConnection parked;
   context_.table.visit(0, 1, [&parked](Connection& one) { parked = one.park(); });
   EXPECT_TRUE(parked.pins_memory);
