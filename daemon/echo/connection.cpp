@@ -395,8 +395,8 @@ void Connection::close_if_timed_out() noexcept {
   }
 }
 
-// Resets the connection if bytes are owed. Otherwise the kernel would keep sent bytes for minutes,
-// for a connection that our limits no longer count.
+// Resets the connection if sent bytes are unacknowledged. Otherwise the kernel would keep them for
+// minutes, although limits.max_connections no longer counts the connection.
 void Connection::reset_or_close(CloseReason reason) noexcept {
   if (progress_.had_unacknowledged()) {
     sys::reset_on_close(fd_.get());

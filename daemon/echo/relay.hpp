@@ -73,11 +73,11 @@ struct Round {
 struct RelayState {
   static constexpr std::uint8_t kMostPatience = 31;
 
-  std::uint8_t pinned_rounds = 0;
-  std::uint8_t copies_left = 0;   // Rounds that still copy instead of splicing.
-  std::uint8_t patience : 5 = 0;  // How many more rounds begin by asking how many bytes wait.
-  bool is_local : 1 = false;      // The connection is a UNIX socket. Set once.
-  bool is_spliced : 1 = false;    // Set by a spliced round, cleared by a copied one.
+  std::uint8_t pinned_rounds = 0;  // Its number in PinnedRounds.
+  std::uint8_t copies_left = 0;    // Rounds that still copy instead of splicing.
+  std::uint8_t patience : 5 = 0;   // How many more rounds begin by asking how many bytes wait.
+  bool is_local : 1 = false;       // The connection is a UNIX socket. Set once.
+  bool is_spliced : 1 = false;     // Set by a spliced round, cleared by a copied one.
   // Set when the send buffer is full, cleared by the next read that empties the receive queue. In
   // between a read may have bytes that arrived while the connection waited to send.
   bool was_blocked : 1 = false;

@@ -50,7 +50,8 @@ enum class Counter : std::uint8_t {
   splice_leaves,      // Times a connection changed from splicing to copying.
   splice_read_backs,  // Rounds whose bytes were in pieces too small for a pipe, and were copied.
   splice_no_pipe,     // Rounds that copied because there was no pipe.
-  splice_pipe_too_small,  // Pipes that the kernel made too small: pipe-user-pages-soft.
+  splice_pipe_too_small,  // Pipes that the kernel made too small: pipe-user-pages-soft,
+                          // pipe-max-size.
   splice_capped,          // Rounds that copied because too much was unacknowledged.
   splice_refused,         // Rounds that the kernel did not splice, although bytes waited.
   paused_full,            // Accepting stopped at limits.max_connections.
